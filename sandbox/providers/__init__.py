@@ -1,0 +1,1 @@
+"""Stand-ins of the Pulumi provider plugins, for machines where the real ones are not to be had."""
