@@ -1,0 +1,167 @@
+"""A container's environment variables: sources, the downward API and `$(VAR)` expansion."""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kubernetes.utils.quantity import parse_quantity
+
+from sandbox.node.api import Json
+
+Lookup = Callable[[str, str], Json | None]
+"""(`ConfigMap` or `Secret`, name) -> the object of the Pod's namespace, or None."""
+
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+class MissingError(Exception):
+    """A ConfigMap, Secret or key that a Pod needs does not exist (yet)."""
+
+
+@dataclass(frozen=True)
+class NodeInfo:
+    """What the downward API tells of the node."""
+
+    name: str
+    address: str
+    cpu: Decimal
+    """Cores."""
+    memory: Decimal
+    """Bytes."""
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by a variable; unknown names stay as they are, `$$` is a literal `$`.
+
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return "$" if name is None else variables.get(name, match.group(0))
+
+    return _REFERENCE.sub(replace, text)
+
+
+def object_data(lookup: Lookup, kind: str, name: str, *, optional: bool = False) -> dict[str, bytes]:
+    """Return the decoded keys of a ConfigMap or Secret; none if it is missing and optional.
+
+    Raises:
+        MissingError: it does not exist and is not optional.
+    """
+    found = lookup(kind, name)
+    if found is None:
+        if optional:
+            return {}
+        raise MissingError(f'{kind.lower()} "{name}" not found')
+    if kind == "Secret":
+        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+    text = {key: value.encode() for key, value in (found.get("data") or {}).items()}
+    binary = {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
+    return text | binary
+
+
+def field_value(path: str, pod: Json, pod_ip: str, node: NodeInfo) -> str:
+    """Return the value of a downward API `fieldPath`; a missing label or annotation is empty."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    if match := _SUBSCRIPT.fullmatch(path):
+        return str((metadata.get(match.group(1)) or {}).get(match.group(2), ""))
+    if path in ("metadata.labels", "metadata.annotations"):
+        pairs = metadata.get(path.removeprefix("metadata.")) or {}
+        return "\n".join(f"{key}={_quote(value)}" for key, value in sorted(pairs.items()))
+    values = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+        "metadata.uid": metadata["uid"],
+        "spec.nodeName": node.name,
+        "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
+        "status.hostIP": node.address,
+        "status.hostIPs": node.address,
+        "status.podIP": pod_ip,
+        "status.podIPs": pod_ip,
+    }
+    if path not in values:
+        raise MissingError(f'downward API field "{path}" is not supported')
+    return str(values[path])
+
+
+def resource_value(reference: Json, containers: Iterable[Json], own: str, node: NodeInfo) -> str:
+    """Return the value of a `resourceFieldRef`: a limit, else the node's size; a request, else 0; divided, rounded up.
+
+    Args:
+        reference: the `resourceFieldRef`.
+        containers: the Pod's containers.
+        own: the container to read when the reference names none.
+        node: gives what an unlimited container may use.
+    """
+    name = reference.get("containerName") or own
+    resources = next((c.get("resources") or {} for c in containers if c["name"] == name), {})
+    kind, _, resource = reference["resource"].partition(".")
+    given = (resources.get(kind) or {}).get(resource)
+    if given is not None:
+        amount = Decimal(parse_quantity(given))
+    elif kind == "limits":
+        amount = {"cpu": node.cpu, "memory": node.memory}.get(resource, Decimal(0))
+    else:
+        amount = Decimal(0)
+    divisor = Decimal(parse_quantity(reference.get("divisor") or "1")) or Decimal(1)
+    return str(math.ceil(amount / divisor))
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
+def container_env(
+    container: Json,
+    pod: Json,
+    *,
+    base: Mapping[str, str],
+    lookup: Lookup,
+    pod_ip: str,
+    node: NodeInfo,
+) -> dict[str, str]:
+    """Return all variables of a container: `base`, then `envFrom`, then `env`, later ones winning.
+
+    Raises:
+        MissingError: a ConfigMap, Secret or key is missing and not optional.
+    """
+    variables = dict(base)
+    for source in container.get("envFrom") or []:
+        prefix = source.get("prefix", "")
+        for kind, key in (("ConfigMap", "configMapRef"), ("Secret", "secretRef")):
+            if ref := source.get(key):
+                data = object_data(lookup, kind, ref["name"], optional=ref.get("optional", False))
+                variables |= {prefix + name: value.decode(errors="replace") for name, value in data.items()}
+    for entry in container.get("env") or []:
+        if (source := entry.get("valueFrom")) is None:
+            variables[entry["name"]] = expand(entry.get("value", ""), variables)
+        elif ref := source.get("fieldRef"):
+            variables[entry["name"]] = field_value(ref["fieldPath"], pod, pod_ip, node)
+        elif ref := source.get("resourceFieldRef"):
+            containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
+            variables[entry["name"]] = resource_value(ref, containers, container["name"], node)
+        elif (value := _key_value(source, lookup)) is not None:
+            variables[entry["name"]] = value
+    return variables
+
+
+def _key_value(source: Json, lookup: Lookup) -> str | None:
+    kind = "Secret" if "secretKeyRef" in source else "ConfigMap"
+    ref = source.get("secretKeyRef") or source.get("configMapKeyRef")
+    if ref is None:
+        raise MissingError(f"environment source {', '.join(source)} is not supported")
+    optional = ref.get("optional", False)
+    data = object_data(lookup, kind, ref["name"], optional=optional)
+    if ref["key"] in data:
+        return data[ref["key"]].decode(errors="replace")
+    if optional:
+        return None
+    raise MissingError(f'{kind.lower()} "{ref["name"]}" has no key "{ref["key"]}"')
