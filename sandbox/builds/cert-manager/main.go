@@ -1,0 +1,56 @@
+// Command cert-manager is the five cert-manager binaries in one: controller, webhook, cainjector, acmesolver and
+// startupapicheck, each by its name as the first argument. It wires the packages of the released module and adds nothing
+// to them, so that the sandbox runs the code that production runs, with the arguments that the Helm chart passes.
+//
+// Left out: the Vault and Venafi issuers, the Gateway API, profiling, metrics over TLS, and configuration files (the
+// chart's "config" values). cert-manager's decoder of the controller's file imports every issuer and with Venafi's a client
+// library that the Go module proxy does not serve. Flags that belong to these are refused as unknown, never ignored.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/cert-manager/cert-manager/internal/cmd/util"
+	logf "github.com/cert-manager/cert-manager/pkg/logs"
+	"github.com/spf13/pflag"
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// component runs one of cert-manager's binaries with its arguments, until it is done or the context ends.
+type component func(ctx context.Context, args []string) error
+
+var components = map[string]component{
+	"acmesolver":      runACMESolver,
+	"cainjector":      runCAInjector,
+	"controller":      runController,
+	"startupapicheck": runStartupAPICheck,
+	"webhook":         runWebhook,
+}
+
+func main() {
+	if len(os.Args) < 2 || components[os.Args[1]] == nil {
+		names := slices.Sorted(maps.Keys(components))
+		fmt.Fprintf(os.Stderr, "usage: cert-manager %s [flags]\n", strings.Join(names, "|"))
+		os.Exit(2)
+	}
+
+	ctx, exit := util.SetupExitHandler(context.Background(), util.GracefulShutdown)
+	defer exit() // Deferred first, so run last: it may end the process.
+
+	logf.InitLogs()
+	defer logf.FlushLogs()
+	ctrl.SetLogger(logf.Log)
+	ctx = logf.NewContext(ctx, logf.Log, os.Args[1])
+
+	err := components[os.Args[1]](ctx, os.Args[2:])
+	if err != nil && !errors.Is(err, pflag.ErrHelp) {
+		logf.FromContext(ctx).Error(err, "exiting")
+		util.SetExitCode(err)
+	}
+}
