@@ -140,8 +140,6 @@ def _parse_rdata(rdtype: RdataType, text: object, path: str) -> Rdata:
         rdata.to_wire()  # which names without their final dot do not survive
     except (dns.exception.DNSException, ValueError):
         raise invalid(path, text) from None
-    if isinstance(rdata, dns.rdata.GenericRdata):  # RFC 3597 notation, which the API does not take
-        raise invalid(path, text)
     return rdata
 
 

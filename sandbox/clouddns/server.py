@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socketserver
 import threading
+
 import dns.exception
 import dns.flags
 import dns.message

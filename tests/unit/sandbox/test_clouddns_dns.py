@@ -1,0 +1,254 @@
+"""The Cloud DNS emulator as a DNS server: what a resolver sees of the zones."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+from dns.message import Message
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox.clouddns.authority import Authority
+from sandbox.clouddns.cluster import ORIGIN, service_record_sets
+from sandbox.clouddns.records import parse_record_set
+from sandbox.clouddns.server import DnsServer, respond
+from sandbox.clouddns.static import StaticZone
+from sandbox.clouddns.zones import ManagedZone, Zones
+
+TIMEOUT = 3  # seconds, on loopback
+
+
+class Dns:
+    """A running server and the zone `sandbox.test.` behind it."""
+
+    def __init__(self) -> None:
+        zones = Zones("sandbox")
+        body = {"name": "sandbox", "dnsName": "sandbox.test.", "description": ""}
+        self.zone: ManagedZone = zones.create(body)
+        self.static = [StaticZone.host("acme.sandbox.test.", ["10.244.0.2"])]
+        self.authority = Authority(lambda: [*self.static, *zones])
+        self.server = DnsServer(self.authority, "127.0.0.1", 0)
+        self.server.start()
+
+    def add(self, name: str, rdtype: str, *rrdatas: str, ttl: int = 60) -> None:
+        body = {"name": name, "type": rdtype, "ttl": ttl, "rrdatas": list(rrdatas)}
+        self.zone.apply([parse_record_set(body, "x", self.zone.origin)], [], "x")
+
+    def ask(self, name: str, rdtype: str = "A", *, tcp: bool = False, **options: Any) -> Message:
+        query = dns.message.make_query(name, rdtype, **options)
+        send = dns.query.tcp if tcp else dns.query.udp
+        return send(query, "127.0.0.1", port=self.server.port, timeout=TIMEOUT)
+
+
+@pytest.fixture
+def server() -> Iterator[Dns]:
+    dns_server = Dns()
+    yield dns_server
+    dns_server.server.stop()
+
+
+def texts(response: Message) -> list[str]:
+    return sorted(rdata.to_text() for rrset in response.answer for rdata in rrset)
+
+
+def authority_types(response: Message) -> list[str]:
+    return [rrset.rdtype.name for rrset in response.authority]
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+@pytest.mark.parametrize(
+    ("rdtype", "rrdata"),
+    [
+        ("A", "203.0.113.10"),
+        ("AAAA", "2001:db8::1"),
+        ("CAA", '0 issue "letsencrypt.org; validationmethods=dns-01"'),
+        ("CNAME", "elsewhere.test."),
+        ("MX", "10 mail.sandbox.test."),
+        ("TXT", '"two words"'),
+    ],
+)
+def test_every_type_is_answered_with_authority_and_its_ttl(
+    server: Dns, rdtype: str, rrdata: str, tcp: bool
+) -> None:
+    server.add("h.sandbox.test.", rdtype, rrdata, ttl=123)
+    response = server.ask("h.sandbox.test.", rdtype, tcp=tcp)
+    assert texts(response) == [rrdata]
+    assert response.answer[0].ttl == 123
+    assert response.flags & dns.flags.AA, "this server is the authority"
+
+
+def test_a_name_that_is_not_there_differs_from_a_type_that_is_not_there(server: Dns) -> None:
+    server.add("a.b.sandbox.test.", "A", "203.0.113.10")
+    missing = server.ask("x.sandbox.test.")
+    assert (missing.rcode(), authority_types(missing)) == (dns.rcode.NXDOMAIN, ["SOA"])
+    assert missing.authority[0].ttl == 300, "the TTL of a negative answer is the SOA's minimum (RFC 2308)"
+    for name, rdtype in (("a.b.sandbox.test.", "AAAA"), ("b.sandbox.test.", "A")):
+        empty = server.ask(name, rdtype)
+        assert (empty.rcode(), texts(empty), authority_types(empty)) == (dns.rcode.NOERROR, [], ["SOA"]), name
+
+
+def test_wildcards_answer_for_names_that_do_not_exist_only(server: Dns) -> None:
+    server.add("*.sandbox.test.", "A", "203.0.113.1")
+    server.add("own.sandbox.test.", "TXT", "x")
+    response = server.ask("any.thing.sandbox.test.")
+    assert texts(response) == ["203.0.113.1"]
+    assert str(response.answer[0].name) == "any.thing.sandbox.test.", "the owner is the name that was asked"
+    assert texts(server.ask("own.sandbox.test.")) == [], "a name with other records is not covered"
+    below = server.ask("below.own.sandbox.test.")
+    assert below.rcode() == dns.rcode.NXDOMAIN, "nor is what is below it (RFC 4592)"
+
+
+def test_aliases_are_followed_inside_and_their_loops_end(server: Dns) -> None:
+    server.add("www.sandbox.test.", "CNAME", "shop.sandbox.test.")
+    server.add("shop.sandbox.test.", "A", "203.0.113.10")
+    assert texts(server.ask("www.sandbox.test.")) == ["203.0.113.10", "shop.sandbox.test."]
+    server.add("a.sandbox.test.", "CNAME", "b.sandbox.test.")
+    server.add("b.sandbox.test.", "CNAME", "a.sandbox.test.")
+    assert server.ask("a.sandbox.test.").rcode() == dns.rcode.SERVFAIL
+    server.add("dangling.sandbox.test.", "CNAME", "gone.sandbox.test.")
+    assert server.ask("dangling.sandbox.test.").rcode() == dns.rcode.NXDOMAIN, "of the last name (RFC 6604)"
+
+
+def test_the_case_of_a_query_is_kept_and_does_not_matter(server: Dns) -> None:
+    server.add("shop.sandbox.test.", "A", "203.0.113.10")
+    response = server.ask("ShOp.SaNdBoX.tEsT.")
+    assert texts(response) == ["203.0.113.10"]
+    assert response.question[0].name.labels[0] == b"ShOp", "resolvers that use 0x20 compare it"
+
+
+def test_an_answer_too_large_for_udp_is_cut_and_whole_over_tcp(server: Dns) -> None:
+    rrdatas = [f'"{i}-{"x" * 200}"' for i in range(20)]
+    server.add("big.sandbox.test.", "TXT", *rrdatas)
+    for edns in (False, True):
+        cut = server.ask("big.sandbox.test.", "TXT", use_edns=edns)
+        assert cut.flags & dns.flags.TC, "the client must know to ask again over TCP"
+    assert texts(server.ask("big.sandbox.test.", "TXT", tcp=True)) == sorted(rrdatas)
+
+
+def test_edns_is_answered_in_kind(server: Dns) -> None:
+    server.add("shop.sandbox.test.", "A", "203.0.113.10")
+    assert server.ask("shop.sandbox.test.").edns == -1, "who does not speak it is not spoken to in it"
+    assert server.ask("shop.sandbox.test.", use_edns=True).payload == 1232
+    assert server.ask("shop.sandbox.test.", use_edns=1).rcode() == dns.rcode.BADVERS
+
+
+def test_a_delegated_name_is_referred(server: Dns) -> None:
+    server.add("sub.sandbox.test.", "NS", "ns.sub.sandbox.test.")
+    server.add("ns.sub.sandbox.test.", "A", "203.0.113.53")
+    response = server.ask("deep.sub.sandbox.test.")
+    assert (texts(response), authority_types(response)) == ([], ["NS"])
+    assert not response.flags & dns.flags.AA, "the other server is the authority"
+    assert response.additional[0][0].to_text() == "203.0.113.53", "with glue"
+
+
+def test_a_static_host_stands_out_of_the_zone_that_it_is_in(server: Dns) -> None:
+    assert texts(server.ask("acme.sandbox.test.")) == ["10.244.0.2"]
+    empty = server.ask("acme.sandbox.test.", "AAAA")
+    assert (empty.rcode(), authority_types(empty)) == (dns.rcode.NOERROR, ["SOA"])
+    assert not any("acme" in str(name) for name, _ in server.zone.record_sets), "REST does not list it"
+
+
+def test_names_of_nobody_are_denied_at_once(server: Dns) -> None:
+    assert server.ask("example.org.").rcode() == dns.rcode.NXDOMAIN
+    assert server.ask("sandbox.test.", "AXFR").rcode() == dns.rcode.REFUSED
+    assert server.ask("sandbox.test.", "SOA", rdclass="CH").rcode() == dns.rcode.REFUSED
+
+
+def test_one_connection_carries_many_queries(server: Dns) -> None:
+    server.add("shop.sandbox.test.", "A", "203.0.113.10")
+    query = dns.message.make_query("shop.sandbox.test.", "A")
+    with socket.create_connection(("127.0.0.1", server.server.port), TIMEOUT) as connection:
+        for _ in range(3):
+            response = dns.query.tcp(query, "127.0.0.1", timeout=TIMEOUT, sock=connection)
+            assert texts(response) == ["203.0.113.10"]
+
+
+@given(st.binary(max_size=600))
+def test_noise_is_answered_or_ignored_but_never_raises(noise: bytes) -> None:
+    reply = respond(Authority(list), noise, udp=True)
+    assert reply is None or len(reply) >= 12, "at least a header"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.lists(st.binary(min_size=1, max_size=255), min_size=1, max_size=4))
+def test_any_bytes_travel_in_a_txt_record(server: Dns, data: list[bytes]) -> None:
+    def quote(part: bytes) -> str:
+        return '"' + "".join(f"\\{byte:03d}" for byte in part) + '"'
+
+    body = {"name": "t.sandbox.test.", "type": "TXT", "ttl": 1, "rrdatas": [" ".join(map(quote, data))]}
+    record_set = parse_record_set(body, "x", server.zone.origin)
+    old = server.zone.record_sets.get(record_set.key)
+    server.zone.apply([record_set], [old] if old else [], "x")
+    answer: Any = server.ask("t.sandbox.test.", "TXT", tcp=True).answer[0][0]
+    assert list(answer.strings) == data
+
+
+def service(name: str, cluster_ip: str = "10.96.0.5", **spec: Any) -> Any:
+    defaults: dict[str, Any] = {
+        "type": "ClusterIP",
+        "cluster_ip": cluster_ip,
+        "cluster_i_ps": [cluster_ip],
+        "external_name": None,
+        "publish_not_ready_addresses": False,
+    }
+    meta = SimpleNamespace(name=name, namespace="shop")
+    return SimpleNamespace(metadata=meta, spec=SimpleNamespace(**defaults | spec))
+
+
+def slice_of(name: str, *endpoints: tuple[str, bool, str | None]) -> Any:
+    meta = SimpleNamespace(namespace="shop", labels={"kubernetes.io/service-name": name})
+    found = [
+        SimpleNamespace(addresses=[address], hostname=hostname, conditions=SimpleNamespace(ready=ready))
+        for address, ready, hostname in endpoints
+    ]
+    return SimpleNamespace(metadata=meta, endpoints=found)
+
+
+def test_services_of_the_cluster_have_names() -> None:
+    services = [
+        service("web"),
+        service("db", "None"),
+        service("out", "", type="ExternalName", external_name="elsewhere.test"),
+    ]
+    slices = [slice_of("db", ("10.244.1.1", True, "db-0"), ("10.244.1.2", False, None))]
+    zone = StaticZone.of(ORIGIN, service_record_sets(services, slices), 5)
+    server = Authority(lambda: [zone])
+
+    def ask(name: str) -> list[str]:
+        return texts(server.respond(dns.message.make_query(name, "A")))
+
+    assert ask("web.shop.svc.cluster.local.") == ["10.96.0.5"]
+    assert ask("db.shop.svc.cluster.local.") == ["10.244.1.1"], "headless: the ready endpoints"
+    assert ask("db-0.db.shop.svc.cluster.local.") == ["10.244.1.1"]
+    assert ask("out.shop.svc.cluster.local.") == ["elsewhere.test."]
+
+
+def test_the_command_says_when_it_serves_and_ends_on_sigterm() -> None:
+    command = [sys.executable, "-m", "sandbox.clouddns", "--rest", "127.0.0.1:0", "--dns", "127.0.0.1:0"]
+    command += ["--zone", "sandbox=sandbox.test.", "--host", "acme.sandbox.test=10.244.0.2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        ready = process.stdout.readline().split()
+        rest, port = ready[3].rstrip(","), int(ready[-1].rpartition(":")[2])
+        with urllib.request.urlopen(f"{rest}projects/sandbox/managedZones", timeout=TIMEOUT) as response:  # noqa: S310
+            assert response.status == 200
+        query = dns.message.make_query("ns-cloud-e1.googledomains.com.", "A")
+        answer = dns.query.udp(query, "127.0.0.1", port=port, timeout=TIMEOUT)
+        assert texts(answer) == ["127.0.0.1"], "the zone's name servers are this server"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT) == 0
+    wrong = subprocess.run([*command, "--zone", "x=no-dot"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "entity.managedZone.dnsName" in wrong.stderr.splitlines()[-1], "one line, no traceback"
