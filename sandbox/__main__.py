@@ -1,0 +1,153 @@
+"""``python -m sandbox``: start a sandbox, look at it, run commands in it, end it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox import doctor, paths, plan
+from sandbox.errors import SandboxError
+from sandbox.instance import Instance, names, start
+from sandbox.progress import show
+
+STAGE_TIMEOUT = 180.0
+"""Seconds without progress after which `up` gives up; each part and each wait has a shorter limit of its own."""
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Build what is missing, start the sandbox and return when its cluster is ready."""
+    if Instance.find(arguments.name):
+        out.print(f"Sandbox {arguments.name!r} runs already.")
+        return 0
+    doctor.require(fix=False)
+    made = plan.make(out)
+    show(out, start(arguments.name, made, STAGE_TIMEOUT))
+    for program in made["standins"]:
+        out.print(
+            f"[yellow]{program} is the sandbox's own stand-in here: the real plugin is neither installed "
+            "nor to be downloaded. `python -m sandbox doctor` says how to add it.[/]"
+        )
+    return 0
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """End the sandbox with all that runs in it."""
+    instance = Instance.find(arguments.name)
+    if instance is None:
+        out.print(f"No sandbox named {arguments.name!r} runs.")
+        return 0
+    instance.end()
+    out.print(f"Sandbox {arguments.name!r} has ended: its processes, mounts and files are gone.")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Say what runs; the exit code is 1 when a part does not."""
+    if Instance.find(arguments.name) is None:
+        if arguments.json:
+            out.print_json(data={"name": arguments.name, "state": "down", "running": names()})
+        else:
+            others = ", ".join(names())
+            out.print(f"No sandbox named {arguments.name!r} runs." + (f" Running: {others}" if others else ""))
+        return 1
+    answer = Instance.require(arguments.name).request("status")
+    ended = [part["name"] for part in answer["parts"] if part["exit_code"] is not None]
+    if arguments.json:
+        out.print_json(data=answer)
+        return 1 if ended else 0
+    table = Table("part", "state", "pid", "ready after", box=None)
+    for part in answer["parts"]:
+        state = "[green]runs[/]" if part["exit_code"] is None else f"[red]exited with {part['exit_code']}[/]"
+        table.add_row(part["name"], state, str(part["pid"]), f"{part['ready_after'] or 0:.1f} s")
+    out.print(table)
+    gigabytes = answer["memory_bytes"] / 2**30
+    out.print(f"{answer['state']} for {answer['seconds']:.0f} s, {gigabytes:.1f} GiB of memory, files included")
+    return 1 if ended else 0
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run a command inside, in this folder, and become it."""
+    argv = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not argv:
+        raise SandboxError("Nothing to run. Like this: python -m sandbox exec -- kubectl get pods -A")
+    instance = Instance.require(arguments.name)
+    command = instance.command(argv, Path.cwd())
+    os.execvpe(command[0], command, instance.environment())  # noqa: S606 - becoming the command is the point
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Print the log of a part or a Pod, or say which logs there are."""
+    instance = Instance.require(arguments.name)
+    root = Path("/proc") / str(instance.pid) / "root" if instance.pid else Path("/")
+    folder = root / paths.LOGS.relative_to("/")
+    known = {str(file.relative_to(folder).with_suffix("")): file for file in sorted(folder.rglob("*.log"))}
+    if arguments.part is None:
+        out.print("\n".join(known), soft_wrap=True)
+        return 0
+    chosen = [file for name, file in known.items() if name == arguments.part] or [
+        file for name, file in known.items() if arguments.part in name
+    ]
+    if not chosen:
+        raise SandboxError(f"No log is named {arguments.part!r}; there are: {', '.join(known)}")
+    inside = [str(Path("/") / file.relative_to(root)) for file in chosen]
+    follow = ["--follow=name"] if arguments.follow else []
+    command = instance.command(["tail", "--lines=+1", *follow, *inside], Path("/"))
+    os.execvpe(command[0], command, os.environ)  # noqa: S606 - tail knows how to follow
+
+
+def control(arguments: argparse.Namespace) -> int:
+    """Stop or start one part, to see how the rest takes it."""
+    Instance.require(arguments.name).request(arguments.verb, arguments.part)
+    return 0
+
+
+def diagnose(arguments: argparse.Namespace) -> int:
+    """Say what this machine lacks and the command that adds it; with --fix, run those commands."""
+    return doctor.run(out, fix=arguments.fix)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--name", default=os.environ.get("SANDBOX", "default"), help="which sandbox (default: default)")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def add(verb: str, work: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        text = (work.__doc__ or "").strip()
+        added = verbs.add_parser(verb, help=text, description=text)
+        added.set_defaults(work=work)
+        return added
+
+    add("up", up)
+    add("down", down)
+    add("status", status).add_argument("--json", action="store_true", help="for machines")
+    add("exec", execute).add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    log = add("logs", logs)
+    log.add_argument("part", nargs="?", metavar="PART", help="a part, or a piece of a Pod's name; none lists them")
+    log.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+    for verb in ("stop", "start"):
+        add(verb, control).add_argument("part", metavar="PART")
+    add("doctor", diagnose).add_argument("--fix", action="store_true", help="run the commands that add what is missing")
+    return parser
+
+
+def main() -> int:
+    """Parse the command line and run its verb."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.work(arguments))
+    except SandboxError as error:
+        err.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
+    except KeyboardInterrupt:
+        err.print("interrupted: what had started has ended")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

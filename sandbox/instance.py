@@ -1,0 +1,221 @@
+"""A running sandbox, seen from outside: found by name, asked, entered and ended.
+
+A sandbox leaves no file by which it could be found. Its name is an abstract Unix socket, which the kernel
+frees when the last process that holds it is gone; the first process of its PID namespace listens there, and
+the socket's peer credentials are that process's id out here.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import paths
+from sandbox.errors import SandboxError
+
+CONTROL = paths.RUN / "control.sock"
+"""The same service as the abstract socket, for a process inside, which sees another set of abstract names."""
+
+_REQUEST_TIMEOUT = 120.0
+_DOWN_TIMEOUT = 30.0
+
+
+def _address(name: str) -> str:
+    return f"\0istio-gateway-tls/{os.getuid()}/{name}"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A sandbox that runs."""
+
+    name: str
+    pid: int
+    """Its first process, in the caller's PID namespace; 0 when the caller is inside the sandbox itself."""
+
+    @classmethod
+    def find(cls, name: str) -> "Instance | None":
+        """The sandbox of that name, or None when none runs."""
+        with suppress(ConnectionRefusedError), _connect(_address(name)) as connection:
+            size = struct.calcsize("3i")
+            pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+            return cls(name, pid)
+        if os.environ.get("SANDBOX") == name and CONTROL.exists():
+            return cls(name, 0)
+        return None
+
+    @classmethod
+    def require(cls, name: str) -> "Instance":
+        """The sandbox of that name.
+
+        Raises:
+            SandboxError: none runs.
+        """
+        found = cls.find(name)
+        if found is None:
+            raise SandboxError(f"No sandbox named {name!r} runs. Start one: python -m sandbox --name {name} up")
+        return found
+
+    def request(self, verb: str, part: str | None = None) -> dict[str, Any]:
+        """Ask the sandbox's first process; verbs are status, stop and start (of a part).
+
+        Raises:
+            SandboxError: it refused, with its own words, or did not answer in time.
+        """
+        with _connect(str(CONTROL) if self.pid == 0 else _address(self.name)) as connection:
+            connection.settimeout(_REQUEST_TIMEOUT)
+            connection.sendall(json.dumps({"verb": verb, "part": part}).encode() + b"\n")
+            try:
+                answer: dict[str, Any] = json.loads(connection.makefile().read())
+            except (TimeoutError, ValueError) as error:
+                raise SandboxError(f"Sandbox {self.name!r} did not answer within {_REQUEST_TIMEOUT:.0f} s.") from error
+        if "error" in answer:
+            raise SandboxError(answer["error"])
+        return answer
+
+    def command(self, argv: Sequence[str], cwd: Path) -> list[str]:
+        """The command line that runs `argv` inside, in the folder `cwd`."""
+        if self.pid == 0:
+            return list(argv)
+        enter = ["nsenter", f"--target={self.pid}", "--preserve-credentials"]
+        enter += ["--user", "--net", "--mount", "--pid", "--"]
+        # nsenter's own --wd opens the folder outside, where /run is another one.
+        return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a command inside: the caller's, with the sandbox's tools, cluster and backend."""
+        return inside_environment(os.environ, self.name)
+
+    def end(self) -> None:
+        """End every process of the sandbox and return when they are gone; mounts and files end with them.
+
+        Raises:
+            SandboxError: it is still there after SIGKILL.
+        """
+        handle = os.pidfd_open(self.pid)
+        try:
+            for number, timeout in ((signal.SIGTERM, _DOWN_TIMEOUT), (signal.SIGKILL, _DOWN_TIMEOUT)):
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(handle, number)
+                if select.select([handle], [], [], timeout)[0]:
+                    return
+        finally:
+            os.close(handle)
+        raise SandboxError(f"Sandbox {self.name!r} (process {self.pid}) did not end within {2 * _DOWN_TIMEOUT:.0f} s.")
+
+
+def names() -> list[str]:
+    """The names of this user's running sandboxes."""
+    prefix = "@" + _address("")[1:]
+    paths_in_use = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
+    return sorted({path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)})
+
+
+def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
+    """`base` with what a command inside the sandbox needs to find its tools, cluster and Pulumi backend."""
+    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    dropped = {"PYTHONHOME", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"}
+    return {key: value for key, value in base.items() if key not in dropped} | {
+        "SANDBOX": name,
+        "PATH": os.pathsep.join([str(paths.BIN), str(paths.VENV_BIN), base.get("PATH", system), "/usr/sbin:/sbin"]),
+        # Pulumi's Python language host runs the `python` on PATH and reads this.
+        "VIRTUAL_ENV": str(paths.VENV_BIN.parent),
+        "KUBECONFIG": str(paths.KUBECONFIG),
+        "PULUMI_HOME": str(paths.PULUMI_HOME),
+        "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_STATE}",
+        # Protects nothing: the stack's state ends with the sandbox, and its configuration holds no secret.
+        "PULUMI_CONFIG_PASSPHRASE": "sandbox",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[str, Any]]:
+    """Start a sandbox and yield its progress; it is up when the iteration ends.
+
+    `plan` is what `sandbox.init` reads; each yielded event has a ``step`` with its number ``n`` ``of`` how
+    many, and ``seconds`` once it is done.
+
+    Raises:
+        SandboxError: the name is taken, or a part did not come up; nothing is left running then.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(_address(name))
+    except OSError as error:
+        raise SandboxError(f"A sandbox named {name!r} is starting or running already.") from error
+    read_end, write_end = os.pipe()
+    namespace = [
+        "--user",
+        "--map-root-user",
+        "--net",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+    ]
+    init = [sys.executable, "-m", "sandbox.init", name, str(listener.fileno()), str(write_end)]
+    process = subprocess.Popen(
+        ["unshare", *namespace, *init],
+        cwd=paths.PROJECT,
+        env=inside_environment(os.environ, name),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(listener.fileno(), write_end),
+        start_new_session=True,
+    )
+    listener.close()
+    os.close(write_end)
+    done = False
+    try:
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(dict(plan)).encode())
+        for event in _events(read_end, timeout):
+            if "error" in event:
+                raise SandboxError(event["error"])
+            done = done or "up" in event
+            yield event
+        if not done:
+            assert process.stderr is not None  # noqa: S101 - PIPE was asked for
+            process.wait(_DOWN_TIMEOUT)
+            words = process.stderr.read().decode(errors="replace").strip()
+            raise SandboxError(f"The sandbox ended before it was up.\n{words}".rstrip())
+    finally:
+        os.close(read_end)
+        if not done:
+            process.kill()
+            process.wait()
+
+
+def _events(descriptor: int, timeout: float) -> Iterator[dict[str, Any]]:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    pending = b""
+    while poll.poll(timeout * 1000):
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
+            return
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from map(json.loads, lines)
+    raise SandboxError(f"The sandbox made no progress for {timeout:.0f} s.")
+
+
+def _connect(address: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

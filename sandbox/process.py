@@ -1,0 +1,100 @@
+"""One part of the sandbox: a process that is started, awaited and stopped.
+
+A start ends in one of three ways - ready, exited, timed out - and the error says which, with the tail of
+the part's log (after kubernetes-sigs/controller-runtime, pkg/envtest).
+"""
+
+import http.client
+import os
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+
+STOP_TIMEOUT = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+_POLL = 0.05
+
+
+@dataclass
+class Part:
+    """A program of the sandbox, and how to see that it is ready."""
+
+    name: str
+    argv: list[str]
+    ready: Callable[[], bool]
+    """Answers at once and raises nothing: whether the part serves."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 60.0
+    """Seconds to be ready in."""
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    log: Path | None = None
+    seconds: float | None = None
+    """How long it took from start to ready."""
+
+    def start(self, logs: Path) -> None:
+        """Start the program, with its output in ``logs/NAME.log``."""
+        self.log = logs / f"{self.name}.log"
+        self._started = time.monotonic()
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.argv,
+                env=os.environ | dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Return when the part is ready.
+
+        Raises:
+            SandboxError: it exited, or was not ready within its timeout; carries the tail of its log.
+        """
+        deadline = self._started + self.timeout
+        while not self.ready():
+            code = self.poll()
+            if code is not None:
+                raise SandboxError(f"{self.name} exited with code {code} before it was ready.\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise SandboxError(f"{self.name} was not ready within {self.timeout:.0f} s.\n{self.tail()}")
+            time.sleep(_POLL)
+        self.seconds = time.monotonic() - self._started
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self.process.poll() if self.process else None
+
+    def stop(self) -> None:
+        """End the process: SIGTERM, and SIGKILL when that is not heeded."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of the log, indented."""
+        text = self.log.read_text(errors="replace") if self.log and self.log.exists() else ""
+        return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (it wrote nothing)"
+
+
+def answers(url: str, ca: Path | None = None) -> bool:
+    """Whether a server answers 200 within two seconds; `ca` is the file that its certificate is checked against."""
+    context = ssl.create_default_context(cafile=ca) if ca else None
+    try:
+        with urllib.request.urlopen(url, timeout=2, context=context) as response:  # noqa: S310 - our own addresses
+            return int(response.status) == http.client.OK
+    except (urllib.error.URLError, OSError, http.client.HTTPException):
+        return False

@@ -1,0 +1,74 @@
+"""What a sandbox starts, in order: the network, the control plane, DNS and ACME, the node, Istio, two applications.
+
+That is the cluster as a platform team hands it over. cert-manager is not here: the Pulumi program installs it.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sandbox import acme, charts, controlplane, network, paths, tools
+from sandbox.process import Part, answers
+
+Work = Callable[[], list[Part] | None]
+"""Does a stage's work at once and returns None, or returns the parts to start and await together."""
+
+ZONE = "sandbox"
+"""The managed zone and its project; its domain is `acme.ZONE`."""
+CLOUD_DNS = "127.0.0.1:8053"
+
+RESOLV_CONF = f"""\
+nameserver {network.HOST}
+search svc.cluster.local cluster.local
+options ndots:2 timeout:2 attempts:2
+"""
+
+
+def stages(plan: dict[str, Any]) -> list[tuple[str, Work]]:
+    """The titles and the work of every stage.
+
+    Args:
+        plan: what `sandbox.plan.make` returned.
+    """
+    modules = {name: Path(folder) for name, folder in plan["modules"].items()}
+
+    def prepare() -> None:
+        network.set_up(extra_addresses=tuple(directory.address for directory in acme.DIRECTORIES))
+        controlplane.prepare()
+        acme.prepare(modules["pebble"])
+        version = tools.required_version("cert-manager", tools.CERT_MANAGER)
+        charts.cert_manager(modules["cert-manager"], version, paths.CHARTS / "cert-manager")
+
+    return [
+        ("network, certificates and charts", prepare),
+        ("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
+        ("Kubernetes API server", lambda: [controlplane.apiserver()]),
+        (
+            "controllers, proxy and node",
+            lambda: [controlplane.controller_manager(), controlplane.proxy(), node()],
+        ),
+    ]
+
+
+def cloud_dns() -> Part:
+    """The Cloud DNS emulator and the namespace's only DNS server."""
+    argv = [
+        sys.executable, "-m", "sandbox.clouddns",
+        "--rest", CLOUD_DNS, "--dns", f"{network.HOST}:53",
+        "--project", ZONE, "--zone", f"{ZONE}={acme.ZONE}.",
+        "--cluster-kubeconfig", str(paths.KUBECONFIG),
+    ]  # fmt: skip
+    for directory in acme.DIRECTORIES:
+        argv += ["--host", f"{directory.host}={directory.address}"]
+    return Part("cloud-dns", argv, lambda: answers(f"http://{CLOUD_DNS}/dns/v1/projects/{ZONE}"))
+
+
+def node() -> Part:
+    """The node agent, which runs Pods as processes."""
+    argv = [
+        sys.executable, "-m", "sandbox.node",
+        "--kubeconfig", str(paths.KUBECONFIG), "--bin-dir", str(paths.BIN),
+        "--root", str(paths.RUN / "pods"), "--log-dir", str(paths.LOGS / "pods"),
+    ]  # fmt: skip
+    return Part("node", argv, lambda: True)
