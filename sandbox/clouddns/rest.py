@@ -47,9 +47,7 @@ def make_app(zones: Zones) -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> tuple[Response, int]:
-        return refuse(
-            ApiError(error.code or 500, "notFound" if error.code == 404 else "badRequest", error.name)
-        )
+        return refuse(ApiError(error.code or 500, "notFound" if error.code == 404 else "badRequest", error.name))
 
     @app.get(_PROJECT)
     def get_project() -> dict[str, Any]:
@@ -70,6 +68,12 @@ def make_app(zones: Zones) -> Flask:
     @app.get(_ZONE)
     def get_zone(zone: str) -> dict[str, Any]:
         return zones.get(zone).resource()
+
+    @app.patch(_ZONE)
+    def patch_zone(zone: str) -> dict[str, Any]:
+        with zones.lock:
+            zones.get(zone).describe(_body("entity.managedZone"))
+        return {"kind": "dns#operation", "id": "0", "type": "update", "status": "done"}
 
     @app.delete(_ZONE)
     def delete_zone(zone: str) -> tuple[str, int]:
@@ -192,9 +196,7 @@ def _find(zone: ManagedZone, name: str, rdtype: str) -> RecordSet:
     return zone.record_sets[key]
 
 
-def _commit(
-    zone: ManagedZone, additions: Sequence[RecordSet], deletions: Sequence[RecordSet]
-) -> Sequence[RecordSet]:
+def _commit(zone: ManagedZone, additions: Sequence[RecordSet], deletions: Sequence[RecordSet]) -> Sequence[RecordSet]:
     zone.apply(additions, deletions, "entity.rrset")
     _report(zone, additions, deletions)
     return additions

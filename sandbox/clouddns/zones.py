@@ -95,6 +95,11 @@ class ManagedZone:
             "cloudLoggingConfig": {"kind": "dns#managedZoneCloudLoggingConfig"},
         }
 
+    def describe(self, body: Mapping[str, Any]) -> None:
+        """Changes what can be changed of a zone: its description and labels."""
+        self.description = str(body.get("description", self.description))
+        self.labels = dict(body.get("labels", self.labels) or {})
+
     def apply(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet], path: str) -> Change:
         """Makes a change: all of it, or, with an `ApiError` that names the culprit, nothing."""
         additions, deletions = list(additions), list(deletions)
@@ -111,11 +116,7 @@ class ManagedZone:
                 raise already_exists(f"{path}.additions[{i}]", record_set.title)
             after[record_set.key] = record_set
         for i, record_set in enumerate(deletions):
-            if (
-                record_set.name == self.origin
-                and record_set.type in _APEX_TYPES
-                and record_set.key not in after
-            ):
+            if record_set.name == self.origin and record_set.type in _APEX_TYPES and record_set.key not in after:
                 raise apex_violation(f"{path}.deletions[{i}]", record_set.type)
         for i, record_set in enumerate(additions):
             types = {rdtype for name, rdtype in after if name == record_set.name}

@@ -1,0 +1,162 @@
+"""A client of the Cloud DNS API, and the provider's settings that it goes by."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import urllib3
+
+from sandbox.providers.rpc import ProviderError
+
+Json = dict[str, Any]
+
+_TIMEOUT: Final = 30.0  # seconds, for one request
+_CHANGE_TIMEOUT: Final = 600  # seconds until a change is done, as the real provider waits
+_PROJECT_VARIABLES: Final = (
+    "GOOGLE_PROJECT",
+    "GOOGLE_CLOUD_PROJECT",
+    "GCLOUD_PROJECT",
+    "CLOUDSDK_CORE_PROJECT",
+)
+
+
+class GoogleError(ProviderError):
+    """An answer of the API that is an error, in the words of its Go client.
+
+    Attributes:
+        code: The HTTP status.
+    """
+
+    def __init__(self, code: int, body: str) -> None:
+        self.code = code
+        try:
+            error = json.loads(body)["error"]
+            text = f"{error['message']}, {error['errors'][0]['reason']}"
+        except (ValueError, LookupError, TypeError):
+            text = f"got HTTP response code {code} with body: {body}"
+            super().__init__(f"googleapi: {text}")
+        else:
+            super().__init__(f"googleapi: Error {code}: {text}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of the provider's configuration counts here; the rest is accepted and has no effect.
+
+    Attributes:
+        project: The project of what names none; may be empty.
+        endpoint: Base URL of the API, with a final slash.
+        deletion_policy: What of what names none.
+    """
+
+    project: str
+    endpoint: str
+    token: str
+    deletion_policy: str
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Settings:
+        """Read the configuration, and what the real provider takes from the environment."""
+        project = config.get("project") or next(filter(None, map(os.environ.get, _PROJECT_VARIABLES)), "")
+        endpoint = config.get("dnsCustomEndpoint") or os.environ.get("GOOGLE_DNS_CUSTOM_ENDPOINT", "")
+        return cls(
+            project=str(project),
+            endpoint=endpoint if endpoint.endswith("/") or not endpoint else f"{endpoint}/",
+            token=str(config.get("accessToken") or "stand-in"),
+            deletion_policy=str(config.get("deletionPolicy") or "DELETE"),
+        )
+
+
+class CloudDns:
+    """The calls that the resources need.
+
+    Raises:
+        GoogleError: The API refused the request.
+        ProviderError: It could not be asked, or a change did not get done.
+    """
+
+    def __init__(self, settings: Settings, cancelled: threading.Event) -> None:
+        self.settings = settings
+        self._cancelled = cancelled
+        self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+
+    def project(self, properties: Mapping[str, Any]) -> str:
+        """Return the project of a resource: its own, or the provider's."""
+        project = str(properties.get("project") or self.settings.project)
+        if not project:
+            raise ProviderError("Failed to retrieve project, pid: , err: project: required field is not set")
+        return project
+
+    def zone(self, project: str, zone: str) -> Json:
+        """Return a managed zone."""
+        return self._call("GET", _zone(project, zone))
+
+    def create_zone(self, project: str, body: Json) -> Json:
+        """Create a managed zone."""
+        return self._call("POST", f"projects/{quote(project)}/managedZones", body)
+
+    def patch_zone(self, project: str, zone: str, body: Json) -> None:
+        """Change a managed zone."""
+        self._call("PATCH", _zone(project, zone), body)
+
+    def delete_zone(self, project: str, zone: str) -> None:
+        """Delete a managed zone."""
+        self._call("DELETE", _zone(project, zone))
+
+    def record_sets(self, project: str, zone: str, **query: str) -> list[Json]:
+        """Return the record sets of a zone that have this `name` and `type`, or all."""
+        found: list[Json] = []
+        token: dict[str, str] = {}
+        while True:
+            page = self._call("GET", f"{_zone(project, zone)}/rrsets", query=query | token)
+            found += page.get("rrsets", [])
+            if not page.get("nextPageToken"):
+                return found
+            token = {"pageToken": page["nextPageToken"]}
+
+    def change(self, project: str, zone: str, *, additions: list[Json], deletions: list[Json]) -> None:
+        """Make a change, and return when it is done."""
+        path = f"{_zone(project, zone)}/changes"
+        change = self._call("POST", path, {"additions": additions, "deletions": deletions})
+        for _ in range(_CHANGE_TIMEOUT):
+            change = self._call("GET", f"{path}/{change['id']}")
+            if change["status"] == "done":
+                return
+            if self._cancelled.wait(1):
+                raise ProviderError(f"cancelled while change {change['id']} of zone {zone!r} is pending")
+        raise ProviderError(
+            f"Error waiting for Google DNS change: {change['id']} of zone {zone!r} is still "
+            f"{change['status']} after {_CHANGE_TIMEOUT} s"
+        )
+
+    def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
+        if not self.settings.endpoint:
+            raise ProviderError(
+                "gcp:dnsCustomEndpoint is not set. This is the sandbox's stand-in of the gcp provider, which "
+                "does not talk to Google Cloud: set it to the sandbox's Cloud DNS, or install the real plugin "
+                "with `pulumi plugin install resource gcp`"
+            )
+        url = self.settings.endpoint + path
+        headers = {"Authorization": f"Bearer {self.settings.token}"}
+        try:
+            if body is None:
+                response = self._http.request(method, url, fields=query, headers=headers)
+            else:
+                response = self._http.request(method, url, json=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            reason = str(error).rpartition(": ")[2]
+            raise ProviderError(f"cannot reach Cloud DNS at {self.settings.endpoint}: {reason}") from None
+        if response.status >= 400:
+            raise GoogleError(response.status, response.data.decode(errors="replace"))
+        answer: Json = json.loads(response.data) if response.data else {}
+        return answer
+
+
+def _zone(project: str, zone: str) -> str:
+    return f"projects/{quote(project)}/managedZones/{quote(zone, safe='')}"
