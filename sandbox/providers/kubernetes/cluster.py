@@ -1,0 +1,228 @@
+"""The Kubernetes API as the provider needs it: discovery, requests and watches."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import urllib3.exceptions
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import new_client_from_config
+from kubernetes.config.config_exception import ConfigException
+
+from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
+from sandbox.providers.rpc import ProviderError
+
+Object = dict[str, Any]
+
+APPLY: Final = "application/apply-patch+yaml"
+JSON_PATCH: Final = "application/json-patch+json"
+WATCH_SECONDS: Final = 5  # the longest that a cancellation goes unnoticed
+
+
+class UnreachableError(ProviderError):
+    """The API server did not answer."""
+
+
+class NoMatchError(ProviderError):
+    """The API server has no such kind, for instance because its CRD is not there yet."""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(f'no matches for kind "{kind}" in version "{api_version}"')
+
+
+class ApiError(ProviderError):
+    """The API server refused a request.
+
+    Attributes:
+        code: HTTP status.
+        reason: Reason in the API's own words, for instance `AlreadyExists`.
+        kind: Resource that it is about, for instance `namespaces`.
+    """
+
+    def __init__(self, code: int, body: bytes) -> None:
+        try:
+            status = json.loads(body)
+        except ValueError:
+            status = {"message": body.decode(errors="replace")}
+        super().__init__(status.get("message") or f"the API server answered {code}")
+        self.code = code
+        self.reason: str = status.get("reason", "")
+        self.kind: str = (status.get("details") or {}).get("kind", "")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind as the API server serves it."""
+
+    prefix: str
+    plural: str
+    namespaced: bool
+
+    def path(self, metadata: Mapping[str, Any], *, named: bool = True) -> str:
+        """Return the URL path of an object, or of the collection it belongs to."""
+        scope = f"/namespaces/{metadata.get('namespace') or 'default'}" if self.namespaced else ""
+        return f"{self.prefix}{scope}/{self.plural}" + (f"/{metadata['name']}" if named else "")
+
+
+class Cluster:
+    """One API server, seen through one kubeconfig."""
+
+    def __init__(self, kubeconfig: Kubeconfig) -> None:
+        try:
+            self._api: ApiClient = new_client_from_config(
+                kubeconfig.path, kubeconfig.context, persist_config=False
+            )
+        except ConfigException as error:
+            raise ProviderError(str(error)) from None
+        self._kinds: dict[tuple[str, str], Kind] = {}
+        self._promised: dict[tuple[str, str], bool] = {}
+
+    def version(self) -> str:
+        """Return the server's version; the first question to ask, since it shows whether it can be reached."""
+        return str(self.request("GET", "/version")["gitVersion"])
+
+    def find(self, api_version: str, kind: str) -> Kind | None:
+        """Return how the server serves a kind, or nothing if it does not."""
+        key = (api_version, kind)
+        if key not in self._kinds:
+            prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            try:
+                resources = self.request("GET", prefix)["resources"]
+            except ApiError as error:
+                if error.code == 404:
+                    return None
+                raise
+            for resource in resources:
+                if "/" not in resource["name"]:
+                    found = Kind(prefix, resource["name"], resource["namespaced"])
+                    self._kinds[api_version, resource["kind"]] = found
+        return self._kinds.get(key)
+
+    def promise(self, definition: Object) -> None:
+        """Remember the scope of a kind whose CRD this deployment is going to install."""
+        spec = definition["spec"]
+        self._promised[spec["group"], spec["names"]["kind"]] = spec["scope"] == "Namespaced"
+
+    def namespaced(self, api_version: str, kind: str) -> bool:
+        """Say whether a kind has namespaces; kinds that nobody knows yet are taken to have them."""
+        found = self.find(api_version, kind)
+        if found is not None:
+            return found.namespaced
+        return self._promised.get((api_version.rpartition("/")[0], kind), True)
+
+    def get(self, obj: Object) -> Object:
+        """Return the object as it is on the server."""
+        return self.request("GET", self._path(obj))
+
+    def create(self, obj: Object, *, manager: str, dry_run: bool) -> Object:
+        """Create an object; one that exists is an error."""
+        query = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        return self.request("POST", self._path(obj, named=False), obj, query)
+
+    def apply(self, obj: Object, *, manager: str, force: bool, dry_run: bool) -> Object:
+        """Apply an object on the server."""
+        query = {
+            "fieldManager": manager,
+            "force": str(force).lower(),
+            **({"dryRun": "All"} if dry_run else {}),
+        }
+        return self.request("PATCH", self._path(obj), obj, query, APPLY)
+
+    def patch(self, obj: Object, operations: list[Object]) -> Object:
+        """Apply a JSON patch to an object."""
+        return self.request("PATCH", self._path(obj), operations, None, JSON_PATCH)
+
+    def delete(self, obj: Object, propagation: str) -> None:
+        """Ask for the deletion of an object."""
+        self.request("DELETE", self._path(obj), {"propagationPolicy": propagation})
+
+    def versions(self, obj: Object, seconds: float, cancelled: threading.Event) -> Iterator[Object | None]:
+        """Yield an object as it is, and again whenever it may have changed, until the time is up.
+
+        Yields nothing (`None`) for an object that is gone.
+        """
+        deadline = time.monotonic() + seconds
+        path, metadata = self._path(obj), obj["metadata"]
+        while not cancelled.is_set():
+            try:
+                live = self.request("GET", path)
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+                live = None
+            yield live
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            query = {
+                "watch": "true",
+                "fieldSelector": f"metadata.name={metadata['name']}",
+                "resourceVersion": live["metadata"]["resourceVersion"] if live else "0",
+                "timeoutSeconds": max(1, round(min(left, WATCH_SECONDS))),
+            }
+            response = self._send("GET", path.rpartition("/")[0], None, query, None)
+            for line in response.response:
+                change = json.loads(line)
+                if change["type"] == "ERROR":
+                    break
+                yield None if change["type"] == "DELETED" else change["object"]
+            response.response.release_conn()
+
+    def warnings(self, obj: Object) -> list[str]:
+        """Return what the controllers complained about an object, from its events."""
+        metadata = obj["metadata"]
+        path = f"/api/v1/namespaces/{metadata.get('namespace') or 'default'}/events"
+        query = {"fieldSelector": f"involvedObject.uid={metadata['uid']},type=Warning"}
+        return [
+            f"{event['reason']}: {event['message']}"
+            for event in self.request("GET", path, query=query)["items"]
+        ]
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | list[Object] | None = None,
+        query: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """Send a request and return the answer.
+
+        Raises:
+            ApiError: The server refused it.
+            UnreachableError: No answer.
+        """
+        response = self._send(method, path, body, query, content_type)
+        answer: Object = json.loads(response.read())
+        return answer
+
+    def _path(self, obj: Object, *, named: bool = True) -> str:
+        api_version, kind = obj["apiVersion"], obj["kind"]
+        found = self.find(api_version, kind)
+        if found is None:
+            raise NoMatchError(api_version, kind)
+        return found.path(obj["metadata"], named=named)
+
+    def _send(self, method: str, path: str, body: Any, query: Any, content_type: str | None) -> Any:
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
+        call = self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._api.call_api(*call)
+        except (urllib3.exceptions.HTTPError, ApiException) as error:
+            raise UnreachableError(f"{call[1]}: {error}") from None
+        if response.status >= 400:
+            raise ApiError(response.status, response.read())
+        return response
