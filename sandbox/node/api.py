@@ -42,7 +42,7 @@ class Api:
     """Requests to one API server. Thread-safe, as the connection pool below it is."""
 
     def __init__(self, kubeconfig: str) -> None:
-        self._client: ApiClient = config.new_client_from_config(kubeconfig)
+        self._client: ApiClient = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
 
     def get(self, path: str) -> Json:
         """Read an object or a list."""
@@ -81,7 +81,9 @@ class Api:
             *lines, buffer = buffer.split(b"\n")
             yield from (json.loads(line) for line in lines if line)
 
-    def _request(self, method: str, path: str, body: Json | None = None, content_type: str = "application/json") -> Json:
+    def _request(
+        self, method: str, path: str, body: Json | None = None, content_type: str = "application/json"
+    ) -> Json:
         response = self._open(method, path, body, content_type, timeout=30)
         decoded: Json = json.loads(response.data)
         return decoded

@@ -105,13 +105,17 @@ def resource_value(reference: Json, containers: Iterable[Json], own: str, node: 
     kind, _, resource = reference["resource"].partition(".")
     given = (resources.get(kind) or {}).get(resource)
     if given is not None:
-        amount = Decimal(parse_quantity(given))
+        amount = _quantity(given)
     elif kind == "limits":
         amount = {"cpu": node.cpu, "memory": node.memory}.get(resource, Decimal(0))
     else:
         amount = Decimal(0)
-    divisor = Decimal(parse_quantity(reference.get("divisor") or "1")) or Decimal(1)
+    divisor = _quantity(reference.get("divisor") or "1") or Decimal(1)
     return str(math.ceil(amount / divisor))
+
+
+def _quantity(text: str) -> Decimal:
+    return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]
 
 
 def _quote(text: str) -> str:

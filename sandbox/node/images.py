@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.node.rootfs import on_host
+
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -51,7 +53,7 @@ def image_table(bin_dir: Path, envoy: Path, envoy_bootstrap: Path) -> dict[str, 
                 "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": envoy_bootstrap,
             },
         ),
-        "sandbox/demo": Image((sys.executable, "-m", "sandbox.demo"), env={"PYTHONPATH": str(_REPOSITORY)}),
+        "sandbox/demo": Image((sys.executable, "-m", "sandbox.demo"), env={"PYTHONPATH": on_host(_REPOSITORY)}),
     }
 
 

@@ -1,0 +1,41 @@
+"""A small HTTP service behind the gateway: says who answered, and what reached it.
+
+The environment names it: APP_NAME (default `demo`) and PORT (default 8080).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers every GET with a JSON object."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Say the application's name, the path, and the headers that a gateway sets."""
+        answer = {
+            "app": os.environ.get("APP_NAME", "demo"),
+            "path": self.path,
+            "host": self.headers.get("Host"),
+            "x-forwarded-proto": self.headers.get("X-Forwarded-Proto"),
+        }
+        body = json.dumps(answer).encode() + b"\n"
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    address = ("0.0.0.0", int(os.environ.get("PORT", "8080")))  # noqa: S104 - a Pod has one address of its own
+    ThreadingHTTPServer(address, Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

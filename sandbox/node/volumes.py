@@ -1,0 +1,163 @@
+"""A Pod's volumes: directories whose content follows the API's objects, as a kubelet's do.
+
+Secrets, ConfigMaps, downward API and ServiceAccount tokens become files that are all replaced at once: readers follow
+`name -> ..data/name -> ..<time>/name`, and one rename moves `..data`
+(https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from sandbox.node.api import Json
+from sandbox.node.environment import Lookup, MissingError, NodeInfo, field_value, object_data, resource_value
+from sandbox.node.rootfs import Mount
+
+DATA = "..data"
+_REFRESH_AT = 0.8  # of a token's lifetime, as the kubelet does
+
+TokenRequest = Callable[[str | None, int], str]
+"""(audience, expiration in seconds) -> a token of the Pod's ServiceAccount."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a volume."""
+
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass
+class PodVolumes:
+    """The volumes of one Pod, below one directory."""
+
+    directory: Path
+    lookup: Lookup
+    request_token: TokenRequest
+    node: NodeInfo
+    _tokens: dict[tuple[str | None, int], tuple[str, float]] = field(default_factory=dict)
+
+    def refresh(self, pod: Json, pod_ip: str) -> None:
+        """Make what is missing and rewrite what has changed.
+
+        Raises:
+            MissingError: an object that is not optional does not exist; the message is the kubelet's.
+        """
+        for volume in pod["spec"].get("volumes") or []:
+            name = volume["name"]
+            if "hostPath" in volume:
+                continue
+            target = self.directory / name
+            target.mkdir(parents=True, exist_ok=True)
+            if "emptyDir" in volume:
+                continue
+            try:
+                write_atomically(target, self._files(volume, pod, pod_ip))
+            except MissingError as error:
+                raise MissingError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from None
+
+    def mounts(self, pod: Json, container: Json) -> list[Mount]:
+        """Return what a container mounts; `subPath`s that do not exist are made as directories."""
+        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
+        mounts = []
+        for entry in container.get("volumeMounts") or []:
+            volume = volumes[entry["name"]]
+            host_path = volume.get("hostPath")
+            source = Path(host_path["path"]) if host_path else self.directory / entry["name"]
+            if sub_path := entry.get("subPath"):
+                source = source / sub_path
+                source = source.resolve()
+            if not source.exists():
+                source.mkdir(parents=True)
+            target = PurePosixPath("/", entry["mountPath"])
+            mounts.append(Mount(source, target, entry.get("readOnly", False)))
+        return mounts
+
+    def _files(self, source: Json, pod: Json, pod_ip: str) -> dict[str, File]:
+        """Return the files of a volume, or of one source of a projected volume."""
+        if projected := source.get("projected"):
+            default = projected.get("defaultMode", 0o644)
+            files: dict[str, File] = {}
+            for each in projected.get("sources") or []:
+                files |= self._files(
+                    {kind: {"defaultMode": default} | body for kind, body in each.items()}, pod, pod_ip
+                )
+            return files
+        if body := source.get("secret"):
+            return self._object_files("Secret", body.get("secretName") or body.get("name"), body)
+        if body := source.get("configMap"):
+            return self._object_files("ConfigMap", body["name"], body)
+        if body := source.get("downwardAPI"):
+            return self._downward_files(body, pod, pod_ip)
+        if body := source.get("serviceAccountToken"):
+            token = self._token(body.get("audience"), body.get("expirationSeconds", 3600))
+            return {body["path"]: File(token.encode(), body["defaultMode"])}
+        kinds = ", ".join(key for key in source if key != "name")
+        raise MissingError(f"volume source {kinds} is not supported by the sandbox")
+
+    def _object_files(self, kind: str, name: str, body: Json) -> dict[str, File]:
+        optional = body.get("optional", False)
+        default = body.get("defaultMode", 0o644)
+        data = object_data(self.lookup, kind, name, optional=optional)
+        if "items" not in body:
+            return {key: File(content, default) for key, content in data.items()}
+        files = {}
+        for item in body["items"]:
+            if item["key"] in data:
+                files[item["path"]] = File(data[item["key"]], item.get("mode", default))
+            elif not optional:
+                raise MissingError(f'references non-existent {kind.lower()} key: {name}: "{item["key"]}"')
+        return files
+
+    def _downward_files(self, body: Json, pod: Json, pod_ip: str) -> dict[str, File]:
+        files = {}
+        for item in body.get("items") or []:
+            if ref := item.get("fieldRef"):
+                value = field_value(ref["fieldPath"], pod, pod_ip, self.node)
+            else:
+                value = resource_value(item["resourceFieldRef"], pod["spec"]["containers"], "", self.node)
+            files[item["path"]] = File(value.encode(), item.get("mode", body.get("defaultMode", 0o644)))
+        return files
+
+    def _token(self, audience: str | None, seconds: int) -> str:
+        token, renew_at = self._tokens.get((audience, seconds), ("", 0.0))
+        if time.monotonic() >= renew_at:
+            token = self.request_token(audience, seconds)
+            self._tokens[audience, seconds] = token, time.monotonic() + _REFRESH_AT * seconds
+        return token
+
+
+def write_atomically(directory: Path, files: dict[str, File]) -> bool:
+    """Make a directory hold exactly these files, all at once; return whether anything had to change."""
+    data = directory / DATA
+    present = {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    if data.exists() and present == {name: file.content for name, file in files.items()}:
+        return False
+    old = data.resolve() if data.exists() else None
+    new = directory / f"..{time.time_ns()}"
+    new.mkdir()
+    for name, file in files.items():
+        path = new / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+        path.chmod(file.mode)
+    temporary = directory / "..data_tmp"
+    temporary.symlink_to(new.name)
+    temporary.rename(data)
+    _link_top_level(directory, {PurePosixPath(name).parts[0] for name in files})
+    if old:
+        shutil.rmtree(old)
+    return True
+
+
+def _link_top_level(directory: Path, names: set[str]) -> None:
+    present = {entry.name for entry in directory.iterdir() if not entry.name.startswith("..")}
+    for name in names - present:
+        (directory / name).symlink_to(f"{DATA}/{name}")
+    for name in present - names:
+        (directory / name).unlink()
