@@ -1,0 +1,83 @@
+"""cert-manager, by its official chart.
+
+It does not configure issuers (acme_issuers.py), and it never deletes the CRDs: with them would go every Certificate
+of the cluster, this stack's or not.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+RELEASE = "cert-manager"
+"""Constant, because a release that is replaced under another name cannot adopt the CRDs
+(pulumi-kubernetes-cert-manager#408)."""
+
+TIMEOUT = 900
+"""Seconds. Longer than the chart's own check, so that the check's words are what is shown."""
+
+
+class CertManagerArgs(TypedDict):
+    """What `CertManager` takes."""
+
+    install: bool
+    """False uses the cert-manager that the cluster has; nothing is created."""
+    namespace: str
+    """Created for the release; leader election stays in it."""
+    chart: str
+    """An OCI reference, or the path of the chart on this machine."""
+    version: str
+    """The chart's version, `vX.Y.Z`."""
+    values: NotRequired[Mapping[str, Any]]
+    """Merged over the program's own values."""
+
+
+class CertManager(pulumi.ComponentResource):
+    """The release; when it is up, the webhook has answered."""
+
+    namespace: pulumi.Output[str]
+    """Where cert-manager runs and keeps the ACME account keys."""
+
+    def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("istio-gateway-tls:index:CertManager", name, {}, opts)
+        self.namespace = pulumi.Output.from_input(args["namespace"])
+        if args["install"]:
+            self._install(name, args)
+        self.register_outputs({"namespace": self.namespace})
+
+    def _install(self, name: str, args: CertManagerArgs) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata={"name": args["namespace"]}, opts=child)
+        # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
+        # startupapicheck is what proves that the API server trusts the webhook.
+        kubernetes.helm.v3.Release(
+            f"{name}-release",
+            name=RELEASE,
+            namespace=namespace.metadata["name"],
+            chart=args["chart"],
+            version=args["version"],
+            values=chart_values(args["namespace"], args.get("values", {})),
+            timeout=TIMEOUT,
+            opts=child,
+        )
+
+
+def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the chart's values: the program's own, with `extra` merged over them key by key."""
+    own = {
+        "crds": {"enabled": True, "keep": True},
+        # The chart's default is kube-system, which GKE Autopilot keeps closed.
+        "global": {"leaderElection": {"namespace": namespace}},
+        # The default of one minute is short for a cluster that has yet to add a node.
+        "startupapicheck": {"enabled": True, "timeout": "5m"},
+    }
+    return _merged(own, extra)
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged

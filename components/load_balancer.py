@@ -1,0 +1,136 @@
+"""The gateway's Service: is it fit for TLS, and which address has it got?
+
+The provider cannot tell: `Service.get` never waits (pulumi-kubernetes, since 3.26), a missing Service is only "does
+not exist", and a ServicePatch that waits would write into an object that belongs to another team. So the Service is
+read, and then watched, with the Kubernetes client.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Iterator
+
+from kubernetes import client, watch
+from urllib3.exceptions import HTTPError
+
+CONNECT_TIMEOUT = 5
+"""Seconds to wait for the API server to answer."""
+
+
+class GatewayFaultError(Exception):
+    """The Service cannot carry TLS; the text says why, and the command that mends it."""
+
+
+class UnreachableError(Exception):
+    """The cluster does not answer, or there are no credentials for it."""
+
+
+def find_address(api: client.ApiClient, namespace: str, service: str, timeout: float) -> str | None:
+    """Return the Service's external IPv4 address, waiting for it.
+
+    Args:
+        api: of the cluster.
+        namespace: of the Service.
+        service: its name.
+        timeout: seconds; 0 reads once.
+
+    Returns:
+        None when it has none yet, after the timeout.
+
+    Raises:
+        GatewayFaultError: when waiting would not help.
+        UnreachableError: when the cluster does not answer.
+    """
+    services = client.CoreV1Api(api)
+    deadline = time.monotonic() + timeout
+    try:
+        found = services.read_namespaced_service(
+            service, namespace, _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT)
+        )
+        address = external_ip(found)
+        while address is None and (left := math.ceil(deadline - time.monotonic())) > 0:
+            # The watch begins with the Service as it is, so nothing between the two calls is missed.
+            address = _watched_address(services, namespace, service, left)
+    except client.ApiException as error:
+        if error.status == 404:
+            raise _missing(namespace, service) from None
+        raise UnreachableError(f"the API server answers {error.status} {error.reason}") from error
+    except HTTPError as error:
+        raise UnreachableError(str(error)) from error
+    return address
+
+
+def _watched_address(services: client.CoreV1Api, namespace: str, service: str, seconds: int) -> str | None:
+    changes = watch.Watch()
+    for event in changes.stream(
+        services.list_namespaced_service,
+        namespace,
+        field_selector=f"metadata.name={service}",
+        timeout_seconds=seconds,
+        _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
+    ):
+        if event["type"] == "DELETED":
+            raise _missing(namespace, service)
+        if address := external_ip(event["object"]):
+            changes.stop()
+            return address
+    return None
+
+
+def external_ip(service: client.V1Service) -> str | None:
+    """Return a Service's external IPv4 address, or None while the load balancer is being made.
+
+    Raises:
+        GatewayFaultError: with every fault of the Service.
+    """
+    if faults := list(_faults(service)):
+        raise GatewayFaultError("\n".join(faults))
+    points = _points(service)
+    return next((point.ip for point in points if point.ip and ipaddress.ip_address(point.ip).version == 4), None)
+
+
+def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
+    balancer = service.status.load_balancer if service.status else None
+    return (balancer.ingress if balancer else None) or []
+
+
+def _faults(service: client.V1Service) -> Iterator[str]:
+    metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
+    namespace, name = metadata.namespace, metadata.name
+    patch = f"kubectl --namespace {namespace} patch service {name}"
+    ports = {port.port: port for port in spec.ports or []}
+    if spec.type != "LoadBalancer":
+        yield (
+            f"Service {namespace}/{name} is of type {spec.type}; only a LoadBalancer gets an external IP\n"
+            f'    {patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\''
+        )
+    # A gateway that listens on unprivileged ports does so for both.
+    unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
+    for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
+        if number not in ports:
+            target = high if unprivileged else number
+            port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
+            yield (
+                f"Service {namespace}/{name} has no port {number} ({protocol})\n"
+                f'    {patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\''
+            )
+    points = _points(service)
+    if points and not any(point.ip for point in points):
+        yield (
+            f"Service {namespace}/{name} has the hostname {points[0].hostname} and no IP; an A record needs an IP\n"
+            "    pulumi config set --path ingress.service NAME    # a Service whose load balancer has an IP"
+        )
+    elif points and not any(point.ip and ipaddress.ip_address(point.ip).version == 4 for point in points):
+        yield (
+            f"Service {namespace}/{name} has only the IPv6 address {points[0].ip}; an A record needs IPv4\n"
+            f'    {patch} --type merge --patch \'{{"spec":{{"ipFamilies":["IPv4"]}}}}\''
+        )
+
+
+def _missing(namespace: str, service: str) -> GatewayFaultError:
+    return GatewayFaultError(
+        f"Service {namespace}/{service} does not exist\n"
+        "    kubectl get services --all-namespaces --selector istio=ingressgateway\n"
+        "    pulumi config set --path ingress.namespace NAMESPACE &&"
+        " pulumi config set --path ingress.service NAME"
+    )

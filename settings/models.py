@@ -1,0 +1,253 @@
+"""The shape of the stack config.
+
+Each field says with `description` what is accepted and with `examples` what the mending command sets; the report of
+a bad config is made from both. A key that is not here is an error, so nothing is accepted and then ignored.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from cryptography import x509
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from components.versions import CERT_MANAGER_CHART, CERT_MANAGER_VERSION
+from settings.names import dns_name, email_address, refuse_placeholder
+
+LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+LETS_ENCRYPT_PROD = "https://acme-v02.api.letsencrypt.org/directory"
+
+MOZILLA_INTERMEDIATE = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+"""TLS 1.2 cipher suites of Mozilla's intermediate profile (https://wiki.mozilla.org/Security/Server_Side_TLS)."""
+
+
+def _pem(value: str) -> str:
+    try:
+        x509.load_pem_x509_certificates(value.encode())
+    except ValueError:
+        raise ValueError("is not PEM") from None
+    return value
+
+
+def _https(value: str) -> str:
+    if not re.fullmatch(r"https://[^\s/]+\S*", value):
+        raise ValueError("is not an https:// URL")
+    return value
+
+
+def _secure_version(value: str) -> str:
+    numbers = re.fullmatch(r"v(\d+)\.(\d+)\.(\d+)", value)
+    if not numbers:
+        raise ValueError("is not a chart version")
+    version = tuple(int(number) for number in numbers.groups())
+    if version < (1, 19, 6) or (1, 20) <= version < (1, 20, 3):
+        raise ValueError("is open to GHSA-8rvj-mm4h-c258 (severity high)")
+    return value
+
+
+def _strong(value: str) -> str:
+    if value not in MOZILLA_INTERMEDIATE:
+        raise ValueError("is not one of Mozilla's intermediate profile")
+    return value
+
+
+CipherSuite = Annotated[str, AfterValidator(_strong)]
+Identifier = Annotated[str, Field(min_length=1), AfterValidator(refuse_placeholder)]
+HostName = Annotated[str, AfterValidator(dns_name)]
+KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+Url = Annotated[str, AfterValidator(_https)]
+
+_PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
+_SERVICE = Field(description="a Service's name", examples=["shop"])
+_NAMESPACE = Field(description="a namespace's name", examples=["shop"])
+_PATH = Field("/", pattern=r"^/\S*$", description="a path prefix that begins with /", examples=["/"])
+
+
+class Section(BaseModel):
+    """What every part of the config has in common: camelCase keys, no unknown ones, frozen."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
+
+
+class Gke(Section):
+    """A GKE cluster, found through the gcp provider and entered with gke-gcloud-auth-plugin."""
+
+    cluster: Identifier = Field(description="the name of a GKE cluster", examples=["platform"])
+    location: Identifier = Field(description="the cluster's region or zone", examples=["europe-west1"])
+    project: Identifier | None = Field(
+        None, description="the cluster's project, if not gcp:project", examples=["platform-prod"]
+    )
+
+
+class Servers(Section):
+    """ACME directories, if not Let's Encrypt's."""
+
+    staging: Url = Field(
+        LETS_ENCRYPT_STAGING, description="an https:// ACME directory", examples=[LETS_ENCRYPT_STAGING]
+    )
+    prod: Url = Field(LETS_ENCRYPT_PROD, description="an https:// ACME directory", examples=[LETS_ENCRYPT_PROD])
+
+
+class Acme(Section):
+    """Who signs."""
+
+    email: Annotated[str, AfterValidator(email_address)] = Field(
+        description="an e-mail address that someone reads", examples=["platform@your-domain.com"]
+    )
+    issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
+    servers: Servers = Field(Servers(), description="an object with the keys staging, prod")
+    ca_bundle: Annotated[str, AfterValidator(_pem)] | None = Field(
+        None, description="PEM certificates that the ACME servers' own TLS chains to", examples=['"$(cat ca.pem)"']
+    )
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
+        None,
+        description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
+        examples=["classic"],
+    )
+    create_issuers: bool | None = Field(
+        None,
+        description="true to make the ClusterIssuers, false to use those of another stack"
+        " (default: what certManager.install says)",
+        examples=[True],
+    )
+    timeout: Seconds = Field(
+        600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
+    )
+
+
+class Route(Section):
+    """Where requests whose path begins with `path` go."""
+
+    path: str = _PATH
+    service: KubernetesName = _SERVICE
+    namespace: KubernetesName = _NAMESPACE
+    port: Port = _PORT
+
+
+class Host(Section):
+    """A name that is served, with one destination (inline) or several (`routes`)."""
+
+    host: HostName = Field(description="a DNS name in the managed zone", examples=["shop.your-domain.com"])
+    service: KubernetesName | None = Field(None, description="a Service's name", examples=["shop"])
+    namespace: KubernetesName | None = Field(None, description="a namespace's name", examples=["shop"])
+    port: Port | None = Field(None, description="the Service's port, 1 to 65535", examples=[80])
+    path: str = _PATH
+    routes: tuple[Route, ...] = Field((), description="a list of {path, service, namespace, port}")
+
+    @property
+    def destinations(self) -> tuple[Route, ...]:
+        """The routes, in the config's order; the inline destination is the only one where there is no list."""
+        inline = {"path": self.path, "service": self.service, "namespace": self.namespace, "port": self.port}
+        return self.routes or (Route.model_validate(inline),)
+
+
+class Dns(Section):
+    """The Cloud DNS managed zone that the A records go to."""
+
+    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["platform"])
+    project: Identifier | None = Field(
+        None, description="the zone's project, if not gcp:project", examples=["platform-dns"]
+    )
+    ttl: int = Field(300, ge=1, le=86400, description="seconds, 1 to 86400", examples=[300])
+
+
+class Ingress(Section):
+    """The gateway that is there already: its Service, and the label its Pods carry."""
+
+    namespace: KubernetesName = Field("istio-system", description="a namespace's name", examples=["istio-system"])
+    service: KubernetesName = Field(
+        "istio-ingressgateway", description="a Service's name", examples=["istio-ingressgateway"]
+    )
+    selector: dict[str, str] = Field(
+        {"istio": "ingressgateway"},
+        min_length=1,
+        description="labels of the gateway's Pods",
+        examples=['\'{"istio":"ingressgateway"}\''],
+    )
+    class_field: Literal["class", "ingressClassName"] = Field(
+        "class",
+        description="class (an annotation, which Istio always reads) or ingressClassName (needs an IngressClass"
+        " `istio` with controller istio.io/ingress-controller)",
+        examples=["class"],
+    )
+    timeout: Seconds = Field(
+        300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
+    )
+
+
+class CertManager(Section):
+    """cert-manager's chart."""
+
+    install: bool = Field(True, description="true, or false to use the cert-manager that is there", examples=[True])
+    namespace: KubernetesName = Field("cert-manager", description="a namespace's name", examples=["cert-manager"])
+    version: Annotated[str, AfterValidator(_secure_version)] = Field(
+        CERT_MANAGER_VERSION,
+        description="a chart version (vX.Y.Z) from 1.19.6 or 1.20.3 on",
+        examples=[CERT_MANAGER_VERSION],
+    )
+    chart: Identifier = Field(
+        CERT_MANAGER_CHART, description="an OCI reference or a path of the chart", examples=[CERT_MANAGER_CHART]
+    )
+    values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
+
+
+class Certificate(Section):
+    """The key and the renewal of the gateway's certificates."""
+
+    secret_name: KubernetesName = Field(
+        "istio-ingressgateway-certs", description="a Secret's name", examples=["istio-ingressgateway-certs"]
+    )
+    grouping: Literal["shared", "perHost"] = Field(
+        "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
+    )
+    algorithm: Literal["ECDSA", "RSA"] = Field("ECDSA", description="ECDSA or RSA", examples=["ECDSA"])
+    size: int = Field(256, description="256, 384 or 521 with ECDSA; 2048, 3072 or 4096 with RSA", examples=[256])
+    rotation: Literal["Always", "Never"] = Field(
+        "Always", description="Always (a new key at each renewal) or Never", examples=["Always"]
+    )
+    renew_before_percentage: int | None = Field(
+        None, ge=1, le=99, description="per cent of the lifetime left at renewal, 1 to 99", examples=[33]
+    )
+
+
+class Tls(Section):
+    """What the gateway offers to clients."""
+
+    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(str)] = Field(
+        "1.2", description='"1.2" or "1.3"', examples=["1.2"]
+    )
+    cipher_suites: tuple[CipherSuite, ...] = Field(
+        MOZILLA_INTERMEDIATE,
+        min_length=1,
+        description="TLS 1.2 cipher suites among " + ", ".join(MOZILLA_INTERMEDIATE),
+        examples=[MOZILLA_INTERMEDIATE[0]],
+    )
+    hsts: int = Field(
+        0, ge=0, le=63072000, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]
+    )
+
+
+class Settings(Section):
+    """The whole config of a stack."""
+
+    kubeconfig: str | None = Field(None, description="a path or the content of a kubeconfig")
+    context: str | None = Field(None, description="a context of the kubeconfig")
+    gke: Gke | None = Field(None, description="an object with the keys cluster, location")
+    acme: Acme = Field(description="an object with the keys email, issuer")
+    challenge: Literal["http01", "dns01"] = Field("http01", description="http01 or dns01", examples=["http01"])
+    hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
+    dns: Dns = Field(description="an object with the keys zone, project, ttl")
+    ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
+    cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
+    certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
+    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, hsts")
+    protect: bool = Field(False, description="true or false", examples=[True])

@@ -1,0 +1,140 @@
+"""How a bad config is reported: whole, each problem with its key, the value, what is accepted and the command."""
+
+import difflib
+import json
+import shlex
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+import pulumi
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+Path = Sequence[str | int]
+"""Where a value is: `("hosts", 0, "port")` is `hosts[0].port`."""
+
+MISSING = object()
+"""The value of a key that is not set."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the config."""
+
+    key: str
+    reason: str
+    accepted: str
+    mend: str
+    value: Any = MISSING
+
+    def __str__(self) -> str:
+        given = "not set" if self.value is MISSING else f"{_shown(self.value)} {self.reason}"
+        return f"{self.key}: {given}; accepted: {self.accepted}\n    {self.mend}"
+
+
+def config_error(problems: Sequence[Problem]) -> pulumi.RunError:
+    """All problems as the one error that the engine prints; nothing is registered when it is raised early."""
+    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return pulumi.RunError(f"the config of stack '{pulumi.get_stack()}' has {count}:\n{lines}")
+
+
+def dotted(path: Path) -> str:
+    """Write a path as `pulumi config set --path` takes it."""
+    key = ""
+    for part in path:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    return key
+
+
+def set_command(path: Path, value: Any) -> str:
+    """Return the command that sets the value at `path`."""
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    quoted = word if word[:1] in "\"'" else shlex.quote(word)
+    if len(path) == 1:
+        return f"pulumi config set {path[0]} {quoted}"
+    return f"pulumi config set --path {shlex.quote(dotted(path))} {quoted}"
+
+
+def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = False) -> Problem:
+    """Translate one of pydantic's errors.
+
+    Args:
+        error: with `loc` in the config's own camelCase keys.
+        schema: the model that was validated.
+        secret: whether the value is encrypted in the stack file, and so must not be shown.
+    """
+    path = error["loc"]
+    value = "[secret]" if secret else error["input"]
+    if error["type"] == "extra_forbidden":
+        return unknown_key(path, _keys(_model_at(schema, path[:-1])), value)
+    field = _field_at(schema, path)
+    reason = error["msg"].removeprefix("Value error, ")
+    return Problem(
+        key=dotted(path),
+        value=MISSING if error["type"] == "missing" else value,
+        reason=reason if reason.startswith(("is ", "has ", "lies ")) else "is not accepted",
+        accepted=(field.description if field else None) or "see the README's config table",
+        mend=set_command(path, _example(field)),
+    )
+
+
+def unknown_key(path: Path, known: Sequence[str], value: Any) -> Problem:
+    """Return the problem of a key that nothing reads, with the nearest known one."""
+    key = dotted(path)
+    flag = "--path " if len(path) > 1 else ""
+    nearest = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+    mend = f"pulumi config rm {flag}{shlex.quote(key)}"
+    if nearest:
+        mend += " && " + set_command([*path[:-1], nearest[0]], value if isinstance(value, str | int) else "VALUE")
+    return Problem(
+        key=key,
+        value=value,
+        reason="is not read by anything" + (f" (did you mean {nearest[0]}?)" if nearest else ""),
+        accepted=", ".join(known),
+        mend=mend,
+    )
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _keys(model: type[BaseModel] | None) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
+    """Return the field at `path`, or the innermost one above it (an item of a list has none of its own)."""
+    model: type[BaseModel] | None = schema
+    found = None
+    for part in path:
+        if isinstance(part, int) or model is None:
+            continue
+        field = next((f for name, f in model.model_fields.items() if part in (f.alias, name)), None)
+        if field is None:
+            break
+        found, model = field, _model_in(field.annotation)
+    return found
+
+
+def _model_at(schema: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    field = _field_at(schema, path)
+    return _model_in(field.annotation) if field else schema
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model in `Model`, `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    if get_origin(annotation) is None:
+        return None
+    return next((model for model in map(_model_in, get_args(annotation)) if model), None)
+
+
+def _example(field: FieldInfo | None) -> Any:
+    return field.examples[0] if field and field.examples else "VALUE"
