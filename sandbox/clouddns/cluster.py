@@ -116,7 +116,7 @@ def service_record_sets(services: Iterable[Any], slices: Iterable[Any]) -> list[
                 if endpoint.hostname:
                     found += _addresses(dns.name.from_text(endpoint.hostname, name), endpoint.addresses)
         elif spec.cluster_ip:
-            found += _addresses(name, spec.cluster_i_ps or [spec.cluster_ip])
+            found += _addresses(name, spec.cluster_ips or [spec.cluster_ip])
     return found
 
 

@@ -199,7 +199,7 @@ def service(name: str, cluster_ip: str = "10.96.0.5", **spec: Any) -> Any:
     defaults: dict[str, Any] = {
         "type": "ClusterIP",
         "cluster_ip": cluster_ip,
-        "cluster_i_ps": [cluster_ip],
+        "cluster_ips": [cluster_ip],
         "external_name": None,
         "publish_not_ready_addresses": False,
     }
