@@ -32,6 +32,9 @@ _SYSCTLS = {
     "net/ipv4/conf/all/route_localnet": "1",
 }
 
+_BRIDGE_NETFILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+"""Of kernels with br_netfilter: NAT on the bridge itself, by which no Pod would reach itself through a Service."""
+
 
 def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
     """Make the namespace's devices, addresses and routes.
@@ -44,6 +47,8 @@ def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
     """
     for name, value in _SYSCTLS.items():
         Path("/proc/sys", name).write_text(value)
+    if _BRIDGE_NETFILTER.exists():
+        _BRIDGE_NETFILTER.write_text("0")
     ip(
         "link set lo up",
         f"link add {BRIDGE} type bridge",

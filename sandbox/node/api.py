@@ -42,7 +42,7 @@ class Api:
     """Requests to one API server. Thread-safe, as the connection pool below it is."""
 
     def __init__(self, kubeconfig: str) -> None:
-        self._client: ApiClient = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
+        self._client: ApiClient = config.new_client_from_config(kubeconfig)
 
     def get(self, path: str) -> Json:
         """Read an object or a list."""

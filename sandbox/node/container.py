@@ -69,6 +69,8 @@ class Container:
         self._restart = restart
         self._node = node
         self._view = view
+        self._directory = view.directory / "containers" / self.name
+        self._working_dir: str = spec.get("workingDir") or "/"
         self._process: asyncio.subprocess.Process | None = None
         self._env: dict[str, str] = {}
         self._started_at = ""
@@ -123,10 +125,9 @@ class Container:
         """Run a command in the container; return its exit code and output."""
         if self._process is None:
             raise OSError("the container does not run")
-        enter = ["nsenter", f"--target={self._process.pid}", "--mount", "--net", "--root", "--wd"]
         process = await asyncio.create_subprocess_exec(
-            *enter,
-            *rootfs.run_in(command, self._env, self.spec.get("workingDir") or "/"),
+            *("nsenter", f"--target={self._process.pid}", "--mount", "--net"),
+            *rootfs.run_in(self._directory / "root", command, self._env, self._working_dir),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -141,12 +142,15 @@ class Container:
     async def _start(self) -> None:
         argv, script = await self._prepared()
         enter = ["nsenter", f"--net={self._view.netns}"] if self._view.netns else []
-        with self.log_file.open("ab") as output:
+        mounted, held = os.pipe()
+        with self.log_file.open("ab") as output, os.fdopen(mounted, "rb") as closed, os.fdopen(held, "wb") as pipe:
             self._process = await asyncio.create_subprocess_exec(
                 *enter, "unshare", "--mount", "sh", str(script),
-                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=asyncio.subprocess.STDOUT,
+                stdin=pipe, stdout=output, stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
+            pipe.close()
+            await asyncio.to_thread(closed.read)  # until the script lets go of it, or has failed
         self.status.run()
         self._started_at = self.status.state["running"]["startedAt"]
         self._view.changed()
@@ -190,15 +194,13 @@ class Container:
         command = [expand(part, self._env) for part in spec.get("command") or []]
         entrypoint = [rootfs.on_host(Path(image.entrypoint[0])), *image.entrypoint[1:]]
         argv = [*(command or entrypoint), *(expand(part, self._env) for part in spec.get("args") or [])]
-        directory = view.directory / "containers" / self.name
-        shutil.rmtree(directory, ignore_errors=True)
-        root, script = directory / "root", directory / "start.sh"
+        shutil.rmtree(self._directory, ignore_errors=True)
+        root, script = self._directory / "root", self._directory / "start.sh"
         root.mkdir(parents=True)
         mounts = view.mounts(spec)
-        working_dir = spec.get("workingDir") or "/"
-        rootfs.build(root, mounts, links=image.files, files=view.files, working_dir=working_dir)
+        rootfs.build(root, mounts, links=image.files, files=view.files, working_dir=self._working_dir)
         script.touch(mode=0o600)
-        script.write_text(rootfs.start_script(root, mounts, argv, self._env, working_dir))
+        script.write_text(rootfs.start_script(root, mounts, argv, self._env, self._working_dir))
         return argv, script
 
     async def _watch_over(self) -> int:

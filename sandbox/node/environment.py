@@ -115,7 +115,7 @@ def resource_value(reference: Json, containers: Iterable[Json], own: str, node: 
 
 
 def _quantity(text: str) -> Decimal:
-    return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]
+    return Decimal(parse_quantity(text))
 
 
 def _quote(text: str) -> str:

@@ -91,7 +91,8 @@ def start_script(
 ) -> str:
     """Return the shell script that mounts everything and becomes the container's program.
 
-    It is to be run in a mount namespace of its own. No process is left beside the program, which dies with its parent.
+    It is to be run in a mount namespace of its own. When all is mounted, it puts /dev/null in the place of its standard
+    input. No process is left beside the program, which dies with its parent.
     """
     quoted_root = shlex.quote(str(root))
     lines = [
@@ -112,11 +113,12 @@ def start_script(
         lines.append(f"mount --rbind {source} {target}")
         if mount.read_only:
             lines.append(f"mount -o remount,bind,ro {target}")
-    command = ["chroot", str(root), *run_in(argv, env, working_dir)]
-    lines.append(f"exec setpriv --pdeathsig KILL {shlex.join(command)}")
+    lines.append("exec < /dev/null")
+    lines.append(f"exec setpriv --pdeathsig KILL {shlex.join(run_in(root, argv, env, working_dir))}")
     return "\n".join(lines) + "\n"
 
 
-def run_in(argv: Sequence[str], env: Mapping[str, str], working_dir: str) -> list[str]:
-    """Return the argv that runs a program with exactly these variables in a directory."""
-    return ["env", "-i", f"--chdir={working_dir}", *(f"{name}={value}" for name, value in env.items()), *argv]
+def run_in(root: Path, argv: Sequence[str], env: Mapping[str, str], working_dir: str) -> list[str]:
+    """Return the argv that runs a program in a root directory, with exactly these variables, in a directory there."""
+    variables = (f"{name}={value}" for name, value in env.items())
+    return ["chroot", str(root), "env", "-i", f"--chdir={working_dir}", *variables, *argv]
