@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +28,7 @@ def up(arguments: argparse.Namespace) -> int:
         out.print(f"Sandbox {arguments.name!r} runs already.")
         return 0
     doctor.require(fix=False)
-    made = plan.make(out)
+    made = plan.make(out) | {"keep": arguments.keep}
     show(out, start(arguments.name, made, STAGE_TIMEOUT))
     for program in made["standins"]:
         out.print(
@@ -72,7 +73,7 @@ def status(arguments: argparse.Namespace) -> int:
     return 1 if ended else 0
 
 
-def execute(arguments: argparse.Namespace) -> int:
+def execute(arguments: argparse.Namespace) -> NoReturn:
     """Run a command inside, in this folder, and become it."""
     argv = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not argv:
@@ -124,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(work=work)
         return added
 
-    add("up", up)
+    add("up", up).add_argument("--keep", action="store_true", help="leave it up if its start fails, to look into it")
     add("down", down)
     add("status", status).add_argument("--json", action="store_true", help="for machines")
     add("exec", execute).add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")

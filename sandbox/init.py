@@ -49,11 +49,17 @@ class Init:
         try:
             self._bring_up()
         except SandboxError as error:
+            self._state = "failed"
             self._emit(error=str(error))
-            os._exit(1)
-        self._state = "up"
-        self._emit(up=True, seconds=time.monotonic() - self._began)
+            if not self._plan["keep"]:
+                os._exit(1)
+        else:
+            self._state = "up"
+            self._emit(up=True, seconds=time.monotonic() - self._began)
         os.close(self._progress)
+        # The command that started this sandbox read it until now, and is about to leave.
+        log = os.open(paths.LOGS / "init.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, sys.stderr.fileno())
         self._reap()
 
     def _bring_up(self) -> None:

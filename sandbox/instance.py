@@ -145,7 +145,8 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
     many, and ``seconds`` once it is done.
 
     Raises:
-        SandboxError: the name is taken, or a part did not come up; nothing is left running then.
+        SandboxError: the name is taken, or a part did not come up; nothing is left running then, unless the
+            plan says to keep what failed.
     """
     listener = socket.socket(socket.AF_UNIX)
     try:
@@ -183,10 +184,13 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
             process.stdin.write(json.dumps(dict(plan)).encode())
         for event in _events(read_end, timeout):
             if "error" in event:
+                done = plan["keep"]
                 raise SandboxError(event["error"])
-            done = done or "up" in event
             yield event
-        if not done:
+            done = "up" in event
+            if done:
+                break
+        else:
             assert process.stderr is not None  # noqa: S101 - PIPE was asked for
             process.wait(_DOWN_TIMEOUT)
             words = process.stderr.read().decode(errors="replace").strip()

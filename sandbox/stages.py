@@ -3,12 +3,14 @@
 That is the cluster as a platform team hands it over. cert-manager is not here: the Pulumi program installs it.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox import acme, charts, controlplane, network, paths, tools
+from sandbox import acme, apps, charts, controlplane, istio, network, paths, tools
+from sandbox.node import NODE_NAME
 from sandbox.process import Part, answers
 
 Work = Callable[[], list[Part] | None]
@@ -44,10 +46,10 @@ def stages(plan: dict[str, Any]) -> list[tuple[str, Work]]:
         ("network, certificates and charts", prepare),
         ("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
         ("Kubernetes API server", lambda: [controlplane.apiserver()]),
-        (
-            "controllers, proxy and node",
-            lambda: [controlplane.controller_manager(), controlplane.proxy(), node()],
-        ),
+        ("controllers and node", lambda: [controlplane.controller_manager(), node(modules["istio"])]),
+        ("kube-proxy", lambda: [controlplane.proxy()]),
+        ("Istio", lambda: istio.install(modules["istio"])),
+        ("demo applications", apps.install),
     ]
 
 
@@ -64,11 +66,15 @@ def cloud_dns() -> Part:
     return Part("cloud-dns", argv, lambda: answers(f"http://{CLOUD_DNS}/dns/v1/projects/{ZONE}"))
 
 
-def node() -> Part:
-    """The node agent, which runs Pods as processes."""
+def node(istio_module: Path) -> Part:
+    """The node agent, which runs Pods as processes; ready once it has registered its node."""
     argv = [
         sys.executable, "-m", "sandbox.node",
-        "--kubeconfig", str(paths.KUBECONFIG), "--bin-dir", str(paths.BIN),
+        "--kubeconfig", str(paths.KUBECONFIG),
+        "--bin-dir", str(paths.BIN), "--envoy", str(paths.BIN / "envoy"),
+        "--envoy-bootstrap", str(istio_module / "tools/packaging/common/envoy_bootstrap.json"),
         "--root", str(paths.RUN / "pods"), "--log-dir", str(paths.LOGS / "pods"),
+        "--tls-cert-file", str(paths.PKI / "apiserver.crt"), "--tls-private-key-file", str(paths.PKI / "apiserver.key"),
     ]  # fmt: skip
-    return Part("node", argv, lambda: True)
+    registered = [str(paths.BIN / "kubectl"), "--kubeconfig", str(paths.KUBECONFIG), "get", "node", NODE_NAME]
+    return Part("node", argv, lambda: subprocess.run(registered, capture_output=True, check=False).returncode == 0)

@@ -1,0 +1,46 @@
+# Two commands do all the set-up: `make up` and `make test`. `make help` lists the rest.
+
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/istio-gateway-tls
+UV      := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
+PYTHON  := .venv/bin/python
+SANDBOX := $(PYTHON) -m sandbox
+EXEC    := $(SANDBOX) exec --
+STACK   := sandbox
+
+.DEFAULT_GOAL := help
+.PHONY: help up down preview check test format
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv ## start a sandbox, preview and apply the program in it, request a page over HTTPS
+	@$(SANDBOX) doctor --fix
+	@$(SANDBOX) up
+	@$(EXEC) pulumi stack select --create $(STACK)
+	$(EXEC) pulumi preview --stack $(STACK)
+	$(EXEC) pulumi up --stack $(STACK) --yes --skip-preview
+	@$(EXEC) python -m sandbox.summary $(STACK)
+
+down: .venv ## end the sandbox and all that is in it
+	@$(SANDBOX) down
+
+check: .venv ## format, lint, types, unit and property tests: under a minute, no network
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	$(PYTHON) -m pytest -q -m "not sandbox"
+
+test: check ## make check, then every test against the real parts in a sandbox of its own
+	@$(SANDBOX) doctor --fix
+	@trap '$(SANDBOX) --name test down' EXIT; \
+	$(SANDBOX) --name test up && \
+	$(SANDBOX) --name test exec -- python -m pytest -v -m sandbox
+
+format: .venv ## format and mend what ruff can
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.venv: uv.lock pyproject.toml
+	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; }
+	$(UV) sync --quiet --frozen --all-groups
+	@touch .venv
