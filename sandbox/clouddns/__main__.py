@@ -83,7 +83,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.rest_tls and not (args.tls_cert and args.tls_key):
         parser.error("--rest-tls needs --tls-cert and --tls-key")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # our own lines say what changed
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # our own lines say what changed,
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # and what is waited for
 
     try:
         managed = _managed_zones(args.project, args.zone)

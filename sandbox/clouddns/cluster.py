@@ -65,10 +65,12 @@ class ClusterZone:
                 if type(error).__name__ != complained:
                     complained = type(error).__name__
                     log.info("cluster names: no %s yet (%s), trying on", kind, complained)
-                pause.wait(_RETRY)
+            except Exception:  # names that go stale for good would be worse than a noisy log
+                log.exception("cluster names: %s", kind)
+            pause.wait(_RETRY)
 
     def _list_function(self, kind: str) -> Callable[..., Any]:
-        api = config.new_client_from_config(config_file=self._kubeconfig)  # type: ignore[no-untyped-call]
+        api = config.new_client_from_config(config_file=self._kubeconfig)
         if kind == "services":
             return client.CoreV1Api(api).list_service_for_all_namespaces
         return client.DiscoveryV1Api(api).list_endpoint_slice_for_all_namespaces
@@ -77,7 +79,7 @@ class ClusterZone:
         listed = list_function(_request_timeout=10)
         self._store(kind, {item.metadata.uid: item for item in listed.items})
         version = listed.metadata.resource_version
-        watcher: Any = watch.Watch()  # type: ignore[no-untyped-call]
+        watcher: Any = watch.Watch()
         for event in watcher.stream(list_function, resource_version=version, timeout_seconds=_WATCH):
             item = event["object"]
             objects = {**self._objects[kind], item.metadata.uid: item}
