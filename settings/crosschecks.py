@@ -11,7 +11,7 @@ from settings.names import dns_name
 from settings.problems import MISSING, Problem, set_command
 
 _SIZES = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096)}
-_DESTINATION = {"service": "shop", "namespace": "shop", "port": 80}
+_DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
 
 
 def cross_checks(raw: Mapping[str, Any]) -> list[Problem]:
@@ -55,7 +55,7 @@ def _duplicate_hosts(hosts: list[dict[str, Any]]) -> Iterator[Problem]:
                 reason=f"is the same name as hosts[{seen[name]}].host",
                 accepted="each name once; give one host several `routes`",
                 mend=f"pulumi config rm --path 'hosts[{index}]', or "
-                + set_command(["hosts", index, "host"], "other.your-domain.com"),
+                + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
             )
         seen.setdefault(name, index)
 

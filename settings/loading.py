@@ -2,16 +2,20 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from settings.crosschecks import cross_checks
 from settings.models import Settings
-from settings.problems import Problem, config_error, problem_of
+from settings.names import refuse_placeholder
+from settings.problems import HIDDEN, Path, Problem, config_error, problem_of
 
 _REQUIRED_OBJECTS: Mapping[str, Any] = {"acme": {}, "dns": {}, "hosts": [{}]}
 """Read as empty when not set, so that the keys missing in them are named, not only the object."""
@@ -31,11 +35,11 @@ def load() -> Settings:
     secret = {key for key in given if is_config_secret(prefix + key)}
     raw = _decode(given)
     settings, problems = _validate(raw, secret)
-    problems += cross_checks(raw)
-    if not config.get("gcp:project"):
-        problems.append(
-            Problem("gcp:project", "", "the project of the DNS zone", "pulumi config set gcp:project your-project")
-        )
+    problems += [
+        replace(problem, value=HIDDEN) if re.split(r"[.\[]", problem.key)[0] in secret else problem
+        for problem in cross_checks(raw)
+    ]
+    problems += _gcp_project(config.get("gcp:project"))
     if settings is None or problems:
         raise config_error(problems)
     return settings
@@ -56,11 +60,30 @@ def _decode(given: Mapping[str, Any]) -> dict[str, Any]:
     return raw
 
 
+def _gcp_project(project: str | None) -> list[Problem]:
+    """Check the one key that belongs to the gcp provider but without which it would fail late."""
+    accepted, mend = "the project of the DNS zone", "pulumi config set gcp:project PROJECT"
+    if not project:
+        return [Problem("gcp:project", "is missing", accepted, mend)]
+    try:
+        refuse_placeholder(project)
+    except ValueError as error:
+        return [Problem("gcp:project", str(error), accepted, mend, project)]
+    return []
+
+
 def _validate(raw: Mapping[str, Any], secret: set[str]) -> tuple[Settings | None, list[Problem]]:
     try:
         return Settings.model_validate(raw), []
     except ValidationError as failure:
+        errors = failure.errors(include_url=False, include_context=False)
         return None, [
             problem_of(error, Settings, secret=str(error["loc"][0]) in secret)
-            for error in failure.errors(include_url=False, include_context=False)
+            for error in errors
+            if not (error["type"] == "too_short" and _explained_below(error["loc"], errors))
         ]
+
+
+def _explained_below(path: Path, errors: Sequence[ErrorDetails]) -> bool:
+    """Tell whether a list is short only because pydantic does not count the items that have errors of their own."""
+    return any(len(error["loc"]) > len(path) and error["loc"][: len(path)] == path for error in errors)

@@ -67,8 +67,8 @@ Seconds = Annotated[int, Field(ge=1, le=3600)]
 Url = Annotated[str, AfterValidator(_https)]
 
 _PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
-_SERVICE = Field(description="a Service's name", examples=["shop"])
-_NAMESPACE = Field(description="a namespace's name", examples=["shop"])
+_SERVICE = Field(description="a Service's name", examples=["NAME"])
+_NAMESPACE = Field(description="a namespace's name", examples=["NAME"])
 _PATH = Field("/", pattern=r"^/\S*$", description="a path prefix that begins with /", examples=["/"])
 
 
@@ -81,10 +81,10 @@ class Section(BaseModel):
 class Gke(Section):
     """A GKE cluster, found through the gcp provider and entered with gke-gcloud-auth-plugin."""
 
-    cluster: Identifier = Field(description="the name of a GKE cluster", examples=["platform"])
-    location: Identifier = Field(description="the cluster's region or zone", examples=["europe-west1"])
+    cluster: Identifier = Field(description="the name of a GKE cluster", examples=["NAME"])
+    location: Identifier = Field(description="the cluster's region or zone", examples=["LOCATION"])
     project: Identifier | None = Field(
-        None, description="the cluster's project, if not gcp:project", examples=["platform-prod"]
+        None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
 
 
@@ -101,7 +101,7 @@ class Acme(Section):
     """Who signs."""
 
     email: Annotated[str, AfterValidator(email_address)] = Field(
-        description="an e-mail address that someone reads", examples=["platform@your-domain.com"]
+        description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"]
     )
     issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
     servers: Servers = Field(Servers(), description="an object with the keys staging, prod")
@@ -136,9 +136,9 @@ class Route(Section):
 class Host(Section):
     """A name that is served, with one destination (inline) or several (`routes`)."""
 
-    host: HostName = Field(description="a DNS name in the managed zone", examples=["shop.your-domain.com"])
-    service: KubernetesName | None = Field(None, description="a Service's name", examples=["shop"])
-    namespace: KubernetesName | None = Field(None, description="a namespace's name", examples=["shop"])
+    host: HostName = Field(description="a DNS name in the managed zone", examples=["shop.YOUR-DOMAIN"])
+    service: KubernetesName | None = Field(None, description="a Service's name", examples=["NAME"])
+    namespace: KubernetesName | None = Field(None, description="a namespace's name", examples=["NAME"])
     port: Port | None = Field(None, description="the Service's port, 1 to 65535", examples=[80])
     path: str = _PATH
     routes: tuple[Route, ...] = Field((), description="a list of {path, service, namespace, port}")
@@ -153,10 +153,8 @@ class Host(Section):
 class Dns(Section):
     """The Cloud DNS managed zone that the A records go to."""
 
-    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["platform"])
-    project: Identifier | None = Field(
-        None, description="the zone's project, if not gcp:project", examples=["platform-dns"]
-    )
+    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
+    project: Identifier | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
     ttl: int = Field(300, ge=1, le=86400, description="seconds, 1 to 86400", examples=[300])
 
 

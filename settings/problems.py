@@ -19,6 +19,9 @@ Path = Sequence[str | int]
 MISSING = object()
 """The value of a key that is not set."""
 
+HIDDEN = "[secret]"
+"""Shown for a value that is encrypted in the stack file."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -68,7 +71,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
         secret: whether the value is encrypted in the stack file, and so must not be shown.
     """
     path = error["loc"]
-    value = "[secret]" if secret else error["input"]
+    value = HIDDEN if secret else error["input"]
     if error["type"] == "extra_forbidden":
         return unknown_key(path, _keys(_model_at(schema, path[:-1])), value)
     field = _field_at(schema, path)
@@ -89,7 +92,9 @@ def unknown_key(path: Path, known: Sequence[str], value: Any) -> Problem:
     nearest = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
     mend = f"pulumi config rm {flag}{shlex.quote(key)}"
     if nearest:
-        mend += " && " + set_command([*path[:-1], nearest[0]], value if isinstance(value, str | int) else "VALUE")
+        mend += " && " + set_command(
+            [*path[:-1], nearest[0]], value if isinstance(value, str | int) and value != HIDDEN else "VALUE"
+        )
     return Problem(
         key=key,
         value=value,

@@ -1,0 +1,161 @@
+"""Runs a program under Pulumi mocks and records what it asked of the engine."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+PROJECT = "istio-gateway-tls"
+CERTIFICATE = "kubernetes:cert-manager.io/v1:Certificate"
+ISSUER = "kubernetes:cert-manager.io/v1:ClusterIssuer"
+GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
+VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+RECORD = "gcp:dns/recordSet:RecordSet"
+
+NOT_AFTER = "2026-06-01T00:00:00Z"
+RENEWAL_TIME = "2026-05-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource, as the engine was asked for it."""
+
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    parent: str
+    dependencies: frozenset[str]
+    protect: bool
+    provider: str
+    create_timeout: str
+    urn: str
+
+
+@dataclass
+class Recorder(mocks.Mocks):
+    """Answers as the providers would, and keeps what was asked, in order."""
+
+    zone_domain: str = "sandbox.test."
+    resources: list[Registered] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    logged: list[str] = field(default_factory=list)
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "gcp:dns/getManagedZone:getManagedZone":
+            if not self.zone_domain:
+                return {}, [("name", "googleapi: Error 404: notFound")]
+            return {**args.args, "dnsName": self.zone_domain}, []
+        assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
+        authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
+        return {**args.args, "endpoint": "192.0.2.1", "masterAuths": [authority]}, []
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        state = dict(args.inputs)
+        if args.typ == CERTIFICATE:
+            state["status"] = {"notAfter": NOT_AFTER, "renewalTime": RENEWAL_TIME}
+        return f"{args.name}-id", state
+
+    def of(self, type_: str) -> list[Registered]:
+        return [each for each in self.resources if each.type == type_]
+
+    def named(self, name: str) -> Registered:
+        return next(each for each in self.resources if each.name == name)
+
+    def __iter__(self) -> Iterator[Registered]:
+        return iter(self.resources)
+
+
+class Monitor(mocks.MockMonitor):
+    """The mock monitor, with the options that it would otherwise drop."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self.recorder = recorder
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        answer = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recorder.resources.append(
+                Registered(
+                    type=request.type,
+                    name=request.name,
+                    inputs=rpc.deserialize_properties(request.object),
+                    parent=request.parent,
+                    dependencies=frozenset(request.dependencies),
+                    protect=request.protect,
+                    provider=request.provider,
+                    create_timeout=request.customTimeouts.create,
+                    urn=answer.urn,
+                )
+            )
+        return answer
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self.recorder.outputs = rpc.deserialize_properties(request.outputs)
+        return super().RegisterResourceOutputs(request)
+
+
+def run(
+    program: Callable[[], Any],
+    config: Mapping[str, Any] | None = None,
+    *,
+    stack: str = "test",
+    preview: bool = False,
+    recorder: Recorder | None = None,
+) -> Recorder:
+    """Run `program` to its end and return what it registered; its errors are raised as they are."""
+    recorder = recorder or Recorder()
+    loops = [asyncio.new_event_loop()]
+    asyncio.set_event_loop(loops[0])
+
+    def begin_thread() -> None:
+        # The mock monitor wants a loop on each thread that it answers from; this one is closed again.
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    try:
+        # One thread: the order in which resources are registered is the order in which they may be.
+        with ThreadPoolExecutor(max_workers=1, initializer=begin_thread) as executor:
+            loops[0].set_default_executor(executor)
+            configure(config or {})
+            mocks.set_mocks(recorder, PROJECT, stack, preview, monitor=Monitor(recorder))
+            # set_mocks makes a Stack that is finished already; run_in_stack makes one that takes the exports.
+            set_root_resource(None)  # type: ignore[arg-type]
+            loops[0].run_until_complete(run_in_stack(program))
+    finally:
+        asyncio.set_event_loop(None)
+        for loop in loops:
+            loop.close()
+    return recorder
+
+
+def configure(config: Mapping[str, Any], secret: tuple[str, ...] = ()) -> None:
+    """Set the stack config as the engine hands it over: scalars as strings, objects as JSON."""
+    pulumi.runtime.set_all_config(
+        {
+            key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        },
+        [f"{PROJECT}:{key}" for key in secret],
+    )
+
+
+def good_config(**changes: Any) -> dict[str, Any]:
+    """Return a config that is accepted, with some keys of it changed."""
+    return {
+        "gcp:project": "platform",
+        "kubeconfig": "/nowhere/kubeconfig",
+        "acme": {"email": "platform@sandbox.test", "issuer": "staging"},
+        "dns": {"zone": "sandbox"},
+        "hosts": [{"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}],
+        **changes,
+    }

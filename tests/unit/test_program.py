@@ -1,0 +1,178 @@
+"""The whole program, under mocks, once per stack."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from tests.unit import harness
+from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, Recorder, good_config
+
+ROOT = Path(__file__).parents[2]
+IP = "203.0.113.10"
+
+
+def program() -> None:
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+@pytest.fixture
+def up(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`up` of a config, on a cluster whose Service has an address."""
+    monkeypatch.setattr("components.ingress_gateway.find_address", lambda *_, **__: IP)
+    monkeypatch.setattr("components.ingress_gateway.api_client", lambda *_: None)
+    return lambda config, **options: harness.run(program, config, **options)
+
+
+def stack_config(stack: str) -> dict[str, Any]:
+    """Read a stack's file, with what a user has yet to fill in filled in."""
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    filled = text.replace("change-me", "filled-in").replace("your-domain.com", "sandbox.test")
+    config: dict[str, Any] = yaml.safe_load(filled)["config"]
+    prefix = f"{harness.PROJECT}:"
+    return {
+        key.removeprefix(prefix): str(value).lower() if isinstance(value, bool) else value
+        for key, value in config.items()
+    }
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
+def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
+    done: Recorder = up(stack_config(stack), stack=stack)
+
+    assert set(done.outputs) == {
+        "urls",
+        "ingressIp",
+        "issuer",
+        "certificateSecret",
+        "certificateNotAfter",
+        "certificateRenewalTime",
+        "dnsRecords",
+    }, "these names are what other programs read"
+    assert done.outputs["ingressIp"] == IP, "the address was read from the Service"
+    assert done.outputs["certificateSecret"] == "istio-ingressgateway-certs", "the first Secret's name is fixed"
+    assert done.outputs["certificateNotAfter"] == harness.NOT_AFTER, "it comes from the awaited status"
+    assert done.outputs["certificateRenewalTime"] == harness.RENEWAL_TIME, "it comes from the awaited status"
+    assert done.outputs["issuer"] == f"letsencrypt-{'prod' if stack == 'prod' else 'staging'}-istio"
+    assert set(done.outputs["dnsRecords"].values()) == {IP}, "every host points at the gateway"
+    assert {f"https://{host}" for host in done.outputs["dnsRecords"]} == set(done.outputs["urls"])
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_stack_file_as_it_is_cloned_names_what_is_to_be_filled_in(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    prefix = f"{harness.PROJECT}:"
+    config = {key.removeprefix(prefix): value for key, value in yaml.safe_load(text)["config"].items()}
+
+    with pytest.raises(pulumi.RunError) as refused:
+        harness.run(program, config, stack=stack)
+
+    for key in ("gcp:project", "gke.cluster", "acme.email", "dns.zone", "hosts[0].host"):
+        assert f"{key}: " in str(refused.value), f"{key} is a placeholder in Pulumi.{stack}.yaml"
+
+
+def test_a_preview_without_a_cluster_leaves_the_address_unknown() -> None:
+    done = harness.run(program, good_config(), preview=True)
+
+    assert done.of(RECORD)[0].inputs["rrdatas"] != [IP], "nothing was read"
+    assert done.of(CERTIFICATE), "the rest of the graph is planned all the same"
+
+
+def test_the_certificate_comes_after_names_port_80_and_issuers(up: Any) -> None:
+    done: Recorder = up(good_config())
+    order = [each.name for each in done]
+    certificate = done.of(CERTIFICATE)[0]
+    component = next(each for each in done if each.urn == certificate.parent)
+
+    for before in (done.of(RECORD)[0], done.named("http-gateway"), done.named("http-redirect"), *done.of(ISSUER)):
+        assert before.urn in component.dependencies, f"{before.name} is what the ACME server needs"
+        assert order.index(before.name) < order.index(certificate.name), f"{before.name} is made first"
+    tls = next(each for each in done if each.urn == done.named("tls-gateway").parent)
+    assert certificate.urn in tls.dependencies, "a Gateway before its Secret serves nothing"
+
+
+def test_issuers_come_after_the_webhook_is_proven(up: Any) -> None:
+    done: Recorder = up(good_config())
+    component = next(each for each in done if each.urn == done.of(ISSUER)[0].parent)
+
+    assert done.of(RELEASE)[0].urn in component.dependencies, "the first issuer would be refused otherwise"
+
+
+def test_every_kubernetes_object_is_made_by_the_stacks_own_provider(up: Any) -> None:
+    done: Recorder = up(good_config())
+    provider = done.named("cluster")
+
+    for each in done:
+        if each.type.startswith("kubernetes:"):
+            assert each.provider.startswith(provider.urn), f"{each.name} went to the ambient cluster"
+
+
+def test_resources_have_components_for_parents(up: Any) -> None:
+    done: Recorder = up(good_config())
+    components = {each.urn for each in done if each.type.startswith("istio-gateway-tls:index:")}
+
+    for each in done:
+        if each.name != "cluster" and each.urn not in components:
+            assert each.parent in components, f"{each.name} lies loose in the stack"
+    assert len(components) == 7, "one component per part of the graph"
+
+
+def test_protect_covers_what_the_whole_cluster_uses_and_nothing_else(up: Any) -> None:
+    done: Recorder = up(good_config(protect="true"))
+    protected = {each.type for each in done if each.protect and not each.type.startswith("istio-gateway")}
+
+    assert protected == {RELEASE, ISSUER, "kubernetes:core/v1:Namespace"}, "a host can still be removed"
+
+
+def test_a_second_stack_on_the_cluster_uses_what_is_there(up: Any) -> None:
+    done: Recorder = up(good_config(certManager={"install": False}), stack="second")
+
+    assert not done.of(RELEASE), "cert-manager is there"
+    assert not done.of(ISSUER), "the issuers are cluster-wide, and there"
+    assert {each.inputs["metadata"]["name"] for each in done.of(GATEWAY)} == {"http-second", "tls-second"}
+
+
+def test_issuers_are_made_for_a_cert_manager_that_somebody_else_installed(up: Any) -> None:
+    config = good_config(certManager={"install": False})
+    done: Recorder = up({**config, "acme": {**config["acme"], "createIssuers": True}})
+
+    assert len(done.of(ISSUER)) == 2, "acme.createIssuers asks for them"
+
+
+def test_a_gke_cluster_is_entered_with_the_plugin_and_without_credentials(up: Any) -> None:
+    config = good_config(gke={"cluster": "platform", "location": "europe-west1"}, kubeconfig="")
+    done: Recorder = up(config)
+    kubeconfig = done.named("cluster").inputs["kubeconfig"]
+
+    assert "https://192.0.2.1" in str(kubeconfig), "the endpoint comes from the gcp provider"
+    assert "gke-gcloud-auth-plugin" in str(kubeconfig), "the plugin brings the credentials"
+
+
+def test_hosts_outside_the_zone_are_refused_before_anything_is_registered(up: Any) -> None:
+    other = {"host": "shop.elsewhere.test", "service": "shop", "namespace": "shop", "port": 80}
+    config = good_config(hosts=[*good_config()["hosts"], other, {**other, "host": "notsandbox.test"}])
+    recorder = Recorder()
+
+    with pytest.raises(pulumi.RunError) as refused:
+        up(config, recorder=recorder)
+
+    assert "hosts[1].host" in str(refused.value), "the stranger is named"
+    assert "hosts[2].host" in str(refused.value), "and all of them, also one whose name only ends alike"
+    assert "hosts[0].host" not in str(refused.value), "the others are not"
+    assert not recorder.resources, "nothing was registered"
+
+
+def test_a_zone_that_does_not_exist_is_named_with_the_command(up: Any) -> None:
+    recorder = Recorder(zone_domain="")
+
+    with pytest.raises(pulumi.RunError, match=r"dns\.zone: 'sandbox' cannot be read.*404[^$]*managed-zones list"):
+        up(good_config(), recorder=recorder)
+
+    assert not recorder.resources, "nothing was registered"
+
+
+def test_the_main_file_stays_a_table_of_contents() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) < 80, "logic belongs into a component"

@@ -1,0 +1,363 @@
+"""The stack config: what is accepted, and how everything else is refused."""
+
+from typing import Any
+
+import pulumi
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from settings import Settings, load
+from settings.lookups import outside
+from settings.names import dns_name, email_address
+from tests.unit.harness import PROJECT, configure, good_config
+
+HOST = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+
+
+@pytest.fixture(autouse=True)
+def stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulumi.get_project", lambda: PROJECT)
+    monkeypatch.setattr("pulumi.get_stack", lambda: "dev")
+
+
+def settings(**changes: Any) -> Settings:
+    configure(good_config(**changes))
+    return load()
+
+
+def refusal(**changes: Any) -> str:
+    configure(good_config(**changes))
+    with pytest.raises(pulumi.RunError) as refused:
+        load()
+    return str(refused.value)
+
+
+def acme(**changes: Any) -> dict[str, Any]:
+    return {"email": "platform@sandbox.test", "issuer": "staging", **changes}
+
+
+def test_a_minimal_config_gets_the_documented_defaults() -> None:
+    loaded = settings()
+
+    assert loaded.challenge == "http01"
+    assert loaded.dns.ttl == 300
+    assert (loaded.ingress.namespace, loaded.ingress.service) == ("istio-system", "istio-ingressgateway")
+    assert (loaded.certificate.algorithm, loaded.certificate.size) == ("ECDSA", 256)
+    assert loaded.tls.min_version == "1.2"
+    assert len(loaded.tls.cipher_suites) == 6, "Mozilla's intermediate profile has six"
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words", "command"),
+    [
+        pytest.param({"acme": {"issuer": "staging"}}, "acme.email", "not set", "acme.email", id="no e-mail"),
+        pytest.param(
+            {"acme": acme(email="platform")},
+            "acme.email",
+            '"platform" is not an e-mail',
+            "acme.email",
+            id="malformed e-mail",
+        ),
+        pytest.param(
+            {"acme": acme(email="me@example.com")},
+            "acme.email",
+            "Let's Encrypt refuses",
+            "acme.email",
+            id="example e-mail",
+        ),
+        pytest.param(
+            {"acme": acme(issuer="production")},
+            "acme.issuer",
+            '"production" is not accepted; accepted: staging or prod',
+            "acme.issuer staging",
+            id="issuer",
+        ),
+        pytest.param(
+            {"acme": acme(caBundle="nonsense")}, "acme.caBundle", "is not PEM", "acme.caBundle", id="CA bundle"
+        ),
+        pytest.param(
+            {"acme": acme(servers={"prod": "http://ca.test/dir"})},
+            "acme.servers.prod",
+            "is not an https:// URL",
+            "acme.servers.prod",
+            id="plain HTTP directory",
+        ),
+        pytest.param({"hosts": []}, "hosts[0].host", "not set", "'hosts[0].host'", id="empty hosts"),
+        pytest.param(
+            {"hosts": [HOST, {**HOST, "host": "SHOP.sandbox.test."}]},
+            "hosts[1].host",
+            "same name as hosts[0].host",
+            "'hosts[1]'",
+            id="duplicate host, written differently",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": "shop_1.sandbox.test"}]},
+            "hosts[0].host",
+            "has the label 'shop_1'",
+            "'hosts[0].host'",
+            id="invalid name",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": f"{'a' * 64}.test"}]},
+            "hosts[0].host",
+            "has a label of 64 characters",
+            "'hosts[0].host'",
+            id="long label",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": ".".join(["a" * 60] * 5)}]},
+            "hosts[0].host",
+            "has 304 characters",
+            "'hosts[0].host'",
+            id="long name",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": "shop.example.org"}]},
+            "hosts[0].host",
+            "lies in example.org",
+            "'hosts[0].host'",
+            id="example host",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": "shop.your-domain.com"}]},
+            "hosts[0].host",
+            "is a placeholder",
+            "'hosts[0].host'",
+            id="placeholder host",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "host": "*.sandbox.test"}]},
+            "hosts[0].host",
+            "is a wildcard",
+            "challenge dns01",
+            id="wildcard with HTTP-01",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "port": 65536}]},
+            "hosts[0].port",
+            "65536 is not accepted; accepted: the Service's port, 1 to 65535",
+            "'hosts[0].port' 80",
+            id="port",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "shop.sandbox.test"}]},
+            "hosts[0].service",
+            "not set",
+            "'hosts[0].service'",
+            id="no destination",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "routes": [{"service": "a", "namespace": "a", "port": 1}]}]},
+            "hosts[0].service",
+            "contradicts",
+            "config rm --path 'hosts[0].service'",
+            id="two kinds of destination",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "routes": [{"service": "a", "namespace": "a", "port": 1}] * 2}]},
+            "hosts[0].routes[1].path",
+            "path of an earlier route",
+            "'hosts[0].routes[1].path'",
+            id="duplicate path",
+        ),
+        pytest.param({"dns": {}}, "dns.zone", "not set", "dns.zone", id="no zone"),
+        pytest.param({"dns": "sandbox"}, "dns", '"sandbox"', "pulumi config set", id="not an object"),
+        pytest.param(
+            {"dns": {"zone": "sandbox", "tll": 5}},
+            "dns.tll",
+            "did you mean ttl?",
+            "--path dns.ttl 5",
+            id="unknown nested key",
+        ),
+        pytest.param(
+            {"certmanager": {}},
+            "certmanager",
+            "did you mean certManager?",
+            "config rm certmanager",
+            id="unknown key",
+        ),
+        pytest.param({"mtls": "strict"}, "mtls", "is not read by anything", "config rm mtls", id="planned key"),
+        pytest.param({"protect": "maybe"}, "protect", '"maybe"', "protect true", id="boolean"),
+        pytest.param(
+            {"certManager": {"version": "v1.20.0"}},
+            "certManager.version",
+            "GHSA-8rvj-mm4h-c258",
+            "certManager.version v1",
+            id="vulnerable version",
+        ),
+        pytest.param(
+            {"certificate": {"algorithm": "RSA"}},
+            "certificate.size",
+            "256 is not a size of RSA keys",
+            "certificate.size 2048",
+            id="key size",
+        ),
+        pytest.param({"tls": {"minVersion": "1.1"}}, "tls.minVersion", '"1.1"', "tls.minVersion 1.2", id="old TLS"),
+        pytest.param(
+            {"tls": {"cipherSuites": ["AES128-SHA"]}}, "tls.cipherSuites[0]", "Mozilla", "config set", id="cipher"
+        ),
+        pytest.param({"tls": {"hsts": 300}}, "tls.hsts", "lock browsers out", "tls.hsts 0", id="HSTS on staging"),
+        pytest.param(
+            {"gke": {"cluster": "a", "location": "b"}},
+            "kubeconfig",
+            "contradicts gke",
+            "config rm kubeconfig",
+            id="two clusters",
+        ),
+        pytest.param({"gcp:project": ""}, "gcp:project", "not set", "gcp:project", id="no project"),
+    ],
+)
+def test_a_bad_value_is_named_with_the_key_and_the_command(
+    changes: dict[str, Any], key: str, words: str, command: str
+) -> None:
+    report = refusal(**changes)
+
+    lines = report.splitlines()
+    line = next((at for at, text in enumerate(lines) if text.startswith(f"  {key}: ")), None)
+    assert line is not None, f"{key} is not named in:\n{report}"
+    assert words in lines[line], "the value and what is wrong with it"
+    assert "; accepted: " in lines[line], "what would be right"
+    assert "pulumi config" in lines[line + 1], "the command that mends it"
+    assert command in lines[line + 1], "the command that mends it"
+
+
+def test_one_mistake_is_one_error() -> None:
+    assert "has an error:" in refusal(hosts=[{**HOST, "port": 0}]), "nothing else is wrong"
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    report = refusal(
+        acme={"issuer": "x"},
+        hosts=[{**HOST, "port": 0}, {**HOST, "host": "*.sandbox.test"}, HOST],
+        dns={},
+        protcet="true",
+    )
+
+    for key in ("acme.email", "acme.issuer", "hosts[0].port", "hosts[1].host", "hosts[2].host", "dns.zone", "protcet"):
+        assert f"  {key}: " in report, f"{key} is wrong as well"
+    assert "has 7 errors:" in report, "they are counted"
+
+
+def test_an_empty_config_names_every_required_key() -> None:
+    configure({})
+    with pytest.raises(pulumi.RunError) as refused:
+        load()
+
+    for key in ("acme.email", "acme.issuer", "dns.zone", "gcp:project", "hosts[0].host", "hosts[0].port"):
+        assert f"  {key}: not set" in str(refused.value), f"{key} is required"
+
+
+def test_an_encrypted_value_is_never_shown() -> None:
+    configure(good_config(acme=acme(email="hidden"), hosts=[HOST, HOST], emial="hidden"), ("acme", "emial", "hosts"))
+    with pytest.raises(pulumi.RunError) as refused:
+        load()
+
+    assert "hidden" not in str(refused.value), "it is a secret"
+    assert '"shop.sandbox.test"' not in str(refused.value), "so is this one"
+    assert "[secret]" in str(refused.value), "and it is said that there is a value"
+
+
+def test_names_are_normalised() -> None:
+    written = ["SHOP.Sandbox.test", "api.sandbox.test.", "bücher.sandbox.test"]
+    loaded = settings(hosts=[{**HOST, "host": host} for host in written])
+
+    assert [host.host for host in loaded.hosts] == [
+        "shop.sandbox.test",
+        "api.sandbox.test",
+        "xn--bcher-kva.sandbox.test",
+    ]
+
+
+def test_wildcards_are_accepted_with_dns01() -> None:
+    loaded = settings(challenge="dns01", hosts=[{**HOST, "host": "*.sandbox.test"}])
+
+    assert loaded.hosts[0].host == "*.sandbox.test"
+
+
+@pytest.mark.parametrize("given_", [1.2, "1.2"])
+def test_a_tls_version_may_be_a_yaml_number(given_: Any) -> None:
+    assert settings(tls={"minVersion": given_}).tls.min_version == "1.2", "YAML reads 1.2 as a number"
+
+
+def test_a_host_may_have_many_routes() -> None:
+    routes = [
+        {"service": "a", "namespace": "a", "port": 1},
+        {"path": "/b", "service": "b", "namespace": "b", "port": 2},
+    ]
+    loaded = settings(hosts=[{"host": "a.sandbox.test", "routes": routes}])
+
+    assert [(route.path, route.service) for route in loaded.hosts[0].destinations] == [("/", "a"), ("/b", "b")]
+
+
+def test_a_ca_bundle_in_pem_is_accepted(authority: str) -> None:
+    assert x509.load_pem_x509_certificates(authority.encode()), "the fixture is PEM"
+    assert settings(acme=acme(caBundle=authority)).acme.ca_bundle == authority
+
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
+    lambda label: label[2:4] != "--" and "domain" not in label
+)
+names = st.lists(labels, min_size=1, max_size=4).map(lambda parts: ".".join([*parts, "test"]))
+
+
+@given(names)
+def test_a_valid_name_stays_itself(name: str) -> None:
+    assert dns_name(name) == name
+
+
+@given(names)
+def test_normalising_ignores_case_and_the_trailing_dot(name: str) -> None:
+    assert dns_name(name.upper() + ".") == name
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_normalised_name_or_refused_with_a_reason(text: str) -> None:
+    try:
+        name = dns_name(text)
+    except ValueError as refused:
+        name, reason = "", str(refused)
+    if not name:
+        assert reason.startswith(("is ", "has ", "lies ")), "the reason continues «key: value ...»"
+        return
+    assert dns_name(name) == name, "normalising twice changes nothing"
+    assert name == name.lower()
+    assert name.isascii()
+    assert len(name) <= 253
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_an_address_or_refused_with_a_reason(text: str) -> None:
+    outcome = f"is {text}"
+    try:
+        assert "@" in email_address(text)
+    except ValueError as refused:
+        outcome = str(refused)
+    assert outcome.startswith(("is ", "lies ")), "the reason continues «key: value ...»"
+
+
+@given(names, labels)
+def test_a_zone_holds_itself_and_what_is_below_it_only(zone: str, label: str) -> None:
+    assert outside(zone, [zone, f"{label}.{zone}", f"*.{zone}"]) == []
+    assert outside(zone, [f"{label}{zone}"]) == [0], "ending alike is not lying below"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-99999, 99999) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+keys = st.sampled_from([*(field.alias or name for name, field in Settings.model_fields.items()), "other"])
+
+
+@given(st.dictionaries(keys, json_values, max_size=5))
+def test_any_config_is_settings_or_one_error(changes: dict[str, Any]) -> None:
+    configure(good_config(**changes))
+    outcome: str | Settings
+    try:
+        outcome = load()
+    except pulumi.RunError as refused:
+        outcome = str(refused)
+    if isinstance(outcome, str):
+        assert outcome.startswith("the config of stack 'dev' has"), "no other error, whatever is given"
