@@ -126,7 +126,7 @@ class Container:
         if self._process is None:
             raise OSError("the container does not run")
         process = await asyncio.create_subprocess_exec(
-            *("nsenter", f"--target={self._process.pid}", "--mount", "--net"),
+            *("nsenter", f"--target={self._process.pid}", "--mount", "--uts", "--net"),
             *rootfs.run_in(self._directory / "root", command, self._env, self._working_dir),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -145,7 +145,7 @@ class Container:
         mounted, held = os.pipe()
         with self.log_file.open("ab") as output, os.fdopen(mounted, "rb") as closed, os.fdopen(held, "wb") as pipe:
             self._process = await asyncio.create_subprocess_exec(
-                *enter, "unshare", "--mount", "sh", str(script),
+                *enter, "unshare", "--mount", "--uts", "sh", str(script),
                 stdin=pipe, stdout=output, stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
@@ -182,7 +182,8 @@ class Container:
         view, spec = self._view, self.spec
         image = images.find(self._node.images, spec["image"])
         pod = view.pod()
-        base = {"PATH": _PATH, "HOME": "/root", "HOSTNAME": view.files["/etc/hostname"].strip()}
+        hostname = view.files["/etc/hostname"].strip()
+        base = {"PATH": _PATH, "HOME": "/root", "HOSTNAME": hostname}
         self._env = container_env(
             spec,
             pod,
@@ -200,7 +201,9 @@ class Container:
         mounts = view.mounts(spec)
         rootfs.build(root, mounts, links=image.files, files=view.files, working_dir=self._working_dir)
         script.touch(mode=0o600)
-        script.write_text(rootfs.start_script(root, mounts, argv, self._env, self._working_dir))
+        script.write_text(
+            rootfs.start_script(root, mounts, argv, self._env, hostname=hostname, working_dir=self._working_dir)
+        )
         return argv, script
 
     async def _watch_over(self) -> int:

@@ -7,7 +7,7 @@ kube-proxy forwards the address (`ipMode: VIP`) once it stands in the Service's 
 from __future__ import annotations
 
 import logging
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from sandbox.network import LOAD_BALANCER_CIDR
 from sandbox.node.api import Api, ApiError, EventType, Informer, Json
@@ -69,7 +69,7 @@ def address_for(service: Json, services: list[Json]) -> str | None:
     own = service["metadata"].get("uid")
     taken = {ip for each in services if each["metadata"].get("uid") != own for ip in addresses_of(each)}
     if asked := spec.get("loadBalancerIP"):
-        return asked if asked not in taken and IPv4Address(asked) in _NETWORK else None
+        return asked if asked not in taken and asked in map(str, _NETWORK.hosts()) else None
     if present := addresses_of(service):
         return present[0]
     free = (str(address) for address in _NETWORK.hosts() if address >= FIRST_ADDRESS and str(address) not in taken)

@@ -87,16 +87,23 @@ def _link_entries(root: Path, directory: PurePosixPath, taken: set[PurePosixPath
 
 
 def start_script(
-    root: Path, mounts: Sequence[Mount], argv: Sequence[str], env: Mapping[str, str], working_dir: str = "/"
+    root: Path,
+    mounts: Sequence[Mount],
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    hostname: str,
+    working_dir: str = "/",
 ) -> str:
     """Return the shell script that mounts everything and becomes the container's program.
 
-    It is to be run in a mount namespace of its own. When all is mounted, it puts /dev/null in the place of its standard
-    input. No process is left beside the program, which dies with its parent.
+    It is to be run in mount and UTS namespaces of its own. When all is mounted, it puts /dev/null in the place of its
+    standard input. No process is left beside the program, which dies with its parent.
     """
     quoted_root = shlex.quote(str(root))
     lines = [
         "set -eu",
+        f"echo {shlex.quote(hostname)} > /proc/sys/kernel/hostname",
         f"cd {quoted_root}",
         "mount --rbind / .host",
         # A guard only: where the machine's mount flags are locked, the container could write where its user can.

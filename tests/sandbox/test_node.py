@@ -1,0 +1,258 @@
+"""The node agent against the real API server, controllers and kube-proxy: run with `python -m sandbox exec -- pytest`."""
+
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.sandbox
+
+DEADLINE = 30.0
+NAMESPACE = "node-test"
+
+
+def kubectl(*arguments: str, stdin: str = "") -> str:
+    argv = ["kubectl", "--namespace", NAMESPACE, *arguments]
+    done = subprocess.run(argv, input=stdin, text=True, capture_output=True, check=False, timeout=2 * DEADLINE)
+    assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+def get(kind: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kubectl("get", kind, name, "--output=json"))
+    return found
+
+
+def eventually(what: str, holds: Callable[[], Any]) -> Any:
+    """Return the first true value of `holds`, which is asked again until the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not (value := holds()):
+        assert time.monotonic() < deadline, f"not within {DEADLINE:.0f} s: {what}"
+        time.sleep(0.2)
+    return value
+
+
+def fetch(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the sandbox's own addresses
+        answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+def shell(name: str, script: str, **container: Any) -> dict[str, Any]:
+    return {"name": name, "image": "sandbox/demo", "command": ["sh", "-c", script]} | container
+
+
+def pod(name: str, *containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "labels": {"app": name}}
+    body = {"containers": list(containers), "terminationGracePeriodSeconds": 2} | spec
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body}
+
+
+def service(name: str, port: int, **spec: Any) -> dict[str, Any]:
+    body = {"selector": {"app": name}, "ports": [{"port": port, "targetPort": "http"}]} | spec
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
+
+
+def data(kind: str, name: str, **values: str) -> dict[str, Any]:
+    key = "stringData" if kind == "Secret" else "data"
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, key: values}
+
+
+def apply(*objects: dict[str, Any]) -> None:
+    kubectl("apply", "--filename=-", stdin="\n---\n".join(json.dumps(each) for each in objects))
+
+
+def demo(name: str) -> dict[str, Any]:
+    return {
+        "name": "demo",
+        "image": "sandbox/demo",
+        "env": [{"name": "PORT", "value": "80"}, {"name": "APP_NAME", "value": name}],
+        "ports": [{"name": "http", "containerPort": 80}],
+        "readinessProbe": {"httpGet": {"port": "http"}, "periodSeconds": 1},
+    }
+
+
+def waiting_reason(name: str) -> dict[str, str]:
+    statuses = get("pod", name)["status"].get("containerStatuses") or [{"state": {}}]
+    waiting: dict[str, str] = statuses[0]["state"].get("waiting") or {"reason": ""}
+    return waiting
+
+
+@pytest.fixture(autouse=True)
+def namespace() -> Iterator[None]:
+    """An empty namespace, which is gone afterwards: so is every Pod, and no finalizer hangs."""
+    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], check=True, capture_output=True)
+    eventually("the default ServiceAccount exists", lambda: "default" in kubectl("get", "sa", "--output=name"))
+    yield
+    subprocess.run(["kubectl", "delete", "namespace", NAMESPACE, "--timeout=60s"], check=True, capture_output=True)
+
+
+def test_a_service_is_reached_by_its_addresses_from_outside_and_from_its_own_pod() -> None:
+    apply(pod("web", demo("web")), service("web", 8080, type="LoadBalancer"))
+    kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
+    eventually("an address is given", lambda: get("service", "web")["status"]["loadBalancer"].get("ingress"))
+    found = get("service", "web")
+    addresses = [found["spec"]["clusterIP"], found["status"]["loadBalancer"]["ingress"][0]["ip"]]
+    assert addresses[1].startswith("203.0.113."), "load balancers are in TEST-NET-3"
+    for address in addresses:
+        url = f"http://{address}:8080/path"
+        answer = eventually(f"{url} answers", lambda url=url: _answer_or_none(url))
+        assert (answer["app"], answer["path"]) == ("web", "/path"), "the request reached the Pod"
+
+    probe = "\n".join(f"curl -sSf -m 5 http://{address}:8080/own" for address in addresses)
+    own = {"name": "self", "image": "sandbox/demo", "command": ["sh", "-ec", probe]}
+    apply(pod("selfish", demo("selfish") | {"name": "demo"}, own, restartPolicy="Never"))
+    eventually("the client has ended", lambda: '"path": "/own"' in kubectl("logs", "selfish", "-c", "self"))
+
+
+def _answer_or_none(url: str) -> dict[str, Any] | None:
+    try:
+        return fetch(url)
+    except OSError:  # kube-proxy has not seen the endpoint yet
+        return None
+
+
+def test_a_pod_reaches_itself_through_its_service() -> None:
+    script = "until curl -sS -m 2 http://own:8080/hairpin; do sleep 0.3; done"
+    client = shell("client", script)
+    apply(pod("own", demo("own"), client, restartPolicy="OnFailure"), service("own", 8080))
+    eventually("the answer is logged", lambda: '"path": "/hairpin"' in kubectl("logs", "own", "-c", "client"))
+
+
+def test_a_pod_talks_to_the_api_server_with_its_own_account_and_no_more_rights() -> None:
+    rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "reader"},
+        "rules": rules,
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
+    }
+    script = f"""
+        cd /var/run/secrets/kubernetes.io/serviceaccount
+        for what in configmaps secrets; do
+            curl -sS -o /dev/null -w "$what=%{{http_code}}\\n" --cacert ca.crt -H "Authorization: Bearer $(cat token)" \\
+                https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/{NAMESPACE}/$what
+        done"""
+    apply(role, binding, pod("client", shell("curl", script), restartPolicy="Never"))
+    eventually("the Pod has succeeded", lambda: get("pod", "client")["status"]["phase"] == "Succeeded")
+    assert kubectl("logs", "client").split() == ["configmaps=200", "secrets=403"], "the account's own RBAC applies"
+
+
+def test_a_running_pod_sees_a_changed_config_map() -> None:
+    volume = {"name": "cfg", "configMap": {"name": "cfg"}}
+    watcher = shell(
+        "watcher",
+        "while sleep 0.1; do cat /etc/app/level; done",
+        volumeMounts=[{"name": "cfg", "mountPath": "/etc/app"}],
+    )
+    apply(data("ConfigMap", "cfg", level="one\n"), pod("watcher", watcher, volumes=[volume]))
+    eventually("the first value is read", lambda: "one" in kubectl("logs", "watcher"))
+    apply(data("ConfigMap", "cfg", level="two\n"))
+    eventually("the second value is read", lambda: "two" in kubectl("logs", "watcher", "--tail=1"))
+
+
+def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
+    env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}}]
+    apply(pod("late", shell("main", "echo got $PASSWORD; sleep 60", env=env)))
+    reason = eventually("the reason is told", lambda: waiting_reason("late").get("message") and waiting_reason("late"))
+    assert reason == {"reason": "CreateContainerConfigError", "message": 'secret "login" not found'}, "as a kubelet"
+    apply(data("Secret", "login", password="open"))
+    eventually("the Pod has gone on", lambda: kubectl("logs", "late") == "got open\n")
+
+
+def test_an_unknown_image_says_which_ones_are_known() -> None:
+    apply(pod("alien", {"name": "main", "image": "nginx:1.27"}))
+    reason = eventually(
+        "the image is refused", lambda: "Image" in waiting_reason("alien")["reason"] and waiting_reason("alien")
+    )
+    assert "sandbox/demo" in reason["message"], "the message names what the sandbox has"
+
+
+def test_jobs_succeed_and_fail_by_their_exit_code() -> None:
+    def job(name: str, script: str) -> dict[str, Any]:
+        template = {"spec": {"containers": [shell("main", script)], "restartPolicy": "Never"}}
+        spec = {"template": template, "backoffLimit": 0}
+        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+
+    apply(job("good", "exit 0"), job("bad", "exit 7"))
+    kubectl("wait", "job/good", "--for=condition=Complete", "--timeout=30s")
+    kubectl("wait", "job/bad", "--for=condition=Failed", "--timeout=30s")
+    [failed] = json.loads(kubectl("get", "pod", "--selector=job-name=bad", "--output=json"))["items"]
+    assert failed["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 7, "the program's own code"
+
+
+def test_a_crashing_container_backs_off() -> None:
+    apply(pod("crash", shell("main", "exit 3")))
+    eventually("it backs off", lambda: waiting_reason("crash")["reason"] == "CrashLoopBackOff")
+    [status] = get("pod", "crash")["status"]["containerStatuses"]
+    assert status["lastState"]["terminated"]["exitCode"] == 3, "how it ended is told"
+    assert get("pod", "crash")["status"]["phase"] == "Running", "a Pod that will be restarted has not failed"
+
+
+def test_a_failing_liveness_probe_restarts_the_container() -> None:
+    probe = {"exec": {"command": ["test", "-e", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 2}  # noqa: S108
+    script = "touch /tmp/alive; sleep 1; rm /tmp/alive; exec sleep 600"
+    apply(pod("dying", shell("main", script, livenessProbe=probe)))
+    eventually("it is restarted", lambda: get("pod", "dying")["status"]["containerStatuses"][0]["restartCount"] >= 1)
+
+
+def test_init_containers_and_sidecars_come_first_and_in_order() -> None:
+    mounts = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
+    inits = [
+        shell("first", "echo 1 >> /shared/order", **mounts),
+        shell(
+            "sidecar",
+            "echo 2 >> /shared/order; touch /shared/up; exec sleep 600",
+            restartPolicy="Always",
+            startupProbe={"exec": {"command": ["test", "-e", "/shared/up"]}, "periodSeconds": 1},
+            **mounts,
+        ),
+        shell("last", "echo 3 >> /shared/order", **mounts),
+    ]
+    main = shell("main", "cat /shared/order", **mounts)
+    apply(
+        pod("ordered", main, initContainers=inits, restartPolicy="Never", volumes=[{"name": "shared", "emptyDir": {}}])
+    )
+    eventually("the Pod has succeeded", lambda: get("pod", "ordered")["status"]["phase"] == "Succeeded")
+    assert kubectl("logs", "ordered", "-c", "main").split() == ["1", "2", "3"], "one after the other"
+
+
+def test_a_pod_ends_itself_on_sigterm_and_is_ended_when_it_does_not() -> None:
+    polite = shell("main", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    stubborn = shell("main", "trap '' TERM; while :; do sleep 0.1; done")
+    apply(pod("polite", polite, terminationGracePeriodSeconds=20), pod("stubborn", stubborn))
+    kubectl("wait", "pod/polite", "pod/stubborn", "--for=condition=Ready", "--timeout=30s")
+    for name, most in (("polite", 5.0), ("stubborn", 10.0)):
+        began = time.monotonic()
+        kubectl("delete", "pod", name, "--timeout=30s")
+        assert time.monotonic() - began < most, f"{name}: SIGTERM at once, SIGKILL after the grace period"
+
+
+def test_a_pod_has_a_name_an_address_and_a_tmp_of_its_own() -> None:
+    script = "hostname; hostname -i || true; ls -A /tmp | wc -l; touch /tmp/x /etc/own; ip -brief address show eth0"
+    apply(pod("alone", shell("main", script), restartPolicy="Never"))
+    eventually("the Pod has succeeded", lambda: get("pod", "alone")["status"]["phase"] == "Succeeded")
+    address = get("pod", "alone")["status"]["podIP"]
+    lines = kubectl("logs", "alone").splitlines()
+    assert lines[0] == "alone", "leader election and logs tell Pods apart by their host name"
+    assert address in lines[-1], "the address in the status is the one on its device"
+    assert "0" in lines, "nobody else's files are in /tmp"
+
+
+def test_a_load_balancer_of_another_class_stays_pending() -> None:
+    apply(
+        service("ours", 80, type="LoadBalancer"), service("other", 80, type="LoadBalancer", loadBalancerClass="x.dev/y")
+    )
+    eventually("ours has an address", lambda: get("service", "ours")["status"]["loadBalancer"].get("ingress"))
+    assert not get("service", "other")["status"]["loadBalancer"], "it waits for the controller of its class"

@@ -1,0 +1,147 @@
+"""Probes, restarts and Pod status: what a kubelet would say."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sandbox.node.container import exit_code, restart_delay
+from sandbox.node.pod import hosts_file, resolver_file
+from sandbox.node.probes import ProbeError, Threshold, check, port_number
+from sandbox.node.status import ContainerStatus, initialized, phase, pod_status
+
+POD: dict[str, Any] = {"metadata": {"name": "web"}, "spec": {}}
+
+
+def container(name: str = "web", **state: Any) -> ContainerStatus:
+    status = ContainerStatus(name, "image", f"sandbox://{name}")
+    if state:
+        status.state = state
+    return status
+
+
+def ended(code: int) -> ContainerStatus:
+    return container(terminated={"exitCode": code})
+
+
+def test_one_result_settles_nothing_before_its_threshold() -> None:
+    threshold = Threshold(success=2, failure=3)
+    observed = [threshold.observe(passed) for passed in (True, True, False, False, False, True)]
+    assert observed == [None, True, None, None, False, None], "only a full row of equal results counts"
+
+
+def test_a_probe_without_thresholds_has_the_apis_defaults() -> None:
+    assert Threshold.of({}) == Threshold(success=1, failure=3), "successThreshold 1, failureThreshold 3"
+
+
+def test_a_port_is_found_by_number_text_or_name() -> None:
+    ports = {"ports": [{"name": "http", "containerPort": 8080}]}
+    assert [port_number(port, ports) for port in (80, "81", "http")] == [80, 81, 8080], "all three forms are valid"
+    with pytest.raises(ProbeError, match='couldn\'t find port "https"'):
+        port_number("https", ports)
+
+
+def test_a_probe_that_hangs_fails_with_its_timeout() -> None:
+    async def hang(_: list[str]) -> tuple[int, str]:
+        await asyncio.Event().wait()
+        return 0, ""
+
+    probe = {"exec": {"command": ["true"]}, "timeoutSeconds": 0.01}
+    with pytest.raises(ProbeError, match=r"timed out after 0.01 s"):
+        asyncio.run(check(probe, {}, "127.0.0.1", hang))
+
+
+@pytest.mark.parametrize(("status_line", "passes"), [("200 OK", True), ("301 Moved", True), ("503 Busy", False)])
+def test_an_http_probe_accepts_200_to_399(status_line: str, passes: bool) -> None:
+    async def scenario() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"HTTP/1.1 {status_line}\r\nContent-Length: 0\r\n\r\n".encode())
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            await check({"httpGet": {"port": port}}, {}, "127.0.0.1", lambda _: pytest.fail("no command to run"))
+
+    if passes:
+        asyncio.run(scenario())
+    else:
+        with pytest.raises(ProbeError, match="statuscode: 503"):
+            asyncio.run(scenario())
+
+
+def test_restarts_back_off_up_to_five_minutes() -> None:
+    delays = [restart_delay(failures) for failures in range(8)]
+    assert delays == [0, 10, 20, 40, 80, 160, 300, 300], "the kubelet's row"
+
+
+def test_a_signal_is_128_and_its_number() -> None:
+    assert [exit_code(code) for code in (0, 3, -9, -15)] == [0, 3, 137, 143], "as container runtimes report it"
+
+
+@pytest.mark.parametrize(
+    ("inits", "containers", "expected"),
+    [
+        ([], [container()], "Pending"),
+        ([], [container(running={}), container()], "Running"),
+        ([], [ended(0), ended(0)], "Succeeded"),
+        ([], [ended(0), ended(1)], "Failed"),
+        ([], [ended(0), container(running={})], "Running"),
+        ([ended(1)], [container()], "Failed"),
+        ([ended(0)], [container()], "Pending"),
+    ],
+)
+def test_the_phase_follows_the_containers(
+    inits: list[ContainerStatus], containers: list[ContainerStatus], expected: str
+) -> None:
+    assert phase(inits, containers) == expected, "the phases of the Pod lifecycle"
+
+
+def test_a_sidecar_counts_as_initialized_once_it_has_started() -> None:
+    sidecar = container(running={})
+    sidecar.restartable = True
+    assert not initialized([sidecar]), "its startup probe has not passed"
+    sidecar.started = True
+    assert initialized([sidecar]), "a sidecar never ends"
+
+
+def test_a_crashing_container_is_running_not_pending() -> None:
+    crashing = ended(1)
+    crashing.last_state = crashing.state
+    crashing.wait("CrashLoopBackOff")
+    assert phase([], [crashing]) == "Running", "it has run, and will again"
+
+
+def condition_of(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(each for each in status["conditions"] if each["type"] == kind)
+
+
+def test_a_condition_keeps_its_transition_time_until_it_changes() -> None:
+    times = {"start_time": "t", "pod_ip": "10.244.1.1", "host_ip": "10.244.0.1"}
+    web = container(running={})
+    first = pod_status(POD, [], [web], previous={}, **times)
+    for condition in first["conditions"]:
+        condition["lastTransitionTime"] = "earlier"
+    web.ready = True
+    second = pod_status(POD, [], [web], previous=first, **times)
+    assert condition_of(second, "Initialized")["lastTransitionTime"] == "earlier", "it has not changed"
+    assert condition_of(second, "Ready")["lastTransitionTime"] != "earlier", "it has"
+
+
+def test_a_readiness_gate_holds_the_pod_back() -> None:
+    gated = {"metadata": {}, "spec": {"readinessGates": [{"conditionType": "example.com/ok"}]}}
+    web = container(running={})
+    web.ready = True
+    status = pod_status(gated, [], [web], previous={}, start_time="t", pod_ip="", host_ip="")
+    assert condition_of(status, "ContainersReady")["status"] == "True", "the containers are fine"
+    assert condition_of(status, "Ready")["status"] == "False", "somebody else's condition is missing"
+
+
+def test_a_pod_resolves_services_of_its_namespace_first() -> None:
+    assert "search shop.svc.cluster.local svc.cluster.local cluster.local\n" in resolver_file("shop"), "ClusterFirst"
+
+
+def test_host_aliases_are_in_the_hosts_file() -> None:
+    pod = {"metadata": {"name": "web"}, "spec": {"hostAliases": [{"ip": "192.0.2.1", "hostnames": ["a", "b"]}]}}
+    assert hosts_file(pod, "10.244.1.1").splitlines()[-2:] == ["10.244.1.1 web", "192.0.2.1 a b"], "both are there"

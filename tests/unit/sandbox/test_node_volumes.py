@@ -1,0 +1,88 @@
+"""A Pod's volumes: content, and replacement of all files at once."""
+
+import base64
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.node.environment import MissingError, NodeInfo
+from sandbox.node.volumes import File, PodVolumes, write_atomically
+
+NODE = NodeInfo("sandbox", "10.244.0.1", Decimal(2), Decimal(1))
+
+
+def pod_with(*volumes: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": "web", "namespace": "shop", "uid": "u", "labels": {"app": "web"}}
+    return {"metadata": metadata, "spec": {"containers": [], "volumes": list(volumes)}}
+
+
+def volumes_in(directory: Path, objects: dict[tuple[str, str], Any]) -> PodVolumes:
+    return PodVolumes(directory, lambda kind, name: objects.get((kind, name)), lambda aud, sec: f"{aud}/{sec}", NODE)
+
+
+def test_files_are_replaced_all_at_once_and_old_ones_go(tmp_path: Path) -> None:
+    assert write_atomically(tmp_path, {"tls.crt": File(b"1"), "old": File(b"x")}), "the first content is a change"
+    before = (tmp_path / "..data").resolve()
+    assert write_atomically(tmp_path, {"tls.crt": File(b"2"), "sub/tls.key": File(b"k", 0o600)}), "so is another"
+
+    assert (tmp_path / "tls.crt").read_bytes() == b"2", "the same path shows the new content"
+    assert (tmp_path / "sub" / "tls.key").stat().st_mode & 0o777 == 0o600, "with its mode"
+    assert not (tmp_path / "old").is_symlink(), "a key that is gone has no file"
+    assert not before.exists(), "the old files are removed"
+
+
+def test_unchanged_content_is_left_alone(tmp_path: Path) -> None:
+    files = {"a": File(b"1")}
+    write_atomically(tmp_path, files)
+    before = (tmp_path / "..data").readlink()
+    assert not write_atomically(tmp_path, files), "nothing changed"
+    assert (tmp_path / "..data").readlink() == before, "watchers of the directory are not woken"
+
+
+def test_an_empty_volume_becomes_a_directory_once(tmp_path: Path) -> None:
+    assert write_atomically(tmp_path, {}), "an optional object that is missing gives an empty volume"
+    assert not write_atomically(tmp_path, {}), "which does not change"
+
+
+def test_a_projected_volume_joins_its_sources(tmp_path: Path) -> None:
+    projected = {
+        "defaultMode": 0o640,
+        "sources": [
+            {"serviceAccountToken": {"path": "istio-token", "audience": "istio-ca", "expirationSeconds": 43200}},
+            {"configMap": {"name": "ca", "items": [{"key": "root", "path": "ca.crt"}]}},
+            {"secret": {"name": "none", "optional": True}},
+            {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+        ],
+    }
+    volumes = volumes_in(tmp_path, {("ConfigMap", "ca"): {"data": {"root": "PEM", "other": "-"}}})
+    volumes.refresh(pod_with({"name": "all", "projected": projected}), "10.244.1.1")
+
+    found = {path.name: path.read_text() for path in (tmp_path / "all").iterdir() if path.is_file()}
+    assert found == {"istio-token": "istio-ca/43200", "ca.crt": "PEM", "labels": 'app="web"'}, "one file per item"
+    assert (tmp_path / "all" / "ca.crt").stat().st_mode & 0o777 == 0o640, "the volume's mode applies to all sources"
+
+
+def test_a_secret_is_decoded(tmp_path: Path) -> None:
+    data = {"tls.key": base64.b64encode(b"\x00\xff").decode()}
+    volumes = volumes_in(tmp_path, {("Secret", "tls"): {"data": data}})
+    volumes.refresh(pod_with({"name": "tls", "secret": {"secretName": "tls"}}), "")
+    assert (tmp_path / "tls" / "tls.key").read_bytes() == b"\x00\xff", "bytes, not text"
+
+
+def test_a_missing_object_is_named_with_the_volume(tmp_path: Path) -> None:
+    volumes = volumes_in(tmp_path, {})
+    with pytest.raises(MissingError, match=r'MountVolume.SetUp failed for volume "tls" : secret "gone" not found'):
+        volumes.refresh(pod_with({"name": "tls", "secret": {"secretName": "gone"}}), "")
+
+
+def test_a_sub_path_mounts_the_file_alone(tmp_path: Path) -> None:
+    volumes = volumes_in(tmp_path, {("ConfigMap", "c"): {"data": {"a.yaml": "1"}}})
+    pod = pod_with({"name": "c", "configMap": {"name": "c"}})
+    volumes.refresh(pod, "")
+    entry = {"name": "c", "mountPath": "/etc/app/a.yaml", "subPath": "a.yaml", "readOnly": True}
+    [mount] = volumes.mounts(pod, {"volumeMounts": [entry]})
+    assert mount.source.read_text() == "1", "the source is the file"
+    assert mount.source.is_file(), "not a link, which a bind mount would follow out of the volume"
+    assert mount.read_only, "as asked"
