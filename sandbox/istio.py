@@ -71,8 +71,7 @@ def _run(argv: list[str], failure: str, stdin: str = "") -> None:
     environment = os.environ | {
         "PATH": f"{paths.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "KUBECONFIG": str(paths.KUBECONFIG),
-        # Helm's own files, kept out of the user's home.
-        **{f"HELM_{kind}_HOME": str(paths.RUN / "helm") for kind in ("CACHE", "CONFIG", "DATA")},
+        "HOME": str(paths.RUN),  # Both programs keep caches there, which end with the sandbox.
     }
     try:
         done = subprocess.run(
