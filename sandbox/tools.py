@@ -41,6 +41,8 @@ class Build:
     ldflags: str = "-s -w"
     system: bool = False
     """Whether programs of the same names on PATH are used instead."""
+    beside: tuple[tuple[str, str], ...] = ()
+    """Files that belong beside the programs: their path in the first package's module, and their name there."""
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -54,6 +56,18 @@ def _kubernetes_ldflags() -> str:
     major, minor, _ = version.removeprefix("v").split(".")
     package = "k8s.io/component-base/version"
     return f"-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+
+
+def _helm_ldflags() -> str:
+    # What Helm takes for the cluster's version where it is not to ask one (`helm template`).
+    _, minor, _ = required_version("kubernetes", "k8s.io/kubernetes").split(".")
+    flags = [f"-X helm.sh/helm/v3/internal/version.version={required_version('helm', 'helm.sh/helm/v3')}"]
+    for package in ("pkg/chartutil", "pkg/lint/rules"):
+        flags += [
+            f"-X helm.sh/helm/v3/{package}.k8sVersionMajor=1",
+            f"-X helm.sh/helm/v3/{package}.k8sVersionMinor={minor}",
+        ]
+    return " ".join(["-s -w", *flags])
 
 
 def _cert_manager_ldflags() -> str:
@@ -75,10 +89,15 @@ def builds() -> list[Build]:
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
     return [
-        Build("pulumi-language-python", (f"{sdk}/python/cmd/pulumi-language-python",), system=True),
+        Build(
+            "pulumi-language-python",
+            (f"{sdk}/python/cmd/pulumi-language-python",),
+            system=True,
+            beside=(("python/cmd/pulumi-language-python-exec", "executor.py"),),
+        ),
         Build("pulumi", (f"{engine}/cmd/pulumi",), system=True),
         Build("kubernetes", tuple(f"k8s.io/kubernetes/cmd/{name}" for name in kubernetes), _kubernetes_ldflags()),
-        Build("helm", ("helm.sh/helm/v3/cmd/helm",)),
+        Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags()),
         Build("pebble", ("github.com/letsencrypt/pebble/v2/cmd/pebble",)),
         Build("istio", ("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent")),
         Build("cert-manager", (".",), _cert_manager_ldflags()),
@@ -128,7 +147,7 @@ def module_folder(folder: str, module: str) -> Path:
 
 
 def _fingerprint(build: Build) -> str:
-    digest = hashlib.sha256(f"{build.packages}{build.ldflags}".encode())
+    digest = hashlib.sha256(f"{build.packages}{build.ldflags}{build.beside}".encode())
     for source in sorted((BUILDS / build.folder).iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:12]
@@ -154,6 +173,12 @@ def _build(build: Build, folder: Path, report: Report) -> None:
     for package, name in zip(build.packages, build.programs, strict=True):
         command = ["go", "build", "-v", "-ldflags", build.ldflags, "-o", str(partial / name), package]
         _go(command, BUILDS / build.folder, environment, deadline, report, name)
+    for path, file in build.beside:
+        module = module_folder(build.folder, build.packages[0].split("/" + path.split("/")[0] + "/")[0])
+        shutil.copy(module / path, partial / file)
+    for source in (BUILDS / build.folder).iterdir():
+        if source.suffix not in {".go", ".mod", ".sum"}:
+            shutil.copy(source, partial)
     partial.rename(folder)
 
 

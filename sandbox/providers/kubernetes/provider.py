@@ -21,7 +21,7 @@ from sandbox.providers.rpc import (
     to_struct,
 )
 
-RELEASE: Final = "::kubernetes:helm.sh/v3:Release::"
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 RETRY_SECONDS: Final = (1, 2, 4, 8, 16)
 
 _EXISTS = """
@@ -85,7 +85,7 @@ class KubernetesProvider(rpc.Provider):
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Name the object and place it in a namespace."""
         old, new = from_struct(request.olds), from_struct(request.news)
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             return self.releases.check(request.urn, old, new)
         inputs = objects.normalize(rpc.reveal(new))
         objects.assign_name(inputs, rpc.reveal(old), request)
@@ -97,7 +97,7 @@ class KubernetesProvider(rpc.Provider):
     def diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Compare the new inputs with what of the live object the old inputs had set."""
         state, news = from_struct(request.olds), from_struct(request.news)
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             return self.releases.diff(state, news, list(request.ignoreChanges))
         new = objects.normalize(rpc.reveal(news))
         inputs, live = objects.parse_checkpoint(state)
@@ -124,7 +124,7 @@ class KubernetesProvider(rpc.Provider):
 
     def create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create the object and wait until it is ready; in a preview, ask the server what it would become."""
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             self._require_cluster("create Helm Release", preview=request.preview)
             return self.releases.create(request)
         self._require_cluster("create", preview=request.preview)
@@ -174,7 +174,7 @@ class KubernetesProvider(rpc.Provider):
                 f"remove this resource from Pulumi state by {_DELETE_UNREACHABLE}"
             )
         state, given = from_struct(request.properties), from_struct(request.inputs)
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             return self.releases.read(request.id, state)
         inputs = objects.normalize(rpc.reveal(given))
         _, old = objects.parse_checkpoint(state)
@@ -206,7 +206,7 @@ class KubernetesProvider(rpc.Provider):
         """Apply the new inputs and wait until the object is ready."""
         self._require_cluster("update", preview=request.preview)
         state, given = from_struct(request.olds), from_struct(request.news)
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             return self.releases.update(given, preview=request.preview)
         inputs = objects.normalize(rpc.reveal(given))
         if request.preview and not self._can_dry_run(inputs):
@@ -250,7 +250,7 @@ class KubernetesProvider(rpc.Provider):
                 f"resource from Pulumi state by {_DELETE_UNREACHABLE}"
             )
         state = from_struct(request.properties)
-        if RELEASE in request.urn:
+        if _is_release(request.urn):
             return self.releases.delete(state)
         inputs, live = objects.parse_checkpoint(state)
         policy = waits.annotation(inputs, waits.DELETION_PROPAGATION).capitalize()
@@ -371,3 +371,8 @@ def _preview_must_guess(error: ApiError) -> bool:
 
 def _under(path: str, top: str) -> bool:
     return path == top or path.startswith((f"{top}.", f"{top}["))
+
+
+def _is_release(urn: str) -> bool:
+    # urn:pulumi:STACK::PROJECT::PARENT-TYPES$TYPE::NAME
+    return urn.split("::")[2].rpartition("$")[2] == RELEASE
