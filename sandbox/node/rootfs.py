@@ -103,7 +103,7 @@ def start_script(
     quoted_root = shlex.quote(str(root))
     lines = [
         "set -eu",
-        f"echo {shlex.quote(hostname)} > /proc/sys/kernel/hostname",
+        f"hostname {shlex.quote(hostname)}",
         f"cd {quoted_root}",
         "mount --rbind / .host",
         # A guard only: where the machine's mount flags are locked, the container could write where its user can.

@@ -1,5 +1,6 @@
-"""The node agent against the real API server, controllers and kube-proxy: run with `python -m sandbox exec -- pytest`."""
+"""The node agent against the real API server, controllers and kube-proxy, from inside the sandbox."""
 
+import functools
 import json
 import subprocess
 import time
@@ -36,10 +37,14 @@ def eventually(what: str, holds: Callable[[], Any]) -> Any:
     return value
 
 
-def fetch(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the sandbox's own addresses
-        answer: dict[str, Any] = json.load(response)
-        return answer
+def answer_of(url: str) -> dict[str, Any] | None:
+    """Return the demo application's answer; None while kube-proxy has not seen it."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the sandbox's own addresses
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except OSError:
+        return None
 
 
 def shell(name: str, script: str, **container: Any) -> dict[str, Any]:
@@ -82,16 +87,16 @@ def waiting_reason(name: str) -> dict[str, str]:
     return waiting
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def namespace() -> Iterator[None]:
-    """An empty namespace, which is gone afterwards: so is every Pod, and no finalizer hangs."""
+    """A namespace that is gone afterwards: so is every Pod, and no finalizer hangs."""
     subprocess.run(["kubectl", "create", "namespace", NAMESPACE], check=True, capture_output=True)
     eventually("the default ServiceAccount exists", lambda: "default" in kubectl("get", "sa", "--output=name"))
     yield
     subprocess.run(["kubectl", "delete", "namespace", NAMESPACE, "--timeout=60s"], check=True, capture_output=True)
 
 
-def test_a_service_is_reached_by_its_addresses_from_outside_and_from_its_own_pod() -> None:
+def test_a_service_is_reached_by_its_addresses_from_outside() -> None:
     apply(pod("web", demo("web")), service("web", 8080, type="LoadBalancer"))
     kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
     eventually("an address is given", lambda: get("service", "web")["status"]["loadBalancer"].get("ingress"))
@@ -100,24 +105,12 @@ def test_a_service_is_reached_by_its_addresses_from_outside_and_from_its_own_pod
     assert addresses[1].startswith("203.0.113."), "load balancers are in TEST-NET-3"
     for address in addresses:
         url = f"http://{address}:8080/path"
-        answer = eventually(f"{url} answers", lambda url=url: _answer_or_none(url))
+        answer = eventually(f"{url} answers", functools.partial(answer_of, url))
         assert (answer["app"], answer["path"]) == ("web", "/path"), "the request reached the Pod"
-
-    probe = "\n".join(f"curl -sSf -m 5 http://{address}:8080/own" for address in addresses)
-    own = {"name": "self", "image": "sandbox/demo", "command": ["sh", "-ec", probe]}
-    apply(pod("selfish", demo("selfish") | {"name": "demo"}, own, restartPolicy="Never"))
-    eventually("the client has ended", lambda: '"path": "/own"' in kubectl("logs", "selfish", "-c", "self"))
-
-
-def _answer_or_none(url: str) -> dict[str, Any] | None:
-    try:
-        return fetch(url)
-    except OSError:  # kube-proxy has not seen the endpoint yet
-        return None
 
 
 def test_a_pod_reaches_itself_through_its_service() -> None:
-    script = "until curl -sS -m 2 http://own:8080/hairpin; do sleep 0.3; done"
+    script = f"until curl -sS -m 2 http://own.{NAMESPACE}:8080/hairpin; do sleep 0.3; done"
     client = shell("client", script)
     apply(pod("own", demo("own"), client, restartPolicy="OnFailure"), service("own", 8080))
     eventually("the answer is logged", lambda: '"path": "/hairpin"' in kubectl("logs", "own", "-c", "client"))
@@ -141,7 +134,8 @@ def test_a_pod_talks_to_the_api_server_with_its_own_account_and_no_more_rights()
     script = f"""
         cd /var/run/secrets/kubernetes.io/serviceaccount
         for what in configmaps secrets; do
-            curl -sS -o /dev/null -w "$what=%{{http_code}}\\n" --cacert ca.crt -H "Authorization: Bearer $(cat token)" \\
+            curl -sS -o /dev/null -w "$what=%{{http_code}}\\n" \\
+                --cacert ca.crt -H "Authorization: Bearer $(cat token)" \\
                 https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/{NAMESPACE}/$what
         done"""
     apply(role, binding, pod("client", shell("curl", script), restartPolicy="Never"))
@@ -165,8 +159,8 @@ def test_a_running_pod_sees_a_changed_config_map() -> None:
 def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
     env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}}]
     apply(pod("late", shell("main", "echo got $PASSWORD; sleep 60", env=env)))
-    reason = eventually("the reason is told", lambda: waiting_reason("late").get("message") and waiting_reason("late"))
-    assert reason == {"reason": "CreateContainerConfigError", "message": 'secret "login" not found'}, "as a kubelet"
+    eventually("the Pod waits", lambda: waiting_reason("late")["reason"] == "CreateContainerConfigError")
+    assert waiting_reason("late")["message"] == 'secret "login" not found', "the reason is told as a kubelet does"
     apply(data("Secret", "login", password="open"))
     eventually("the Pod has gone on", lambda: kubectl("logs", "late") == "got open\n")
 
