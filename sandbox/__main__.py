@@ -78,9 +78,7 @@ def execute(arguments: argparse.Namespace) -> NoReturn:
     argv = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not argv:
         raise SandboxError("Nothing to run. Like this: python -m sandbox exec -- kubectl get pods -A")
-    instance = Instance.require(arguments.name)
-    command = instance.command(argv, Path.cwd())
-    os.execvpe(command[0], command, instance.environment())  # noqa: S606 - becoming the command is the point
+    _become(Instance.require(arguments.name), argv, Path.cwd())
 
 
 def logs(arguments: argparse.Namespace) -> int:
@@ -99,8 +97,15 @@ def logs(arguments: argparse.Namespace) -> int:
         raise SandboxError(f"No log is named {arguments.part!r}; there are: {', '.join(known)}")
     inside = [str(Path("/") / file.relative_to(root)) for file in chosen]
     follow = ["--follow=name"] if arguments.follow else []
-    command = instance.command(["tail", "--lines=+1", *follow, *inside], Path("/"))
-    os.execvpe(command[0], command, os.environ)  # noqa: S606 - tail knows how to follow
+    _become(instance, ["tail", "--lines=+1", *follow, *inside], Path("/"))
+
+
+def _become(instance: Instance, argv: list[str], cwd: Path) -> NoReturn:
+    command = instance.command(argv, cwd)
+    try:
+        os.execvpe(command[0], command, instance.environment())  # noqa: S606 - no process of ours stays in between
+    except FileNotFoundError:
+        raise SandboxError(f"There is no program {command[0]!r}, inside or outside the sandbox.") from None
 
 
 def control(arguments: argparse.Namespace) -> int:

@@ -32,16 +32,16 @@ class Check:
 def checks() -> list[Check]:
     """Everything a sandbox needs of its machine, whether it is there or not."""
     return [
-        Check("Linux on x86-64 or arm64", "namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
+        Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: bool(_which("go")), "https://go.dev/doc/install"),
         Check("unshare and nsenter", "make and enter the namespaces", lambda: _which("unshare", "nsenter"),
               "apt-get install -y util-linux", ("util-linux",)),
         Check("ip", "connects the Pods", lambda: _which("ip"), "apt-get install -y iproute2", ("iproute2",)),
         Check("nft", "kube-proxy writes Service addresses with it", lambda: _which("nft"),
               "apt-get install -y nftables", ("nftables",)),
-        Check("user namespaces", "a sandbox needs no root", _user_namespaces, "sysctl -w kernel.unprivileged_userns_clone=1 "
-              "kernel.apparmor_restrict_unprivileged_userns=0"),
-        Check("12 GiB of disk or built tools", "sources and builds", _space, f"make room in the disk of {paths.cache()}"),
+        Check("user namespaces", "a sandbox needs no root", _user_namespaces,
+              "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"),
+        Check("12 GiB of disk", "for sources and builds", _space, f"make room on the disk of {paths.cache()}"),
     ]  # fmt: skip
 
 

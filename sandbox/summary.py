@@ -50,7 +50,7 @@ def main() -> int:
     except (OSError, SandboxError) as error:
         console.print(f"[red]error:[/] not served over verified HTTPS: {error}", soft_wrap=True)
         return 1
-    console.print(f"Issued by {outputs['issuer']} ({directory.url}), verified against its root:")
+    console.print(f"Issued by {outputs['issuer']} ({directory.url}), verified against its root:", soft_wrap=True)
     for seen in rows:
         console.print(
             f"  [green]https://{seen.host}[/]  {seen.status} from {seen.address}\n"
@@ -91,7 +91,7 @@ def look(url: str, trust: ssl.SSLContext) -> Seen:
     host = url.removeprefix("https://").split("/")[0]
     secure = http.client.HTTPSConnection(host, timeout=_TIMEOUT, context=trust)
     secure.request("GET", "/")
-    certificate: dict[str, Any] = secure.sock.getpeercert()
+    certificate: Any = secure.sock.getpeercert()
     address = secure.sock.getpeername()[0]
     status = secure.getresponse().status
     secure.close()
