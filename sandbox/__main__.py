@@ -97,7 +97,7 @@ def logs(arguments: argparse.Namespace) -> int:
         raise SandboxError(f"No log is named {arguments.part!r}; there are: {', '.join(known)}")
     inside = [str(Path("/") / file.relative_to(root)) for file in chosen]
     follow = ["--follow=name"] if arguments.follow else []
-    _become(instance, ["tail", "--lines=+1", *follow, *inside], Path("/"))
+    return _become(instance, ["tail", "--lines=+1", *follow, *inside], Path("/"))
 
 
 def _become(instance: Instance, argv: list[str], cwd: Path) -> NoReturn:

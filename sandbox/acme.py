@@ -127,6 +127,12 @@ def parts() -> list[Part]:
     return [_part(directory) for directory in DIRECTORIES]
 
 
+def write_roots() -> None:
+    """Write each server's root to ``/run/sandbox/acme/NAME-root.pem``, for ``curl --cacert``."""
+    for directory in DIRECTORIES:
+        (_FOLDER / f"{directory.name}-root.pem").write_text(directory.root())
+
+
 def _part(directory: Directory) -> Part:
     argv = [
         str(paths.BIN / "pebble"), "-strict",

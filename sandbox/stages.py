@@ -45,6 +45,7 @@ def stages(plan: dict[str, Any]) -> list[tuple[str, Work]]:
     return [
         ("network, certificates and charts", prepare),
         ("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
+        ("roots of the ACME servers", acme.write_roots),
         ("Kubernetes API server", lambda: [controlplane.apiserver()]),
         ("controllers and node", lambda: [controlplane.controller_manager(), node(modules["istio"])]),
         ("kube-proxy", lambda: [controlplane.proxy()]),

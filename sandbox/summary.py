@@ -11,6 +11,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from sandbox.errors import SandboxError
 from sandbox.instance import Instance
 
 _TIMEOUT = 10
+_LISTENING = 20.0
+"""Seconds in which the gateway has to listen, once its configuration is in the cluster."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def main() -> int:
         outputs = json.loads(_pulumi("stack", "output", "--json", "--stack", stack))
         directory = acme.PROD if "prod" in outputs["issuer"] else acme.STAGING
         trust = ssl.create_default_context(cadata=directory.root())
-        rows = [look(url, trust) for url in outputs["urls"]]
+        rows = [_look_when_listening(url, trust) for url in outputs["urls"]]
     except (OSError, SandboxError) as error:
         console.print(f"[red]error:[/] not served over verified HTTPS: {error}", soft_wrap=True)
         return 1
@@ -67,12 +70,14 @@ def main() -> int:
 def _timings(console: Console, stack: str) -> None:
     table = Table("stage", "seconds", box=None)
     table.columns[1].justify = "right"
-    for step in Instance.require(os.environ["SANDBOX"]).request("status")["steps"]:
+    status = Instance.require(os.environ["SANDBOX"]).request("status")
+    for step in status["steps"]:
         table.add_row(step["step"], f"{step['seconds']:.1f}")
     last = json.loads(_pulumi("stack", "history", "--json", "--stack", stack))[0]
     began, ended = (datetime.datetime.fromisoformat(last[key]) for key in ("startTime", "endTime"))
     table.add_row(f"pulumi {last['kind']}", f"{(ended - began).total_seconds():.1f}")
     console.print(table)
+    console.print(f"{status['memory_bytes'] / 2**30:.1f} GiB of memory in all, files included")
 
 
 def _pulumi(*arguments: str) -> str:
@@ -106,6 +111,18 @@ def look(url: str, trust: ssl.SSLContext) -> Seen:
         ", ".join(value for _, value in certificate["subjectAltName"]),
         certificate["notAfter"], redirect,
     )  # fmt: skip
+
+
+def _look_when_listening(url: str, trust: ssl.SSLContext) -> Seen:
+    # A Certificate is Ready before istiod has told Envoy of its Secret; that alone is waited for.
+    deadline = time.monotonic() + _LISTENING
+    while True:
+        try:
+            return look(url, trust)
+        except (ConnectionRefusedError, ConnectionResetError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _common_name(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:

@@ -1,0 +1,53 @@
+"""``python -m settings.reference``: the table of config keys in the README, from the models themselves."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from settings.models import Settings
+
+_LONGEST_DEFAULT = 60
+
+
+def table() -> str:
+    """Return a Markdown table with a row for each key, nested ones by their path."""
+    rows = ["| key | accepted | default |", "| --- | --- | --- |"]
+    rows += [f"| `{key}` | {accepted} | {default} |" for key, accepted, default in _rows(Settings, "")]
+    return "\n".join(rows)
+
+
+def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        section = _section(field)
+        if section is None:
+            yield key, (field.description or "").replace("|", "\\|"), _default(field)
+        else:
+            many = "[]" if "tuple" in str(field.annotation) else ""
+            yield from _rows(section, f"{key}{many}.")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a nested object, or of a list's items."""
+    for candidate in (field.annotation, *get_args(field.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    if field.default in (None, (), {}, ""):
+        return ""
+    text = (
+        ", ".join(f"{key}: {value}" for key, value in field.default.items()) if isinstance(field.default, dict) else ""
+    )
+    text = text or str(field.default).lower() if isinstance(field.default, bool) else text or str(field.default)
+    return f"`{text}`" if len(text) <= _LONGEST_DEFAULT else "all of them"
+
+
+if __name__ == "__main__":
+    print(table())
