@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import logging
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox.network import HOST
 from sandbox.node import logs
 from sandbox.node.agent import LOG_PORT, Agent
-from sandbox.node.api import Api
+from sandbox.node.api import Api, ApiError
 from sandbox.node.images import image_table
 
 _API_THREADS = 16
@@ -47,7 +48,10 @@ def main() -> None:
     parser.add_argument("--tls-private-key-file", type=Path, help="its key")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    asyncio.run(run(arguments))
+    try:
+        asyncio.run(run(arguments))
+    except ApiError as error:
+        sys.exit(f"the API server refused the node: {error}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes import config
-from kubernetes.client import ApiClient
+from kubernetes.client import ApiClient, Configuration
 
 Json = dict[str, Any]
 """A decoded JSON object, as the API server sends and takes it."""
@@ -42,7 +42,10 @@ class Api:
     """Requests to one API server. Thread-safe, as the connection pool below it is."""
 
     def __init__(self, kubeconfig: str) -> None:
-        self._client: ApiClient = config.new_client_from_config(kubeconfig)
+        connection = Configuration()
+        connection.retries = False  # whoever asks knows better whether, and when, to ask again
+        config.load_kube_config(kubeconfig, client_configuration=connection)
+        self._client = ApiClient(connection)
 
     def get(self, path: str) -> Json:
         """Read an object or a list."""

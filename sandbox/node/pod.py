@@ -7,7 +7,6 @@ import functools
 import logging
 import shutil
 
-from sandbox.errors import SandboxError
 from sandbox.network import HOST
 from sandbox.node import netns
 from sandbox.node.api import ApiError, Json
@@ -132,7 +131,7 @@ class PodWorker:
                 await self._run_containers()
             finally:
                 refreshing.cancel()
-        except (SandboxError, OSError) as error:
+        except Exception as error:  # one Pod's trouble is told as its Event, and is not the others'
             log.exception("pod %s", self._path)
             await self._node.record(self.pod, "FailedCreatePodSandBox", str(error))
 
