@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
 PROJECT = "istio-gateway-tls"
@@ -81,7 +81,7 @@ class Monitor(mocks.MockMonitor):
         self.recorder = recorder
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
-        answer = super().RegisterResource(request)
+        answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
             self.recorder.resources.append(
                 Registered(
@@ -101,7 +101,7 @@ class Monitor(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":
             self.recorder.outputs = rpc.deserialize_properties(request.outputs)
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def run(
@@ -132,10 +132,20 @@ def run(
             set_root_resource(None)  # type: ignore[arg-type]
             loops[0].run_until_complete(run_in_stack(program))
     finally:
+        _forget(loops[0])
         asyncio.set_event_loop(None)
         for loop in loops:
             loop.close()
     return recorder
+
+
+def _forget(loop: asyncio.AbstractEventLoop) -> None:
+    """End what a failed program has left waiting; the SDK keeps outputs for the whole process."""
+    SETTINGS.outputs.clear()
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
 
 def configure(config: Mapping[str, Any], secret: tuple[str, ...] = ()) -> None:

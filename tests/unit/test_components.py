@@ -1,0 +1,337 @@
+"""The specs that components send to the cluster, and each trap that a spec can show."""
+
+import base64
+from typing import Any
+
+import pulumi
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components import acme_issuers, gateway_certificate, http_gateway, tls_gateway
+from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
+from components.cert_manager import CertManager, CertManagerArgs, chart_values
+from components.dns_records import DnsRecords
+from components.gateway_certificate import (
+    GatewayCertificate,
+    GatewayCertificateArgs,
+    certificate_groups,
+    certificate_spec,
+    earliest,
+)
+from components.http_gateway import HttpGateway
+from components.tls_gateway import TlsGateway, TlsGatewayArgs
+from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
+
+CHART: CertManagerArgs = {
+    "install": True,
+    "namespace": "cert-manager",
+    "chart": "oci://charts.test/cert-manager",
+    "version": "v1.2.3",
+}
+SOLVER: SolverArgs = {"challenge": "http01", "class_field": "class", "project": "platform", "zone": "sandbox"}
+ISSUERS: AcmeIssuersArgs = {
+    "create": True,
+    "email": "platform@sandbox.test",
+    "servers": {"staging": "https://staging.test/dir", "prod": "https://prod.test/dir"},
+    "solver": SOLVER,
+    "timeout": 90,
+}
+CERTIFICATE_ARGS: GatewayCertificateArgs = {
+    "namespace": "istio-system",
+    "issuer": "letsencrypt-staging-istio",
+    "groups": [{"secret_name": "certs", "hosts": ["shop.sandbox.test", "api.sandbox.test"]}],
+    "key": {"algorithm": "ECDSA", "size": 256, "rotation": "Always"},
+    "timeout": 90,
+}
+TLS: TlsGatewayArgs = {
+    "gateway": "tls-test",
+    "namespace": "istio-system",
+    "selector": {"istio": "ingressgateway"},
+    "credentials": [{"secret_name": "certs", "hosts": ["shop.sandbox.test"]}],
+    "hosts": [
+        {
+            "host": "shop.sandbox.test",
+            "routes": [{"path": "/", "service": "shop", "namespace": "shops", "port": 8080}],
+        }
+    ],
+    "min_version": "1.2",
+    "cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"],
+}
+
+
+class TestCertManager:
+    def test_the_webhook_is_proven_and_leader_election_stays_in_the_namespace(self) -> None:
+        values = chart_values("certificates", {})
+
+        assert values["startupapicheck"] == {"enabled": True, "timeout": "5m"}, "else the first issuer is refused"
+        assert values["global"]["leaderElection"]["namespace"] == "certificates", "kube-system is closed on Autopilot"
+        assert values["crds"] == {"enabled": True, "keep": True}, "deleting CRDs deletes every Certificate there is"
+
+    def test_given_values_are_merged_key_by_key(self) -> None:
+        values = chart_values("cert-manager", {"crds": {"keep": False}, "webhook": {"replicaCount": 3}})
+
+        assert values["crds"] == {"enabled": True, "keep": False}, "only what is given changes"
+        assert values["webhook"] == {"replicaCount": 3}, "and the rest is added"
+
+    def test_the_release_runs_hooks_under_a_constant_name(self) -> None:
+        made = run(lambda: CertManager("cm", {**CHART, "install": True}))
+        release = made.of(RELEASE)[0].inputs
+
+        assert release["name"] == "cert-manager", "another name could not adopt the CRDs"
+        assert release["chart"] == "oci://charts.test/cert-manager"
+        assert release["version"] == "v1.2.3"
+        assert not release.get("disableWebhooks"), "startupapicheck is a hook"
+        assert release["timeout"] > 300, "longer than startupapicheck's own, whose words are better"
+
+    def test_one_that_is_there_is_left_alone(self) -> None:
+        made = run(lambda: CertManager("cm", {**CHART, "install": False}))
+
+        assert [each.name for each in made] == ["cm"], "only the component itself"
+
+
+class TestAcmeIssuers:
+    def test_both_environments_are_made_and_awaited(self) -> None:
+        made = run(lambda: AcmeIssuers("issuers", ISSUERS)).of(ISSUER)
+
+        assert [each.inputs["metadata"]["name"] for each in made] == [
+            "letsencrypt-staging-istio",
+            "letsencrypt-prod-istio",
+        ], "always both, so that a flip is a change of issuerRef"
+        for issuer in made:
+            annotations = issuer.inputs["metadata"]["annotations"]
+            assert annotations == {"pulumi.com/waitFor": "condition=Ready"}, "up ends when there is an account"
+            assert issuer.create_timeout == "90s", "and never hangs"
+
+    def test_each_environment_has_an_account_key_of_its_own(self) -> None:
+        secrets = {
+            acme_issuers.issuer_spec(each, ISSUERS)["acme"]["privateKeySecretRef"]["name"]
+            for each in acme_issuers.ENVIRONMENTS
+        }
+        assert len(secrets) == 2, "an account belongs to one server"
+
+    def test_the_solver_is_reached_by_the_class_annotation(self) -> None:
+        solver = acme_issuers.solver_spec(SOLVER)["http01"]["ingress"]
+
+        assert solver["class"] == "istio", "Istio serves it without an IngressClass object"
+        assert "ingressClassName" not in solver
+        assert solver["serviceType"] == "ClusterIP", "no node port is opened for a challenge"
+
+    def test_the_solver_can_name_an_ingress_class_object(self) -> None:
+        solver = acme_issuers.solver_spec({**SOLVER, "class_field": "ingressClassName"})["http01"]["ingress"]
+
+        assert solver["ingressClassName"] == "istio"
+        assert "class" not in solver
+
+    def test_dns01_is_narrowed_to_the_zone(self) -> None:
+        solver = acme_issuers.solver_spec({**SOLVER, "challenge": "dns01"})
+
+        assert solver == {"dns01": {"cloudDNS": {"project": "platform", "hostedZoneName": "sandbox"}}}
+
+    def test_the_ca_bundle_goes_as_base64_and_the_profile_as_it_is(self, authority: str) -> None:
+        spec = acme_issuers.issuer_spec("staging", {**ISSUERS, "ca_bundle": authority, "profile": "tlsserver"})["acme"]
+
+        assert base64.b64decode(spec["caBundle"]).decode() == authority
+        assert spec["profile"] == "tlsserver"
+
+
+class TestDnsRecords:
+    def test_each_host_gets_an_a_record_at_the_address(self) -> None:
+        hosts = ["shop.sandbox.test", "*.sandbox.test"]
+        made = run(lambda: DnsRecords("dns", {"hosts": hosts, "ip": "203.0.113.10", "zone": "sandbox", "ttl": 60})).of(
+            RECORD
+        )
+
+        assert [each.inputs["name"] for each in made] == ["shop.sandbox.test.", "*.sandbox.test."], "with the dot"
+        for record in made:
+            assert record.inputs["rrdatas"] == ["203.0.113.10"]
+            assert (record.inputs["type"], record.inputs["ttl"]) == ("A", 60)
+            assert record.inputs["managedZone"] == "sandbox"
+
+
+class TestHttpGateway:
+    def test_the_redirect_is_a_catch_all_route_and_not_https_redirect(self) -> None:
+        spec = http_gateway.redirect_spec("istio-system/http-test", ["shop.sandbox.test"])
+
+        assert spec["http"] == [{"redirect": {"scheme": "https", "redirectCode": 301}}], "no match: sorted last"
+        gateway = http_gateway.gateway_spec({"istio": "ingressgateway"}, ["shop.sandbox.test"])
+        assert "tls" not in gateway["servers"][0], "httpsRedirect would answer the solver's path too"
+        assert gateway["servers"][0]["hosts"] == ["shop.sandbox.test"], "not *: two stacks share a gateway"
+
+    def test_only_the_redirect_is_on_port_80(self) -> None:
+        def program() -> None:
+            HttpGateway(
+                "http",
+                {
+                    "gateway": "http-test",
+                    "namespace": "istio-system",
+                    "selector": TLS["selector"],
+                    "hosts": ["shop.sandbox.test"],
+                },
+            )
+            TlsGateway("tls", TLS)
+
+        routes = run(program).of(VIRTUAL_SERVICE)
+
+        for each in routes:
+            plain = "istio-system/http-test" in each.inputs["spec"]["gateways"]
+            redirects = all("redirect" in route for route in each.inputs["spec"]["http"])
+            assert plain == redirects, f"{each.name} would serve an application over plain HTTP"
+        assert len(routes) == 2, "the redirect and the application"
+
+
+class TestGatewayCertificate:
+    def test_it_is_awaited_within_a_bound(self) -> None:
+        certificate = run(lambda: GatewayCertificate("certificate", CERTIFICATE_ARGS)).of(CERTIFICATE)[0]
+
+        annotations = certificate.inputs["metadata"]["annotations"]
+        assert annotations == {"pulumi.com/waitFor": "condition=Ready"}, "up ends when it is signed"
+        assert certificate.create_timeout == "90s", "and never hangs"
+        assert certificate.inputs["metadata"]["namespace"] == "istio-system", "where the gateway's Pods are"
+
+    def test_the_key_is_ecdsa_and_rotated(self) -> None:
+        spec = self.spec(["shop.sandbox.test"])
+
+        assert spec["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
+        assert spec["issuerRef"]["kind"] == "ClusterIssuer"
+        assert "renewBefore" not in spec, "lifetimes shrink: a fixed time would one day exceed one"
+
+    @pytest.mark.parametrize(
+        ("host", "profile", "named"),
+        [
+            ("shop.sandbox.test", None, True),
+            ("a" * 59 + ".test", "classic", True),
+            ("a" * 60 + ".test", None, False),
+            ("shop.sandbox.test", "tlsserver", False),
+            ("shop.sandbox.test", "shortlived", False),
+        ],
+    )
+    def test_there_is_a_common_name_only_where_one_fits(self, host: str, profile: str | None, named: bool) -> None:
+        spec = self.spec([host], profile=profile)
+
+        assert ("commonName" in spec) is named, f"{len(host)} characters, profile {profile}"
+        assert spec["dnsNames"] == [host], "it is always among the names"
+
+    def test_the_first_expiry_counts(self) -> None:
+        statuses = [{"notAfter": "2026-02-01T00:00:00Z"}, {"notAfter": "2026-01-01T00:00:00Z"}, None, {}]
+
+        assert earliest(statuses, "notAfter") == "2026-01-01T00:00:00Z"
+
+    @staticmethod
+    def spec(hosts: list[str], **changes: Any) -> dict[str, Any]:
+        args: Any = {**CERTIFICATE_ARGS, **changes}
+        return certificate_spec({"secret_name": "certs", "hosts": hosts}, args)
+
+
+hosts = st.lists(st.integers(0, 10**6), min_size=1, max_size=260, unique=True).map(
+    lambda numbers: [f"h{number}.sandbox.test" for number in numbers]
+)
+groupings: st.SearchStrategy[Any] = st.sampled_from(["shared", "perHost"])
+profiles = st.sampled_from([None, "classic", "tlsserver", "shortlived"])
+
+
+class TestCertificateGroups:
+    def test_a_few_hosts_share_one_secret(self) -> None:
+        assert certificate_groups(["a.test", "b.test"], "shared", "certs") == [
+            {"secret_name": "certs", "hosts": ["a.test", "b.test"]}
+        ]
+
+    @given(hosts, groupings, profiles)
+    def test_each_host_is_in_one_certificate_within_the_profiles_limit(
+        self, names: list[str], grouping: Any, profile: str | None
+    ) -> None:
+        groups = certificate_groups(names, grouping, "certs", profile)
+        limit = 25 if profile in {"tlsserver", "shortlived"} else 100
+
+        assert [host for group in groups for host in group["hosts"]] == names, "each once, in the given order"
+        assert all(len(group["hosts"]) <= limit for group in groups), "the CA signs no more names at once"
+        assert len({group["secret_name"] for group in groups}) == len(groups), "each has a Secret of its own"
+
+    @given(hosts, groupings, profiles)
+    def test_appending_a_host_reissues_at_most_one_certificate(
+        self, names: list[str], grouping: Any, profile: str | None
+    ) -> None:
+        before = certificate_groups(names, grouping, "certs", profile)
+        after = certificate_groups([*names, "new.sandbox.test"], grouping, "certs", profile)
+        kept = {group["secret_name"]: group["hosts"] for group in after}
+
+        changed = [group for group in before if kept[group["secret_name"]] != group["hosts"]]
+        assert len(changed) <= 1, "each reissue counts against the CA's limits"
+
+    @given(hosts, st.randoms())
+    def test_per_host_the_order_does_not_matter(self, names: list[str], random: Any) -> None:
+        shuffled = random.sample(names, len(names))
+
+        def by_name(order: list[str]) -> list[Any]:
+            groups = certificate_groups(order, "perHost", "certs")
+            return sorted(groups, key=lambda group: group["secret_name"])
+
+        assert by_name(names) == by_name(shuffled), "no certificate is reissued by reordering"
+
+
+class TestTlsGateway:
+    def test_the_gateway_names_the_secret_and_hardens_tls(self) -> None:
+        server = tls_gateway.gateway_spec(TLS)["servers"][0]
+
+        assert server["port"] == {"number": 443, "name": "https", "protocol": "HTTPS"}
+        assert server["tls"] == {
+            "mode": "SIMPLE",
+            "credentialName": "certs",
+            "minProtocolVersion": "TLSV1_2",
+            "cipherSuites": ["ECDHE-ECDSA-AES128-GCM-SHA256"],
+        }, "Istio applies only what is written here"
+
+    def test_tls_1_3_takes_no_cipher_list(self) -> None:
+        tls = tls_gateway.gateway_spec({**TLS, "min_version": "1.3"})["servers"][0]["tls"]
+
+        assert tls["minProtocolVersion"] == "TLSV1_3"
+        assert "cipherSuites" not in tls
+
+    def test_several_certificates_are_servers_with_ports_of_different_names(self) -> None:
+        credentials: Any = [{"secret_name": name, "hosts": [f"{name}.test"]} for name in ("a", "b")]
+        servers = tls_gateway.gateway_spec({**TLS, "credentials": credentials})["servers"]
+
+        assert [server["tls"]["credentialName"] for server in servers] == ["a", "b"]
+        assert len({server["port"]["name"] for server in servers}) == 2, "Istio refuses a name twice"
+
+    def test_the_longest_prefix_is_tried_first(self) -> None:
+        routes: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
+        spec = tls_gateway.virtual_service_spec("gw", {"host": "shop.test", "routes": routes})
+
+        prefixes = [route["match"][0]["uri"]["prefix"] for route in spec["http"]]
+        assert prefixes == ["/v2", "/v", "/"], "Istio takes the first match, and / matches everything"
+
+    def test_a_route_goes_to_the_services_own_namespace_and_port(self) -> None:
+        route = tls_gateway.virtual_service_spec("gw", TLS["hosts"][0])["http"][0]
+
+        assert route["route"][0]["destination"] == {
+            "host": "shop.shops.svc.cluster.local",
+            "port": {"number": 8080},
+        }
+        assert "headers" not in route, "no HSTS unless it is asked for"
+
+    def test_hsts_is_sent_by_https_routes(self) -> None:
+        route = tls_gateway.virtual_service_spec("gw", TLS["hosts"][0], hsts=63072000)["http"][0]
+
+        assert route["headers"] == {"response": {"set": {"strict-transport-security": "max-age=63072000"}}}
+
+    def test_a_wildcard_is_served_but_has_no_url(self) -> None:
+        def program() -> None:
+            host: Any = {**TLS["hosts"][0], "host": "*.sandbox.test"}
+            pulumi.export("urls", TlsGateway("tls", {**TLS, "hosts": [host]}).urls)
+
+        made = run(program)
+
+        assert made.of(VIRTUAL_SERVICE)[0].inputs["metadata"]["name"] == "sandbox.test-wildcard", "no * in names"
+        assert made.outputs["urls"] == []
+
+
+def test_public_modules_name_one_type_token_per_component() -> None:
+    def program() -> None:
+        AcmeIssuers("issuers", ISSUERS)
+        GatewayCertificate("certificate", CERTIFICATE_ARGS)
+        TlsGateway("tls", TLS)
+
+    tokens = [each.type for each in run(program) if each.type.startswith("istio-gateway-tls:")]
+    assert tokens == [f"istio-gateway-tls:index:{name}" for name in ("AcmeIssuers", "GatewayCertificate", "TlsGateway")]
+    assert gateway_certificate.MAX_NAMES == 100, "Let's Encrypt's classic profile"
