@@ -129,6 +129,11 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
         # Pulumi's Python language host runs the `python` on PATH and reads this.
         "VIRTUAL_ENV": str(paths.VENV_BIN.parent),
         "KUBECONFIG": str(paths.KUBECONFIG),
+        # kubectl and helm would keep what they learn of this cluster in the user's home.
+        "KUBECACHEDIR": str(paths.RUN / "cache" / "kube"),
+        "HELM_CACHE_HOME": str(paths.RUN / "cache" / "helm"),
+        "HELM_CONFIG_HOME": str(paths.RUN / "helm"),
+        "HELM_DATA_HOME": str(paths.RUN / "helm"),
         "PULUMI_HOME": str(paths.PULUMI_HOME),
         "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_STATE}",
         # Protects nothing: the stack's state ends with the sandbox, and its configuration holds no secret.
@@ -178,8 +183,8 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
     listener.close()
     os.close(write_end)
     done = False
+    assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - PIPE was asked for
     try:
-        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(dict(plan)).encode())
         for event in _events(read_end, timeout):
@@ -191,12 +196,12 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
             if done:
                 break
         else:
-            assert process.stderr is not None  # noqa: S101 - PIPE was asked for
             process.wait(_DOWN_TIMEOUT)
             words = process.stderr.read().decode(errors="replace").strip()
             raise SandboxError(f"The sandbox ended before it was up.\n{words}".rstrip())
     finally:
         os.close(read_end)
+        process.stderr.close()
         if not done:
             process.kill()
             process.wait()

@@ -71,7 +71,6 @@ def _run(argv: list[str], failure: str, stdin: str = "") -> None:
     environment = os.environ | {
         "PATH": f"{paths.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "KUBECONFIG": str(paths.KUBECONFIG),
-        "HOME": str(paths.RUN),  # Both programs keep caches there, which end with the sandbox.
     }
     try:
         done = subprocess.run(
