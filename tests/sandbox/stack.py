@@ -15,7 +15,7 @@ PREFIX = "istio-gateway-tls:"
 TIMEOUT = 300
 
 
-class Failed(AssertionError):
+class CommandError(AssertionError):
     """A command ended with another exit code than the test expected; the message is all it printed."""
 
 
@@ -28,6 +28,8 @@ class Stack:
         self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
         self._write()
         self.run("stack", "select", "--create", "--stack", name, config=False)
+        # `stack select` has no --config-file, and writes the new stack's salt beside the program.
+        (PROJECT / self.file.name).unlink(missing_ok=True)
 
     def configure(self, **settings: Any) -> None:
         """Merge values into the config: objects key by key, anything else as a whole; None removes a key."""
@@ -82,7 +84,7 @@ class Stack:
         """Run pulumi and return what it printed.
 
         Raises:
-            Failed: its exit code was not zero, or zero where `fails` was asked for; or it took too long.
+            CommandError: its exit code was not zero, or zero where `fails` was asked for; or it took too long.
         """
         argv = self._argv(*arguments, config=config)
         with subprocess.Popen(
@@ -94,9 +96,9 @@ class Stack:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 out, err = process.communicate()
-                raise Failed(f"{' '.join(argv)} took more than {timeout} s:\n{out}{err}") from None
+                raise CommandError(f"{' '.join(argv)} took more than {timeout} s:\n{out}{err}") from None
         if bool(process.returncode) != fails:
-            raise Failed(f"{' '.join(argv)} ended with {process.returncode}:\n{out}{err}")
+            raise CommandError(f"{' '.join(argv)} ended with {process.returncode}:\n{out}{err}")
         return out if "--json" in arguments or arguments[:2] == ("stack", "export") else out + err
 
     def _argv(self, *arguments: str, config: bool) -> list[str]:
