@@ -1,10 +1,12 @@
 """A Pulumi stack of the project, driven by the real engine's command line inside the sandbox."""
 
+import copy
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,17 @@ class Stack:
         for key, value in settings.items():
             _merge(self._document["config"], {PREFIX + key: value})
         self._write()
+
+    @contextmanager
+    def changed(self, **settings: Any) -> Iterator[None]:
+        """`configure` for as long as the block runs; what pulumi itself wrote into the config is undone as well."""
+        before = copy.deepcopy(self._document)
+        self.configure(**settings)
+        try:
+            yield
+        finally:
+            self._document = before
+            self._write()
 
     def get(self, key: str) -> Any:
         """A value of the config, as it would be given to `configure`."""

@@ -1,0 +1,287 @@
+"""The sandbox itself: started, asked, entered and ended, by its command line, as a sandbox inside this one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sandbox import paths, plan
+from sandbox.errors import SandboxError
+from sandbox.instance import Instance, names, start
+from tests.sandbox.support import eventually, kubectl
+
+pytestmark = pytest.mark.sandbox
+
+NAME = "inner"
+PARTS = {
+    "etcd", "cloud-dns", "pebble-staging", "pebble-prod", "kube-apiserver", "kube-controller-manager", "node",
+    "kube-proxy",
+}  # fmt: skip
+
+
+@dataclass
+class Machine:
+    """What the command line sees of a machine on which nothing of this sandbox runs: a home of its own, empty."""
+
+    home: Path
+    environment: Mapping[str, str]
+    mounts: str = field(default_factory=lambda: Path("/proc/self/mountinfo").read_text())
+
+    def sandbox(self, *arguments: str, cwd: Path = paths.PROJECT) -> subprocess.CompletedProcess[str]:
+        """Run ``python -m sandbox`` to its end."""
+        return subprocess.run(
+            self.argv(*arguments), cwd=cwd, env=self.environment,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sandbox", "--name", NAME, *arguments]
+
+    def up(self) -> Instance:
+        done = self.sandbox("up")
+        assert done.returncode == 0, f"a sandbox starts inside a sandbox: {done.stdout}{done.stderr}"
+        return Instance.require(NAME)
+
+    def has_nothing_of(self, namespaces: set[str]) -> None:
+        """Assert that nothing of a sandbox is left: its namespaces held every process, mount and interface."""
+        assert namespaces, "the sandbox had namespaces while it ran"
+        eventually("no process is in the sandbox's namespaces", lambda: not (namespaces & namespaces_of_everyone()))
+        eventually("nor the one that made them", lambda: not starters())
+        eventually("its name is free", lambda: NAME not in names())
+        assert Path("/proc/self/mountinfo").read_text() == self.mounts, "the mounts are as before"
+        assert list(self.home.rglob("*")) == [], "no file is left in the home or among the temporary files"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    yield from _machine(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine on which the sandbox `inner` runs."""
+    for machine in _machine(tmp_path_factory.mktemp("running")):
+        machine.up()
+        yield machine
+
+
+def _machine(folder: Path) -> Iterator[Machine]:
+    home, config = folder / "home", folder / "config"
+    home.mkdir()
+    ours = {key for key in os.environ if key == "SANDBOX" or key == "KUBECONFIG" or key.startswith("PULUMI_")}
+    path = [entry for entry in os.environ["PATH"].split(os.pathsep) if entry != str(paths.BIN)]
+    modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+    environment = {key: value for key, value in os.environ.items() if key not in ours} | {
+        "PATH": os.pathsep.join(path),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        # What is cached across sandboxes stays where it is, and Go's own diary is not the sandbox's.
+        "XDG_CACHE_HOME": str(paths.cache().parent),
+        "XDG_CONFIG_HOME": str(config),
+        "GOMODCACHE": modules,
+        "PULUMI_HOME": str(Path.home() / ".pulumi"),
+    }
+    machine = Machine(home, environment)
+    try:
+        yield machine
+    finally:
+        machine.sandbox("down")
+
+
+def namespaces_of_everyone() -> set[str]:
+    """The PID, mount and network namespaces of every process."""
+    return {each for pid in Path("/proc").glob("[0-9]*") for each in _namespaces(pid)}
+
+
+def namespaces_of(instance: Instance) -> set[str]:
+    """Those of a sandbox's processes, its Pods' too: the ones that share its PID namespace."""
+    own = str(Path(f"/proc/{instance.pid}/ns/pid").readlink())
+    members = [found for pid in Path("/proc").glob("[0-9]*") if own in (found := _namespaces(pid))]
+    return {each for found in members for each in found}
+
+
+def _namespaces(process: Path) -> set[str]:
+    try:
+        return {str((process / "ns" / kind).readlink()) for kind in ("pid", "mnt", "net")}
+    except OSError:
+        return set()  # It has ended meanwhile.
+
+
+def starters() -> list[list[str]]:
+    """The command lines that make the sandbox or are its first process."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.append((process / "cmdline").read_text().split("\0"))
+    return [argv for argv in found if "sandbox.init" in argv and NAME in argv]
+
+
+def parent(pid: int) -> int:
+    """The process that started another."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("PPid:"))
+
+
+def test_starting_a_sandbox_again_says_that_it_runs_and_changes_nothing(running: Machine) -> None:
+    before = Instance.require(NAME).pid
+    again = running.sandbox("up")
+    assert (again.returncode, again.stdout.strip()) == (0, f"Sandbox '{NAME}' runs already."), "one line says so"
+    assert Instance.require(NAME).pid == before, "the sandbox that ran goes on"
+
+
+def test_two_sandboxes_side_by_side_are_two_clusters_at_the_same_addresses(running: Machine) -> None:
+    query = ["get", "namespace", "kube-system", "--output=jsonpath={.metadata.uid}"]
+    other = running.sandbox("exec", "--", "kubectl", *query)
+    assert other.returncode == 0, f"the inner cluster answers: {other.stderr}"
+    assert other.stdout != kubectl(*query), "each sandbox has a cluster of its own"
+    server = ["config", "view", "--output=jsonpath={.clusters[0].cluster.server}"]
+    assert running.sandbox("exec", "--", "kubectl", *server).stdout == kubectl(*server), "nothing is shared but numbers"
+
+
+@pytest.mark.parametrize("code", [0, 1, 77])
+def test_exec_ends_with_the_exit_code_of_its_command(running: Machine, code: int) -> None:
+    done = running.sandbox("exec", "--", "sh", "-c", f"exit {code}")
+    assert done.returncode == code, f"the command's code is passed on: {done.stderr}"
+
+
+def test_exec_runs_its_command_in_the_folder_that_it_is_called_in(running: Machine) -> None:
+    folder = paths.PROJECT / "tests" / "sandbox"
+    done = subprocess.run(
+        running.argv("exec", "--", "pwd"), cwd=folder, env={**running.environment, "PYTHONPATH": str(paths.PROJECT)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(folder), f"relative paths mean the same inside: {done.stderr}"
+
+
+def test_exec_without_a_command_shows_one(running: Machine) -> None:
+    done = running.sandbox("exec")
+    assert done.returncode == 1, "there was nothing to run"
+    assert "python -m sandbox exec -- kubectl get pods -A" in done.stderr, "the error shows how it is done"
+
+
+def test_the_status_for_machines_names_every_part(running: Machine) -> None:
+    done = running.sandbox("status", "--json")
+    status = json.loads(done.stdout)
+    assert done.returncode == 0, "every part runs"
+    assert (status["name"], status["state"]) == (NAME, "up"), "it says which sandbox, and that it is up"
+    assert {part["name"] for part in status["parts"]} == PARTS, "every part is there"
+    for part in status["parts"]:
+        assert part["exit_code"] is None, f"{part['name']} runs"
+        assert part["ready_after"] > 0, f"{part['name']} was awaited"
+    assert all(step["seconds"] >= 0 for step in status["steps"]), "each stage says how long it took"
+    assert 0 < status["memory_bytes"] < 3 * 2**30, "the whole sandbox fits in 3 GiB"
+
+
+def test_a_part_that_is_stopped_makes_the_status_fail_until_it_is_started(running: Machine) -> None:
+    running.sandbox("stop", "pebble-staging")
+    stopped = running.sandbox("status")
+    assert stopped.returncode == 1, "a script can tell"
+    assert "exited with" in stopped.stdout, "and a person sees which part it is"
+    running.sandbox("start", "pebble-staging")
+    assert running.sandbox("status").returncode == 0, "it runs again"
+
+
+def test_a_part_that_is_unknown_is_refused_with_the_names_of_all(running: Machine) -> None:
+    done = running.sandbox("stop", "nosuch")
+    assert done.returncode == 1, "nothing was stopped"
+    assert done.stderr.strip().startswith("error: There is no part 'nosuch'; there are: etcd"), "the names are given"
+    assert len(done.stderr.strip().splitlines()) == 1, f"in one line: {done.stderr}"
+
+
+def test_the_log_of_an_unknown_part_is_refused_in_one_line(running: Machine) -> None:
+    done = running.sandbox("logs", "nosuch")
+    assert done.returncode == 1, "there is no such log"
+    assert done.stderr.strip().startswith("error: No log is named 'nosuch'; there are: cloud-dns"), "it says which are"
+    assert len(done.stderr.strip().splitlines()) == 1, f"in one line: {done.stderr}"
+
+
+def test_a_log_is_followed_as_it_grows(running: Machine) -> None:
+    with subprocess.Popen(
+        running.argv("logs", "cloud-dns", "--follow"), cwd=paths.PROJECT, env=running.environment,
+        stdout=subprocess.PIPE, text=True,
+    ) as following:  # fmt: skip
+        try:
+            assert following.stdout is not None, "PIPE was asked for"
+            os.set_blocking(following.stdout.fileno(), False)
+            running.sandbox("exec", "--", "curl", "-s", "http://127.0.0.1:8053/dns/v1/projects/another")
+            seen: list[str] = []
+
+            def grown() -> bool:
+                seen.extend(following.stdout or ())
+                return any("projects/another" in line for line in seen)
+
+            eventually("the refused request stands in the log", grown, timeout=15)
+        finally:
+            following.terminate()
+
+
+def test_a_sandbox_that_does_not_run_is_said_with_the_command_that_starts_it(running: Machine) -> None:
+    absent = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--name", "absent", "exec", "--", "true"], cwd=paths.PROJECT,
+        env=running.environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert absent.returncode == 1, "there is nothing to enter"
+    expected = "error: No sandbox named 'absent' runs. Start one: python -m sandbox --name absent up"
+    assert absent.stderr.strip() == expected, "one line, with the mend"
+
+
+def test_down_leaves_no_process_no_mount_and_no_file(running: Machine) -> None:
+    namespaces = namespaces_of(Instance.require(NAME))
+    done = running.sandbox("down")
+    assert done.returncode == 0, f"it ends: {done.stderr}"
+    running.has_nothing_of(namespaces)
+    assert "No sandbox" in running.sandbox("down").stdout, "ending what has ended is no error"
+
+
+def test_a_sandbox_whose_first_process_is_killed_leaves_no_process_no_mount_and_no_file(machine: Machine) -> None:
+    instance = machine.up()
+    namespaces = namespaces_of(instance)
+    os.kill(instance.pid, signal.SIGKILL)
+    machine.has_nothing_of(namespaces)
+
+
+@pytest.mark.parametrize("victim", ["the command", "the unshare that made its namespaces"])
+def test_a_start_that_is_killed_midway_leaves_no_process_no_mount_and_no_file(machine: Machine, victim: str) -> None:
+    with subprocess.Popen(
+        machine.argv("up"), cwd=paths.PROJECT, env=machine.environment,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as starting:  # fmt: skip
+        assert starting.stdout is not None, "PIPE was asked for"
+        assert any("Kubernetes API server" in line for line in starting.stdout), "it says what it has started"
+        instance = Instance.require(NAME)
+        namespaces = namespaces_of(instance)
+        os.kill(starting.pid if victim == "the command" else parent(instance.pid), signal.SIGKILL)
+        starting.stdout.read()
+    assert starting.returncode != 0, "whoever started it is told"
+    machine.has_nothing_of(namespaces)
+
+
+def test_a_part_that_fails_to_start_is_named_with_the_tail_of_its_log_and_nothing_stays(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in os.environ.keys() - machine.environment.keys():
+        monkeypatch.delenv(key)
+    for key, value in machine.environment.items():
+        monkeypatch.setenv(key, value)
+    broken = tmp_path / "kube-apiserver"
+    broken.write_text("#!/bin/sh\necho 'panic: the disk is full'\nexit 3\n")
+    broken.chmod(0o755)
+    made = plan.make(Console(quiet=True)) | {"keep": False}
+    made["tools"]["kube-apiserver"] = str(broken)
+    namespaces: set[str] = set()
+    with pytest.raises(SandboxError) as failure:  # noqa: PT012 - the namespaces are there only while it starts
+        for event in start(NAME, made, timeout=60):
+            if event["n"] == 3:
+                namespaces = namespaces_of(Instance.require(NAME))
+    first, *tail = str(failure.value).splitlines()
+    assert first == "kube-apiserver exited with code 3 before it was ready.", "the part is named, and how it ended"
+    assert [line.strip() for line in tail] == ["panic: the disk is full"], "its own last words follow"
+    machine.has_nothing_of(namespaces)
