@@ -1,5 +1,6 @@
 """From settings to the args of each component: names meet here, and no decision is made."""
 
+import re
 from dataclasses import dataclass
 
 import pulumi
@@ -80,7 +81,7 @@ class Arguments:
     def http(self) -> HttpGatewayArgs:
         """Port 80."""
         return {
-            "gateway": f"http-{self.stack}",
+            "gateway": f"http-{self._suffix}",
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "hosts": self._names,
@@ -105,7 +106,7 @@ class Arguments:
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
         return {
-            "gateway": f"tls-{self.stack}",
+            "gateway": f"tls-{self._suffix}",
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
@@ -114,6 +115,11 @@ class Arguments:
             "cipher_suites": self.settings.tls.cipher_suites,
             "hsts": self.settings.tls.hsts,
         }
+
+    @property
+    def _suffix(self) -> str:
+        """The stack's name as a Kubernetes name takes it: stacks may have capitals and underscores."""
+        return re.sub(r"[^a-z0-9]+", "-", self.stack.lower()).strip("-")
 
     @property
     def _names(self) -> list[str]:

@@ -128,11 +128,14 @@ def test_protect_covers_what_the_whole_cluster_uses_and_nothing_else(up: Any) ->
 
 
 def test_a_second_stack_on_the_cluster_uses_what_is_there(up: Any) -> None:
-    done: Recorder = up(good_config(certManager={"install": False}), stack="second")
+    done: Recorder = up(good_config(certManager={"install": False}), stack="Second_1")
 
     assert not done.of(RELEASE), "cert-manager is there"
     assert not done.of(ISSUER), "the issuers are cluster-wide, and there"
-    assert {each.inputs["metadata"]["name"] for each in done.of(GATEWAY)} == {"http-second", "tls-second"}
+    assert {each.inputs["metadata"]["name"] for each in done.of(GATEWAY)} == {
+        "http-second-1",
+        "tls-second-1",
+    }, "named apart from the first stack's, and as Kubernetes takes names"
 
 
 def test_issuers_are_made_for_a_cert_manager_that_somebody_else_installed(up: Any) -> None:
