@@ -75,16 +75,14 @@ class Cluster:
 
     def __init__(self, kubeconfig: Kubeconfig) -> None:
         try:
-            self._api: ApiClient = new_client_from_config(
-                kubeconfig.path, kubeconfig.context, persist_config=False
-            )
+            self._api: ApiClient = new_client_from_config(kubeconfig.path, kubeconfig.context, persist_config=False)
         except ConfigException as error:
             raise ProviderError(str(error)) from None
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._promised: dict[tuple[str, str], bool] = {}
 
     def version(self) -> str:
-        """Return the server's version; the first question to ask, since it shows whether it can be reached."""
+        """Return the server's version: the question that shows whether it can be reached."""
         return str(self.request("GET", "/version")["gitVersion"])
 
     def find(self, api_version: str, kind: str) -> Kind | None:
@@ -179,10 +177,7 @@ class Cluster:
         metadata = obj["metadata"]
         path = f"/api/v1/namespaces/{metadata.get('namespace') or 'default'}/events"
         query = {"fieldSelector": f"involvedObject.uid={metadata['uid']},type=Warning"}
-        return [
-            f"{event['reason']}: {event['message']}"
-            for event in self.request("GET", path, query=query)["items"]
-        ]
+        return [f"{event['reason']}: {event['message']}" for event in self.request("GET", path, query=query)["items"]]
 
     def request(
         self,
@@ -199,7 +194,7 @@ class Cluster:
             UnreachableError: No answer.
         """
         response = self._send(method, path, body, query, content_type)
-        answer: Object = json.loads(response.read())
+        answer: Object = json.loads(response.response.data)
         return answer
 
     def _path(self, obj: Object, *, named: bool = True) -> str:
@@ -224,5 +219,16 @@ class Cluster:
         except (urllib3.exceptions.HTTPError, ApiException) as error:
             raise UnreachableError(f"{call[1]}: {error}") from None
         if response.status >= 400:
-            raise ApiError(response.status, response.read())
+            raise ApiError(response.status, response.response.data)
         return response
+
+
+class NoCluster(Cluster):
+    """Stands for a cluster that cannot be reached: it serves no kind, so previews do without it."""
+
+    def __init__(self) -> None:
+        self._promised = {}
+
+    def find(self, _api_version: str, _kind: str) -> Kind | None:
+        """Return nothing."""
+        return None

@@ -250,7 +250,5 @@ def _merged(one: Object, other: Object) -> Object:
     merged = dict(one)
     for key, value in other.items():
         before = merged.get(key)
-        merged[key] = (
-            _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-        )
+        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return merged

@@ -78,9 +78,7 @@ def active_cluster(config: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(given, str) or not given:
         return None
     document = parse(given)
-    context = _named(
-        document, "contexts", "context", config.get("context") or document.get("current-context", "")
-    )
+    context = _named(document, "contexts", "context", config.get("context") or document.get("current-context", ""))
     if context is None:
         return None
     return _named(document, "clusters", "cluster", config.get("cluster") or context.get("cluster", ""))

@@ -31,10 +31,14 @@ _READ_ONLY: Final = (
 )
 
 
+def token_of(urn: str) -> str:
+    """Return a resource's own type token: urn:pulumi:STACK::PROJECT::PARENT-TYPES$TYPE::NAME."""
+    return urn.split("::")[2].rpartition("$")[2]
+
+
 def kind_of(urn: str) -> tuple[str, str]:
     """Return the API version and kind that a resource's type token names."""
-    token = urn.split("::")[2].rpartition("$")[2]
-    _, module, kind = token.split(":")
+    _, module, kind = token_of(urn).split(":")
     group, _, version = module.partition("/")
     return (version if group == "core" else module), kind
 
@@ -64,9 +68,7 @@ def assign_name(inputs: Object, old: Object, request: provider_pb2.CheckRequest)
     else:
         options = request.autonaming
         if options.mode == provider_pb2.CheckRequest.AutonamingOptions.DISABLE:
-            raise ProviderError(
-                "autonaming is disabled, resource requires the .metadata.name field to be set"
-            )
+            raise ProviderError("autonaming is disabled, resource requires the .metadata.name field to be set")
         resource = request.urn.rpartition("::")[2]
         metadata["name"] = options.proposed_name or unique_name(f"{resource}-", request.randomSeed)
     metadata.setdefault("annotations", {})[AUTONAMED] = "true"
@@ -77,12 +79,20 @@ def normalize(obj: Object) -> Object:
     obj = copy.deepcopy(obj)
     for field in _READ_ONLY:
         (obj.get("metadata") or {}).pop(field, None)
+    if is_builtin(obj):
+        _drop_empty(obj)
     if is_secret(obj) and isinstance(given := obj.get("stringData"), dict) and given:
         obj.setdefault("data", {}).update({key: _base64(value) for key, value in given.items()})
         del obj["stringData"]
     if is_secret(obj) and isinstance(obj.get("data"), dict):
         obj["data"] = {key: _canonical_base64(value) for key, value in obj["data"].items()}
     return obj
+
+
+def is_builtin(obj: Object) -> bool:
+    """Say whether the kind is the API's own, not a custom resource."""
+    group = str(obj.get("apiVersion")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def is_secret(obj: Object) -> bool:
@@ -105,8 +115,7 @@ def importable(live: Object, known: Object) -> Object:
     The real provider takes them from its schema, which knows the API's own kinds. Of a custom resource it takes
     no more than the identity.
     """
-    group = str(live["apiVersion"]).rpartition("/")[0]
-    if "." in group and not group.endswith(".k8s.io"):
+    if not is_builtin(live):
         return prune(live, known)  # type: ignore[no-any-return]
     inputs = normalize({key: value for key, value in live.items() if key != "status"})
     annotations = inputs["metadata"].get("annotations", {})
@@ -157,6 +166,14 @@ def masked(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
         elif contains(value, Secret):
             result[key] = Secret(result[key])
     return result
+
+
+def _drop_empty(obj: Object) -> None:
+    """Drop the empty maps that the API's own types leave out."""
+    for holder, keys in ((obj.get("metadata") or {}, ("annotations", "labels")), (obj, ("data", "stringData"))):
+        for key in keys:
+            if holder.get(key) == {}:
+                del holder[key]
 
 
 def _base64(value: Any) -> Any:

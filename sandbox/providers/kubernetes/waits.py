@@ -204,6 +204,4 @@ def until_gone(
 
 
 def _ended(cancelled: threading.Event, live: Object) -> WaitError:
-    return WaitError(
-        "context canceled" if cancelled.is_set() else "timed out waiting for the condition", live
-    )
+    return WaitError("context canceled" if cancelled.is_set() else "timed out waiting for the condition", live)
