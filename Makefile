@@ -3,38 +3,42 @@
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/istio-gateway-tls
 UV      := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 PYTHON  := .venv/bin/python
-SANDBOX := $(PYTHON) -m sandbox
-EXEC    := $(SANDBOX) exec --
+sandbox := $(PYTHON) -m sandbox
+inside  := $(sandbox) exec --
 STACK   := sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help up down preview check test format
+.PHONY: help up bench down check test format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv ## start a sandbox, preview and apply the program in it, request a page over HTTPS
-	@$(SANDBOX) doctor --fix
-	@$(SANDBOX) up
-	@$(EXEC) pulumi stack select --create $(STACK)
-	$(EXEC) pulumi preview --stack $(STACK)
-	$(EXEC) pulumi up --stack $(STACK) --yes --skip-preview
-	@$(EXEC) python -m sandbox.summary $(STACK)
+	@$(sandbox) doctor --fix
+	@$(sandbox) up
+	@$(inside) pulumi stack select --create $(STACK)
+	$(inside) pulumi preview --stack $(STACK)
+	$(inside) pulumi up --stack $(STACK) --yes --skip-preview
+	@$(inside) python -m sandbox.summary $(STACK)
 
 down: .venv ## end the sandbox and all that is in it
-	@$(SANDBOX) down
+	@$(sandbox) down
 
 check: .venv ## format, lint, types, unit and property tests: under a minute, no network
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	$(PYTHON) -m pytest -q -m "not sandbox"
+	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
 
 test: check ## make check, then every test against the real parts in a sandbox of its own
-	@$(SANDBOX) doctor --fix
-	@trap '$(SANDBOX) --name test down' EXIT; \
-	$(SANDBOX) --name test up && \
-	$(SANDBOX) --name test exec -- python -m pytest -v -m sandbox
+	@$(sandbox) doctor --fix
+	$(PYTHON) -m pytest -v -m readme
+	@trap '$(sandbox) --name test down' EXIT; \
+	$(sandbox) --name test up && \
+	$(sandbox) --name test exec -- python -m pytest -v -m sandbox
+
+bench: .venv ## the time of every stage, warm, and the memory in the end
+	@trap 'SANDBOX=bench $(MAKE) --no-print-directory down' EXIT; SANDBOX=bench $(MAKE) --no-print-directory up
 
 format: .venv ## format and mend what ruff can
 	.venv/bin/ruff format .

@@ -8,6 +8,7 @@ the webhook; otherwise its ReplicaSet is refused, and backs off.
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ GATEWAY = "istio-ingressgateway"
 
 TIMEOUT = 120
 """Seconds for each wait; on two cores all of them together take about ten."""
+_POLL = 0.2
 
 CONTROL_PLANE_VALUES: dict[str, Any] = {
     "autoscaleEnabled": False,
@@ -51,10 +53,38 @@ def install(module: Path) -> None:
     _release("istio-base", charts / "base", {})
     _release("istiod", charts / "istio-control" / "istio-discovery", CONTROL_PLANE_VALUES)
     _wait("deployment/istiod", "condition=Available")
-    _wait("mutatingwebhookconfiguration/istio-sidecar-injector", "jsonpath={.webhooks[0].clientConfig.caBundle}")
+    _prove_injection()
     _release(GATEWAY, charts / "gateway", GATEWAY_VALUES)
     _wait(f"deployment/{GATEWAY}", "condition=Available")
     _wait(f"service/{GATEWAY}", "jsonpath={.status.loadBalancer.ingress[0].ip}")
+
+
+def _prove_injection() -> None:
+    """Return when the API server's call of the injection webhook completes a Pod as the gateway's will be.
+
+    An available istiod is not yet a webhook that is trusted and reached: its CA bundle and the address of its Service
+    follow, and a Pod that is refused meanwhile makes its ReplicaSet back off.
+    """
+    stub = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "injection-check",
+            "namespace": NAMESPACE,
+            "labels": {"sidecar.istio.io/inject": "true"},
+            "annotations": {"inject.istio.io/templates": "gateway"},
+        },
+        "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]},
+    }
+    deadline = time.monotonic() + TIMEOUT
+    argv = ["kubectl", "create", "--dry-run=server", "--output=jsonpath={.spec.containers[0].image}", "--filename=-"]
+    while True:
+        done = _call(argv, json.dumps(stub))
+        if done.returncode == 0 and done.stdout != "auto":
+            return
+        if time.monotonic() > deadline:
+            raise SandboxError(f"Istio's injection webhook did not answer within {TIMEOUT} s: {done.stderr.strip()}")
+        time.sleep(_POLL)
 
 
 def _release(name: str, chart: Path, values: dict[str, Any]) -> None:
@@ -68,15 +98,24 @@ def _wait(resource: str, condition: str) -> None:
 
 
 def _run(argv: list[str], failure: str, stdin: str = "") -> None:
-    environment = os.environ | {
-        "PATH": f"{paths.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "KUBECONFIG": str(paths.KUBECONFIG),
-    }
     try:
-        done = subprocess.run(
-            argv, input=stdin, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False
-        )
+        done = _call(argv, stdin)
     except subprocess.TimeoutExpired:
         raise SandboxError(f"{failure} within {2 * TIMEOUT} s.") from None
     if done.returncode:
-        raise SandboxError(f"{failure}: {done.stderr.strip()}")
+        warnings = ["kubectl", "get", "events", "--namespace", NAMESPACE, "--field-selector", "type=Warning"]
+        pods = ["kubectl", "get", "pods", "--namespace", NAMESPACE]
+        seen = "\n".join(_call(look).stdout.strip() for look in (pods, warnings))
+        raise SandboxError(f"{failure}: {done.stderr.strip()}\n{seen}")
+
+
+def _call(argv: list[str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {
+        "PATH": f"{paths.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "KUBECONFIG": str(paths.KUBECONFIG),
+        # Helm's own files, kept out of the user's home.
+        **{f"HELM_{kind}_HOME": str(paths.RUN / "helm") for kind in ("CACHE", "CONFIG", "DATA")},
+    }
+    return subprocess.run(
+        argv, input=stdin, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False
+    )

@@ -38,7 +38,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 def test_the_gateway_waits_for_the_injection_webhook(commands: Commands) -> None:
     istio.install(Path("/istio"))
-    webhook = commands.position("kubectl wait", "istio-sidecar-injector")
+    webhook = commands.position("kubectl create", "--dry-run=server")
     gateway = commands.position("helm", istio.GATEWAY)
     assert webhook < gateway, "a Pod made before the webhook answers is refused, and its ReplicaSet backs off"
 
