@@ -259,8 +259,13 @@ def test_an_encrypted_value_is_never_shown() -> None:
     assert "[secret]" in str(refused.value), "and it is said that there is a value"
 
 
+@pytest.mark.parametrize("host", ["shop.invalid", "shop.example", "shop.localhost", "shop", "203.0.113.10", "*."])
+def test_what_no_public_authority_signs_is_refused(host: str) -> None:
+    assert "hosts[0].host: " in refusal(hosts=[{**HOST, "host": host}]), "reserved, not a full name, or no name"
+
+
 def test_names_are_normalised() -> None:
-    written = ["SHOP.Sandbox.test", "api.sandbox.test.", "bücher.sandbox.test"]
+    written = ["SHOP.Sandbox.test", "api.sandbox.test.", "BÜCHER.sandbox.test"]
     loaded = settings(hosts=[{**HOST, "host": host} for host in written])
 
     assert [host.host for host in loaded.hosts] == [
