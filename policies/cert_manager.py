@@ -11,7 +11,10 @@ from settings.models import CertManager
 
 
 def insecure_versions(release: ResourceValidationArgs) -> Iterator[str]:
-    """Yield why a release's version is refused: the settings keep the list of advisories."""
+    """Yield why a release's version is refused: the settings keep the list of advisories.
+
+    It is the version that would be installed: the provider has read it from the chart before policies are asked.
+    """
     chart = release.props.get("chart") if is_kind(release, "helm.sh", "Release") else None
     if str(chart).rpartition("/")[2] != "cert-manager":
         return
@@ -27,7 +30,7 @@ def insecure_versions(release: ResourceValidationArgs) -> Iterator[str]:
 
 VERSION = resource_policy(
     "cert-manager-is-secure",
-    "cert-manager's chart is pinned at a version without known advisories.",
+    "cert-manager is installed at a version without known advisories.",
     f"pulumi config set --path certManager.version {CERT_MANAGER_VERSION}",
     insecure_versions,
 )

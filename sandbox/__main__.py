@@ -10,7 +10,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import doctor, paths, plan
+from sandbox import doctor, paths, plan, policies
 from sandbox.errors import SandboxError
 from sandbox.instance import Instance, names, start
 from sandbox.progress import show
@@ -114,6 +114,12 @@ def control(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def policy_pack(_: argparse.Namespace) -> int:
+    """Print the folder to give to `pulumi preview --policy-pack` in a sandbox."""
+    out.print(policies.folder(), soft_wrap=True)
+    return 0
+
+
 def diagnose(arguments: argparse.Namespace) -> int:
     """Say what this machine lacks and the command that adds it; with --fix, run those commands."""
     return doctor.run(out, fix=arguments.fix)
@@ -139,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     for verb in ("stop", "start"):
         add(verb, control).add_argument("part", metavar="PART")
+    add("policy-pack", policy_pack)
     add("doctor", diagnose).add_argument("--fix", action="store_true", help="run the commands that add what is missing")
     return parser
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sandbox import plugins, tools
+from sandbox import plugins, policies, tools
 from sandbox.progress import task
 
 _MODULES = {
@@ -32,7 +32,7 @@ def make(console: Console) -> dict[str, Any]:
             programs |= tools.resolve(build, report)
     standins = plugins.standins(programs["pulumi"])
     return {
-        "tools": {name: str(path) for name, path in (programs | standins).items()},
+        "tools": {name: str(path) for name, path in (programs | standins | policies.programs()).items()},
         "modules": {name: str(tools.module_folder(name, module)) for name, module in _MODULES.items()},
         "plugins": str(plugins.folder()),
         "standins": sorted(standins),

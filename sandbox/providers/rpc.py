@@ -275,9 +275,7 @@ class _Calls(grpc.ServerInterceptor):
             except ProviderError as error:
                 context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
-        return grpc.unary_unary_rpc_method_handler(
-            call, handler.request_deserializer, handler.response_serializer
-        )
+        return grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
 
 
 def _details(error: InitializationError) -> bytes:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import dns.message
 import dns.query
 
-ZONE = "/dns/v1/projects/sandbox/managedZones/sandbox/rrsets"
+ZONES = "/dns/v1/projects/sandbox/managedZones"
+RECORD_SETS = f"{ZONES}/sandbox/rrsets"
 TIMEOUT = 60.0
 _POLL = 0.2
 
@@ -67,18 +68,18 @@ def names(kind: str, namespace: str | None = None) -> set[str]:
     return {item["metadata"]["name"] for item in items(kind, namespace)}
 
 
-def cloud_dns(method: str, path: str = "", body: Any = None) -> Any:
-    """Call the sandbox's managed zone: `path` goes behind ``…/rrsets``.
+def cloud_dns(method: str, path: str = "", body: Any = None, *, below: str = RECORD_SETS) -> Any:
+    """Call Cloud DNS: `path` is below the record sets of the sandbox's zone, or of what `below` names.
 
     Raises:
         AssertionError: the answer was an error; carries it.
     """
     connection = http.client.HTTPConnection("127.0.0.1", 8053, timeout=10)
-    connection.request(method, ZONE + path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+    connection.request(method, below + path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
     response = connection.getresponse()
     text = response.read().decode()
     connection.close()
-    assert response.status < http.client.BAD_REQUEST, f"{method} {ZONE}{path} was answered {response.status}: {text}"
+    assert response.status < http.client.BAD_REQUEST, f"{method} {below}{path} was answered {response.status}: {text}"
     return json.loads(text) if text.strip() else None
 
 

@@ -1,0 +1,33 @@
+"""A stack and a namespace for each test, and two kinds of our own for all of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.contract.harness import FILES, Stack
+from tests.sandbox.support import kubectl
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    name = f"contract-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, namespace: str) -> Iterator[Stack]:  # noqa: ARG001 - it goes before the namespace
+    made = Stack(tmp_path)
+    yield made
+    made.run("destroy", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def definitions() -> None:
+    kubectl("apply", "--server-side", "--filename", str(FILES / "widgets.yaml"))
+    kubectl("wait", "--for=condition=Established", "crd/widgets.contract.test", "crd/gauges.contract.test")

@@ -1,0 +1,238 @@
+"""Objects of the Kubernetes API: previews, diffs, replacements, secrets, drift, imports, and the provider itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.sandbox.contract.harness import (
+    SECRET,
+    Resource,
+    Stack,
+    api_object,
+    config_map,
+    live,
+    widget,
+)
+from tests.sandbox.support import get, kubectl
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_an_object_lives_from_its_preview_to_its_destruction(stack: Stack, namespace: str) -> None:
+    stack.spec(widget(namespace, {"color": "red"}))
+    assert stack.ops() == {"w": ["create"]}
+    assert not get("widget", "w", namespace), "a preview changes nothing"
+
+    stack.up()
+    state = stack.state("w")
+    assert state["id"] == f"{namespace}/w"
+    assert state["inputs"]["spec"] == {"color": "red"}
+    outputs = state["outputs"]
+    assert outputs["spec"] == {"color": "red", "size": 1}, "outputs have the server's defaults"
+    assert outputs["metadata"]["uid"] == live("widget", "w", namespace)["metadata"]["uid"]
+    assert outputs["__inputs"] == state["inputs"]
+    assert outputs["__initialApiVersion"] == "contract.test/v1"
+    assert outputs["__fieldManager"].startswith("pulumi-kubernetes-")
+    assert stack.ops() == {}, "defaults of the server are no drift"
+
+    stack.spec(widget(namespace, {"color": "blue", "size": 3}))
+    assert stack.ops() == {"w": ["update"]}
+    stack.up()
+    stack.spec(widget(namespace, {"size": 3}))
+    stack.up()
+    assert live("widget", "w", namespace)["spec"] == {"size": 3}, "a removed field is removed"
+
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert not get("widget", "w", namespace)
+
+
+def test_a_cluster_scoped_object_has_no_namespace(stack: Stack) -> None:
+    gauge: Resource = ("g", "contract.test/v1:Gauge", api_object("contract.test/v1", "Gauge", {"name": "g"}), {})
+    stack.spec(gauge)
+    stack.up()
+    state = stack.state("g")
+    assert state["id"] == "g"
+    assert "namespace" not in state["inputs"]["metadata"]
+    assert stack.ops() == {}
+
+
+def test_a_nameless_object_is_named_after_its_resource(stack: Stack, namespace: str) -> None:
+    stack.spec(config_map({"namespace": namespace}, {"a": "1"}))
+    stack.up()
+    name = stack.state("cm")["inputs"]["metadata"]["name"]
+    assert name.startswith("cm-")
+    assert len(name) == len("cm-") + 8
+    assert stack.ops() == {}, "the name is kept"
+    stack.spec(config_map({"namespace": namespace}, {"a": "2"}))
+    assert stack.ops() == {"cm": ["replace"]}, "data cannot be changed in place"
+    old = stack.state("cm")["id"]
+    output = stack.up()
+    assert output.index("created replacement") < output.index("deleted original"), "the new one comes first"
+    assert stack.state("cm")["id"] != old
+
+
+def test_a_named_object_that_must_be_replaced_is_deleted_first(stack: Stack, namespace: str) -> None:
+    stack.spec(config_map({"namespace": namespace, "name": "a"}, {"a": "1"}))
+    stack.up()
+    stack.spec(config_map({"namespace": namespace, "name": "a"}, {"a": "2"}))
+    assert stack.ops() == {"cm": ["replace"]}
+    output = stack.up()
+    assert output.index("deleted original") < output.index("created replacement"), "both cannot have the name"
+    stack.spec(config_map({"namespace": namespace, "name": "b"}, {"a": "2"}))
+    steps = stack.plan()["cm"]
+    assert [step["op"] for step in steps] == ["replace"]
+    assert steps[0]["replaceReasons"] == ["metadata.name"]
+
+
+def test_a_diff_names_the_properties_that_change(stack: Stack, namespace: str) -> None:
+    parts = [{"a.b": 1, "keep": True}, {"c": [1, 2]}]
+    stack.spec(widget(namespace, {"parts": parts, "color": "red"}, {"x/y": "1"}))
+    stack.up()
+    changed = [{"keep": True, "new": 1}, {"c": [1, 3]}, {}]
+    stack.spec(widget(namespace, {"parts": changed}, {"x/y": "2"}))
+    detailed = stack.plan()["w"][0]["detailedDiff"]
+    assert {path: change["kind"] for path, change in detailed.items()} == {
+        "metadata.annotations.x/y": "update",
+        "spec.color": "delete",
+        'spec.parts[0]["a.b"]': "delete",
+        "spec.parts[0].new": "add",
+        "spec.parts[1].c[1]": "update",
+        "spec.parts[2]": "add",
+    }
+
+
+def test_what_is_secret_is_masked(stack: Stack, namespace: str) -> None:
+    metadata = {"namespace": namespace, "name": "s"}
+    stack.spec(
+        ("s", "core/v1:Secret", api_object("v1", "Secret", metadata, stringData={"token": "hunter2"}), {}),
+        config_map(metadata, {"open": "seen", "hidden": {"$secret": "swordfish"}}),
+    )
+    output = stack.run("preview", "--diff")
+    assert SECRET in output
+    assert not {"hunter2", "aHVudGVyMg==", "swordfish"} & set(output.split('"'))
+    assert "seen" in output
+    stack.up()
+    stored = json.dumps(json.loads(stack.run("stack", "export"))["deployment"]["resources"])
+    assert "aHVudGVyMg==" not in stored
+    assert "swordfish" not in stored
+    assert '"open": "seen"' in stored
+    assert stack.ops() == {}
+
+
+def test_a_value_that_is_not_known_yet_previews_as_unknown(stack: Stack, namespace: str) -> None:
+    owner = config_map({"namespace": namespace, "name": "owner"}, {"a": "1"})
+    dependent = ("d", *widget(namespace, {"color": {"$uid": "cm"}})[1:])
+    stack.spec(owner, dependent)
+    assert stack.ops() == {"cm": ["create"], "d": ["create"]}
+    stack.up()
+    uid = live("configmap", "owner", namespace)["metadata"]["uid"]
+    assert live("widget", "w", namespace)["spec"]["color"] == uid
+    assert stack.ops() == {}
+
+
+def test_an_object_that_exists_is_not_taken_over(stack: Stack, namespace: str) -> None:
+    kubectl("create", "configmap", "taken", "-n", namespace, "--from-literal=a=theirs")
+    stack.spec(config_map({"namespace": namespace, "name": "taken"}, {"a": "ours"}))
+    assert stack.ops() == {"cm": ["create"]}, "a preview does not know better"
+    output = stack.up(fails=True)
+    assert 'configmaps "taken" already exists' in output
+    assert "pulumi import" in output
+    assert live("configmap", "taken", namespace)["data"] == {"a": "theirs"}
+
+
+def test_refresh_finds_drift_and_the_next_up_repairs_it(stack: Stack, namespace: str) -> None:
+    stack.spec(widget(namespace, {"color": "red"}))
+    stack.up()
+    kubectl("patch", "widget", "w", "-n", namespace, "--type=merge", "--patch", '{"spec": {"color": "blue"}}')
+    kubectl("label", "widget", "w", "-n", namespace, "added=by-a-controller", "--field-manager=controller")
+    assert stack.ops() == {}, "a preview alone looks at the state"
+    stack.run("refresh", "--yes", "--skip-preview")
+    assert stack.state("w")["outputs"]["spec"]["color"] == "blue"
+    plan = stack.plan()
+    assert [step["op"] for step in plan["w"]] == ["update"]
+    assert list(plan["w"][0]["detailedDiff"]) == ["spec.color"], "what the program does not set is no drift"
+    stack.up()
+    found = live("widget", "w", namespace)
+    assert found["spec"]["color"] == "red"
+    assert found["metadata"]["labels"] == {"added": "by-a-controller"}
+
+    kubectl("delete", "widget", "w", "-n", namespace)
+    assert stack.ops("--refresh") == {"w": ["create"]}
+
+
+def test_a_field_that_another_manager_took_is_a_conflict(stack: Stack, namespace: str) -> None:
+    stack.spec(widget(namespace, {"color": "red"}))
+    stack.up()
+    stack.spec(widget(namespace, {"color": "green"}))
+    stack.up()
+    theirs = api_object("contract.test/v1", "Widget", {"name": "w", "namespace": namespace}, spec={"color": "blue"})
+    kubectl("apply", "--server-side", "--force-conflicts", "--field-manager=other", manifest=theirs)
+    stack.spec(widget(namespace, {"color": "red"}))
+    output = stack.up(fails=True)
+    assert "server-side apply field conflict detected" in output
+    assert 'conflict with "other"' in output
+    stack.spec(widget(namespace, {"color": "red"}, {"pulumi.com/patchForce": "true"}))
+    stack.up()
+    assert live("widget", "w", namespace)["spec"]["color"] == "red"
+
+
+def test_get_reads_what_is_not_ours_without_waiting(stack: Stack, namespace: str) -> None:
+    kubectl("create", "service", "loadbalancer", "lb", "-n", namespace, "--tcp=443:8443")
+    stack.spec(("lb", "core/v1:Service", {}, {"id": f"{namespace}/lb"}))
+    stack.up()
+    outputs = json.loads(stack.run("stack", "output", "--json"))
+    assert outputs["lb"]["metadata"]["name"] == "lb"
+    assert stack.state("lb")["outputs"]["spec"]["ports"][0]["port"] == 443
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert get("service", "lb", namespace), "what is only read is not deleted"
+
+
+def test_an_import_takes_an_object_that_is_there(stack: Stack, namespace: str) -> None:
+    kubectl("create", "configmap", "mine", "-n", namespace, "--from-literal=a=1")
+    identity = {"namespace": namespace, "name": "mine"}
+    stack.spec(config_map(identity, {"a": "1"}, import_=f"{namespace}/mine"))
+    assert stack.ops() == {"cm": ["import"]}
+    stack.up()
+    state = stack.state("cm")
+    assert state["id"] == f"{namespace}/mine"
+    assert state["inputs"]["data"] == {"a": "1"}
+    assert stack.ops() == {}
+
+
+def test_an_import_of_nothing_fails(stack: Stack, namespace: str) -> None:
+    identity = {"namespace": namespace, "name": "none"}
+    stack.spec(config_map(identity, {"a": "1"}, import_=f"{namespace}/none"))
+    assert "does not exist" in stack.up(fails=True)
+
+
+def kubeconfig(**cluster: Any) -> str:
+    """The ambient kubeconfig as contents, with its cluster changed."""
+    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    config["clusters"][0]["cluster"] |= cluster
+    return json.dumps(config)
+
+
+def test_a_provider_follows_its_kubeconfig(stack: Stack, namespace: str) -> None:
+    def through(config: str, **more: str) -> None:
+        cm = config_map({"namespace": namespace, "name": "cm"}, {"a": "1"}, provider="k8s")
+        stack.spec(("k8s", "provider", {"kubeconfig": config} | more, {}), cm)
+
+    through(kubeconfig())
+    stack.up()
+    through(kubeconfig(), namespace="elsewhere")
+    assert stack.ops() == {"k8s": ["update"]}, "what does not move the cluster replaces nothing"
+    through(kubeconfig(server="https://127.0.0.1:1"))
+    assert stack.ops()["k8s"] == ["replace"]
+
+
+def test_a_cluster_that_cannot_be_reached_fails_only_where_it_is_needed(stack: Stack, namespace: str) -> None:
+    cm = config_map({"namespace": namespace, "name": "cm"}, {"a": "1"}, provider="k8s")
+    stack.spec(("k8s", "provider", {"kubeconfig": kubeconfig(server="https://127.0.0.1:1")}, {}), cm)
+    assert stack.ops()["cm"] == ["create"], "a preview shows the inputs"
+    assert "configured Kubernetes cluster is unreachable" in stack.up(fails=True)

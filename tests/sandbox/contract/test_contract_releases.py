@@ -1,0 +1,89 @@
+"""Helm releases."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.sandbox.contract.harness import (
+    Stack,
+    api_object,
+    live,
+    release,
+)
+from tests.sandbox.support import get, kubectl
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack) -> None:
+    namespace = f"contract-{uuid.uuid4().hex[:8]}"
+    stack.spec(release(namespace, createNamespace=True, values={"color": "blue"}))
+    assert stack.ops() == {"release": ["create"]}
+    assert not get("namespace", namespace), "a preview changes nothing"
+
+    stack.up()
+    assert live("configmap", "demo", namespace)["data"] == {"color": "blue"}
+    state = stack.state("release")
+    assert state["id"] == f"{namespace}/demo"
+    assert state["inputs"]["version"] == "1.2.3", "the chart's version is resolved"
+    assert state["inputs"]["timeout"] == 300
+    outputs = state["outputs"]
+    assert outputs["status"] == {
+        "appVersion": "4.5.6",
+        "chart": "contract",
+        "name": "demo",
+        "namespace": namespace,
+        "revision": 1,
+        "status": "deployed",
+        "version": "1.2.3",
+    }
+    assert outputs["resourceNames"] == {"ConfigMap/v1": ["demo"]}
+    assert stack.ops() == {}
+    assert stack.ops("--refresh") == {}
+
+    stack.spec(release(namespace, createNamespace=True, values={"color": "green"}))
+    plan = stack.plan()
+    assert [step["op"] for step in plan["release"]] == ["update"]
+    assert list(plan["release"][0]["detailedDiff"]) == ["values.color"]
+    stack.up()
+    assert live("configmap", "demo", namespace)["data"] == {"color": "green"}
+    assert stack.state("release")["outputs"]["status"]["revision"] == 2
+
+    stack.spec(release(namespace, name="other", createNamespace=True))
+    assert "replace" in stack.ops()["release"], "a release cannot be renamed"
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert not get("configmap", "demo", namespace)
+    kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def test_the_scope_of_a_kind_that_a_release_brings_is_known_in_the_same_preview(stack: Stack, namespace: str) -> None:
+    group = f"{namespace}.test"
+    gauge = api_object(f"{group}/v1", "Gauge", {"name": "g"})
+    stack.spec(
+        release(namespace, name=namespace, values={"crds": True}),
+        ("g", f"{group}/v1:Gauge", gauge, {"depends_on": ["release"]}),
+    )
+    plan = stack.plan()
+    assert "namespace" not in plan["g"][0]["newState"]["inputs"]["metadata"]
+    stack.up()
+    assert stack.state("g")["id"] == "g"
+
+
+def test_a_chart_that_is_not_there_is_refused_in_the_preview(stack: Stack, namespace: str) -> None:
+    stack.spec(release(namespace, chart="./nowhere"))
+    output = stack.run("preview", fails=True)
+    assert "check the chart name and repository configuration" in output
+
+
+def test_a_release_that_does_not_become_ready_is_kept_and_mended_by_the_next_up(stack: Stack, namespace: str) -> None:
+    stack.spec(release(namespace, values={"job": "no-such-image"}, timeout=3))
+    output = stack.up(fails=True)
+    assert "failed to initialize completely" in output
+    state = stack.state("release")
+    assert state["id"] == f"{namespace}/demo"
+    assert state["initErrors"]
+    stack.spec(release(namespace, timeout=3))
+    stack.up()
+    assert stack.state("release")["outputs"]["status"]["status"] == "deployed"
