@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -29,9 +30,10 @@ class Stack:
         self.file = folder / f"Pulumi.{name}.yaml"
         self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
         self._write()
-        self.run("stack", "select", "--create", "--stack", name, config=False)
-        # `stack select` has no --config-file, and writes the new stack's salt beside the program.
-        (PROJECT / self.file.name).unlink(missing_ok=True)
+        # `stack select` has no --config-file and writes to the stack's own, which may be one of the project's:
+        # it is run in another folder of the same project.
+        shutil.copy(PROJECT / "Pulumi.yaml", folder)
+        self.run("stack", "select", "--create", "--cwd", str(folder), config=False)
 
     def configure(self, **settings: Any) -> None:
         """Merge values into the config: objects key by key, anything else as a whole; None removes a key."""
