@@ -6,6 +6,7 @@ from pulumi import ResourceOptions
 
 from components.acme_issuers import AcmeIssuers
 from components.cert_manager import CertManager
+from components.certificate_alerts import CertificateAlerts
 from components.dns_records import DnsRecords
 from components.gateway_certificate import GatewayCertificate
 from components.http_gateway import HttpGateway
@@ -39,6 +40,9 @@ http = HttpGateway("http", args.http, on_cluster())
 # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
 certificate = GatewayCertificate("certificate", args.certificate(issuer), on_cluster(issuers, records, http))
 tls = TlsGateway("tls", args.tls, on_cluster(certificate))
+
+if settings.alerts != "off":
+    CertificateAlerts("alerts", args.alerts(settings.alerts), on_cluster(cert_manager))
 
 pulumi.export("urls", tls.urls)
 pulumi.export("ingressIp", ingress.ip)

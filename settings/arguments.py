@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 
 from components.acme_issuers import AcmeIssuersArgs
 from components.cert_manager import CertManagerArgs
+from components.certificate_alerts import CertificateAlertsArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, certificate_groups
 from components.http_gateway import HttpGatewayArgs
@@ -114,6 +116,17 @@ class Arguments:
             "min_version": self.settings.tls.min_version,
             "cipher_suites": self.settings.tls.cipher_suites,
             "hsts": self.settings.tls.hsts,
+        }
+
+    def alerts(self, prometheus: Literal["prometheus", "gmp"]) -> CertificateAlertsArgs:
+        """This stack's certificates, by their metrics."""
+        return {
+            "prometheus": prometheus,
+            "name": f"certificates-{self._suffix}",
+            "namespace": self.settings.cert_manager.namespace,
+            "certificates": [credential["secret_name"] for credential in self._credentials],
+            "certificates_namespace": self.settings.ingress.namespace,
+            "labels": self.settings.alert_labels,
         }
 
     @property

@@ -20,7 +20,7 @@ from settings.problems import HIDDEN, Path, Problem, config_error, problem_of
 _REQUIRED_OBJECTS: Mapping[str, Any] = {"acme": {}, "dns": {}, "hosts": [{}]}
 """Read as empty when not set, so that the keys missing in them are named, not only the object."""
 
-_SCALARS = frozenset({"kubeconfig", "context", "challenge", "protect"})
+_SCALARS = frozenset({"kubeconfig", "context", "challenge", "alerts", "protect"})
 
 
 def load() -> Settings:

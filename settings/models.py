@@ -248,4 +248,14 @@ class Settings(Section):
     cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
     certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
     tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, hsts")
+    alerts: Literal["off", "prometheus", "gmp"] = Field(
+        "off",
+        description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
+        examples=["gmp"],
+    )
+    alert_labels: dict[str, str] = Field(
+        {},
+        description="labels by which a Prometheus selects rules and monitors",
+        examples=['\'{"release":"kube-prometheus-stack"}\''],
+    )
     protect: bool = Field(False, description="true or false", examples=[True])

@@ -177,5 +177,27 @@ def test_a_zone_that_does_not_exist_is_named_with_the_command(up: Any) -> None:
     assert not recorder.resources, "nothing was registered"
 
 
+@pytest.mark.parametrize("kind", ["prometheus", "gmp"])
+def test_alerts_watch_the_stacks_own_certificates_from_cert_managers_namespace(up: Any, kind: str) -> None:
+    done: Recorder = up(good_config(alerts=kind, alertLabels={"release": "monitoring"}), stack="Test_1")
+    rules = done.named("alerts-rules")
+
+    assert rules.inputs["metadata"] == {
+        "name": "certificates-test-1",
+        "namespace": "cert-manager",
+        "labels": {"release": "monitoring"},
+    }, "named after the stack, as Kubernetes takes names"
+    assert "istio-ingressgateway-certs" in str(rules.inputs["spec"]), "the metrics of the Certificate it made"
+    component = next(each for each in done if each.urn == rules.parent)
+    assert done.of(RELEASE)[0].urn in component.dependencies, "the namespace is there first"
+
+
+def test_there_are_no_alerts_unless_asked_for(up: Any) -> None:
+    default, off = up(good_config()), up(good_config(alerts="off"))
+
+    assert [each.name for each in default] == [each.name for each in off], "off is the default"
+    assert not [each.name for each in default if each.name.startswith("alerts")], "the graph is what it was"
+
+
 def test_the_main_file_stays_a_table_of_contents() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 80, "logic belongs into a component"

@@ -1,0 +1,160 @@
+"""Alerts before a certificate expires, from cert-manager's own metrics.
+
+Thresholds are shares of each certificate's lifetime, never days: lifetimes shrink, and a staging certificate of six
+days and a classic one of ninety are late by different clocks. It scrapes cert-manager and brings the rules; it does not
+install a Prometheus, and it does not say whom an alert wakes up.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+OVERDUE = 0.05
+"""Share of the lifetime after the planned renewal. cert-manager tries again after 1, 2 and 4 hours; of Let's Encrypt's
+shortest lifetime, 160 hours, this is 8."""
+
+NEAR_EXPIRY = 0.1
+"""Share of the lifetime that is left; a renewal is planned with a third left."""
+
+ACME_ERRORS = 0.25
+"""Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
+
+CERT_MANAGER = {"app.kubernetes.io/name": "cert-manager", "app.kubernetes.io/component": "controller"}
+"""Labels of the Pods that serve the metrics."""
+
+PORT = "http-metrics"
+"""The name of their port."""
+
+
+class CertificateAlertsArgs(TypedDict):
+    """What `CertificateAlerts` takes."""
+
+    prometheus: Literal["prometheus", "gmp"]
+    """The Prometheus Operator's kinds, or those of Google Cloud Managed Service for Prometheus."""
+    name: str
+    """The name of the objects, unique in the namespace."""
+    namespace: str
+    """cert-manager's. A `Rules` of GMP sees only the metrics of its own namespace."""
+    certificates: Sequence[str]
+    """Names of the Certificates to watch."""
+    certificates_namespace: str
+    """The namespace of all of them."""
+    labels: NotRequired[Mapping[str, str]]
+    """Of the objects; a Prometheus of the Operator selects by them."""
+
+
+class CertificateAlerts(pulumi.ComponentResource):
+    """What scrapes cert-manager, and the rules."""
+
+    def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        metadata: dict[str, Any] = {"name": args["name"], "namespace": args["namespace"]}
+        if args.get("labels"):
+            metadata["labels"] = dict(args["labels"])
+        managed = args["prometheus"] == "gmp"
+        api_version = "monitoring.googleapis.com/v1" if managed else "monitoring.coreos.com/v1"
+        kubernetes.apiextensions.CustomResource(
+            f"{name}-scrape",
+            api_version=api_version,
+            kind="PodMonitoring" if managed else "PodMonitor",
+            metadata=metadata,
+            spec=scrape_spec("endpoints" if managed else "podMetricsEndpoints"),
+            opts=child,
+        )
+        kubernetes.apiextensions.CustomResource(
+            f"{name}-rules",
+            api_version=api_version,
+            kind="Rules" if managed else "PrometheusRule",
+            metadata=metadata,
+            spec=rules_spec(args["certificates_namespace"], args["certificates"]),
+            opts=child,
+        )
+        self.register_outputs({})
+
+
+def scrape_spec(endpoints: str) -> dict[str, Any]:
+    """Return what to scrape; `endpoints` is the kind's key for it.
+
+    The Pod's namespace takes the label `namespace`, and the Certificate's is kept as `exported_namespace`: the default
+    of both kinds, which the rules read.
+    """
+    return {"selector": {"matchLabels": CERT_MANAGER}, endpoints: [{"port": PORT, "interval": "60s"}]}
+
+
+def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
+    """Return the rules, of one shape for a PrometheusRule, GMP's Rules and Prometheus' own rule files.
+
+    A time of 0 is cert-manager's way to say that there is none yet.
+    Source of the metrics: cert-manager's internal/collectors and pkg/metrics.
+    """
+    watched = f'exported_namespace="{namespace}",name=~"{"|".join(name.replace(".", "[.]") for name in certificates)}"'
+
+    def of_each(metric: str, matching: str = "") -> str:
+        # One value per certificate, whichever of cert-manager's replicas it comes from.
+        return f"max by (exported_namespace, name) (certmanager_certificate_{metric}{{{watched}{matching}}})"
+
+    ready = of_each("ready_status", ',condition="True"')
+    expiry, renewal = of_each("not_after_timestamp_seconds"), of_each("renewal_timestamp_seconds")
+    lifetime = f"({expiry} - {of_each('not_before_timestamp_seconds')})"
+    certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
+    look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
+    rules = [
+        _rule(
+            "CertificateNotReady",
+            f"{ready} == 0",
+            wait="15m",
+            severity="critical",
+            summary=f"Certificate {certificate} is not Ready",
+            description=f"It is missing, expired, or not what its spec asks for. The reason: {look}",
+        ),
+        _rule(
+            "CertificateRenewalOverdue",
+            f"(time() - ({renewal} > 0)) / {lifetime} > {OVERDUE}",
+            wait="15m",
+            severity="warning",
+            summary=f"Certificate {certificate} should have been renewed",
+            description="{{ $value | humanizePercentage }} of its lifetime have passed since the planned renewal."
+            f" The reason: {look}",
+        ),
+        _rule(
+            "CertificateNearExpiry",
+            f"(({expiry} > 0) - time()) / {lifetime} < {NEAR_EXPIRY}",
+            wait="5m",
+            severity="critical",
+            summary=f"Certificate {certificate} is about to expire, or has expired",
+            description=f"{{{{ $value | humanizePercentage }}}} of its lifetime are left. The reason: {look}",
+        ),
+        _rule(
+            "AcmeRequestsFail",
+            f"{_acme_requests(_FAILED)} / {_acme_requests()} > {ACME_ERRORS}",
+            wait="15m",
+            severity="warning",
+            summary="The ACME server {{ $labels.host }} refuses cert-manager's requests, or does not answer",
+            description="{{ $value | humanizePercentage }} of the last hour's requests failed. Its words:"
+            " kubectl describe clusterissuer,order,challenge -A",
+        ),
+    ]
+    return {"groups": [{"name": "certificates", "interval": "60s", "rules": rules}]}
+
+
+_FAILED = '{status!~"[23].."}'
+"""cert-manager counts a request without an answer as status 999."""
+
+
+def _acme_requests(matching: str = "") -> str:
+    """Return an hour's requests by server. `increase` alone misses the one that begins a series, often the only one."""
+    count = f"certmanager_http_acme_client_request_count{matching}"
+    return f"sum by (host) (({count} unless {count} offset 1h) or increase({count}[1h]))"
+
+
+def _rule(alert: str, expression: str, *, wait: str, severity: str, summary: str, description: str) -> dict[str, Any]:
+    return {
+        "alert": alert,
+        "expr": expression,
+        "for": wait,
+        "labels": {"severity": severity},
+        "annotations": {"summary": summary, "description": description},
+    }
