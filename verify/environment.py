@@ -1,0 +1,151 @@
+"""The environment that is looked at, from its stack: outputs for what is live, config for what was asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from settings import Arguments, Settings
+
+_TIMEOUT = 60
+_PREFIX = "istio-gateway-tls:"
+
+
+class UnreadableError(Exception):
+    """The stack cannot be read; the text says why, and the command that mends it."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One stack, as it is deployed."""
+
+    stack: str
+    ip: str
+    """The gateway's address."""
+    issuer: str
+    """The ClusterIssuer that signs."""
+    arguments: Arguments
+    """What the program gives its components: what was asked for."""
+
+    @property
+    def settings(self) -> Settings:
+        """The stack's config."""
+        return self.arguments.settings
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """In the config's order; `*.` may lead one."""
+        return tuple(host.host for host in self.settings.hosts)
+
+    @property
+    def certificates(self) -> Mapping[str, tuple[str, ...]]:
+        """The hosts of each Certificate; its Secret has the same name."""
+        return {each["secret_name"]: tuple(each["hosts"]) for each in self.arguments.tls["credentials"]}
+
+    @property
+    def up(self) -> str:
+        """The command that puts back what the program makes."""
+        return f"pulumi up --refresh --stack {self.stack}"
+
+    @property
+    def namespace(self) -> str:
+        """Where the gateway is, and all that this program puts beside it."""
+        return self.settings.ingress.namespace
+
+    def certificate_of(self, host: str) -> str:
+        """Return the Certificate of a host."""
+        return next(name for name, hosts in self.certificates.items() if host in hosts)
+
+
+def probe_name(host: str) -> str:
+    """Return the name to ask for: any label stands for a wildcard."""
+    return host.replace("*", "verify", 1) if host.startswith("*.") else host
+
+
+def read(stack: str | None, config_file: str | None = None) -> Environment:
+    """Read a stack's state and config through the pulumi command line, as the user has it set up.
+
+    Args:
+        stack: its name; without it, the selected one.
+        config_file: its config, if not `Pulumi.<stack>.yaml`.
+
+    Raises:
+        UnreadableError: there is no such stack, it is not deployed, or its config is not valid.
+    """
+    name = ["--stack", stack] if stack else []
+    file = ["--config-file", config_file] if config_file else []
+    with ThreadPoolExecutor() as pool:
+        # A kubeconfig may be a secret of the stack; it stays in memory.
+        state = pool.submit(_pulumi, "stack", "export", "--show-secrets", *name)
+        config = pool.submit(_pulumi, "config", "--json", "--show-secrets", *name, *file)
+        # The settings bring the SDKs of the whole program: they load while the engine reads.
+        import settings  # noqa: F401
+
+        return environment(json.loads(state.result()), json.loads(config.result()), stack)
+
+
+def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str | None = None) -> Environment:
+    """Put an environment together.
+
+    Args:
+        state: what `pulumi stack export` prints.
+        config: what `pulumi config --json` prints.
+        stack: the stack's name, if it was given.
+
+    Raises:
+        UnreadableError: the stack is not deployed, or its config is not valid.
+    """
+    from pydantic import ValidationError
+
+    from settings import Arguments, Settings
+
+    resources = state["deployment"].get("resources") or []
+    root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+    outputs = root.get("outputs", {})
+    name = root["urn"].split(":")[2] if root else stack or "the selected stack"
+    if not outputs.get("ingressIp") or not outputs.get("dnsRecords"):
+        raise UnreadableError(
+            f"the stack {name} is not deployed: it has no outputs\n    pulumi up" + (f" --stack {name}" if root else "")
+        )
+    given = {key.removeprefix(_PREFIX): each for key, each in config.items() if key.startswith(_PREFIX)}
+    raw = {key: each.get("objectValue", each.get("value")) for key, each in given.items()}
+    try:
+        settings = Settings.model_validate({key: value for key, value in raw.items() if value not in ("", None)})
+    except ValidationError as error:
+        raise UnreadableError(
+            f"the config of the stack {name} is not valid: {error.error_count()} problems\n"
+            f"    pulumi preview --stack {name}    # names each, with the command that mends it"
+        ) from None
+    if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
+        raise UnreadableError(f"configured, but not deployed: {', '.join(missing)}\n    pulumi up --stack {name}")
+    project = config.get("gcp:project", {}).get("value", "")
+    arguments = Arguments(settings, project, _kubeconfig(resources), name)
+    return Environment(name, outputs["ingressIp"], outputs["issuer"], arguments)
+
+
+def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:
+    """Return the kubeconfig of the stack's Kubernetes provider, from its state; None is the ambient one."""
+    found = next((each for each in resources if each["type"] == "pulumi:providers:kubernetes"), {})
+    value = found.get("inputs", {}).get("kubeconfig")
+    # The engine writes a secret as an object with the value as JSON.
+    kubeconfig: str | None = json.loads(value["plaintext"]) if isinstance(value, Mapping) else value
+    return kubeconfig
+
+
+def _pulumi(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive"], capture_output=True, text=True, check=False, timeout=_TIMEOUT
+        )
+    except FileNotFoundError:
+        raise UnreadableError("there is no pulumi on PATH\n    curl -fsSL https://get.pulumi.com | sh") from None
+    except subprocess.TimeoutExpired:
+        raise UnreadableError(f"`pulumi {' '.join(arguments)}` took more than {_TIMEOUT} s") from None
+    if done.returncode:
+        raise UnreadableError(f"{done.stderr.strip().removeprefix('error: ')}\n    pulumi stack ls")
+    return done.stdout
