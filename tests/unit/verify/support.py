@@ -1,0 +1,68 @@
+"""An environment that nothing runs for, and certificates made for it."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from verify.environment import Environment, environment
+
+SHOP = "shop.acme.dev"
+SECRET = "istio-ingressgateway-certs"
+IP = "203.0.113.10"
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+LIFETIME = datetime.timedelta(days=90)
+
+_PREFIX = "istio-gateway-tls:"
+_HOST = {"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """What `pulumi config --json` prints."""
+    objects = {
+        "acme": {"email": "platform@acme.dev", "issuer": "staging"},
+        "dns": {"zone": "acme"},
+        "hosts": [_HOST],
+        **changes,
+    }
+    return {"gcp:project": {"value": "acme"}} | {
+        _PREFIX + key: {"value": value} if isinstance(value, str) else {"objectValue": value}
+        for key, value in objects.items()
+    }
+
+
+def state(kubeconfig: Any = None, **outputs: Any) -> dict[str, Any]:
+    """What `pulumi stack export` prints."""
+    given = {"ingressIp": IP, "issuer": "letsencrypt-staging-istio", "dnsRecords": {SHOP: IP}, **outputs}
+    urn = "urn:pulumi:dev::istio-gateway-tls::"
+    root = {"type": "pulumi:pulumi:Stack", "urn": f"{urn}pulumi:pulumi:Stack::istio-gateway-tls-dev", "outputs": given}
+    provider = {"type": "pulumi:providers:kubernetes", "urn": f"{urn}x::cluster", "inputs": {"kubeconfig": kubeconfig}}
+    return {"deployment": {"resources": [root, provider]}}
+
+
+def deployed(**changes: Any) -> Environment:
+    """A stack with one host and everything by default, but for what is given."""
+    hosts = [each["host"] for each in changes.get("hosts", [_HOST])]
+    return environment(state(dnsRecords=dict.fromkeys(hosts, IP)), config(**changes))
+
+
+def certificate(
+    names: Sequence[str] = (SHOP,),
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
+    lifetime: datetime.timedelta = LIFETIME,
+) -> x509.Certificate:
+    """A certificate for these names that begins at `BEGIN`."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SHOP)])
+    builder = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(1).not_valid_before(BEGIN).not_valid_after(BEGIN + lifetime)
+    )  # fmt: skip
+    if names:
+        alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+        builder = builder.add_extension(alternative, critical=False)
+    return builder.sign(key, hashes.SHA256())

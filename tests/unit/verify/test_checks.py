@@ -1,0 +1,112 @@
+"""The graph of causes: one cause is one finding, however much follows from it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.verify.support import SECRET, SHOP
+from verify import checks
+from verify.checks import BECAUSE, INGRESS, Report, Result, State
+
+API = "api.acme.dev"
+README = Path(__file__).parents[3] / "README.md"
+CHECKS = list(BECAUSE)
+
+
+def report(*failed: tuple[str, str]) -> Report:
+    """What follows when these fail, each a check and its subject."""
+    results = [Result(check, subject, "failed", f"{check} is wrong", (f"mend {check}",)) for check, subject in failed]
+    return Report(results, {SECRET: (SHOP, API)})
+
+
+def found(*failed: tuple[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(finding.check, finding.subjects) for finding in report(*failed).findings()]
+
+
+def test_nothing_that_fails_is_no_finding() -> None:
+    both: list[State] = ["ok", "skipped"]
+    seen = Report([Result("record", SHOP, state, "") for state in both], {})
+    assert seen.ok, "what is skipped is no failure"
+    assert seen.findings() == [], "and no finding"
+
+
+def test_no_port_because_no_secret_because_no_certificate_because_of_the_record_is_one_finding() -> None:
+    everything = (
+        ("port-443", INGRESS), ("certificate", SECRET), ("secret", SECRET),
+        ("record", SHOP), ("resolver", SHOP),
+        *((check, host) for host in (SHOP, API) for check in ("handshake", "chain", "name", "expiry", "route", "hsts")),
+    )  # fmt: skip
+    assert found(*everything) == [("record", (SHOP,))], "the record alone is left unexplained"
+
+
+@pytest.mark.parametrize(
+    ("failed", "cause"),
+    [
+        pytest.param(["service", "port-80", "redirect", "challenge"], "service", id="the Service has no port 80"),
+        pytest.param(["gateway", "handshake", "chain", "route", "hsts"], "gateway", id="the Gateway has no such host"),
+        pytest.param(["protocols", "ciphers"], "protocols", id="old versions bring old suites"),
+        pytest.param(["secret", "chain"], "secret", id="the Secret is another one"),
+        pytest.param(["route", "hsts"], "route", id="no application answers"),
+    ],
+)
+def test_what_follows_is_not_a_finding_of_its_own(failed: list[str], cause: str) -> None:
+    assert [check for check, _ in found(*((check, SHOP) for check in failed))] == [cause]
+
+
+def test_two_causes_are_two_findings() -> None:
+    assert found(("record", SHOP), ("protocols", SHOP)) == [("record", (SHOP,)), ("protocols", (SHOP,))]
+
+
+def test_a_host_does_not_explain_another_one() -> None:
+    assert found(("gateway", SHOP), ("handshake", API)) == [("gateway", (SHOP,)), ("handshake", (API,))]
+
+
+def test_a_certificate_explains_its_hosts_and_no_others() -> None:
+    other = "docs.acme.dev"
+    assert found(("secret", SECRET), ("handshake", SHOP), ("handshake", other)) == [
+        ("secret", (SECRET,)),
+        ("handshake", (other,)),
+    ]
+
+
+def test_the_same_on_several_hosts_is_one_finding() -> None:
+    assert found(("protocols", SHOP), ("protocols", API)) == [("protocols", (SHOP, API))]
+
+
+@given(st.sets(st.sampled_from([(check, subject) for check in CHECKS for subject in (INGRESS, SECRET, SHOP, API)])))
+def test_every_failure_is_a_finding_or_leads_to_one(failed: set[tuple[str, str]]) -> None:
+    seen = report(*sorted(failed))
+    findings = {(each.check, subject) for each in seen.findings() for subject in each.subjects}
+    assert bool(findings) == bool(failed), "something fails, so something is named"
+    for result in seen.results:
+        causes = {(cause.check, cause.subject) for cause in seen.causes(result)}
+        assert causes <= findings, "a failure leads to findings only"
+        assert causes or (result.check, result.subject) in findings, "or it is one itself"
+
+
+def test_a_cause_is_a_check_and_none_is_its_own() -> None:
+    def above(check: str, seen: tuple[str, ...] = ()) -> None:
+        assert check in BECAUSE, f"{check} is a check"
+        assert check not in seen, f"{check} explains itself: {seen}"
+        for cause in BECAUSE[check]:
+            above(cause, (*seen, check))
+
+    for check in CHECKS:
+        above(check)
+
+
+def table() -> list[str]:
+    assert checks.__doc__
+    return [line for line in checks.__doc__.splitlines() if line.startswith("|")]
+
+
+def test_the_table_has_a_row_for_every_finding() -> None:
+    rows = {row.split("`")[1] for row in table()[2:]}
+    assert rows == set(CHECKS) - {"cluster"}, "every check that can fail; the cluster is read or skipped"
+
+
+def test_the_readme_has_the_same_table() -> None:
+    held = README.read_text().split("<!-- verify/checks.py -->\n")[1].split("\n<!-- end -->")[0]
+    assert held.strip().splitlines() == table(), "paste the table of verify/checks.py between its two comments"
