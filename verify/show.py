@@ -4,7 +4,6 @@ import json
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -41,7 +40,7 @@ def table(console: Console, environment: Environment, report: Report) -> None:
 def _seen(report: Report, result: Result) -> Text:
     causes = report.causes(result)
     if not causes:
-        return Text(result.detail, style="" if result.state != "skipped" else "dim")
+        return Text(result.detail, style="dim" if result.state == "skipped" else "")
     names = ", ".join(dict.fromkeys(f"{cause.check} ({cause.subject})" for cause in causes))
     return Text.assemble(result.detail, (f"  because of {names}", "yellow"))
 
@@ -53,7 +52,7 @@ def _finding(console: Console, finding: Finding) -> None:
     )
     for command in finding.mend:
         # Not wrapped, so that it can be copied.
-        console.print(Padding(Text(command, style="cyan"), (0, 0, 0, 4)), soft_wrap=True)
+        console.print(Text.assemble("    ", (command, "cyan")), soft_wrap=True)
 
 
 def document(environment: Environment, report: Report) -> str:

@@ -1,0 +1,198 @@
+"""The cluster's objects are judged against what the program would make."""
+
+import base64
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from components import http_gateway, tls_gateway
+from settings.models import LETS_ENCRYPT_STAGING
+from tests.unit.verify.support import BEGIN, SECRET, SHOP, certificate, deployed
+from verify.checks import Result
+from verify.environment import Environment
+from verify.objects import judge_certificate, judge_gateway, judge_issuer, judge_secret
+
+ISSUER = "letsencrypt-staging-istio"
+DAY = datetime.timedelta(days=1)
+DUE, END = BEGIN + 60 * DAY, BEGIN + 90 * DAY
+
+
+def issuer(server: str = LETS_ENCRYPT_STAGING, **condition: str) -> dict[str, Any]:
+    return {"spec": {"acme": {"server": server}}, "status": {"conditions": [{"type": "Ready", **condition}]}}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(None, "does not exist", id="deleted"),
+        pytest.param(issuer(status="False", message="Failed to register ACME account: 403"), "account: 403", id="403"),
+        pytest.param({"spec": issuer()["spec"]}, "not looked at yet", id="new"),
+        pytest.param(issuer("https://ca.acme.dev/dir", status="True"), "https://ca.acme.dev/dir", id="edited"),
+    ],
+)
+def test_an_issuer_that_is_not_ready_or_not_ours_is_named_with_the_reason(found: Any, words: str) -> None:
+    result = judge_issuer(deployed(), found)
+    assert (result.state, words in result.detail) == ("failed", True), result.detail
+    assert result.mend[-1] == "pulumi up --refresh --stack dev"
+
+
+def test_a_ready_issuer_holds() -> None:
+    assert judge_issuer(deployed(), issuer(status="True")).state == "ok"
+
+
+def object_of(ready: str = "True", spec: Mapping[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    wanted = {"issuerRef": {"name": ISSUER}, "dnsNames": [SHOP]}
+    times = {"renewalTime": "2026-03-02T00:00:00Z", "notAfter": "2026-04-01T00:00:00Z"}
+    conditions = [{"type": "Ready", "status": ready, "message": "Issuing certificate"}]
+    return {"spec": {**wanted, **(spec or {})}, "status": {"conditions": conditions, **times, **status}}
+
+
+def judged(found: Any, now: datetime.datetime = BEGIN, *words: str) -> Result:
+    return judge_certificate(deployed(), SECRET, found, words, now)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(None, "does not exist", id="deleted"),
+        pytest.param(object_of(spec={"issuerRef": {"name": "other"}}), "asks other", id="another issuer"),
+        pytest.param(object_of(spec={"dnsNames": ["api.acme.dev"]}), f"not ask for {SHOP}", id="a name is missing"),
+    ],
+)
+def test_a_certificate_that_was_edited_is_put_back_by_up(found: Any, words: str) -> None:
+    result = judged(found)
+    assert (result.state, words in result.detail) == ("failed", True), result.detail
+    assert result.mend == ("pulumi up --refresh --stack dev",)
+
+
+def test_a_certificate_that_is_not_ready_is_explained_by_the_acme_server() -> None:
+    result = judged(object_of("False"), BEGIN, "Order: invalid", "Challenge for shop: 404")
+    assert result.detail == "Order: invalid; Challenge for shop: 404", "its own words, down to the deepest"
+    assert result.mend[-1] == f"cmctl renew --namespace istio-system {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        pytest.param(BEGIN, "ok", id="new"),
+        pytest.param(DUE + DAY, "ok", id="due, and may take its time"),
+        pytest.param(DUE + 16 * DAY, "failed", id="overdue: half of what was left has passed"),
+        pytest.param(END + DAY, "failed", id="expired"),
+    ],
+)
+def test_a_renewal_is_overdue_as_a_share_of_the_lifetime(now: datetime.datetime, state: str) -> None:
+    assert judged(object_of(), now).state == state
+
+
+def test_a_renewal_that_fails_is_told_before_it_is_overdue() -> None:
+    result = judged(object_of(failedIssuanceAttempts=2), DUE + DAY, "Order: errored: 429 rateLimited")
+    assert result.state == "failed", "there is time left, and it is told now"
+    assert result.detail == "the renewal has failed 2 times: Order: errored: 429 rateLimited"
+
+
+def data(private: ec.EllipticCurvePrivateKey, own: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    pem = serialization.Encoding.PEM
+    key = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    both = {"tls.crt": certificate(key=private).public_bytes(pem), "tls.key": key}
+    return {entry: base64.b64encode(each).decode() for entry, each in both.items()}
+
+
+ONE, OTHER = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        pytest.param(None, "does not exist", id="deleted"),
+        pytest.param({"data": None}, "no tls.crt", id="empty"),
+        pytest.param({"data": {**data(ONE, ONE), "tls.key": ""}}, "no tls.key", id="no key"),
+        pytest.param({"data": {"tls.crt": "eA==", "tls.key": "eA=="}}, "no PEM", id="not PEM"),
+        pytest.param({"data": data(ONE, OTHER)}, "key is not its certificate's", id="another key"),
+    ],
+)
+def test_a_secret_that_the_gateway_cannot_use_is_named(found: Any, words: str) -> None:
+    result = judge_secret(deployed(), SECRET, found)
+    assert (result.state, words in result.detail) == ("failed", True), result.detail
+
+
+def test_a_certificate_and_its_key_hold() -> None:
+    assert judge_secret(deployed(), SECRET, {"data": data(ONE, ONE)}).state == "ok"
+
+
+Objects = dict[str, dict[str, Any]]
+
+
+def made(environment: Environment) -> tuple[Objects, Objects]:
+    """The Gateways and VirtualServices as the program makes them, by name."""
+    http, tls = environment.arguments.http, environment.arguments.tls
+    gateways = {
+        http["gateway"]: http_gateway.gateway_spec(http["selector"], http["hosts"]),
+        tls["gateway"]: tls_gateway.gateway_spec(tls),
+    }
+    routes = {http["gateway"]: http_gateway.redirect_spec(f"istio-system/{http['gateway']}", http["hosts"])} | {
+        tls_gateway.object_name(host["host"]): tls_gateway.virtual_service_spec(
+            f"istio-system/{tls['gateway']}", host, tls.get("hsts", 0)
+        )
+        for host in tls["hosts"]
+    }
+    return gateways, routes
+
+
+def served(environment: Environment, host: str, gateways: Objects, routes: Objects) -> Result:
+    both = ([{"metadata": {"name": name}, "spec": spec} for name, spec in each.items()] for each in (gateways, routes))
+    return judge_gateway(environment, host, *both)
+
+
+@pytest.mark.parametrize("host", [SHOP, "*.acme.dev"])
+@pytest.mark.parametrize("grouping", ["shared", "perHost"])
+def test_what_the_program_makes_holds(host: str, grouping: str) -> None:
+    given = {"host": host, "service": "shop", "namespace": "shop", "port": 80}
+    environment = deployed(
+        hosts=[given], challenge="dns01", certificate={"grouping": grouping}, tls={"hsts": 300, "minVersion": "1.3"}
+    )
+    result = served(environment, host, *made(environment))
+    assert result.state == "ok", result.detail
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "change", "words"),
+    [
+        ("gateways", "http-dev", None, "Gateway http-dev does not exist"),
+        ("gateways", "tls-dev", None, "Gateway tls-dev does not exist"),
+        ("routes", SHOP, None, f"VirtualService {SHOP} does not exist"),
+        ("routes", "http-dev", None, "VirtualService http-dev does not exist"),
+        ("gateways", "tls-dev", {"selector": {"istio": "other"}}, "selects istio=other"),
+        ("gateways", "tls-dev", {"servers": []}, "no server for it on port 443"),
+        ("routes", SHOP, {"hosts": ["other"]}, "is for other"),
+        ("routes", SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
+        ("routes", SHOP, {"http": []}, "does not route as the config says"),
+    ],
+)
+def test_what_was_deleted_or_edited_is_named(where: str, name: str, change: Any, words: str) -> None:
+    environment = deployed()
+    gateways, routes = made(environment)
+    objects = gateways if where == "gateways" else routes
+    if change is None:
+        del objects[name]
+    else:
+        objects[name].update(change)
+    result = served(environment, SHOP, gateways, routes)
+    assert (result.state, words in result.detail) == ("failed", True), result.detail
+
+
+def test_another_secret_on_the_gateway_is_named() -> None:
+    environment = deployed()
+    gateways, routes = made(environment)
+    gateways["tls-dev"]["servers"][0]["tls"]["credentialName"] = "other"
+    assert "presents Secret other" in served(environment, SHOP, gateways, routes).detail
+
+
+def test_hosts_may_be_qualified_by_a_namespace() -> None:
+    environment = deployed()
+    gateways, routes = made(environment)
+    gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
+    assert served(environment, SHOP, gateways, routes).state == "ok", "Istio serves it all the same"
