@@ -30,8 +30,9 @@ check: .venv ## format, lint, types, unit and property tests: under a minute, no
 	.venv/bin/mypy
 	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
 
-test: check ## make check, then every test against the real parts in a sandbox of its own
-	@$(sandbox) doctor --fix
+test: .venv ## make check, then every test against the real parts in a sandbox of its own
+	@$(sandbox) doctor --fix --tests
+	@$(MAKE) --no-print-directory check
 	$(PYTHON) -m pytest -v -m readme
 	@trap '$(sandbox) --name test down' EXIT; \
 	$(sandbox) --name test up && \

@@ -122,7 +122,7 @@ def policy_pack(_: argparse.Namespace) -> int:
 
 def diagnose(arguments: argparse.Namespace) -> int:
     """Say what this machine lacks and the command that adds it; with --fix, run those commands."""
-    return doctor.run(out, fix=arguments.fix)
+    return doctor.run(out, fix=arguments.fix, tests=arguments.tests)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     for verb in ("stop", "start"):
         add(verb, control).add_argument("part", metavar="PART")
     add("policy-pack", policy_pack)
-    add("doctor", diagnose).add_argument("--fix", action="store_true", help="run the commands that add what is missing")
+    doctors = add("doctor", diagnose)
+    doctors.add_argument("--fix", action="store_true", help="run the commands that add what is missing")
+    doctors.add_argument("--tests", action="store_true", help="what `make test` needs, too")
     return parser
 
 

@@ -29,9 +29,9 @@ class Check:
     """Debian packages that add it."""
 
 
-def checks() -> list[Check]:
-    """Everything a sandbox needs of its machine, whether it is there or not."""
-    return [
+def checks(*, tests: bool = False) -> list[Check]:
+    """Everything a sandbox needs of its machine, and with `tests` what `make test` needs, whether it is there or not."""
+    needed = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: bool(_which("go")), "https://go.dev/doc/install"),
         Check("unshare and nsenter", "make and enter the namespaces", lambda: _which("unshare", "nsenter"),
@@ -43,15 +43,21 @@ def checks() -> list[Check]:
               "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"),
         Check("12 GiB of disk", "for sources and builds", _space, f"make room on the disk of {paths.cache()}"),
     ]  # fmt: skip
+    if tests:
+        needed.append(
+            Check("promtool", "tests the alert rules", lambda: _which("promtool"),
+                  "apt-get install -y --no-install-recommends prometheus", ("prometheus",))
+        )  # fmt: skip
+    return needed
 
 
-def require(*, fix: bool) -> None:
+def require(*, fix: bool, tests: bool = False) -> None:
     """Return when nothing is missing.
 
     Raises:
         SandboxError: names everything that is missing, with the commands that add it.
     """
-    missing = [check for check in checks() if not check.present()]
+    missing = [check for check in checks(tests=tests) if not check.present()]
     if missing and fix:
         _install([package for check in missing for package in check.packages])
         missing = [check for check in missing if not check.present()]
@@ -60,12 +66,12 @@ def require(*, fix: bool) -> None:
         raise SandboxError("This machine lacks what a sandbox needs:\n" + "\n".join(lines))
 
 
-def run(console: Console, *, fix: bool) -> int:
+def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     """Print every check; returns 0 when nothing is missing, else 1."""
     if fix:
-        require(fix=True)
+        require(fix=True, tests=tests)
     good = True
-    for check in checks():
+    for check in checks(tests=tests):
         present = check.present()
         good = good and present
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
@@ -91,7 +97,10 @@ def _install(packages: list[str]) -> None:
     sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     if sudo and not shutil.which("sudo"):
         return
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", *packages]):
+    for command in (
+        ["apt-get", "update", "-q"],
+        ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
+    ):
         try:
             result = subprocess.run(
                 [*sudo, *command], capture_output=True, text=True, timeout=_FIX_TIMEOUT, check=False,
