@@ -30,7 +30,7 @@ class Check:
 
 
 def checks(*, tests: bool = False) -> list[Check]:
-    """Everything a sandbox needs of its machine, and with `tests` what `make test` needs, whether it is there or not."""
+    """Everything a sandbox needs of its machine, and with `tests` what `make test` needs; there or not."""
     needed = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: bool(_which("go")), "https://go.dev/doc/install"),

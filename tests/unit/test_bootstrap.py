@@ -7,12 +7,10 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 from pulumi.runtime import mocks
 
 from bootstrap.grants import GRANTS
 from bootstrap.identities import principals_of
-from bootstrap.settings import Bootstrap
 from tests.unit import harness
 from tests.unit.harness import Recorder, Registered
 
@@ -203,8 +201,3 @@ class TestSettings:
 
     def test_a_repository_whose_subject_google_would_not_take_is_refused(self) -> None:
         assert "has 120 characters" in self.refused(repository="acme/" + "x" * 115)
-
-    def test_the_declared_keys_are_read(self) -> None:
-        declared = yaml.safe_load((ROOT / "bootstrap/Pulumi.yaml").read_text())["config"]
-        known = {field.alias for field in Bootstrap.model_fields.values()}
-        assert set(declared) <= known
