@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 TIMEOUT = 600
 
-NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (login|stack init|preview|up)\b")
+NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (-C bootstrap|login|stack init|preview|up)\b")
 """Commands for a GKE cluster and a state bucket, which no test has; the sandbox's tests run pulumi's own."""
 IS_THIS_TEST = "make test"
 
