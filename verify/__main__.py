@@ -1,6 +1,7 @@
 """`python -m verify`: the exit code is 0 when all holds, 1 when something does not, 2 when nothing can be read."""
 
 import argparse
+import logging
 import sys
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import dns.exception
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from verify import show
 from verify.checks import Report
@@ -22,6 +24,8 @@ _PAUSE = 5.0
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is the module's."""
     args = _parser().parse_args(arguments)
+    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
+    logging.disable(logging.ERROR)
     # Errors and progress go beside what machines read.
     errors = Console(stderr=True, highlight=False)
     try:
@@ -30,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             environment = read(args.stack, args.config_file)
             report = _look(environment, options, status, args.timeout if args.watch else 0)
     except UnreadableError as error:
-        errors.print("[red]error:[/]", str(error), soft_wrap=True, markup=True)
+        errors.print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         return 130

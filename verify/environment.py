@@ -107,10 +107,11 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str 
     resources = state["deployment"].get("resources") or []
     root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
     outputs = root.get("outputs", {})
-    name = root["urn"].split(":")[2] if root else stack or "the selected stack"
+    name = str(root["urn"].split(":")[2] if root else stack or "")
     if not outputs.get("ingressIp") or not outputs.get("dnsRecords"):
+        flag = f" --stack {name}" if name else ""
         raise UnreadableError(
-            f"the stack {name} is not deployed: it has no outputs\n    pulumi up" + (f" --stack {name}" if root else "")
+            f"the stack {name or '(selected)'} is not deployed: it has no outputs\n    pulumi up{flag}"
         )
     given = {key.removeprefix(_PREFIX): each for key, each in config.items() if key.startswith(_PREFIX)}
     raw = {key: each.get("objectValue", each.get("value")) for key, each in given.items()}
@@ -147,5 +148,6 @@ def _pulumi(*arguments: str) -> str:
     except subprocess.TimeoutExpired:
         raise UnreadableError(f"`pulumi {' '.join(arguments)}` took more than {_TIMEOUT} s") from None
     if done.returncode:
-        raise UnreadableError(f"{done.stderr.strip().removeprefix('error: ')}\n    pulumi stack ls")
+        words = done.stderr.strip().removeprefix("error: ")
+        raise UnreadableError(f"{words}\n    pulumi stack ls" if "stack" in words.partition(":")[0] else words)
     return done.stdout

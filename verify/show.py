@@ -7,24 +7,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from verify.checks import Finding, Report, Result
+from verify.checks import BECAUSE, Finding, Report, Result
 from verify.environment import Environment
 
 _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "dim")}
+_WIDTH = max(map(len, BECAUSE))
 
 
 def table(console: Console, environment: Environment, report: Report) -> None:
     """Print a line for each check, and then each cause once, with the commands that mend it."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
     for subject, results in groupby(report.results, key=lambda result: result.subject):
-        grid.add_row("", Text(subject, style="bold"), "")
+        console.print(Text(subject, style="bold"))
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=1)
+        grid.add_column(width=_WIDTH)
+        grid.add_column(overflow="fold")
         for result in results:
             mark, style = _MARKS[result.state]
-            grid.add_row(Text(mark, style=style), f"  {result.check}", _seen(report, result))
-    console.print(grid)
+            grid.add_row(Text(mark, style=style), result.check, _seen(report, result))
+        console.print(grid)
     for finding in report.findings():
         _finding(console, finding)
     checked = sum(result.state != "skipped" for result in report.results)

@@ -173,7 +173,7 @@ def test_all_holds_after_up(verify: Verify) -> None:
 def test_people_see_a_line_for_each_check(verify: Verify) -> None:
     done = verify.run()
     assert done.returncode == 0, f"all holds: {done.stdout}{done.stderr}"
-    assert "✓   certificate" in done.stdout, "what was looked at is listed"
+    assert "✓ certificate" in done.stdout, "what was looked at is listed"
     assert "All holds:" in done.stdout.splitlines()[-1], "and the last line is the verdict"
 
 
