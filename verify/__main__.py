@@ -24,8 +24,6 @@ _PAUSE = 5.0
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is the module's."""
     args = _parser().parse_args(arguments)
-    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
-    logging.disable(logging.ERROR)
     # Errors and progress go beside what machines read.
     errors = Console(stderr=True, highlight=False)
     try:
@@ -81,4 +79,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
+    logging.disable(logging.ERROR)
     sys.exit(main())

@@ -46,6 +46,9 @@ def test_no_port_because_no_secret_because_no_certificate_because_of_the_record_
     [
         pytest.param(["service", "port-80", "redirect", "challenge"], "service", id="the Service has no port 80"),
         pytest.param(["gateway", "handshake", "chain", "route", "hsts"], "gateway", id="the Gateway has no such host"),
+        pytest.param(["record", "certificate", "secret"], "record", id="the ACME server looks elsewhere"),
+        pytest.param(["issuer", "certificate", "secret", "expiry"], "issuer", id="the ACME server refuses"),
+        pytest.param(["certificate", "expiry"], "certificate", id="the renewal fails"),
         pytest.param(["protocols", "ciphers"], "protocols", id="old versions bring old suites"),
         pytest.param(["secret", "chain"], "secret", id="the Secret is another one"),
         pytest.param(["route", "hsts"], "route", id="no application answers"),
