@@ -195,7 +195,7 @@ def test_alerts_watch_the_stacks_own_certificates_from_cert_managers_namespace(u
 def test_there_are_no_alerts_unless_asked_for(up: Any) -> None:
     default, off = up(good_config()), up(good_config(alerts="off"))
 
-    assert [each.name for each in default] == [each.name for each in off], "off is the default"
+    assert {each.name for each in default} == {each.name for each in off}, "off is the default"
     assert not [each.name for each in default if each.name.startswith("alerts")], "the graph is what it was"
 
 
