@@ -65,7 +65,7 @@ def _chain(environment: Environment, host: str, trust: Trust, certificate: x509.
         connect(environment, host, trust.context()).close()
     except ssl.SSLCertVerificationError as error:
         detail = f"signed by {signer}, which does not lead to {trust.label}: {error.verify_message}"
-        return Result("chain", host, "failed", detail, _reissue(environment, host))
+        return Result("chain", host, "failed", detail, trust.mend or _reissue(environment, host))
     except OSError as error:
         return Result("chain", host, "failed", words(error), _reissue(environment, host))
     return Result("chain", host, "ok", f"signed by {signer}, trusted by {trust.label}")

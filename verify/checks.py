@@ -116,6 +116,8 @@ class Report:
         return [Finding(check, tuple(subjects), detail, mend) for (check, detail, mend), subjects in same.items()]
 
     def _direct(self, result: Result) -> list[Result]:
+        if result.state != "failed":
+            return []
         return [
             each
             for check in BECAUSE[result.check]

@@ -58,14 +58,10 @@ def _scan(ip: str, name: str) -> Offer:
 
 
 def judge(environment: Environment, host: str, offer: Offer, profile: TlsConfigurationAsJson) -> list[Result]:
-    """Compare an offer with the profile, and with the stack's own minimum, which may be above it."""
+    """Compare an offer with the profile, whose lowest version is the least that `tls.minVersion` takes."""
     minimum = f"TLSv{environment.settings.tls.min_version}"
     versions = list(_VERSIONS)
-    weak = [
-        version
-        for version in offer
-        if version not in profile.tls_versions or versions.index(version) < versions.index(minimum)
-    ]
+    weak = [version for version in offer if versions.index(version) < versions.index(minimum)]
     suites = {suite for offered in offer.values() for suite in offered}
     beyond = sorted(suites - profile.ciphers.iana - profile.ciphersuites)
     return [

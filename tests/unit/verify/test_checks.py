@@ -58,6 +58,12 @@ def test_what_follows_is_not_a_finding_of_its_own(failed: list[str], cause: str)
     assert [check for check, _ in found(*((check, SHOP) for check in failed))] == [cause]
 
 
+def test_what_holds_has_no_cause_whatever_fails_around_it() -> None:
+    redirect = Result("redirect", SHOP, "ok", "301")
+    seen = Report([Result("gateway", SHOP, "failed", "another host"), redirect], {})
+    assert seen.causes(redirect) == [], "a redirect that works is not because of the Gateway"
+
+
 def test_two_causes_are_two_findings() -> None:
     assert found(("record", SHOP), ("protocols", SHOP)) == [("record", (SHOP,)), ("protocols", (SHOP,))]
 
