@@ -18,7 +18,7 @@ settings = load()
 state = StateBackend("state", {"project": settings.project, "location": settings.location})
 github = GithubIdentities(
     "github",
-    {"repository": settings.repository, "repository_id": settings.repository_id, "environments": settings.environments},
+    {"repository_id": settings.repository_id, "environments": settings.environments},
 )
 for identity, roles in GRANTS.items():
     Grants(

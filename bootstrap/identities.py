@@ -1,8 +1,10 @@
 """Who comes in from GitHub Actions, without a key: three service accounts, each for some of the repository's jobs.
 
-A job shows GitHub's token, which says the repository, the event, the branch and the environment. The provider takes
-tokens of one repository only; a service account is bound to what the token says of the job.
+A job shows GitHub's token, which says the repository, the event and the branch. The provider takes tokens of one
+repository only, and `identity_of_job` says which identity each may be. It reads no name of the repository: somebody
+else can take a name over, and new repositories write their numbers beside it.
 https://docs.github.com/actions/reference/security/oidc
+https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,10 +26,8 @@ DESCRIPTIONS = {
 class GithubIdentitiesArgs(TypedDict):
     """What `GithubIdentities` takes."""
 
-    repository: str
-    """`OWNER/NAME`."""
     repository_id: str
-    """Its number: a name can be taken over after a repository is renamed or deleted."""
+    """The repository's number."""
     environments: Sequence[str]
     """GitHub environments whose jobs deploy."""
 
@@ -52,8 +52,9 @@ class GithubIdentities(pulumi.ComponentResource):
             workload_identity_pool_provider_id="github",
             oidc={"issuer_uri": ISSUER},
             attribute_mapping={
-                "google.subject": "assertion.sub",
-                "attribute.job": "assertion.sub + ':' + assertion.ref",
+                # What Google's audit log shows, in at most 127 characters.
+                "google.subject": "assertion.repository_id + '/actions/runs/' + assertion.run_id",
+                "attribute.identity": identity_of_job(args["environments"]),
             },
             attribute_condition=f"assertion.repository_id == '{args['repository_id']}'",
             opts=child,
@@ -68,15 +69,16 @@ class GithubIdentities(pulumi.ComponentResource):
             )
             for identity, description in DESCRIPTIONS.items()
         }
-        for identity, principals in principals_of(args["repository"], args["environments"]).items():
-            for number, principal in enumerate(principals):
-                gcp.serviceaccount.IAMMember(
-                    f"{name}-{identity}-{number}",
-                    service_account_id=accounts[identity].name,
-                    role="roles/iam.workloadIdentityUser",
-                    member=pulumi.Output.format("{}//iam.googleapis.com/{}/{}", principal[0], pool.name, principal[1]),
-                    opts=child,
-                )
+        for identity, account in accounts.items():
+            gcp.serviceaccount.IAMMember(
+                f"{name}-{identity}-jobs",
+                service_account_id=account.name,
+                role="roles/iam.workloadIdentityUser",
+                member=pulumi.Output.format(
+                    "principalSet://iam.googleapis.com/{}/attribute.identity/{}", pool.name, identity
+                ),
+                opts=child,
+            )
         self.provider = provider.name
         self.emails = {identity: account.email for identity, account in accounts.items()}
         self.members = {
@@ -85,18 +87,17 @@ class GithubIdentities(pulumi.ComponentResource):
         self.register_outputs({"provider": self.provider})
 
 
-def principals_of(repository: str, environments: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return which jobs may act as which identity, as the scheme and the tail of IAM's principal identifiers.
+def identity_of_job(environments: Sequence[str]) -> str:
+    """Return, in CEL, which identity the job of a token may be; `none` is nobody.
 
-    A job with an environment names it in its subject, in place of the branch; so the branch is asked for as well, and
-    a branch that is not main does not deploy even where the environment would let it.
+    A pull request is the preview identity whatever environment it names. On main, an environment's job deploys, which
+    the subject ends with; the environment itself may ask for an approval first.
     """
-    subject = f"repo:{repository}"
-    return {
-        "preview": [("principal:", f"subject/{subject}:pull_request")],
-        "drift": [("principal:", f"subject/{subject}:ref:{MAIN}")],
-        "deploy": [
-            ("principalSet:", f"attribute.job/{subject}:environment:{environment}:{MAIN}")
-            for environment in environments
-        ],
-    }
+    deploys = " || ".join(f"assertion.sub.endsWith(':environment:{environment}')" for environment in environments)
+    return (
+        "assertion.event_name == 'pull_request' ? 'preview'"
+        f" : assertion.ref != '{MAIN}' ? 'none'"
+        " : assertion.event_name in ['schedule', 'workflow_dispatch'] ? 'drift'"
+        f" : assertion.event_name == 'push' && ({deploys}) ? 'deploy'"
+        " : 'none'"
+    )

@@ -6,21 +6,10 @@ from typing import Annotated, Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from settings.models import Identifier, Section
-from settings.names import refuse_placeholder
 from settings.problems import config_error, problem_of
-
-GITHUB_SUBJECT = 127
-"""Characters of a subject that Google accepts; GitHub writes `repo:OWNER/NAME:environment:NAME`."""
-
-
-def _fits_a_subject(value: str) -> str:
-    longest = GITHUB_SUBJECT - len("repo::environment:") - 30
-    if len(value) > longest:
-        raise ValueError(f"has {len(value)} characters; Google takes no subject of more than {GITHUB_SUBJECT}")
-    return refuse_placeholder(value)
 
 
 class Bootstrap(Section):
@@ -29,11 +18,8 @@ class Bootstrap(Section):
     project: Identifier = Field(
         alias="gcp:project", description="the project of the bucket, the key and the identities", examples=["PROJECT"]
     )
-    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$"), AfterValidator(_fits_a_subject)] = Field(
-        description="a GitHub repository, OWNER/NAME", examples=["OWNER/NAME"]
-    )
     repository_id: Annotated[str, Field(pattern=r"^[1-9]\d*$")] = Field(
-        description="the repository's number, which a repository of the same name does not get again",
+        description="the number of the GitHub repository, which another one of the same name does not get",
         examples=['"$(gh api repos/OWNER/NAME --jq .id)"'],
     )
     location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")] = Field(

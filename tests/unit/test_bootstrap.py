@@ -5,12 +5,14 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import celpy
 import pulumi
 import pytest
+from celpy.adapter import json_to_cel
 from pulumi.runtime import mocks
 
 from bootstrap.grants import GRANTS
-from bootstrap.identities import principals_of
+from bootstrap.identities import DESCRIPTIONS, identity_of_job
 from tests.unit import harness
 from tests.unit.harness import Recorder, Registered
 
@@ -42,7 +44,6 @@ class Google(Recorder):
 def config(**changes: Any) -> dict[str, Any]:
     return {
         "gcp:project": "platform",
-        "repository": "acme/gateway",
         "repositoryId": "123456",
         "location": "europe-west1",
         "zones": ["shop", "internal"],
@@ -62,6 +63,13 @@ def up(**changes: Any) -> Recorder:
 @pytest.fixture(scope="module")
 def made() -> Recorder:
     return up()
+
+
+def evaluate(expression: str, token: dict[str, str]) -> str:
+    """Evaluate a mapping as Google does, of the claims of GitHub's token."""
+    environment = celpy.Environment()
+    program = environment.program(environment.compile(expression))
+    return str(program.evaluate({"assertion": json_to_cel(token)}))
 
 
 def grants_of(made: Recorder, identity: str) -> list[Registered]:
@@ -103,29 +111,47 @@ class TestWhoComesIn:
         assert provider["attributeCondition"] == "assertion.repository_id == '123456'", "a name can be taken over"
         assert provider["oidc"]["issuerUri"] == "https://token.actions.githubusercontent.com"
 
-    def test_a_pull_request_is_the_preview_identity_alone(self) -> None:
-        for identity, principals in principals_of("acme/gateway", ["dev"]).items():
-            named = [tail for _, tail in principals if "pull_request" in tail]
-            assert bool(named) == (identity == "preview"), f"{identity}: {principals}"
+    @pytest.mark.parametrize(
+        ("event", "ref", "environment", "identity"),
+        [
+            ("pull_request", "refs/pull/5/merge", None, "preview"),
+            ("pull_request", "refs/pull/5/merge", "prod", "preview"),
+            ("push", "refs/heads/main", "dev", "deploy"),
+            ("push", "refs/heads/main", "prod", "deploy"),
+            ("push", "refs/heads/main", None, "none"),
+            ("push", "refs/heads/main", "other", "none"),
+            ("push", "refs/heads/branch", "prod", "none"),
+            ("push", "refs/tags/main", "prod", "none"),
+            ("schedule", "refs/heads/main", None, "drift"),
+            ("workflow_dispatch", "refs/heads/main", None, "drift"),
+            ("workflow_dispatch", "refs/heads/branch", None, "none"),
+            ("pull_request_target", "refs/heads/main", "prod", "none"),
+        ],
+    )
+    @pytest.mark.parametrize("repository", ["acme/gateway", "acme@1/gateway@123456"], ids=["by name", "by number"])
+    def test_a_job_is_one_identity_or_none(
+        self, repository: str, event: str, ref: str, environment: str | None, identity: str
+    ) -> None:
+        of = f"environment:{environment}" if environment else "pull_request" if "pull" in event else f"ref:{ref}"
+        token = {"sub": f"repo:{repository}:{of}", "event_name": event, "ref": ref}
 
-    def test_only_an_environments_job_on_main_deploys(self) -> None:
-        deploying = principals_of("acme/gateway", ["dev", "prod"])["deploy"]
+        assert evaluate(identity_of_job(["dev", "prod"]), token) == identity
 
-        assert deploying == [
-            ("principalSet:", "attribute.job/repo:acme/gateway:environment:dev:refs/heads/main"),
-            ("principalSet:", "attribute.job/repo:acme/gateway:environment:prod:refs/heads/main"),
-        ]
-
-    def test_the_bindings_say_what_the_provider_maps(self, made: Recorder) -> None:
+    def test_each_service_account_takes_the_jobs_of_its_name(self, made: Recorder) -> None:
         mapping = made.named("github-provider").inputs["attributeMapping"]
-        bound = made.named("github-deploy-0").inputs
+        assert mapping["attribute.identity"] == identity_of_job(["dev", "prod"])
 
-        assert mapping["attribute.job"] == "assertion.sub + ':' + assertion.ref"
-        assert bound["member"] == (
-            f"principalSet://iam.googleapis.com/{POOL}/attribute.job/repo:acme/gateway:environment:dev:refs/heads/main"
-        )
-        assert bound["role"] == "roles/iam.workloadIdentityUser"
-        assert "pulumi-deploy@" in bound["serviceAccountId"]
+        for identity in DESCRIPTIONS:
+            bound = made.named(f"github-{identity}-jobs").inputs
+            assert bound["member"] == f"principalSet://iam.googleapis.com/{POOL}/attribute.identity/{identity}"
+            assert bound["role"] == "roles/iam.workloadIdentityUser"
+            assert f"pulumi-{identity}@" in bound["serviceAccountId"]
+
+    def test_an_audit_log_names_the_run(self, made: Recorder) -> None:
+        mapping = made.named("github-provider").inputs["attributeMapping"]
+        subject = evaluate(mapping["google.subject"], {"repository_id": "123456", "run_id": "77"})
+
+        assert subject == "123456/actions/runs/77"
 
 
 class TestWhatEachMayDo:
@@ -162,7 +188,7 @@ class TestWhatEachMayDo:
         assert other.named("deploy-zone-shop").inputs["project"] == "names"
 
     def test_every_identity_has_its_roles(self, made: Recorder) -> None:
-        assert list(GRANTS) == list(principals_of("acme/gateway", ["dev"])), "one table for each of the two questions"
+        assert list(GRANTS) == list(DESCRIPTIONS), "who comes in, and what they may do"
         assert all(grants_of(made, identity) for identity in GRANTS)
 
 
@@ -185,19 +211,16 @@ class TestSettings:
         return str(refused.value)
 
     def test_a_bad_config_is_refused_whole(self) -> None:
-        said = self.refused(repository="gateway", repositoryId="acme/gateway", location="EU", zones=[], zone="shop")
+        said = self.refused(repositoryId="acme/gateway", location="EU", zones=[], zone="shop")
 
-        for key in ("repository", "repositoryId", "location", "zones", "zone"):
+        for key in ("repositoryId", "location", "zones", "zone"):
             assert f"\n  {key}: " in said, f"{key} is not named in:\n{said}"
-        assert "5 errors" in said
+        assert "4 errors" in said
         assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in said, "with what mends it"
 
     def test_what_is_missing_is_named_with_the_command(self) -> None:
         with pytest.raises(pulumi.RunError) as refused:
             harness.run(lambda: runpy.run_path(str(ROOT / "bootstrap/__main__.py")), {}, recorder=Google())
 
-        for key in ("gcp:project", "repository", "repositoryId", "location", "zones"):
+        for key in ("gcp:project", "repositoryId", "location", "zones"):
             assert f"\n  {key}: not set" in str(refused.value), key
-
-    def test_a_repository_whose_subject_google_would_not_take_is_refused(self) -> None:
-        assert "has 120 characters" in self.refused(repository="acme/" + "x" * 115)
