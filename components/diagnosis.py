@@ -18,6 +18,9 @@ from components.cluster import api_client
 
 Object = Mapping[str, Any]
 
+UNANSWERED = "Order: the ACME server has not taken it; why stands in the log of cert-manager's controller"
+"""cert-manager retries what is not an answer, a refused connection or a 5xx, and writes it into no object."""
+
 _DONE = {"", "valid", "pending", "ready"}
 _READ_TIMEOUT = 10
 
@@ -90,7 +93,7 @@ def chain_of_reasons(
         request_name = request["metadata"]["name"]
         words += _conditions("CertificateRequest", request)
         for order in _owned(orders, "CertificateRequest", request_name):
-            words += _state("Order", order)
+            words += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
             for challenge in _owned(challenges, "Order", order["metadata"]["name"]):
                 words += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
     return words

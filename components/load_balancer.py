@@ -44,28 +44,38 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
     services = client.CoreV1Api(api)
     deadline = time.monotonic() + timeout
     try:
-        found = services.read_namespaced_service(
-            service, namespace, _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT)
-        )
-        address = external_ip(found)
-        while address is None and (left := math.ceil(deadline - time.monotonic())) > 0:
-            # The watch begins with the Service as it is, so nothing between the two calls is missed.
-            address = _watched_address(services, namespace, service, left)
+        while True:
+            # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch
+            # from nowhere in particular is refused by an API server whose cache is behind its store.
+            listed = services.list_namespaced_service(
+                namespace,
+                field_selector=f"metadata.name={service}",
+                _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
+            )
+            if not listed.items:
+                raise _missing(namespace, service)
+            address = external_ip(listed.items[0])
+            left = math.ceil(deadline - time.monotonic())
+            if address is not None or left <= 0:
+                return address
+            address = _watched_address(services, namespace, service, listed.metadata, left)
+            if address is not None:
+                return address
     except client.ApiException as error:
-        if error.status == 404:
-            raise _missing(namespace, service) from None
         raise UnreachableError(f"the API server answers {error.status} {error.reason}") from error
     except HTTPError as error:
         raise UnreachableError(str(error)) from error
-    return address
 
 
-def _watched_address(services: client.CoreV1Api, namespace: str, service: str, seconds: int) -> str | None:
+def _watched_address(
+    services: client.CoreV1Api, namespace: str, service: str, listed: client.V1ListMeta | None, seconds: int
+) -> str | None:
     changes = watch.Watch()
     for event in changes.stream(
         services.list_namespaced_service,
         namespace,
         field_selector=f"metadata.name={service}",
+        resource_version=listed.resource_version if listed else None,
         timeout_seconds=seconds,
         _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
     ):

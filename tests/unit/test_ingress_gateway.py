@@ -11,12 +11,14 @@ import pytest
 from kubernetes import client
 
 from components.cluster import api_client, is_content, kubeconfig_spec
-from components.diagnosis import chain_of_reasons, reasons
+from components.diagnosis import UNANSWERED, chain_of_reasons, reasons
 from components.ingress_gateway import IngressGateway
 from components.load_balancer import GatewayFaultError, UnreachableError, external_ip, find_address
 from tests.unit.harness import run
 
 IP = "203.0.113.10"
+VERSION = "7"
+"""Of the cluster, when it is listed."""
 
 
 def service(**changes: Any) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def service(**changes: Any) -> dict[str, Any]:
 
 
 class Api:
-    """An API server that knows one Service: reads answer `now`, a watch tells `later`."""
+    """An API server that knows one Service: a list answers `now`, a watch from there tells `later`."""
 
     def __init__(self) -> None:
         self.now: dict[str, Any] | None = service()
@@ -65,11 +67,12 @@ class Api:
         if route in self.objects:
             return 200, json.dumps(self.objects[route]).encode()
         if "watch=true" in query:
+            if f"resourceVersion={VERSION}" not in query:
+                return 504, b"Too large resource version"
             events = [{"type": kind, "object": each} for kind, each in self.later]
             return 200, b"".join(json.dumps(event).encode() + b"\n" for event in events)
-        if self.now is None:
-            return 404, b"{}"
-        return self.status, json.dumps(self.now).encode()
+        found = {"metadata": {"resourceVersion": VERSION}, "items": [self.now] if self.now else []}
+        return self.status, json.dumps(found).encode()
 
     @property
     def kubeconfig(self) -> str:
@@ -290,6 +293,17 @@ class TestDiagnosis:
             "Order: invalid: no reason given",
             f"Challenge for shop.sandbox.test: invalid: {self.ACME}",
         ], "down the newest request of this Certificate"
+
+    def test_an_order_that_the_acme_server_has_not_answered_is_told(self) -> None:
+        words = chain_of_reasons(
+            "certs",
+            [],
+            [owned("Certificate", "certs", "certs-1", status={})],
+            [owned("CertificateRequest", "certs-1", "certs-1-1", status={})],
+            [],
+        )
+
+        assert words == [UNANSWERED], "cert-manager writes the reason nowhere but into its log"
 
     def test_what_is_ready_is_not_mentioned(self) -> None:
         ready = {"conditions": [{"type": "Ready", "status": "True", "message": "fine"}]}
