@@ -1,0 +1,130 @@
+"""An ACME server that can be made to fail: Pebble's staging directory behind a listener of the test's own."""
+
+import http.client
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from sandbox import network
+from sandbox.acme import STAGING
+from sandbox.pki import Authority
+
+PEBBLE = 14000
+RATE_LIMITED = {
+    "type": "urn:ietf:params:acme:error:rateLimited",
+    "detail": "too many certificates already issued for this exact set of identifiers",
+    "status": 429,
+}
+"""What Let's Encrypt answers to a sixth order for the same names in a week, as an RFC 8555 problem document."""
+
+
+class AcmeProxy:
+    """Passes requests on with their own Host, from which Pebble makes its URLs: the whole protocol stays on the proxy.
+
+    Its certificate is signed by a CA of its own, which is in no other bundle.
+    """
+
+    def __init__(self, folder: Path, pebble_ca: str) -> None:
+        authority = Authority.create(folder, "acme-proxy-ca")
+        authority.issue("proxy", network.HOST, sans=[network.HOST])
+        self.ca_bundle = (folder / "ca.crt").read_text()
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._tls.load_cert_chain(folder / "proxy.crt", folder / "proxy.key")
+        self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
+        self.refuses_orders = False
+        self._port = 0
+        self.open()
+
+    @property
+    def url(self) -> str:
+        """What an issuer's ``server`` holds."""
+        return f"https://{network.HOST}:{self._port}/dir"
+
+    def open(self) -> None:
+        """Listen, after `close` on the same port again."""
+        proxy = self
+
+        class Handler(_Handler):
+            acme = proxy
+
+        self._server = _Server((network.HOST, self._port), Handler)
+        self._port = self._server.server_port
+        # The handshake is the handler's, so that a slow client holds up no other.
+        self._server.socket = self._tls.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        """Refuse connections."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Nothing listens for as long as the block runs."""
+        self.close()
+        try:
+            yield
+        finally:
+            self.open()
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Every order is refused for as long as the block runs."""
+        self.refuses_orders = True
+        try:
+            yield
+        finally:
+            self.refuses_orders = False
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a client that refuses the certificate ends its connection, as the test wants."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request; HTTP/1.0, so that each has a connection of its own and none outlives `AcmeProxy.close`."""
+
+    acme: AcmeProxy
+
+    def do_GET(self) -> None:
+        """Directory."""
+        self._pass_on()
+
+    def do_HEAD(self) -> None:
+        """Nonces."""
+        self._pass_on()
+
+    def do_POST(self) -> None:
+        """Everything else, signed."""
+        if self.acme.refuses_orders and self.path.startswith("/order-plz"):
+            self._answer(429, [("Content-Type", "application/problem+json")], json.dumps(RATE_LIMITED).encode())
+            return
+        self._pass_on()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: pytest would show it among a test's own words."""
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pebble = http.client.HTTPSConnection(STAGING.address, PEBBLE, timeout=30, context=self.acme.pebble_tls)
+        pebble.request(self.command, self.path, body, dict(self.headers))
+        answer = pebble.getresponse()
+        self._answer(answer.status, answer.getheaders(), answer.read())
+        pebble.close()
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
