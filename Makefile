@@ -8,7 +8,7 @@ inside  := $(sandbox) exec --
 STACK   := sandbox
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check test format
+.PHONY: help up bench down check types unit test format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,12 @@ down: .venv ## end the sandbox and all that is in it
 check: .venv ## format, lint, types, unit and property tests: under a minute, no network
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types unit
+
+types unit: .venv
+types:
 	.venv/bin/mypy
+unit:
 	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
 
 test: .venv ## make check, then every test against the real parts in a sandbox of its own

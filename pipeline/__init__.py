@@ -1,1 +1,1 @@
-"""What the workflows do beyond one command: a preview with its comment, the look for drift with its issue."""
+"""What takes more than one command: a preview and its comment, drift and its issue, the way back from a killed `up`."""

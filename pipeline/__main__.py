@@ -1,4 +1,4 @@
-"""``python -m pipeline``: what the workflows preview.yml and drift.yml run."""
+"""``python -m pipeline``: what the workflows preview.yml and drift.yml run, and the way back from a killed `up`."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline import github, report
 from pipeline.commands import Ran, run
+from pipeline.recover import recover
 
 DRIFT = "drift"
 """The label of the one issue."""
@@ -47,16 +48,24 @@ def main() -> int:
     """Parse the command line and run its verb."""
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    works: dict[str, Callable[..., int]] = {"preview": preview, "drift": drift}
-    for verb, work in works.items():
-        many = "+" if work is drift else 1
-        verbs.add_parser(verb, help=work.__doc__).add_argument("stacks", nargs=many, metavar="STACK")
-    arguments = parser.parse_args()
+
+    def add(work: Callable[..., int], many: str | int) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(work.__name__, help=work.__doc__)
+        verb.set_defaults(work=work)
+        verb.add_argument("stacks", nargs=many, metavar="STACK")
+        return verb
+
+    add(preview, 1)
+    add(drift, "+")
+    add(recover, 1).add_argument("--config-file", metavar="FILE", help="its config (default: Pulumi.STACK.yaml)")
+    arguments = vars(parser.parse_args())
+    del arguments["verb"]
+    work, stacks = arguments.pop("work"), arguments.pop("stacks")
     try:
-        return works[arguments.verb](*arguments.stacks)
+        return int(work(*stacks, **arguments))
     except KeyError as missing:
         print(f"error: {missing} is not set; a workflow sets it", file=sys.stderr)
-    except (github.GithubError, OSError, subprocess.TimeoutExpired) as error:
+    except (github.GithubError, OSError, subprocess.SubprocessError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 2
 

@@ -1,22 +1,29 @@
-"""An `up` that is interrupted by Ctrl-C: the next one goes on from there.
+"""An `up` that is interrupted by Ctrl-C, or killed: the next one goes on from there.
 
 Each moment is known by what the cluster holds, and held there: an ACME server that is down keeps issuers waiting.
 """
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.commands import output_of
 from sandbox import paths
 from tests.sandbox.acme_proxy import AcmeProxy
-from tests.sandbox.stack import Stack
-from tests.sandbox.support import eventually, get, names
+from tests.sandbox.stack import PROJECT, Stack
+from tests.sandbox.support import eventually, get, kubectl, names
 
 pytestmark = pytest.mark.sandbox
 
+ISTIO = "istio-system"
+ISSUER = "letsencrypt-staging-istio"
+CERTIFICATE = "istio-ingressgateway-certs"
 ENDED = 60
 """Seconds for an `up` to end after the signal."""
 
@@ -30,6 +37,8 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeProxy]:
 
 @pytest.fixture
 def stack(acme: AcmeProxy, tmp_path: Path) -> Iterator[Stack]:
+    # A Secret that a stack before this one left would make the Certificate Ready at once.
+    kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
     stack = Stack("ended", tmp_path)
     bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
     stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle})
@@ -42,24 +51,62 @@ def installing() -> bool:
     return "sh.helm.release.v1.cert-manager.v1" in names("secrets", "cert-manager")
 
 
-def interrupt(stack: Stack, what: str, seen: Callable[[], object]) -> str:
-    """What an `up` prints that gets a Ctrl-C as soon as something is seen."""
+def installed() -> bool:
+    """Whether Helm has come to its end: the provider goes on by itself for a while when the engine is gone."""
+    listed = json.loads(output_of("helm", "list", "--namespace", "cert-manager", "--output", "json"))
+    return [each["status"] for each in listed] == ["deployed"]
+
+
+def up_until(stack: Stack, what: str, seen: Callable[[], object], with_: signal.Signals) -> tuple[int, str]:
+    """How an `up` ends that gets a signal as soon as something is seen, and what it prints."""
     process = stack.start_up()
     try:
         eventually(what, seen)
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, with_)
         printed, _ = process.communicate(timeout=ENDED)
-    assert process.returncode == 1, f"it ended by itself, with an error: {printed}"
+    return process.returncode, printed
+
+
+def interrupt(stack: Stack, what: str, seen: Callable[[], object]) -> str:
+    code, printed = up_until(stack, what, seen, signal.SIGINT)
+    assert code == 1, f"it ended by itself, with an error: {printed}"
     return printed
+
+
+def kill(stack: Stack, what: str, seen: Callable[[], object]) -> None:
+    code, printed = up_until(stack, what, seen, signal.SIGKILL)
+    assert code == -signal.SIGKILL, f"it was killed before it could end: {printed}"
+
+
+def recover(stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "recover", stack.name, "--config-file", str(stack.file)],
+        cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"the way back that the README names: {done.stdout}{done.stderr}"
 
 
 def test_an_up_goes_on_where_the_last_was_interrupted(stack: Stack, acme: AcmeProxy) -> None:
     printed = interrupt(stack, "cert-manager is being installed", installing)
     assert "cert-manager-release **creating failed** error: context canceled" in printed, "Helm was interrupted"
     with acme.down():
-        issuer = "letsencrypt-staging-istio"
-        printed = interrupt(stack, f"{issuer} is awaited", lambda: get("clusterissuer", issuer))
-    assert f"{issuer} is not Ready:" in printed, "the next one installed it, and was interrupted at the issuers"
+        printed = interrupt(stack, f"{ISSUER} is awaited", lambda: get("clusterissuer", ISSUER))
+    assert f"{ISSUER} is not Ready:" in printed, "the next one installed it, and was interrupted at the issuers"
+    printed = interrupt(stack, f"{CERTIFICATE} is awaited", lambda: get("certificate", CERTIFICATE, ISTIO))
+    assert f"{CERTIFICATE} is not Ready:" in printed, "the next one came as far as the certificate"
     stack.up()
     assert stack.plan() == {}, "and the last one did the rest"
+
+
+def test_an_up_goes_on_where_the_last_was_killed(stack: Stack, acme: AcmeProxy) -> None:
+    kill(stack, "cert-manager is being installed", installing)
+    eventually("Helm has installed it", installed)
+    recover(stack)
+    with acme.down():
+        kill(stack, f"{ISSUER} is awaited", lambda: get("clusterissuer", ISSUER))
+    recover(stack)
+    kill(stack, f"{CERTIFICATE} is awaited", lambda: get("certificate", CERTIFICATE, ISTIO))
+    recover(stack)
+    stack.up()
+    assert stack.plan() == {}, "the last one did the rest"
