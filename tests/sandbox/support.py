@@ -18,7 +18,7 @@ _POLL = 0.2
 T = TypeVar("T")
 
 
-def eventually(what: str, look: Callable[[], T], timeout: float = TIMEOUT) -> T:
+def eventually(what: str, look: Callable[[], T | None], timeout: float = TIMEOUT) -> T:
     """The first truthy answer of `look`, which is asked again until then.
 
     Raises:
