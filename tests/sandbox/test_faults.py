@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import paths
 from tests.sandbox.acme_proxy import RATE_LIMITED, AcmeProxy
 from tests.sandbox.stack import Stack
 from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl
@@ -27,13 +26,6 @@ BOUND = 5
 """Seconds that a stack waits for what does not come."""
 OVERHEAD = 45
 """Seconds for all else in an `up`, the installation of cert-manager included, on a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeProxy]:
-    proxy = AcmeProxy(tmp_path_factory.mktemp("acme"), (paths.RUN / "acme" / "ca.crt").read_text())
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from pipeline.commands import output_of
-from sandbox import paths
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.support import eventually, get, kubectl, names
@@ -26,13 +25,6 @@ ISSUER = "letsencrypt-staging-istio"
 CERTIFICATE = "istio-ingressgateway-certs"
 ENDED = 60
 """Seconds for an `up` to end after the signal."""
-
-
-@pytest.fixture(scope="module")
-def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeProxy]:
-    proxy = AcmeProxy(tmp_path_factory.mktemp("acme"), (paths.RUN / "acme" / "ca.crt").read_text())
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, ClassVar, Final
 
 from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
@@ -10,11 +9,6 @@ from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, R
 from sandbox.providers.rpc import UNKNOWN, ProviderError, Secret, Unknown, contains, reveal
 
 _ATTRIBUTION: Final = {"goog-pulumi-provisioned": "true"}
-_IDS: Final = (
-    r"projects/(?P<project>[^/]+)/managedZones/(?P<name>[^/]+)",
-    r"(?P<project>[^/]+)/(?P<name>[^/]+)",
-    r"(?P<name>[^/]+)",
-)
 _COMPUTED: Final = ("creationTime", "id", "managedZoneId", "nameServers")
 
 
@@ -24,6 +18,11 @@ class ManagedZone(Resource):
     required = ("dnsName",)
     optional = ("deletionPolicy", "description", "forceDestroy", "labels", "name", "project", "visibility")
     replacing = frozenset({"dnsName", "name", "project", "visibility"})
+    ids = (
+        r"projects/(?P<project>[^/]+)/managedZones/(?P<name>[^/]+)",
+        r"(?P<project>[^/]+)/(?P<name>[^/]+)",
+        r"(?P<name>[^/]+)",
+    )
     defaults: ClassVar[Json] = {"forceDestroy": False, "visibility": "public"}
     autonamed = True
 
@@ -46,14 +45,6 @@ class ManagedZone(Resource):
     def id(self, state: Properties) -> str:
         """Return the canonical id."""
         return "projects/{project}/managedZones/{name}".format_map(state)
-
-    def parse_id(self, api: CloudDns, resource_id: str) -> Json:
-        """Take the canonical id, project and name, or the name."""
-        for pattern in _IDS:
-            if match := re.fullmatch(pattern, resource_id):
-                found: Json = match.groupdict()
-                return found | {"project": api.project(found)}
-        raise ProviderError(f'Import id "{resource_id}" doesn\'t match any of the accepted formats: {list(_IDS)}')
 
     def create(self, api: CloudDns, inputs: Properties) -> Json:
         """Create the zone."""

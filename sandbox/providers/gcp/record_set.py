@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from ipaddress import ip_address
 from typing import Any, Final
@@ -20,11 +19,6 @@ from sandbox.providers.gcp.resource import (
 from sandbox.providers.rpc import UNKNOWN, ProviderError, Unknown, contains
 
 _PROTECTED: Final = ("NS", "SOA")
-_IDS: Final = (
-    r"projects/(?P<project>[^/]+)/managedZones/(?P<managedZone>[^/]+)/rrsets/(?P<name>[^/]+)/(?P<type>[^/]+)",
-    r"(?P<project>[^/]+)/(?P<managedZone>[^/]+)/(?P<name>[^/]+)/(?P<type>[^/]+)",
-    r"(?P<managedZone>[^/]+)/(?P<name>[^/]+)/(?P<type>[^/]+)",
-)
 
 
 class RecordSet(Resource):
@@ -36,6 +30,11 @@ class RecordSet(Resource):
     required = ("managedZone", "name", "type")
     optional = ("deletionPolicy", "project", "rrdatas", "ttl")
     replacing = frozenset({"managedZone", "name", "project"})
+    ids = (
+        r"projects/(?P<project>[^/]+)/managedZones/(?P<managedZone>[^/]+)/rrsets/(?P<name>[^/]+)/(?P<type>[^/]+)",
+        r"(?P<project>[^/]+)/(?P<managedZone>[^/]+)/(?P<name>[^/]+)/(?P<type>[^/]+)",
+        r"(?P<managedZone>[^/]+)/(?P<name>[^/]+)/(?P<type>[^/]+)",
+    )
 
     def check(self, inputs: Properties) -> list[Problem]:
         """Require an absolute name and records."""
@@ -87,14 +86,6 @@ class RecordSet(Resource):
     def id(self, state: Properties) -> str:
         """Return the canonical id."""
         return "projects/{project}/managedZones/{managedZone}/rrsets/{name}/{type}".format_map(state)
-
-    def parse_id(self, api: CloudDns, resource_id: str) -> Json:
-        """Take the canonical id, the same without its fixed words, and that without the project."""
-        for pattern in _IDS:
-            if match := re.fullmatch(pattern, resource_id):
-                found: Json = match.groupdict()
-                return found | {"project": api.project(found)}
-        raise ProviderError(f'Import id "{resource_id}" doesn\'t match any of the accepted formats: {list(_IDS)}')
 
     def create(self, api: CloudDns, inputs: Properties) -> Json:
         """Create the record set, in place of the one that has its name and type."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Resource(ABC):
         required: Inputs that must be given.
         optional: Inputs that may be given.
         replacing: Inputs that cannot change without a replacement.
+        ids: Patterns of the ids that an import takes, the canonical one first.
         defaults: Inputs that Terraform's schema gives a value when the program does not.
         autonamed: Whether a resource without a `name` gets one.
     """
@@ -39,6 +41,7 @@ class Resource(ABC):
     required: tuple[str, ...]
     optional: tuple[str, ...]
     replacing: frozenset[str]
+    ids: tuple[str, ...]
     defaults: ClassVar[Json] = {}
     autonamed = False
 
@@ -63,9 +66,13 @@ class Resource(ABC):
     def id(self, state: Properties) -> str:
         """Return the id of what has these outputs."""
 
-    @abstractmethod
     def parse_id(self, api: CloudDns, resource_id: str) -> Json:
-        """Return the properties that an id to import holds."""
+        """Return the properties that an id to import holds; the provider's project, where it holds none."""
+        for pattern in self.ids:
+            if match := re.fullmatch(pattern, resource_id):
+                found: Json = match.groupdict()
+                return found | {"project": api.project(found)}
+        raise ProviderError(f'Import id "{resource_id}" doesn\'t match any of the accepted formats: {list(self.ids)}')
 
     @abstractmethod
     def create(self, api: CloudDns, inputs: Properties) -> Json:
