@@ -1,5 +1,6 @@
 """The whole program, under mocks, once per stack."""
 
+import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,25 @@ def test_the_certificate_comes_after_names_port_80_and_issuers(up: Any) -> None:
         assert order.index(before.name) < order.index(certificate.name), f"{before.name} is made first"
     tls = next(each for each in done if each.urn == done.named("tls-gateway").parent)
     assert certificate.urn in tls.dependencies, "a Gateway before its Secret serves nothing"
+
+
+def test_the_picture_in_the_readme_is_the_graph(up: Any) -> None:
+    done: Recorder = up(good_config())
+    token = "istio-gateway-tls:index:"
+    component = {each.urn: each.type.removeprefix(token) for each in done if each.type.startswith(token)}
+    owner = component | {each.urn: component[each.parent] for each in done if each.parent in component}
+    graph = {
+        (owner[before], component[each.urn])
+        for each in done
+        if each.urn in component
+        for before in each.dependencies
+        if before in owner
+    }
+    picture = (ROOT / "README.md").read_text().split("```mermaid\n")[1].split("```")[0]
+    edges = set(re.findall(r"(\w+)(?:\[.*?\])? --> (\w+)", picture))
+
+    # The records wait for the address, which is a value and not a resource.
+    assert edges == graph | {("IngressGateway", "DnsRecords")}, "an arrow is an order, and every order is an arrow"
 
 
 def test_issuers_come_after_the_webhook_is_proven(up: Any) -> None:
