@@ -38,10 +38,10 @@ unit:
 test: .venv ## make check, then every test against the real parts in a sandbox of its own
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
-	$(PYTHON) -m pytest -v -m readme
 	@trap '$(sandbox) --name test down' EXIT; \
 	$(sandbox) --name test up && \
 	$(sandbox) --name test exec -- python -m pytest -v -m sandbox
+	$(PYTHON) -m pytest -v -m readme
 
 bench: .venv ## the time of every stage, warm, and the memory in the end
 	@trap 'SANDBOX=bench $(MAKE) --no-print-directory down' EXIT; SANDBOX=bench $(MAKE) --no-print-directory up

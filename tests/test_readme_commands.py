@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-TIMEOUT = 600
+TIMEOUT = 3600
+"""Seconds for one command; the first `make up` on a machine builds the tools."""
 
 NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (-C bootstrap|login|stack init|preview|up)\b")
 """Commands for a GKE cluster and a state bucket, which no test has; the sandbox's tests run pulumi's own."""
