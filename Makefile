@@ -6,6 +6,7 @@ PYTHON  := .venv/bin/python
 sandbox := $(PYTHON) -m sandbox
 inside  := $(sandbox) exec --
 STACK   := sandbox
+testers := test-1 test-2
 
 .DEFAULT_GOAL := help
 .PHONY: help up bench down check types unit test format
@@ -35,12 +36,13 @@ types:
 unit:
 	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
 
-test: .venv ## make check, then every test against the real parts in a sandbox of its own
+test: .venv ## make check, then every test against the real parts, in two sandboxes side by side
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
-	@trap '$(sandbox) --name test down' EXIT; \
-	$(sandbox) --name test up && \
-	$(sandbox) --name test exec -- python -m pytest -v -m sandbox
+	@trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
+	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
+	$(PYTHON) -m pytest -v -m sandbox --dist loadfile \
+	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 	$(PYTHON) -m pytest -v -m readme
 
 bench: .venv ## the time of every stage, warm, and the memory in the end
