@@ -6,7 +6,7 @@ PYTHON  := .venv/bin/python
 sandbox := $(PYTHON) -m sandbox
 inside  := $(sandbox) exec --
 STACK   := sandbox
-testers := test-1 test-2
+testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
 .PHONY: help up bench down check types unit test format
@@ -36,7 +36,7 @@ types:
 unit:
 	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
 
-test: .venv ## make check, then every test against the real parts, in two sandboxes side by side
+test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
 	@trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
