@@ -59,7 +59,7 @@ class CertManager(pulumi.ComponentResource):
             version=args["version"],
             values=chart_values(args["namespace"], args.get("values", {})),
             timeout=TIMEOUT,
-            # An install that was interrupted is a failed release that the engine has no record of.
+            # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
             opts=child,
         )

@@ -128,6 +128,8 @@ class Helm:
     def _run(self, *arguments: str, values: Object | None = None) -> str:
         """Run helm and return its output; end it when the engine cancels.
 
+        What is started after that is not ended: it asks what became of what was.
+
         Raises:
             HelmError: It failed.
         """
@@ -140,13 +142,14 @@ class Helm:
         except FileNotFoundError:
             raise HelmError("helm is not on PATH") from None
         given: str | None = json.dumps(values or {})
+        ends = not self._cancelled.is_set()
         while True:
             try:
                 output, errors = process.communicate(given, timeout=1)
                 break
             except subprocess.TimeoutExpired:
                 given = None  # it is on its way
-                if self._cancelled.is_set():
+                if ends and self._cancelled.is_set():
                     process.terminate()
         if process.returncode:
             told = [line for line in errors.splitlines() if not line.startswith(("WARNING:", "Flag --", "level="))]

@@ -53,7 +53,6 @@ class Releases:
         self._namespace = kubeconfig.namespace if kubeconfig else "default"
         self._cluster = cluster
         self._engine = engine
-        self._cancelled = cancelled
 
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Name the release, set its defaults, and resolve the chart to one version."""
@@ -105,7 +104,7 @@ class Releases:
         try:
             self._helm.install(release)
         except HelmError as error:
-            if self._cancelled.is_set() or self._helm.find(release) is None:
+            if self._helm.find(release) is None:
                 raise
             self._engine.log(
                 f'Helm release "{release["name"]}" was created but has a failed status. Use the `helm` command '
@@ -126,7 +125,7 @@ class Releases:
         try:
             self._helm.upgrade(release)
         except HelmError as error:
-            if self._cancelled.is_set() or self._helm.find(release) is None:
+            if self._helm.find(release) is None:
                 raise
             text = f'Helm release "{_id(release)}" failed to initialize completely.'
             raise self._incomplete(text, release, given, error) from None
