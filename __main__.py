@@ -4,23 +4,28 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
-from components.acme_issuers import AcmeIssuers
-from components.cert_manager import CertManager
-from components.certificate_alerts import CertificateAlerts
-from components.dns_records import DnsRecords
-from components.gateway_certificate import GatewayCertificate
-from components.http_gateway import HttpGateway
-from components.ingress_gateway import IngressGateway
-from components.tls_gateway import TlsGateway
-from settings import Arguments, find_kubeconfig, load, require_hosts_in_zone
+from components import (
+    AcmeIssuers,
+    CertificateAlerts,
+    CertManager,
+    DnsRecords,
+    GatewayCertificate,
+    HttpGateway,
+    IngressGateway,
+    TlsGateway,
+)
+from composition import load
 
 # Whatever can be refused is refused here, before any resource is registered.
-settings = load()
-require_hosts_in_zone(settings)
-project = pulumi.Config("gcp").require("project")
-args = Arguments(settings, project, find_kubeconfig(settings), pulumi.get_stack())
+stack = load()
+settings = stack.settings
 
-cluster = kubernetes.Provider("cluster", kubeconfig=args.kubeconfig, context=settings.context)
+cluster = kubernetes.Provider(
+    "cluster",
+    kubeconfig=stack.kubeconfig,
+    context=settings.context,
+    cluster_identifier=stack.cluster_identifier,
+)
 protect = ResourceOptions(protect=settings.protect)
 
 
@@ -29,20 +34,20 @@ def on_cluster(*after: pulumi.Resource) -> ResourceOptions:
     return ResourceOptions(provider=cluster, depends_on=list(after))
 
 
-cert_manager = CertManager("cert-manager", args.cert_manager, ResourceOptions.merge(on_cluster(), protect))
-issuers = AcmeIssuers("issuers", args.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
+cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
+issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
 issuer = issuers.names[settings.acme.issuer]
 
-ingress = IngressGateway("ingress", args.ingress)
-records = DnsRecords("dns", args.records(ingress.ip))
-http = HttpGateway("http", args.http, on_cluster())
+ingress = IngressGateway("ingress", stack.ingress, on_cluster())
+records = DnsRecords("dns", stack.records(ingress.ip))
+http = HttpGateway("http", stack.http, on_cluster())
 
 # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
-certificate = GatewayCertificate("certificate", args.certificate(issuer), on_cluster(issuers, records, http))
-tls = TlsGateway("tls", args.tls, on_cluster(certificate))
+certificate = GatewayCertificate("certificate", stack.certificate(issuer), on_cluster(issuers, records, http))
+tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
 
 if settings.alerts != "off":
-    CertificateAlerts("alerts", args.alerts(settings.alerts), on_cluster(cert_manager))
+    CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 
 pulumi.export("urls", tls.urls)
 pulumi.export("ingressIp", ingress.ip)

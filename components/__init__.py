@@ -1,1 +1,61 @@
-"""The parts of the program: one ComponentResource per file, its args beside it, specs from pure functions."""
+"""TLS on an Istio ingress gateway, as Pulumi components. Use one, or all of them in the order of `__main__.py`.
+
+Installed, the package is called `istio_gateway_tls`. The components are loaded when they are asked for, so that the
+rules, a leaf of the package, stay quick to load.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
+    from .cert_manager import CertManager, CertManagerArgs
+    from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
+    from .dns_records import DnsRecords, DnsRecordsArgs
+    from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
+    from .http_gateway import HttpGateway, HttpGatewayArgs
+    from .ingress_gateway import IngressGateway, IngressGatewayArgs
+    from .tls_gateway import CredentialArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
+
+_MODULES = {
+    "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
+    "cert_manager": ("CertManager", "CertManagerArgs"),
+    "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
+    "dns_records": ("DnsRecords", "DnsRecordsArgs"),
+    "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
+    "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
+    "ingress_gateway": ("IngressGateway", "IngressGatewayArgs"),
+    "tls_gateway": ("CredentialArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
+}
+
+__all__ = [
+    "AcmeIssuers",
+    "AcmeIssuersArgs",
+    "CertManager",
+    "CertManagerArgs",
+    "CertificateAlerts",
+    "CertificateAlertsArgs",
+    "CredentialArgs",
+    "DnsRecords",
+    "DnsRecordsArgs",
+    "GatewayCertificate",
+    "GatewayCertificateArgs",
+    "HostArgs",
+    "HttpGateway",
+    "HttpGatewayArgs",
+    "IngressGateway",
+    "IngressGatewayArgs",
+    "KeyArgs",
+    "RouteArgs",
+    "SolverArgs",
+    "TlsGateway",
+    "TlsGatewayArgs",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module of a component when the component is first asked for (PEP 562)."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,102 +6,117 @@ account key of its own, and going from staging to production is a change of the 
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.awaiting import WAIT_FOR_READY, bounded
-from components.diagnosis import explain_on_failure
-
-Environment = Literal["staging", "prod"]
-ENVIRONMENTS: tuple[Environment, ...] = ("staging", "prod")
+from . import inputs
+from .awaiting import WAIT_FOR_READY, bounded
+from .credentials import credentials_of
+from .diagnosis import explain_on_failure
+from .rules import acme, names
 
 
 class SolverArgs(TypedDict):
     """How ownership of a name is proven."""
 
-    challenge: Literal["http01", "dns01"]
-    """HTTP-01 through the gateway's port 80, or DNS-01 in the managed zone."""
-    class_field: Literal["class", "ingressClassName"]
-    """HTTP-01: the field that names the ingress class `istio`."""
-    project: str
+    challenge: NotRequired[str]
+    """`http01`, through the gateway's port 80 (the default), or `dns01`, in the managed zone."""
+    class_field: NotRequired[str]
+    """HTTP-01: the field that names the ingress class `istio`, `class` (the default) or `ingressClassName`."""
+    project: NotRequired[pulumi.Input[str]]
     """DNS-01: the project of the zone."""
-    zone: str
+    zone: NotRequired[pulumi.Input[str]]
     """DNS-01: the zone's name, so that zones need not be listed and the role can be bound on this one."""
 
 
 class AcmeIssuersArgs(TypedDict):
     """What `AcmeIssuers` takes."""
 
-    create: bool
-    """False uses the issuers that another stack on the cluster has made: they are cluster-wide."""
-    email: str
+    email: pulumi.Input[str]
     """The ACME account's contact."""
-    servers: Mapping[str, str]
-    """The ACME directory of each environment, `staging` and `prod`."""
-    solver: SolverArgs
-    """How ownership is proven."""
-    timeout: int
-    """Seconds to wait for each to be Ready, that is: to have an account."""
-    ca_bundle: NotRequired[str | None]
+    create: NotRequired[bool]
+    """False uses the issuers that another stack on the cluster has made: they are cluster-wide. True by default."""
+    servers: NotRequired[Mapping[str, pulumi.Input[str]]]
+    """The ACME directory of each environment, `staging` and `prod`; Let's Encrypt's by default."""
+    solver: NotRequired[SolverArgs]
+    """How ownership is proven; HTTP-01 by default."""
+    timeout: NotRequired[int]
+    """Seconds to wait for each to be Ready, that is: to have an account. 600 by default."""
+    ca_bundle: NotRequired[pulumi.Input[str] | None]
     """PEM certificates that the ACME servers' own TLS chains to."""
-    profile: NotRequired[str | None]
+    profile: NotRequired[pulumi.Input[str] | None]
     """The profile that orders ask for."""
-    kubeconfig: NotRequired[pulumi.Input[str] | None]
-    """Where to read the reason of a failure; a path or content."""
-    context: NotRequired[str | None]
-    """The kubeconfig's context, if not its current one."""
+
+
+_SHAPE = inputs.shape(
+    email=inputs.value(names.email_address),
+    create=inputs.known(inputs.value(inputs.boolean, True)),
+    servers=inputs.optional(
+        inputs.shape(**{each: inputs.value(inputs.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
+    ),
+    solver=inputs.optional(
+        inputs.shape(
+            challenge=inputs.known(inputs.value(inputs.one_of(*acme.CHALLENGES), "http01")),
+            class_field=inputs.known(inputs.value(inputs.one_of("class", "ingressClassName"), "class")),
+            project=inputs.value(inputs.string, optional=True),
+            zone=inputs.value(inputs.string, optional=True),
+        ),
+        {},
+    ),
+    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 600)),
+    ca_bundle=inputs.value(inputs.string, optional=True),
+    profile=inputs.value(inputs.string, optional=True),
+)
 
 
 class AcmeIssuers(pulumi.ComponentResource):
     """`letsencrypt-staging-istio` and `letsencrypt-prod-istio`, both with an account at their server."""
 
-    names: pulumi.Output[dict[str, str]]
-    """The ClusterIssuer of each environment."""
+    names: pulumi.Output[Mapping[str, str]]
+    """The ClusterIssuer of each environment, `staging` and `prod`."""
 
     def __init__(self, name: str, args: AcmeIssuersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:AcmeIssuers", name, {}, opts)
-        for environment in ENVIRONMENTS if args["create"] else ():
+        given = inputs.check_inputs(self, name, args, _SHAPE)
+        for environment in acme.ENVIRONMENTS if given["create"] else ():
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{environment}",
                 api_version="cert-manager.io/v1",
                 kind="ClusterIssuer",
-                metadata={"name": issuer_name(environment), "annotations": WAIT_FOR_READY},
-                spec=issuer_spec(environment, args),
+                metadata={"name": acme.issuer_name(environment), "annotations": WAIT_FOR_READY},
+                spec=issuer_spec(environment, given),
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    custom_timeouts=bounded(args["timeout"]),
-                    hooks=explain_on_failure(f"{name}-{environment}", args.get("kubeconfig"), args.get("context")),
+                    custom_timeouts=bounded(given["timeout"]),
+                    hooks=explain_on_failure(f"{name}-{environment}", credentials_of(self)),
                 ),
             )
-        self.names = pulumi.Output.from_input({each: issuer_name(each) for each in ENVIRONMENTS})
+        self.names = pulumi.Output.from_input({each: acme.issuer_name(each) for each in acme.ENVIRONMENTS})
         self.register_outputs({"names": self.names})
 
 
-def issuer_name(environment: str) -> str:
-    """Return the name of an environment's ClusterIssuer."""
-    return f"letsencrypt-{environment}-istio"
-
-
-def issuer_spec(environment: Environment, args: AcmeIssuersArgs) -> dict[str, Any]:
+def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a ClusterIssuer's spec (https://cert-manager.io/docs/configuration/acme/)."""
-    acme: dict[str, Any] = {
-        "email": args["email"],
-        "server": args["servers"][environment],
-        "privateKeySecretRef": {"name": f"{issuer_name(environment)}-account-key"},
-        "solvers": [solver_spec(args["solver"])],
+    spec: dict[str, Any] = {
+        "email": given["email"],
+        "server": given["servers"][environment],
+        "privateKeySecretRef": {"name": f"{acme.issuer_name(environment)}-account-key"},
+        "solvers": [solver_spec(given["solver"])],
     }
-    if ca_bundle := args.get("ca_bundle"):
-        acme["caBundle"] = base64.b64encode(ca_bundle.encode()).decode()
-    if profile := args.get("profile"):
-        acme["profile"] = profile
-    return {"acme": acme}
+    if ca_bundle := given.get("ca_bundle"):
+        spec["caBundle"] = pulumi.Output.from_input(ca_bundle).apply(
+            lambda pem: base64.b64encode(pem.encode()).decode()
+        )
+    if profile := given.get("profile"):
+        spec["profile"] = profile
+    return {"acme": spec}
 
 
-def solver_spec(args: SolverArgs) -> dict[str, Any]:
+def solver_spec(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the one solver of both issuers."""
-    if args["challenge"] == "dns01":
-        return {"dns01": {"cloudDNS": {"project": args["project"], "hostedZoneName": args["zone"]}}}
+    if given["challenge"] == "dns01":
+        return {"dns01": {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}}
     # ClusterIP: the gateway reaches the solver inside the cluster; the default NodePort would open one on each node.
-    return {"http01": {"ingress": {args["class_field"]: "istio", "serviceType": "ClusterIP"}}}
+    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}}

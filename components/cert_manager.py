@@ -10,27 +10,39 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from . import inputs
+from .rules import cert_manager, names
+
 RELEASE = "cert-manager"
 """Constant, because a release that is replaced under another name cannot adopt the CRDs
 (pulumi-kubernetes-cert-manager#408)."""
 
 TIMEOUT = 900
-"""Seconds. Longer than the chart's own check, so that the check's words are what is shown."""
+"""Seconds; longer than the chart's own check, so that the check's words are what is shown."""
 
 
 class CertManagerArgs(TypedDict):
     """What `CertManager` takes."""
 
-    install: bool
-    """False uses the cert-manager that the cluster has; nothing is created."""
-    namespace: str
-    """Created for the release; leader election stays in it."""
-    chart: str
-    """An OCI reference, or the path of the chart on this machine."""
-    version: str
-    """The chart's version, `vX.Y.Z`."""
-    values: NotRequired[Mapping[str, Any]]
+    install: NotRequired[bool]
+    """False uses the cert-manager that the cluster has, and creates nothing. True by default."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """Created for the release; leader election stays in it. `cert-manager` by default."""
+    chart: NotRequired[pulumi.Input[str]]
+    """An OCI reference, or the path of the chart on this machine; the official chart by default."""
+    version: NotRequired[pulumi.Input[str]]
+    """The chart's version, `vX.Y.Z`; the pinned one by default."""
+    values: NotRequired[pulumi.Input[Mapping[str, Any]]]
     """Merged over the program's own values."""
+
+
+_SHAPE = inputs.shape(
+    install=inputs.known(inputs.value(inputs.boolean, True)),
+    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
+    chart=inputs.value(inputs.string, cert_manager.CHART),
+    version=inputs.value(cert_manager.check_version, cert_manager.VERSION),
+    values=inputs.value(inputs.mapping, {}),
+)
 
 
 class CertManager(pulumi.ComponentResource):
@@ -41,23 +53,24 @@ class CertManager(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertManager", name, {}, opts)
-        self.namespace = pulumi.Output.from_input(args["namespace"])
-        if args["install"]:
-            self._install(name, args)
+        given = inputs.check_inputs(self, name, args, _SHAPE)
+        self.namespace = pulumi.Output.from_input(given["namespace"])
+        if given["install"]:
+            self._install(name, given)
         self.register_outputs({"namespace": self.namespace})
 
-    def _install(self, name: str, args: CertManagerArgs) -> None:
+    def _install(self, name: str, given: Mapping[str, Any]) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata={"name": args["namespace"]}, opts=child)
+        namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata={"name": given["namespace"]}, opts=child)
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.
         kubernetes.helm.v3.Release(
             f"{name}-release",
             name=RELEASE,
             namespace=namespace.metadata["name"],
-            chart=args["chart"],
-            version=args["version"],
-            values=chart_values(args["namespace"], args.get("values", {})),
+            chart=given["chart"],
+            version=given["version"],
+            values=pulumi.Output.all(given["namespace"], given["values"]).apply(lambda both: chart_values(*both)),
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
@@ -74,7 +87,7 @@ def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
         # The default of one minute is short for a cluster that has yet to add a node.
         "startupapicheck": {"enabled": True, "timeout": "5m"},
     }
-    return _merged(own, extra)
+    return _merged(own, inputs.integers(extra))
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,17 +6,13 @@ install a Prometheus, and it does not say whom an alert wakes up.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-OVERDUE = 0.05
-"""Share of the lifetime after the planned renewal. cert-manager tries again after 1, 2 and 4 hours; of Let's Encrypt's
-shortest lifetime, 160 hours, this is 8."""
-
-NEAR_EXPIRY = 0.1
-"""Share of the lifetime that is left; a renewal is planned with a third left."""
+from . import inputs
+from .rules import names, renewal
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -31,17 +27,17 @@ PORT = "http-metrics"
 class CertificateAlertsArgs(TypedDict):
     """What `CertificateAlerts` takes."""
 
-    prometheus: Literal["prometheus", "gmp"]
-    """The Prometheus Operator's kinds, or those of Google Cloud Managed Service for Prometheus."""
-    name: str
-    """The name of the objects, unique in the namespace."""
-    namespace: str
-    """cert-manager's. A `Rules` of GMP sees only the metrics of its own namespace."""
-    certificates: Sequence[str]
+    prometheus: str
+    """`prometheus`, the Prometheus Operator's kinds, or `gmp`, those of Google Cloud Managed Service for Prometheus."""
+    certificates: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Names of the Certificates to watch."""
-    certificates_namespace: str
-    """The namespace of all of them."""
-    labels: NotRequired[Mapping[str, str]]
+    certificates_namespace: NotRequired[pulumi.Input[str]]
+    """The namespace of all of them, `istio-system` by default."""
+    object_name: NotRequired[pulumi.Input[str]]
+    """The name of the objects, unique in the namespace; the component's name by default."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """cert-manager's, `cert-manager` by default. A `Rules` of GMP sees only the metrics of its own namespace."""
+    labels: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
     """Of the objects; a Prometheus of the Operator selects by them."""
 
 
@@ -50,11 +46,24 @@ class CertificateAlerts(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
+        given = inputs.check_inputs(
+            self,
+            name,
+            args,
+            inputs.shape(
+                prometheus=inputs.known(inputs.value(inputs.one_of("prometheus", "gmp"))),
+                certificates=inputs.several(inputs.value(inputs.string)),
+                certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
+                object_name=inputs.value(inputs.string, name),
+                namespace=inputs.value(names.kubernetes_name, "cert-manager"),
+                labels=inputs.value(inputs.mapping, optional=True),
+            ),
+        )
         child = pulumi.ResourceOptions(parent=self)
-        metadata: dict[str, Any] = {"name": args["name"], "namespace": args["namespace"]}
-        if args.get("labels"):
-            metadata["labels"] = dict(args["labels"])
-        managed = args["prometheus"] == "gmp"
+        metadata: dict[str, Any] = {"name": given["object_name"], "namespace": given["namespace"]}
+        if given["labels"]:
+            metadata["labels"] = given["labels"]
+        managed = given["prometheus"] == "gmp"
         api_version = "monitoring.googleapis.com/v1" if managed else "monitoring.coreos.com/v1"
         kubernetes.apiextensions.CustomResource(
             f"{name}-scrape",
@@ -69,7 +78,9 @@ class CertificateAlerts(pulumi.ComponentResource):
             api_version=api_version,
             kind="Rules" if managed else "PrometheusRule",
             metadata=metadata,
-            spec=rules_spec(args["certificates_namespace"], args["certificates"]),
+            spec=pulumi.Output.all(given["certificates_namespace"], given["certificates"]).apply(
+                lambda both: rules_spec(*both)
+            ),
             opts=child,
         )
         self.register_outputs({})
@@ -97,7 +108,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         return f"max by (exported_namespace, name) (certmanager_certificate_{metric}{{{watched}{matching}}})"
 
     ready = of_each("ready_status", ',condition="True"')
-    expiry, renewal = of_each("not_after_timestamp_seconds"), of_each("renewal_timestamp_seconds")
+    expiry, planned = of_each("not_after_timestamp_seconds"), of_each("renewal_timestamp_seconds")
     lifetime = f"({expiry} - {of_each('not_before_timestamp_seconds')})"
     certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
     look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
@@ -112,7 +123,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         ),
         _rule(
             "CertificateRenewalOverdue",
-            f"(time() - ({renewal} > 0)) / {lifetime} > {OVERDUE}",
+            f"(time() - ({planned} > 0)) / {lifetime} > {renewal.OVERDUE}",
             wait="15m",
             severity="warning",
             summary=f"Certificate {certificate} should have been renewed",
@@ -121,7 +132,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         ),
         _rule(
             "CertificateNearExpiry",
-            f"(({expiry} > 0) - time()) / {lifetime} < {NEAR_EXPIRY}",
+            f"(({expiry} > 0) - time()) / {lifetime} < {renewal.NEAR_EXPIRY}",
             wait="5m",
             severity="critical",
             summary=f"Certificate {certificate} is about to expire, or has expired",

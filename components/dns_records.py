@@ -6,20 +6,32 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_gcp as gcp
 
+from . import inputs
+from .rules import names
+
 
 class DnsRecordsArgs(TypedDict):
     """What `DnsRecords` takes."""
 
-    hosts: Sequence[str]
-    """DNS names without the trailing dot."""
+    hosts: Sequence[pulumi.Input[str]]
+    """DNS names; `*.` may lead one."""
     ip: pulumi.Input[str]
     """The IPv4 address of all of them."""
-    zone: str
+    zone: pulumi.Input[str]
     """The managed zone's name."""
-    ttl: int
-    """Seconds."""
-    project: NotRequired[str | None]
+    ttl: NotRequired[pulumi.Input[int]]
+    """Seconds, 300 by default."""
+    project: NotRequired[pulumi.Input[str] | None]
     """The zone's project, if not the gcp provider's."""
+
+
+_SHAPE = inputs.shape(
+    hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
+    ip=inputs.value(inputs.ipv4),
+    zone=inputs.value(inputs.string),
+    ttl=inputs.value(inputs.whole(1, 86400), 300),
+    project=inputs.value(inputs.string, optional=True),
+)
 
 
 class DnsRecords(pulumi.ComponentResource):
@@ -30,20 +42,21 @@ class DnsRecords(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:DnsRecords", name, {}, opts)
-        records = {
-            host: gcp.dns.RecordSet(
-                f"{name}-{host}",
-                name=f"{host}.",
+        given = inputs.check_inputs(self, name, args, _SHAPE)
+        records = [
+            gcp.dns.RecordSet(
+                f"{name}-{inputs.label(host, position)}",
+                name=pulumi.Output.format("{}.", host),
                 type="A",
-                ttl=args["ttl"],
-                managed_zone=args["zone"],
-                project=args.get("project"),
-                rrdatas=[args["ip"]],
+                ttl=given["ttl"],
+                managed_zone=given["zone"],
+                project=given["project"],
+                rrdatas=[given["ip"]],
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for host in args["hosts"]
-        }
+            for position, host in enumerate(given["hosts"])
+        ]
         self.addresses = pulumi.Output.all(
-            **{host: record.rrdatas.apply(lambda rrdatas: (rrdatas or [""])[0]) for host, record in records.items()}
-        )
+            *(pulumi.Output.all(host, record.rrdatas) for host, record in zip(given["hosts"], records, strict=True))
+        ).apply(lambda pairs: {host: (rrdatas or [""])[0] for host, rrdatas in pairs})
         self.register_outputs({"addresses": self.addresses})

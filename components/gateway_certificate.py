@@ -4,55 +4,65 @@ The Secrets lie in the namespace of the gateway's Pods, where istiod may read th
 deleting one would spend the CA's weekly limit of identical certificates.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 
-from components.awaiting import WAIT_FOR_READY, bounded
-from components.diagnosis import explain_on_failure
-from components.tls_gateway import CredentialArgs, object_name
-
-MAX_COMMON_NAME = 64
-"""Characters (RFC 5280, ub-common-name); longer names stand in dnsNames alone."""
-
-MAX_NAMES = 100
-SHORT_PROFILES = {"tlsserver": 25, "shortlived": 25}
-"""Let's Encrypt's profiles without a common name, and how many names each signs (letsencrypt.org/docs/profiles)."""
+from . import inputs
+from .awaiting import WAIT_FOR_READY, bounded
+from .credentials import credentials_of
+from .diagnosis import explain_on_failure
+from .rules import acme, names, tls
+from .tls_gateway import CREDENTIALS, CredentialArgs
 
 
 class KeyArgs(TypedDict):
     """The private key."""
 
-    algorithm: Literal["ECDSA", "RSA"]
-    """The kind of key."""
-    size: int
-    """Bits."""
-    rotation: Literal["Always", "Never"]
-    """Whether a renewal makes a new key."""
+    algorithm: NotRequired[str]
+    """`ECDSA` (the default) or `RSA`."""
+    size: NotRequired[int | None]
+    """Bits: 256 (the default of ECDSA) or 384; 2048 (the default of RSA), 3072 or 4096."""
+    rotation: NotRequired[str]
+    """Whether a renewal makes a new key: `Always` (the default) or `Never`."""
 
 
 class GatewayCertificateArgs(TypedDict):
     """What `GatewayCertificate` takes."""
 
-    namespace: str
-    """The namespace of the gateway's Pods."""
     issuer: pulumi.Input[str]
     """The ClusterIssuer."""
-    groups: Sequence[CredentialArgs]
-    """The certificates to make: `certificate_groups` says which."""
-    key: KeyArgs
+    credentials: Sequence[CredentialArgs]
+    """The certificates to make, the same as `TlsGateway` presents."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """The namespace of the gateway's Pods, `istio-system` by default."""
+    key: NotRequired[KeyArgs]
     """The private key of each."""
-    timeout: int
-    """Seconds to wait for each to be Ready."""
+    timeout: NotRequired[int]
+    """Seconds to wait for each to be Ready, 600 by default."""
     profile: NotRequired[str | None]
     """The ACME profile, which may rule out a common name."""
-    renew_before_percentage: NotRequired[int | None]
-    """Per cent of the lifetime left at renewal; cert-manager's own third otherwise."""
-    kubeconfig: NotRequired[pulumi.Input[str] | None]
-    """Where to read the reason of a failure; a path or content."""
-    context: NotRequired[str | None]
-    """The kubeconfig's context, if not its current one."""
+    renew_before_percentage: NotRequired[pulumi.Input[int] | None]
+    """Per cent of the lifetime left at renewal; cert-manager's own third by default."""
+
+
+_SHAPE = inputs.shape(
+    issuer=inputs.value(inputs.string),
+    credentials=CREDENTIALS,
+    namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    key=inputs.optional(
+        inputs.shape(
+            algorithm=inputs.known(inputs.value(inputs.one_of(*tls.KEY_SIZES), "ECDSA")),
+            size=inputs.known(inputs.value(inputs.whole(1, 65536), optional=True)),
+            rotation=inputs.known(inputs.value(inputs.one_of(*tls.ROTATIONS), "Always")),
+        ),
+        {},
+    ),
+    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 600)),
+    profile=inputs.known(inputs.value(inputs.string, optional=True)),
+    renew_before_percentage=inputs.value(inputs.whole(1, 99), optional=True),
+)
 
 
 class Certificate(pulumi.CustomResource):
@@ -72,7 +82,7 @@ class Certificate(pulumi.CustomResource):
 
 
 class GatewayCertificate(pulumi.ComponentResource):
-    """One Certificate per group of names, each Ready when this component is."""
+    """One Certificate for each of the credentials, each Ready when this component is."""
 
     secret: pulumi.Output[str]
     """The first certificate's Secret."""
@@ -83,27 +93,29 @@ class GatewayCertificate(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
-        certificates = [
-            Certificate(
-                f"{name}-{group['secret_name']}",
+        given = inputs.check_inputs(self, name, args, _SHAPE)
+        key = key_spec(f"GatewayCertificate {name!r}", given["key"])
+        credentials = credentials_of(self)
+        certificates = []
+        for position, each in enumerate(given["credentials"]):
+            child = f"{name}-{inputs.label(each['secret_name'], position)}"
+            certificate = Certificate(
+                child,
                 metadata={
-                    "name": group["secret_name"],
-                    "namespace": args["namespace"],
+                    "name": each["secret_name"],
+                    "namespace": given["namespace"],
                     "annotations": WAIT_FOR_READY,
                 },
-                spec=certificate_spec(group, args),
+                spec=certificate_spec(each, given, key),
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    custom_timeouts=bounded(args["timeout"]),
-                    hooks=explain_on_failure(
-                        f"{name}-{group['secret_name']}", args.get("kubeconfig"), args.get("context")
-                    ),
+                    custom_timeouts=bounded(given["timeout"]),
+                    hooks=explain_on_failure(child, credentials),
                 ),
             )
-            for group in args["groups"]
-        ]
+            certificates.append(certificate)
         statuses = pulumi.Output.all(*(certificate.status for certificate in certificates))
-        self.secret = pulumi.Output.from_input(args["groups"][0]["secret_name"])
+        self.secret = pulumi.Output.from_input(given["credentials"][0]["secret_name"])
         self.not_after = statuses.apply(lambda all_of_them: earliest(all_of_them, "notAfter"))
         self.renewal_time = statuses.apply(lambda all_of_them: earliest(all_of_them, "renewalTime"))
         self.register_outputs({"secret": self.secret, "notAfter": self.not_after, "renewalTime": self.renewal_time})
@@ -114,42 +126,27 @@ def earliest(statuses: Iterable[dict[str, Any] | None], field: str) -> str:
     return min((str(status[field]) for status in statuses if status and status.get(field)), default="")
 
 
-def certificate_groups(
-    hosts: Sequence[str], grouping: Literal["shared", "perHost"], secret_name: str, profile: str | None = None
-) -> list[CredentialArgs]:
-    """Divide the hosts among certificates.
-
-    Shared: all in one; past the CA's limit of names in several, filled in the hosts' order, so that appending a host
-    touches the last one or begins the next. Per host: named after the host, so that no other is touched.
-    """
-    if grouping == "perHost":
-        return [{"secret_name": f"{secret_name}-{object_name(host)}", "hosts": [host]} for host in hosts]
-    limit = SHORT_PROFILES.get(profile or "", MAX_NAMES)
-    return [
-        {
-            "secret_name": f"{secret_name}-{start // limit + 1}" if start else secret_name,
-            "hosts": list(hosts[start : start + limit]),
-        }
-        for start in range(0, len(hosts), limit)
-    ]
+def key_spec(component: str, key: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Certificate's `privateKey`; `component` is named when the size is not one of the algorithm's."""
+    algorithm = key["algorithm"]
+    size = key["size"] or tls.KEY_SIZES[algorithm][0]
+    check = inputs.shape(size=inputs.value(lambda given: tls.key_size(algorithm, given)))
+    inputs.check_value(component, "key", {"size": size}, check)
+    return {"algorithm": algorithm, "size": size, "rotationPolicy": key["rotation"]}
 
 
-def certificate_spec(group: CredentialArgs, args: GatewayCertificateArgs) -> dict[str, Any]:
+def certificate_spec(credential: Mapping[str, Any], given: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
     """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/)."""
-    key = args["key"]
-    first = group["hosts"][0]
     spec: dict[str, Any] = {
-        "secretName": group["secret_name"],
-        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": args["issuer"]},
-        "dnsNames": list(group["hosts"]),
-        "privateKey": {
-            "algorithm": key["algorithm"],
-            "size": key["size"],
-            "rotationPolicy": key["rotation"],
-        },
+        "secretName": credential["secret_name"],
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": given["issuer"]},
+        "dnsNames": credential["hosts"],
+        "privateKey": key,
     }
-    if len(first) <= MAX_COMMON_NAME and args.get("profile") not in SHORT_PROFILES:
-        spec["commonName"] = first
-    if percentage := args.get("renew_before_percentage"):
+    if percentage := given.get("renew_before_percentage"):
         spec["renewBeforePercentage"] = percentage
+    first, *_ = credential["hosts"]
+    # Whether a name is too long for a common name is not known of an Output; browsers read dnsNames alone.
+    if isinstance(first, str) and (common_name := acme.common_name([first], given["profile"])):
+        spec["commonName"] = common_name
     return spec

@@ -5,28 +5,32 @@ Service once and never waits; `up` waits for the external IP, within a bound.
 """
 
 import asyncio
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
-from kubernetes.config import ConfigException
 
-from components.cluster import api_client
-from components.load_balancer import GatewayFaultError, UnreachableError, find_address
+from . import inputs
+from .credentials import Credentials, credentials_of
+from .rules import names
+from .rules.problem import Problem, ProblemsError, text
 
 
 class IngressGatewayArgs(TypedDict):
     """What `IngressGateway` takes."""
 
-    namespace: str
-    """The Service's namespace."""
-    service: str
-    """The Service's name."""
-    timeout: int
-    """Seconds that `up` waits for the external IP."""
-    kubeconfig: NotRequired[pulumi.Input[str] | None]
-    """A path or content, as the provider has it; without it, the ambient one."""
-    context: NotRequired[str | None]
-    """The kubeconfig's context, if not its current one."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """The Service's namespace, `istio-system` by default."""
+    service: NotRequired[pulumi.Input[str]]
+    """The Service's name, `istio-ingressgateway` by default."""
+    timeout: NotRequired[int]
+    """Seconds that `up` waits for the external IP, 300 by default."""
+
+
+_SHAPE = inputs.shape(
+    namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
+    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 300)),
+)
 
 
 class IngressGateway(pulumi.ComponentResource):
@@ -37,47 +41,51 @@ class IngressGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
-        access = pulumi.Output.all(args.get("kubeconfig"), args.get("context"))
+        given = inputs.check_inputs(self, name, args, _SHAPE)
+        known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"])
         # The address is public, though the kubeconfig that it was read with may be a secret.
-        self.ip = pulumi.Output.unsecret(access.apply(lambda both: _address(args, kubeconfig=both[0], context=both[1])))
+        self.ip = pulumi.Output.unsecret(
+            known.apply(lambda each: _address(each[0], each[1], each[2], given["timeout"]))
+        )
         self.register_outputs({"ip": self.ip})
 
 
-async def _address(args: IngressGatewayArgs, kubeconfig: str | None, context: str | None) -> str:
+async def _address(credentials: Credentials, namespace: str, service: str, timeout: int) -> Any:
     """Return the address, or UNKNOWN at a preview without one.
 
     Raises:
-        pulumi.RunError: the fault and the command that mends it.
+        pulumi.RunError: what is wrong with the Service, or why it cannot be read, and the commands that fix it.
     """
+    # The client takes most of a second to load: no longer than the first resources take to register.
+    from kubernetes.config import ConfigException
+
+    from .load_balancer import UnreachableError, find_address, service_name
+
     preview = pulumi.runtime.is_dry_run()
-    where = f"{args['namespace']}/{args['service']}"
+    where = service_name(namespace, service)
     try:
         address = await asyncio.to_thread(
-            lambda: find_address(
-                api_client(kubeconfig, context),
-                args["namespace"],
-                args["service"],
-                timeout=0 if preview else args["timeout"],
-            )
+            lambda: find_address(credentials.api(), namespace, service, timeout=0 if preview else timeout)
         )
-    except GatewayFaultError as fault:
-        raise pulumi.RunError(str(fault)) from None
+    except ProblemsError as error:
+        raise pulumi.RunError(text(error.problems)) from None
     except (UnreachableError, ConfigException) as error:
         if preview:
             # The cluster may not exist yet, and a preview in a pull request may have no way to it.
-            pulumi.log.info(f"Service {where} is not read, its IP stays unknown in this preview: {error}")
-            return pulumi.UNKNOWN  # type: ignore[return-value]
-        raise pulumi.RunError(
-            f"Service {where} cannot be read: {error}\n"
-            "    kubectl cluster-info\n"
-            "    pulumi config set kubeconfig PATH && pulumi config set context NAME"
-        ) from None
-    if address is None and preview:
-        return pulumi.UNKNOWN  # type: ignore[return-value]
-    if address is None:
-        raise pulumi.RunError(
-            f"Service {where} got no external IP in {args['timeout']} s; its events say why\n"
-            f"    kubectl --namespace {args['namespace']} describe service {args['service']}\n"
-            f"    pulumi config set --path ingress.timeout {min(args['timeout'] * 2, 3600)}"
+            pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
+            return pulumi.UNKNOWN
+        fix = (
+            "kubectl cluster-info",
+            "pulumi config set kubeconfig PATH && pulumi config set context NAME",
         )
+        raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", fix)])) from None
+    if address is None and preview:
+        return pulumi.UNKNOWN
+    if address is None:
+        fix = (
+            f"kubectl --namespace {namespace} describe service {service}",
+            f"pulumi config set --path ingress.timeout {min(timeout * 2, 3600)}",
+        )
+        problem = Problem(where, f"got no external IP in {timeout} s; its events say why", fix)
+        raise pulumi.RunError(text([problem]))
     return address

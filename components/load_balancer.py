@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
+from .rules.problem import Problem, ProblemsError
+
 CONNECT_TIMEOUT = 5
 """Seconds to wait for the API server to answer."""
 
 
-class GatewayFaultError(Exception):
-    """The Service cannot carry TLS; the text says why, and the command that mends it."""
+class GatewayProblemsError(ProblemsError):
+    """The Service cannot carry TLS."""
 
 
 class UnreachableError(Exception):
@@ -38,7 +40,7 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
         None when it has none yet, after the timeout.
 
     Raises:
-        GatewayFaultError: when waiting would not help.
+        GatewayProblemsError: when waiting would not help.
         UnreachableError: when the cluster does not answer.
     """
     services = client.CoreV1Api(api)
@@ -91,12 +93,11 @@ def external_ip(service: client.V1Service) -> str | None:
     """Return a Service's external IPv4 address, or None while the load balancer is being made.
 
     Raises:
-        GatewayFaultError: with every fault of the Service.
+        GatewayProblemsError: with everything that is wrong with the Service.
     """
-    if faults := list(_faults(service)):
-        raise GatewayFaultError("\n".join(faults))
-    points = _points(service)
-    return next((point.ip for point in points if point.ip and ipaddress.ip_address(point.ip).version == 4), None)
+    if problems := list(_problems(service)):
+        raise GatewayProblemsError(*problems)
+    return next((point.ip for point in _points(service) if _is_ipv4(point.ip)), None)
 
 
 def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
@@ -104,15 +105,20 @@ def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
     return (balancer.ingress if balancer else None) or []
 
 
-def _faults(service: client.V1Service) -> Iterator[str]:
+def _is_ipv4(address: str | None) -> bool:
+    return address is not None and ipaddress.ip_address(address).version == 4
+
+
+def _problems(service: client.V1Service) -> Iterator[Problem]:
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
-    namespace, name = metadata.namespace, metadata.name
-    patch = f"kubectl --namespace {namespace} patch service {name}"
+    where = service_name(str(metadata.namespace), str(metadata.name))
+    patch = f"kubectl --namespace {metadata.namespace} patch service {metadata.name}"
     ports = {port.port: port for port in spec.ports or []}
     if spec.type != "LoadBalancer":
-        yield (
-            f"Service {namespace}/{name} is of type {spec.type}; only a LoadBalancer gets an external IP\n"
-            f'    {patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\''
+        yield Problem(
+            where,
+            f"is of type {spec.type}; only a LoadBalancer gets an external IP",
+            (f'{patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\'',),
         )
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
@@ -120,27 +126,39 @@ def _faults(service: client.V1Service) -> Iterator[str]:
         if number not in ports:
             target = high if unprivileged else number
             port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
-            yield (
-                f"Service {namespace}/{name} has no port {number} ({protocol})\n"
-                f'    {patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\''
+            yield Problem(
+                where,
+                f"has no port {number} ({protocol})",
+                (f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\'',),
             )
     points = _points(service)
     if points and not any(point.ip for point in points):
-        yield (
-            f"Service {namespace}/{name} has the hostname {points[0].hostname} and no IP; an A record needs an IP\n"
-            "    pulumi config set --path ingress.service NAME    # a Service whose load balancer has an IP"
+        yield Problem(
+            where,
+            f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
+            ("pulumi config set --path ingress.service NAME    # a Service whose load balancer has an IP",),
         )
-    elif points and not any(point.ip and ipaddress.ip_address(point.ip).version == 4 for point in points):
-        yield (
-            f"Service {namespace}/{name} has only the IPv6 address {points[0].ip}; an A record needs IPv4\n"
-            f'    {patch} --type merge --patch \'{{"spec":{{"ipFamilies":["IPv4"]}}}}\''
+    elif points and not any(_is_ipv4(point.ip) for point in points):
+        yield Problem(
+            where,
+            f"has only the IPv6 address {points[0].ip}; an A record needs IPv4",
+            (f'{patch} --type merge --patch \'{{"spec":{{"ipFamilies":["IPv4"]}}}}\'',),
         )
 
 
-def _missing(namespace: str, service: str) -> GatewayFaultError:
-    return GatewayFaultError(
-        f"Service {namespace}/{service} does not exist\n"
-        "    kubectl get services --all-namespaces --selector istio=ingressgateway\n"
-        "    pulumi config set --path ingress.namespace NAMESPACE &&"
-        " pulumi config set --path ingress.service NAME"
+def service_name(namespace: str, service: str) -> str:
+    """Return how a Service is called where it has a problem."""
+    return f"Service {namespace}/{service}"
+
+
+def _missing(namespace: str, service: str) -> GatewayProblemsError:
+    return GatewayProblemsError(
+        Problem(
+            service_name(namespace, service),
+            "does not exist",
+            (
+                "kubectl get services --all-namespaces --selector istio=ingressgateway",
+                "pulumi config set --path ingress.namespace NAMESPACE && pulumi config set --path ingress.service NAME",
+            ),
+        )
     )

@@ -1,8 +1,6 @@
-"""Stack config, validated: `load()` returns frozen `Settings`, or explains every error at once."""
+"""Stack config in, validated settings or every problem out. It knows the rules, and neither pulumi nor components."""
 
-from settings.arguments import Arguments
-from settings.loading import load
-from settings.lookups import find_kubeconfig, require_hosts_in_zone
-from settings.models import Settings
+from .decoding import config_heading, decode
+from .models import Settings
 
-__all__ = ["Arguments", "Settings", "find_kubeconfig", "load", "require_hosts_in_zone"]
+__all__ = ["Settings", "config_heading", "decode"]

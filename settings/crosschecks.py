@@ -4,140 +4,136 @@ They look at the raw config, not at the validated one, so that they are reported
 fields. What has the wrong type is passed over here: its own field has said so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from settings.names import dns_name
-from settings.problems import MISSING, Problem, set_command
+from components.rules import names, tls
+from components.rules.problem import Problem
 
-_SIZES = {"ECDSA": (256, 384, 521), "RSA": (2048, 3072, 4096)}
+from .problems import HIDDEN, MISSING, Path, config_problem, set_command
+
 _DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
 
 
-def cross_checks(raw: Mapping[str, Any]) -> list[Problem]:
-    """Return the problems between keys, in the order of the config table."""
-    hosts = raw.get("hosts")
-    hosts = [host if isinstance(host, dict) else {} for host in hosts] if isinstance(hosts, list) else []
-    return [
-        *_cluster(raw),
-        *_duplicate_hosts(hosts),
-        *_wildcards(hosts, raw.get("challenge", "http01")),
-        *_destinations(hosts),
-        *_key_size(_section(raw, "certificate")),
-        *_hsts(_section(raw, "tls"), _section(raw, "acme")),
-    ]
+def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
+    """Return the problems between keys, in the order of the config table.
+
+    Args:
+        raw: the config, decoded and not validated.
+        secret: keys whose values must not be shown.
+    """
+    return list(_CrossChecks(raw, secret).all())
 
 
-def _section(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    section = raw.get(key)
-    return section if isinstance(section, dict) else {}
+class _CrossChecks:
+    """The rules, over one config."""
 
+    def __init__(self, raw: Mapping[str, Any], secret: Set[str]) -> None:
+        self.raw = raw
+        self.secret = secret
+        hosts = raw.get("hosts")
+        self.hosts = [host if isinstance(host, dict) else {} for host in hosts] if isinstance(hosts, list) else []
 
-def _cluster(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    for key in ("kubeconfig", "context"):
-        if raw.get("gke") and raw.get(key):
-            yield Problem(
-                key=key,
-                value="[given]" if key == "kubeconfig" else raw[key],
-                reason="contradicts gke",
-                accepted="kubeconfig and context, or gke",
-                mend=f"pulumi config rm {key}",
-            )
+    def all(self) -> Iterator[Problem]:
+        """Yield every problem."""
+        yield from self._cluster()
+        yield from self._duplicate_hosts()
+        yield from self._wildcards()
+        yield from self._destinations()
+        yield from self._key_size()
+        yield from self._hsts()
 
+    def _problem(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
+        shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
+        return config_problem(path, accepted, fix, value=shown, reason=reason)
 
-def _duplicate_hosts(hosts: list[dict[str, Any]]) -> Iterator[Problem]:
-    seen: dict[str, int] = {}
-    for index, name in _host_names(hosts):
-        if name in seen:
-            yield Problem(
-                key=f"hosts[{index}].host",
-                value=hosts[index]["host"],
-                reason=f"is the same name as hosts[{seen[name]}].host",
-                accepted="each name once; give one host several `routes`",
-                mend=f"pulumi config rm --path 'hosts[{index}]', or "
-                + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
-            )
-        seen.setdefault(name, index)
+    def _section(self, key: str) -> Mapping[str, Any]:
+        section = self.raw.get(key)
+        return section if isinstance(section, dict) else {}
 
-
-def _wildcards(hosts: list[dict[str, Any]], challenge: Any) -> Iterator[Problem]:
-    for index, name in _host_names(hosts):
-        if name.startswith("*.") and challenge == "http01":
-            yield Problem(
-                key=f"hosts[{index}].host",
-                value=hosts[index]["host"],
-                reason="is a wildcard, which HTTP-01 cannot prove",
-                accepted="wildcards with challenge dns01, full names with http01",
-                mend=set_command(["challenge"], "dns01"),
-            )
-
-
-def _host_names(hosts: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-    for index, host in enumerate(hosts):
-        try:
-            yield index, dns_name(host.get("host") or "")
-        except (ValueError, TypeError, AttributeError):
-            continue
-
-
-def _destinations(hosts: list[dict[str, Any]]) -> Iterator[Problem]:
-    for index, host in enumerate(hosts):
-        routes = host.get("routes")
-        inline = [key for key in (*_DESTINATION, "path") if host.get(key) is not None]
-        if not routes:
-            for key in [key for key in _DESTINATION if key not in inline]:
-                yield Problem(
-                    key=f"hosts[{index}].{key}",
-                    reason="is missing",
-                    accepted="service, namespace and port of the destination, or a list of `routes`",
-                    mend=set_command(["hosts", index, key], _DESTINATION[key]),
+    def _cluster(self) -> Iterator[Problem]:
+        for key in ("kubeconfig", "context"):
+            if self.raw.get("gke") and self.raw.get(key):
+                yield self._problem(
+                    [key],
+                    "contradicts gke",
+                    "kubeconfig and context, or gke",
+                    f"pulumi config rm {key}",
+                    "[given]" if key == "kubeconfig" else self.raw[key],
                 )
-            continue
-        for key in inline:
-            yield Problem(
-                key=f"hosts[{index}].{key}",
-                value=host[key],
-                reason="contradicts the host's routes",
-                accepted="service, namespace and port of the destination, or a list of `routes`",
-                mend=f"pulumi config rm --path 'hosts[{index}].{key}'",
-            )
-        yield from _duplicate_paths(index, routes if isinstance(routes, list) else [])
 
+    def _duplicate_hosts(self) -> Iterator[Problem]:
+        seen: dict[str, int] = {}
+        for index, name in self._host_names():
+            if name in seen:
+                yield self._problem(
+                    ["hosts", index, "host"],
+                    f"is the same name as hosts[{seen[name]}].host",
+                    "each name once; give one host several `routes`",
+                    f"pulumi config rm --path 'hosts[{index}]', or "
+                    + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
+                    self.hosts[index]["host"],
+                )
+            seen.setdefault(name, index)
 
-def _duplicate_paths(index: int, routes: list[Any]) -> Iterator[Problem]:
-    paths = [route.get("path", "/") if isinstance(route, dict) else MISSING for route in routes]
-    for position, path in enumerate(paths):
-        if path is not MISSING and path in paths[:position]:
-            yield Problem(
-                key=f"hosts[{index}].routes[{position}].path",
-                value=path,
-                reason="is the path of an earlier route, which takes every request",
-                accepted="each path once",
-                mend=set_command(["hosts", index, "routes", position, "path"], "/other"),
-            )
+    def _wildcards(self) -> Iterator[Problem]:
+        for index, name in self._host_names():
+            if names.is_wildcard(name) and self.raw.get("challenge", "http01") == "http01":
+                yield self._problem(
+                    ["hosts", index, "host"],
+                    "is a wildcard, which HTTP-01 cannot prove",
+                    "wildcards with challenge dns01, full names with http01",
+                    set_command(["challenge"], "dns01"),
+                    self.hosts[index]["host"],
+                )
 
+    def _host_names(self) -> Iterator[tuple[int, str]]:
+        for index, host in enumerate(self.hosts):
+            try:
+                yield index, names.dns_name(host.get("host") or "")
+            except (ValueError, TypeError, AttributeError):
+                continue
 
-def _key_size(certificate: Mapping[str, Any]) -> Iterator[Problem]:
-    algorithm = certificate.get("algorithm", "ECDSA")
-    size = certificate.get("size", 256)
-    sizes = _SIZES.get(algorithm, ()) if isinstance(algorithm, str) else ()
-    if sizes and size not in sizes:
-        yield Problem(
-            key="certificate.size",
-            value=size,
-            reason=f"is not a size of {algorithm} keys",
-            accepted=", ".join(map(str, sizes)),
-            mend=set_command(["certificate", "size"], sizes[0]),
-        )
+    def _destinations(self) -> Iterator[Problem]:
+        accepted = "service, namespace and port of the destination, or a list of `routes`"
+        for index, host in enumerate(self.hosts):
+            routes = host.get("routes")
+            inline = [key for key in (*_DESTINATION, "path") if host.get(key) is not None]
+            if not routes:
+                for key in [key for key in _DESTINATION if key not in inline]:
+                    path: Path = ["hosts", index, key]
+                    yield self._problem(path, "is missing", accepted, set_command(path, _DESTINATION[key]))
+                continue
+            for key in inline:
+                yield self._problem(
+                    ["hosts", index, key],
+                    "contradicts the host's routes",
+                    accepted,
+                    f"pulumi config rm --path 'hosts[{index}].{key}'",
+                    host[key],
+                )
+            yield from self._duplicate_paths(index, routes if isinstance(routes, list) else [])
 
+    def _duplicate_paths(self, index: int, routes: list[Any]) -> Iterator[Problem]:
+        paths = [route.get("path", "/") if isinstance(route, dict) else MISSING for route in routes]
+        for position, path in enumerate(paths):
+            if path is not MISSING and path in paths[:position]:
+                where: Path = ["hosts", index, "routes", position, "path"]
+                reason = "is the path of an earlier route, which takes every request"
+                yield self._problem(where, reason, "each path once", set_command(where, "/other"), path)
 
-def _hsts(tls: Mapping[str, Any], acme: Mapping[str, Any]) -> Iterator[Problem]:
-    # Browsers remember HSTS and then refuse the untrusted staging certificate with no way around it.
-    if tls.get("hsts") and acme.get("issuer") == "staging":
-        yield Problem(
-            key="tls.hsts",
-            value=tls["hsts"],
-            reason="would lock browsers out: staging certificates are not trusted",
-            accepted="0 with acme.issuer staging",
-            mend=set_command(["tls", "hsts"], 0),
-        )
+    def _key_size(self) -> Iterator[Problem]:
+        certificate = self._section("certificate")
+        algorithm, size = certificate.get("algorithm", "ECDSA"), certificate.get("size")
+        sizes = tls.KEY_SIZES.get(algorithm, ()) if isinstance(algorithm, str) else ()
+        if sizes and size is not None and size not in sizes:
+            path = ["certificate", "size"]
+            accepted = ", ".join(map(str, sizes))
+            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, set_command(path, sizes[0]), size)
+
+    def _hsts(self) -> Iterator[Problem]:
+        # Browsers remember HSTS and then refuse the untrusted staging certificate with no way around it.
+        hsts, path = self._section("tls").get("hsts"), ["tls", "hsts"]
+        if hsts and self._section("acme").get("issuer") == "staging":
+            reason = "would lock browsers out: staging certificates are not trusted"
+            yield self._problem(path, reason, "0 with acme.issuer staging", set_command(path, 0), hsts)

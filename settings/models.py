@@ -1,7 +1,7 @@
 """The shape of the stack config.
 
-Each field says with `description` what is accepted and with `examples` what the mending command sets; the report of
-a bad config is made from both. A key that is not here is an error, so nothing is accepted and then ignored.
+Each field says with `description` what is accepted and with `examples` what the command that fixes it sets; the report
+of a bad config is made from both. A key that is not here is an error, so nothing is accepted and then ignored.
 """
 
 import re
@@ -11,21 +11,9 @@ from cryptography import x509
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.versions import CERT_MANAGER_CHART, CERT_MANAGER_VERSION
-from settings.names import dns_name, email_address, refuse_placeholder
-
-LETS_ENCRYPT_STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
-LETS_ENCRYPT_PROD = "https://acme-v02.api.letsencrypt.org/directory"
-
-MOZILLA_INTERMEDIATE = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-)
-"""TLS 1.2 cipher suites of Mozilla's intermediate profile (https://wiki.mozilla.org/Security/Server_Side_TLS)."""
+from components.rules import acme, cert_manager, tls
+from components.rules.acme import group_names
+from components.rules.names import dns_name, email_address, kubernetes_name, refuse_placeholder
 
 
 def _pem(value: str) -> str:
@@ -42,26 +30,10 @@ def _https(value: str) -> str:
     return value
 
 
-def _secure_version(value: str) -> str:
-    numbers = re.fullmatch(r"v(\d+)\.(\d+)\.(\d+)", value)
-    if not numbers:
-        raise ValueError("is not a chart version")
-    version = tuple(int(number) for number in numbers.groups())
-    if version < (1, 19, 6) or (1, 20) <= version < (1, 20, 3):
-        raise ValueError("is open to GHSA-8rvj-mm4h-c258 (severity high)")
-    return value
-
-
-def _strong(value: str) -> str:
-    if value not in MOZILLA_INTERMEDIATE:
-        raise ValueError("is not one of Mozilla's intermediate profile")
-    return value
-
-
-CipherSuite = Annotated[str, AfterValidator(_strong)]
+CipherSuite = Annotated[str, AfterValidator(tls.cipher_suite)]
 Identifier = Annotated[str, Field(min_length=1), AfterValidator(refuse_placeholder)]
 HostName = Annotated[str, AfterValidator(dns_name)]
-KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+KubernetesName = Annotated[str, AfterValidator(kubernetes_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 Url = Annotated[str, AfterValidator(_https)]
@@ -70,6 +42,11 @@ _PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
 _SERVICE = Field(description="a Service's name", examples=["NAME"])
 _NAMESPACE = Field(description="a namespace's name", examples=["NAME"])
 _PATH = Field("/", pattern=r"^/\S*$", description="a path prefix that begins with /", examples=["/"])
+
+
+def _directory(environment: str) -> Any:
+    url = acme.DIRECTORIES[environment]
+    return Field(url, description="an https:// ACME directory", examples=[url])
 
 
 class Section(BaseModel):
@@ -91,10 +68,8 @@ class Gke(Section):
 class Servers(Section):
     """ACME directories, if not Let's Encrypt's."""
 
-    staging: Url = Field(
-        LETS_ENCRYPT_STAGING, description="an https:// ACME directory", examples=[LETS_ENCRYPT_STAGING]
-    )
-    prod: Url = Field(LETS_ENCRYPT_PROD, description="an https:// ACME directory", examples=[LETS_ENCRYPT_PROD])
+    staging: Url = _directory(acme.STAGING)
+    prod: Url = _directory(acme.PROD)
 
 
 class Acme(Section):
@@ -187,13 +162,13 @@ class CertManager(Section):
 
     install: bool = Field(True, description="true, or false to use the cert-manager that is there", examples=[True])
     namespace: KubernetesName = Field("cert-manager", description="a namespace's name", examples=["cert-manager"])
-    version: Annotated[str, AfterValidator(_secure_version)] = Field(
-        CERT_MANAGER_VERSION,
-        description="a chart version (vX.Y.Z) from 1.19.6 or 1.20.3 on",
-        examples=[CERT_MANAGER_VERSION],
+    version: Annotated[str, AfterValidator(cert_manager.check_version)] = Field(
+        cert_manager.VERSION,
+        description=cert_manager.ACCEPTED,
+        examples=[cert_manager.VERSION],
     )
     chart: Identifier = Field(
-        CERT_MANAGER_CHART, description="an OCI reference or a path of the chart", examples=[CERT_MANAGER_CHART]
+        cert_manager.CHART, description="an OCI reference or a path of the chart", examples=[cert_manager.CHART]
     )
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
 
@@ -208,7 +183,11 @@ class Certificate(Section):
         "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
     )
     algorithm: Literal["ECDSA", "RSA"] = Field("ECDSA", description="ECDSA or RSA", examples=["ECDSA"])
-    size: int = Field(256, description="256, 384 or 521 with ECDSA; 2048, 3072 or 4096 with RSA", examples=[256])
+    size: int | None = Field(
+        None,
+        description="256 (the default) or 384 with ECDSA; 2048 (the default), 3072 or 4096 with RSA",
+        examples=[256],
+    )
     rotation: Literal["Always", "Never"] = Field(
         "Always", description="Always (a new key at each renewal) or Never", examples=["Always"]
     )
@@ -224,19 +203,27 @@ class Tls(Section):
         "1.2", description='"1.2" or "1.3"', examples=["1.2"]
     )
     cipher_suites: tuple[CipherSuite, ...] = Field(
-        MOZILLA_INTERMEDIATE,
+        tls.CIPHER_SUITES,
         min_length=1,
-        description="TLS 1.2 cipher suites among " + ", ".join(MOZILLA_INTERMEDIATE),
-        examples=[MOZILLA_INTERMEDIATE[0]],
+        description="TLS 1.2 cipher suites among " + ", ".join(tls.CIPHER_SUITES),
+        examples=[tls.CIPHER_SUITES[0]],
     )
     hsts: int = Field(
-        0, ge=0, le=63072000, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]
+        0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]
     )
 
 
 class Settings(Section):
     """The whole config of a stack."""
 
+    gcp_project: Identifier = Field(
+        alias="gcp:project", description="the project of the DNS zone", examples=["PROJECT"]
+    )
+    production: bool = Field(
+        False,
+        description="true where users depend on it: the policies then ask for protection and trusted certificates",
+        examples=[True],
+    )
     kubeconfig: str | None = Field(None, description="a path or the content of a kubeconfig")
     context: str | None = Field(None, description="a context of the kubeconfig")
     gke: Gke | None = Field(None, description="an object with the keys cluster, location")
@@ -259,3 +246,10 @@ class Settings(Section):
         examples=['\'{"release":"kube-prometheus-stack"}\''],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
+
+    @property
+    def certificates(self) -> dict[str, list[str]]:
+        """The hosts of each certificate, by its Secret, which the Certificate is named after."""
+        given = self.certificate
+        hosts = [host.host for host in self.hosts]
+        return group_names(hosts, given.grouping, given.secret_name, self.acme.profile)

@@ -1,17 +1,17 @@
-"""How a bad config is reported: whole, each problem with its key, the value, what is accepted and the command."""
+"""How a bad key is reported: with its value, what is accepted and the command that fixes it."""
 
 import difflib
 import json
 import shlex
 import types
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-import pulumi
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+
+from components.rules.problem import Problem
 
 Path = Sequence[str | int]
 """Where a value is: `("hosts", 0, "port")` is `hosts[0].port`."""
@@ -23,26 +23,12 @@ HIDDEN = "[secret]"
 """Shown for a value that is encrypted in the stack file."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with the config."""
-
-    key: str
-    reason: str
-    accepted: str
-    mend: str
-    value: Any = MISSING
-
-    def __str__(self) -> str:
-        given = "not set" if self.value is MISSING else f"{_shown(self.value)} {self.reason}"
-        return f"{self.key}: {given}; accepted: {self.accepted}\n    {self.mend}"
-
-
-def config_error(problems: Sequence[Problem]) -> pulumi.RunError:
-    """All problems as the one error that the engine prints; nothing is registered when it is raised early."""
-    count = "an error" if len(problems) == 1 else f"{len(problems)} errors"
-    lines = "\n".join(f"  {problem}" for problem in problems)
-    return pulumi.RunError(f"the config of stack '{pulumi.get_stack()}' has {count}:\n{lines}")
+def config_problem(
+    path: Path, accepted: str, fix: str, *, value: Any = MISSING, reason: str = "is not accepted"
+) -> Problem:
+    """Return the problem of a key: its value, why that is wrong, what is accepted, and the command that fixes it."""
+    given = "not set" if value is MISSING else f"{_shown(value)} {reason}"
+    return Problem(dotted(path), f"{given}; accepted: {accepted}", (fix,))
 
 
 def dotted(path: Path) -> str:
@@ -76,12 +62,12 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
         return unknown_key(path, _keys(_model_at(schema, path[:-1])), value)
     field = _field_at(schema, path)
     reason = error["msg"].removeprefix("Value error, ")
-    return Problem(
-        key=dotted(path),
+    return config_problem(
+        path,
+        (field.description if field else None) or "see docs/configuration.md",
+        set_command(path, _example(field)),
         value=MISSING if error["type"] == "missing" else value,
-        reason=reason if reason.startswith(("is ", "has ", "lies ")) else "is not accepted",
-        accepted=(field.description if field else None) or "see the README's config table",
-        mend=set_command(path, _example(field)),
+        reason=reason if reason.startswith(("is ", "has ", "lies ", "misses ")) else "is not accepted",
     )
 
 
@@ -90,18 +76,13 @@ def unknown_key(path: Path, known: Sequence[str], value: Any) -> Problem:
     key = dotted(path)
     flag = "--path " if len(path) > 1 else ""
     nearest = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-    mend = f"pulumi config rm {flag}{shlex.quote(key)}"
+    fix = f"pulumi config rm {flag}{shlex.quote(key)}"
     if nearest:
-        mend += " && " + set_command(
+        fix += " && " + set_command(
             [*path[:-1], nearest[0]], value if isinstance(value, str | int) and value != HIDDEN else "VALUE"
         )
-    return Problem(
-        key=key,
-        value=value,
-        reason="is not read by anything" + (f" (did you mean {nearest[0]}?)" if nearest else ""),
-        accepted=", ".join(known),
-        mend=mend,
-    )
+    reason = "is not read by anything" + (f" (did you mean {nearest[0]}?)" if nearest else "")
+    return config_problem(path, ", ".join(known), fix, value=value, reason=reason)
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,85 @@
+"""ACME: the two environments of a CA, their issuers, Let's Encrypt's profiles and limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import names
+
+STAGING = "staging"
+PROD = "prod"
+ENVIRONMENTS = (STAGING, PROD)
+"""Both always exist; a stack's config says which one signs."""
+
+CHALLENGES = ("http01", "dns01")
+"""How ownership of a name is proven: HTTP-01 through the gateway's port 80, or DNS-01 in the managed zone."""
+
+DIRECTORIES = {
+    STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
+    PROD: "https://acme-v02.api.letsencrypt.org/directory",
+}
+"""Let's Encrypt's (https://letsencrypt.org/docs/acme-protocol-updates/)."""
+
+MAX_COMMON_NAME = 64
+"""Characters (RFC 5280, ub-common-name); longer names stand in dnsNames alone."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one of Let's Encrypt's profiles signs (https://letsencrypt.org/docs/profiles)."""
+
+    max_names: int
+    """Names in one certificate."""
+    common_name: bool
+    """Whether a certificate has one."""
+
+
+PROFILES = {
+    "classic": Profile(max_names=100, common_name=True),
+    "tlsserver": Profile(max_names=25, common_name=False),
+    "shortlived": Profile(max_names=25, common_name=False),
+}
+
+_DEFAULT = PROFILES["classic"]
+
+GROUPINGS = ("shared", "perHost")
+"""How hosts are divided among certificates: as few as the limit allows, or one each."""
+
+
+def profile(name: str | None) -> Profile:
+    """Return a profile by its name; one of another CA, or none, has the limits of classic."""
+    return PROFILES.get(name or "", _DEFAULT)
+
+
+def issuer_name(environment: str) -> str:
+    """Return the name of an environment's issuer."""
+    return f"letsencrypt-{environment}-istio"
+
+
+def environment_of(server: str | None, issuer: str | None = None) -> str | None:
+    """Return the environment that signs: by a directory of Let's Encrypt's, otherwise by the issuer's name."""
+    by_server = {directory: environment for environment, directory in DIRECTORIES.items()}
+    by_name = {issuer_name(environment): environment for environment in ENVIRONMENTS}
+    return by_server.get(server or "") or by_name.get(issuer or "")
+
+
+def common_name(hosts: Sequence[str], profile_name: str | None) -> str | None:
+    """Return the common name of a certificate: its first name, unless that is too long or the profile has none."""
+    fits = len(hosts[0]) <= MAX_COMMON_NAME and profile(profile_name).common_name
+    return hosts[0] if fits else None
+
+
+def group_names(
+    hosts: Sequence[str], grouping: str, secret_name: str, profile_name: str | None
+) -> dict[str, list[str]]:
+    """Divide hosts among certificates; return the hosts of each Secret.
+
+    Shared: all in one; past the profile's limit of names in several, filled in the hosts' order, so that appending a
+    host touches the last one or begins the next. Per host: named after the host, so that no other is touched.
+    """
+    if grouping == "perHost":
+        return {f"{secret_name}-{names.object_name(host)}": [host] for host in hosts}
+    limit = profile(profile_name).max_names
+    return {
+        f"{secret_name}-{start // limit + 1}" if start else secret_name: list(hosts[start : start + limit])
+        for start in range(0, len(hosts), limit)
+    }

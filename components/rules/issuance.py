@@ -1,0 +1,69 @@
+"""Why a certificate is not issued: what cert-manager's objects say, followed from the Certificate to its Challenges.
+
+https://cert-manager.io/docs/troubleshooting/acme/
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .problem import Problem
+
+Object = Mapping[str, Any]
+
+UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in the log of cert-manager's controller")
+"""cert-manager retries what is not an answer, a refused connection or a 5xx, and writes it into no object."""
+
+_DONE = {"", "valid", "pending", "ready"}
+
+
+def chain_of_problems(
+    name: str,
+    certificates: Sequence[Object],
+    requests: Sequence[Object],
+    orders: Sequence[Object],
+    challenges: Sequence[Object],
+) -> list[Problem]:
+    """Follow a Certificate's owner references down to its Challenges, newest request first.
+
+    Returns:
+        What is wrong, the deepest last.
+    """
+    found: list[Problem] = []
+    for certificate in certificates:
+        if certificate["metadata"]["name"] == name:
+            found += condition_problems("Certificate", certificate)
+    for request in _newest(_owned(requests, "Certificate", name)):
+        found += condition_problems("CertificateRequest", request)
+        for order in _owned(orders, "CertificateRequest", request["metadata"]["name"]):
+            found += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
+            for challenge in _owned(challenges, "Order", order["metadata"]["name"]):
+                found += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
+    return found
+
+
+def condition_problems(kind: str, found: Object) -> Iterator[Problem]:
+    """Yield what the Ready condition of an object says while it is not True."""
+    for condition in found.get("status", {}).get("conditions", []):
+        if condition.get("type") == "Ready" and condition.get("status") != "True":
+            yield Problem(kind, str(condition.get("message") or condition.get("reason")))
+
+
+def _owned(objects: Sequence[Object], kind: str, name: str) -> list[Object]:
+    return [
+        each
+        for each in objects
+        if any(
+            owner.get("kind") == kind and owner.get("name") == name
+            for owner in each["metadata"].get("ownerReferences", [])
+        )
+    ]
+
+
+def _newest(objects: Sequence[Object]) -> list[Object]:
+    return sorted(objects, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))[-1:]
+
+
+def _state(kind: str, found: Object) -> Iterator[Problem]:
+    status = found.get("status", {})
+    if status.get("reason") or status.get("state", "") not in _DONE:
+        yield Problem(kind, f"{status.get('state', 'waiting')}: {status.get('reason') or 'no reason given'}")

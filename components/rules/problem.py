@@ -1,0 +1,49 @@
+"""One shape for whatever is wrong, wherever it is found: where, what, and the commands that fix it.
+
+Settings, the gateway's Service, a failed certificate and the checks of verify all speak of problems. Only the edges
+turn them into text: the error that the engine prints, verify's table, its JSON.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong."""
+
+    where: str
+    """A config key, an input, an object or a check: `hosts[0].port`, `Service istio-system/gateway`."""
+    what: str
+    """One sentence part that follows `where`, without a full stop: `has no port 443`."""
+    fix: tuple[str, ...] = ()
+    """Commands, in the order to run them."""
+
+
+class ProblemsError(Exception):
+    """Work that cannot go on. Carries every problem, so that they are reported together."""
+
+    def __init__(self, *problems: Problem, heading: str = "") -> None:
+        super().__init__(text(problems, heading))
+        self.problems = problems
+        self.heading = heading
+
+
+def text(problems: Iterable[Problem], heading: str = "") -> str:
+    """Render problems for a terminal: a line each, with its commands indented below."""
+    indent = "  " if heading else ""
+    lines = [f"{heading}:"] if heading else []
+    for problem in problems:
+        lines.append(f"{indent}{problem.where}{_joint(problem.what)}{problem.what}")
+        lines += [f"{indent}    {command}" for command in problem.fix]
+    return "\n".join(lines)
+
+
+def _joint(what: str) -> str:
+    """Return what stands between a place and a sentence about it: a colon, unless it reads on."""
+    return " " if what.startswith(("is ", "has ", "does ", "got ", "cannot ", "lies ")) else ": "
+
+
+def count(problems: Sequence[Problem], noun: str = "problem") -> str:
+    """Say how many there are: `a problem`, `3 problems`."""
+    return f"a {noun}" if len(problems) == 1 else f"{len(problems)} {noun}s"
