@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands import output_of
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.support import eventually, get, kubectl, names
+from tlsctl.commands import output_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -73,7 +73,7 @@ def kill(stack: Stack, what: str, seen: Callable[[], object]) -> None:
 
 def recover(stack: Stack) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "recover", stack.name, "--config-file", str(stack.file)],
+        [sys.executable, "-m", "tlsctl", "recover", "--stack", stack.name, "--config-file", str(stack.file)],
         cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"the way back that the README names: {done.stdout}{done.stderr}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands for the programs that a workflow runs: keeps what it was asked, and answers as the real one would.
 
-Under the name of `gh` it keeps comments and issues as GitHub does; `python -m pipeline` is the real one. Everything is
+Under the name of `gh` it keeps comments and issues as GitHub does; `python -m ci` is the real one. Everything is
 in the JSON file that $FAKES names: `calls`, `comments`, `issues`, `fail` (names of programs) and `prints`.
 """
 
@@ -46,7 +46,7 @@ def main() -> int:
     program, arguments = Path(sys.argv[0]).name, sys.argv[1:]
     if program == "uv" and arguments[:2] == ["run", "--no-sync"]:
         os.execvp(arguments[2], arguments[2:])  # noqa: S606 - it becomes that program, as uv does
-    if program == "python" and arguments[:2] == ["-m", "pipeline"]:
+    if program == "python" and arguments[:2] == ["-m", "ci"]:
         os.execv(os.environ["PYTHON"], ["python", *arguments])  # noqa: S606
     file = Path(os.environ["FAKES"])
     state: dict[str, Any] = json.loads(file.read_text())

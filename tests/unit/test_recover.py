@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.recover import settled
+from tlsctl.recover import settled
 
 PARENT = {
     "urn": "urn:pulumi:dev::p::istio-gateway-tls:index:TlsGateway::tls",

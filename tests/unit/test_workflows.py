@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.commands import Ran
-from pipeline.report import section, sections
+from ci.commands import Ran
+from ci.report import section, sections
 from tests.unit import fake_programs
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ PREVIEW = {"STACK": "dev", "PULL_REQUEST": "5", "HEAD_SHA": "abc123"}
 
 class TestPreview:
     def preview(self, machine: Machine, **env: str) -> subprocess.CompletedProcess[str]:
-        return machine.run(step("preview", "preview", "pipeline preview"), **{**PREVIEW, **env})
+        return machine.run(step("preview", "preview", "ci preview"), **{**PREVIEW, **env})
 
     def test_the_stack_is_previewed_under_the_policies_and_commented_on(self, machine: Machine) -> None:
         machine.state(prints={"pulumi": "+ 3 to create"})
@@ -227,7 +227,7 @@ class TestUp:
 
 class TestDrift:
     def drift(self, machine: Machine) -> subprocess.CompletedProcess[str]:
-        return machine.run(step("drift", "drift", "pipeline drift"))
+        return machine.run(step("drift", "drift", "ci drift"))
 
     def test_every_stack_is_compared_and_verified(self, machine: Machine) -> None:
         assert self.drift(machine).returncode == 0

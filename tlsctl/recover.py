@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands import output_of, run
+from tlsctl.commands import output_of, run
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _RECORD_SET = "gcp:dns/recordSet:RecordSet"
@@ -21,7 +21,7 @@ def recover(stack: str, config_file: str | None = None) -> int:
     """Free a stack whose `up` was killed, and bring its state up to date with what was made."""
     named = ("--stack", stack, "--non-interactive")
     file = ("--config-file", config_file) if config_file else ()
-    if code := run("pulumi", "cancel", "--yes", *named).code:
+    if code := run("pulumi", "cancel", "--yes", *named):
         return code
     exported = json.loads(output_of("pulumi", "stack", "export", *named))
     if exported["deployment"].get("pending_operations"):
@@ -29,9 +29,9 @@ def recover(stack: str, config_file: str | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.json"
             state.write_text(json.dumps(exported))
-            if code := run("pulumi", "stack", "import", "--file", str(state), *named).code:
+            if code := run("pulumi", "stack", "import", "--file", str(state), *named):
                 return code
-    return run("pulumi", "refresh", "--yes", "--skip-preview", *named, *file).code
+    return run("pulumi", "refresh", "--yes", "--skip-preview", *named, *file)
 
 
 def settled(deployment: Mapping[str, Any]) -> dict[str, Any]:

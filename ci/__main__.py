@@ -1,4 +1,4 @@
-"""``python -m pipeline``: what the workflows preview.yml and drift.yml run, and the way back from a killed `up`."""
+"""``python -m ci``: what the workflows preview.yml and drift.yml run."""
 
 import argparse
 import os
@@ -6,9 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from pipeline import github, report
-from pipeline.commands import Ran, run
-from pipeline.recover import recover
+from ci import github, report
+from ci.commands import Ran, run
 
 DRIFT = "drift"
 """The label of the one issue."""
@@ -46,23 +45,19 @@ def _pulumi(verb: str, stack: str) -> Sequence[str]:
 
 def main() -> int:
     """Parse the command line and run its verb."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ci", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
-    def add(work: Callable[..., int], many: str | int) -> argparse.ArgumentParser:
+    def add(work: Callable[..., int], many: str | int) -> None:
         verb = verbs.add_parser(work.__name__, help=work.__doc__)
         verb.set_defaults(work=work)
         verb.add_argument("stacks", nargs=many, metavar="STACK")
-        return verb
 
     add(preview, 1)
     add(drift, "+")
-    add(recover, 1).add_argument("--config-file", metavar="FILE", help="its config (default: Pulumi.STACK.yaml)")
-    arguments = vars(parser.parse_args())
-    del arguments["verb"]
-    work, stacks = arguments.pop("work"), arguments.pop("stacks")
+    arguments = parser.parse_args()
     try:
-        return int(work(*stacks, **arguments))
+        return int(arguments.work(*arguments.stacks))
     except KeyError as missing:
         print(f"error: {missing} is not set; a workflow sets it", file=sys.stderr)
     except (github.GithubError, OSError, subprocess.SubprocessError) as error:

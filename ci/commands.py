@@ -30,12 +30,3 @@ def run(*argv: str) -> Ran:
             sys.stdout.flush()
             lines.append(line)
     return Ran(shlex.join(argv), process.returncode, "".join(lines))
-
-
-def output_of(*argv: str) -> str:
-    """Return what a command prints for machines.
-
-    Raises:
-        subprocess.CalledProcessError: it failed; what it said is on the standard error.
-    """
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.commands import Ran
+from ci.commands import Ran
 
 LIMIT = 60_000
 """Characters of all outputs together; GitHub takes 65,536 in a comment or an issue."""
