@@ -39,21 +39,20 @@ class Credentials:
 def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credentials]:
     """Return the credentials of a component's Kubernetes provider.
 
-    They are those of the provider's inputs. A program in another language hands the provider over as a reference, which
-    the engine is asked about; without a provider they are those of the default one.
+    The engine is asked for them: a program in another language hands its provider over as a mere reference. Without a
+    provider they are those of the default one. Unknown while the provider's own inputs are.
     """
     provider = component.get_provider(_ANY_KIND)
     if provider is None:
         config = pulumi.Config("kubernetes")
         return pulumi.Output.from_input(Credentials(config.get("kubeconfig"), config.get("context")))
-    inputs = vars(provider)
-    if "kubeconfig" in inputs or "context" in inputs:
-        return pulumi.Output.all(inputs.get("kubeconfig"), inputs.get("context")).apply(lambda both: Credentials(*both))
     return pulumi.Output.from_input(provider.urn).apply(_ask_engine)
 
 
-async def _ask_engine(urn: str) -> Credentials:
+async def _ask_engine(urn: str) -> Any:
     """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
     answer: Any = await pulumi.runtime.invoke_async("pulumi:pulumi:getResource", {"urn": urn})
     state = (answer or {}).get("state") or {}
-    return Credentials(state.get("kubeconfig"), state.get("context"))
+    given = {key: state[key] for key in ("kubeconfig", "context") if key in state}
+    # What is set but has no value is not known yet, which is not the same as the ambient one.
+    return pulumi.UNKNOWN if None in given.values() else Credentials(**given)

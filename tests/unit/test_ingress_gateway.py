@@ -1,4 +1,4 @@
-"""The Service of the gateway: its faults, the wait for an address, and the reading of failures."""
+"""The Service of the gateway: its problems, the wait for an address, and the reading of failures."""
 
 import json
 import threading
@@ -7,13 +7,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 import pytest
 from kubernetes import client
 
-from components.cluster import api_client, is_content, kubeconfig_spec
-from components.diagnosis import UNANSWERED, chain_of_reasons, reasons
 from components.ingress_gateway import IngressGateway
-from components.load_balancer import GatewayFaultError, UnreachableError, external_ip, find_address
+from components.issuance import problems_of
+from components.kubernetes_api import api_client
+from components.load_balancer import GatewayProblemsError, UnreachableError, external_ip, find_address
+from components.rules.issuance import UNANSWERED, chain_of_problems
+from components.rules.kubeconfig import gke_kubeconfig, is_content
+from components.rules.problem import Problem, text
 from tests.unit.harness import run
 
 IP = "203.0.113.10"
@@ -76,7 +80,7 @@ class Api:
 
     @property
     def kubeconfig(self) -> str:
-        spec = kubeconfig_spec("test", "unused", "")
+        spec = gke_kubeconfig("test", "unused", "")
         spec["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self.server.server_address[1]}"}
         spec["users"][0]["user"] = {}
         return json.dumps(spec)
@@ -100,14 +104,11 @@ def find(api: Api, timeout: float = 5) -> str | None:
 
 def up(api: Api, *, preview: bool = False, timeout: int = 1) -> Any:
     def program() -> None:
+        cluster = kubernetes.Provider("cluster", kubeconfig=pulumi.Output.secret(api.kubeconfig))
         gateway = IngressGateway(
             "ingress",
-            {
-                "namespace": "istio-system",
-                "service": "istio-ingressgateway",
-                "timeout": timeout,
-                "kubeconfig": pulumi.Output.secret(api.kubeconfig),
-            },
+            {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout},
+            pulumi.ResourceOptions(provider=cluster),
         )
         pulumi.export("ip", gateway.ip)
 
@@ -133,7 +134,7 @@ class TestAddress:
         api.now = service(points=[])
         api.later = [("DELETED", service(points=[]))]
 
-        with pytest.raises(GatewayFaultError, match="does not exist"):
+        with pytest.raises(GatewayProblemsError, match="does not exist"):
             find(api)
 
     def test_the_ipv4_address_is_taken(self, api: Api) -> None:
@@ -142,7 +143,7 @@ class TestAddress:
         assert find(api) == IP, "an A record holds no other"
 
 
-class TestFaults:
+class TestProblems:
     @pytest.mark.parametrize(
         ("changes", "words", "command"),
         [
@@ -159,32 +160,32 @@ class TestFaults:
     ) -> None:
         api.now = service(**changes)
 
-        with pytest.raises(GatewayFaultError) as fault:
+        with pytest.raises(GatewayProblemsError) as refused:
             find(api)
 
-        first, mend = str(fault.value).splitlines()
+        first, fix = str(refused.value).splitlines()
         assert "Service istio-system/istio-ingressgateway" in first, "which one"
         assert words in first, "what is wrong"
-        assert command in mend, "what mends it"
+        assert command in fix, "what fixes it"
 
     def test_all_are_explained_at_once(self, api: Api) -> None:
         api.now = service(ports=[], type="NodePort", points=[])
 
-        with pytest.raises(GatewayFaultError) as fault:
+        with pytest.raises(GatewayProblemsError) as refused:
             find(api)
 
-        assert len(str(fault.value).splitlines()) == 6, "type, port 80 and port 443, each with its command"
+        assert len(str(refused.value).splitlines()) == 6, "type, port 80 and port 443, each with its command"
 
     def test_a_missing_service_is_explained(self, api: Api) -> None:
         api.now = None
 
         with pytest.raises(
-            GatewayFaultError, match=r"does not exist\n.*kubectl get services[^$]*ingress\.service NAME"
+            GatewayProblemsError, match=r"does not exist\n.*kubectl get services[^$]*ingress\.service NAME"
         ):
             find(api)
 
     def test_an_empty_service_is_judged_too(self) -> None:
-        with pytest.raises(GatewayFaultError):
+        with pytest.raises(GatewayProblemsError):
             external_ip(client.V1Service())
 
 
@@ -200,7 +201,7 @@ class TestIngressGateway:
         ):
             up(api)
 
-    def test_a_fault_is_explained_at_preview_already(self, api: Api) -> None:
+    def test_a_problem_is_explained_at_preview_already(self, api: Api) -> None:
         api.now = service(ports=[80])
 
         with pytest.raises(pulumi.RunError, match="no port 443"):
@@ -241,7 +242,7 @@ class TestKubeconfig:
         assert is_content(text) is content
 
     def test_gke_is_entered_with_the_plugin(self) -> None:
-        spec = kubeconfig_spec("platform", "192.0.2.1", "Q0E=")
+        spec = gke_kubeconfig("platform", "192.0.2.1", "Q0E=")
 
         assert spec["users"][0]["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
         assert spec["clusters"][0]["cluster"]["server"] == "https://192.0.2.1"
@@ -267,7 +268,7 @@ class TestDiagnosis:
     ACME = "urn:ietf:params:acme:error:dns: no such name"
 
     def test_it_ends_with_the_acme_servers_words(self) -> None:
-        words = chain_of_reasons(
+        found = chain_of_problems(
             "certs",
             [{"metadata": {"name": "certs"}, "status": not_ready("Issuing certificate")}],
             [
@@ -287,7 +288,7 @@ class TestDiagnosis:
             ],
         )
 
-        assert words == [
+        assert text(found).splitlines() == [
             "Certificate: Issuing certificate",
             "CertificateRequest: Waiting on the order",
             "Order: invalid: no reason given",
@@ -295,7 +296,7 @@ class TestDiagnosis:
         ], "down the newest request of this Certificate"
 
     def test_an_order_that_the_acme_server_has_not_answered_is_told(self) -> None:
-        words = chain_of_reasons(
+        found = chain_of_problems(
             "certs",
             [],
             [owned("Certificate", "certs", "certs-1", status={})],
@@ -303,18 +304,18 @@ class TestDiagnosis:
             [],
         )
 
-        assert words == [UNANSWERED], "cert-manager writes the reason nowhere but into its log"
+        assert found == [UNANSWERED], "cert-manager writes the reason nowhere but into its log"
 
     def test_what_is_ready_is_not_mentioned(self) -> None:
         ready = {"conditions": [{"type": "Ready", "status": "True", "message": "fine"}]}
 
-        assert chain_of_reasons("certs", [{"metadata": {"name": "certs"}, "status": ready}], [], [], []) == []
+        assert chain_of_problems("certs", [{"metadata": {"name": "certs"}, "status": ready}], [], [], []) == []
 
     def test_an_issuers_reason_is_its_condition(self, api: Api) -> None:
         api.objects["/apis/cert-manager.io/v1/clusterissuers/letsencrypt-staging-istio"] = {
             "status": not_ready("x509: certificate signed by unknown authority")
         }
         with api.client() as connected:
-            words = reasons(connected, None, "letsencrypt-staging-istio")
+            found = problems_of(connected, None, "letsencrypt-staging-istio")
 
-        assert words == ["ClusterIssuer: x509: certificate signed by unknown authority"]
+        assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
