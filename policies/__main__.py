@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-# The engine starts a pack alone, and this one measures with the program's own settings and names.
+# The engine starts a pack alone, and this one measures with the program's own rules.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from policies import POLICIES

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
-from pydantic import ValidationError
 
-from components.versions import CERT_MANAGER_VERSION
+from components.rules.cert_manager import VERSION as PINNED
+from components.rules.cert_manager import check_version
 from policies.findings import is_kind, resource_policy
-from settings.models import CertManager
 
 
 def insecure_versions(release: ResourceValidationArgs) -> Iterator[str]:
-    """Yield why a release's version is refused: the settings keep the list of advisories.
+    """Yield why a release's version is refused.
 
     It is the version that would be installed: the provider has read it from the chart before policies are asked.
     """
@@ -23,14 +22,14 @@ def insecure_versions(release: ResourceValidationArgs) -> Iterator[str]:
         yield "The chart has no version: what is installed is whatever is newest on that day."
         return
     try:
-        CertManager(version=f"v{version.removeprefix('v')}")
-    except ValidationError as refused:
-        yield f"{version} {refused.errors()[0]['msg'].removeprefix('Value error, ')}."
+        check_version(version)
+    except ValueError as reason:
+        yield f"{version} {reason}."
 
 
 VERSION = resource_policy(
     "cert-manager-is-secure",
     "cert-manager is installed at a version without known advisories.",
-    f"pulumi config set --path certManager.version {CERT_MANAGER_VERSION}",
+    f"pulumi config set --path certManager.version {PINNED}",
     insecure_versions,
 )

@@ -5,13 +5,15 @@ from typing import Any
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
+from components.rules import tls as rules
+from components.rules.names import covers
 from policies import issuers
 from policies.findings import Resource, is_kind, object_key, of_kind, resource_policy, stack_policy
 
 GROUP = "networking.istio.io"
 
 _TERMINATING = {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"}
-_SECURE = {"TLSV1_2", "TLSV1_3"}
+_SECURE = {rules.istio_version(version) for version in rules.VERSIONS}
 
 
 def servers(gateway: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -68,12 +70,6 @@ def _unfilled(credential: str, namespace: str, elsewhere: list[PolicyResource]) 
         place = object_key(elsewhere[0])[0]
         return f"the Certificate of Secret {credential} is in namespace {place}, and the gateway in {namespace}."
     return f"no Certificate of the stack fills the Secret {credential}."
-
-
-def covers(name: str, host: str) -> bool:
-    """Tell whether a certificate's name matches a host: a wildcard stands for one label (RFC 9525, section 6.3)."""
-    name, host = name.lower(), host.lower()
-    return name == host or (name.startswith("*.") and host[:1] != "*" and host.partition(".")[2] == name[2:])
 
 
 TLS_VERSION = resource_policy(

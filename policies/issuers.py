@@ -4,15 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
-from components.acme_issuers import issuer_name
+from components.rules import acme as rules
+from components.rules.names import email_address
 from policies.findings import Resource, in_production, is_kind, object_key, of_kind, resource_policy, stack_policy
-from settings.models import LETS_ENCRYPT_PROD, LETS_ENCRYPT_STAGING
-from settings.names import email_address
 
 GROUP = "cert-manager.io"
-
-_SERVERS = {LETS_ENCRYPT_STAGING: "staging", LETS_ENCRYPT_PROD: "prod"}
-_NAMES = {issuer_name("staging"): "staging", issuer_name("prod"): "prod"}
 
 
 def issuer_of(certificate: Resource, resources: Iterable[PolicyResource]) -> PolicyResource | None:
@@ -43,7 +39,7 @@ def _environment(certificate: PolicyResource, resources: list[PolicyResource]) -
     name = certificate.props["spec"]["issuerRef"]["name"]
     issuer = issuer_of(certificate, resources)
     acme = (issuer.props["spec"].get("acme") if issuer else None) or {}
-    return _SERVERS.get(acme.get("server", "")) or _NAMES.get(name)
+    return rules.environment_of(acme.get("server"), name)
 
 
 def bad_emails(issuer: ResourceValidationArgs) -> Iterator[str]:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What a stack asks for, as policies see it."""
-    monkeypatch.setattr("components.ingress_gateway.find_address", lambda *_, **__: "203.0.113.10")
-    monkeypatch.setattr("components.ingress_gateway.api_client", lambda *_: None)
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
+    monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
 
     def plan(config: dict[str, Any], stack: str) -> list[PolicyResource]:
         done: Recorder = harness.run(program, config, stack=stack)

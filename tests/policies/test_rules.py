@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pulumi_policy import Policy, PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
-from components.versions import CERT_MANAGER_VERSION
+from components.rules.acme import DIRECTORIES
+from components.rules.cert_manager import VERSION
+from components.rules.names import covers
 from policies import cert_manager, challenges, gateways, issuers, private_keys, protection, records
-from settings.models import LETS_ENCRYPT_PROD, LETS_ENCRYPT_STAGING
 from tests.policies.support import certificate, findings, gateway, http, https, issuer, record, release, resource
 
 STAGING, PROD = "letsencrypt-staging-istio", "letsencrypt-prod-istio"
@@ -44,8 +45,8 @@ def test_production_signs_with_the_production_issuer_and_no_other_stack_does() -
 
 
 def test_the_directory_of_an_issuer_counts_for_more_than_its_name() -> None:
-    staging_called_prod = issuer(environment="prod", server=LETS_ENCRYPT_STAGING)
-    prod_called_staging = issuer(environment="staging", server=LETS_ENCRYPT_PROD)
+    staging_called_prod = issuer(environment="prod", server=DIRECTORIES["staging"])
+    prod_called_staging = issuer(environment="staging", server=DIRECTORIES["prod"])
 
     breaks(
         issuers.ENVIRONMENT,
@@ -118,11 +119,11 @@ def test_a_host_that_its_certificate_lacks_is_refused(host: str) -> None:
 def test_a_wildcard_covers_exactly_one_label(one: str, two: str, domain: str) -> None:
     wildcard = f"*.{domain}.test"
 
-    assert gateways.covers(wildcard, f"{one}.{domain}.test"), "one label"
-    assert gateways.covers(wildcard, wildcard), "and itself"
-    assert not gateways.covers(wildcard, f"{one}.{two}.{domain}.test"), "not two"
-    assert not gateways.covers(wildcard, f"{domain}.test"), "nor none"
-    assert not gateways.covers(f"{one}.{domain}.test", wildcard), "and a full name no wildcard"
+    assert covers(wildcard, f"{one}.{domain}.test"), "one label"
+    assert covers(wildcard, wildcard), "and itself"
+    assert not covers(wildcard, f"{one}.{two}.{domain}.test"), "not two"
+    assert not covers(wildcard, f"{domain}.test"), "nor none"
+    assert not covers(f"{one}.{domain}.test", wildcard), "and a full name no wildcard"
 
 
 def test_https_redirect_is_refused_with_http01_and_harmless_with_dns01() -> None:
@@ -210,14 +211,14 @@ def test_certificates_other_secrets_and_unknown_values_are_no_private_keys() -> 
     breaks(private_keys.NO_PRIVATE_KEY, beside, saying="stringData.b")
 
 
-@pytest.mark.parametrize("version", ["v1.11.5", "v1.19.5", "v1.20.2", "1.20.2", "~1.21", None])
+@pytest.mark.parametrize("version", ["v1.11.5", "v1.19.5", "v1.20.2", "1.20.2", "v1.21.0", "1.21.1", "~1.21", None])
 def test_a_cert_manager_with_known_advisories_or_not_pinned_is_refused(version: str | None) -> None:
     for chart in ("oci://quay.io/jetstack/charts/cert-manager", "cert-manager", "/charts/cert-manager"):
         breaks(cert_manager.VERSION, release(version, chart), saying=version or "no version")
 
 
 def test_a_secure_cert_manager_holds_and_other_charts_are_not_judged() -> None:
-    holds(cert_manager.VERSION, *map(release, ("v1.19.6", "v1.20.3", "1.21.0", CERT_MANAGER_VERSION)))
+    holds(cert_manager.VERSION, *map(release, ("v1.19.6", "v1.20.3", "1.21.2", VERSION)))
     holds(cert_manager.VERSION, release("0.1.0", chart="oci://quay.io/jetstack/charts/trust-manager"))
 
 
