@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox.providers.kubernetes.cluster import Object
+from sandbox.providers.kubernetes.apiserver import Object
 from sandbox.providers.rpc import UNKNOWN, Unknown
 
 Path = tuple[str | int, ...]

@@ -11,7 +11,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
 from sandbox.providers.kubernetes import kubeconfig
-from sandbox.providers.kubernetes.cluster import Cluster, NoCluster
+from sandbox.providers.kubernetes.apiserver import ApiServer, NoApiServer
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import token_of
 from sandbox.providers.kubernetes.releases import Releases
@@ -51,17 +51,17 @@ class KubernetesProvider(rpc.Provider):
         self._drops_unreachable = _flag(config, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE")
         self._unreachable = ""
         resolved: Kubeconfig | None = None
-        cluster: Cluster = NoCluster()
+        server: ApiServer = NoApiServer()
         try:
             resolved = kubeconfig.resolve(config)
-            reached = Cluster(resolved)
+            reached = ApiServer(resolved)
             reached.version()
-            cluster = reached
+            server = reached
         except ProviderError as error:
             self._unreachable = f"unable to load schema information from the API server: {error}"
         namespace = resolved.namespace if resolved else "default"
-        self._resources = Resources(cluster, namespace, config, self.engine, self.cancelled)
-        self._releases = Releases(resolved, cluster, self.engine, self.cancelled)
+        self._resources = Resources(server, namespace, config, self.engine, self.cancelled)
+        self._releases = Releases(resolved, server, self.engine, self.cancelled)
         return super().configure(request)
 
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:

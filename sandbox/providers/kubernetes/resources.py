@@ -11,7 +11,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
 from sandbox.providers.kubernetes import diff, fields, objects, waits, writes
-from sandbox.providers.kubernetes.cluster import ApiError, Cluster, NoMatchError, Object, UnreachableError
+from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object, UnreachableError
 from sandbox.providers.rpc import InitializationError, ProviderError, Unknown, contains, from_struct, to_struct
 
 
@@ -20,7 +20,7 @@ class Resources:
 
     def __init__(
         self,
-        cluster: Cluster,
+        server: ApiServer,
         namespace: str,
         config: Mapping[str, str],
         engine: rpc.Engine,
@@ -29,13 +29,13 @@ class Resources:
         """Take what the operations need.
 
         Args:
-            cluster: The cluster.
+            server: The API server.
             namespace: Namespace of objects that name none.
             config: The provider's configuration.
             engine: The engine's log.
             cancelled: Set when waits must end.
         """
-        self._cluster = cluster
+        self._server = server
         self._namespace = namespace
         self._config = config
         self._engine = engine
@@ -47,7 +47,7 @@ class Resources:
         inputs = objects.normalize(rpc.reveal(new))
         objects.assign_name(inputs, rpc.reveal(old), request)
         unplaced = not inputs["metadata"].get("namespace")
-        if unplaced and self._cluster.namespaced(*objects.kind_of(request.urn)):
+        if unplaced and self._server.namespaced(*objects.kind_of(request.urn)):
             inputs["metadata"]["namespace"] = self._namespace
         return pb.CheckResponse(inputs=to_struct(objects.masked(inputs, new)))
 
@@ -127,7 +127,7 @@ class Resources:
         if namespace:
             metadata.setdefault("namespace", namespace)
         try:
-            live = self._cluster.get(inputs | {"metadata": metadata | {"name": name}})
+            live = self._server.get(inputs | {"metadata": metadata | {"name": name}})
         except NoMatchError:
             return pb.ReadResponse()
         except ApiError as error:
@@ -180,10 +180,10 @@ class Resources:
         inputs, live = objects.parse_checkpoint(state)
         policy = waits.annotation(inputs, waits.DELETION_PROPAGATION).capitalize()
         try:
-            self._cluster.delete(live, policy if policy in ("Orphan", "Background") else "Foreground")
+            self._server.delete(live, policy if policy in ("Orphan", "Background") else "Foreground")
             seconds = waits.timeout(request.timeout, inputs)
             report = self._reporter(request.urn, severity=rpc.WARNING, status=False)
-            waits.until_gone(self._cluster, inputs, live, seconds, self._cancelled, report)
+            waits.until_gone(self._server, inputs, live, seconds, self._cancelled, report)
         except NoMatchError:  # the CRD is gone, and its objects with it
             pass
         except ApiError as error:
@@ -198,11 +198,11 @@ class Resources:
 
     def _writer(self, urn: str) -> writes.Writer:
         report = self._reporter(urn, severity=rpc.INFO, status=True)
-        return writes.Writer(self._cluster, self._config, self._cancelled, report)
+        return writes.Writer(self._server, self._config, self._cancelled, report)
 
     def _after_failure(self, urn: str, old: Object, problem: str) -> Object:
         try:
-            return self._cluster.get(old)
+            return self._server.get(old)
         except ProviderError as error:
             raise ProviderError(
                 f'update of resource "{urn}" failed: {problem}\nunable to get cluster state: {error}'
@@ -213,7 +213,7 @@ class Resources:
         report = self._reporter(urn, severity=rpc.INFO, status=True)
         seconds = waits.timeout(custom, inputs)
         try:
-            return waits.until_ready(self._cluster, inputs, live, seconds, self._cancelled, report), ""
+            return waits.until_ready(self._server, inputs, live, seconds, self._cancelled, report), ""
         except waits.WaitError as error:
             return error.live, str(error)
         except ProviderError as error:
@@ -226,13 +226,13 @@ class Resources:
         if contains(inputs, Unknown):
             return False
         try:
-            return self._cluster.find(inputs["apiVersion"], inputs["kind"]) is not None
+            return self._server.find(inputs["apiVersion"], inputs["kind"]) is not None
         except (ApiError, UnreachableError):
             return False
 
     def _canonical_namespace(self, obj: Object) -> None:
         metadata = obj.setdefault("metadata", {})
-        if self._cluster.namespaced(str(obj.get("apiVersion")), str(obj.get("kind"))):
+        if self._server.namespaced(str(obj.get("apiVersion")), str(obj.get("kind"))):
             metadata["namespace"] = metadata.get("namespace") or "default"
         else:
             metadata.pop("namespace", None)

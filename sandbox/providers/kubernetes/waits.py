@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import jsonpath
 
-from sandbox.providers.kubernetes.cluster import Cluster, Object
+from sandbox.providers.kubernetes.apiserver import ApiServer, Object
 from sandbox.providers.rpc import ProviderError
 
 DEFAULT_SECONDS: Final = 600.0
@@ -147,7 +147,7 @@ def timeout(custom: float, inputs: Object) -> float:
 
 
 def until_ready(
-    cluster: Cluster,
+    server: ApiServer,
     inputs: Object,
     live: Object,
     seconds: float,
@@ -164,22 +164,27 @@ def until_ready(
         return live
     wanted = conditions(expressions)
     shown: set[str] = set()
-    for version in cluster.versions(live, seconds, cancelled):
-        if version is None:
-            continue
-        live = version
-        lacking = [text for condition in wanted if (text := condition.lacks(live))]
-        if not lacking:
-            return live
-        for text in [*cluster.warnings(live), *lacking]:
-            if text not in shown:
-                shown.add(text)
-                report(text)
+
+    def show(text: str) -> None:
+        if text not in shown:
+            shown.add(text)
+            report(text)
+
+    with server.warnings(live, show):
+        for version in server.versions(live, seconds, cancelled):
+            if version is None:
+                continue
+            live = version
+            lacking = [text for condition in wanted if (text := condition.lacks(live))]
+            if not lacking:
+                return live
+            for text in lacking:
+                show(text)
     raise _ended(cancelled, live)
 
 
 def until_gone(
-    cluster: Cluster,
+    server: ApiServer,
     inputs: Object,
     live: Object,
     seconds: float,
@@ -194,7 +199,7 @@ def until_gone(
     if annotation(inputs, SKIP_AWAIT) == "true" and (live["apiVersion"], live["kind"]) in _SKIPS_DELETION:
         return
     uid = live["metadata"].get("uid")
-    for version in cluster.versions(live, seconds, cancelled):
+    for version in server.versions(live, seconds, cancelled):
         if version is None or (uid and version["metadata"]["uid"] != uid):
             return
         live = version
