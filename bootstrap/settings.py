@@ -1,15 +1,14 @@
 """Stack config of the bootstrap program, validated like the main program's: every error at once."""
 
-import contextlib
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from components.rules.problem import ProblemsError
+from settings import decode
 from settings.models import Identifier, Section
-from settings.problems import config_error, problem_of
 
 
 class Bootstrap(Section):
@@ -39,26 +38,13 @@ class Bootstrap(Section):
     )
 
 
-_LISTS = ("zones", "environments")
-
-
 def load() -> Bootstrap:
     """Read and validate the stack's config.
 
     Raises:
         pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
     """
-    config = {**get_config_env(), **CONFIG.get()}
-    prefix = f"{pulumi.get_project()}:"
-    raw: dict[str, Any] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    if "gcp:project" in config:
-        raw["gcp:project"] = config["gcp:project"]
-    for key in _LISTS:
-        # A string that is no JSON is left for the validation to refuse.
-        with contextlib.suppress(json.JSONDecodeError, KeyError):
-            raw[key] = json.loads(raw[key])
     try:
-        return Bootstrap.model_validate(raw)
-    except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False)
-        raise config_error([problem_of(error, Bootstrap) for error in errors]) from None
+        return decode(Bootstrap, {**get_config_env(), **CONFIG.get()}, pulumi.get_project(), pulumi.get_stack())
+    except ProblemsError as error:
+        raise pulumi.RunError(str(error)) from None

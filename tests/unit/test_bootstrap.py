@@ -215,7 +215,7 @@ class TestSettings:
 
         for key in ("repositoryId", "location", "zones", "zone"):
             assert f"\n  {key}: " in said, f"{key} is not named in:\n{said}"
-        assert "4 errors" in said
+        assert "4 problems" in said
         assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in said, "with what mends it"
 
     def test_what_is_missing_is_named_with_the_command(self) -> None:
