@@ -14,7 +14,8 @@ from pulumi.runtime.proto import provider_pb2
 
 from sandbox.providers.kubernetes.apiserver import Object
 from sandbox.providers.kubernetes.waits import AUTONAMED, annotation
-from sandbox.providers.rpc import ProviderError, Secret, contains, reveal
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import Secret, contains, reveal
 
 INPUTS: Final = "__inputs"
 INITIAL_API_VERSION: Final = "__initialApiVersion"

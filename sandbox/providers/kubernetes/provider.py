@@ -16,7 +16,8 @@ from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import token_of
 from sandbox.providers.kubernetes.releases import Releases
 from sandbox.providers.kubernetes.resources import Resources
-from sandbox.providers.rpc import ProviderError, Unknown, from_struct
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import Unknown, from_struct
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _RERUN: Final = 'rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
