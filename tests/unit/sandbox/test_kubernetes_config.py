@@ -123,6 +123,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], list[str]]] = 
         ["kubeconfig"],
         [],
     ),
+    "a rotated CA where the identifier is null": (
+        {"kubeconfig": HERE, "clusterIdentifier": None},
+        {"kubeconfig": ROTATED, "clusterIdentifier": None},
+        ["kubeconfig"],
+        ["kubeconfig"],
+    ),
     "an unknown kubeconfig of the same identifier": (
         {"kubeconfig": HERE, "clusterIdentifier": "a"},
         {"kubeconfig": UNKNOWN, "clusterIdentifier": "a"},

@@ -31,9 +31,7 @@ KNOWN = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "
 def test_an_imported_object_of_the_apis_own_kinds_has_all_but_its_status_as_inputs() -> None:
     before = copy.deepcopy(LIVE)
     metadata = {"name": "mine", "namespace": "web", "labels": {"app": "web"}, "annotations": {"note": "kept"}}
-    assert importable(LIVE, KNOWN) == KNOWN | {"metadata": metadata, "data": {"a": "1"}}, (
-        "kubectl's own note apart"
-    )
+    assert importable(LIVE, KNOWN) == KNOWN | {"metadata": metadata, "data": {"a": "1"}}, "kubectl's own note apart"
     assert before == LIVE, "the object itself goes into the state as it is"
 
 
