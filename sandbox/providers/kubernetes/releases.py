@@ -17,16 +17,8 @@ from sandbox.providers.kubernetes.apiserver import ApiServer, Object
 from sandbox.providers.kubernetes.helm import DEFAULT_SECONDS, INSTALL_FLAGS, UPGRADE_FLAGS, Helm, HelmError
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import INPUTS, masked, unique_name
-from sandbox.providers.rpc import (
-    UNKNOWN,
-    InitializationError,
-    Secret,
-    Unknown,
-    contains,
-    from_struct,
-    reveal,
-    to_struct,
-)
+from sandbox.providers.rpc import InitializationError
+from sandbox.providers.values import UNKNOWN, Secret, Unknown, contains, from_struct, reveal, to_struct
 
 _INPUTS: Final = frozenset(
     {*INSTALL_FLAGS, *UPGRADE_FLAGS}

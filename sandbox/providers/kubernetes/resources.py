@@ -12,7 +12,8 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from sandbox.providers import rpc
 from sandbox.providers.kubernetes import diff, fields, objects, waits, writes
 from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object, UnreachableError
-from sandbox.providers.rpc import InitializationError, ProviderError, Unknown, contains, from_struct, to_struct
+from sandbox.providers.rpc import InitializationError, ProviderError
+from sandbox.providers.values import Unknown, contains, from_struct, reveal, to_struct
 
 
 class Resources:
@@ -44,8 +45,8 @@ class Resources:
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Name the object and place it in a namespace."""
         old, new = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(rpc.reveal(new))
-        objects.assign_name(inputs, rpc.reveal(old), request)
+        inputs = objects.normalize(reveal(new))
+        objects.assign_name(inputs, reveal(old), request)
         unplaced = not inputs["metadata"].get("namespace")
         if unplaced and self._server.namespaced(*objects.kind_of(request.urn)):
             inputs["metadata"]["namespace"] = self._namespace
@@ -54,7 +55,7 @@ class Resources:
     def diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Compare the new inputs with what of the live object the old inputs had set."""
         state, news = from_struct(request.olds), from_struct(request.news)
-        new = objects.normalize(rpc.reveal(news))
+        new = objects.normalize(reveal(news))
         inputs, live = objects.parse_checkpoint(state)
         old: Object = objects.prune(live, objects.normalize(inputs))
         old.setdefault("metadata", {})["name"] = live["metadata"]["name"]
@@ -78,7 +79,7 @@ class Resources:
     def create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create the object and wait until it is ready; in a preview, ask the server what it would become."""
         given = from_struct(request.properties)
-        inputs: Object = rpc.reveal(given)
+        inputs: Object = reveal(given)
         manager = fields.manager_of(inputs, {})
         as_given = pb.CreateResponse(properties=request.properties)
         if request.preview and not self._can_dry_run(inputs):
@@ -115,7 +116,7 @@ class Resources:
     def read(self, request: pb.ReadRequest) -> pb.ReadResponse:
         """Read the live object: for a refresh, for `.get`, and for an import."""
         state, given = from_struct(request.properties), from_struct(request.inputs)
-        inputs = objects.normalize(rpc.reveal(given))
+        inputs = objects.normalize(reveal(given))
         _, old = objects.parse_checkpoint(state)
         known = "kind" in inputs or "kind" in old
         api_version, kind = objects.kind_of(request.urn)
@@ -144,7 +145,7 @@ class Resources:
     def update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Apply the new inputs and wait until the object is ready."""
         state, given = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(rpc.reveal(given))
+        inputs = objects.normalize(reveal(given))
         if request.preview and not self._can_dry_run(inputs):
             return pb.UpdateResponse(properties=request.news)
         _, old = objects.parse_checkpoint(state)

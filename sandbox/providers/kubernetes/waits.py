@@ -69,11 +69,15 @@ class StatusCondition:
 
     def lacks(self, obj: Object) -> str | None:
         """Return what is still missing, or nothing."""
-        for condition in (obj.get("status") or {}).get("conditions") or []:
+        found = (obj.get("status") or {}).get("conditions")
+        if found is None:
+            return "Has no .status.conditions"
+        for condition in found:
             if str(condition.get("type", "")).casefold() != self.type.casefold():
                 continue
-            if _is_stale(obj, condition.get("observedGeneration")):
-                return f"Condition {self.type} is about an older generation"
+            observed, generation = _generations(obj, condition.get("observedGeneration"))
+            if observed < generation:
+                return f"Generation {observed} is less than expected {generation}"
             status = str(condition.get("status", ""))
             if status.casefold() == self.status.casefold():
                 return None
@@ -92,7 +96,8 @@ class JsonPath:
         """Return what is still missing, or nothing."""
         missing = f"Waiting for {self.path}" + (f"={self.value}" if self.value else "")
         found = jsonpath.findall(self.path, obj)
-        if _is_stale(obj, None) or not found:
+        observed, generation = _generations(obj, None)
+        if observed < generation or not found:
             return missing
         if self.value is None:
             return None
@@ -102,10 +107,12 @@ class JsonPath:
         return None if text == self.value else f'{missing} (found "{text}")'
 
 
-def _is_stale(obj: Object, observed: Any) -> bool:
+def _generations(obj: Object, observed: Any) -> tuple[int, int]:
+    """Return the generation that a status is about and the object's own; the same where the status does not say."""
+    generation = obj["metadata"].get("generation", 0)
     if observed is None:
         observed = (obj.get("status") or {}).get("observedGeneration")
-    return observed is not None and observed < obj["metadata"].get("generation", 0)
+    return (generation if observed is None else observed), generation
 
 
 def conditions(expressions: str) -> list[Condition]:
