@@ -9,7 +9,7 @@ STACK   := sandbox
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test format
+.PHONY: help up bench down check types unit test test-one format
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +45,16 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 	$(PYTHON) -m pytest -v -m readme
 
+test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
+	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }
+	@$(sandbox) doctor --fix --tests
+	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
+	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K"
+
 bench: .venv ## the time of every stage, warm, and the memory in the end
 	@trap 'SANDBOX=bench $(MAKE) --no-print-directory down' EXIT; SANDBOX=bench $(MAKE) --no-print-directory up
 
-format: .venv ## format and mend what ruff can
+format: .venv ## format and fix what ruff can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 

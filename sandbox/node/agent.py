@@ -56,7 +56,7 @@ class Agent:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Be the node until told to stop; then end every Pod's processes, leaving the API's objects as they are."""
+        """Run the node until told to stop; then end every Pod's processes, leaving the API's objects as they are."""
         netns.clear()
         self._node.root.mkdir(parents=True, exist_ok=True)
         self._node.log_dir.mkdir(parents=True, exist_ok=True)

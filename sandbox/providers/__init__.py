@@ -1,1 +1,1 @@
-"""Stand-ins of the Pulumi provider plugins, for machines where the real ones are not to be had."""
+"""Stand-ins for the Pulumi provider plugins, for machines that cannot get the real ones."""

@@ -98,7 +98,7 @@ class Engine:
 
 
 class Provider:
-    """A provider with the answers that every stand-in gives alike.
+    """A provider with what all stand-ins have in common.
 
     A method serves the call of its name: `check_config` serves CheckConfig. It takes the request and returns
     the response, or raises a `ProviderError`. Calls without a method are answered as unimplemented.
@@ -107,7 +107,7 @@ class Provider:
         name: Package name, as in `pulumi-resource-<name>`.
         version: Version of the real provider whose behaviour this one stands in for.
         engine: The engine's log.
-        cancelled: Set when the engine asks to stop; waits must end then.
+        cancelled: Set when the engine asks to stop: waits end then.
     """
 
     name: str

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from google.protobuf import struct_pb2
 
-# Signatures of the wire format, fixed for ever (pulumi/sdk/go/common/resource).
+# Signatures of the wire format (pulumi/sdk/go/common/resource).
 _SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 _MASKED: Final = "1b47061264138c4ac30d75fd1eb44270"
 _OUTPUT_VALUE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"

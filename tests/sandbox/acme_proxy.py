@@ -1,10 +1,9 @@
 """An ACME server that can be made to fail: Pebble's staging directory behind a listener of the test's own."""
 
-import http.client
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from sandbox import network
 from sandbox.acme import STAGING
 from sandbox.pki import Authority
+from tests.sandbox import client
 
 PEBBLE = 14000
 RATE_LIMITED = {
@@ -112,14 +112,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: pytest would show it among a test's own words."""
 
     def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pebble = http.client.HTTPSConnection(STAGING.address, PEBBLE, timeout=30, context=self.acme.pebble_tls)
-        pebble.request(self.command, self.path, body, dict(self.headers))
-        answer = pebble.getresponse()
-        self._answer(answer.status, answer.getheaders(), answer.read())
-        pebble.close()
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = client.Request(self.path, self.command, content, dict(self.headers))
+        answer = client.https(STAGING.address, self.acme.pebble_tls, request, port=PEBBLE)
+        self._answer(answer.status, answer.headers.items(), answer.content)
 
-    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):

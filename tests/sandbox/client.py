@@ -1,10 +1,11 @@
 """A client as users are: names by DNS, TLS by name, the chain verified against an ACME server's root."""
 
 import http.client
+import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from cryptography import x509
 from sandbox import acme
 
 TIMEOUT = 10.0
+"""Seconds for each step of a request."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,19 @@ class Answer:
     """What came back, and over HTTPS with which certificate."""
 
     status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: str
+    headers: http.client.HTTPMessage
+    """By name without regard to case; `get_all` for those that come more than once."""
+    content: bytes
     certificate: x509.Certificate | None = None
+
+    @property
+    def body(self) -> str:
+        """The content as text."""
+        return self.content.decode()
+
+    def json(self) -> Any:
+        """Return the content, decoded."""
+        return json.loads(self.content)
 
     @property
     def serial(self) -> int:
@@ -33,50 +44,73 @@ class Answer:
         return self.certificate.serial_number
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        path: Of the page, with its query.
+        method: Of HTTP.
+        content: Sent with it.
+        headers: Sent with it, beside those that HTTP asks for.
+    """
+
+    path: str = "/"
+    method: str = "GET"
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 def trusting(*directories: acme.Directory) -> ssl.SSLContext:
-    """A client that trusts the roots of these ACME servers, and no others."""
+    """Return a trust store with the roots of these ACME servers, and no others."""
     return ssl.create_default_context(cadata="\n".join(each.root() for each in directories))
 
 
-def https(host: str, trust: ssl.SSLContext, path: str = "/", *, address: str | None = None) -> Answer:
-    """Request a page over HTTPS, in a connection of its own.
+def https(
+    host: str,
+    trust: ssl.SSLContext,
+    request: Request | str = "/",
+    *,
+    address: str | None = None,
+    port: int = http.client.HTTPS_PORT,
+) -> Answer:
+    """Send a request over HTTPS, in a connection of its own.
 
     Args:
-        host: the name that is asked for and verified.
-        trust: whom to trust.
-        path: of the page.
-        address: where to connect to, if not where DNS leads.
+        host: The name that is asked for and verified.
+        trust: Whose certificates are trusted.
+        request: The request, or the path of a page to get.
+        address: Where to connect to, if not where DNS leads.
+        port: The port there.
 
     Raises:
-        OSError: there is no connection, no handshake, or no trust (`ssl.SSLCertVerificationError`).
+        OSError: There is no connection, no handshake, or no trust (`ssl.SSLCertVerificationError`).
     """
-    connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=trust)
+    connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=trust)
     with closing(connection):
-        if address is None:
-            connection.connect()
-        else:
-            connection.sock = trust.wrap_socket(socket.create_connection((address, 443), TIMEOUT), server_hostname=host)
+        plain_socket = socket.create_connection((address or host, port), TIMEOUT)
+        connection.sock = trust.wrap_socket(plain_socket, server_hostname=host)
         leaf: Any = connection.sock.getpeercert(binary_form=True)
-        return _ask(connection, "GET", path, x509.load_der_x509_certificate(leaf))
+        return _ask(connection, request, x509.load_der_x509_certificate(leaf))
 
 
-def plain(host: str, path: str = "/", method: str = "GET") -> Answer:
-    """Request a page over plain HTTP; redirects are not followed.
+def plain(host: str, request: Request | str = "/", *, port: int = http.client.HTTP_PORT) -> Answer:
+    """Send a request over plain HTTP; redirects are not followed.
 
     Raises:
-        OSError: there is no connection.
+        OSError: There is no connection.
     """
-    with closing(http.client.HTTPConnection(host, timeout=TIMEOUT)) as connection:
-        return _ask(connection, method, path)
+    with closing(http.client.HTTPConnection(host, port, timeout=TIMEOUT)) as connection:
+        return _ask(connection, request)
 
 
 def _ask(
-    connection: http.client.HTTPConnection, method: str, path: str, certificate: x509.Certificate | None = None
+    connection: http.client.HTTPConnection, request: Request | str, certificate: x509.Certificate | None = None
 ) -> Answer:
-    connection.request(method, path)
+    asked = Request(request) if isinstance(request, str) else request
+    connection.request(asked.method, asked.path, asked.content, dict(asked.headers))
     answer = connection.getresponse()
-    headers = {name.lower(): value for name, value in answer.getheaders()}
-    return Answer(answer.status, headers, answer.read().decode(), certificate)
+    return Answer(answer.status, answer.headers, answer.read(), certificate)
 
 
 def served(host: str, trust: ssl.SSLContext) -> Answer | None:

@@ -1,11 +1,9 @@
-"""A Pulumi stack of the project, driven by the real engine's command line inside the sandbox."""
+"""A stack of this project, with a config of its own."""
+
+from __future__ import annotations
 
 import copy
-import json
-import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,21 +11,25 @@ from typing import Any
 
 import yaml
 
+from tests.sandbox.engine import TIMEOUT, Command, CommandError, StackDriver
+
+__all__ = ["PREFIX", "PROJECT", "TIMEOUT", "CommandError", "Stack"]
+
 PROJECT = Path(__file__).parents[2]
 PREFIX = "istio-gateway-tls:"
-TIMEOUT = 300
 
 
-class CommandError(AssertionError):
-    """A command ended with another exit code than the test expected; the message is all it printed."""
+class Stack(StackDriver):
+    """A stack whose config begins as a copy of ``Pulumi.sandbox.yaml``.
 
-
-class Stack:
-    """One stack with a config of its own, which begins as a copy of ``Pulumi.sandbox.yaml``."""
+    Attributes:
+        file: The config file.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
         self.file = folder / f"Pulumi.{name}.yaml"
+        super().__init__(name, PROJECT, config=self.file)
+        self._applied: dict[str, Any] | None = None
         self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
         self._write()
         # `stack select` has no --config-file and writes to the stack's own, which may be one of the project's:
@@ -53,73 +55,42 @@ class Stack:
             self._write()
 
     def get(self, key: str) -> Any:
-        """A value of the config, as it would be given to `configure`."""
+        """Return a value of the config, as it would be given to `configure`."""
         return self._document["config"].get(PREFIX + key)
 
-    def preview(self, *options: str, fails: bool = False) -> str:
-        """What a preview prints."""
-        return self.run("preview", "--diff", *options, fails=fails)
-
     def plan(self) -> dict[str, str]:
-        """What an `up` would do: the operation by resource name, without those that stay the same."""
-        steps = json.loads(self.run("preview", "--json"))["steps"]
-        return {step["urn"].split("::")[-1]: step["op"] for step in steps if step["op"] not in ("same", "read")}
+        """Return what an `up` would do: the operation by resource name, without those that stay the same."""
+        return {name: steps[-1]["op"] for name, steps in self.steps().items()}
+
+    def stand(self) -> None:
+        """Bring the stack to its config, unless the last `up` has: a test then depends on no other."""
+        if self._applied != self._document:
+            self.up()
 
     def up(self, *, fails: bool = False, timeout: float = TIMEOUT) -> str:
-        """What an `up` prints."""
-        return self.run("up", "--yes", "--skip-preview", fails=fails, timeout=timeout)
+        """Return what an `up` prints."""
+        self._applied = None
+        printed = super().up(fails=fails, timeout=timeout)
+        self._applied = None if fails else copy.deepcopy(self._document)
+        return printed
 
-    def refresh(self) -> str:
-        """What a `refresh` prints."""
-        return self.run("refresh", "--yes", "--skip-preview")
+    def start_up(self) -> Command:
+        """Start an `up`."""
+        self._applied = None
+        return super().start_up()
 
-    def destroy(self) -> str:
-        """What a `destroy` prints."""
-        return self.run("destroy", "--yes", "--skip-preview")
+    @contextmanager
+    def coming_up(self) -> Iterator[Command]:
+        """An `up` that runs while the block does, and is awaited at its end."""
+        with self.start_up() as up:
+            yield up
+            up.finish()
+        self._applied = copy.deepcopy(self._document)
 
-    def outputs(self) -> Mapping[str, Any]:
-        """The stack's outputs."""
-        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False))
-        return outputs
-
-    def resources(self) -> list[dict[str, Any]]:
-        """The resources in the stack's state."""
-        deployment = json.loads(self.run("stack", "export", config=False))["deployment"]
-        resources: list[dict[str, Any]] = deployment.get("resources", [])
-        return resources
-
-    def start_up(self) -> "subprocess.Popen[str]":
-        """An `up` that runs in a process group of its own, to be interrupted."""
-        return subprocess.Popen(
-            self._argv("up", "--yes", "--skip-preview", config=True), cwd=PROJECT, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-
-    def run(self, *arguments: str, fails: bool = False, config: bool = True, timeout: float = TIMEOUT) -> str:
-        """Run pulumi and return what it printed.
-
-        Raises:
-            CommandError: its exit code was not zero, or zero where `fails` was asked for; or it took too long.
-        """
-        argv = self._argv(*arguments, config=config)
-        with subprocess.Popen(
-            argv, cwd=PROJECT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:  # fmt: skip
-            try:
-                out, err = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                out, err = process.communicate()
-                raise CommandError(f"{' '.join(argv)} took more than {timeout} s:\n{out}{err}") from None
-        if bool(process.returncode) != fails:
-            raise CommandError(f"{' '.join(argv)} ended with {process.returncode}:\n{out}{err}")
-        return out if "--json" in arguments or arguments[:2] == ("stack", "export") else out + err
-
-    def _argv(self, *arguments: str, config: bool) -> list[str]:
-        file = ["--config-file", str(self.file)] if config else []
-        name = [] if "--stack" in arguments else ["--stack", self.name]
-        return ["pulumi", *arguments, *name, *file, "--non-interactive", "--color=never"]
+    def destroy(self, *, fails: bool = False) -> str:
+        """Return what a `destroy` prints."""
+        self._applied = None
+        return super().destroy(fails=fails)
 
     def _write(self) -> None:
         self.file.write_text(yaml.safe_dump(self._document))

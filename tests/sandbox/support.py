@@ -1,15 +1,18 @@
 """What the sandbox tests share: a bounded wait, the cluster through kubectl, the zone through its REST API."""
 
-import http.client
 import json
 import subprocess
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import dns.message
 import dns.query
 
+from tests.sandbox import client
+
+CLOUD_DNS = "http://127.0.0.1:8053"
 ZONES = "/dns/v1/projects/sandbox/managedZones"
 RECORD_SETS = f"{ZONES}/sandbox/rrsets"
 TIMEOUT = 60.0
@@ -18,19 +21,27 @@ _POLL = 0.2
 T = TypeVar("T")
 
 
-def eventually(what: str, look: Callable[[], T | None], timeout: float = TIMEOUT) -> T:
-    """The first truthy answer of `look`, which is asked again until then.
+def eventually(
+    what: str, look: Callable[[], T | None], timeout: float = TIMEOUT, *, until: Callable[[T], object] = bool
+) -> T:
+    """Return what `look` sees, once it is what is waited for; it looks again until then.
+
+    Args:
+        what: What is waited for, in words.
+        look: Looks; what it raises ends the wait.
+        timeout: Seconds.
+        until: Says whether that is it; without it, whatever is true is.
 
     Raises:
-        AssertionError: there was none within `timeout` seconds; says `what` was waited for and the last answer.
+        AssertionError: It did not come within `timeout`; says what was waited for and what was seen last.
     """
     deadline = time.monotonic() + timeout
     while True:
-        answer = look()
-        if answer:
-            return answer
+        seen = look()
+        if seen is not None and until(seen):
+            return seen
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout:.0f} s for this in vain: {what}; last seen: {answer!r}")
+            raise AssertionError(f"waited {timeout:.0f} s in vain until {what}; last seen: {seen!r}")
         time.sleep(_POLL)
 
 
@@ -56,6 +67,13 @@ def get(kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | 
     return found
 
 
+def live(kind: str, name: str, namespace: str | None = None) -> dict[str, Any]:
+    """An object of the cluster that must be there."""
+    found = get(kind, name, namespace)
+    assert found is not None, f"there is a {kind} {name}"
+    return found
+
+
 def items(kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
     """Every object of a kind, of one namespace or of all."""
     where = ["--namespace", namespace] if namespace else ["--all-namespaces"]
@@ -74,13 +92,12 @@ def cloud_dns(method: str, path: str = "", body: Any = None, *, below: str = REC
     Raises:
         AssertionError: the answer was an error; carries it.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", 8053, timeout=10)
-    connection.request(method, below + path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    assert response.status < http.client.BAD_REQUEST, f"{method} {below}{path} was answered {response.status}: {text}"
-    return json.loads(text) if text.strip() else None
+    host, _, port = CLOUD_DNS.removeprefix("http://").partition(":")
+    content = json.dumps(body).encode() if body else None
+    request = client.Request(below + path, method, content, {"Content-Type": "application/json"})
+    answer = client.plain(host, request, port=int(port))
+    assert answer.status < HTTPStatus.BAD_REQUEST, f"{method} {below}{path} was answered {answer.status}: {answer.body}"
+    return answer.json() if answer.content.strip() else None
 
 
 def a_records() -> dict[str, tuple[list[str], int]]:

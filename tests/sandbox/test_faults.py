@@ -1,4 +1,4 @@
-"""What goes wrong around a stack: `up` fails within its bound and says where and why; after the mend it succeeds.
+"""What goes wrong around a stack: `up` fails within its bound and says where and why; after the fix it succeeds.
 
 A first stack brings cert-manager and the issuers. Each later fault is met by a stack of its own on the same cluster.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from tests.sandbox.acme_proxy import RATE_LIMITED, AcmeProxy
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl
+from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, items, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 
@@ -30,7 +30,7 @@ OVERHEAD = 45
 
 @pytest.fixture(scope="module")
 def first(acme: AcmeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack with cert-manager and the issuers, not yet up."""
+    """The stack with cert-manager and the issuers."""
     stack = Stack("first", tmp_path_factory.mktemp("stacks"))
     bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
     stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle}, hosts=[SHOP])
@@ -41,8 +41,7 @@ def first(acme: AcmeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def stack(first: Stack, tmp_path: Path) -> Iterator[Stack]:
     """A stack that uses the first one's cert-manager and issuers, not yet up."""
-    if "urls" not in first.outputs():
-        first.up()
+    first.stand()
     stack = Stack("faulty", tmp_path)
     stack.configure(certManager={"install": False}, certificate={"secretName": "faulty-certs"}, hosts=[FAULTY])
     yield stack
@@ -63,13 +62,11 @@ def failure(stack: Stack) -> str:
     return last
 
 
-def assert_mended(stack: Stack) -> None:
+def assert_fixed(stack: Stack) -> None:
     """Assert that the next `up` is all that it takes."""
     stack.up()
-    certificate = get(
-        "certificate", (stack.get("certificate") or {}).get("secretName", "istio-ingressgateway-certs"), ISTIO
-    )
-    assert certificate is not None, "the certificate is there"
+    name = (stack.get("certificate") or {}).get("secretName", "istio-ingressgateway-certs")
+    certificate = live("certificate", name, ISTIO)
     ready = {each["type"]: each["status"] for each in certificate["status"]["conditions"]}
     assert ready.get("Ready") == "True", "and signed"
 
@@ -121,6 +118,7 @@ def pending_service(name: str) -> Iterator[None]:
 def test_a_ca_bundle_that_the_acme_server_does_not_chain_to_is_told_at_its_issuer(
     first: Stack, acme: AcmeProxy
 ) -> None:
+    first.destroy()  # an issuer that has its account asks the server no more
     with first.changed(acme={"caBundle": first.get("acme")["caBundle"].removesuffix(acme.ca_bundle)}):
         told = failure(first)
     assert "(issuers-staging):" in told, "the step that failed is named"
@@ -128,7 +126,7 @@ def test_a_ca_bundle_that_the_acme_server_does_not_chain_to_is_told_at_its_issue
     assert (
         f'Get "{acme.url}": tls: failed to verify certificate: x509: certificate signed by unknown authority' in told
     ), "with cert-manager's reason"
-    assert_mended(first)
+    assert_fixed(first)
 
 
 def test_an_acme_server_that_is_down_is_told_at_the_certificate(stack: Stack, acme: AcmeProxy) -> None:
@@ -136,7 +134,7 @@ def test_an_acme_server_that_is_down_is_told_at_the_certificate(stack: Stack, ac
         told = failure(stack)
     assert "(certificate-faulty-certs):" in told, "the step that failed is named"
     assert "Order: the ACME server has not taken it" in told, "cert-manager says no more than that"
-    assert_mended(stack)
+    assert_fixed(stack)
 
 
 def test_a_rate_limit_is_told_in_the_acme_servers_words(stack: Stack, acme: AcmeProxy) -> None:
@@ -145,7 +143,7 @@ def test_a_rate_limit_is_told_in_the_acme_servers_words(stack: Stack, acme: Acme
     assert "(certificate-faulty-certs):" in told, "the step that failed is named"
     words = f"429 {RATE_LIMITED['type']}: {RATE_LIMITED['detail']}"
     assert f"Order: errored: Failed to create Order: {words}" in told, "the problem document is quoted"
-    assert_mended(stack)
+    assert_fixed(stack)
 
 
 def test_a_name_that_leads_elsewhere_is_told_with_what_was_found_there(stack: Stack) -> None:
@@ -154,7 +152,7 @@ def test_a_name_that_leads_elsewhere_is_told_with_what_was_found_there(stack: St
     assert "(certificate-faulty-certs):" in told, "the step that failed is named"
     assert "Challenge for faulty.sandbox.test: pending: Waiting for HTTP-01 challenge propagation" in told, "so is it"
     assert "dial tcp 10.244.0.1:80: connect: connection refused" in told, "with the address that the name has"
-    assert_mended(stack)
+    assert_fixed(stack)
 
 
 def test_a_webhook_that_is_down_is_told_at_what_it_was_to_judge(stack: Stack) -> None:
@@ -162,7 +160,7 @@ def test_a_webhook_that_is_down_is_told_at_what_it_was_to_judge(stack: Stack) ->
         told = failure(stack)
     assert "(certificate-faulty-certs):" in told, "the step that failed is named"
     assert 'failed calling webhook "webhook.cert-manager.io"' in told, "in the API server's words"
-    assert_mended(stack)
+    assert_fixed(stack)
 
 
 def test_a_service_without_an_ip_is_told_with_the_command_that_says_why(stack: Stack) -> None:
@@ -173,5 +171,5 @@ def test_a_service_without_an_ip_is_told_with_the_command_that_says_why(stack: S
         assert f"kubectl --namespace {ISTIO} describe service pending" in told, "and where to look"
         made = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.200", "ipMode": "VIP"}]}}}
         kubectl("patch", "service", "pending", "-n", ISTIO, "--subresource=status", f"--patch={json.dumps(made)}")
-        assert_mended(stack)
+        assert_fixed(stack)
         assert a_records()["faulty.sandbox.test"][0] == ["203.0.113.200"], "the record leads to the address that came"

@@ -1,12 +1,13 @@
 """What clients see of a stack through Envoy, from the first certificate to the last, signed by real ACME servers.
 
-One stack goes through its whole life, so the tests are in that order.
+The tests share one stack, which each finds with its first config, standing.
 """
 
 import json
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cryptography import x509
 from sandbox.acme import PROD, STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import a_records, eventually, get, items, kubectl
+from tests.sandbox.support import a_records, eventually, get, items, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,21 +29,48 @@ API = {"host": "api.sandbox.test", "service": "api", "namespace": "api", "port":
 HOSTS = [SHOP["host"], API["host"]]
 
 
+@dataclass(frozen=True)
+class FirstUp:
+    """What a client saw while the stack came up for the first time.
+
+    Attributes:
+        stack: The stack.
+        challenged: A host whose challenge was answered.
+        page: The answer for that host's page over plain HTTP, at that time.
+    """
+
+    stack: Stack
+    challenged: str
+    page: client.Answer
+
+
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack, not yet up."""
+def first_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstUp]:
     # A Secret that a stack before this one left would make the Certificate Ready at once.
     kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
     stack = Stack("https", tmp_path_factory.mktemp("stacks"))
     stack.configure(hosts=[SHOP, API])
-    yield stack
-    stack.destroy()
+    try:
+        with stack.coming_up():
+            eventually("cert-manager is installed", installed)
+            host, _ = eventually("the solver answers a challenge through the gateway", answered_challenge)
+            page = client.plain(host)
+        yield FirstUp(stack, host, page)
+    finally:
+        stack.destroy()
+
+
+@pytest.fixture
+def stack(first_up: FirstUp) -> Stack:
+    """The stack as it was first configured, with staging's certificate served."""
+    first_up.stack.stand()
+    eventually("staging's certificate is served", partial(client.served, "shop.sandbox.test", client.trusting(STAGING)))
+    return first_up.stack
 
 
 @pytest.fixture(scope="module")
 def address() -> str:
-    service = get("service", "istio-ingressgateway", ISTIO)
-    assert service is not None, "the platform team has installed the gateway"
+    service = live("service", "istio-ingressgateway", ISTIO)
     return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])
 
 
@@ -67,13 +95,7 @@ def answered_challenge() -> tuple[str, str] | None:
 
 def app(answer: client.Answer) -> str:
     """The application that answered."""
-    return str(json.loads(answer.body)["app"])
-
-
-def status(name: str = CERTIFICATE) -> dict[str, Any]:
-    found = get("certificate", name, ISTIO)
-    assert found is not None, "the Certificate is there"
-    return dict(found["status"])
+    return str(answer.json()["app"])
 
 
 def gateway_pods() -> dict[str, list[int]]:
@@ -91,7 +113,9 @@ def renew(name: str) -> None:
         "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }  # fmt: skip
-    conditions = [each for each in status(name)["conditions"] if each["type"] != "Issuing"]
+    conditions = [
+        each for each in live("certificate", name, ISTIO)["status"]["conditions"] if each["type"] != "Issuing"
+    ]
     patch = json.dumps({"status": {"conditions": [*conditions, condition]}})
     kubectl("patch", "certificate", name, "-n", ISTIO, "--subresource=status", "--type=merge", f"--patch={patch}")
 
@@ -106,19 +130,13 @@ def another(host: str, trust: ssl.SSLContext, serial: int) -> Callable[[], clien
     return look
 
 
-def test_the_challenge_is_served_while_everything_else_is_redirected_and_the_first_up_ends_in_https(
-    stack: Stack,
-) -> None:
-    process = stack.start_up()
-    try:
-        eventually("cert-manager is installed", installed)
-        host, _ = eventually("the solver answers a challenge through the gateway", answered_challenge)
-        page = client.plain(host)
-        assert page.status == 301, "the redirect is there at the same time"
-        assert page.headers["location"] == f"https://{host}/", "for every other path"
-    finally:
-        printed, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, printed
+def test_the_first_challenge_is_served_while_everything_else_is_redirected(first_up: FirstUp) -> None:
+    assert first_up.page.status == 301, "the redirect is there while the challenge is answered"
+    assert first_up.page.headers["location"] == f"https://{first_up.challenged}/", "for every other path"
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_first_up_ends_in_https_for_every_host() -> None:
     staging = client.trusting(STAGING)
     for host, name in (("shop.sandbox.test", "shop"), ("api.sandbox.test", "api")):
         answer = eventually(f"{host} is served", partial(client.served, host, staging))
@@ -126,8 +144,8 @@ def test_the_challenge_is_served_while_everything_else_is_redirected_and_the_fir
     assert challenges() == [], "no challenge is left behind"
 
 
-def test_curl_trusts_it_without_being_told_to_be_insecure(stack: Stack) -> None:
-    assert stack.name, "the stack is up"
+@pytest.mark.usefixtures("stack")
+def test_curl_trusts_it_without_being_told_to_be_insecure() -> None:
     root = "/run/sandbox/acme/staging-root.pem"
     command = ["curl", "--silent", "--show-error", "--fail", "--cacert", root, "https://shop.sandbox.test/cart?id=1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -148,12 +166,12 @@ def test_the_certificate_is_for_all_hosts_and_of_the_key_that_the_config_asks_fo
         client.https("shop.sandbox.test", client.trusting(PROD))
 
 
+@pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("path", ["/", "/cart?id=1", "/.well-known/acme-challenge/unknown"])
-def test_no_application_is_reached_over_plain_http(stack: Stack, method: str, path: str) -> None:
-    assert stack.name, "the stack is up"
+def test_no_application_is_reached_over_plain_http(method: str, path: str) -> None:
     for host in HOSTS:
-        answer = client.plain(str(host), path, method)
+        answer = client.plain(str(host), client.Request(path, method))
         assert answer.status == 301, "plain HTTP is only redirected"
         assert answer.headers["location"] == f"https://{host}{path}", "to the same page"
 
@@ -240,27 +258,12 @@ def test_a_host_comes_and_goes_while_the_others_serve(stack: Stack, address: str
     assert seen.failures == [], f"no request to another host failed, of {seen.answered}"
 
 
-def test_from_staging_to_production_without_a_failed_request(stack: Stack) -> None:
-    staging, prod = client.trusting(STAGING), client.trusting(PROD)
-    old = client.https("shop.sandbox.test", staging).serial
-    with client.traffic("shop.sandbox.test", client.trusting(STAGING, PROD)) as seen:
-        stack.configure(acme={"issuer": "prod"})
-        stack.up()
-        new = eventually("production's certificate is served", lambda: client.served("shop.sandbox.test", prod))
-    assert seen.failures == [], f"no request failed, of {seen.answered}"
-    assert seen.answered > 10, "there was traffic throughout"
-    assert seen.serials in ([old], [old, new.serial]), "one certificate took the place of the other"
-    with pytest.raises(ssl.SSLCertVerificationError):
-        client.https("shop.sandbox.test", staging)
-    assert stack.outputs()["issuer"] == "letsencrypt-prod-istio", "the output says who signs"
-
-
 def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack, tmp_path: Path) -> None:
-    prod, staging = client.trusting(PROD), client.trusting(STAGING)
+    staging = client.trusting(STAGING)
     second = Stack("second", tmp_path)
     blog = SHOP | {"host": "blog.sandbox.test"}
     second.configure(certManager={"install": False}, certificate={"secretName": "second-certs"}, hosts=[blog])
-    with client.traffic("shop.sandbox.test", prod) as seen:
+    with client.traffic("shop.sandbox.test", staging) as seen:
         try:
             second.up()
             answer = eventually("its host is served", lambda: client.served("blog.sandbox.test", staging))
@@ -273,3 +276,18 @@ def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack,
     assert "blog.sandbox.test" not in a_records(), "its name went with it"
     assert get("deployment", "cert-manager", "cert-manager") is not None, "what it did not install stays"
     stack.preview("--refresh", "--expect-no-changes")
+
+
+def test_from_staging_to_production_without_a_failed_request(stack: Stack) -> None:
+    staging, prod = client.trusting(STAGING), client.trusting(PROD)
+    old = client.https("shop.sandbox.test", staging).serial
+    with client.traffic("shop.sandbox.test", client.trusting(STAGING, PROD)) as seen:
+        with stack.changed(acme={"issuer": "prod"}):
+            stack.up()
+        new = eventually("production's certificate is served", lambda: client.served("shop.sandbox.test", prod))
+    assert seen.failures == [], f"no request failed, of {seen.answered}"
+    assert seen.answered > 10, "there was traffic throughout"
+    assert seen.serials in ([old], [old, new.serial]), "one certificate took the place of the other"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client.https("shop.sandbox.test", staging)
+    assert stack.outputs()["issuer"] == "letsencrypt-prod-istio", "the output says who signs"

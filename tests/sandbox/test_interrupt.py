@@ -4,7 +4,6 @@ Each moment is known by what the cluster holds, and held there: an ACME server t
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -51,13 +50,10 @@ def installed() -> bool:
 
 def up_until(stack: Stack, what: str, seen: Callable[[], object], with_: signal.Signals) -> tuple[int, str]:
     """How an `up` ends that gets a signal as soon as something is seen, and what it prints."""
-    process = stack.start_up()
-    try:
+    with stack.start_up() as up:
         eventually(what, seen)
-    finally:
-        os.killpg(process.pid, with_)
-        printed, _ = process.communicate(timeout=ENDED)
-    return process.returncode, printed
+        up.signal(with_)
+        return up.wait(ENDED), up.printed
 
 
 def interrupt(stack: Stack, what: str, seen: Callable[[], object]) -> str:

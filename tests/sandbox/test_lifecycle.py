@@ -62,13 +62,24 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    yield from _machine(tmp_path)
+    for machine in _machine(tmp_path):
+        machine.sandbox("down")  # what the tests before have left running has the same name
+        yield machine
+
+
+@pytest.fixture
+def running(shared: Machine) -> Machine:
+    """The machine on which the sandbox `inner` runs, whatever the test before has done to it."""
+    if shared.sandbox("status").returncode:
+        shared.sandbox("down")
+        shared.up()
+    return shared
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine on which the sandbox `inner` runs."""
-    for machine in _machine(tmp_path_factory.mktemp("running")):
+    for machine in _machine(tmp_path_factory.mktemp("shared")):
         machine.up()
         yield machine
 

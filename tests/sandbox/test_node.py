@@ -2,49 +2,35 @@
 
 import functools
 import json
-import subprocess
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.sandbox import client, support
+from tests.sandbox.support import eventually
+
 pytestmark = pytest.mark.sandbox
 
-DEADLINE = 30.0
 NAMESPACE = "node-test"
 
 
-def kubectl(*arguments: str, stdin: str = "") -> str:
-    argv = ["kubectl", "--namespace", NAMESPACE, *arguments]
-    done = subprocess.run(argv, input=stdin, text=True, capture_output=True, check=False, timeout=2 * DEADLINE)
-    assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-    return done.stdout
+def kubectl(*arguments: str, manifest: Any = None) -> str:
+    return support.kubectl("--namespace", NAMESPACE, *arguments, manifest=manifest)
 
 
-def get(kind: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kubectl("get", kind, name, "--output=json"))
-    return found
+def live(kind: str, name: str) -> dict[str, Any]:
+    return support.live(kind, name, NAMESPACE)
 
 
-def eventually(what: str, holds: Callable[[], Any]) -> Any:
-    """Return the first true value of `holds`, which is asked again until the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not (value := holds()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE:.0f} s: {what}"
-        time.sleep(0.2)
-    return value
-
-
-def answer_of(url: str) -> dict[str, Any] | None:
-    """Return the demo application's answer; None while kube-proxy has not seen it."""
+def answer_of(address: str, path: str) -> dict[str, Any] | None:
+    """The demo application's answer; None while kube-proxy has not seen it."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - the sandbox's own addresses
-            answer: dict[str, Any] = json.load(response)
-            return answer
+        answer: dict[str, Any] = client.plain(address, path, port=8080).json()
     except OSError:
         return None
+    return answer
 
 
 def shell(name: str, script: str, **container: Any) -> dict[str, Any]:
@@ -68,7 +54,7 @@ def data(kind: str, name: str, **values: str) -> dict[str, Any]:
 
 
 def apply(*objects: dict[str, Any]) -> None:
-    kubectl("apply", "--filename=-", stdin="\n---\n".join(json.dumps(each) for each in objects))
+    kubectl("apply", manifest={"apiVersion": "v1", "kind": "List", "items": objects})
 
 
 def demo(name: str) -> dict[str, Any]:
@@ -82,7 +68,7 @@ def demo(name: str) -> dict[str, Any]:
 
 
 def waiting_reason(name: str) -> dict[str, str]:
-    statuses = get("pod", name)["status"].get("containerStatuses") or [{"state": {}}]
+    statuses = live("pod", name)["status"].get("containerStatuses") or [{"state": {}}]
     waiting: dict[str, str] = statuses[0]["state"].get("waiting") or {"reason": ""}
     return waiting
 
@@ -90,22 +76,21 @@ def waiting_reason(name: str) -> dict[str, str]:
 @pytest.fixture(autouse=True, scope="module")
 def namespace() -> Iterator[None]:
     """A namespace that is gone afterwards: so is every Pod, and no finalizer hangs."""
-    subprocess.run(["kubectl", "create", "namespace", NAMESPACE], check=True, capture_output=True)
+    support.kubectl("create", "namespace", NAMESPACE)
     eventually("the default ServiceAccount exists", lambda: "default" in kubectl("get", "sa", "--output=name"))
     yield
-    subprocess.run(["kubectl", "delete", "namespace", NAMESPACE, "--timeout=60s"], check=True, capture_output=True)
+    support.kubectl("delete", "namespace", NAMESPACE, "--timeout=55s")
 
 
 def test_a_service_is_reached_by_its_addresses_from_outside() -> None:
     apply(pod("web", demo("web")), service("web", 8080, type="LoadBalancer"))
     kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
-    eventually("an address is given", lambda: get("service", "web")["status"]["loadBalancer"].get("ingress"))
-    found = get("service", "web")
+    eventually("an address is given", lambda: live("service", "web")["status"]["loadBalancer"].get("ingress"))
+    found = live("service", "web")
     addresses = [found["spec"]["clusterIP"], found["status"]["loadBalancer"]["ingress"][0]["ip"]]
     assert addresses[1].startswith("203.0.113."), "load balancers are in TEST-NET-3"
     for address in addresses:
-        url = f"http://{address}:8080/path"
-        answer = eventually(f"{url} answers", functools.partial(answer_of, url))
+        answer = eventually(f"{address} answers", functools.partial(answer_of, address, "/path"))
         assert (answer["app"], answer["path"]) == ("web", "/path"), "the request reached the Pod"
 
 
@@ -139,7 +124,7 @@ def test_a_pod_talks_to_the_api_server_with_its_own_account_and_no_more_rights()
                 https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/api/v1/namespaces/{NAMESPACE}/$what
         done"""
     apply(role, binding, pod("client", shell("curl", script), restartPolicy="Never"))
-    eventually("the Pod has succeeded", lambda: get("pod", "client")["status"]["phase"] == "Succeeded")
+    eventually("the Pod has succeeded", lambda: live("pod", "client")["status"]["phase"] == "Succeeded")
     assert kubectl("logs", "client").split() == ["configmaps=200", "secrets=403"], "the account's own RBAC applies"
 
 
@@ -168,7 +153,7 @@ def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
 def test_an_unknown_image_says_which_ones_are_known() -> None:
     apply(pod("alien", {"name": "main", "image": "nginx:1.27"}))
     reason = eventually(
-        "the image is refused", lambda: "Image" in waiting_reason("alien")["reason"] and waiting_reason("alien")
+        "the image is refused", lambda: waiting_reason("alien"), until=lambda seen: "Image" in seen["reason"]
     )
     assert "sandbox/demo" in reason["message"], "the message names what the sandbox has"
 
@@ -189,16 +174,16 @@ def test_jobs_succeed_and_fail_by_their_exit_code() -> None:
 def test_a_crashing_container_backs_off() -> None:
     apply(pod("crash", shell("main", "exit 3")))
     eventually("it backs off", lambda: waiting_reason("crash")["reason"] == "CrashLoopBackOff")
-    [status] = get("pod", "crash")["status"]["containerStatuses"]
+    [status] = live("pod", "crash")["status"]["containerStatuses"]
     assert status["lastState"]["terminated"]["exitCode"] == 3, "how it ended is told"
-    assert get("pod", "crash")["status"]["phase"] == "Running", "a Pod that will be restarted has not failed"
+    assert live("pod", "crash")["status"]["phase"] == "Running", "a Pod that will be restarted has not failed"
 
 
 def test_a_failing_liveness_probe_restarts_the_container() -> None:
     probe = {"exec": {"command": ["test", "-e", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 2}  # noqa: S108
     script = "touch /tmp/alive; sleep 1; rm /tmp/alive; exec sleep 600"
     apply(pod("dying", shell("main", script, livenessProbe=probe)))
-    eventually("it is restarted", lambda: get("pod", "dying")["status"]["containerStatuses"][0]["restartCount"] >= 1)
+    eventually("it is restarted", lambda: live("pod", "dying")["status"]["containerStatuses"][0]["restartCount"] >= 1)
 
 
 def test_init_containers_and_sidecars_come_first_and_in_order() -> None:
@@ -218,7 +203,7 @@ def test_init_containers_and_sidecars_come_first_and_in_order() -> None:
     apply(
         pod("ordered", main, initContainers=inits, restartPolicy="Never", volumes=[{"name": "shared", "emptyDir": {}}])
     )
-    eventually("the Pod has succeeded", lambda: get("pod", "ordered")["status"]["phase"] == "Succeeded")
+    eventually("the Pod has succeeded", lambda: live("pod", "ordered")["status"]["phase"] == "Succeeded")
     assert kubectl("logs", "ordered", "-c", "main").split() == ["1", "2", "3"], "one after the other"
 
 
@@ -236,8 +221,8 @@ def test_a_pod_ends_itself_on_sigterm_and_is_ended_when_it_does_not() -> None:
 def test_a_pod_has_a_name_an_address_and_a_tmp_of_its_own() -> None:
     script = "hostname; hostname -i || true; ls -A /tmp | wc -l; touch /tmp/x /etc/own; ip -brief address show eth0"
     apply(pod("alone", shell("main", script), restartPolicy="Never"))
-    eventually("the Pod has succeeded", lambda: get("pod", "alone")["status"]["phase"] == "Succeeded")
-    address = get("pod", "alone")["status"]["podIP"]
+    eventually("the Pod has succeeded", lambda: live("pod", "alone")["status"]["phase"] == "Succeeded")
+    address = live("pod", "alone")["status"]["podIP"]
     lines = kubectl("logs", "alone").splitlines()
     assert lines[0] == "alone", "leader election and logs tell Pods apart by their host name"
     assert address in lines[-1], "the address in the status is the one on its device"
@@ -248,5 +233,5 @@ def test_a_load_balancer_of_another_class_stays_pending() -> None:
     apply(
         service("ours", 80, type="LoadBalancer"), service("other", 80, type="LoadBalancer", loadBalancerClass="x.dev/y")
     )
-    eventually("ours has an address", lambda: get("service", "ours")["status"]["loadBalancer"].get("ingress"))
-    assert not get("service", "other")["status"]["loadBalancer"], "it waits for the controller of its class"
+    eventually("ours has an address", lambda: live("service", "ours")["status"]["loadBalancer"].get("ingress"))
+    assert not live("service", "other")["status"]["loadBalancer"], "it waits for the controller of its class"

@@ -1,6 +1,6 @@
 """What the engine plans and does for a stack: the first time, after an edit, after drift, and at the end.
 
-One stack goes through its whole life, so the tests are in that order.
+The tests share one stack, which each finds with its first config, standing.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, a_records, cloud_dns, get, items, kubectl, resolve
+from tests.sandbox.support import ZONES, a_records, cloud_dns, get, items, kubectl, live, names, resolve
 
 pytestmark = pytest.mark.sandbox
 
@@ -24,7 +24,7 @@ API = {"host": "api.sandbox.test", "service": "api", "namespace": "api", "port":
 DOCS = {"host": "docs.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 
 FIRST = {
-    "istio-gateway-tls-plan", "cluster",
+    "istio-gateway-tls-new", "cluster",
     "cert-manager", "cert-manager-namespace", "cert-manager-release",
     "issuers", "issuers-staging", "issuers-prod",
     "ingress", "dns", "dns-shop.sandbox.test", "dns-api.sandbox.test",
@@ -53,12 +53,19 @@ def before() -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def stack(before: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def shared(before: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, destroyed at the end whatever a test did to it."""
     assert before["cluster"], "the cluster is looked at first"
     stack = Stack("plan", tmp_path_factory.mktemp("stacks"))
     yield stack
     stack.destroy()
+
+
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    """The stack, standing."""
+    shared.stand()
+    return shared
 
 
 def everything() -> set[str]:
@@ -69,19 +76,13 @@ def everything() -> set[str]:
     return {"{} {}/{}".format(*line.split()) for line in lines}
 
 
-def state_of(stack: Stack, name: str) -> dict[str, Any]:
-    """A resource as the stack's state has it."""
-    return next(each for each in stack.resources() if each["urn"].endswith(f"::{name}"))
-
-
-def test_a_preview_on_an_empty_cluster_passes_and_creates_the_whole_graph(stack: Stack) -> None:
-    plan = stack.plan()
+def test_a_preview_on_an_empty_cluster_passes_and_creates_the_whole_graph(tmp_path: Path) -> None:
+    plan = Stack("new", tmp_path).plan()
     assert set(plan) == FIRST, "each part of the graph is planned, and nothing else"
     assert set(plan.values()) == {"create"}, "on an empty cluster everything is new, though no CRD is there yet"
 
 
 def test_an_up_makes_what_was_planned_and_gives_the_outputs(stack: Stack) -> None:
-    stack.up()
     outputs = stack.outputs()
     address = outputs["ingressIp"]
     assert outputs["urls"] == ["https://shop.sandbox.test", "https://api.sandbox.test"], "where the hosts are"
@@ -99,18 +100,17 @@ def test_a_preview_after_an_up_is_empty(stack: Stack) -> None:
 
 
 def test_the_state_holds_an_object_as_the_real_provider_records_it(stack: Stack) -> None:
-    gateway = state_of(stack, "tls-gateway")
-    live = get(GATEWAYS, "tls-plan", ISTIO)
-    assert live is not None, "the Gateway is in the cluster"
+    gateway = stack.resource("tls-gateway")
+    found = live(GATEWAYS, "tls-plan", ISTIO)
     assert gateway["id"] == f"{ISTIO}/tls-plan", "the id is namespace/name, as `pulumi import` takes it"
     assert gateway["type"] == "kubernetes:networking.istio.io/v1:Gateway", "the type is the object's own"
     assert "uid" not in gateway["inputs"]["metadata"], "inputs are what the program gave"
-    assert gateway["outputs"]["metadata"]["uid"] == live["metadata"]["uid"], "outputs are what the server made of it"
-    assert gateway["outputs"]["spec"] == live["spec"], "the spec with it"
+    assert gateway["outputs"]["metadata"]["uid"] == found["metadata"]["uid"], "outputs are what the server made of it"
+    assert gateway["outputs"]["spec"] == found["spec"], "the spec with it"
 
 
 def test_the_state_holds_a_record_as_the_real_provider_records_it(stack: Stack) -> None:
-    record = state_of(stack, "dns-shop.sandbox.test")
+    record = stack.resource("dns-shop.sandbox.test")
     path = "projects/sandbox/managedZones/sandbox/rrsets/shop.sandbox.test./A"
     assert record["id"] == path, "the id is the record set's path, as `pulumi import` takes it"
     assert record["type"] == "gcp:dns/recordSet:RecordSet", "the type is pulumi-gcp's"
@@ -172,26 +172,23 @@ def test_another_managed_zone_replaces_the_records_and_nothing_else(stack: Stack
 
 def test_an_up_of_other_hosts_makes_and_removes_exactly_theirs(stack: Stack) -> None:
     kept = get(ROUTES, "shop.sandbox.test", ISTIO)
-    stack.configure(hosts=[SHOP, DOCS])
-    stack.up()
+    with stack.changed(hosts=[SHOP, DOCS]):
+        stack.up()
+        stack.preview("--expect-no-changes")
     assert set(a_records()) == {"shop.sandbox.test", "docs.sandbox.test"}, "one record came, one went"
-    routes = {each["metadata"]["name"] for each in items(ROUTES, ISTIO)}
-    assert routes == {"http-plan", "shop.sandbox.test", "docs.sandbox.test"}, "so did the routes"
+    assert names(ROUTES, ISTIO) == {"http-plan", "shop.sandbox.test", "docs.sandbox.test"}, "so did the routes"
     assert get(ROUTES, "shop.sandbox.test", ISTIO) == kept, "the other was not touched"
-    certificate = get("certificate", "istio-ingressgateway-certs", ISTIO)
-    assert certificate is not None, "the certificate is the same object"
+    certificate = live("certificate", "istio-ingressgateway-certs", ISTIO)
     assert certificate["spec"]["dnsNames"] == ["shop.sandbox.test", "docs.sandbox.test"], "signed for the new names"
-    stack.preview("--expect-no-changes")
 
 
 def test_drift_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
     address = stack.outputs()["ingressIp"]
-    route = get(ROUTES, "shop.sandbox.test", ISTIO)
-    assert route is not None, "the route is there before the drift"
+    route = live(ROUTES, "shop.sandbox.test", ISTIO)
     elsewhere = json.dumps([{"op": "replace", "path": "/spec/http/0/match/0/uri/prefix", "value": "/elsewhere"}])
     kubectl("patch", f"{ROUTES}/shop.sandbox.test", "-n", ISTIO, "--type=json", f"-p={elsewhere}")
     kubectl("delete", GATEWAYS, "tls-plan", "-n", ISTIO)
-    cloud_dns("DELETE", "/docs.sandbox.test./A")
+    cloud_dns("DELETE", "/api.sandbox.test./A")
     cloud_dns("PATCH", "/shop.sandbox.test./A", {"rrdatas": ["203.0.113.99"]})
 
     stack.run("preview", "--refresh", "--expect-no-changes", fails=True)
@@ -199,17 +196,15 @@ def test_drift_is_found_by_refresh_and_repaired_by_up(stack: Stack) -> None:
     assert stack.plan() == {
         "tls-shop.sandbox.test": "update",
         "tls-gateway": "create",
-        "dns-docs.sandbox.test": "create",
+        "dns-api.sandbox.test": "create",
         "dns-shop.sandbox.test": "update",
     }, "each thing that was edited or deleted is to be repaired, and nothing else"
 
     stack.up()
-    repaired = get(ROUTES, "shop.sandbox.test", ISTIO)
-    assert repaired is not None, "the route is there"
-    assert repaired["spec"] == route["spec"], "as it was"
+    assert live(ROUTES, "shop.sandbox.test", ISTIO)["spec"] == route["spec"], "the route is as it was"
     assert get(GATEWAYS, "tls-plan", ISTIO) is not None, "the Gateway is back"
     assert a_records() == {
-        "shop.sandbox.test": ([address], 5), "docs.sandbox.test": ([address], 5)
+        "shop.sandbox.test": ([address], 5), "api.sandbox.test": ([address], 5)
     }, "the records lead to the gateway again"  # fmt: skip
     stack.preview("--refresh", "--expect-no-changes")
 
@@ -229,8 +224,8 @@ def test_objects_that_exist_already_are_imported_and_then_managed(tmp_path: Path
     stack.run("import", "kubernetes:networking.istio.io/v1:Gateway", "gateway", f"{ISTIO}/by-hand", *options)
     stack.run("import", "gcp:dns/recordSet:RecordSet", "record", record, *options)
     # Of a custom resource the provider has no schema: its inputs come with the program that names them.
-    assert state_of(stack, "gateway")["outputs"]["spec"] == spec, "the object is known as it is"
-    assert state_of(stack, "record")["inputs"]["rrdatas"] == ["203.0.113.1"], "the record's own data became its inputs"
+    assert stack.resource("gateway")["outputs"]["spec"] == spec, "the object is known as it is"
+    assert stack.resource("record")["inputs"]["rrdatas"] == ["203.0.113.1"], "the record's own data became its inputs"
     assert "unchanged" in stack.refresh(), "what was imported is what is there"
     stack.destroy()
     assert get(GATEWAYS, "by-hand", ISTIO) is None, "it was managed from then on"

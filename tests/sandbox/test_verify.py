@@ -57,19 +57,12 @@ class Verify:
 
     def names(self, check: str, *subjects: str, ca: Path | None = None) -> dict[str, Any]:
         """Wait for it to name one cause and no other: what was broken takes a moment to reach the gateway."""
-        what = f"verify finds {check} of {', '.join(subjects)}, and nothing else"
-        seen: list[Any] = []
-
-        def alone() -> bool:
-            seen[:] = self.report(ca=ca)["findings"]
-            return [(each["check"], each["subjects"]) for each in seen] == [(check, list(subjects))]
-
-        try:
-            eventually(what, alone)
-        except AssertionError as error:
-            raise AssertionError(f"{error}; findings: {json.dumps(seen, indent=1)}") from None
-        finding: dict[str, Any] = seen[0]
-        return finding
+        findings: list[dict[str, Any]] = eventually(
+            f"verify finds {check} of {', '.join(subjects)}, and nothing else",
+            lambda: self.report(ca=ca)["findings"],
+            until=lambda seen: [(each["check"], each["subjects"]) for each in seen] == [(check, list(subjects))],
+        )
+        return findings[0]
 
     def mend(self, finding: dict[str, Any]) -> None:
         """Do what the finding says, and see that all holds again."""

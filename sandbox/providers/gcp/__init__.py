@@ -1,9 +1,9 @@
-"""A stand-in of `pulumi-resource-gcp`.
+"""A stand-in for `pulumi-resource-gcp`.
 
 It behaves as the real provider (10.x, which wraps Terraform's) in what this project uses: record sets and
 managed zones of Cloud DNS, and looking either up. It talks to the endpoint that `gcp:dnsCustomEndpoint` names
 and to no other, so that it can never touch Google Cloud.
 
 Sources of truth: https://github.com/hashicorp/terraform-provider-google, google/services/dns, for what is sent,
-and https://github.com/pulumi/pulumi-terraform-bridge for how it is told to the engine.
+and https://github.com/pulumi/pulumi-terraform-bridge for how it reports to the engine.
 """

@@ -1,4 +1,4 @@
-"""A client of the Cloud DNS API, and the provider's settings that it goes by."""
+"""A client of the Cloud DNS API, and the provider's settings."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class GoogleError(ProviderError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the provider's configuration counts here; the rest is accepted and has no effect.
+    """The part of the provider's configuration that has an effect here.
 
     Attributes:
-        project: The project of what names none; may be empty.
+        project: Project of resources that name none; may be empty.
         endpoint: Base URL of the API, with a final slash.
-        deletion_policy: What of what names none.
+        deletion_policy: Policy of resources that name none.
     """
 
     project: str

@@ -36,7 +36,7 @@ class ManagedZone(Resource):
         return problems
 
     def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """What the API makes up is not known before it is there."""
+        """Return the outputs to expect; what the API chooses is unknown until the zone exists."""
         computed = {key: old.get(key, UNKNOWN) for key in _COMPUTED}
         project = inputs.get("project")
         outputs = {key: inputs.get(key) for key in self.inputs} | computed

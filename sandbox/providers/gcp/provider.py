@@ -35,7 +35,7 @@ class GcpProvider(rpc.Provider):
     version = "10.2.0"
 
     def configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
-        """Take the settings; an API that cannot be reached is told about when it is needed."""
+        """Take the settings; the first operation that needs an unreachable API reports it."""
         config = {key.rpartition(":")[2]: value for key, value in request.variables.items()}
         self.api = CloudDns(Settings.of(config), self.cancelled)
         return super().configure(request)

@@ -59,7 +59,7 @@ class RecordSet(Resource):
         return problems
 
     def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """All is known beforehand but what the inputs leave open."""
+        """Return the outputs to expect; all are known but what the inputs leave open."""
         project = inputs.get("project")
         outputs = {
             "deletionPolicy": inputs.get("deletionPolicy") or api.settings.deletion_policy,

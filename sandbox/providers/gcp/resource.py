@@ -16,7 +16,7 @@ Properties = Mapping[str, Any]
 
 
 class NotFoundError(ProviderError):
-    """The resource does not exist (any more)."""
+    """The resource does not exist."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Resource(ABC):
 
     @abstractmethod
     def delete(self, api: CloudDns, state: Properties) -> None:
-        """Delete it; what is gone already is well."""
+        """Delete it; one that is gone already is no error."""
 
 
 def missing(name: str) -> Problem:
@@ -104,5 +104,5 @@ def known(value: Any) -> bool:
 
 
 def zone_name(zone: Any) -> Any:
-    """Return a managed zone's name; a self link will do for one."""
+    """Return a managed zone's name, also from its self link."""
     return zone.rpartition("/")[2] if isinstance(zone, str) else zone

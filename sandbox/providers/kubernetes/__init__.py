@@ -1,4 +1,4 @@
-"""A stand-in of `pulumi-resource-kubernetes`.
+"""A stand-in for `pulumi-resource-kubernetes`.
 
 It behaves as the real provider (4.34) in what this project uses: any object of the API by server-side apply, the
 `pulumi.com/waitFor` and related annotations, and `helm.sh/v3:Release`. It has no functions, no YAML, Kustomize or

@@ -1,9 +1,9 @@
 """What a change of the provider's configuration means: an update, or another cluster.
 
 A provider that points at another cluster is replaced, and every resource with it. Clusters have no identity of their
-own, so the real provider goes by what the kubeconfig says of the active one (server, CA and so on), unless the user
-names the cluster by `clusterIdentifier`: then only another name is another cluster. Adding or removing the name
-replaces nothing by itself (`DiffConfig` in provider/pkg/provider/provider.go).
+own, so the real provider compares the kubeconfig's entry of the active one (server, CA and so on). A user can give
+the cluster an identity by `clusterIdentifier`: while it stays the same, nothing is replaced; when it changes,
+everything is. Adding or removing it replaces nothing by itself (`DiffConfig` in provider/pkg/provider/provider.go).
 """
 
 from __future__ import annotations

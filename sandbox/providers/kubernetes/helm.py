@@ -1,4 +1,4 @@
-"""The helm binary on PATH, asked what the provider needs to know and told what to do."""
+"""Runs the helm binary on PATH."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Helm:
     def _run(self, *arguments: str, values: Object | None = None) -> str:
         """Run helm and return its output; end it when the engine cancels.
 
-        What is started after that is not ended: it asks what became of what was.
+        A command that is started after the cancellation runs to its end: it reads what became of the release.
 
         Raises:
             HelmError: It failed.

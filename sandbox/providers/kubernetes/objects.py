@@ -1,4 +1,4 @@
-"""Objects as the state keeps them: names, inputs, secrets, and what of a live object was an input."""
+"""Objects as the state keeps them: their names, inputs and secrets."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def is_secret(obj: Object) -> bool:
 
 
 def prune(live: Any, inputs: Any) -> Any:
-    """Return of a live object only what the inputs name: what the program can have an opinion on."""
+    """Return the part of a live object that the inputs name."""
     if isinstance(live, dict) and isinstance(inputs, dict):
         return {key: prune(value, inputs[key]) for key, value in live.items() if key in inputs}
     if isinstance(live, list) and isinstance(inputs, list):

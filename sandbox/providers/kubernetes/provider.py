@@ -1,4 +1,4 @@
-"""The provider: its configuration, and who does what."""
+"""The provider: its configuration, and which class serves which resource."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class KubernetesProvider(rpc.Provider):
     version = "4.34.2"
 
     def diff_config(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Replace a provider, and all that hangs on it, only when it points at another cluster."""
+        """Replace the provider and its resources only when it points at another cluster."""
         found = config.diff(reveal(from_struct(request.olds)), reveal(from_struct(request.news)))
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if found.changed else pb.DiffResponse.DIFF_NONE,
@@ -39,7 +39,7 @@ class KubernetesProvider(rpc.Provider):
         )
 
     def configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
-        """Connect to the cluster; one that cannot be reached is told about when it is needed."""
+        """Connect to the cluster; the first operation that needs an unreachable one reports it."""
         prefix = "kubernetes:config:"
         given = {key.removeprefix(prefix): value for key, value in request.variables.items()}
         self._drops_unreachable = _flag(given, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE")

@@ -1,4 +1,4 @@
-"""How objects are written: created once, with patience for what they need, then applied on the server."""
+"""Writes objects: creates them, again while a namespace or CRD is missing, and applies later changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Writer:
     """Writes one object.
 
     Attributes:
-        server: Where to.
+        server: The API server.
         config: The provider's configuration.
         cancelled: Set when retries must end.
         report: Told of each retry.
@@ -98,7 +98,7 @@ def preview_must_guess(error: ApiError) -> bool:
 
 
 def _may_pass(error: ApiError | NoMatchError, *, dry_run: bool) -> bool:
-    """Say whether something that is missing may yet come; in a preview no namespace will."""
+    """Say whether a retry can help: what is missing may appear, but in a preview no namespace does."""
     if isinstance(error, NoMatchError):
         return True
     return error.code == 404 and not (dry_run and error.kind == "namespaces")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.contract.harness import FILES, Stack
+from tests.sandbox.contract.kubernetes_stack import FILES, Stack
 from tests.sandbox.support import kubectl
 
 
@@ -24,7 +24,7 @@ def namespace() -> Iterator[str]:
 def stack(tmp_path: Path, namespace: str) -> Iterator[Stack]:  # noqa: ARG001 - it goes before the namespace
     made = Stack(tmp_path)
     yield made
-    made.run("destroy", "--yes", "--skip-preview")
+    made.destroy()
 
 
 @pytest.fixture(scope="session", autouse=True)

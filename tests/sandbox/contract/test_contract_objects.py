@@ -1,4 +1,4 @@
-"""Objects of the Kubernetes API: previews, diffs, replacements, secrets, drift, imports, and the provider itself."""
+"""Objects of the Kubernetes API: previews, diffs, replacements, secrets, drift and imports."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import json
 
 import pytest
 
-from tests.sandbox.contract.harness import (
+from tests.sandbox.contract.kubernetes_stack import (
     SECRET,
     Resource,
     Stack,
     api_object,
     config_map,
-    live,
     widget,
 )
-from tests.sandbox.support import get, kubectl
+from tests.sandbox.support import get, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,7 +43,7 @@ def test_an_object_lives_from_its_preview_to_its_destruction(stack: Stack, names
     stack.up()
     assert live("widget", "w", namespace)["spec"] == {"size": 3}, "a removed field is removed"
 
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.destroy()
     assert not get("widget", "w", namespace)
 
 
@@ -81,7 +80,7 @@ def test_a_named_object_that_must_be_replaced_is_deleted_first(stack: Stack, nam
     output = stack.up()
     assert output.index("deleted original") < output.index("created replacement"), "both cannot have the name"
     stack.spec(config_map({"namespace": namespace, "name": "b"}, {"a": "2"}))
-    steps = stack.plan()["cm"]
+    steps = stack.steps()["cm"]
     assert [step["op"] for step in steps] == ["replace"]
     assert steps[0]["replaceReasons"] == ["metadata.name"]
 
@@ -92,7 +91,7 @@ def test_a_diff_names_the_properties_that_change(stack: Stack, namespace: str) -
     stack.up()
     changed = [{"keep": True, "new": 1}, {"c": [1, 3]}, {}]
     stack.spec(widget(namespace, {"parts": changed}, {"x/y": "2"}))
-    detailed = stack.plan()["w"][0]["detailedDiff"]
+    detailed = stack.steps()["w"][0]["detailedDiff"]
     assert {path: change["kind"] for path, change in detailed.items()} == {
         "metadata.annotations.x/y": "update",
         "spec.color": "delete",
@@ -148,11 +147,11 @@ def test_refresh_finds_drift_and_the_next_up_repairs_it(stack: Stack, namespace:
     kubectl("patch", "widget", "w", "-n", namespace, "--type=merge", "--patch", '{"spec": {"color": "blue"}}')
     kubectl("label", "widget", "w", "-n", namespace, "added=by-a-controller", "--field-manager=controller")
     assert stack.ops() == {}, "a preview alone looks at the state"
-    stack.run("refresh", "--yes", "--skip-preview")
+    stack.refresh()
     assert stack.state("w")["outputs"]["spec"]["color"] == "blue"
-    plan = stack.plan()
-    assert [step["op"] for step in plan["w"]] == ["update"]
-    assert list(plan["w"][0]["detailedDiff"]) == ["spec.color"], "what the program does not set is no drift"
+    steps = stack.steps()
+    assert [step["op"] for step in steps["w"]] == ["update"]
+    assert list(steps["w"][0]["detailedDiff"]) == ["spec.color"], "what the program does not set is no drift"
     stack.up()
     found = live("widget", "w", namespace)
     assert found["spec"]["color"] == "red"
@@ -182,10 +181,10 @@ def test_get_reads_what_is_not_ours_without_waiting(stack: Stack, namespace: str
     kubectl("create", "service", "loadbalancer", "lb", "-n", namespace, "--tcp=443:8443")
     stack.spec(("lb", "core/v1:Service", {}, {"id": f"{namespace}/lb"}))
     stack.up()
-    outputs = json.loads(stack.run("stack", "output", "--json"))
+    outputs = stack.outputs()
     assert outputs["lb"]["metadata"]["name"] == "lb"
     assert stack.state("lb")["outputs"]["spec"]["ports"][0]["port"] == 443
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.destroy()
     assert get("service", "lb", namespace), "what is only read is not deleted"
 
 
@@ -213,9 +212,9 @@ def test_an_import_of_a_custom_resource_knows_its_identity_alone(stack: Stack, n
     assert state["inputs"] == identity, "the provider's schema does not have the kind, so it cannot tell inputs"
     assert state["outputs"]["spec"] == {"color": "red", "size": 1}, "the state has it as it is"
     stack.spec(widget(namespace, {"color": "red"}))
-    plan = stack.plan()
-    assert [step["op"] for step in plan["w"]] == ["update"], "what the program says comes to it as an update"
-    assert list(plan["w"][0]["detailedDiff"]) == ["spec"], "of all that is not its identity"
+    steps = stack.steps()
+    assert [step["op"] for step in steps["w"]] == ["update"], "what the program says comes to it as an update"
+    assert list(steps["w"][0]["detailedDiff"]) == ["spec"], "of all that is not its identity"
 
 
 def test_an_import_of_nothing_fails(stack: Stack, namespace: str) -> None:

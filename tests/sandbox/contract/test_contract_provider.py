@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.sandbox.contract.harness import Stack, config_map, live
+from tests.sandbox.contract.kubernetes_stack import Stack, config_map
+from tests.sandbox.support import live
 
 pytestmark = pytest.mark.sandbox
 

@@ -6,13 +6,12 @@ import uuid
 
 import pytest
 
-from tests.sandbox.contract.harness import (
+from tests.sandbox.contract.kubernetes_stack import (
     Stack,
     api_object,
-    live,
     release,
 )
-from tests.sandbox.support import get, kubectl
+from tests.sandbox.support import get, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,16 +43,16 @@ def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack) -> No
     assert stack.ops("--refresh") == {}
 
     stack.spec(release(namespace, createNamespace=True, values={"color": "green"}))
-    plan = stack.plan()
-    assert [step["op"] for step in plan["release"]] == ["update"]
-    assert list(plan["release"][0]["detailedDiff"]) == ["values.color"]
+    steps = stack.steps()
+    assert [step["op"] for step in steps["release"]] == ["update"]
+    assert list(steps["release"][0]["detailedDiff"]) == ["values.color"]
     stack.up()
     assert live("configmap", "demo", namespace)["data"] == {"color": "green"}
     assert stack.state("release")["outputs"]["status"]["revision"] == 2
 
     stack.spec(release(namespace, name="other", createNamespace=True))
     assert "replace" in stack.ops()["release"], "a release cannot be renamed"
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.destroy()
     assert not get("configmap", "demo", namespace)
     kubectl("delete", "namespace", namespace, "--wait=false")
 
@@ -65,8 +64,8 @@ def test_the_scope_of_a_kind_that_a_release_brings_is_known_in_the_same_preview(
         release(namespace, name=namespace, values={"crds": True}),
         ("g", f"{group}/v1:Gauge", gauge, {"depends_on": ["release"]}),
     )
-    plan = stack.plan()
-    assert "namespace" not in plan["g"][0]["newState"]["inputs"]["metadata"]
+    steps = stack.steps()
+    assert "namespace" not in steps["g"][0]["newState"]["inputs"]["metadata"]
     stack.up()
     assert stack.state("g")["id"] == "g"
 
@@ -77,7 +76,7 @@ def test_a_chart_that_is_not_there_is_refused_in_the_preview(stack: Stack, names
     assert "check the chart name and repository configuration" in output
 
 
-def test_a_release_that_does_not_become_ready_is_kept_and_mended_by_the_next_up(stack: Stack, namespace: str) -> None:
+def test_a_release_that_does_not_become_ready_is_kept_and_fixed_by_the_next_up(stack: Stack, namespace: str) -> None:
     stack.spec(release(namespace, values={"job": "no-such-image"}, timeout=3))
     output = stack.up(fails=True)
     assert "failed to initialize completely" in output

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.sandbox.contract.harness import (
+from tests.sandbox.contract.kubernetes_stack import (
     FILES,
     Stack,
     api_object,
@@ -26,20 +26,20 @@ def test_a_preview_passes_while_the_kind_does_not_exist_and_an_up_waits_for_it(s
     group = f"{namespace}.test"
     late = api_object(f"{group}/v1", "Late", {"name": "l", "namespace": namespace}, spec={"a": 1})
     stack.spec(("l", f"{group}/v1:Late", late, {}))
-    plan = stack.plan()
-    assert plan["l"][0]["newState"]["inputs"]["spec"] == {"a": 1}
+    steps = stack.steps()
+    assert steps["l"][0]["newState"]["inputs"]["spec"] == {"a": 1}
 
     definition = yaml.safe_load((FILES / "widgets.yaml").read_text().partition("---")[0])
     definition["metadata"]["name"] = f"lates.{group}"
     definition["spec"] |= {"group": group, "names": {"kind": "Late", "plural": "lates"}}
-    process = stack.start("up", "--yes", "--skip-preview")
-    time.sleep(4)  # the engine has tried once by then; nothing tells when
-    kubectl("create", manifest=definition)
-    try:
-        stack.finish(process)
-        stack.run("destroy", "--yes", "--skip-preview")
-    finally:
-        kubectl("delete", "crd", f"lates.{group}")
+    with stack.start_up() as up:
+        eventually("the provider tries again", lambda: "Retry #0; creation failed" in up.printed)
+        kubectl("create", manifest=definition)
+        try:
+            up.finish()
+            stack.destroy()
+        finally:
+            kubectl("delete", "crd", f"lates.{group}")
 
 
 # Annotation, a status that must not satisfy it, and one that must.
@@ -58,14 +58,14 @@ def test_wait_for_ends_when_the_status_says_so(stack: Stack, namespace: str) -> 
         *(widget(namespace, {}, {"pulumi.com/waitFor": wait}, name=f"w{i}") for i, (wait, _, _) in enumerate(WAITS)),
         widget(namespace, {}, {"pulumi.com/waitFor": "condition=Ready", "pulumi.com/skipAwait": "true"}, name="skips"),
     )
-    process = stack.start("up", "--yes", "--skip-preview")
-    for index, (_, not_yet, _) in enumerate(WAITS):
-        eventually(f"widget w{index}", partial(get, "widget", f"w{index}", namespace))
-        set_status(f"w{index}", namespace, **not_yet)
-    for index, (_, _, satisfying) in enumerate(WAITS):
-        assert process.poll() is None, "it waits for every one"
-        set_status(f"w{index}", namespace, **satisfying)
-    stack.finish(process)
+    with stack.start_up() as up:
+        for index, (_, not_yet, _) in enumerate(WAITS):
+            eventually(f"widget w{index}", partial(get, "widget", f"w{index}", namespace))
+            set_status(f"w{index}", namespace, **not_yet)
+        for index, (_, _, satisfying) in enumerate(WAITS):
+            assert up.runs, "it waits for every one"
+            set_status(f"w{index}", namespace, **satisfying)
+        up.finish()
     for index, (wait, _, satisfying) in enumerate(WAITS):
         status = stack.state(f"w{index}")["outputs"]["status"]
         assert status == satisfying, f"{wait}: outputs are those of the object that satisfies it"
@@ -85,10 +85,10 @@ def test_a_wait_that_times_out_keeps_the_object_and_the_next_up_waits_again(stac
     assert state["initErrors"]
     uid = state["outputs"]["metadata"]["uid"]
 
-    process = stack.start("up", "--yes", "--skip-preview")
-    time.sleep(3)
-    set_status("w", namespace, **ready("True"))
-    stack.finish(process)
+    with stack.start_up() as up:
+        eventually("it waits again", lambda: "Has no .status.conditions" in up.printed)
+        set_status("w", namespace, **ready("True"))
+        up.finish()
     assert stack.state("w")["outputs"]["metadata"]["uid"] == uid, "it is the same object"
     assert stack.ops() == {}
 
@@ -98,10 +98,10 @@ def test_a_destroy_waits_until_the_object_is_gone(stack: Stack, namespace: str) 
     stack.up()
     hold = '{"metadata": {"finalizers": ["contract.test/hold"]}}'
     kubectl("patch", "widget", "w", "-n", namespace, "--type=merge", "--patch", hold)
-    output = stack.run("destroy", "--yes", "--skip-preview", fails=True)
+    output = stack.destroy(fails=True)
     assert "finalizers might be preventing deletion" in output
     assert "contract.test/hold" in output
     assert "timed out waiting for the condition" in output
     let_go = '{"metadata": {"finalizers": null}}'
     kubectl("patch", "widget", "w", "-n", namespace, "--type=merge", "--patch", let_go)
-    stack.run("destroy", "--yes", "--skip-preview")
+    stack.destroy()
