@@ -75,6 +75,15 @@ def test_a_certificate_explains_its_hosts_and_no_others() -> None:
     ]
 
 
+def test_what_all_hosts_share_explains_each_of_them() -> None:
+    assert found(("port-443", INGRESS), ("handshake", SHOP)) == [("port-443", (INGRESS,))]
+    assert found(("issuer", INGRESS), ("certificate", SECRET)) == [("issuer", (INGRESS,))]
+
+
+def test_a_host_explains_what_all_hosts_share() -> None:
+    assert found(("gateway", SHOP), ("port-443", INGRESS)) == [("gateway", (SHOP,))]
+
+
 def test_the_same_on_several_hosts_is_one_problem() -> None:
     assert found(("protocols", SHOP), ("protocols", API)) == [("protocols", (SHOP, API))]
 
