@@ -41,8 +41,9 @@ certificate of its own server's Secret.
 ## JSON
 
 `problems` holds every problem once, `checks` every check of every subject. A subject is `ingress`, which all hosts
-share, a Certificate, or a host. `because` names the problems that explain a failed check, and is empty in the checks
-that are problems themselves. If nothing could be checked, `checks` is empty, and the problems' `check` is null.
+share, a Certificate, or a host. `because` names the problems that explain a failed check by their `where`, and is empty
+in the checks that are problems themselves. If nothing could be checked, `checks` is empty, and the problems' `check` is
+null.
 
 ```json
 {example}

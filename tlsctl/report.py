@@ -38,7 +38,7 @@ def table(console: Console, stack: Stack, report: Report) -> None:
         console.print(f"[green]All is ok:[/] {checked} checks of the stack {stack.name}.")
         return
     console.print()
-    problems = stack.addressed(report.problems())
+    problems = stack.addressed(report.problems)
     printing.problems(console, problems)
     failed = sum(result.state == "failed" for result in report.results)
     checked = sum(result.state != "skipped" for result in report.results)
@@ -57,11 +57,10 @@ def _lines(report: Report, results: Iterable[Result]) -> Table:
 
 
 def _seen(report: Report, result: Result) -> Text:
-    causes = report.causes(result)
-    if not causes:
+    because = [problem.where for problem in report.because(result)]
+    if not because:
         return Text(result.detail, style="dim" if result.state == "skipped" else "")
-    names = list(dict.fromkeys(f"{cause.check} ({cause.subject})" for cause in causes))
-    return Text.assemble(result.detail, (f"  because of {some(names)}", "yellow"))
+    return Text.assemble(result.detail, (f"  because of {some(because)}", "yellow"))
 
 
 def document(stack: Stack, report: Report) -> dict[str, Any]:
@@ -69,14 +68,14 @@ def document(stack: Stack, report: Report) -> dict[str, Any]:
     return {
         "stack": stack.name,
         "ok": report.ok,
-        "problems": [_problem(each, each.check, each.subjects) for each in stack.addressed(report.problems())],
+        "problems": [_problem(each, each.check, each.subjects) for each in stack.addressed(report.problems)],
         "checks": [
             {
                 "check": each.check,
                 "subject": each.subject,
                 "state": each.state,
                 "detail": each.detail,
-                "because": [{"check": cause.check, "subject": cause.subject} for cause in report.causes(each)],
+                "because": [problem.where for problem in report.because(each)],
             }
             for each in report.results
         ],

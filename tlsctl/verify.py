@@ -81,6 +81,6 @@ def _check(environment: "Environment", options: "Options", status: Status, secon
         seen = look(environment, options, status.update)
         if seen.ok or time.monotonic() + PAUSE > deadline:
             return seen
-        waiting = ", ".join(problem.where for problem in seen.problems())
+        waiting = ", ".join(problem.where for problem in seen.problems)
         status.update(f"waiting for {waiting}, {deadline - time.monotonic():.0f} s left")
         time.sleep(PAUSE)

@@ -216,28 +216,46 @@ class Report:
         """Whether nothing failed."""
         return not any(self._failed.values())
 
-    def causes(self, result: Result) -> list[Result]:
-        """Return the failures that explain this one at last; none if nothing does."""
-        if result not in self._roots:
-            roots = (root for cause in self._direct(result) for root in self.causes(cause) or [cause])
-            self._roots[result] = list(dict.fromkeys(roots))
-        return self._roots[result]
+    @cached_property
+    def problems(self) -> Sequence[CheckProblem]:
+        """Every failure that no other explains; the same of several subjects is one problem."""
+        return [
+            CheckProblem(f"{check} ({some(subjects)})", detail, fix, check=check, subjects=tuple(subjects))
+            for (check, detail, fix), subjects in self._unexplained.items()
+        ]
 
-    def problems(self) -> list[CheckProblem]:
-        """Return every failure without a cause; the same of several subjects is one problem."""
+    def because(self, result: Result) -> list[CheckProblem]:
+        """Return the problems that explain a failure; none if it is one itself."""
+        return [self.problems[place] for place in self._places(result)]
+
+    def _places(self, result: Result) -> Sequence[int]:
+        """Return which of the problems explain a failure."""
+        if result not in self._found:
+            places = (place for cause in self._direct(result) for place in self._places(cause) or [self._place[cause]])
+            self._found[result] = list(dict.fromkeys(places))
+        return self._found[result]
+
+    @cached_property
+    def _found(self) -> dict[Result, Sequence[int]]:
+        return {}
+
+    @cached_property
+    def _unexplained(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[str]]:
+        """The subjects of each problem, by what it says."""
         same: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
         for result in self.results:
             if result.state == "failed" and not self._direct(result):
                 same.setdefault((result.check, result.detail, result.fix), []).append(result.subject)
-        return [
-            CheckProblem(f"{check} ({some(subjects)})", detail, fix, check=check, subjects=tuple(subjects))
-            for (check, detail, fix), subjects in same.items()
-        ]
+        return same
 
     @cached_property
-    def _roots(self) -> dict[Result, list[Result]]:
-        """What `causes` has found."""
-        return {}
+    def _place(self) -> Mapping[Result, int]:
+        """The place among the problems of each failure that is one."""
+        return {
+            Result(check, subject, "failed", detail, fix): place
+            for place, ((check, detail, fix), subjects) in enumerate(self._unexplained.items())
+            for subject in subjects
+        }
 
     @cached_property
     def _failed(self) -> Mapping[str, Mapping[str, Sequence[Result]]]:
