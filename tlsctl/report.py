@@ -11,7 +11,8 @@ from rich.text import Text
 from components.rules.problem import Problem, count
 from tlsctl import printing
 from tlsctl.stack import Stack
-from verify.checks import CHECKS, Report, Result, some
+from verify.checks import CHECKS
+from verify.results import Report, Result, some
 
 _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "dim")}
 _WIDTH = max(map(len, CHECKS))
@@ -33,16 +34,16 @@ def table(console: Console, stack: Stack, report: Report) -> None:
             console.print(_lines(report, results))
     if quiet:
         console.print(Text.assemble(("✓", "green"), f" {some(quiet)}: every check is ok"))
+    checked = sum(result.state != "skipped" for result in report.results)
     if report.ok:
-        checked = sum(result.state != "skipped" for result in report.results)
-        console.print(f"[green]All is ok:[/] {checked} checks of the stack {stack.name}.")
+        console.print(Text.assemble(("All is ok:", "green"), f" {checked} checks of the stack {stack.name}."))
         return
     console.print()
     problems = stack.addressed(report.problems)
     printing.problems(console, problems)
     failed = sum(result.state == "failed" for result in report.results)
-    checked = sum(result.state != "skipped" for result in report.results)
-    console.print(f"[red]{failed} of {checked} checks of the stack {stack.name} failed: {count(problems)}.[/]")
+    verdict = f"{failed} of {checked} checks of the stack {stack.name} failed: {count(problems)}."
+    console.print(Text(verdict, style="red"))
 
 
 def _lines(report: Report, results: Iterable[Result]) -> Table:

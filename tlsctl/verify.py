@@ -15,8 +15,8 @@ from tlsctl import printing, report
 from tlsctl.stack import Stack
 
 if TYPE_CHECKING:
-    from verify.checks import Report
     from verify.environment import Environment
+    from verify.results import Report
     from verify.run import Options
 
 PAUSE = 5.0

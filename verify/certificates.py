@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from components.rules import names, renewal
-from verify.checks import Result
 from verify.environment import Environment
+from verify.results import Result
 from verify.trust import Trust
 
 JUDGED = ("chain", "name", "expiry", "key")

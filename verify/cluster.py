@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from components.rules.issuance import chain_of_problems
 from verify import objects
 from verify.certificates import fingerprint
-from verify.checks import INGRESS, Result
 from verify.environment import Environment
+from verify.results import INGRESS, Result
 
 if TYPE_CHECKING:
     from kubernetes import client

@@ -9,9 +9,9 @@ from cryptography import x509
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from verify import certificates, requests
-from verify.checks import Result
 from verify.connections import Answer, any_certificate, ask, tls, words
 from verify.environment import Environment
+from verify.results import Result
 from verify.trust import Trust
 
 

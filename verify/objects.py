@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from components.rules import names, renewal, routes
 from components.rules.problem import Problem
-from verify.checks import INGRESS, UP, Result
+from verify.checks import UP
 from verify.environment import Environment
+from verify.results import INGRESS, Result
 
 Object = Mapping[str, Any]
 Objects = Mapping[str, Object]

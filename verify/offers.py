@@ -19,9 +19,9 @@ from sslyze.scanner.models import ServerScanRequest, ServerScanResult
 from sslyze.scanner.scanner import Scanner
 from sslyze.server_setting import ServerNetworkConfiguration, ServerNetworkLocation
 
-from verify.checks import Result
 from verify.environment import Environment, probe_name
 from verify.objects import Server
+from verify.results import Result
 
 _VERSIONS = {
     "SSLv2": ScanCommand.SSL_2_0_CIPHER_SUITES,

@@ -11,8 +11,8 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
-from verify.checks import Result
 from verify.environment import Environment, probe_name
+from verify.results import Result
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ import http.client
 import re
 from collections.abc import Callable, Mapping
 
-from verify.checks import INGRESS, Result
 from verify.connections import Answer, ask, tcp, words
 from verify.environment import Environment, probe_name
+from verify.results import INGRESS, Result
 
 CHALLENGE = "/.well-known/acme-challenge/verify"
 _REDIRECTS = (301, 308)

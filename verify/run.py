@@ -9,8 +9,8 @@ from typing import Any
 import dns.resolver
 
 from verify import cluster, https, offers, records, requests, trust
-from verify.checks import INGRESS, Report, Result, ordered
 from verify.environment import Environment
+from verify.results import INGRESS, Report, Result, ordered
 
 Progress = Callable[[str], object]
 """Told what is going on."""

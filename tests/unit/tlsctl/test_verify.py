@@ -12,8 +12,8 @@ from tlsctl import verify as verb
 from tlsctl.reference import page
 from tlsctl.stack import Stack
 from verify import run
-from verify.checks import INGRESS, Report, Result
 from verify.environment import environment
+from verify.results import INGRESS, Report, Result
 
 GOOD = Report([Result("record", SHOP, "ok", IP)], {})
 BAD = Report([Result("record", SHOP, "failed", "points elsewhere", ("pulumi up --refresh",))], {})

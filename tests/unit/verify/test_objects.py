@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from components.rules import acme, names, routes
 from components.rules.problem import Problem
 from tests.unit.verify.support import BEGIN, PROD, SECRET, SHOP, certificate, deployed
-from verify.checks import Result
 from verify.environment import Environment
 from verify.objects import judge_certificate, judge_gateway, judge_issuer, judge_secret
+from verify.results import Result
 
 ISSUER = "letsencrypt-staging-istio"
 DAY = datetime.timedelta(days=1)
@@ -40,7 +40,7 @@ def test_an_issuer_that_is_not_ready_or_not_ours_is_named_with_the_reason(found:
     assert result.fix[-1] == "pulumi up --refresh"
 
 
-def test_a_ready_issuer_holds() -> None:
+def test_a_ready_issuer_is_ok() -> None:
     assert judge_issuer(deployed(), issuer(status="True")).state == "ok"
 
 
@@ -123,7 +123,7 @@ def test_a_secret_that_the_gateway_cannot_use_is_named(found: Any, words: str) -
     assert (result.state, words in result.detail) == ("failed", True), result.detail
 
 
-def test_a_certificate_and_its_key_hold() -> None:
+def test_a_certificate_and_its_key_are_ok() -> None:
     assert judge_secret(deployed(), SECRET, {"data": data(ONE, ONE)}).state == "ok"
 
 
@@ -156,7 +156,7 @@ def served(environment: Environment, host: str, gateways: Objects, services: Obj
 
 @pytest.mark.parametrize("host", [SHOP, "*.acme.dev"])
 @pytest.mark.parametrize("grouping", ["shared", "perHost"])
-def test_what_the_program_makes_holds(host: str, grouping: str) -> None:
+def test_what_the_program_makes_is_ok(host: str, grouping: str) -> None:
     given = {"host": host, "service": "shop", "namespace": "shop", "port": 80}
     environment = deployed(
         hosts=[given],

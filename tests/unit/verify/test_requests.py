@@ -11,7 +11,7 @@ FROM_APPLICATION = {"x-envoy-upstream-service-time": "1"}
 
 
 @pytest.mark.parametrize(
-    ("status", "location", "fault"),
+    ("status", "location", "wrong"),
     [
         (301, f"{HTTPS}/", None),
         (308, HTTPS, None),
@@ -23,8 +23,8 @@ FROM_APPLICATION = {"x-envoy-upstream-service-time": "1"}
         (301, f"http://{SHOP}/", "redirects elsewhere"),
     ],
 )
-def test_plain_http_is_redirected_for_good_to_the_same_host(status: int, location: str, fault: str | None) -> None:
-    assert judge_redirect(SHOP, Answer(status, {"location": location})) == fault
+def test_plain_http_is_redirected_for_good_to_the_same_host(status: int, location: str, wrong: str | None) -> None:
+    assert judge_redirect(SHOP, Answer(status, {"location": location})) == wrong
 
 
 @pytest.mark.parametrize(

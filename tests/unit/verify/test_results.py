@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.verify.support import SECRET, SHOP
-from verify.checks import CHECKS, INGRESS, Report, Result, State
+from verify.checks import CHECKS
+from verify.results import INGRESS, Report, Result, State
 
 API = "api.acme.dev"
 
@@ -53,7 +54,7 @@ def test_what_follows_is_not_a_problem_of_its_own(failed: list[str], cause: str)
     assert [check for check, _ in found(*((check, SHOP) for check in failed))] == [cause]
 
 
-def test_what_holds_has_no_cause_whatever_fails_around_it() -> None:
+def test_what_is_ok_has_no_cause_whatever_fails_around_it() -> None:
     redirect = Result("redirect", SHOP, "ok", "301")
     seen = Report([Result("gateway", SHOP, "failed", "another host"), redirect], {})
     assert seen.because(redirect) == [], "a redirect that works is not because of the Gateway"
