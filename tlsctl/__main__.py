@@ -6,6 +6,7 @@ was interrupted.
 
 import argparse
 import importlib
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,4 +57,6 @@ def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: st
 
 
 if __name__ == "__main__":
+    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
+    logging.disable(logging.ERROR)
     sys.exit(main())

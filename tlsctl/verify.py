@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import json
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -25,8 +24,6 @@ PAUSE = 5.0
 
 def run(stack: Stack, args: argparse.Namespace) -> int:
     """Check, print what was seen, and return 0 only if all is ok."""
-    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
-    logging.disable(logging.ERROR)
     try:
         with printing.errors().status("reading the stack") as status:
             environment = read(stack)
