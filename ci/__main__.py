@@ -19,7 +19,7 @@ BRANCH = "main"
 DRIFT = "drift"
 """The label of the issues."""
 
-VERIFY = ("python", "-m", "verify")
+VERIFY = ("python", "-m", "tlsctl", "verify")
 """The check of a live environment."""
 
 

@@ -1,32 +1,62 @@
-"""``python -m tlsctl``: one verb per thing that an operator does with a stack."""
+"""``python -m tlsctl``: what an operator does with a stack, a verb each.
+
+The exit code is 0 when it is done and all is well, 1 when something failed, 2 when it could not start, and 130 when it
+was interrupted.
+"""
 
 import argparse
-import subprocess
+import importlib
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from tlsctl.recover import recover
+from components.rules.problem import ProblemsError
+from tlsctl.stack import Stack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is the verb's, or 2 when it could not start."""
+    """Run the command line and return the exit code."""
     args = _parser().parse_args(arguments)
+    stack = Stack(args.stack, args.config_file)
     try:
-        return int(args.work(args))
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        # A verb is loaded when it is run: what they stand on takes a second.
+        return int(importlib.import_module(f"tlsctl.{args.verb}").run(stack, args))
+    except ProblemsError as error:
+        from tlsctl import printing
+
+        printing.problems(printing.errors(), stack.addressed(error.problems), error.heading)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tlsctl", description="Works on one stack.")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verb = verbs.add_parser("recover", help="free a stack whose `up` was killed, and bring its state up to date")
-    verb.add_argument("--stack", required=True, metavar="NAME", help="the stack")
-    verb.add_argument("--config-file", metavar="FILE", help="its config (default: Pulumi.NAME.yaml)")
-    verb.set_defaults(work=lambda args: recover(args.stack, args.config_file))
+    parser = argparse.ArgumentParser(
+        prog="python -m tlsctl",
+        description="Works on one stack.",
+        epilog="Exit codes: 0 all is well, 1 something failed, 2 it could not start, 130 it was interrupted.",
+    )
+    verbs = parser.add_subparsers(required=True, dest="verb", metavar="VERB")
+    add = _verb(verbs, "verify", "check the live environment as a client sees it, and print each problem with its fix")
+    add("--ca", type=Path, metavar="FILE", help="roots to trust, PEM (default: what the stack's issuer chains to)")
+    add("--resolver", metavar="IP", help="the resolver to ask, say 8.8.8.8 (default: the system's)")
+    add("--json", action="store_true", help="print JSON")
+    add("--watch", action="store_true", help="check again until all is ok")
+    add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
+    _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
     return parser
 
 
+def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str) -> Callable[..., object]:
+    """Add a verb, with the options that say which stack it is for; return what adds its own."""
+    parser = verbs.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
+    parser.add_argument("--stack", required=True, metavar="NAME", help="the stack")
+    parser.add_argument("--config-file", metavar="FILE", help="its config (default: Pulumi.NAME.yaml)")
+    return parser.add_argument
+
+
 if __name__ == "__main__":
+    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
+    logging.disable(logging.ERROR)
     sys.exit(main())

@@ -1,9 +1,11 @@
-"""What a killed `up` leaves behind: a lock, and creations of which the engine does not know whether they were done.
+"""``tlsctl recover``: releases a stack whose `pulumi up` was killed.
 
-The engine asks a person for the id of each. Here they are worked out, since the names are in the inputs, and written
-into the state as if they had succeeded; a refresh then takes out again what is not there.
+Left behind are a lock, and creations of which the engine does not know whether they were done. The engine asks a
+person for the id of each. Here the ids are worked out, since the names are in the inputs, and written into the state as
+if the creations had succeeded; a refresh then takes out again what is not there.
 """
 
+import argparse
 import copy
 import json
 import tempfile
@@ -11,30 +13,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tlsctl.commands import output_of, run
+from components.rules.problem import Problem
+from tlsctl import printing
+from tlsctl.stack import Stack
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _RECORD_SET = "gcp:dns/recordSet:RecordSet"
 
 
-def recover(stack: str, config_file: str | None = None) -> int:
-    """Free a stack whose `up` was killed, and bring its state up to date with what was made."""
-    named = ("--stack", stack, "--non-interactive")
-    file = ("--config-file", config_file) if config_file else ()
-    if code := run("pulumi", "cancel", "--yes", *named):
-        return code
-    exported = json.loads(output_of("pulumi", "stack", "export", *named))
-    if exported["deployment"].get("pending_operations"):
-        exported["deployment"] = settled(exported["deployment"])
+def run(stack: Stack, _: argparse.Namespace) -> int:
+    """Release the stack, and bring its state up to date with what was made; say what is done."""
+    console = printing.output()
+
+    def failed(command: str) -> bool:
+        printing.command(console, stack.address(command))
+        if code := stack.run(command):
+            problem = Problem(stack.address(command), f"ended with the exit code {code}; it says why above")
+            printing.problems(printing.errors(), [problem])
+        return code != 0
+
+    if failed("pulumi cancel --yes"):
+        return 1
+    exported = stack.read("pulumi stack export")
+    pending = exported["deployment"].get("pending_operations") or []
+    console.print(f"Interrupted operations: {len(pending)}")
+    if pending:
+        exported["deployment"], taken = settled(exported["deployment"])
+        for urn, id_ in taken.items():
+            console.print(f"  written into the state: {urn.split('::')[-1]}, with the id {id_}", soft_wrap=True)
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.json"
             state.write_text(json.dumps(exported))
-            if code := run("pulumi", "stack", "import", "--file", str(state), *named):
-                return code
-    return run("pulumi", "refresh", "--yes", "--skip-preview", *named, *file)
+            if failed(f"pulumi stack import --file {state}"):
+                return 1
+    if failed("pulumi refresh --yes --skip-preview"):
+        return 1
+    console.print("The stack is released, and its state is up to date. To go on:")
+    printing.command(console, stack.address("pulumi up"))
+    return 0
 
 
-def settled(deployment: Mapping[str, Any]) -> dict[str, Any]:
+def settled(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a deployment without pending operations: what was being created is one of its resources.
 
     What has no id that its inputs tell is left out: a provider is nothing outside of the state, and a record set that
@@ -42,13 +61,18 @@ def settled(deployment: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         deployment: as `pulumi stack export` prints it, under that key.
+
+    Returns:
+        The deployment, and the ids of the resources that were added, by their URNs.
     """
     result = copy.deepcopy(dict(deployment))
+    taken: dict[str, str] = {}
     for operation in result.pop("pending_operations", ()):
         resource = operation["resource"]
         if operation["type"] == "creating" and (id_ := _id(resource["type"], resource.get("inputs") or {})):
             result["resources"].append(resource | {"id": id_})
-    return result
+            taken[resource["urn"]] = id_
+    return result, taken
 
 
 def _id(type_: str, inputs: Mapping[str, Any]) -> str | None:

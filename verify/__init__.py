@@ -1,5 +1,5 @@
-"""`python -m verify`: is a live environment right, the way a client sees it, and if not, what is the one cause?
+"""Checks of a live environment, the way a client sees it: what fails, the one cause, and the fix.
 
-It only reads: the stack's outputs and config, DNS, the gateway's ports 80 and 443, and the cluster where it is
-reachable. checks.py says what is looked at, and which failure explains which.
+`python -m tlsctl verify` runs them. They only read: the stack's outputs and config, DNS, the gateway's ports 80 and
+443, and the cluster where it is reachable. checks.py says what each check is and which failure explains which.
 """

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from components.rules.issuance import chain_of_problems
 from verify import objects
-from verify.checks import INGRESS, Result
+from verify.certificates import fingerprint
 from verify.environment import Environment
+from verify.results import INGRESS, Result
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -21,10 +26,24 @@ ISTIO = "networking.istio.io"
 CERT_MANAGER = "cert-manager.io"
 ACME = "acme.cert-manager.io"
 
+_READERS = 8
+"""Secrets are read by name, this many at once: the right to list them is more than verify should have."""
 
-def look(environment: Environment) -> list[Result]:
+
+@dataclass
+class Seen:
+    """What came of the cluster."""
+
+    results: list[Result]
+    servers: dict[str, objects.Server] = field(default_factory=dict)
+    """The server of a Gateway that is there for each host; empty where they cannot be read."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of the certificate in each Secret."""
+
+
+def look(environment: Environment) -> Seen:
     """Judge every object that serves the stack's hosts, or say why they cannot be read from here."""
-    # The client comes with the program's SDKs, which take their time to load.
+    # The client takes most of a second to load: meanwhile the hosts are asked.
     from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 
@@ -34,24 +53,25 @@ def look(environment: Environment) -> list[Result]:
         api = api_client(environment.kubeconfig, environment.settings.context)
         client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
     except client.ApiException as error:
-        return [_unread(f"the API server answers {error.status} {error.reason}")]
+        return _unread(f"the API server answers {error.status} {error.reason}")
     except HTTPError as error:
-        return [_unread(f"{api.configuration.host} does not answer: {type(error).__name__}")]
+        return _unread(f"{api.configuration.host} does not answer: {type(error).__name__}")
     except (config.ConfigException, OSError) as error:
-        return [_unread(str(error))]
-    results = [Result("cluster", INGRESS, "ok", f"read from {api.configuration.host}")]
+        return _unread(str(error))
+    seen = Seen([Result("cluster", INGRESS, "ok", f"read from {api.configuration.host}")])
     for check, part in _PARTS:
         try:
-            results += part(environment, api)
+            seen.results += part(environment, api, seen)
         except client.ApiException as error:
-            results.append(Result(check, INGRESS, "skipped", f"not read from here: {_refusal(error)}"))
+            seen.results.append(Result(check, INGRESS, "skipped", f"not read from here: {_refusal(error)}"))
         except HTTPError as error:
-            results.append(Result(check, INGRESS, "skipped", f"not read from here: {type(error).__name__}"))
-    return results
+            seen.results.append(Result(check, INGRESS, "skipped", f"not read from here: {type(error).__name__}"))
+    return seen
 
 
-def _unread(why: str) -> Result:
-    return Result("cluster", INGRESS, "skipped", f"not read from here: {why.splitlines()[0] if why else 'no answer'}")
+def _unread(why: str) -> Seen:
+    reason = why.splitlines()[0] if why else "no answer"
+    return Seen([Result("cluster", INGRESS, "skipped", f"not read from here: {reason}")])
 
 
 def _refusal(error: client.ApiException) -> str:
@@ -60,75 +80,84 @@ def _refusal(error: client.ApiException) -> str:
     return f"the API server answers {error.status} {error.reason}"
 
 
-def _service(environment: Environment, api: client.ApiClient) -> list[Result]:
+def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
     from components.load_balancer import GatewayProblemsError, UnreachableError, find_address
 
     service = environment.settings.ingress.service
-    describe = f"kubectl --namespace {environment.namespace} describe service {service}"
     try:
         address = find_address(api, environment.namespace, service, timeout=0)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
     except GatewayProblemsError as error:
-        detail = "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
-        fix = tuple(command for problem in error.problems for command in problem.fix)
-        return [Result("service", INGRESS, "failed", detail, fix)]
+        return [
+            Result("service", INGRESS, "failed", f"{problem.where} {problem.what}", problem.fix)
+            for problem in error.problems
+        ]
     if address != environment.ip:
         detail = f"its address is {address or 'pending'}, the stack's is {environment.ip}"
-        return [Result("service", INGRESS, "failed", detail, (describe, environment.up))]
+        return [Result("service", INGRESS, "failed", detail, environment.fix("service"))]
     return [Result("service", INGRESS, "ok", f"ports 80 and 443 at {address}")]
 
 
-def _issuer(environment: Environment, api: client.ApiClient) -> list[Result]:
+def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
     listed = _list(api, CERT_MANAGER, "clusterissuers")
-    return [objects.judge_issuer(environment, objects.named(listed, environment.issuer))]
+    return [objects.judge_issuer(environment, listed.get(environment.issuer))]
 
 
-def _certificates(environment: Environment, api: client.ApiClient) -> list[Result]:
+def _certificates(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
     where = environment.namespace
     certificates = _list(api, CERT_MANAGER, "certificates", where)
-    chain = (
-        _list(api, CERT_MANAGER, "certificaterequests", where),
-        _list(api, ACME, "orders", where),
-        _list(api, ACME, "challenges", where),
-    )
-    now = datetime.datetime.now(datetime.UTC)
-    return [
-        objects.judge_certificate(
-            environment,
-            name,
-            objects.named(certificates, name),
-            [f"{each.where}: {each.what}" for each in chain_of_problems(name, certificates, *chain)],
-            now,
-        )
-        for name in environment.certificates
+    chain = [
+        list(_list(api, group, plural, where).values())
+        for group, plural in ((CERT_MANAGER, "certificaterequests"), (ACME, "orders"), (ACME, "challenges"))
     ]
-
-
-def _secrets(environment: Environment, api: client.ApiClient) -> list[Result]:
-    from kubernetes import client
-
-    core = client.CoreV1Api(api)
+    now = datetime.datetime.now(datetime.UTC)
     results = []
     for name in environment.certificates:
-        try:
-            secret = core.read_namespaced_secret(name, environment.namespace, _request_timeout=TIMEOUT)
-        except client.ApiException as error:
-            if error.status != 404:
-                raise
-            secret = None
-        found = None if secret is None else {"data": secret.data}
-        results.append(objects.judge_secret(environment, name, found))
+        found = certificates.get(name)
+        problems = chain_of_problems(name, [found], *chain) if found else []
+        results.append(objects.judge_certificate(environment, name, found, problems, now))
     return results
 
 
-def _gateways(environment: Environment, api: client.ApiClient) -> list[Result]:
+def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
+    def read(name: str) -> tuple[str, Mapping[str, Any] | None]:
+        return name, _secret(environment, api, name)
+
+    results = []
+    with ThreadPoolExecutor(_READERS) as pool:
+        for name, found in pool.map(read, environment.certificates):
+            results.append(objects.judge_secret(environment, name, found))
+            certificate = objects.certificate_in((found or {}).get("data") or {})
+            if certificate is not None:
+                seen.fingerprints[name] = fingerprint(certificate.public_bytes(Encoding.DER))
+    return results
+
+
+def _secret(environment: Environment, api: client.ApiClient, name: str) -> Mapping[str, Any] | None:
+    from kubernetes import client
+
+    try:
+        secret = client.CoreV1Api(api).read_namespaced_secret(name, environment.namespace, _request_timeout=TIMEOUT)
+    except client.ApiException as error:
+        if error.status != 404:
+            raise
+        return None
+    return {"data": secret.data}
+
+
+def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     gateways = _list(api, ISTIO, "gateways", environment.namespace)
-    routes = _list(api, ISTIO, "virtualservices", environment.namespace)
-    return [objects.judge_gateway(environment, host, gateways, routes) for host in environment.hosts]
+    services = _list(api, ISTIO, "virtualservices", environment.namespace)
+    for host in environment.hosts:
+        if server := objects.tls_server(environment, host, gateways):
+            secret = server.get("tls", {}).get("credentialName", "")
+            seen.servers[host] = objects.Server(objects.tls_settings(server), seen.fingerprints.get(secret))
+    return [objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts]
 
 
-def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> list[objects.Object]:
+def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> dict[str, objects.Object]:
+    """Return the objects of a kind by their names."""
     from kubernetes import client
 
     custom = client.CustomObjectsApi(api)
@@ -136,14 +165,14 @@ def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None 
         found: Any = custom.list_cluster_custom_object(group, "v1", plural, _request_timeout=TIMEOUT)
     else:
         found = custom.list_namespaced_custom_object(group, "v1", namespace, plural, _request_timeout=TIMEOUT)
-    items: list[objects.Object] = found["items"]
-    return items
+    return {each["metadata"]["name"]: each for each in found["items"]}
 
 
-_PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient], list[Result]]]] = (
+_PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (
     ("service", _service),
     ("issuer", _issuer),
     ("certificate", _certificates),
     ("secret", _secrets),
     ("gateway", _gateways),
 )
+"""In this order: which server is there for a host is known by its Secret."""

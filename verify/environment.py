@@ -1,25 +1,22 @@
-"""The environment that is looked at, from its stack: outputs for what is live, config for what was asked for."""
+"""The environment that is checked, from its stack: outputs for what is live, config for what was asked for."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from components.rules.problem import ProblemsError
+from components.rules import names
+from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
+from settings import Settings, decode
+from settings.crosschecks import cross_checks
+from verify.checks import CHECKS
 
 if TYPE_CHECKING:
-    from settings import Settings
-
-_TIMEOUT = 60
-
-
-class UnreadableError(Exception):
-    """The stack cannot be read; the text says why, and the command that mends it."""
+    from settings.models import Host
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,7 @@ class Environment:
     """One stack, as it is deployed."""
 
     stack: str
+    """Its short name."""
     ip: str
     """The gateway's address."""
     issuer: str
@@ -36,89 +34,76 @@ class Environment:
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """In the config's order; `*.` may lead one."""
-        return tuple(host.host for host in self.settings.hosts)
+    @cached_property
+    def hosts(self) -> Mapping[str, Host]:
+        """The config of each host, in the config's order; `*.` may lead a host."""
+        return {host.host: host for host in self.settings.hosts}
 
-    @property
+    @cached_property
     def certificates(self) -> Mapping[str, tuple[str, ...]]:
         """The hosts of each Certificate; its Secret has the same name."""
         return {name: tuple(hosts) for name, hosts in self.settings.certificates.items()}
 
-    @property
-    def up(self) -> str:
-        """The command that puts back what the program makes."""
-        return f"pulumi up --refresh --stack {self.stack}"
+    @cached_property
+    def certificate_of(self) -> Mapping[str, str]:
+        """The Certificate of each host."""
+        return {host: name for name, hosts in self.certificates.items() for host in hosts}
 
     @property
     def namespace(self) -> str:
         """Where the gateway is, and all that this program puts beside it."""
         return self.settings.ingress.namespace
 
-    def certificate_of(self, host: str) -> str:
-        """Return the Certificate of a host."""
-        return next(name for name, hosts in self.certificates.items() if host in hosts)
+    def fix(self, check: str, *, host: str = "", certificate: str = "", application: str = "") -> tuple[str, ...]:
+        """Return the most likely fix of a failed check; commands of pulumi are still to be told the stack.
+
+        Args:
+            check: a key of `CHECKS`.
+            host: the host, where the check is of one.
+            certificate: the Certificate, if it is not the host's.
+            application: the namespace of the host's application.
+        """
+        fields = {
+            "namespace": self.namespace,
+            "service": self.settings.ingress.service,
+            "cert_manager": self.settings.cert_manager.namespace,
+            "issuer": self.issuer,
+            "certificate": certificate or self.certificate_of.get(host, ""),
+            "domain": host.removeprefix(names.WILDCARD),
+            "application": application,
+        }
+        return tuple(command.format_map(fields) for command in CHECKS[check].fix)
 
 
 def probe_name(host: str) -> str:
     """Return the name to ask for: any label stands for a wildcard."""
-    return host.replace("*", "verify", 1) if host.startswith("*.") else host
+    return host.replace("*", "verify", 1) if names.is_wildcard(host) else host
 
 
-def read(stack: str | None, config_file: str | None = None) -> Environment:
-    """Read a stack's state and config through the pulumi command line, as the user has it set up.
-
-    Args:
-        stack: its name; without it, the selected one.
-        config_file: its config, if not `Pulumi.<stack>.yaml`.
-
-    Raises:
-        UnreadableError: there is no such stack, it is not deployed, or its config is not valid.
-    """
-    name = ["--stack", stack] if stack else []
-    file = ["--config-file", config_file] if config_file else []
-    with ThreadPoolExecutor() as pool:
-        # A kubeconfig may be a secret of the stack; it stays in memory.
-        state = pool.submit(_pulumi, "stack", "export", "--show-secrets", *name)
-        config = pool.submit(_pulumi, "config", "--json", "--show-secrets", *name, *file)
-        # Loading them takes a moment: it passes while the engine reads.
-        import settings  # noqa: F401
-
-        return environment(json.loads(state.result()), json.loads(config.result()), stack)
-
-
-def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str | None = None) -> Environment:
+def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> Environment:
     """Put an environment together.
 
     Args:
-        state: what `pulumi stack export` prints.
-        config: what `pulumi config --json` prints.
-        stack: the stack's name, if it was given.
+        state: what `pulumi stack export --show-secrets` prints.
+        config: what `pulumi config --json --show-secrets` prints.
+        stack: the stack's name, as it was given.
 
     Raises:
-        UnreadableError: the stack is not deployed, or its config is not valid.
+        ProblemsError: the stack is not deployed, or its config is not valid.
     """
-    from settings import Settings, decode
-    from settings.crosschecks import cross_checks
-
     resources = state["deployment"].get("resources") or []
     root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
     outputs = root.get("outputs", {})
-    name = str(root["urn"].split(":")[2] if root else stack or "")
+    where = f"stack {stack}"
     if not outputs.get("ingressIp") or not outputs.get("dnsRecords"):
-        flag = f" --stack {name}" if name else ""
-        raise UnreadableError(
-            f"the stack {name or '(selected)'} is not deployed: it has no outputs\n    pulumi up{flag}"
-        )
+        raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
+    # Objects are named after the short name, whatever the organization and the project before it.
+    name = str(root["urn"].split(":")[2])
     values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
     secret = {key for key, each in config.items() if each.get("secret")}
-    try:
-        settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
-    except ProblemsError as error:
-        raise UnreadableError(str(error)) from None
+    settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
     if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
-        raise UnreadableError(f"configured, but not deployed: {', '.join(missing)}\n    pulumi up --stack {name}")
+        raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
     return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, _kubeconfig(resources))
 
 
@@ -129,18 +114,3 @@ def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:
     # The engine writes a secret as an object with the value as JSON.
     kubeconfig: str | None = json.loads(value["plaintext"]) if isinstance(value, Mapping) else value
     return kubeconfig
-
-
-def _pulumi(*arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"], capture_output=True, text=True, check=False, timeout=_TIMEOUT
-        )
-    except FileNotFoundError:
-        raise UnreadableError("there is no pulumi on PATH\n    curl -fsSL https://get.pulumi.com | sh") from None
-    except subprocess.TimeoutExpired:
-        raise UnreadableError(f"`pulumi {' '.join(arguments)}` took more than {_TIMEOUT} s") from None
-    if done.returncode:
-        words = done.stderr.strip().removeprefix("error: ")
-        raise UnreadableError(f"{words}\n    pulumi stack ls" if "stack" in words.partition(":")[0] else words)
-    return done.stdout

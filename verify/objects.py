@@ -5,41 +5,59 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import names, routes
-from verify.checks import INGRESS, Result
+from components.rules import names, renewal, routes
+from components.rules.problem import Problem
+from verify.checks import UP
 from verify.environment import Environment
+from verify.results import INGRESS, Result
 
 Object = Mapping[str, Any]
+Objects = Mapping[str, Object]
+"""By name, of one kind and one namespace."""
 
 _PUBLIC = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+_UP = (UP,)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server of a Gateway that is there for a host."""
+
+    settings: str
+    """Its TLS settings, all but the Secret, as JSON."""
+    fingerprint: str | None
+    """Of the certificate in its Secret; None where that cannot be read."""
 
 
 def judge_issuer(environment: Environment, found: Object | None) -> Result:
     """Judge the ClusterIssuer: Ready, and at the ACME server of the config."""
     name = environment.issuer
     if found is None:
-        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} does not exist", (environment.up,))
+        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} does not exist", _UP)
     wanted = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     server = found.get("spec", {}).get("acme", {}).get("server")
     ready = condition(found, "Ready")
     because = "" if is_true(ready) else f"; not Ready: {ready.get('message') or 'it was not looked at yet'}"
     if server != wanted:
         detail = f"ClusterIssuer {name} is at {server}, the config says {wanted}{because}"
-        return Result("issuer", INGRESS, "failed", detail, (environment.up,))
+        return Result("issuer", INGRESS, "failed", detail, _UP)
     if because:
-        mend = (f"kubectl describe clusterissuer {name}", environment.up)
-        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} is {because.removeprefix('; ')}", mend)
+        detail = f"ClusterIssuer {name} is {because.removeprefix('; ')}"
+        return Result("issuer", INGRESS, "failed", detail, environment.fix("issuer"))
     return Result("issuer", INGRESS, "ok", f"{name} is Ready, with an account at {server}")
 
 
 def judge_certificate(
-    environment: Environment, name: str, found: Object | None, words: Sequence[str], now: datetime.datetime
+    environment: Environment, name: str, found: Object | None, problems: Sequence[Problem], now: datetime.datetime
 ) -> Result:
     """Judge a Certificate: it asks for what the program asks for, is Ready, and is renewed in time.
 
@@ -47,71 +65,71 @@ def judge_certificate(
         environment: of the Certificate.
         name: its name.
         found: the object, or None where there is none.
-        words: what is wrong with its request, Order and Challenges; the last is the deepest.
+        problems: of it, its request, Order and Challenges; the last is the deepest.
         now: the time.
     """
     if found is None:
-        return Result("certificate", name, "failed", "the Certificate does not exist", (environment.up,))
+        return Result("certificate", name, "failed", "the Certificate does not exist", _UP)
     spec, status = found.get("spec", {}), found.get("status", {})
     issuer = spec.get("issuerRef", {}).get("name")
     if issuer != environment.issuer:
         detail = f"asks {issuer}, the stack's issuer is {environment.issuer}"
-        return Result("certificate", name, "failed", detail, (environment.up,))
+        return Result("certificate", name, "failed", detail, _UP)
     if missing := set(environment.certificates[name]) - set(spec.get("dnsNames", [])):
-        detail = f"does not ask for {', '.join(sorted(missing))}"
-        return Result("certificate", name, "failed", detail, (environment.up,))
-    mend = (
-        f"kubectl --namespace {environment.namespace} describe certificaterequests,orders,challenges",
-        renew(environment, name),
-    )
+        return Result("certificate", name, "failed", f"does not ask for {', '.join(sorted(missing))}", _UP)
+    words = "; ".join(f"{problem.where}: {problem.what}" for problem in problems)
+    fix = environment.fix("certificate", certificate=name)
     if not is_true(condition(found, "Ready")):
-        detail = "; ".join(words) or "not Ready: cert-manager has not looked at it yet"
-        return Result("certificate", name, "failed", detail, mend)
+        detail = words or "not Ready: cert-manager has not looked at it yet"
+        return Result("certificate", name, "failed", detail, fix)
     if attempts := status.get("failedIssuanceAttempts"):
-        detail = (
-            f"the renewal has failed {attempts} times: {'; '.join(words) or condition(found, 'Issuing')['message']}"
-        )
-        return Result("certificate", name, "failed", detail, mend)
-    due, end = time_of(status.get("renewalTime")), time_of(status.get("notAfter"))
-    if due is None or end is None:
+        why = words or condition(found, "Issuing").get("message") or "cert-manager does not say why"
+        return Result("certificate", name, "failed", f"the renewal has failed {attempts} times: {why}", fix)
+    begin, end, due = (time_of(status.get(each)) for each in ("notBefore", "notAfter", "renewalTime"))
+    if begin is None or end is None or due is None:
         return Result("certificate", name, "ok", f"Ready, of {issuer}")
-    # A renewal takes its time, and cert-manager an hour before it tries again: half of what is left may pass.
-    if now > due + (end - due) / 2:
+    if renewal.is_late(begin, end, due, now):
         detail = f"Ready, but its renewal was due on {due:%Y-%m-%d %H:%M} UTC"
-        pods = f"kubectl --namespace {environment.settings.cert_manager.namespace} get pods"
-        return Result("certificate", name, "failed", detail, (pods, renew(environment, name)))
+        return Result("certificate", name, "failed", detail, environment.fix("expiry", certificate=name))
     return Result("certificate", name, "ok", f"Ready, of {issuer}, renewed from {due:%Y-%m-%d %H:%M} UTC on")
 
 
 def judge_secret(environment: Environment, name: str, found: Object | None) -> Result:
     """Judge a TLS Secret: a certificate and the key that belongs to it."""
-    fault = "the Secret does not exist" if found is None else _secret_fault(found.get("data") or {})
-    if fault is None:
+    wrong = "the Secret does not exist" if found is None else _wrong_in_secret(found.get("data") or {})
+    if wrong is None:
         return Result("secret", name, "ok", "a certificate and its key")
-    mend = (
-        f"kubectl --namespace {environment.settings.cert_manager.namespace} get pods",
-        renew(environment, name),
-    )
-    return Result("secret", name, "failed", fault, mend)
+    return Result("secret", name, "failed", wrong, environment.fix("secret", certificate=name))
 
 
-def _secret_fault(data: Mapping[str, str]) -> str | None:
+def _wrong_in_secret(data: Mapping[str, str]) -> str | None:
     for entry in ("tls.crt", "tls.key"):
         if not data.get(entry):
             return f"the Secret has no {entry}"
-    try:
-        certificate = x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
-        key = serialization.load_pem_private_key(base64.b64decode(data["tls.key"]), None)
-    except (ValueError, TypeError, binascii.Error):
+    certificate, key = certificate_in(data), _key_in(data)
+    if certificate is None or key is None:
         return "the Secret holds no PEM certificate and key"
     if certificate.public_key().public_bytes(*_PUBLIC) != key.public_key().public_bytes(*_PUBLIC):
         return "the Secret's key is not its certificate's"
     return None
 
 
-def judge_gateway(
-    environment: Environment, host: str, gateways: Sequence[Object], services: Sequence[Object]
-) -> Result:
+def certificate_in(data: Mapping[str, str]) -> x509.Certificate | None:
+    """Return the certificate in a Secret's data, or None where there is no such thing."""
+    try:
+        return x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
+    except (KeyError, ValueError, binascii.Error):
+        return None
+
+
+def _key_in(data: Mapping[str, str]) -> PrivateKeyTypes | None:
+    try:
+        return serialization.load_pem_private_key(base64.b64decode(data["tls.key"]), None)
+    except (ValueError, TypeError, binascii.Error):
+        return None
+
+
+def judge_gateway(environment: Environment, host: str, gateways: Objects, services: Objects) -> Result:
     """Judge what makes the gateway serve a host: two Gateways, the redirect and the host's own routes.
 
     Args:
@@ -120,44 +138,61 @@ def judge_gateway(
         gateways: the Gateways of the gateway's namespace.
         services: its VirtualServices.
     """
-    fault = _server_fault(environment, host, gateways) or _route_fault(environment, host, services)
-    if fault:
-        return Result("gateway", host, "failed", fault, (environment.up,))
-    return Result("gateway", host, "ok", f"ports 80 and 443, Secret {environment.certificate_of(host)}")
+    wrong = _wrong_in_servers(environment, host, gateways) or _wrong_in_routes(environment, host, services)
+    if wrong:
+        return Result("gateway", host, "failed", wrong, environment.fix("gateway", host=host))
+    return Result("gateway", host, "ok", f"ports 80 and 443, Secret {environment.certificate_of[host]}")
 
 
-def _server_fault(environment: Environment, host: str, gateways: Sequence[Object]) -> str | None:
+def _wrong_in_servers(environment: Environment, host: str, gateways: Objects) -> str | None:
     for name, number in (
         (routes.http_gateway_name(environment.stack), 80),
         (routes.tls_gateway_name(environment.stack), 443),
     ):
-        found = named(gateways, name)
+        found = gateways.get(name)
         if found is None:
             return f"Gateway {name} does not exist"
         if found["spec"].get("selector") != environment.settings.ingress.selector:
             return f"Gateway {name} selects {_labels(found['spec'].get('selector'))}, not the gateway's Pods"
-        servers = [each for each in found["spec"].get("servers", []) if each.get("port", {}).get("number") == number]
-        server = next((each for each in servers if host in _plain(each.get("hosts", []))), None)
+        server = _server_of(found, host, number)
         if server is None:
-            have = ", ".join(sorted({each for server in servers for each in server.get("hosts", [])})) or "none"
-            return f"Gateway {name} has no server for it on port {number}; its hosts are {have}"
+            have = sorted({each for server in _servers(found, number) for each in server.get("hosts", [])})
+            return f"Gateway {name} has no server for it on port {number}; its hosts are {', '.join(have) or 'none'}"
         secret = server.get("tls", {}).get("credentialName")
-        if number == 443 and secret != environment.certificate_of(host):
-            return f"Gateway {name} presents Secret {secret}, not {environment.certificate_of(host)}"
+        if number == 443 and secret != environment.certificate_of[host]:
+            return f"Gateway {name} presents Secret {secret}, not {environment.certificate_of[host]}"
     return None
 
 
-def _route_fault(environment: Environment, host: str, services: Sequence[Object]) -> str | None:
+def tls_server(environment: Environment, host: str, gateways: Objects) -> Object | None:
+    """Return the server that the stack's Gateway of port 443 has for a host."""
+    gateway = gateways.get(routes.tls_gateway_name(environment.stack))
+    return _server_of(gateway, host, 443) if gateway else None
+
+
+def _server_of(gateway: Object, host: str, number: int) -> Object | None:
+    """Return the server of a Gateway that has the host on this port."""
+    return next((each for each in _servers(gateway, number) if host in _plain(each.get("hosts", []))), None)
+
+
+def tls_settings(server: Object) -> str:
+    """Return what a server of a Gateway says about TLS, all but the Secret, as JSON."""
+    return json.dumps({**server.get("tls", {}), "credentialName": None}, sort_keys=True)
+
+
+def _servers(gateway: Object, number: int) -> list[Object]:
+    return [each for each in gateway["spec"].get("servers", []) if each.get("port", {}).get("number") == number]
+
+
+def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> str | None:
     http, tls = (name(environment.stack) for name in (routes.http_gateway_name, routes.tls_gateway_name))
-    namespace = environment.namespace
-    asked = next(each for each in environment.settings.hosts if each.host == host)
-    destinations = [each.model_dump() for each in asked.destinations]
+    destinations = [each.model_dump() for each in environment.hosts[host].destinations]
     expected = {
-        names.object_name(host): routes.virtual_service_spec(f"{namespace}/{tls}", host, destinations),
-        http: routes.redirect_spec(f"{namespace}/{http}", environment.hosts),
+        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", host, destinations),
+        http: routes.redirect_spec(f"{environment.namespace}/{http}", [host]),
     }
     for name, spec in expected.items():
-        found = named(services, name)
+        found = services.get(name)
         if found is None:
             return f"VirtualService {name} does not exist"
         if host not in found["spec"].get("hosts", []):
@@ -182,11 +217,6 @@ def _labels(labels: Mapping[str, str] | None) -> str:
     return ", ".join(f"{key}={value}" for key, value in (labels or {}).items()) or "every Pod"
 
 
-def named(objects: Sequence[Object], name: str) -> Object | None:
-    """Return the object of that name."""
-    return next((each for each in objects if each["metadata"]["name"] == name), None)
-
-
 def condition(found: Object, kind: str) -> Mapping[str, Any]:
     """Return a condition of an object; empty where it has none."""
     conditions: list[Mapping[str, Any]] = found.get("status", {}).get("conditions", [])
@@ -201,8 +231,3 @@ def is_true(condition: Mapping[str, Any]) -> bool:
 def time_of(text: str | None) -> datetime.datetime | None:
     """Read a time of Kubernetes (RFC 3339)."""
     return datetime.datetime.fromisoformat(text) if text else None
-
-
-def renew(environment: Environment, certificate: str) -> str:
-    """Return the command that has a Certificate issued anew."""
-    return f"cmctl renew --namespace {environment.namespace} {certificate}"

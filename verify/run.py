@@ -1,22 +1,22 @@
 """One look at everything, side by side."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dns.resolver
 
-from verify import certificates, cluster, names, offers, requests, trust
-from verify.checks import INGRESS, Report, Result, ordered
+from verify import cluster, https, offers, records, requests, trust
 from verify.environment import Environment
+from verify.results import INGRESS, Report, Result, ordered
 
-Part = Callable[[], Sequence[Result]]
-Progress = Callable[[int, int], None]
-"""Told how many parts are done, and of how many."""
+Progress = Callable[[str], object]
+"""Told what is going on."""
 
-_WORKERS = 16
+_WORKERS = 32
+"""A part mostly waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -31,25 +31,39 @@ class Options:
 def look(environment: Environment, options: Options, progress: Progress) -> Report:
     """Make every check once.
 
+    Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
+    known by the certificates that were presented.
+
     Raises:
-        UnreadableError: there are no roots to trust.
+        ProblemsError: there are no roots to trust.
     """
     trusted = trust.choose(environment, options.ca)
-    profile = offers.intermediate()
-    parts: list[Part] = [partial(cluster.look, environment), partial(requests.ports, environment)]
-    for host in environment.hosts:
-        parts += [
-            partial(offers.look, environment, host, profile),
-            partial(names.look, environment, host, options.resolver),
-            partial(certificates.look, environment, host, trusted, profile),
-            partial(requests.plain, environment, host),
-            partial(requests.secure, environment, host),
-        ]
-    results: list[Result] = []
+    profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        running = [pool.submit(part) for part in parts]
-        for done, part in enumerate(as_completed(running), start=1):
-            results += part.result()
-            progress(done, len(parts))
+        in_cluster = pool.submit(cluster.look, environment)
+        ports = list(pool.map(lambda number: requests.port(environment, number), (80, 443)))
+        port_80, port_443 = (port.state == "ok" for port in ports)
+        hosts = [pool.submit(https.look, environment, host, trusted, profile, port_443) for host in environment.hosts]
+        others: list[Future[list[Result]]] = []
+        for host in environment.hosts:
+            others.append(pool.submit(records.look, environment, host, lookups))
+            others.append(pool.submit(requests.plain, environment, host, port_80))
+        _follow([in_cluster, *hosts, *others], progress)
+    seen = [each.result() for each in hosts]
+    presented = {each.host: each.fingerprint for each in seen if each.fingerprint is not None}
+    groups = offers.by_server(presented, in_cluster.result().servers)
+    progress(f"scanning the versions and cipher suites of {len(groups)} TLS servers")
+    results = [
+        *in_cluster.result().results,
+        *ports,
+        *(result for each in seen for result in each.results),
+        *(result for each in others for result in each.result()),
+        *offers.look(environment, groups, profile),
+    ]
     subjects = [INGRESS, *environment.certificates, *environment.hosts]
     return Report(ordered(results, subjects), environment.certificates)
+
+
+def _follow(parts: Sequence[Future[Any]], progress: Progress) -> None:
+    for done, _ in enumerate(as_completed(parts), start=1):
+        progress(f"{done} of {len(parts)} looks taken")

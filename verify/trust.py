@@ -1,14 +1,14 @@
-"""Whom a client trusts: the system's roots, Let's Encrypt's staging roots, or a file."""
+"""The roots that a client trusts: the system's, Let's Encrypt's for staging, or those of a file."""
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from verify.environment import Environment, UnreadableError
+from components.rules import acme
+from components.rules.problem import Problem, ProblemsError
+from verify.environment import Environment
 
 LETS_ENCRYPT_STAGING = Path(__file__).with_name("letsencrypt-staging.pem")
-_PROD_HOST = "https://acme-v02.api.letsencrypt.org/"
-_STAGING_HOST = "https://acme-staging-v02.api.letsencrypt.org/"
 _NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for."""
 
@@ -18,47 +18,34 @@ class Trust:
     """Roots, and what they are called."""
 
     label: str
-    file: Path | None
-    """PEM; None is the system's store."""
-    mend: tuple[str, ...] = ()
+    context: ssl.SSLContext
+    """A client that verifies the chain alone: the name and the dates are checks of their own."""
+    fix: tuple[str, ...] = ()
     """Commands, where it is these roots that are likely to be the wrong ones."""
-
-    def context(self) -> ssl.SSLContext:
-        """Return a client that verifies the chain alone: the name and the dates are checks of their own."""
-        context = ssl.create_default_context(cafile=self.file)
-        context.check_hostname = False
-        context.verify_flags |= _NO_CHECK_TIME
-        return context
 
 
 def choose(environment: Environment, file: Path | None) -> Trust:
-    """Return what `--ca` names, else what the stack's issuer chains to.
+    """Return the roots that `--ca` names, otherwise those that the stack's issuer chains to.
 
     Raises:
-        UnreadableError: the file holds no certificates.
+        ProblemsError: the file holds no certificates.
     """
-    acme = environment.settings.acme
+    given = environment.settings.acme
+    signs = acme.environment_of(getattr(given.servers, given.issuer))
     if file is not None:
-        trust = Trust(str(file), file)
-    elif acme.issuer == "staging" and acme.servers.staging.startswith(_STAGING_HOST):
-        trust = Trust("Let's Encrypt's staging roots, which no browser trusts", LETS_ENCRYPT_STAGING)
-    elif acme.servers.model_dump()[acme.issuer].startswith(_PROD_HOST):
-        trust = Trust("the system's trust store", None)
-    else:
-        # A server of one's own mostly has roots of its own.
-        trust = Trust(
-            "the system's trust store", None, (f"python -m verify --stack {environment.stack} --ca ROOTS.pem",)
-        )
-    try:
-        trust.context()
-    except OSError as error:
-        raise UnreadableError(f"--ca {file}: {error.strerror or error}") from None
-    return trust
+        try:
+            return Trust(str(file), _context(file))
+        except OSError as error:
+            raise ProblemsError(Problem("--ca", f"{file}: {error.strerror or error}")) from None
+    if signs == acme.STAGING:
+        return Trust("Let's Encrypt's staging roots, which no browser trusts", _context(LETS_ENCRYPT_STAGING))
+    # Another CA mostly has roots of its own.
+    fix = () if signs == acme.PROD else ("python -m tlsctl verify --ca ROOTS.pem",)
+    return Trust("the system's trust store", _context(None), fix)
 
 
-def any_certificate() -> ssl.SSLContext:
-    """Return a client that takes whatever is presented, to say what it is."""
-    context = ssl.create_default_context()
+def _context(file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=file)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context.verify_flags |= _NO_CHECK_TIME
     return context

@@ -34,14 +34,15 @@ def text(problems: Iterable[Problem], heading: str = "") -> str:
     indent = "  " if heading else ""
     lines = [f"{heading}:"] if heading else []
     for problem in problems:
-        lines.append(f"{indent}{problem.where}{_joint(problem.what)}{problem.what}")
+        lines.append(f"{indent}{sentence(problem)}")
         lines += [f"{indent}    {command}" for command in problem.fix]
     return "\n".join(lines)
 
 
-def _joint(what: str) -> str:
-    """Return what stands between a place and a sentence about it: a colon, unless it reads on."""
-    return " " if what.startswith(("is ", "has ", "does ", "got ", "cannot ", "lies ")) else ": "
+def sentence(problem: Problem) -> str:
+    """Return where and what as one sentence: with a colon between them, unless it reads on."""
+    reads_on = problem.what.startswith(("is ", "has ", "does ", "got ", "cannot ", "lies "))
+    return f"{problem.where}{' ' if reads_on else ': '}{problem.what}"
 
 
 def count(problems: Sequence[Problem], noun: str = "problem") -> str:

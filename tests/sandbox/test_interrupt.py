@@ -15,7 +15,6 @@ import pytest
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.support import eventually, get, kubectl, names
-from tlsctl.commands import output_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -44,7 +43,9 @@ def installing() -> bool:
 
 def installed() -> bool:
     """Whether Helm has come to its end: the provider goes on by itself for a while when the engine is gone."""
-    listed = json.loads(output_of("helm", "list", "--namespace", "cert-manager", "--output", "json"))
+    listed = json.loads(
+        subprocess.check_output(["helm", "list", "--namespace", "cert-manager", "--output", "json"], timeout=ENDED)
+    )
     return [each["status"] for each in listed] == ["deployed"]
 
 

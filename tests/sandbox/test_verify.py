@@ -1,6 +1,6 @@
-"""`python -m verify` on a live stack: all holds after `up`; each link, broken, is named alone, and mended as it says.
+"""`tlsctl verify` on a live stack: all is ok after `up`; each link, broken, is one problem, and fixed as it says.
 
-What is printed as the mending command is run where it changes something, so that it is known to mend.
+A fix is run where it changes something, so that it is known to work.
 """
 
 import base64
@@ -44,40 +44,39 @@ class Verify:
     def run(self, *options: str, ca: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Run it to its end; the exit code is the caller's to judge."""
         stack = ["--stack", self.stack.name, "--config-file", str(self.stack.file)]
-        argv = [sys.executable, "-m", "verify", *stack, "--ca", str(ca or self.ca), *options]
+        argv = [sys.executable, "-m", "tlsctl", "verify", *stack, "--ca", str(ca or self.ca), *options]
         return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
     def report(self, *options: str, ca: Path | None = None) -> dict[str, Any]:
         """What it says to machines."""
         done = self.run("--json", *options, ca=ca)
-        assert done.stdout, f"verify prints a report whatever it sees: {done.stderr}"
+        assert done.stdout, f"it prints a report whatever it sees: {done.stderr}"
         report: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only when all holds"
+        assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only if all is ok"
         return report
 
     def names(self, check: str, *subjects: str, ca: Path | None = None) -> dict[str, Any]:
-        """Wait for it to name one cause and no other: what was broken takes a moment to reach the gateway."""
-        findings: list[dict[str, Any]] = eventually(
-            f"verify finds {check} of {', '.join(subjects)}, and nothing else",
-            lambda: self.report(ca=ca)["findings"],
+        """Wait for it to name one problem and no other: what was broken takes a moment to reach the gateway."""
+        problems: list[dict[str, Any]] = eventually(
+            f"verify names {check} of {', '.join(subjects)}, and nothing else",
+            lambda: self.report(ca=ca)["problems"],
             until=lambda seen: [(each["check"], each["subjects"]) for each in seen] == [(check, list(subjects))],
         )
-        return findings[0]
+        return problems[0]
 
-    def mend(self, finding: dict[str, Any]) -> None:
-        """Do what the finding says, and see that all holds again."""
-        command = finding["mend"][-1]
-        if command.startswith("pulumi up "):
-            assert command == f"pulumi up --refresh --stack {self.stack.name}", "the command names the stack"
-            self.stack.run("up", "--refresh", "--yes", "--skip-preview")
-        else:
-            subprocess.run(shlex.split(command), check=True, capture_output=True, timeout=TIMEOUT)
-        self.holds()
+    def fix(self, problem: dict[str, Any]) -> None:
+        """Do what the problem's fix says, and see that all is ok again."""
+        argv = shlex.split(problem["fix"][-1])
+        if argv[:2] == ["pulumi", "up"]:
+            # Nobody is there to be asked.
+            argv += ["--yes", "--skip-preview", "--non-interactive"]
+        subprocess.run(argv, cwd=PROJECT, check=True, capture_output=True, timeout=TIMEOUT)
+        self.is_ok()
 
-    def holds(self) -> None:
-        """Wait with --watch until all holds."""
+    def is_ok(self) -> None:
+        """Wait with --watch until all is ok."""
         report = self.report("--watch", "--timeout", "120")
-        assert report["ok"], f"all holds again: {json.dumps(report['findings'], indent=1)}"
+        assert report["ok"], f"all is ok again: {json.dumps(report['problems'], indent=1)}"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +86,7 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
     try:
         stack.up()
         verify = Verify(stack, paths.RUN / "acme" / "staging-root.pem")
-        verify.holds()
+        verify.is_ok()
         yield verify
     finally:
         stack.destroy()
@@ -95,7 +94,7 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
 
 @contextmanager
 def cert_manager_stopped() -> Iterator[None]:
-    """Nobody mends Secrets while the block runs."""
+    """Nobody repairs Secrets while the block runs."""
     scale = ("--namespace", "cert-manager", "scale", "deployment", "cert-manager")
     kubectl(*scale, "--replicas=0")
     try:
@@ -154,27 +153,27 @@ def expired_certificate(folder: Path) -> tuple[Path, dict[str, str]]:
     return file, {entry: base64.b64encode(pem).decode() for entry, pem in data.items()}
 
 
-def test_all_holds_after_up(verify: Verify) -> None:
+def test_all_is_ok_after_up(verify: Verify) -> None:
     report = verify.report()
-    failed = [each for each in report["results"] if each["state"] == "failed"]
+    failed = [each for each in report["checks"] if each["state"] == "failed"]
     assert report["ok"], f"nothing fails: {failed}"
-    skipped = {each["check"] for each in report["results"] if each["state"] == "skipped"}
-    assert skipped == {"hsts"}, "and everything is looked at but HSTS, which the stack does not configure"
-    assert {each["subject"] for each in report["results"]} == {"ingress", SECRET, SHOP, API}, "for each host"
+    skipped = {each["check"] for each in report["checks"] if each["state"] == "skipped"}
+    assert skipped == {"hsts"}, "and everything is checked but HSTS, which the stack does not configure"
+    assert {each["subject"] for each in report["checks"]} == {"ingress", SECRET, SHOP, API}, "for each host"
 
 
 def test_people_see_a_line_for_each_check(verify: Verify) -> None:
     done = verify.run()
-    assert done.returncode == 0, f"all holds: {done.stdout}{done.stderr}"
-    assert "✓ certificate" in done.stdout, "what was looked at is listed"
-    assert "All holds:" in done.stdout.splitlines()[-1], "and the last line is the verdict"
+    assert done.returncode == 0, f"all is ok: {done.stdout}{done.stderr}"
+    assert "✓ certificate" in done.stdout, "what was checked is listed"
+    assert "All is ok:" in done.stdout.splitlines()[-1], "and the last line is the verdict"
 
 
 def test_the_record(verify: Verify) -> None:
     send_elsewhere(SHOP)
-    finding = verify.names("record", SHOP)
-    assert ELSEWHERE in finding["detail"], "it says where the record points"
-    verify.mend(finding)
+    problem = verify.names("record", SHOP)
+    assert ELSEWHERE in problem["what"], "it says where the record points"
+    verify.fix(problem)
 
 
 def test_the_port_of_the_service(verify: Verify) -> None:
@@ -182,17 +181,17 @@ def test_the_port_of_the_service(verify: Verify) -> None:
         spec["ports"] = [port for port in spec["ports"] if port["port"] != 443]
 
     edit("service", "istio-ingressgateway", without_https, ISTIO)
-    finding = verify.names("service", "ingress")
-    assert "has no port 443" in finding["detail"], "it says which port"
-    verify.mend(finding)
+    problem = verify.names("service", "ingress")
+    assert "has no port 443" in problem["what"], "it says which port"
+    verify.fix(problem)
 
 
 def test_the_secret(verify: Verify) -> None:
     with cert_manager_stopped():
         kubectl("--namespace", ISTIO, "delete", "secret", SECRET)
-        finding = verify.names("secret", SECRET)
-        assert finding["mend"][0] == "kubectl --namespace cert-manager get pods", "cert-manager would have mended it"
-    verify.holds()
+        problem = verify.names("secret", SECRET)
+        assert problem["fix"][0] == "kubectl --namespace cert-manager get pods", "cert-manager would have repaired it"
+    verify.is_ok()
 
 
 def test_the_issuer(verify: Verify) -> None:
@@ -201,26 +200,26 @@ def test_the_issuer(verify: Verify) -> None:
         "letsencrypt-staging-istio",
         lambda spec: spec["acme"].update(server="https://acme-staging.sandbox.test:1/dir"),
     )
-    finding = verify.names("issuer", "ingress")
-    assert ":1/dir" in finding["detail"], "it says which server was asked"
-    verify.mend(finding)
+    problem = verify.names("issuer", "ingress")
+    assert ":1/dir" in problem["what"], "it says which server was asked"
+    verify.fix(problem)
 
 
 def test_the_host_of_the_gateway(verify: Verify) -> None:
     edit("gateway", "tls-verify", lambda spec: spec["servers"][0].update(hosts=[API]), ISTIO)
-    finding = verify.names("gateway", SHOP)
-    assert "tls-verify" in finding["detail"], "it says which Gateway"
-    verify.mend(finding)
+    problem = verify.names("gateway", SHOP)
+    assert "tls-verify" in problem["what"], "it says which Gateway"
+    verify.fix(problem)
 
 
 def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
     root, data = expired_certificate(tmp_path)
     with cert_manager_stopped():
         kubectl("--namespace", ISTIO, "patch", "secret", SECRET, "--patch", json.dumps({"data": data}))
-        finding = verify.names("expiry", SHOP, API, ca=root)
-        assert finding["detail"].startswith("expired on "), "it says since when"
-        assert finding["mend"][-1] == f"cmctl renew --namespace {ISTIO} {SECRET}", "and how it is renewed"
-    verify.holds()
+        problem = verify.names("expiry", SHOP, API, ca=root)
+        assert problem["what"].startswith("expired on "), "it says since when"
+        assert problem["fix"][-1] == f"cmctl renew --namespace {ISTIO} {SECRET}", "and how it is renewed"
+    verify.is_ok()
 
 
 def test_a_weak_tls_version(verify: Verify) -> None:
@@ -230,21 +229,21 @@ def test_a_weak_tls_version(verify: Verify) -> None:
         spec["servers"][0]["tls"].update(minProtocolVersion="TLSV1_0", cipherSuites=[*suites, "ECDHE-ECDSA-AES128-SHA"])
 
     edit("gateway", "tls-verify", weaken, ISTIO)
-    finding = verify.names("protocols", SHOP, API)
-    assert "TLSv1, TLSv1.1" in finding["detail"], "it says which versions"
-    verify.mend(finding)
+    problem = verify.names("protocols", SHOP, API)
+    assert "TLSv1, TLSv1.1" in problem["what"], "it says which versions"
+    verify.fix(problem)
 
 
-def test_what_follows_from_a_wrong_record_is_one_finding(verify: Verify) -> None:
+def test_what_follows_from_a_wrong_record_is_one_problem(verify: Verify) -> None:
     send_elsewhere(SHOP)
     kubectl("--namespace", ISTIO, "delete", "secret", SECRET)
 
     def unissued() -> bool:
-        results = verify.report()["results"]
+        results = verify.report()["checks"]
         return {each["check"] for each in results if each["state"] == "failed"} >= {"certificate", "secret"}
 
     eventually("the new certificate cannot be signed", unissued)
-    finding = verify.names("record", SHOP)
-    words = next(each["detail"] for each in verify.report()["results"] if each["check"] == "certificate")
+    problem = verify.names("record", SHOP)
+    words = next(each["detail"] for each in verify.report()["checks"] if each["check"] == "certificate")
     assert "Challenge for shop.sandbox.test" in words, "the Certificate's line has the words of its challenge"
-    verify.mend(finding)
+    verify.fix(problem)

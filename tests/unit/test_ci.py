@@ -254,7 +254,7 @@ class TestUp:
 
         assert done.returncode == 0, done.stdout
         assert machine.calls("pulumi")[-1] == f"up --stack {stack} --yes --non-interactive --policy-pack policies"
-        assert machine.calls("python") == [f"-m verify --stack {stack} --watch --timeout 300"]
+        assert machine.calls("python") == [f"-m tlsctl verify --stack {stack} --watch --timeout 300"]
 
     def test_a_stack_that_does_not_serve_stops_the_next_one(self, machine: Machine) -> None:
         machine.state(fail=["python"])
@@ -306,7 +306,7 @@ class TestDrift:
         (call,) = machine.calls("pulumi")
         assert call.startswith("preview --stack dev")
         assert "--refresh --expect-no-changes" in call
-        assert machine.calls("python") == ["-m verify --stack dev"]
+        assert machine.calls("python") == ["-m tlsctl verify --stack dev"]
         assert not machine.state()["issues"], "nothing differs"
 
     def test_there_is_one_issue_however_often_it_is_seen_and_it_is_closed_when_gone(self, machine: Machine) -> None:

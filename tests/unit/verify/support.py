@@ -50,20 +50,21 @@ def state(kubeconfig: Any = None, **outputs: Any) -> dict[str, Any]:
 def deployed(**changes: Any) -> Environment:
     """A stack with one host and everything by default, but for what is given."""
     hosts = [each["host"] for each in changes.get("hosts", [_HOST])]
-    return environment(state(dnsRecords=dict.fromkeys(hosts, IP)), config(**changes))
+    return environment(state(dnsRecords=dict.fromkeys(hosts, IP)), config(**changes), "dev")
 
 
 def certificate(
     names: Sequence[str] = (SHOP,),
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
     lifetime: datetime.timedelta = LIFETIME,
+    begin: datetime.datetime = BEGIN,
 ) -> x509.Certificate:
-    """A certificate for these names that begins at `BEGIN`."""
+    """A certificate for these names, signed by itself."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SHOP)])
     builder = (
         x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(1).not_valid_before(BEGIN).not_valid_after(BEGIN + lifetime)
+        .serial_number(1).not_valid_before(begin).not_valid_after(begin + lifetime)
     )  # fmt: skip
     if names:
         alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])

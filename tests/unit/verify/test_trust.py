@@ -1,10 +1,11 @@
-"""Whom a client trusts, by the ACME server that the stack asks."""
+"""The roots that a client trusts, by the ACME server that the stack asks."""
 
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from components.rules.problem import ProblemsError
 from tests.unit.verify.support import deployed
 from verify.environment import Environment
 from verify.trust import LETS_ENCRYPT_STAGING, choose
@@ -17,28 +18,33 @@ def signed(issuer: str, **servers: str) -> Environment:
 
 
 @pytest.mark.parametrize(
-    ("environment", "label", "file", "mend"),
+    ("environment", "label", "fix"),
     [
-        pytest.param(signed("staging"), "staging roots", LETS_ENCRYPT_STAGING, False, id="Let's Encrypt's staging"),
-        pytest.param(signed("prod"), "system's", None, False, id="Let's Encrypt"),
-        pytest.param(signed("prod", prod=OWN), "system's", None, True, id="a server of one's own"),
-        pytest.param(signed("staging", staging=OWN), "system's", None, True, id="and another for staging"),
+        pytest.param(signed("staging"), "staging roots", False, id="Let's Encrypt's staging"),
+        pytest.param(signed("prod"), "system's", False, id="Let's Encrypt"),
+        pytest.param(signed("prod", prod=OWN), "system's", True, id="another CA"),
+        pytest.param(signed("staging", staging=OWN), "system's", True, id="another CA's staging"),
     ],
 )
-def test_the_roots_are_those_of_the_acme_server(
-    environment: Environment, label: str, file: Path | None, mend: bool
-) -> None:
+def test_the_roots_are_those_of_the_acme_server(environment: Environment, label: str, fix: bool) -> None:
     trust = choose(environment, None)
-    assert (label in trust.label, trust.file) == (True, file)
-    assert bool(trust.mend) is mend, "a server of one's own mostly has roots of its own, to be named with --ca"
+    assert label in trust.label
+    assert bool(trust.fix) is fix, "another CA mostly has roots of its own, to be named with --ca"
 
 
 def test_a_file_that_is_named_is_taken() -> None:
-    assert choose(signed("prod"), LETS_ENCRYPT_STAGING).file == LETS_ENCRYPT_STAGING
+    trust = choose(signed("prod"), LETS_ENCRYPT_STAGING)
+    assert len(trust.context.get_ca_certs()) == 4, "its roots, and no others"
+
+
+def test_a_file_without_roots_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    with pytest.raises(ProblemsError, match=r"empty\.pem"):
+        choose(signed("prod"), tmp_path / "empty.pem")
 
 
 def test_the_staging_roots_are_four_and_no_root_of_the_public() -> None:
-    roots = choose(signed("staging"), None).context().get_ca_certs(binary_form=True)
+    roots = choose(signed("staging"), None).context.get_ca_certs(binary_form=True)
     names = [x509.load_der_x509_certificate(root).subject.rfc4514_string() for root in roots]
     assert len(names) == 4, "X1, X2, YR and YE"
     assert all("(STAGING)" in name for name in names), names

@@ -1,0 +1,123 @@
+"""From the state that a killed `up` leaves to one that a refresh can go on from."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tlsctl.__main__ import main
+from tlsctl.recover import settled
+
+PARENT = {
+    "urn": "urn:pulumi:dev::p::istio-gateway-tls:index:TlsGateway::tls",
+    "type": "istio-gateway-tls:index:TlsGateway",
+}
+
+
+def deployment(operation: str, type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    resource = {"urn": f"urn:pulumi:dev::p::{type_}::x", "type": type_, "custom": True, "inputs": inputs}
+    return {"resources": [PARENT], "pending_operations": [{"type": operation, "resource": resource}]}
+
+
+@pytest.mark.parametrize(
+    ("type_", "inputs", "expected"),
+    [
+        (
+            "kubernetes:cert-manager.io/v1:Certificate",
+            {"metadata": {"namespace": "istio-system", "name": "gateway"}},
+            "istio-system/gateway",
+        ),
+        ("kubernetes:cert-manager.io/v1:ClusterIssuer", {"metadata": {"name": "letsencrypt"}}, "letsencrypt"),
+        ("kubernetes:helm.sh/v3:Release", {"namespace": "cert-manager", "name": "release"}, "cert-manager/release"),
+        (
+            "gcp:dns/recordSet:RecordSet",
+            {"project": "dns", "managedZone": "zone", "name": "shop.sandbox.test.", "type": "A"},
+            "projects/dns/managedZones/zone/rrsets/shop.sandbox.test./A",
+        ),
+    ],
+)
+def test_what_was_being_created_becomes_a_resource_with_its_providers_id(
+    type_: str, inputs: dict[str, Any], expected: str
+) -> None:
+    result, taken = settled(deployment("creating", type_, inputs))
+
+    assert list(taken.values()) == [expected], "and it is said"
+    assert [each.get("id") for each in result["resources"]] == [None, expected], "it comes after what it depends on"
+    assert result["resources"][1]["inputs"] == inputs, "its inputs stay, so that the next up compares with them"
+    assert "pending_operations" not in result, "nothing is pending any more"
+
+
+@pytest.mark.parametrize(
+    ("operation", "type_", "inputs"),
+    [
+        ("updating", "kubernetes:core/v1:Namespace", {"metadata": {"name": "x"}}),
+        ("deleting", "kubernetes:core/v1:Namespace", {"metadata": {"name": "x"}}),
+        ("creating", "kubernetes:core/v1:ConfigMap", {"metadata": {"namespace": "x"}}),
+        ("creating", "pulumi:providers:kubernetes", {}),
+        ("creating", "gcp:dns/recordSet:RecordSet", {"managedZone": "zone", "name": "shop.sandbox.test.", "type": "A"}),
+    ],
+)
+def test_what_is_in_the_state_or_has_no_known_id_is_not_added(
+    operation: str, type_: str, inputs: dict[str, Any]
+) -> None:
+    given = deployment(operation, type_, inputs)
+    assert settled(given) == ({"resources": [PARENT]}, {}), "the refresh finds the rest"
+    assert given["pending_operations"], "what was exported stays as it was"
+
+
+COMMAND = ["recover", "--stack", "dev", "--config-file", "dev.yaml"]
+CERTIFICATE = (
+    "kubernetes:cert-manager.io/v1:Certificate",
+    {"metadata": {"namespace": "istio-system", "name": "certs"}},
+)
+
+PULUMI = """
+calls, exported, imported = (Path({folder!r}) / each for each in ("calls", "exported", "imported"))
+with calls.open("a") as file:
+    print(*sys.argv[1:], file=file)
+if sys.argv[1:3] == ["stack", "export"]:
+    print(exported.read_text())
+if sys.argv[1:3] == ["stack", "import"]:
+    imported.write_text(Path(sys.argv[sys.argv.index("--file") + 1]).read_text())
+sys.exit(255 if sys.argv[1] == {fails!r} else 0)
+"""
+
+
+def recover(pulumi: Callable[[str], None], folder: Path, exported: Any, fails: str = "") -> tuple[int, list[str]]:
+    """Run it on this deployment; return its exit code and what was asked of pulumi."""
+    (folder / "exported").write_text(json.dumps({"deployment": exported}))
+    pulumi(PULUMI.format(folder=str(folder), fails=fails))
+    code = main(COMMAND)
+    return code, (folder / "calls").read_text().splitlines()
+
+
+def test_a_stack_is_released_and_what_was_made_is_written_into_its_state(
+    pulumi: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, calls = recover(pulumi, tmp_path, deployment("creating", *CERTIFICATE))
+    assert code == 0
+    verbs = ["cancel --stack dev", "stack export --stack dev", "stack import --stack dev",
+             "refresh --stack dev --config-file dev.yaml"]  # fmt: skip
+    assert [call.startswith(verb) for call, verb in zip(calls, verbs, strict=True)] == [True] * 4, calls
+    state = json.loads((tmp_path / "imported").read_text())
+    assert state["deployment"]["resources"][-1]["id"] == "istio-system/certs", "with its id"
+    printed = capfd.readouterr().out
+    assert "$ pulumi refresh --stack dev --config-file dev.yaml" in printed, "every step is said"
+    assert "x, with the id istio-system/certs" in printed
+    assert "$ pulumi up --stack dev --config-file dev.yaml" in printed, "and what comes next"
+
+
+def test_nothing_is_written_where_nothing_was_interrupted(pulumi: Callable[[str], None], tmp_path: Path) -> None:
+    code, calls = recover(pulumi, tmp_path, {"resources": [PARENT]})
+    assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh"])
+
+
+@pytest.mark.parametrize("fails", ["cancel", "refresh"])
+def test_what_fails_is_named_and_ends_it(
+    pulumi: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str], fails: str
+) -> None:
+    code, calls = recover(pulumi, tmp_path, deployment("creating", *CERTIFICATE), fails)
+    assert (code, calls[-1].split()[0]) == (1, fails), "nothing follows"
+    assert f"pulumi {fails} --stack dev" in capfd.readouterr().err

@@ -1,0 +1,103 @@
+"""What verify has seen, for people and for machines; docs/checks.md describes the JSON."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from components.rules.problem import Problem, count
+from tlsctl import printing
+from tlsctl.stack import Stack
+from verify.checks import CHECKS
+from verify.results import Report, Result, some
+
+_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "dim")}
+_WIDTH = max(map(len, CHECKS))
+_LISTED = 12
+"""Of more subjects than these, those that are all ok take one line together."""
+
+
+def table(console: Console, stack: Stack, report: Report) -> None:
+    """Print a line for each check, then each problem once with its fix, and the verdict last."""
+    by_subject = [(subject, list(results)) for subject, results in groupby(report.results, lambda each: each.subject)]
+    quiet = [
+        subject
+        for subject, results in by_subject
+        if len(by_subject) > _LISTED and not any(result.state == "failed" for result in results)
+    ]
+    for subject, results in by_subject:
+        if subject not in quiet:
+            console.print(Text(subject, style="bold"))
+            console.print(_lines(report, results))
+    if quiet:
+        console.print(Text.assemble(("✓", "green"), f" {some(quiet)}: every check is ok"))
+    checked = sum(result.state != "skipped" for result in report.results)
+    if report.ok:
+        console.print(Text.assemble(("All is ok:", "green"), f" {checked} checks of the stack {stack.name}."))
+        return
+    console.print()
+    problems = stack.addressed(report.problems)
+    printing.problems(console, problems)
+    failed = sum(result.state == "failed" for result in report.results)
+    verdict = f"{failed} of {checked} checks of the stack {stack.name} failed: {count(problems)}."
+    console.print(Text(verdict, style="red"))
+
+
+def _lines(report: Report, results: Iterable[Result]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
+    grid.add_column(width=_WIDTH)
+    grid.add_column(overflow="fold")
+    for result in results:
+        mark, style = _MARKS[result.state]
+        grid.add_row(Text(mark, style=style), result.check, _seen(report, result))
+    return grid
+
+
+def _seen(report: Report, result: Result) -> Text:
+    because = [problem.where for problem in report.because(result)]
+    if not because:
+        return Text(result.detail, style="dim" if result.state == "skipped" else "")
+    return Text.assemble(result.detail, (f"  because of {some(because)}", "yellow"))
+
+
+def document(stack: Stack, report: Report) -> dict[str, Any]:
+    """Return the same as JSON."""
+    return {
+        "stack": stack.name,
+        "ok": report.ok,
+        "problems": [_problem(each, each.check, each.subjects) for each in stack.addressed(report.problems)],
+        "checks": [
+            {
+                "check": each.check,
+                "subject": each.subject,
+                "state": each.state,
+                "detail": each.detail,
+                "because": [problem.where for problem in report.because(each)],
+            }
+            for each in report.results
+        ],
+    }
+
+
+def unread(stack: Stack, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return, as the same JSON, why nothing could be checked."""
+    return {
+        "stack": stack.name,
+        "ok": False,
+        "problems": [_problem(each, None, ()) for each in stack.addressed(problems)],
+        "checks": [],
+    }
+
+
+def _problem(problem: Problem, check: str | None, subjects: Sequence[str]) -> dict[str, Any]:
+    return {
+        "check": check,
+        "subjects": list(subjects),
+        "where": problem.where,
+        "what": problem.what,
+        "fix": list(problem.fix),
+    }
