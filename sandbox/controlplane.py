@@ -12,6 +12,21 @@ from sandbox.process import Part, answers
 API_SERVER = f"https://{network.HOST}:6443"
 _CA = paths.PKI / "ca.crt"
 _ETCD = "http://127.0.0.1:2379"
+AUDIT_LOG = paths.RUN / "audit.log"
+"""What people and Pulumi ask of the API server, a line each (audit.k8s.io/v1), and not what its own parts ask."""
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [
+        {"level": "None", "userGroups": ["system:serviceaccounts", "system:nodes"]},
+        {
+            "level": "None",
+            "users": ["system:apiserver", "system:anonymous", "system:kube-controller-manager", "system:kube-proxy"],
+        },
+        {"level": "Metadata"},
+    ],
+}
 
 
 def prepare() -> None:
@@ -33,6 +48,7 @@ def prepare() -> None:
     # Read by people and by Pulumi alike, so with its certificates inside.
     _write_kubeconfig(paths.KUBECONFIG, "admin")
     (paths.PKI / "kube-proxy.json").write_text(json.dumps(network.kube_proxy_config()))
+    (paths.PKI / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY))
 
 
 def etcd() -> Part:
@@ -59,6 +75,8 @@ def apiserver() -> Part:
         f"--service-account-key-file={pki}/service-account.crt",
         f"--service-account-signing-key-file={pki}/service-account.key",
         "--authorization-mode=Node,RBAC", "--allow-privileged",
+        f"--audit-policy-file={pki}/audit-policy.json", f"--audit-log-path={AUDIT_LOG}",
+        "--audit-log-maxsize=100", "--audit-log-maxbackup=1",
         f"--cert-dir={pki}",
         # Its own certificate's client reads the node's logs; nothing else talks to a kubelet here.
         f"--kubelet-client-certificate={pki}/admin.crt", f"--kubelet-client-key={pki}/admin.key",

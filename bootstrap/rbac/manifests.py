@@ -1,0 +1,101 @@
+"""The roles that ship with the project, and the bindings that give them to the identities of a stack."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
+
+Object = dict[str, Any]
+
+SELDOM = "seen-only-when"
+"""Annotation of a role: which runs need it. Another role is needed in every run."""
+
+FILES: Mapping[str, Sequence[str]] = {
+    "preview": ("preview",),
+    "drift": ("drift",),
+    "deploy": ("deploy", "deploy-cert-manager"),
+}
+"""The files of each identity's roles."""
+
+INSTALLS = "deploy-cert-manager"
+"""The file that a stack without a cert-manager of its own does not need."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack is in its cluster, as its config says."""
+
+    gateway_namespace: str = "istio-system"
+    gateway_service: str = "istio-ingressgateway"
+    cert_manager_namespace: str = "cert-manager"
+    secrets: Sequence[str] = field(default=("istio-ingressgateway-certs",))
+    """The certificates' Secrets."""
+    installs: bool = True
+    """Whether it installs cert-manager."""
+
+
+_DEFAULT = Place()
+
+
+def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
+    """Return an identity's roles, for where a stack is."""
+    files = [name for name in FILES[identity] if place.installs or name != INSTALLS]
+    texts = [(Path(__file__).parent / f"{name}.yaml").read_text() for name in files]
+    found = [role for text in texts for role in yaml.safe_load_all(text) if role]
+    for role in found:
+        namespace = role["metadata"].get("namespace")
+        if namespace:
+            role["metadata"]["namespace"] = {
+                _DEFAULT.gateway_namespace: place.gateway_namespace,
+                _DEFAULT.cert_manager_namespace: place.cert_manager_namespace,
+            }[namespace]
+        for rule in role["rules"]:
+            _rename(rule, place)
+    return found
+
+
+def _rename(rule: Object, place: Place) -> None:
+    names = rule.get("resourceNames")
+    if names == list(_DEFAULT.secrets):
+        rule["resourceNames"] = list(place.secrets)
+    elif names == [_DEFAULT.gateway_service]:
+        rule["resourceNames"] = [place.gateway_service]
+    elif rule["resources"] == ["namespaces"] and names:
+        rule["resourceNames"] = [place.cert_manager_namespace]
+
+
+def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> Iterator[Object]:
+    """Yield an identity's roles, each with its binding.
+
+    Roles are named after the stack: another one on the cluster may be in other namespaces.
+
+    Args:
+        identity: `preview`, `drift` or `deploy`.
+        stack: its name.
+        user: the service account's e-mail address, which is its name in a GKE cluster.
+        place: where the stack is.
+    """
+    for role in roles(identity, place):
+        metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
+        yield role | {"metadata": metadata}
+        yield {
+            "apiVersion": role["apiVersion"],
+            "kind": f"{role['kind']}Binding",
+            "metadata": {key: value for key, value in metadata.items() if key != "annotations"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role["kind"], "name": metadata["name"]},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        }
+
+
+def rights(found: Sequence[Object]) -> tuple[set[Right], set[Right]]:
+    """Return what roles give: in every run, and in some."""
+    always: set[Right] = set()
+    seldom: set[Right] = set()
+    for role in found:
+        given = seldom if SELDOM in role["metadata"].get("annotations", {}) else always
+        given.update(rights_of(role["rules"], role["metadata"].get("namespace", EVERYWHERE)))
+    return always, seldom

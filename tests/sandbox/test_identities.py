@@ -1,0 +1,162 @@
+"""The roles that ship in bootstrap/rbac: a stack's whole life with them, and nothing in them that it does not use.
+
+Each identity is a user of its own with a client certificate, as on GKE it is one by its Google account.
+"""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bootstrap.rbac.audit import compare, uses
+from bootstrap.rbac.manifests import FILES, manifests, rights, roles
+from bootstrap.rbac.rules import rights_of
+from components.cert_manager import chart_values
+from sandbox import paths
+from sandbox.controlplane import API_SERVER, AUDIT_LOG
+from sandbox.pki import Authority
+from tests.sandbox.stack import PROJECT, Stack
+from tests.sandbox.support import kubectl
+
+pytestmark = pytest.mark.sandbox
+
+STACK = "roles"
+ROOT = "/run/sandbox/acme/staging-root.pem"
+ENDED = 120
+"""Seconds for a check of the live environment."""
+
+
+def user(identity: str) -> str:
+    """The name of a stack's identity in the cluster."""
+    return f"pulumi-{identity}-{STACK}@sandbox.iam.gserviceaccount.com"
+
+
+class Identities:
+    """A stack whose kubeconfig is now one identity's, now another's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stack = Stack(STACK, folder)
+        self._kubeconfig = folder / "kubeconfig"
+        self._authority = Authority.load(paths.PKI / "ca.crt", paths.PKI / "ca.key", folder)
+        # One path for all of them, since the path is what the state holds.
+        self.stack.configure(kubeconfig=str(self._kubeconfig))
+
+    def grant(self, identity: str) -> None:
+        """Give an identity its roles, as the administrator of the cluster does."""
+        for each in manifests(identity, STACK, user(identity)):
+            kubectl("apply", manifest=each)
+
+    def become(self, identity: str) -> Stack:
+        """Run what follows as an identity."""
+        self._authority.issue(identity, user(identity))
+        names = {"cluster": "ca.crt", "certificate": f"{identity}.crt", "key": f"{identity}.key"}
+        data = {
+            part: base64.b64encode((self._authority.folder / file).read_bytes()).decode()
+            for part, file in names.items()
+        }
+        cluster = {"server": API_SERVER, "certificate-authority-data": data["cluster"]}
+        credentials = {"client-certificate-data": data["certificate"], "client-key-data": data["key"]}
+        content = {
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{"name": "it", "cluster": cluster}],
+            "users": [{"name": "it", "user": credentials}],
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+        }  # fmt: skip
+        self._kubeconfig.write_text(json.dumps(content))
+        return self.stack
+
+    def check(self) -> None:
+        """Check the live environment, as after an update and every night."""
+        done = subprocess.run(
+            [sys.executable, "-m", "verify", "--stack", STACK, "--config-file", str(self.stack.file), "--ca", ROOT],
+            cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "not read from here" not in done.stdout, f"every part of it is let in: {done.stdout}"
+
+
+CHANGED = {
+    "acme": {"email": "other@sandbox.test"},
+    "hosts": [{"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}],
+    # A label of every object of the chart, its definitions included, as another version would change.
+    "certManager": {"values": {"global": {"commonLabels": {"changed": "yes"}}}},
+}
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A stack's life, each part by who does it; returns what drift saw in between."""
+    identities = Identities(tmp_path_factory.mktemp("identities"))
+    identities.grant("preview")
+    identities.grant("deploy")
+    try:
+        identities.become("preview").preview()
+        identities.become("deploy").up()
+        identities.check()
+        # Its namespace is there from now on.
+        identities.grant("drift")
+        with identities.stack.changed(**CHANGED):
+            assert "other@sandbox.test" in identities.become("preview").preview(), "what would change"
+            identities.become("deploy").up()
+            seen = identities.become("drift").preview("--refresh", "--expect-no-changes")
+            identities.check()
+    finally:
+        identities.become("deploy").destroy()
+    return seen
+
+
+@pytest.mark.parametrize("identity", FILES)
+def test_an_identity_may_what_it_does_and_no_more(lived: str, identity: str) -> None:
+    assert lived, "previews, updates, checks, a look for drift and the end went through with these roles alone"
+    always, seldom = rights(roles(identity))
+    with AUDIT_LOG.open() as lines:
+        found = compare(always, uses(lines, user(identity)), seldom)
+
+    assert found.missing == [], "asked for, and refused"
+    assert found.unused == [], "given, and never used"
+
+
+def test_an_update_holds_what_the_chart_grants_and_no_more() -> None:
+    template = subprocess.run(
+        ["helm", "template", "cert-manager", str(paths.CHARTS / "cert-manager"), "--namespace", "cert-manager",
+         "--values", "-"],
+        input=json.dumps(chart_values("cert-manager", {})), capture_output=True, text=True, timeout=ENDED, check=True,
+    )  # fmt: skip
+    made = [each for each in yaml.load_all(template.stdout, yaml.CSafeLoader) if each]
+    chart = {right for each in made if each["kind"] in ("Role", "ClusterRole") for right in rights_of(each["rules"])}
+    (held,) = (role for role in roles("deploy") if role["metadata"]["name"].endswith("-grants"))
+    given = set(rights_of(held["rules"]))
+
+    assert [right for right in chart if not any(each.covers(right) for each in given)] == [], "it could not grant it"
+    assert given - chart == set(), "it holds what nothing grants"
+
+
+@pytest.mark.parametrize(
+    ("identity", "asked"),
+    [
+        ("preview", "get secrets/istio-ingressgateway-certs --namespace istio-system"),
+        ("preview", "list secrets --namespace cert-manager"),
+        ("preview", "create certificates.cert-manager.io --namespace istio-system"),
+        ("preview", "patch gateways.networking.istio.io --namespace istio-system"),
+        ("drift", "get secrets/another --namespace istio-system"),
+        ("drift", "list secrets --namespace istio-system"),
+        ("drift", "list secrets --namespace default"),
+        ("drift", "patch certificates.cert-manager.io --namespace istio-system"),
+        ("deploy", "escalate clusterroles.rbac.authorization.k8s.io"),
+        ("deploy", "bind clusterroles.rbac.authorization.k8s.io"),
+        ("deploy", "patch clusterroles.rbac.authorization.k8s.io/cluster-admin"),
+        ("deploy", "patch deployments.apps/another --namespace default"),
+        ("deploy", "impersonate users"),
+    ],
+)
+def test_an_identity_may_not(lived: str, identity: str, asked: str) -> None:
+    assert lived
+    done = subprocess.run(
+        ["kubectl", "auth", "can-i", *asked.split(), "--as", user(identity)],
+        capture_output=True, text=True, timeout=ENDED, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "no", f"{identity} may {asked}: {done.stderr}"
