@@ -41,24 +41,24 @@ class CertificateAlertsArgs(TypedDict):
     """Of the objects; a Prometheus of the Operator selects by them."""
 
 
+def shape(name: str) -> inputs.Check:
+    """Return what the component takes; some defaults are its own name."""
+    return inputs.shape(
+        prometheus=inputs.known(inputs.value(inputs.one_of("prometheus", "gmp"))),
+        certificates=inputs.several(inputs.value(inputs.string)),
+        certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
+        object_name=inputs.value(inputs.string, name),
+        namespace=inputs.value(names.kubernetes_name, "cert-manager"),
+        labels=inputs.value(inputs.mapping, optional=True),
+    )
+
+
 class CertificateAlerts(pulumi.ComponentResource):
     """What scrapes cert-manager, and the rules."""
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                prometheus=inputs.known(inputs.value(inputs.one_of("prometheus", "gmp"))),
-                certificates=inputs.several(inputs.value(inputs.string)),
-                certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
-                object_name=inputs.value(inputs.string, name),
-                namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-                labels=inputs.value(inputs.mapping, optional=True),
-            ),
-        )
+        given = inputs.check_inputs(self, name, args, shape(name))
         child = pulumi.ResourceOptions(parent=self)
         metadata: dict[str, Any] = {"name": given["object_name"], "namespace": given["namespace"]}
         if given["labels"]:

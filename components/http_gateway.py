@@ -23,20 +23,20 @@ class HttpGatewayArgs(TypedDict):
     """Labels of the gateway's Pods, `istio: ingressgateway` by default."""
 
 
+def shape(name: str) -> inputs.Check:
+    """Return what the component takes; some defaults are its own name."""
+    return inputs.shape(
+        **inputs.gateway_fields(name),
+        hosts=inputs.several(inputs.value(names.dns_name)),
+    )
+
+
 class HttpGateway(pulumi.ComponentResource):
     """A Gateway on port 80 that serves redirects only."""
 
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                **inputs.gateway_fields(name),
-                hosts=inputs.several(inputs.value(names.dns_name)),
-            ),
-        )
+        given = inputs.check_inputs(self, name, args, shape(name))
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": given["gateway"], "namespace": given["namespace"]}
         gateway = kubernetes.apiextensions.CustomResource(

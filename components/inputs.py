@@ -53,7 +53,7 @@ class _Run:
 
     def refuse(self, where: str, given: Any, reason: str) -> None:
         """Note that a value cannot be taken."""
-        self.problems.append(Problem(where, f"{given!r} {reason}"))
+        self.problems.append(Problem(where, f"{integers(given)!r} {reason}"))
 
 
 Check = Callable[[_Run, str, Any], Any]
@@ -93,10 +93,19 @@ def shape(**fields: Check) -> Check:
     return check
 
 
+def defaults(taken: Check) -> dict[str, Any]:
+    """Return what each field of a shape is when nothing is given; None where there is no default."""
+    found: dict[str, Any] = taken(_Run("", []), "", {})
+    return found
+
+
 def several(item: Check, least: int = 1) -> Check:
     """Accept a list of at least `least` items."""
 
     def check(run: _Run, where: str, given: Any) -> list[Any]:
+        if given is None:
+            run.problems.append(Problem(where, "is missing"))
+            return []
         if isinstance(given, str) or not isinstance(given, Iterable):
             run.refuse(where, given, "is not a list")
             return []
@@ -136,7 +145,10 @@ def value(rule: Callable[[Any], Any], default: Any = None, *, optional: bool = F
             return rule(given)
         except ValueError as error:
             run.refuse(where, given, str(error))
-            return None
+        except (AttributeError, TypeError):
+            # The rules of names take a text for granted, as the types of the args say.
+            run.refuse(where, given, "is not of the type that is expected")
+        return None
 
     return check
 

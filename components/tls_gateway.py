@@ -31,7 +31,7 @@ class HostArgs(TypedDict):
 
     host: pulumi.Input[str]
     """A DNS name; `*.` may lead it."""
-    routes: Sequence[RouteArgs]
+    routes: pulumi.Input[Sequence[RouteArgs]]
     """At least one, in any order: the longest path that fits takes a request."""
 
 
@@ -76,10 +76,29 @@ CREDENTIALS = inputs.known(
     inputs.several(
         inputs.shape(
             secret_name=inputs.value(inputs.string),
-            hosts=inputs.several(inputs.value(names.dns_name)),
+            hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
         )
     )
 )
+
+
+def shape(name: str) -> inputs.Check:
+    """Return what the component takes; some defaults are its own name."""
+    return inputs.shape(
+        **inputs.gateway_fields(name),
+        credentials=CREDENTIALS,
+        hosts=inputs.known(
+            inputs.several(
+                inputs.shape(
+                    host=inputs.value(names.dns_name),
+                    routes=inputs.several(ROUTE),
+                )
+            )
+        ),
+        min_version=inputs.value(inputs.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
+        cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
+        hsts=inputs.value(inputs.whole(0, tls.MAX_HSTS), 0),
+    )
 
 
 class TlsGateway(pulumi.ComponentResource):
@@ -90,26 +109,7 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                **inputs.gateway_fields(name),
-                credentials=CREDENTIALS,
-                hosts=inputs.known(
-                    inputs.several(
-                        inputs.shape(
-                            host=inputs.value(names.dns_name),
-                            routes=inputs.several(ROUTE),
-                        )
-                    )
-                ),
-                min_version=inputs.value(inputs.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
-                cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
-                hsts=inputs.value(inputs.whole(0, tls.MAX_HSTS), 0),
-            ),
-        )
+        given = inputs.check_inputs(self, name, args, shape(name))
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
         gateway = kubernetes.apiextensions.CustomResource(
