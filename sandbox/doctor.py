@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sandbox import paths, plugins, tools
 from sandbox.errors import SandboxError
+from sandbox.progress import task
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
@@ -70,13 +71,17 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     """Print every check; returns 0 when nothing is missing, else 1."""
     if fix:
         require(fix=True, tests=tests)
+    if fix and tests and not tools.is_ready(tools.YAML_HOST):
+        # `up` builds what a sandbox runs; this is run by tests alone.
+        with task(console, 1, 1, f"build {tools.YAML_HOST.folder}") as report:
+            tools.resolve(tools.YAML_HOST, report)
     good = True
     for check in checks(tests=tests):
         present = check.present()
         good = good and present
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
         console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.remedy}"))
-    for build in tools.builds():
+    for build in tools.builds(tests=tests):
         state = "[green]ok[/]     " if tools.is_ready(build) else "[dim]to build[/]"
         console.print(f"{state}  {', '.join(build.programs)}")
     for provider in ("kubernetes", "gcp"):

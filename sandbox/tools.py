@@ -55,6 +55,10 @@ class Build:
         return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
 
 
+YAML_HOST = Build("pulumi-language-yaml", ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",), system=True)
+"""The language host of programs in YAML, for the tests of the plugin."""
+
+
 def _kubernetes_ldflags() -> str:
     # An API server without a version set at link time reports v0.0.0-master, which clients refuse to parse.
     version = required_version("kubernetes", "k8s.io/kubernetes")
@@ -89,11 +93,11 @@ def required_version(folder: str, module: str) -> str:
     raise LookupError(f"sandbox/builds/{folder}/go.mod does not require {module}")
 
 
-def builds() -> list[Build]:
-    """Every build, in the order in which they are made."""
+def builds(*, tests: bool = False) -> list[Build]:
+    """Every build, in the order in which they are made; with `tests` also what only the tests run."""
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
-    return [
+    made = [
         Build(
             "pulumi-language-python",
             (f"{sdk}/python/cmd/pulumi-language-python",),
@@ -107,6 +111,7 @@ def builds() -> list[Build]:
         Build("istio", ("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent")),
         Build("cert-manager", (".",), _cert_manager_ldflags()),
     ]
+    return [*made, YAML_HOST] if tests else made
 
 
 def wheels() -> dict[str, Path]:

@@ -16,6 +16,7 @@ from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import token_of
 from sandbox.providers.kubernetes.releases import Releases
 from sandbox.providers.kubernetes.resources import Resources
+from sandbox.providers.kubernetes.schema import schema
 from sandbox.providers.rpc import ProviderError, Unknown, from_struct
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
@@ -27,6 +28,10 @@ class KubernetesProvider(rpc.Provider):
 
     name = "kubernetes"
     version = "4.34.2"
+
+    def get_schema(self, _request: pb.GetSchemaRequest) -> pb.GetSchemaResponse:
+        """Describe the kinds that programs in YAML use."""
+        return pb.GetSchemaResponse(schema=schema(self.version))
 
     def diff_config(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Replace a provider, and all that hangs on it, only when it points at another cluster."""
