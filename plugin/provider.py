@@ -45,6 +45,8 @@ class Provider(ComponentProvider):
 
     def __init__(self) -> None:
         super().__init__(list(COMPONENTS), NAME)
+        # Other languages add a suffix of their own: without this, TypeScript's HostArgs would be HostArgsArgs.
+        self.schema: str = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")
 
     def map_inputs(self, inputs: Mapping[str, Any], component_def: ComponentDefinition) -> dict[str, Any]:
         """Return the inputs by their Python names; the component itself finds what is missing or wrong."""
@@ -97,7 +99,7 @@ def _details(where: str, what: str) -> InputPropertyErrorDetails:
 
 def schema() -> str:
     """Return the schema of the components, as it is kept in `schema.json`."""
-    return json.dumps(json.loads(Provider().schema or ""), indent=2) + "\n"
+    return json.dumps(json.loads(Provider().schema), indent=2) + "\n"
 
 
 def serve(arguments: Sequence[str]) -> None:

@@ -57,7 +57,7 @@ YAML the types are `istio-gateway-tls:TlsGateway` and so on. A provider is hande
 def page() -> str:
     """Return the page."""
     described = json.loads(schema())
-    types = {"`RouteArgs`": inputs.defaults(tls_gateway.ROUTE)}
+    types = {"`Route`": inputs.defaults(tls_gateway.ROUTE)}
     parts = [_INTRODUCTION]
     for component in COMPONENTS:
         found = described["resources"][f"{NAME}:index:{component.__name__}"]

@@ -56,7 +56,11 @@ class Build:
 
 
 YAML_HOST = Build("pulumi-language-yaml", ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",), system=True)
-"""The language host of programs in YAML, for the tests of the plugin."""
+"""The language host of programs in YAML."""
+SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",))
+"""Writes the Node.js SDK of a schema."""
+TEST_BUILDS = (YAML_HOST, SDK_GENERATOR)
+"""What the tests of the plugin run, and no sandbox does."""
 
 
 def _kubernetes_ldflags() -> str:
@@ -93,11 +97,11 @@ def required_version(folder: str, module: str) -> str:
     raise LookupError(f"sandbox/builds/{folder}/go.mod does not require {module}")
 
 
-def builds(*, tests: bool = False) -> list[Build]:
-    """Every build, in the order in which they are made; with `tests` also what only the tests run."""
+def builds() -> list[Build]:
+    """Every build of what a sandbox runs, in the order in which they are made."""
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
-    made = [
+    return [
         Build(
             "pulumi-language-python",
             (f"{sdk}/python/cmd/pulumi-language-python",),
@@ -111,7 +115,6 @@ def builds(*, tests: bool = False) -> list[Build]:
         Build("istio", ("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent")),
         Build("cert-manager", (".",), _cert_manager_ldflags()),
     ]
-    return [*made, YAML_HOST] if tests else made
 
 
 def wheels() -> dict[str, Path]:

@@ -29,7 +29,7 @@ def schema(version: str) -> str:
         {
             "name": "kubernetes",
             "version": version,
-            # What lies between the slashes of a token is a path in the SDKs, not a part of the module's name.
+            # A token's module is taken whole: core/v1.
             "meta": {"moduleFormat": "(.*)"},
             "provider": {"type": "object", "inputProperties": provider},
             "resources": resources,
@@ -49,5 +49,5 @@ def _resource(token: str, api_version: str, fields: tuple[str, ...]) -> dict[str
         "apiVersion": {"type": "string", "const": api_version},
         "kind": {"type": "string", "const": token.rpartition(":")[2]},
         "metadata": {"$ref": f"#/types/{_METADATA}"},
-    } | {field: _ANY for field in fields}
+    } | dict.fromkeys(fields, _ANY)
     return {"type": "object", "inputProperties": properties, "properties": properties}
