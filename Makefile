@@ -34,7 +34,7 @@ types unit: .venv
 types:
 	.venv/bin/mypy
 unit:
-	$(PYTHON) -m pytest -q -m "not sandbox and not readme"
+	$(PYTHON) -m pytest -q -m "not sandbox and not readme and not network"
 
 test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
 	@$(sandbox) doctor --fix --tests
@@ -43,7 +43,7 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
-	$(PYTHON) -m pytest -v -m readme
+	$(PYTHON) -m pytest -v -m "readme or network"
 
 test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }

@@ -50,7 +50,7 @@ class AcmeIssuersArgs(TypedDict):
     """The profile that orders ask for."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
     servers=inputs.optional(
@@ -79,7 +79,7 @@ class AcmeIssuers(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: AcmeIssuersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:AcmeIssuers", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, _SHAPE)
+        given = inputs.check_inputs(self, name, args, SHAPE)
         for environment in acme.ENVIRONMENTS if given["create"] else ():
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{environment}",

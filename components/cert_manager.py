@@ -36,7 +36,7 @@ class CertManagerArgs(TypedDict):
     """Merged over the program's own values."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     install=inputs.known(inputs.value(values.boolean, True)),
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),
     chart=inputs.value(values.string, cert_manager.CHART),
@@ -53,7 +53,7 @@ class CertManager(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertManager", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, _SHAPE)
+        given = inputs.check_inputs(self, name, args, SHAPE)
         self.namespace = pulumi.Output.from_input(given["namespace"])
         if given["install"]:
             self._install(name, given)

@@ -41,7 +41,7 @@ class CertificateAlertsArgs(TypedDict):
     """Of the objects; a Prometheus of the Operator selects by them."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
     certificates=inputs.several(inputs.value(values.string)),
     certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
@@ -56,7 +56,7 @@ class CertificateAlerts(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"object_name": name, **args}, _SHAPE)
+        given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         metadata: dict[str, Any] = {"name": given["object_name"], "namespace": given["namespace"]}
         if given["labels"]:

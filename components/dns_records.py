@@ -25,7 +25,7 @@ class DnsRecordsArgs(TypedDict):
     """The zone's project, if not the gcp provider's."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
     ip=inputs.value(values.ipv4),
     zone=inputs.value(values.string),
@@ -42,7 +42,7 @@ class DnsRecords(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:DnsRecords", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, _SHAPE)
+        given = inputs.check_inputs(self, name, args, SHAPE)
         records = [
             gcp.dns.RecordSet(
                 f"{name}-{inputs.label(host, position)}",

@@ -47,7 +47,7 @@ class GatewayCertificateArgs(TypedDict):
     """Per cent of the lifetime left at renewal; cert-manager's own third by default."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     issuer=inputs.value(values.string),
     credentials=CREDENTIALS,
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
@@ -93,7 +93,7 @@ class GatewayCertificate(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, _SHAPE)
+        given = inputs.check_inputs(self, name, args, SHAPE)
         key = key_spec(f"GatewayCertificate {name!r}", given["key"])
         credentials = credentials_of(self)
         certificates = []

@@ -23,7 +23,7 @@ class HttpGatewayArgs(TypedDict):
     """Labels of the gateway's Pods, `istio: ingressgateway` by default."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     **inputs.GATEWAY,
     hosts=inputs.several(inputs.value(names.dns_name)),
 )
@@ -34,7 +34,7 @@ class HttpGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"gateway": name, **args}, _SHAPE)
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": given["gateway"], "namespace": given["namespace"]}
         gateway = kubernetes.apiextensions.CustomResource(

@@ -26,7 +26,7 @@ class IngressGatewayArgs(TypedDict):
     """Seconds that `up` waits for the external IP, 300 by default."""
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
@@ -41,7 +41,7 @@ class IngressGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, _SHAPE)
+        given = inputs.check_inputs(self, name, args, SHAPE)
         known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"])
         # The address is public, though the kubeconfig that it was read with may be a secret.
         self.ip = pulumi.Output.unsecret(

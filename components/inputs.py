@@ -72,7 +72,7 @@ class _Run:
 
     def refuse(self, where: str, given: Any, reason: str) -> None:
         """Note that a value cannot be taken."""
-        shown = "[secret]" if self.secret else repr(given)
+        shown = "[secret]" if self.secret else repr(values.integers(given))
         shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
         self.problems.append(Problem(where, f"{shown} {reason}"))
 
@@ -110,10 +110,19 @@ def shape(**fields: Check) -> Check:
     return Check(check)
 
 
+def defaults(accepted: Check) -> dict[str, Any]:
+    """Return what each field of a shape is when nothing is given; None where there is no default."""
+    found: dict[str, Any] = accepted.of(_Run(""), "", {})
+    return found
+
+
 def several(item: Check) -> Check:
     """Accept a list of at least one item."""
 
     def check(run: _Run, where: str, given: Any) -> list[Any]:
+        if given is None:
+            run.problems.append(Problem(where, "is missing"))
+            return []
         if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
             run.refuse(where, given, "is not a list")
             return []
@@ -157,7 +166,10 @@ def value(rule: Callable[[Any], Any], default: Any = None) -> Check:
             return rule(given)
         except ValueError as error:
             run.refuse(where, given, str(error))
-            return None
+        except (AttributeError, TypeError):
+            # The rules of names take a text for granted, as the types of the args say.
+            run.refuse(where, given, "is not of the type that is expected")
+        return None
 
     return Check(check)
 

@@ -31,7 +31,7 @@ class HostArgs(TypedDict):
 
     host: pulumi.Input[str]
     """A DNS name; `*.` may lead it."""
-    routes: Sequence[RouteArgs]
+    routes: pulumi.Input[Sequence[RouteArgs]]
     """At least one, in any order: the longest path that fits takes a request."""
 
 
@@ -76,13 +76,13 @@ CREDENTIALS = inputs.known(
     inputs.several(
         inputs.shape(
             secret_name=inputs.value(values.string),
-            hosts=inputs.several(inputs.value(names.dns_name)),
+            hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
         )
     )
 )
 
 
-_SHAPE = inputs.shape(
+SHAPE = inputs.shape(
     **inputs.GATEWAY,
     credentials=CREDENTIALS,
     hosts=inputs.known(
@@ -107,7 +107,7 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"gateway": name, **args}, _SHAPE)
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
         gateway = kubernetes.apiextensions.CustomResource(

@@ -13,6 +13,7 @@ from rich.console import Console
 from sandbox import mounts, paths, plugins, tools
 from sandbox.errors import SandboxError
 from sandbox.instance import NAMESPACES
+from sandbox.progress import task
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
@@ -75,13 +76,18 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     """Print every check; returns 0 when nothing is missing, else 1."""
     if fix:
         require(fix=True, tests=tests)
+    for_tests = tools.TEST_BUILDS if tests else ()
+    missing = [build for build in for_tests if fix and not tools.is_ready(build)]
+    for number, build in enumerate(missing, 1):
+        with task(console, number, len(missing), f"build {build.folder}") as report:
+            tools.resolve(build, report)
     good = True
     for check in checks(tests=tests):
         present = check.present()
         good = good and present
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
         console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.fix}"))
-    for build in tools.builds():
+    for build in (*tools.builds(), *for_tests):
         state = "[green]ok[/]     " if tools.is_ready(build) else "[dim]to build[/]"
         console.print(f"{state}  {', '.join(build.programs)}")
     for provider in ("kubernetes", "gcp"):

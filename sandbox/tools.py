@@ -55,6 +55,14 @@ class Build:
         return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
 
 
+YAML_HOST = Build("pulumi-language-yaml", ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",), system=True)
+"""The language host of programs in YAML."""
+SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",))
+"""Writes the Node.js SDK of a schema."""
+TEST_BUILDS = (YAML_HOST, SDK_GENERATOR)
+"""What the tests of the plugin run, and no sandbox does."""
+
+
 def _kubernetes_ldflags() -> str:
     # An API server without a version set at link time reports v0.0.0-master, which clients refuse to parse.
     version = required_version("kubernetes", "k8s.io/kubernetes")
@@ -90,7 +98,7 @@ def required_version(folder: str, module: str) -> str:
 
 
 def builds() -> list[Build]:
-    """Every build, in the order in which they are made."""
+    """Every build of what a sandbox runs, in the order in which they are made."""
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
     return [

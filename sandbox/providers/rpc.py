@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -201,6 +202,8 @@ def serve(provider: Callable[[Engine], Provider]) -> None:
     server.start()
     print(port, flush=True)
     # An engine that was killed cannot say so: its plugins would wait for it for ever.
-    while server.wait_for_termination(timeout=1) and os.getppid() == parent:
-        pass
+    # ... and one that gives a program up interrupts them: leaving then is no failure to report.
+    with suppress(KeyboardInterrupt):
+        while server.wait_for_termination(timeout=1) and os.getppid() == parent:
+            pass
     server.stop(grace=None)

@@ -16,6 +16,7 @@ from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import token_of
 from sandbox.providers.kubernetes.releases import Releases
 from sandbox.providers.kubernetes.resources import Resources
+from sandbox.providers.kubernetes.schema import schema
 from sandbox.providers.rpc import ProviderError
 from sandbox.providers.values import from_struct, reveal
 
@@ -28,6 +29,10 @@ class KubernetesProvider(rpc.Provider):
 
     name = "kubernetes"
     version = "4.34.2"
+
+    def get_schema(self, _request: pb.GetSchemaRequest) -> pb.GetSchemaResponse:
+        """Describe the kinds that programs in YAML use."""
+        return pb.GetSchemaResponse(schema=schema(self.version))
 
     def diff_config(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Replace the provider and its resources only when it points at another cluster."""

@@ -1,0 +1,113 @@
+"""The eight components behind Pulumi's provider protocol.
+
+The SDK's component host does most of it: it reads the schema off the classes and constructs them. What it does not do,
+and a user of another language would meet, is done here:
+
+- It ends in a Python traceback when an input is wrong or a component gives up. Here the engine is told which inputs
+  have a problem, by the names that the user wrote, or the component's own words.
+- It expects plain values where names are translated and whole numbers are read. Here an Output is translated when it
+  becomes known.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
+from pulumi.provider import server
+from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyDefinition
+from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.experimental.util import camel_case
+from pulumi.runtime import proto
+
+import components
+from components.inputs import InputsError
+
+NAME = "istio-gateway-tls"
+"""The package of every component's type token."""
+
+COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
+    components.AcmeIssuers,
+    components.CertManager,
+    components.CertificateAlerts,
+    components.DnsRecords,
+    components.GatewayCertificate,
+    components.HttpGateway,
+    components.IngressGateway,
+    components.TlsGateway,
+)
+
+
+class Provider(ComponentProvider):
+    """Constructs a component from what a program in another language gives."""
+
+    def __init__(self) -> None:
+        super().__init__(list(COMPONENTS), NAME)
+        # Other languages add a suffix of their own: without this, TypeScript's HostArgs would be HostArgsArgs.
+        self.schema: str = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")
+
+    def map_inputs(self, inputs: Mapping[str, Any], component_def: ComponentDefinition) -> dict[str, Any]:
+        """Return the inputs by their Python names; the component itself finds what is missing or wrong."""
+        return self._object(inputs, component_def.inputs, component_def.inputs_mapping)
+
+    def _object(
+        self, given: Mapping[str, Any], properties: Mapping[str, PropertyDefinition], names: Mapping[str, str]
+    ) -> dict[str, Any]:
+        return {
+            names.get(key, key): self._value(each, properties[key]) if key in properties else each
+            for key, each in given.items()
+        }
+
+    def _value(self, given: Any, definition: PropertyDefinition) -> Any:
+        if isinstance(given, pulumi.Output):
+            return given.apply(lambda known: self._value(known, definition))
+        if isinstance(given, list) and definition.items:
+            item = definition.items
+            return [self._value(each, item) for each in given]
+        named = self.get_type_definition(definition) if definition.ref else None
+        if isinstance(given, dict) and named:
+            return self._object(given, named.properties, named.properties_mapping)
+        return given
+
+
+class Servicer(server.ProviderServicer):
+    """Answers the engine."""
+
+    async def _construct(self, request: proto.ConstructRequest, context: Any) -> proto.ConstructResponse:
+        try:
+            return await super()._construct(request, context)
+        except server.ComponentInitError as error:
+            raise told(error.inner) from error
+        except Exception as error:
+            raise told(error) from error
+
+
+def told(error: Exception) -> Exception:
+    """Return an error that the engine prints without a traceback; one that nobody expects is returned as it is."""
+    if isinstance(error, InputsError):
+        details = [_details(problem.where, problem.what) for problem in error.problems]
+        return InputPropertiesError("its inputs cannot be taken", details)
+    return InputPropertiesError(str(error)) if isinstance(error, pulumi.RunError) else error
+
+
+def _details(where: str, what: str) -> InputPropertyErrorDetails:
+    path = re.sub(r"\w+", lambda word: camel_case(word[0]), where)
+    return {"property_path": path, "reason": what}
+
+
+def schema() -> str:
+    """Return the schema of the components, as it is kept in `schema.json`."""
+    return json.dumps(json.loads(Provider().schema), indent=2) + "\n"
+
+
+def serve(arguments: Sequence[str]) -> None:
+    """Serve until the engine ends this process.
+
+    Args:
+        arguments: the engine's address, and flags for other kinds of plugin.
+    """
+    # The SDK's main() makes this class, and takes no other.
+    server.ProviderServicer = Servicer  # type: ignore[misc]
+    server.main(Provider(), list(arguments))

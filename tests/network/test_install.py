@@ -1,0 +1,95 @@
+"""The wheel and the plugin as a user installs them, with everything from the package registries."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from sandbox import paths, tools
+
+pytestmark = pytest.mark.network
+
+PROJECT = Path(__file__).parents[2]
+TIMEOUT = 300
+
+
+def run(*argv: str | Path, cwd: Path = PROJECT) -> str:
+    command = [str(each) for each in argv]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, f"{' '.join(command)} failed: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def served(python: Path, plugin: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+    """The plugin, run as the engine runs it."""
+    argv = [str(python), str(plugin), "127.0.0.1:1"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None, "PIPE was asked for"
+            port = process.stdout.readline().strip()
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield provider_pb2_grpc.ResourceProviderStub(channel)
+        finally:
+            process.terminate()
+
+
+def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
+    uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
+    run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path)
+    run(uv, "venv", "--quiet", tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    (wheel,) = tmp_path.glob("*.whl")
+    run(uv, "pip", "install", "--quiet", "--python", python, wheel)
+
+    asked = "from istio_gateway_tls import TlsGateway; print(TlsGateway.__module__)"
+    assert run(python, "-c", asked, cwd=tmp_path).strip() == "istio_gateway_tls.tls_gateway"
+
+
+def test_the_plugin_serves_its_schema_from_what_its_requirements_install(tmp_path: Path) -> None:
+    # What `pulumi package add` downloads is the repository; it makes an environment in the plugin's folder.
+    repository = tmp_path / "repository"
+    for folder in ("plugin", "components"):
+        shutil.copytree(PROJECT / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__", "venv"))
+    plugin = repository / "plugin"
+    run(sys.executable, "-m", "venv", plugin / "venv")
+    python = plugin / "venv" / "bin" / "python"
+    # Not compiled, which takes two minutes for the SDKs and is not looked at here.
+    run(python, "-m", "pip", "install", "--quiet", "--no-compile", "-r", "requirements.txt", cwd=plugin)
+
+    with served(python, plugin) as provider:
+        schema = provider.GetSchema(provider_pb2.GetSchemaRequest(), timeout=30).schema
+    assert json.loads(schema) == json.loads((PROJECT / "plugin" / "schema.json").read_text())
+
+
+def test_the_typescript_program_is_checked_against_the_sdk_of_the_schema(tmp_path: Path) -> None:
+    if not shutil.which("npm"):
+        pytest.skip("there is no npm on PATH, and it brings the TypeScript compiler")
+    if not tools.is_ready(tools.SDK_GENERATOR):
+        pytest.skip("the generator of the SDK is not built: python -m sandbox doctor --fix --tests")
+    generator = tools.resolve(tools.SDK_GENERATOR, lambda *_: None)["pulumi-sdk-nodejs"]
+    program = tmp_path / "typescript"
+    shutil.copytree(PROJECT / "examples" / "typescript", program, ignore=shutil.ignore_patterns("node_modules", "sdks"))
+    run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", cwd=program)
+    sdk = program / "node_modules" / "@pulumi" / "istio-gateway-tls"
+    run(generator, PROJECT / "plugin" / "schema.json", sdk)
+    compiler = program / "node_modules" / ".bin" / "tsc"
+    run(compiler, "--project", sdk)
+    run(compiler, "--project", program)
+
+    source = program / "index.ts"
+    source.write_text(source.read_text().replace("port: 80 }]", 'port: "http" }]'))
+    environment = os.environ | {"NO_COLOR": "1"}
+    done = subprocess.run(
+        [str(compiler), "--project", str(program)],
+        env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert "Type 'string' is not assignable" in done.stdout, "the SDK knows the type of an input"

@@ -1,0 +1,246 @@
+"""The components in programs of other people: in YAML through the plugin, and in Python from the wheel.
+
+One stack goes through its whole life, so the tests are in that order.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import acme, paths, tools
+from tests.sandbox import client
+from tests.sandbox.support import a_records, eventually, get, names
+
+pytestmark = pytest.mark.sandbox
+
+PROJECT = Path(__file__).parents[2]
+EXAMPLES = PROJECT / "examples"
+HOST = "hello.sandbox.test"
+ISTIO = "istio-system"
+TIMEOUT = 300
+CONFIG = {
+    "gcp:project": "sandbox",
+    "gcp:accessToken": "sandbox",
+    "gcp:dnsCustomEndpoint": "http://127.0.0.1:8053/dns/v1/",
+}
+
+
+class Program:
+    """A Pulumi program in a folder of its own, with one stack."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], **config: str) -> None:
+        self.folder = folder
+        self._environment = os.environ | environment
+        self.run("stack", "init", "examples")
+        self.run("config", "set", "--secret", "kubeconfig", str(paths.KUBECONFIG))
+        for key, value in (CONFIG | config).items():
+            self.run("config", "set", key, value)
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """What a command of pulumi printed; where that is JSON, without warnings."""
+        argv = ["pulumi", *arguments, "--non-interactive", "--color=never"]
+        done = subprocess.run(
+            argv, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        printed = done.stdout + done.stderr
+        assert bool(done.returncode) == fails, f"{' '.join(argv)} ended with {done.returncode}:\n{printed}"
+        return done.stdout if "--json" in arguments else printed
+
+    def up(self, *, fails: bool = False) -> str:
+        return self.run("up", "--yes", "--skip-preview", fails=fails)
+
+    def plan(self) -> dict[str, str]:
+        """What an `up` would do, by resource; without those that stay the same."""
+        steps = json.loads(self.run("preview", "--json"))["steps"]
+        return {step["urn"].split("::")[-1]: step["op"] for step in steps if step["op"] not in ("same", "read")}
+
+    def destroy(self) -> None:
+        self.run("destroy", "--yes", "--skip-preview")
+
+    @contextmanager
+    def changed(self, resource: str, **properties: Any) -> Iterator[None]:
+        """Other inputs of a resource, as long as the block runs."""
+        file = self.folder / "Pulumi.yaml"
+        before = file.read_text()
+        document = yaml.safe_load(before)
+        document["resources"][resource].setdefault("properties", {}).update(properties)
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        try:
+            yield
+        finally:
+            file.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that holds the wheel and what it asks for, and nothing else; beside it is the Python example."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(EXAMPLES / "python", folder / "python")
+    venv, python = folder / "python" / "venv", folder / "python" / "venv" / "bin" / "python"
+
+    def run(*argv: str, **environment: str) -> None:
+        done = subprocess.run(
+            argv, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(argv)} failed: {done.stdout}{done.stderr}"
+
+    uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
+    # There is no network in here: the packages are those of the lock, which uv has in its cache since `make .venv`.
+    run(uv, "sync", "--frozen", "--offline", "--no-default-groups", UV_PROJECT_ENVIRONMENT=str(venv))
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+    # The engine's Python language host lists packages with pip.
+    run(str(python), "-m", "ensurepip")
+    (wheel,) = folder.glob("*.whl")
+    run(str(python), "-m", "pip", "install", "--no-index", "--no-deps", str(wheel))
+    return venv
+
+
+@pytest.fixture(scope="module")
+def environment(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The plugin and the YAML language host on PATH, where the engine finds them."""
+    if not tools.is_ready(tools.YAML_HOST):
+        pytest.skip("the YAML language host is not built: python -m sandbox doctor --fix --tests")
+    host = tools.resolve(tools.YAML_HOST, lambda *_: None)["pulumi-language-yaml"]
+    plugin = tmp_path_factory.mktemp("bin") / "pulumi-resource-istio-gateway-tls"
+    # What the engine runs in the plugin's folder, in the environment that it made there.
+    plugin.write_text(f'#!/bin/sh\nexec "{venv}/bin/python" "{PROJECT}/plugin" "$@"\n')
+    plugin.chmod(0o755)
+    return {"PATH": os.pathsep.join([str(plugin.parent), str(host.parent), os.environ["PATH"]])}
+
+
+@pytest.fixture(scope="module")
+def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """cert-manager and both issuers, as a platform team brings them: in YAML as well."""
+    config = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())["config"]
+    given, chart = config["istio-gateway-tls:acme"], config["istio-gateway-tls:certManager"]
+    on_cluster = {"providers": ["${cluster}"]}
+    cluster = {"type": "pulumi:providers:kubernetes", "properties": {"kubeconfig": "${kubeconfig}"}}
+    cert_manager = {"type": "istio-gateway-tls:CertManager", "properties": chart, "options": on_cluster}
+    issuers = {
+        "type": "istio-gateway-tls:AcmeIssuers",
+        "properties": {key: given[key] for key in ("email", "servers", "caBundle", "profile", "timeout")},
+        "options": on_cluster | {"dependsOn": ["${cert-manager}"]},
+    }
+    folder = tmp_path_factory.mktemp("platform")
+    document = {
+        "name": "platform",
+        "runtime": "yaml",
+        "config": {"kubeconfig": {"type": "string"}},
+        "resources": {"cluster": cluster, "cert-manager": cert_manager, "issuers": issuers},
+    }
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(document))
+    program = Program(folder, environment)
+    program.up()
+    yield
+    program.destroy()
+
+
+@pytest.fixture(scope="module")
+def program(
+    environment: dict[str, str],
+    platform: None,  # noqa: ARG001 - brought for its effect
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Program:
+    """The YAML example, not yet up."""
+    folder = tmp_path_factory.mktemp("yaml")
+    shutil.copy(EXAMPLES / "yaml" / "Pulumi.yaml", folder)
+    return Program(folder, environment, host=HOST, zone="sandbox", image="sandbox/demo")
+
+
+def test_a_preview_of_the_yaml_program_plans_each_component_with_what_it_makes(program: Program) -> None:
+    plan = program.plan()
+    expected = {"ingress", "dns", "http", "certificate", "tls", "certificate-hello-tls", f"tls-{HOST}", f"dns-{HOST}"}
+    assert expected <= set(plan)
+    assert set(plan.values()) == {"create"}
+
+
+def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None:
+    program.up()
+
+    # A Certificate is Ready before Envoy has its Secret.
+    answer = eventually("the application answers", lambda: client.served(HOST, client.trusting(acme.STAGING)))
+    assert json.loads(answer.body)["app"] == "demo"
+    assert answer.headers["strict-transport-security"] == "max-age=86400", "a whole number, though YAML's are floats"
+    assert client.plain(HOST).status == 301, "port 80 redirects"
+    assert json.loads(program.run("stack", "output", "--json"))["urls"] == [f"https://{HOST}"]
+
+
+def test_a_second_one_changes_nothing(program: Program) -> None:
+    assert program.plan() == {}
+
+
+def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(program: Program) -> None:
+    routes = [{"service": "hello", "namespace": "hello", "port": 70000}]
+    with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}], hsts=1.5):
+        printed = program.run("preview", fails=True)
+
+    diagnostics = printed.partition("Diagnostics:")[2]
+    assert diagnostics.count("error:") == 1, printed
+    assert "TlsGateway resource 'tls' has a problem" in diagnostics
+    assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 is not between" in diagnostics
+    assert "property hsts with value '{1.5}' has a problem: 1.5 is not a whole number" in diagnostics
+    assert "Traceback" not in printed
+
+
+def test_so_is_one_that_is_known_only_from_another_resource(program: Program) -> None:
+    routes = [{"service": "${service.metadata.name}_X", "namespace": "hello", "port": 80}]
+    with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}]):
+        printed = program.run("preview", fails=True)
+
+    assert "property hosts[0].routes[0].service" in printed
+    assert "is not a Kubernetes name" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_service_that_is_not_there_is_told_with_the_command_that_finds_it(program: Program) -> None:
+    with program.changed("ingress", service="elsewhere"):
+        printed = program.run("preview", fails=True)
+
+    assert "Service istio-system/elsewhere does not exist" in printed, "read with the provider that YAML handed over"
+    assert "kubectl get services --all-namespaces" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_certificate_that_is_not_signed_is_explained_in_cert_manager_s_words(program: Program) -> None:
+    credentials = [{"secretName": "other-tls", "hosts": ["${host}"]}]
+    with program.changed("certificate", issuer="elsewhere", credentials=credentials, timeout=5):
+        printed = program.up(fails=True)
+
+    assert "other-tls is not Ready" in printed, "the error hook runs in the plugin, with the provider's credentials"
+    assert 'Referenced "ClusterIssuer" not found' in printed
+    assert "Traceback" not in printed
+
+
+def test_destroy_leaves_nothing(program: Program) -> None:
+    namespace = next(each for each in names("namespaces") if each.startswith("namespace-"))
+    program.destroy()
+
+    assert not {"http", "tls"} & names("gateways.networking.istio.io", ISTIO)
+    assert HOST not in a_records()
+    assert get("namespace", namespace) is None
+    for secret in ("hello-tls", "other-tls"):
+        assert get("certificate", secret, ISTIO) is None
+
+
+def test_the_python_program_previews_with_the_wheel_alone(venv: Path) -> None:
+    environment = {"PATH": os.pathsep.join([f"{venv}/bin", os.environ["PATH"]]), "VIRTUAL_ENV": str(venv)}
+    program = Program(venv.parent, environment, host=HOST, image="sandbox/demo")
+
+    assert set(program.plan()) >= {"certificate", "certificate-hello-tls", "tls", "tls-gateway", f"tls-{HOST}"}
+
+
+def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path) -> None:
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--python-executable={venv}/bin/python"]
+    command += ["--cache-dir=/dev/null", "__main__.py"]
+    done = subprocess.run(command, cwd=venv.parent, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stdout
