@@ -12,7 +12,7 @@ from typing import Any
 
 import pulumi
 
-from .rules import names
+from .rules import names, routes
 from .rules.problem import Problem, text
 
 
@@ -232,7 +232,7 @@ def gateway_fields(name: str) -> dict[str, Check]:
     return {
         "gateway": value(names.kubernetes_name, name),
         "namespace": value(names.kubernetes_name, "istio-system"),
-        "selector": value(labels, {"istio": "ingressgateway"}),
+        "selector": value(labels, routes.SELECTOR),
     }
 
 
