@@ -1,9 +1,10 @@
-"""The table of contents: state and key, identities, what each may do, and the repository's variables."""
+"""The table of contents: identities, each stack's state and key, what each may do, and the repository's variables."""
 
 import sys
 from pathlib import Path
 
 import pulumi
+import pulumi_gcp as gcp
 
 # The engine puts this folder on the path; the packages are beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -11,32 +12,41 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bootstrap.grants import GRANTS, Grants
 from bootstrap.identities import GithubIdentities
 from bootstrap.settings import load
-from bootstrap.state import StateBackend
+from bootstrap.state import APIS, StateBackend
 
 settings = load()
 
-state = StateBackend("state", {"project": settings.project, "location": settings.location})
-github = GithubIdentities(
-    "github",
-    {"repository_id": settings.repository_id, "environments": settings.environments},
+# Others in the project may use them too.
+apis = [gcp.projects.Service(f"api-{api}", service=f"{api}.googleapis.com", disable_on_destroy=False) for api in APIS]
+enabled = pulumi.ResourceOptions(depends_on=apis)
+ring = gcp.kms.KeyRing(
+    "ring",
+    name="pulumi",
+    location=settings.location,
+    opts=pulumi.ResourceOptions.merge(enabled, pulumi.ResourceOptions(protect=True)),
 )
-for identity, roles in GRANTS.items():
-    Grants(
-        identity,
-        {
-            "roles": roles,
-            "member": github.members[identity],
-            "bucket": state.bucket,
-            "key": state.key,
-            "cluster_project": settings.cluster_project or settings.project,
-            "dns_project": settings.dns_project or settings.project,
-            "zones": settings.zones,
-        },
-    )
+github = GithubIdentities("github", {"repository_id": settings.repository_id, "stacks": settings.stacks}, opts=enabled)
 
-# Named as the workflows read them: `pulumi stack output --shell | gh variable set --env-file -`.
-pulumi.export("PULUMI_BACKEND_URL", state.url)
-pulumi.export("PULUMI_SECRETS_PROVIDER", state.secrets_provider)
+# The outputs are named as the workflows read them: `pulumi stack output --shell | gh variable set --env-file -`.
 pulumi.export("WORKLOAD_IDENTITY_PROVIDER", github.provider)
-for identity, email in github.emails.items():
-    pulumi.export(f"{identity.upper()}_SERVICE_ACCOUNT", email)
+for stack in settings.stacks:
+    state = StateBackend(
+        stack.name, {"project": settings.project, "location": settings.location, "ring": ring.id}, opts=enabled
+    )
+    variable = stack.name.upper().replace("-", "_")
+    pulumi.export(f"PULUMI_BACKEND_URL_{variable}", state.url)
+    pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
+    for identity, roles in GRANTS.items():
+        Grants(
+            f"{identity}-{stack.name}",
+            {
+                "roles": roles,
+                "member": github.members[identity, stack.name],
+                "bucket": state.bucket,
+                "key": state.key,
+                "cluster_project": stack.cluster_project or settings.project,
+                "dns_project": stack.dns_project or settings.project,
+                "zones": stack.zones,
+            },
+        )
+        pulumi.export(f"{identity.upper()}_SERVICE_ACCOUNT_{variable}", github.emails[identity, stack.name])

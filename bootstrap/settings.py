@@ -1,22 +1,48 @@
-"""Stack config of the bootstrap program, validated like the main program's: every error at once."""
+"""Stack config of the bootstrap program, validated like the main program's: every problem at once."""
 
-import contextlib
-import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field
 
+from components.rules.problem import ProblemsError
+from settings import decode
 from settings.models import Identifier, Section
-from settings.problems import config_error, problem_of
+
+
+class Stack(Section):
+    """A stack of the main program, and what its identities may touch."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,13}[a-z0-9])?$")] = Field(
+        description="the stack's name, of up to 15 lower-case letters, digits and hyphens", examples=["dev"]
+    )
+    zones: tuple[Identifier, ...] = Field(
+        min_length=1, description="a list of names of Cloud DNS managed zones", examples=["ZONE"]
+    )
+    production: bool = Field(
+        False, description="true where a pull request needs an approval to read the stack's state", examples=[True]
+    )
+    cluster_project: Identifier | None = Field(
+        None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
+    )
+    dns_project: Identifier | None = Field(
+        None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
+    )
+
+
+def _each_once(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+    names = [stack.name for stack in stacks]
+    if len(set(names)) < len(names):
+        raise ValueError("has a name twice")
+    return stacks
 
 
 class Bootstrap(Section):
     """The whole config."""
 
     project: Identifier = Field(
-        alias="gcp:project", description="the project of the bucket, the key and the identities", examples=["PROJECT"]
+        alias="gcp:project", description="the project of the buckets, the keys and the identities", examples=["PROJECT"]
     )
     repository_id: Annotated[str, Field(pattern=r"^[1-9]\d*$")] = Field(
         description="the number of the GitHub repository, which another one of the same name does not get",
@@ -25,21 +51,10 @@ class Bootstrap(Section):
     location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")] = Field(
         description="a region, such as europe-west1", examples=["europe-west1"]
     )
-    zones: tuple[Identifier, ...] = Field(
-        min_length=1, description="a list of names of Cloud DNS managed zones", examples=["ZONE"]
+    stacks: Annotated[tuple[Stack, ...], AfterValidator(_each_once)] = Field(
+        description="a list of {name, zones}, each name once",
+        examples=["""'[{"name":"dev","zones":["ZONE"]}]'"""],
     )
-    environments: tuple[Annotated[str, Field(pattern=r"^[\w-]{1,30}$")], ...] = Field(
-        ("dev", "prod"), min_length=1, description="a list of GitHub environments, one a stack", examples=["dev"]
-    )
-    cluster_project: Identifier | None = Field(
-        None, description="the clusters' project, if not gcp:project", examples=["PROJECT"]
-    )
-    dns_project: Identifier | None = Field(
-        None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
-    )
-
-
-_LISTS = ("zones", "environments")
 
 
 def load() -> Bootstrap:
@@ -48,17 +63,7 @@ def load() -> Bootstrap:
     Raises:
         pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
     """
-    config = {**get_config_env(), **CONFIG.get()}
-    prefix = f"{pulumi.get_project()}:"
-    raw: dict[str, Any] = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-    if "gcp:project" in config:
-        raw["gcp:project"] = config["gcp:project"]
-    for key in _LISTS:
-        # A string that is no JSON is left for the validation to refuse.
-        with contextlib.suppress(json.JSONDecodeError, KeyError):
-            raw[key] = json.loads(raw[key])
     try:
-        return Bootstrap.model_validate(raw)
-    except ValidationError as failure:
-        errors = failure.errors(include_url=False, include_context=False)
-        raise config_error([problem_of(error, Bootstrap) for error in errors]) from None
+        return decode(Bootstrap, {**get_config_env(), **CONFIG.get()}, pulumi.get_project(), pulumi.get_stack())
+    except ProblemsError as error:
+        raise pulumi.RunError(str(error)) from None

@@ -1,4 +1,4 @@
-"""Pulumi's state and the key that encrypts the secrets in it."""
+"""Pulumi's state and the keys that encrypt the secrets in it: for each stack its own."""
 
 from typing import TypedDict
 
@@ -9,7 +9,7 @@ APIS = ("cloudkms", "cloudresourcemanager", "iam", "iamcredentials", "storage", 
 """What the identities need to come in, and the state to be read."""
 
 KEPT_DAYS = 90
-"""How long an earlier version of the state can be restored."""
+"""How long an earlier version of the state, or one that was deleted, can be restored."""
 
 ROTATION = "7776000s"
 """90 days. Old versions of the key go on decrypting."""
@@ -22,10 +22,16 @@ class StateBackendArgs(TypedDict):
     """Names the bucket, since buckets have one name space for everybody."""
     location: str
     """A region."""
+    ring: pulumi.Input[str]
+    """The key ring's id."""
 
 
 class StateBackend(pulumi.ComponentResource):
-    """A bucket with versions, and a key. Both are protected: with either gone, so are the stacks."""
+    """A bucket with versions, and a key. Both are protected: with either gone, so is the stack.
+
+    A bucket, not a folder of one: a grant on a bucket needs no condition on the names of objects, which listing would
+    ignore, and Pulumi lists what is there.
+    """
 
     bucket: pulumi.Output[str]
     """Its name."""
@@ -38,27 +44,24 @@ class StateBackend(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StateBackendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:StateBackend", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        apis = [
-            # Others in the project may use them too.
-            gcp.projects.Service(f"{name}-{api}", service=f"{api}.googleapis.com", disable_on_destroy=False, opts=child)
-            for api in APIS
-        ]
-        kept = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(protect=True, depends_on=apis))
+        kept = pulumi.ResourceOptions(parent=self, protect=True)
         bucket = gcp.storage.Bucket(
             f"{name}-bucket",
-            name=f"{args['project']}-pulumi-state",
+            name=f"{args['project']}-pulumi-{name}",
             location=args["location"],
             versioning={"enabled": True},
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
+            # Versions are no help against who deletes them as well; what is deleted softly nobody can purge.
+            soft_delete_policy={"retention_duration_seconds": KEPT_DAYS * 24 * 3600},
             lifecycle_rules=[
                 {"action": {"type": "Delete"}, "condition": {"days_since_noncurrent_time": KEPT_DAYS}},
             ],
             opts=kept,
         )
-        ring = gcp.kms.KeyRing(f"{name}-ring", name="pulumi", location=args["location"], opts=kept)
-        key = gcp.kms.CryptoKey(f"{name}-key", name="secrets", key_ring=ring.id, rotation_period=ROTATION, opts=kept)
+        key = gcp.kms.CryptoKey(
+            f"{name}-key", name=f"secrets-{name}", key_ring=args["ring"], rotation_period=ROTATION, opts=kept
+        )
         self.bucket, self.key = bucket.name, key.id
         self.url = pulumi.Output.format("gs://{}", bucket.name)
         self.secrets_provider = pulumi.Output.format("gcpkms://{}", key.id)

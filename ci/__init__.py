@@ -1,1 +1,1 @@
-"""What the workflows run that takes more than one command: a preview and its comment, drift and its issue."""
+"""What the workflows run that takes more than one command: may this commit be deployed, previews, updates, drift."""

@@ -1,20 +1,39 @@
 """Markdown for people who review: pure functions of what ran."""
 
+import re
 from collections.abc import Sequence
 
 from ci.commands import Ran
 
 LIMIT = 60_000
-"""Characters of all outputs together; GitHub takes 65,536 in a comment or an issue."""
+"""Bytes of a comment or an issue: GitHub takes 65,536 characters, and no character is less than a byte."""
+
+_HIDDEN = re.compile(r"[^\t\n -~\u00a0-\ud7ff\ue000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which JSON writes with six bytes; halves of surrogate pairs, which UTF-8 cannot write; and what
+turns the direction of text, so that a reviewer reads something else than is there."""
 
 
 def section(title: str, ran: Ran, limit: int = LIMIT) -> str:
-    """Return a heading, the command and its output, of which the end counts most: results and violations."""
-    output = ran.output.strip()
-    cut = len(output) - limit
-    if cut > 0:
-        output = f"[{cut} characters before this are in the job's log]\n{output[cut:]}"
-    return f"### {title}\n\n`{ran.command}`\n\n{_fence(output)}\n{output}\n{_fence(output)}\n"
+    """Return a heading, the command and as much of the end of its output as fits: results and violations stand there.
+
+    Args:
+        title: Markdown, of one line.
+        ran: what to show.
+        limit: bytes of the result, which hold the heading and the command at least.
+    """
+    output = _HIDDEN.sub("\ufffd", ran.output).strip()
+    cut, whole = 0, len(output)
+    # A shorter rest never takes more, fences included, so the longest one that fits is found by halving.
+    while cut < whole and _size(_section(title, ran.command, output, cut)) > limit:
+        low, high = cut, whole
+        while low < high:
+            middle = (low + high) // 2
+            if _size(_section(title, ran.command, output, middle)) > limit:
+                low = middle + 1
+            else:
+                high = middle
+        cut = low
+    return _section(title, ran.command, output, cut)
 
 
 def sections(titled: Sequence[tuple[str, Ran]]) -> str:
@@ -22,9 +41,13 @@ def sections(titled: Sequence[tuple[str, Ran]]) -> str:
     return "\n".join(section(title, ran, LIMIT // len(titled)) for title, ran in titled)
 
 
-def _fence(text: str) -> str:
-    """Return a fence that the text cannot close."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return fence
+def _section(title: str, command: str, output: str, cut: int) -> str:
+    if cut:
+        output = f"[{cut} characters before this are in the job's log]\n{output[cut:]}"
+    # A fence that the text cannot close.
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", output)), default=0))
+    return f"### {title}\n\n`{command}`\n\n{fence}\n{output}\n{fence}\n"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

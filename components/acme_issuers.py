@@ -15,7 +15,7 @@ from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
 from .credentials import credentials_of
 from .diagnosis import explain_on_failure
-from .rules import acme, names
+from .rules import acme, names, values
 
 
 class SolverArgs(TypedDict):
@@ -52,22 +52,22 @@ class AcmeIssuersArgs(TypedDict):
 
 _SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
-    create=inputs.known(inputs.value(inputs.boolean, True)),
+    create=inputs.known(inputs.value(values.boolean, True)),
     servers=inputs.optional(
-        inputs.shape(**{each: inputs.value(inputs.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
+        inputs.shape(**{each: inputs.value(values.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
     ),
     solver=inputs.optional(
         inputs.shape(
-            challenge=inputs.known(inputs.value(inputs.one_of(*acme.CHALLENGES), "http01")),
-            class_field=inputs.known(inputs.value(inputs.one_of("class", "ingressClassName"), "class")),
-            project=inputs.value(inputs.string, optional=True),
-            zone=inputs.value(inputs.string, optional=True),
+            challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), "http01")),
+            class_field=inputs.known(inputs.value(values.one_of("class", "ingressClassName"), "class")),
+            project=inputs.optional(inputs.value(values.string)),
+            zone=inputs.optional(inputs.value(values.string)),
         ),
         {},
     ),
-    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 600)),
-    ca_bundle=inputs.value(inputs.string, optional=True),
-    profile=inputs.value(inputs.string, optional=True),
+    timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
+    ca_bundle=inputs.optional(inputs.value(values.string)),
+    profile=inputs.optional(inputs.value(values.string)),
 )
 
 

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import cert_manager, names
+from .rules import cert_manager, names, values
 
 RELEASE = "cert-manager"
 """Constant, because a release that is replaced under another name cannot adopt the CRDs
@@ -37,11 +37,11 @@ class CertManagerArgs(TypedDict):
 
 
 _SHAPE = inputs.shape(
-    install=inputs.known(inputs.value(inputs.boolean, True)),
+    install=inputs.known(inputs.value(values.boolean, True)),
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-    chart=inputs.value(inputs.string, cert_manager.CHART),
+    chart=inputs.value(values.string, cert_manager.CHART),
     version=inputs.value(cert_manager.check_version, cert_manager.VERSION),
-    values=inputs.value(inputs.mapping, {}),
+    values=inputs.value(values.mapping, {}),
 )
 
 
@@ -87,7 +87,7 @@ def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
         # The default of one minute is short for a cluster that has yet to add a node.
         "startupapicheck": {"enabled": True, "timeout": "5m"},
     }
-    return _merged(own, inputs.integers(extra))
+    return _merged(own, extra)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

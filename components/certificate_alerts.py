@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, renewal
+from .rules import names, renewal, values
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -41,24 +41,22 @@ class CertificateAlertsArgs(TypedDict):
     """Of the objects; a Prometheus of the Operator selects by them."""
 
 
+_SHAPE = inputs.shape(
+    prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
+    certificates=inputs.several(inputs.value(values.string)),
+    certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    object_name=inputs.value(values.string),
+    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
+    labels=inputs.optional(inputs.value(values.mapping)),
+)
+
+
 class CertificateAlerts(pulumi.ComponentResource):
     """What scrapes cert-manager, and the rules."""
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                prometheus=inputs.known(inputs.value(inputs.one_of("prometheus", "gmp"))),
-                certificates=inputs.several(inputs.value(inputs.string)),
-                certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
-                object_name=inputs.value(inputs.string, name),
-                namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-                labels=inputs.value(inputs.mapping, optional=True),
-            ),
-        )
+        given = inputs.check_inputs(self, name, {"object_name": name, **args}, _SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         metadata: dict[str, Any] = {"name": given["object_name"], "namespace": given["namespace"]}
         if given["labels"]:

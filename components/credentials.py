@@ -3,10 +3,14 @@
 So a component takes its credentials once, as every resource does: by its provider.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import get_monitor
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -39,21 +43,26 @@ class Credentials:
 def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credentials]:
     """Return the credentials of a component's Kubernetes provider.
 
-    They are those of the provider's inputs. A program in another language hands the provider over as a reference, which
-    the engine is asked about; without a provider they are those of the default one.
+    The engine is asked for them: a program in another language hands its provider over as a mere reference. Without a
+    provider they are those of the default one. Unknown while the provider's own inputs are.
     """
     provider = component.get_provider(_ANY_KIND)
     if provider is None:
         config = pulumi.Config("kubernetes")
         return pulumi.Output.from_input(Credentials(config.get("kubeconfig"), config.get("context")))
-    inputs = vars(provider)
-    if "kubeconfig" in inputs or "context" in inputs:
-        return pulumi.Output.all(inputs.get("kubeconfig"), inputs.get("context")).apply(lambda both: Credentials(*both))
     return pulumi.Output.from_input(provider.urn).apply(_ask_engine)
 
 
-async def _ask_engine(urn: str) -> Credentials:
-    """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
-    answer: Any = await pulumi.runtime.invoke_async("pulumi:pulumi:getResource", {"urn": urn})
-    state = (answer or {}).get("state") or {}
-    return Credentials(state.get("kubeconfig"), state.get("context"))
+async def _ask_engine(urn: str) -> Any:
+    """Read a provider's inputs from the engine, which knows every resource of the running program by its URN.
+
+    Not by `pulumi.runtime.invoke`: it drops what is not known yet, which would pass for the ambient kubeconfig.
+    """
+    arguments = await rpc.serialize_properties({"urn": urn}, {})
+    request = resource_pb2.ResourceInvokeRequest(tok="pulumi:pulumi:getResource", args=arguments)
+    monitor: Any = get_monitor()
+    answer = await asyncio.to_thread(monitor.Invoke, request)
+    returned = rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)
+    state = rpc.unwrap_rpc_secret(returned.get("state") or {})
+    given = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
+    return pulumi.UNKNOWN if any(rpc.contains_unknowns(each) for each in given.values()) else Credentials(**given)

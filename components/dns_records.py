@@ -7,7 +7,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
-from .rules import names
+from .rules import names, values
 
 
 class DnsRecordsArgs(TypedDict):
@@ -27,10 +27,10 @@ class DnsRecordsArgs(TypedDict):
 
 _SHAPE = inputs.shape(
     hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
-    ip=inputs.value(inputs.ipv4),
-    zone=inputs.value(inputs.string),
-    ttl=inputs.value(inputs.whole(1, 86400), 300),
-    project=inputs.value(inputs.string, optional=True),
+    ip=inputs.value(values.ipv4),
+    zone=inputs.value(values.string),
+    ttl=inputs.value(values.whole(1, 86400), 300),
+    project=inputs.optional(inputs.value(values.string)),
 )
 
 

@@ -13,7 +13,7 @@ from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
 from .credentials import credentials_of
 from .diagnosis import explain_on_failure
-from .rules import acme, names, tls
+from .rules import acme, names, tls, values
 from .tls_gateway import CREDENTIALS, CredentialArgs
 
 
@@ -48,20 +48,20 @@ class GatewayCertificateArgs(TypedDict):
 
 
 _SHAPE = inputs.shape(
-    issuer=inputs.value(inputs.string),
+    issuer=inputs.value(values.string),
     credentials=CREDENTIALS,
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     key=inputs.optional(
         inputs.shape(
-            algorithm=inputs.known(inputs.value(inputs.one_of(*tls.KEY_SIZES), "ECDSA")),
-            size=inputs.known(inputs.value(inputs.whole(1, 65536), optional=True)),
-            rotation=inputs.known(inputs.value(inputs.one_of(*tls.ROTATIONS), "Always")),
+            algorithm=inputs.known(inputs.value(values.one_of(*tls.KEY_SIZES), "ECDSA")),
+            size=inputs.known(inputs.optional(inputs.value(values.whole(1, 65536)))),
+            rotation=inputs.known(inputs.value(values.one_of(*tls.ROTATIONS), "Always")),
         ),
         {},
     ),
-    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 600)),
-    profile=inputs.known(inputs.value(inputs.string, optional=True)),
-    renew_before_percentage=inputs.value(inputs.whole(1, 99), optional=True),
+    timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
+    profile=inputs.known(inputs.optional(inputs.value(values.string))),
+    renew_before_percentage=inputs.optional(inputs.value(values.whole(1, 99))),
 )
 
 

@@ -23,20 +23,18 @@ class HttpGatewayArgs(TypedDict):
     """Labels of the gateway's Pods, `istio: ingressgateway` by default."""
 
 
+_SHAPE = inputs.shape(
+    **inputs.GATEWAY,
+    hosts=inputs.several(inputs.value(names.dns_name)),
+)
+
+
 class HttpGateway(pulumi.ComponentResource):
     """A Gateway on port 80 that serves redirects only."""
 
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                **inputs.gateway_fields(name),
-                hosts=inputs.several(inputs.value(names.dns_name)),
-            ),
-        )
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, _SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         metadata = {"name": given["gateway"], "namespace": given["namespace"]}
         gateway = kubernetes.apiextensions.CustomResource(

@@ -11,7 +11,7 @@ import pulumi
 
 from . import inputs
 from .credentials import Credentials, credentials_of
-from .rules import names
+from .rules import names, values
 from .rules.problem import Problem, ProblemsError, text
 
 
@@ -29,7 +29,7 @@ class IngressGatewayArgs(TypedDict):
 _SHAPE = inputs.shape(
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
-    timeout=inputs.known(inputs.value(inputs.whole(1, 3600), 300)),
+    timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
 )
 
 

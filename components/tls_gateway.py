@@ -10,7 +10,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, routes, tls
+from .rules import names, routes, tls, values
 
 
 class RouteArgs(TypedDict):
@@ -65,20 +65,37 @@ class TlsGatewayArgs(TypedDict):
     """Seconds of Strict-Transport-Security; 0, the default, sends none."""
 
 
-ROUTE = inputs.shape(
+_ROUTE = inputs.shape(
     service=inputs.value(names.kubernetes_name),
     namespace=inputs.value(names.kubernetes_name),
-    port=inputs.value(inputs.whole(1, 65535)),
-    path=inputs.value(inputs.path_prefix, "/"),
+    port=inputs.value(values.whole(1, 65535)),
+    path=inputs.value(values.path_prefix, "/"),
 )
 
 CREDENTIALS = inputs.known(
     inputs.several(
         inputs.shape(
-            secret_name=inputs.value(inputs.string),
+            secret_name=inputs.value(values.string),
             hosts=inputs.several(inputs.value(names.dns_name)),
         )
     )
+)
+
+
+_SHAPE = inputs.shape(
+    **inputs.GATEWAY,
+    credentials=CREDENTIALS,
+    hosts=inputs.known(
+        inputs.several(
+            inputs.shape(
+                host=inputs.value(names.dns_name),
+                routes=inputs.several(_ROUTE),
+            )
+        )
+    ),
+    min_version=inputs.value(values.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
+    cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
+    hsts=inputs.value(values.whole(0, tls.MAX_HSTS), 0),
 )
 
 
@@ -90,26 +107,7 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        given = inputs.check_inputs(
-            self,
-            name,
-            args,
-            inputs.shape(
-                **inputs.gateway_fields(name),
-                credentials=CREDENTIALS,
-                hosts=inputs.known(
-                    inputs.several(
-                        inputs.shape(
-                            host=inputs.value(names.dns_name),
-                            routes=inputs.several(ROUTE),
-                        )
-                    )
-                ),
-                min_version=inputs.value(inputs.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
-                cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
-                hsts=inputs.value(inputs.whole(0, tls.MAX_HSTS), 0),
-            ),
-        )
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, _SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
         gateway = kubernetes.apiextensions.CustomResource(

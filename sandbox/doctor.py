@@ -6,15 +6,23 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
-from sandbox import paths, plugins, tools
+from sandbox import mounts, paths, plugins, tools
 from sandbox.errors import SandboxError
+from sandbox.instance import NAMESPACES
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
 """Bytes that the tools, their sources and Go's build cache take."""
+
+_ALLOWED = {
+    "kernel.unprivileged_userns_clone": "1",
+    "kernel.apparmor_restrict_unprivileged_userns": "0",
+}
+"""What has to be set for a user without rights to make a namespace, on the kernels that have such a setting."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Check:
     name: str
     why: str
     present: Callable[[], bool]
-    remedy: str
+    fix: str
     packages: tuple[str, ...] = ()
     """Debian packages that add it."""
 
@@ -33,21 +41,17 @@ def checks(*, tests: bool = False) -> list[Check]:
     """Everything a sandbox needs of its machine, and with `tests` what `make test` needs; there or not."""
     needed = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
-        Check("go", "builds the control planes", lambda: bool(_which("go")), "https://go.dev/doc/install"),
-        Check("unshare and nsenter", "make and enter the namespaces", lambda: _which("unshare", "nsenter"),
-              "apt-get install -y util-linux", ("util-linux",)),
-        Check("ip", "connects the Pods", lambda: _which("ip"), "apt-get install -y iproute2", ("iproute2",)),
-        Check("nft", "kube-proxy writes Service addresses with it", lambda: _which("nft"),
-              "apt-get install -y nftables", ("nftables",)),
-        Check("user namespaces", "a sandbox needs no root", _user_namespaces,
-              "sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"),
+        Check("go", "builds the control planes", lambda: _which("go"), "https://go.dev/doc/install"),
+        _packaged("unshare and nsenter", "make and enter the namespaces", "util-linux", "unshare", "nsenter"),
+        _packaged("ip", "connects the Pods", "iproute2", "ip"),
+        _packaged("nft", "kube-proxy writes Service addresses with it", "nftables", "nft"),
+        Check("user namespaces", "a sandbox needs no root", _user_namespaces, _user_namespaces_fix()),
+        Check("/etc/resolv.conf", "a sandbox's own is mounted over it", mounts.resolver_can_be_covered,
+              mounts.fix(mounts.RESOLVER.resolve())),
         Check("12 GiB of disk", "for sources and builds", _space, f"make room on the disk of {paths.cache()}"),
     ]  # fmt: skip
     if tests:
-        needed.append(
-            Check("promtool", "tests the alert rules", lambda: _which("promtool"),
-                  "apt-get install -y --no-install-recommends prometheus", ("prometheus",))
-        )  # fmt: skip
+        needed.append(_packaged("promtool", "tests the alert rules", "prometheus", "promtool"))
     return needed
 
 
@@ -58,12 +62,13 @@ def require(*, fix: bool, tests: bool = False) -> None:
         SandboxError: names everything that is missing, with the commands that add it.
     """
     missing = [check for check in checks(tests=tests) if not check.present()]
+    failure = ""
     if missing and fix:
-        _install([package for check in missing for package in check.packages])
+        failure = _install([package for check in missing for package in check.packages])
         missing = [check for check in missing if not check.present()]
     if missing:
-        lines = [f"  {check.name} ({check.why}): {check.remedy}" for check in missing]
-        raise SandboxError("This machine lacks what a sandbox needs:\n" + "\n".join(lines))
+        lines = [f"  {check.name} ({check.why}): {check.fix}" for check in missing]
+        raise SandboxError("This machine lacks what a sandbox needs:\n" + "\n".join(lines) + failure)
 
 
 def run(console: Console, *, fix: bool, tests: bool = False) -> int:
@@ -75,7 +80,7 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
         present = check.present()
         good = good and present
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
-        console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.remedy}"))
+        console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.fix}"))
     for build in tools.builds():
         state = "[green]ok[/]     " if tools.is_ready(build) else "[dim]to build[/]"
         console.print(f"{state}  {', '.join(build.programs)}")
@@ -91,12 +96,18 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     return 0 if good else 1
 
 
-def _install(packages: list[str]) -> None:
+def _packaged(name: str, why: str, package: str, *programs: str) -> Check:
+    fix = f"{_sudo()}apt-get install -y --no-install-recommends {package}"
+    return Check(name, why, lambda: _which(*programs), fix, (package,))
+
+
+def _install(packages: list[str]) -> str:
+    """Install Debian packages, as root or by a sudo that asks for no password; returns what went wrong, if it did."""
     if not packages or not shutil.which("apt-get"):
-        return
+        return ""
     sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
     if sudo and not shutil.which("sudo"):
-        return
+        return ""
     for command in (
         ["apt-get", "update", "-q"],
         ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages],
@@ -106,10 +117,15 @@ def _install(packages: list[str]) -> None:
                 [*sudo, *command], capture_output=True, text=True, timeout=_FIX_TIMEOUT, check=False,
                 stdin=subprocess.DEVNULL, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
             )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise SandboxError(f"`{' '.join(command)}` took longer than {_FIX_TIMEOUT} s.") from error
+        except subprocess.TimeoutExpired:
+            return f"\n`{' '.join(command)}` took longer than {_FIX_TIMEOUT} s."
         if result.returncode:
-            raise SandboxError(f"`{' '.join(command)}` failed:\n{result.stderr.strip()}")
+            return f"\n`{' '.join([*sudo, *command])}` failed: {result.stderr.strip()}"
+    return ""
+
+
+def _sudo() -> str:
+    return "" if os.geteuid() == 0 else "sudo "
 
 
 def _which(*programs: str) -> bool:
@@ -120,12 +136,27 @@ def _which(*programs: str) -> bool:
 def _user_namespaces() -> bool:
     try:
         result = subprocess.run(
-            ["unshare", "--user", "--map-root-user", "--net", "--mount", "true"],
+            ["unshare", *NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/run"],
             capture_output=True, timeout=10, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return False
     return result.returncode == 0
+
+
+def _user_namespaces_fix() -> str:
+    """The settings of this kernel that forbid it, or where else to look."""
+    wrong = []
+    for name, value in _ALLOWED.items():
+        setting = Path("/proc/sys", name.replace(".", "/"))
+        if setting.exists() and setting.read_text().strip() != value:
+            wrong.append(f"{name}={value}")
+    if wrong:
+        return f"{_sudo()}sysctl -w {' '.join(wrong)}"
+    return (
+        "the kernel has to allow them (CONFIG_USER_NS, user.max_user_namespaces); a container, too, has to be allowed "
+        "to make them and to mount /proc"
+    )
 
 
 def _space() -> bool:

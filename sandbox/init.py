@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sandbox import paths, stages
+from sandbox import mounts, paths, stages
 from sandbox.errors import SandboxError
 from sandbox.instance import CONTROL
 from sandbox.process import Part
@@ -40,7 +39,13 @@ class Init:
         """Bring everything up, report it, then reap until told to end."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        mount(self._plan)
+        programs = {name: Path(target) for name, target in self._plan["tools"].items()}
+        try:
+            mounts.cover_run(programs, Path(self._plan["plugins"]))
+            mounts.cover_resolver(stages.RESOLV_CONF)
+        except SandboxError as error:
+            self._emit(error=str(error))
+            os._exit(1)
         inside = socket.socket(socket.AF_UNIX)
         inside.bind(str(CONTROL))
         for each in (listener, inside):
@@ -149,25 +154,6 @@ class Init:
             "parts": parts,
             "standins": self._plan["standins"],
         }
-
-
-def mount(plan: dict[str, Any]) -> None:
-    """Cover /run with a tmpfs and fill it: the tools, the charts, Pulumi's home and the resolver's configuration."""
-    resolver = Path("/etc/resolv.conf").resolve()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True, timeout=10)
-    for folder in (paths.BIN, paths.LOGS, paths.CHARTS, paths.PULUMI_HOME, paths.PULUMI_STATE):
-        folder.mkdir(parents=True)
-    for name, target in plan["tools"].items():
-        (paths.BIN / name).symlink_to(target)
-    plugins = Path(plan["plugins"])
-    if plugins.is_dir():
-        (paths.PULUMI_HOME / "plugins").symlink_to(plugins)
-    # Where a system keeps its resolver's file below /run, the link now points at nothing.
-    resolver.parent.mkdir(parents=True, exist_ok=True)
-    resolver.touch()
-    ours = paths.RUN / "resolv.conf"
-    ours.write_text(stages.RESOLV_CONF)
-    subprocess.run(["mount", "--bind", str(ours), str(resolver)], check=True, timeout=10)
 
 
 def _memory() -> int:

@@ -25,6 +25,9 @@ from sandbox.errors import SandboxError
 CONTROL = paths.RUN / "control.sock"
 """The same service as the abstract socket, for a process inside, which sees another set of abstract names."""
 
+NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
+"""What `unshare` makes for a sandbox. Its root is the user who starts it, so that no rights are needed."""
+
 _REQUEST_TIMEOUT = 120.0
 _DOWN_TIMEOUT = 30.0
 
@@ -159,19 +162,9 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
     except OSError as error:
         raise SandboxError(f"A sandbox named {name!r} is starting or running already.") from error
     read_end, write_end = os.pipe()
-    namespace = [
-        "--user",
-        "--map-root-user",
-        "--net",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--mount-proc",
-        "--kill-child",
-    ]
     init = [sys.executable, "-m", "sandbox.init", name, str(listener.fileno()), str(write_end)]
     process = subprocess.Popen(
-        ["unshare", *namespace, *init],
+        ["unshare", *NAMESPACES, "--kill-child", *init],
         cwd=paths.PROJECT,
         env=inside_environment(os.environ, name),
         stdin=subprocess.PIPE,

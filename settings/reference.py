@@ -1,4 +1,4 @@
-"""``python -m settings.reference``: the table of config keys in the README, from the models themselves."""
+"""`python -m settings.reference > docs/configuration.md`: the page of config keys, from the models themselves."""
 
 from collections.abc import Iterator
 from typing import get_args
@@ -9,6 +9,25 @@ from pydantic.fields import FieldInfo
 from settings.models import Settings
 
 _LONGEST_DEFAULT = 60
+
+
+_PAGE = """# Configuration
+
+The keys of `pulumi config`; nested ones are set with `--path`. Everything is checked before anything is created, and
+every problem is reported at once, with the command that fixes it.
+
+{table}
+
+Outputs: `urls`, `ingressIp`, `issuer`, `certificateSecret`, `certificateNotAfter`, `certificateRenewalTime`,
+`dnsRecords`.
+
+<!-- Made by `python -m settings.reference`. -->
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    return _PAGE.format(table=table())
 
 
 def table() -> str:
@@ -50,4 +69,4 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    print(page(), end="")

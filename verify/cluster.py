@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from components.rules.issuance import chain_of_problems
 from verify import objects
 from verify.checks import INGRESS, Result
 from verify.environment import Environment
@@ -27,12 +28,10 @@ def look(environment: Environment) -> list[Result]:
     from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 
-    from components.cluster import api_client
+    from components.kubernetes_api import api_client
 
-    kubeconfig = environment.arguments.kubeconfig
-    context = environment.settings.context
     try:
-        api = api_client(kubeconfig if isinstance(kubeconfig, str) else None, context)
+        api = api_client(environment.kubeconfig, environment.settings.context)
         client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
     except client.ApiException as error:
         return [_unread(f"the API server answers {error.status} {error.reason}")]
@@ -62,7 +61,7 @@ def _refusal(error: client.ApiException) -> str:
 
 
 def _service(environment: Environment, api: client.ApiClient) -> list[Result]:
-    from components.load_balancer import GatewayFaultError, UnreachableError, find_address
+    from components.load_balancer import GatewayProblemsError, UnreachableError, find_address
 
     service = environment.settings.ingress.service
     describe = f"kubectl --namespace {environment.namespace} describe service {service}"
@@ -70,11 +69,10 @@ def _service(environment: Environment, api: client.ApiClient) -> list[Result]:
         address = find_address(api, environment.namespace, service, timeout=0)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
-    except GatewayFaultError as fault:
-        # Sentences, each with its commands indented below it.
-        lines = str(fault).splitlines()
-        detail = "; ".join(line for line in lines if not line.startswith(" "))
-        return [Result("service", INGRESS, "failed", detail, tuple(line.strip() for line in lines if line[:1] == " "))]
+    except GatewayProblemsError as error:
+        detail = "; ".join(f"{problem.where} {problem.what}" for problem in error.problems)
+        fix = tuple(command for problem in error.problems for command in problem.fix)
+        return [Result("service", INGRESS, "failed", detail, fix)]
     if address != environment.ip:
         detail = f"its address is {address or 'pending'}, the stack's is {environment.ip}"
         return [Result("service", INGRESS, "failed", detail, (describe, environment.up))]
@@ -87,8 +85,6 @@ def _issuer(environment: Environment, api: client.ApiClient) -> list[Result]:
 
 
 def _certificates(environment: Environment, api: client.ApiClient) -> list[Result]:
-    from components.diagnosis import chain_of_reasons
-
     where = environment.namespace
     certificates = _list(api, CERT_MANAGER, "certificates", where)
     chain = (
@@ -102,7 +98,7 @@ def _certificates(environment: Environment, api: client.ApiClient) -> list[Resul
             environment,
             name,
             objects.named(certificates, name),
-            chain_of_reasons(name, certificates, *chain),
+            [f"{each.where}: {each.what}" for each in chain_of_problems(name, certificates, *chain)],
             now,
         )
         for name in environment.certificates

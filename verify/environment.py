@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from components.rules.problem import ProblemsError
+from components.rules.production import PROJECT
+
 if TYPE_CHECKING:
-    from settings import Arguments, Settings
+    from settings import Settings
 
 _TIMEOUT = 60
-_PREFIX = "istio-gateway-tls:"
 
 
 class UnreadableError(Exception):
@@ -29,13 +31,10 @@ class Environment:
     """The gateway's address."""
     issuer: str
     """The ClusterIssuer that signs."""
-    arguments: Arguments
-    """What the program gives its components: what was asked for."""
-
-    @property
-    def settings(self) -> Settings:
-        """The stack's config."""
-        return self.arguments.settings
+    settings: Settings
+    """The stack's config: what was asked for."""
+    kubeconfig: str | None = None
+    """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -45,7 +44,7 @@ class Environment:
     @property
     def certificates(self) -> Mapping[str, tuple[str, ...]]:
         """The hosts of each Certificate; its Secret has the same name."""
-        return {each["secret_name"]: tuple(each["hosts"]) for each in self.arguments.tls["credentials"]}
+        return {name: tuple(hosts) for name, hosts in self.settings.certificates.items()}
 
     @property
     def up(self) -> str:
@@ -83,7 +82,7 @@ def read(stack: str | None, config_file: str | None = None) -> Environment:
         # A kubeconfig may be a secret of the stack; it stays in memory.
         state = pool.submit(_pulumi, "stack", "export", "--show-secrets", *name)
         config = pool.submit(_pulumi, "config", "--json", "--show-secrets", *name, *file)
-        # The settings bring the SDKs of the whole program: they load while the engine reads.
+        # Loading them takes a moment: it passes while the engine reads.
         import settings  # noqa: F401
 
         return environment(json.loads(state.result()), json.loads(config.result()), stack)
@@ -100,9 +99,8 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str 
     Raises:
         UnreadableError: the stack is not deployed, or its config is not valid.
     """
-    from pydantic import ValidationError
-
-    from settings import Arguments, Settings
+    from settings import Settings, decode
+    from settings.crosschecks import cross_checks
 
     resources = state["deployment"].get("resources") or []
     root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
@@ -113,20 +111,15 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str 
         raise UnreadableError(
             f"the stack {name or '(selected)'} is not deployed: it has no outputs\n    pulumi up{flag}"
         )
-    given = {key.removeprefix(_PREFIX): each for key, each in config.items() if key.startswith(_PREFIX)}
-    raw = {key: each.get("objectValue", each.get("value")) for key, each in given.items()}
+    values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
+    secret = {key for key, each in config.items() if each.get("secret")}
     try:
-        settings = Settings.model_validate({key: value for key, value in raw.items() if value not in ("", None)})
-    except ValidationError as error:
-        raise UnreadableError(
-            f"the config of the stack {name} is not valid: {error.error_count()} problems\n"
-            f"    pulumi preview --stack {name}    # names each, with the command that mends it"
-        ) from None
+        settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
+    except ProblemsError as error:
+        raise UnreadableError(str(error)) from None
     if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
         raise UnreadableError(f"configured, but not deployed: {', '.join(missing)}\n    pulumi up --stack {name}")
-    project = config.get("gcp:project", {}).get("value", "")
-    arguments = Arguments(settings, project, _kubeconfig(resources), name)
-    return Environment(name, outputs["ingressIp"], outputs["issuer"], arguments)
+    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, _kubeconfig(resources))
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

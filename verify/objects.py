@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from components.rules import names, routes
 from verify.checks import INGRESS, Result
 from verify.environment import Environment
 
@@ -108,23 +109,28 @@ def _secret_fault(data: Mapping[str, str]) -> str | None:
     return None
 
 
-def judge_gateway(environment: Environment, host: str, gateways: Sequence[Object], routes: Sequence[Object]) -> Result:
+def judge_gateway(
+    environment: Environment, host: str, gateways: Sequence[Object], services: Sequence[Object]
+) -> Result:
     """Judge what makes the gateway serve a host: two Gateways, the redirect and the host's own routes.
 
     Args:
         environment: of the host.
         host: as in the config.
         gateways: the Gateways of the gateway's namespace.
-        routes: its VirtualServices.
+        services: its VirtualServices.
     """
-    fault = _server_fault(environment, host, gateways) or _route_fault(environment, host, routes)
+    fault = _server_fault(environment, host, gateways) or _route_fault(environment, host, services)
     if fault:
         return Result("gateway", host, "failed", fault, (environment.up,))
     return Result("gateway", host, "ok", f"ports 80 and 443, Secret {environment.certificate_of(host)}")
 
 
 def _server_fault(environment: Environment, host: str, gateways: Sequence[Object]) -> str | None:
-    for name, number in ((environment.arguments.http["gateway"], 80), (environment.arguments.tls["gateway"], 443)):
+    for name, number in (
+        (routes.http_gateway_name(environment.stack), 80),
+        (routes.tls_gateway_name(environment.stack), 443),
+    ):
         found = named(gateways, name)
         if found is None:
             return f"Gateway {name} does not exist"
@@ -141,18 +147,17 @@ def _server_fault(environment: Environment, host: str, gateways: Sequence[Object
     return None
 
 
-def _route_fault(environment: Environment, host: str, routes: Sequence[Object]) -> str | None:
-    from components import http_gateway, tls_gateway
-
-    http, tls = environment.arguments.http, environment.arguments.tls
-    asked = next(each for each in tls["hosts"] if each["host"] == host)
-    qualified = f"{tls['namespace']}/{tls['gateway']}"
+def _route_fault(environment: Environment, host: str, services: Sequence[Object]) -> str | None:
+    http, tls = (name(environment.stack) for name in (routes.http_gateway_name, routes.tls_gateway_name))
+    namespace = environment.namespace
+    asked = next(each for each in environment.settings.hosts if each.host == host)
+    destinations = [each.model_dump() for each in asked.destinations]
     expected = {
-        tls_gateway.object_name(host): tls_gateway.virtual_service_spec(qualified, asked),
-        http["gateway"]: http_gateway.redirect_spec(f"{http['namespace']}/{http['gateway']}", http["hosts"]),
+        names.object_name(host): routes.virtual_service_spec(f"{namespace}/{tls}", host, destinations),
+        http: routes.redirect_spec(f"{namespace}/{http}", environment.hosts),
     }
     for name, spec in expected.items():
-        found = named(routes, name)
+        found = named(services, name)
         if found is None:
             return f"VirtualService {name} does not exist"
         if host not in found["spec"].get("hosts", []):

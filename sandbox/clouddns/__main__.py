@@ -92,11 +92,11 @@ def main(argv: list[str] | None = None) -> int:
     except (ApiError, ValueError) as error:
         parser.error(str(error))
     if args.cluster_kubeconfig:
-        from sandbox.clouddns.cluster import ClusterZone  # the client library is slow to load
+        from sandbox.clouddns.services import ServiceZone  # the client library is slow to load
 
-        cluster = ClusterZone(args.cluster_kubeconfig)
-        static.append(cluster)
-        cluster.start()
+        services = ServiceZone(args.cluster_kubeconfig)
+        static.append(services)
+        services.start()
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

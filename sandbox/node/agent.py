@@ -13,13 +13,14 @@ from typing import Any
 
 from sandbox.network import HOST, POD_CIDR
 from sandbox.node import NODE_NAME, netns
-from sandbox.node.api import Api, ApiError, EventType, Informer, Json
+from sandbox.node.api import Api, ApiError
 from sandbox.node.context import Node
 from sandbox.node.environment import NodeInfo
 from sandbox.node.images import Image
 from sandbox.node.loadbalancer import LoadBalancers
 from sandbox.node.pod import PodWorker
 from sandbox.node.status import now
+from sandbox.watch import EventType, Informer, Json
 
 LOG_PORT = 10250
 
@@ -42,13 +43,13 @@ class Agent:
         self._loop = asyncio.get_running_loop()
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._pods = Informer(api, "/api/v1/pods", self._handing_over(self._pod_event))
+        self._pods = Informer(api.client, "/api/v1/pods", self._handing_over(self._pod_event))
         self._node = Node(
             api=api,
             info=NodeInfo(NODE_NAME, HOST, Decimal(os.cpu_count() or 1), Decimal(_memory_bytes())),
             images=images,
-            secrets=Informer(api, "/api/v1/secrets", self._handing_over(self._input_event)),
-            config_maps=Informer(api, "/api/v1/configmaps", self._handing_over(self._input_event)),
+            secrets=Informer(api.client, "/api/v1/secrets", self._handing_over(self._input_event)),
+            config_maps=Informer(api.client, "/api/v1/configmaps", self._handing_over(self._input_event)),
             root=root,
             log_dir=log_dir,
             service_env={},

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox.node import images, probes, rootfs
-from sandbox.node.api import Json
 from sandbox.node.context import Node, Pulse
 from sandbox.node.environment import Lookup, MissingError, container_env, expand
 from sandbox.node.rootfs import Mount
 from sandbox.node.status import ContainerStatus
+from sandbox.watch import Json
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.node import NODE_NAME
-from sandbox.node.api import Api, ApiError, Informer, Json
+from sandbox.node.api import Api, ApiError
 from sandbox.node.environment import NodeInfo
 from sandbox.node.images import Image
 from sandbox.node.netns import Addresses
 from sandbox.node.status import now
+from sandbox.watch import Informer, Json
 
 log = logging.getLogger(__name__)
 

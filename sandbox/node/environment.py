@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
 
-from sandbox.node.api import Json
+from sandbox.watch import Json
 
 Lookup = Callable[[str, str], Json | None]
 """(`ConfigMap` or `Secret`, name) -> the object of the Pod's namespace, or None."""

@@ -10,7 +10,8 @@ import logging
 from ipaddress import IPv4Network
 
 from sandbox.network import LOAD_BALANCER_CIDR
-from sandbox.node.api import Api, ApiError, EventType, Informer, Json
+from sandbox.node.api import Api, ApiError
+from sandbox.watch import EventType, Informer, Json
 
 _NETWORK = IPv4Network(LOAD_BALANCER_CIDR)
 FIRST_ADDRESS = _NETWORK[10]
@@ -23,7 +24,7 @@ class LoadBalancers:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._services = Informer(api, "/api/v1/services", self._reconcile)
+        self._services = Informer(api.client, "/api/v1/services", self._reconcile)
 
     def start(self) -> None:
         """Start to watch Services."""

@@ -9,12 +9,13 @@ import shutil
 
 from sandbox.network import HOST
 from sandbox.node import netns
-from sandbox.node.api import ApiError, Json
+from sandbox.node.api import ApiError
 from sandbox.node.container import Container, PodView, RestartPolicy
 from sandbox.node.context import Node, Pulse
 from sandbox.node.environment import MissingError
 from sandbox.node.status import now, pod_status
 from sandbox.node.volumes import PodVolumes
+from sandbox.watch import Json
 
 _REFRESH_SECONDS = 60
 _RETRY_SECONDS = 1.0

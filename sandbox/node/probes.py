@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sandbox.node.api import Json
+from sandbox.watch import Json
 
 Exec = Callable[[list[str]], Awaitable[tuple[int, str]]]
 """Runs a command in the container: its exit code and output."""

@@ -79,8 +79,8 @@ def _within(root: Path, path: PurePosixPath) -> Path:
 def _link_entries(root: Path, directory: PurePosixPath, taken: set[PurePosixPath], host: Path) -> None:
     try:
         names = [entry.name for entry in _within(host, directory).iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # What the sandbox's user cannot list has nothing for its Pods.
     for name in names:
         if directory / name not in taken:
             _within(root, directory / name).symlink_to(f"{HOST}{directory / name}")

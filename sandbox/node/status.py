@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sandbox.node.api import Json
+from sandbox.watch import Json
 
 
 def now() -> str:

@@ -154,7 +154,9 @@ def test_an_unknown_key_of_the_program_is_reported_with_the_nearest_known_one(wr
 
 
 def test_all_errors_of_a_config_are_reported_at_once(wrong: list[str]) -> None:
-    assert wrong[0] == f"error: the config of stack 'bad-config' has {len(REPORTED) + 1} errors:", "the count is right"
+    assert wrong[0] == f"error: the config of stack 'bad-config' has {len(REPORTED) + 1} problems:", (
+        "the count is right"
+    )
     assert len(wrong) == 1 + 2 * (len(REPORTED) + 1), "each has two lines, and there is nothing else"
 
 
@@ -199,7 +201,7 @@ def test_a_host_outside_the_zone_is_refused_before_anything_is_registered(stack:
     with stack.changed(hosts=[SHOP, SHOP | {"host": "shop.elsewhere.test"}]):
         error = error_of(stack.up(fails=True))
     assert error == [
-        "error: the config of stack 'bad-config' has an error:",
+        "error: the config of stack 'bad-config' has a problem:",
         'hosts[1].host: "shop.elsewhere.test" lies outside the managed zone sandbox; '
         "accepted: sandbox.test and names below it",
         "pulumi config set --path 'hosts[1].host' shop.sandbox.test, or pulumi config set --path dns.zone NAME",

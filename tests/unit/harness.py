@@ -149,14 +149,16 @@ def _forget(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def configure(config: Mapping[str, Any], secret: tuple[str, ...] = ()) -> None:
-    """Set the stack config as the engine hands it over: scalars as strings, objects as JSON."""
-    pulumi.runtime.set_all_config(
-        {
-            key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-            for key, value in config.items()
-        },
-        [f"{PROJECT}:{key}" for key in secret],
-    )
+    """Set the stack config as the engine does."""
+    pulumi.runtime.set_all_config(engine_config(config), [f"{PROJECT}:{key}" for key in secret])
+
+
+def engine_config(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return a stack config as the engine hands it over: by full keys, scalars as strings, objects as JSON."""
+    return {
+        key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+    }
 
 
 def good_config(**changes: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from celpy.adapter import json_to_cel
 from pulumi.runtime import mocks
 
 from bootstrap.grants import GRANTS
-from bootstrap.identities import DESCRIPTIONS, identity_of_job
+from bootstrap.identities import IDENTITIES, environment, job_of_token, jobs
+from bootstrap.settings import Stack
 from tests.unit import harness
 from tests.unit.harness import Recorder, Registered
 
@@ -22,6 +23,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:D
 ROOT = Path(__file__).parents[2]
 POOL = "projects/42/locations/global/workloadIdentityPools/github"
 WRITES = re.compile(r"admin|objectUser|[eE]ncrypter|\.(create|update|delete|patch)\b")
+STACKS: list[dict[str, Any]] = [
+    {"name": "dev", "zones": ["dev", "internal"]},
+    {"name": "prod", "zones": ["shop"], "production": True},
+]
+DEV, PROD = (Stack.model_validate(each) for each in STACKS)
 
 
 class Google(Recorder):
@@ -46,7 +52,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "gcp:project": "platform",
         "repositoryId": "123456",
         "location": "europe-west1",
-        "zones": ["shop", "internal"],
+        "stacks": STACKS,
         **changes,
     }
 
@@ -72,14 +78,14 @@ def evaluate(expression: str, token: dict[str, str]) -> str:
     return str(program.evaluate({"assertion": json_to_cel(token)}))
 
 
-def grants_of(made: Recorder, identity: str) -> list[Registered]:
-    member = f"serviceAccount:pulumi-{identity}@platform.iam.gserviceaccount.com"
+def grants_of(made: Recorder, identity: str, stack: str) -> list[Registered]:
+    member = f"serviceAccount:pulumi-{identity}-{stack}@platform.iam.gserviceaccount.com"
     return [each for each in made if each.inputs.get("member") == member]
 
 
-def permissions_of(made: Recorder, identity: str) -> list[str]:
+def permissions_of(made: Recorder, identity: str, stack: str) -> list[str]:
     """Every role, and the permissions of those that are our own."""
-    roles = [each.inputs["role"] for each in grants_of(made, identity)]
+    roles = [each.inputs["role"] for each in grants_of(made, identity, stack)]
     own = {
         f"projects/platform/roles/{each.inputs['roleId']}": each.inputs["permissions"]
         for each in made.of("gcp:projects/iAMCustomRole:IAMCustomRole")
@@ -88,20 +94,27 @@ def permissions_of(made: Recorder, identity: str) -> list[str]:
 
 
 class TestState:
-    def test_an_earlier_state_can_be_restored_and_nobody_is_let_in_by_an_object(self, made: Recorder) -> None:
-        bucket = made.named("state-bucket").inputs
+    @pytest.mark.parametrize("stack", ["dev", "prod"])
+    def test_an_earlier_state_can_be_restored_and_nobody_is_let_in_by_an_object(
+        self, made: Recorder, stack: str
+    ) -> None:
+        bucket = made.named(f"{stack}-bucket").inputs
 
-        assert bucket["name"] == "platform-pulumi-state"
+        assert bucket["name"] == f"platform-pulumi-{stack}"
         assert bucket["versioning"] == {"enabled": True}
+        assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 90 * 86400}, (
+            "who deletes deletes versions too"
+        )
         assert bucket["uniformBucketLevelAccess"] is True
         assert bucket["publicAccessPrevention"] == "enforced"
 
-    def test_what_the_stacks_would_be_lost_with_is_protected(self, made: Recorder) -> None:
+    def test_what_a_stack_would_be_lost_with_is_protected(self, made: Recorder) -> None:
         protected = {each.name for each in made if each.protect}
-        assert protected == {"state-bucket", "state-ring", "state-key"}
+        assert protected == {"ring", "dev-bucket", "dev-key", "prod-bucket", "prod-key"}
 
-    def test_the_key_is_rotated(self, made: Recorder) -> None:
-        assert made.named("state-key").inputs["rotationPeriod"] == "7776000s", "90 days"
+    def test_each_key_is_rotated(self, made: Recorder) -> None:
+        for stack in ("dev", "prod"):
+            assert made.named(f"{stack}-key").inputs["rotationPeriod"] == "7776000s", "90 days"
 
 
 class TestWhoComesIn:
@@ -112,40 +125,62 @@ class TestWhoComesIn:
         assert provider["oidc"]["issuerUri"] == "https://token.actions.githubusercontent.com"
 
     @pytest.mark.parametrize(
-        ("event", "ref", "environment", "identity"),
+        ("event", "ref", "environment", "kind"),
         [
             ("pull_request", "refs/pull/5/merge", None, "preview"),
-            ("pull_request", "refs/pull/5/merge", "prod", "preview"),
-            ("push", "refs/heads/main", "dev", "deploy"),
-            ("push", "refs/heads/main", "prod", "deploy"),
+            ("pull_request", "refs/pull/5/merge", "prod-preview", "preview-prod-preview"),
+            ("pull_request", "refs/pull/5/merge", "dev-preview", "none"),
+            ("pull_request", "refs/pull/5/merge", "dev", "none"),
+            ("pull_request", "refs/pull/5/merge", "prod", "none"),
+            ("pull_request", "refs/pull/5/merge", "x:environment:prod-preview", "none"),
+            ("push", "refs/heads/main", "dev", "deploy-dev"),
+            ("push", "refs/heads/main", "prod", "deploy-prod"),
+            ("push", "refs/heads/main", "prod-preview", "none"),
             ("push", "refs/heads/main", None, "none"),
             ("push", "refs/heads/main", "other", "none"),
             ("push", "refs/heads/branch", "prod", "none"),
             ("push", "refs/tags/main", "prod", "none"),
             ("schedule", "refs/heads/main", None, "drift"),
+            ("schedule", "refs/heads/main", "prod", "none"),
             ("workflow_dispatch", "refs/heads/main", None, "drift"),
+            ("workflow_dispatch", "refs/heads/main", "prod", "none"),
             ("workflow_dispatch", "refs/heads/branch", None, "none"),
             ("pull_request_target", "refs/heads/main", "prod", "none"),
+            ("workflow_run", "refs/heads/main", None, "none"),
+            ("workflow_run", "refs/heads/main", "prod", "none"),
         ],
     )
-    @pytest.mark.parametrize("repository", ["acme/gateway", "acme@1/gateway@123456"], ids=["by name", "by number"])
-    def test_a_job_is_one_identity_or_none(
-        self, repository: str, event: str, ref: str, environment: str | None, identity: str
-    ) -> None:
-        of = f"environment:{environment}" if environment else "pull_request" if "pull" in event else f"ref:{ref}"
-        token = {"sub": f"repo:{repository}:{of}", "event_name": event, "ref": ref}
+    def test_a_job_is_of_one_kind_or_of_none(self, event: str, ref: str, environment: str | None, kind: str) -> None:
+        token = {"event_name": event, "ref": ref} | ({"environment": environment} if environment else {})
 
-        assert evaluate(identity_of_job(["dev", "prod"]), token) == identity
+        assert evaluate(job_of_token([DEV, PROD]), token) == kind
 
-    def test_each_service_account_takes_the_jobs_of_its_name(self, made: Recorder) -> None:
+    def test_each_service_account_takes_the_jobs_of_its_own(self, made: Recorder) -> None:
         mapping = made.named("github-provider").inputs["attributeMapping"]
-        assert mapping["attribute.identity"] == identity_of_job(["dev", "prod"])
+        assert mapping["attribute.jobs"] == job_of_token([DEV, PROD])
 
-        for identity in DESCRIPTIONS:
-            bound = made.named(f"github-{identity}-jobs").inputs
-            assert bound["member"] == f"principalSet://iam.googleapis.com/{POOL}/attribute.identity/{identity}"
-            assert bound["role"] == "roles/iam.workloadIdentityUser"
-            assert f"pulumi-{identity}@" in bound["serviceAccountId"]
+        for stack in (DEV, PROD):
+            for identity in IDENTITIES:
+                bound = made.named(f"github-{identity}-{stack.name}-jobs").inputs
+                kind = jobs(identity, stack)
+                assert bound["member"] == f"principalSet://iam.googleapis.com/{POOL}/attribute.jobs/{kind}"
+                assert bound["role"] == "roles/iam.workloadIdentityUser"
+                assert f"pulumi-{identity}-{stack.name}@" in bound["serviceAccountId"]
+
+    def test_what_is_approved_for_one_stack_is_of_no_use_for_another(self) -> None:
+        assert jobs("deploy", DEV) != jobs("deploy", PROD), "dev's job is not approved"
+        assert jobs("preview", DEV) != jobs("preview", PROD), "nor is dev's preview"
+        assert environment("preview", PROD) == "prod-preview", "it has reviewers of its own"
+        assert environment("preview", DEV) is None
+
+    def test_the_mapping_of_many_stacks_is_within_googles_limit(self) -> None:
+        stacks = [Stack(name=f"stack-{n:02}-prod", zones=("zone",), production=True) for n in range(20)]
+        assert len(job_of_token(stacks)) < 2048
+
+    def test_a_service_accounts_id_has_up_to_30_characters(self) -> None:
+        longest = up(stacks=[{"name": "a" * 15, "zones": ["zone"]}])
+        for account in longest.of("gcp:serviceaccount/account:Account"):
+            assert re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", account.inputs["accountId"])
 
     def test_an_audit_log_names_the_run(self, made: Recorder) -> None:
         mapping = made.named("github-provider").inputs["attributeMapping"]
@@ -155,53 +190,56 @@ class TestWhoComesIn:
 
 
 class TestWhatEachMayDo:
+    @pytest.mark.parametrize("stack", ["dev", "prod"])
     @pytest.mark.parametrize("identity", ["preview", "drift"])
-    def test_who_only_looks_writes_nothing(self, made: Recorder, identity: str) -> None:
-        for permission in permissions_of(made, identity):
+    def test_who_only_looks_writes_nothing(self, made: Recorder, identity: str, stack: str) -> None:
+        for permission in permissions_of(made, identity, stack):
             if permission != "roles/cloudkms.cryptoKeyDecrypter":
                 assert not WRITES.search(permission), f"{identity} may {permission}"
 
-    def test_a_pull_request_reads_no_secret_of_the_cluster(self, made: Recorder) -> None:
-        preview, drift = (permissions_of(made, identity) for identity in ("preview", "drift"))
+    def test_every_grant_is_on_what_belongs_to_the_identitys_own_stack(self, made: Recorder) -> None:
+        zones = {"dev": {"dev", "internal"}, "prod": {"shop"}}
+        for stack in ("dev", "prod"):
+            for identity in GRANTS:
+                granted = grants_of(made, identity, stack)
+                on = {
+                    key: {each.inputs[key] for each in granted if key in each.inputs}
+                    for key in ("bucket", "cryptoKeyId", "managedZone")
+                }
+                assert on["bucket"] == {f"platform-pulumi-{stack}"}, f"{identity} of {stack}"
+                assert on["cryptoKeyId"] == {f"{stack}-key-id"}, f"{identity} of {stack}: a preview could decrypt it"
+                assert on["managedZone"] == zones[stack], f"{identity} of {stack}"
 
-        assert "container.secrets.get" not in preview, "the code of a branch could print an ACME account's key"
-        assert set(drift) - set(preview) == {"container.secrets.get", "container.secrets.list"}, "Helm's releases"
+    def test_records_are_written_by_who_deploys_alone(self, made: Recorder) -> None:
+        assert "dns.resourceRecordSets.update" in permissions_of(made, "deploy", "prod")
+        assert not [role for role in permissions_of(made, "deploy", "prod") if role.startswith("roles/dns")]
 
-    def test_records_are_written_in_the_named_zones_only(self, made: Recorder) -> None:
-        zones = {
-            each.inputs["managedZone"]
-            for each in grants_of(made, "deploy")
-            if each.type == "gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember"
-        }
-        assert zones == {"shop", "internal"}
-        assert "dns.resourceRecordSets.update" in permissions_of(made, "deploy")
-        assert not [role for role in permissions_of(made, "deploy") if role.startswith("roles/dns")]
-
-    def test_nothing_is_granted_on_the_whole_project_but_the_clusters(self, made: Recorder) -> None:
+    def test_inside_a_cluster_nobody_may_anything_by_iam(self, made: Recorder) -> None:
         for each in made.of("gcp:projects/iAMMember:IAMMember"):
-            assert "-cluster" in each.name, f"{each.name} reaches more than it needs"
+            assert each.inputs["role"] == "roles/container.clusterViewer", "Kubernetes' own roles say what they may do"
 
     def test_clusters_and_zones_may_be_in_other_projects(self) -> None:
-        other = up(clusterProject="clusters", dnsProject="names")
+        other = up(stacks=[{**STACKS[0], "clusterProject": "clusters", "dnsProject": "names"}])
 
-        assert other.named("deploy-cluster").inputs["project"] == "clusters"
-        assert other.named("deploy-zone-shop").inputs["project"] == "names"
+        assert other.named("deploy-dev-cluster").inputs["project"] == "clusters"
+        assert other.named("deploy-dev-zone-internal").inputs["project"] == "names"
 
     def test_every_identity_has_its_roles(self, made: Recorder) -> None:
-        assert list(GRANTS) == list(DESCRIPTIONS), "who comes in, and what they may do"
-        assert all(grants_of(made, identity) for identity in GRANTS)
+        assert list(GRANTS) == list(IDENTITIES), "who comes in, and what they may do"
+        assert all(grants_of(made, identity, stack) for identity in GRANTS for stack in ("dev", "prod"))
 
 
 class TestOutputs:
-    def test_they_are_the_variables_that_the_workflows_read(self, made: Recorder) -> None:
-        workflows = "".join(file.read_text() for file in (ROOT / ".github").rglob("*.yml"))
-        read = set(re.findall(r"vars\.(\w+)", workflows))
-
-        assert set(made.outputs) == read | {"PULUMI_SECRETS_PROVIDER"}, "the last is for `pulumi stack init`"
-        assert made.outputs["PULUMI_BACKEND_URL"] == "gs://platform-pulumi-state"
-        assert made.outputs["PULUMI_SECRETS_PROVIDER"] == "gcpkms://state-key-id"
+    def test_they_are_the_variables_of_each_stack(self, made: Recorder) -> None:
+        assert made.outputs["PULUMI_BACKEND_URL_PROD"] == "gs://platform-pulumi-prod"
+        assert made.outputs["PULUMI_SECRETS_PROVIDER_PROD"] == "gcpkms://prod-key-id"
         assert made.outputs["WORKLOAD_IDENTITY_PROVIDER"] == f"{POOL}/providers/github"
-        assert made.outputs["PREVIEW_SERVICE_ACCOUNT"] == "pulumi-preview@platform.iam.gserviceaccount.com"
+        assert made.outputs["PREVIEW_SERVICE_ACCOUNT_DEV"] == "pulumi-preview-dev@platform.iam.gserviceaccount.com"
+
+    def test_a_variable_has_a_name_that_a_shell_takes(self) -> None:
+        outputs = up(stacks=[{"name": "prod-eu", "zones": ["zone"]}]).outputs
+        assert "DEPLOY_SERVICE_ACCOUNT_PROD_EU" in outputs
+        assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in outputs)
 
 
 class TestSettings:
@@ -211,16 +249,25 @@ class TestSettings:
         return str(refused.value)
 
     def test_a_bad_config_is_refused_whole(self) -> None:
-        said = self.refused(repositoryId="acme/gateway", location="EU", zones=[], zone="shop")
+        stacks = [{"name": "Prod", "zones": []}, {"name": "dev", "zones": ["zone"], "prodution": True}]
+        said = self.refused(repositoryId="acme/gateway", location="EU", stacks=stacks, zone="shop")
 
-        for key in ("repositoryId", "location", "zones", "zone"):
+        keys = ("repositoryId", "location", "stacks[0].name", "stacks[0].zones", "stacks[1].prodution", "zone")
+        for key in keys:
             assert f"\n  {key}: " in said, f"{key} is not named in:\n{said}"
-        assert "4 errors" in said
-        assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in said, "with what mends it"
+        assert f"{len(keys)} problems" in said
+        assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in said, "with the fix"
+
+    def test_a_stack_is_named_once(self) -> None:
+        said = self.refused(stacks=[STACKS[0], STACKS[0]])
+        assert "has a name twice" in said
+
+    def test_there_is_a_stack(self) -> None:
+        assert "stacks[0].name: not set" in self.refused(stacks=[]), "and what it is made of"
 
     def test_what_is_missing_is_named_with_the_command(self) -> None:
         with pytest.raises(pulumi.RunError) as refused:
             harness.run(lambda: runpy.run_path(str(ROOT / "bootstrap/__main__.py")), {}, recorder=Google())
 
-        for key in ("gcp:project", "repositoryId", "location", "zones"):
+        for key in ("gcp:project", "repositoryId", "location", "stacks[0].name", "stacks[0].zones"):
             assert f"\n  {key}: not set" in str(refused.value), key

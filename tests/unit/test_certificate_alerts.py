@@ -17,7 +17,7 @@ DAY = 24 * HOUR
 
 ARGS: CertificateAlertsArgs = {
     "prometheus": "prometheus",
-    "name": "certificates-test",
+    "object_name": "certificates-test",
     "namespace": "cert-manager",
     "certificates": ["certs", "certs-2.shop"],
     "certificates_namespace": "istio-system",

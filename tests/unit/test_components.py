@@ -5,29 +5,28 @@ from typing import Any
 
 import pulumi
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from components import acme_issuers, gateway_certificate, http_gateway, tls_gateway
+from components import acme_issuers
 from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
 from components.cert_manager import CertManager, CertManagerArgs, chart_values
 from components.dns_records import DnsRecords
 from components.gateway_certificate import (
     GatewayCertificate,
     GatewayCertificateArgs,
-    certificate_groups,
     certificate_spec,
     earliest,
+    key_spec,
 )
 from components.http_gateway import HttpGateway
-from components.tls_gateway import TlsGateway, TlsGatewayArgs
+from components.rules import acme, routes
+from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
 
 CHART: CertManagerArgs = {
     "install": True,
     "namespace": "cert-manager",
     "chart": "oci://charts.test/cert-manager",
-    "version": "v1.2.3",
+    "version": "v1.21.2",
 }
 SOLVER: SolverArgs = {"challenge": "http01", "class_field": "class", "project": "platform", "zone": "sandbox"}
 ISSUERS: AcmeIssuersArgs = {
@@ -40,10 +39,11 @@ ISSUERS: AcmeIssuersArgs = {
 CERTIFICATE_ARGS: GatewayCertificateArgs = {
     "namespace": "istio-system",
     "issuer": "letsencrypt-staging-istio",
-    "groups": [{"secret_name": "certs", "hosts": ["shop.sandbox.test", "api.sandbox.test"]}],
+    "credentials": [{"secret_name": "certs", "hosts": ["shop.sandbox.test", "api.sandbox.test"]}],
     "key": {"algorithm": "ECDSA", "size": 256, "rotation": "Always"},
     "timeout": 90,
 }
+ROUTE: RouteArgs = {"path": "/", "service": "shop", "namespace": "shops", "port": 8080}
 TLS: TlsGatewayArgs = {
     "gateway": "tls-test",
     "namespace": "istio-system",
@@ -52,7 +52,7 @@ TLS: TlsGatewayArgs = {
     "hosts": [
         {
             "host": "shop.sandbox.test",
-            "routes": [{"path": "/", "service": "shop", "namespace": "shops", "port": 8080}],
+            "routes": [ROUTE],
         }
     ],
     "min_version": "1.2",
@@ -80,7 +80,7 @@ class TestCertManager:
 
         assert release["name"] == "cert-manager", "another name could not adopt the CRDs"
         assert release["chart"] == "oci://charts.test/cert-manager"
-        assert release["version"] == "v1.2.3"
+        assert release["version"] == "v1.21.2"
         assert not release.get("disableWebhooks"), "startupapicheck is a hook"
         assert release["timeout"] > 300, "longer than startupapicheck's own, whose words are better"
 
@@ -105,13 +105,13 @@ class TestAcmeIssuers:
 
     def test_each_environment_has_an_account_key_of_its_own(self) -> None:
         secrets = {
-            acme_issuers.issuer_spec(each, ISSUERS)["acme"]["privateKeySecretRef"]["name"]
-            for each in acme_issuers.ENVIRONMENTS
+            acme_issuers.issuer_spec(each, dict(ISSUERS))["acme"]["privateKeySecretRef"]["name"]
+            for each in acme.ENVIRONMENTS
         }
         assert len(secrets) == 2, "an account belongs to one server"
 
     def test_the_solver_is_reached_by_the_class_annotation(self) -> None:
-        solver = acme_issuers.solver_spec(SOLVER)["http01"]["ingress"]
+        solver = acme_issuers.solver_spec(dict(SOLVER))["http01"]["ingress"]
 
         assert solver["class"] == "istio", "Istio serves it without an IngressClass object"
         assert "ingressClassName" not in solver
@@ -129,7 +129,8 @@ class TestAcmeIssuers:
         assert solver == {"dns01": {"cloudDNS": {"project": "platform", "hostedZoneName": "sandbox"}}}
 
     def test_the_ca_bundle_goes_as_base64_and_the_profile_as_it_is(self, authority: str) -> None:
-        spec = acme_issuers.issuer_spec("staging", {**ISSUERS, "ca_bundle": authority, "profile": "tlsserver"})["acme"]
+        args: AcmeIssuersArgs = {**ISSUERS, "ca_bundle": authority, "profile": "tlsserver"}
+        spec = run(lambda: AcmeIssuers("issuers", args)).of(ISSUER)[0].inputs["spec"]["acme"]
 
         assert base64.b64decode(spec["caBundle"]).decode() == authority
         assert spec["profile"] == "tlsserver"
@@ -151,10 +152,10 @@ class TestDnsRecords:
 
 class TestHttpGateway:
     def test_the_redirect_is_a_catch_all_route_and_not_https_redirect(self) -> None:
-        spec = http_gateway.redirect_spec("istio-system/http-test", ["shop.sandbox.test"])
+        spec = routes.redirect_spec("istio-system/http-test", ["shop.sandbox.test"])
 
         assert spec["http"] == [{"redirect": {"scheme": "https", "redirectCode": 301}}], "no match: sorted last"
-        gateway = http_gateway.gateway_spec({"istio": "ingressgateway"}, ["shop.sandbox.test"])
+        gateway = routes.http_gateway_spec({"istio": "ingressgateway"}, ["shop.sandbox.test"])
         assert "tls" not in gateway["servers"][0], "httpsRedirect would answer the solver's path too"
         assert gateway["servers"][0]["hosts"] == ["shop.sandbox.test"], "not *: two stacks share a gateway"
 
@@ -171,13 +172,13 @@ class TestHttpGateway:
             )
             TlsGateway("tls", TLS)
 
-        routes = run(program).of(VIRTUAL_SERVICE)
+        made = run(program).of(VIRTUAL_SERVICE)
 
-        for each in routes:
+        for each in made:
             plain = "istio-system/http-test" in each.inputs["spec"]["gateways"]
             redirects = all("redirect" in route for route in each.inputs["spec"]["http"])
             assert plain == redirects, f"{each.name} would serve an application over plain HTTP"
-        assert len(routes) == 2, "the redirect and the application"
+        assert len(made) == 2, "the redirect and the application"
 
 
 class TestGatewayCertificate:
@@ -219,57 +220,25 @@ class TestGatewayCertificate:
 
     @staticmethod
     def spec(hosts: list[str], **changes: Any) -> dict[str, Any]:
-        args: Any = {**CERTIFICATE_ARGS, **changes}
-        return certificate_spec({"secret_name": "certs", "hosts": hosts}, args)
+        given = {"issuer": "letsencrypt-staging-istio", "profile": None, **changes}
+        key = key_spec("GatewayCertificate 'test'", {"algorithm": "ECDSA", "size": None, "rotation": "Always"})
+        return certificate_spec({"secret_name": "certs", "hosts": hosts}, given, key)
 
 
-hosts = st.integers(1, 260).map(lambda count: [f"h{number}.sandbox.test" for number in range(count)])
-groupings: st.SearchStrategy[Any] = st.sampled_from(["shared", "perHost"])
-profiles = st.sampled_from([None, "classic", "tlsserver", "shortlived"])
-
-
-class TestCertificateGroups:
-    def test_a_few_hosts_share_one_secret(self) -> None:
-        assert certificate_groups(["a.test", "b.test"], "shared", "certs") == [
-            {"secret_name": "certs", "hosts": ["a.test", "b.test"]}
-        ]
-
-    @given(hosts, groupings, profiles)
-    def test_each_host_is_in_one_certificate_within_the_profiles_limit(
-        self, names: list[str], grouping: Any, profile: str | None
-    ) -> None:
-        groups = certificate_groups(names, grouping, "certs", profile)
-        limit = 25 if profile in {"tlsserver", "shortlived"} else 100
-
-        assert [host for group in groups for host in group["hosts"]] == names, "each once, in the given order"
-        assert all(len(group["hosts"]) <= limit for group in groups), "the CA signs no more names at once"
-        assert len({group["secret_name"] for group in groups}) == len(groups), "each has a Secret of its own"
-
-    @given(hosts, groupings, profiles)
-    def test_appending_a_host_reissues_at_most_one_certificate(
-        self, names: list[str], grouping: Any, profile: str | None
-    ) -> None:
-        before = certificate_groups(names, grouping, "certs", profile)
-        after = certificate_groups([*names, "new.sandbox.test"], grouping, "certs", profile)
-        kept = {group["secret_name"]: group["hosts"] for group in after}
-
-        changed = [group for group in before if kept[group["secret_name"]] != group["hosts"]]
-        assert len(changed) <= 1, "each reissue counts against the CA's limits"
-
-    @given(hosts, st.randoms())
-    def test_per_host_the_order_does_not_matter(self, names: list[str], random: Any) -> None:
-        shuffled = random.sample(names, len(names))
-
-        def by_name(order: list[str]) -> list[Any]:
-            groups = certificate_groups(order, "perHost", "certs")
-            return sorted(groups, key=lambda group: group["secret_name"])
-
-        assert by_name(names) == by_name(shuffled), "no certificate is reissued by reordering"
+def tls_spec(**changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "selector": {"istio": "ingressgateway"},
+        "credentials": [("certs", ["shop.sandbox.test"])],
+        "min_version": "1.2",
+        "cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"],
+        **changes,
+    }
+    return routes.tls_gateway_spec(**given)
 
 
 class TestTlsGateway:
     def test_the_gateway_names_the_secret_and_hardens_tls(self) -> None:
-        server = tls_gateway.gateway_spec(TLS)["servers"][0]
+        server = tls_spec()["servers"][0]
 
         assert server["port"] == {"number": 443, "name": "https", "protocol": "HTTPS"}
         assert server["tls"] == {
@@ -280,27 +249,27 @@ class TestTlsGateway:
         }, "Istio applies only what is written here"
 
     def test_tls_1_3_takes_no_cipher_list(self) -> None:
-        tls = tls_gateway.gateway_spec({**TLS, "min_version": "1.3"})["servers"][0]["tls"]
+        tls = tls_spec(min_version="1.3")["servers"][0]["tls"]
 
         assert tls["minProtocolVersion"] == "TLSV1_3"
         assert "cipherSuites" not in tls
 
     def test_several_certificates_are_servers_with_ports_of_different_names(self) -> None:
-        credentials: Any = [{"secret_name": name, "hosts": [f"{name}.test"]} for name in ("a", "b")]
-        servers = tls_gateway.gateway_spec({**TLS, "credentials": credentials})["servers"]
+        credentials = [(name, [f"{name}.test"]) for name in ("a", "b")]
+        servers = tls_spec(credentials=credentials)["servers"]
 
         assert [server["tls"]["credentialName"] for server in servers] == ["a", "b"]
         assert len({server["port"]["name"] for server in servers}) == 2, "Istio refuses a name twice"
 
     def test_the_longest_prefix_is_tried_first(self) -> None:
-        routes: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
-        spec = tls_gateway.virtual_service_spec("gw", {"host": "shop.test", "routes": routes})
+        given: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
+        spec = routes.virtual_service_spec("gw", "shop.test", given)
 
         prefixes = [route["match"][0]["uri"]["prefix"] for route in spec["http"]]
         assert prefixes == ["/v2", "/v", "/"], "Istio takes the first match, and / matches everything"
 
     def test_a_route_goes_to_the_services_own_namespace_and_port(self) -> None:
-        route = tls_gateway.virtual_service_spec("gw", TLS["hosts"][0])["http"][0]
+        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE])["http"][0]
 
         assert route["route"][0]["destination"] == {
             "host": "shop.shops.svc.cluster.local",
@@ -309,7 +278,7 @@ class TestTlsGateway:
         assert "headers" not in route, "no HSTS unless it is asked for"
 
     def test_hsts_is_sent_by_https_routes(self) -> None:
-        route = tls_gateway.virtual_service_spec("gw", TLS["hosts"][0], hsts=63072000)["http"][0]
+        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE], hsts=63072000)["http"][0]
 
         assert route["headers"] == {"response": {"set": {"strict-transport-security": "max-age=63072000"}}}
 
@@ -332,4 +301,3 @@ def test_public_modules_name_one_type_token_per_component() -> None:
 
     tokens = [each.type for each in run(program) if each.type.startswith("istio-gateway-tls:")]
     assert tokens == [f"istio-gateway-tls:index:{name}" for name in ("AcmeIssuers", "GatewayCertificate", "TlsGateway")]
-    assert gateway_certificate.MAX_NAMES == 100, "Let's Encrypt's classic profile"

@@ -23,8 +23,8 @@ def program() -> None:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`up` of a config, on a cluster whose Service has an address."""
-    monkeypatch.setattr("components.ingress_gateway.find_address", lambda *_, **__: IP)
-    monkeypatch.setattr("components.ingress_gateway.api_client", lambda *_: None)
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: IP)
+    monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda config, **options: harness.run(program, config, **options)
 
 
@@ -172,6 +172,10 @@ def test_a_gke_cluster_is_entered_with_the_plugin_and_without_credentials(up: An
 
     assert "https://192.0.2.1" in str(kubeconfig), "the endpoint comes from the gcp provider"
     assert "gke-gcloud-auth-plugin" in str(kubeconfig), "the plugin brings the credentials"
+    identifier = done.of("pulumi:providers:kubernetes")[0].inputs["clusterIdentifier"]
+    assert identifier == "projects/platform/locations/europe-west1/clusters/platform", (
+        "else a new endpoint or CA replaces the provider, and with it everything"
+    )
 
 
 def test_hosts_outside_the_zone_are_refused_before_anything_is_registered(up: Any) -> None:

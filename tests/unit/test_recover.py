@@ -1,15 +1,25 @@
 """From the state that a killed `up` leaves to one that a refresh can go on from."""
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.runner import Machine
+from tlsctl.__main__ import main
 from tlsctl.recover import settled
 
 PARENT = {
     "urn": "urn:pulumi:dev::p::istio-gateway-tls:index:TlsGateway::tls",
     "type": "istio-gateway-tls:index:TlsGateway",
 }
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
 
 
 def deployment(operation: str, type_: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -62,3 +72,33 @@ def test_what_is_in_the_state_or_has_no_known_id_is_not_added(
 
     assert result == {"resources": [PARENT]}, "the refresh finds the rest"
     assert given["pending_operations"], "what was exported stays as it was"
+
+
+def test_the_command_frees_the_stack_settles_its_state_and_refreshes_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported = {"version": 3, "deployment": deployment("creating", "kubernetes:core/v1:Namespace", {})}
+    machine.state(prints={"pulumi": json.dumps(exported)})
+    monkeypatch.setenv("PATH", str(machine.folder), prepend=os.pathsep)
+    monkeypatch.setenv("FAKES", str(machine.folder / "state.json"))
+
+    assert main(["recover", "--stack", "dev", "--config-file", "dev.yaml"]) == 0
+
+    called = machine.calls("pulumi")
+    assert [" ".join(call.split()[:2]) for call in called] == [
+        "cancel --yes",
+        "stack export",
+        "stack import",
+        "refresh --yes",
+    ]
+    assert all("--stack dev" in call for call in called)
+    assert called[-1].endswith("--config-file dev.yaml")
+
+
+def test_a_command_that_fails_ends_the_recovery(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.state(fail=["pulumi"])
+    monkeypatch.setenv("PATH", str(machine.folder), prepend=os.pathsep)
+    monkeypatch.setenv("FAKES", str(machine.folder / "state.json"))
+
+    assert main(["recover", "--stack", "dev"]) == 1
+    assert len(machine.calls("pulumi")) == 1, "the state is left as it is"

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Final
 
 from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
 from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, known, missing
-from sandbox.providers.rpc import UNKNOWN, ProviderError, Secret, Unknown, contains, reveal
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import UNKNOWN, Secret, Unknown, contains, reveal
 
 _ATTRIBUTION: Final = {"goog-pulumi-provisioned": "true"}
 _COMPUTED: Final = ("creationTime", "id", "managedZoneId", "nameServers")

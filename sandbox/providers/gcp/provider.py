@@ -14,7 +14,8 @@ from sandbox.providers import rpc
 from sandbox.providers.gcp import managed_zone, record_set
 from sandbox.providers.gcp.api import CloudDns, Json, Settings
 from sandbox.providers.gcp.resource import NotFoundError, Properties, Resource
-from sandbox.providers.rpc import ProviderError, Secret, Unknown, contains, from_struct, reveal, to_struct
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import Secret, Unknown, contains, from_struct, reveal, to_struct
 
 RESOURCES: Final[Mapping[str, Resource]] = {
     "gcp:dns/managedZone:ManagedZone": managed_zone.ManagedZone(),

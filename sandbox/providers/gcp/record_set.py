@@ -16,7 +16,8 @@ from sandbox.providers.gcp.resource import (
     missing,
     zone_name,
 )
-from sandbox.providers.rpc import UNKNOWN, ProviderError, Unknown, contains
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import UNKNOWN, Unknown, contains
 
 _PROTECTED: Final = ("NS", "SOA")
 

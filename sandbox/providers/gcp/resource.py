@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sandbox.providers.gcp.api import CloudDns, Json
-from sandbox.providers.rpc import ProviderError, Unknown
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import Unknown
 
 Properties = Mapping[str, Any]
 

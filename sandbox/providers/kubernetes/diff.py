@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox.providers.kubernetes.cluster import Object
-from sandbox.providers.rpc import UNKNOWN, Unknown
+from sandbox.providers.kubernetes.apiserver import Object
+from sandbox.providers.values import UNKNOWN, Unknown
 
 Path = tuple[str | int, ...]
 PropertyDiff = provider_pb2.PropertyDiff

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.providers.kubernetes.cluster import Object
+from sandbox.providers.kubernetes.apiserver import Object
 from sandbox.providers.kubernetes.objects import FIELD_MANAGER, unique_name
 from sandbox.providers.kubernetes.waits import PATCH_FIELD_MANAGER, annotation
 

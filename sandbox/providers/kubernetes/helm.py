@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from sandbox.providers.kubernetes.cluster import Object
+from sandbox.providers.kubernetes.apiserver import Object
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.rpc import ProviderError
 

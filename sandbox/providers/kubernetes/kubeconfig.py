@@ -65,23 +65,32 @@ def parse(path_or_contents: str) -> dict[str, Any]:
     path = Path(path_or_contents).expanduser()
     try:
         document = yaml.safe_load(path.read_text() if _is_file(path) else path_or_contents)
-    except (OSError, yaml.YAMLError) as error:
-        raise ProviderError(f"cannot read the kubeconfig: {error}") from None
+    except OSError as error:
+        raise ProviderError(f"failed to load kubeconfig: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        # The error's own text quotes the line, which may hold credentials.
+        raise ProviderError(f"failed to parse kubeconfig: neither YAML nor JSON{where}") from None
     if not isinstance(document, dict):
-        raise ProviderError(f"no kubeconfig at {path_or_contents}, nor is this the contents of one")
+        path_only = f", and there is no file {path_or_contents}" if path_or_contents.startswith(("/", "~")) else ""
+        raise ProviderError(f"failed to parse kubeconfig: not the contents of one{path_only}")
     return document
 
 
-def active_cluster(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the cluster entry that a provider's configuration points at, if it says so itself."""
-    given = config.get("kubeconfig")
-    if not isinstance(given, str) or not given:
+def active_cluster(document: Mapping[str, Any], context: str | None, cluster: str | None) -> dict[str, Any] | None:
+    """Return the entry of a kubeconfig's active cluster without what is empty in it, or nothing.
+
+    Args:
+        document: The kubeconfig.
+        context: Name of the context, if not the current one.
+        cluster: Name of the cluster, if not the context's.
+    """
+    found = _named(document, "contexts", "context", document.get("current-context", "") if context is None else context)
+    if found is None:
         return None
-    document = parse(given)
-    context = _named(document, "contexts", "context", config.get("context") or document.get("current-context", ""))
-    if context is None:
-        return None
-    return _named(document, "clusters", "cluster", config.get("cluster") or context.get("cluster", ""))
+    entry = _named(document, "clusters", "cluster", found.get("cluster", "") if cluster is None else cluster)
+    return None if entry is None else {key: value for key, value in entry.items() if value}
 
 
 def _named(document: Mapping[str, Any], plural: str, singular: str, name: str) -> dict[str, Any] | None:

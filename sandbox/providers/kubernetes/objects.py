@@ -12,14 +12,36 @@ from typing import Any, Final
 
 from pulumi.runtime.proto import provider_pb2
 
-from sandbox.providers.kubernetes.cluster import Object
+from sandbox.providers.kubernetes.apiserver import Object
 from sandbox.providers.kubernetes.waits import AUTONAMED, annotation
-from sandbox.providers.rpc import ProviderError, Secret, contains, reveal
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import Secret, contains, reveal
 
 INPUTS: Final = "__inputs"
 INITIAL_API_VERSION: Final = "__initialApiVersion"
 FIELD_MANAGER: Final = "__fieldManager"
 
+# Groups of provider/pkg/kinds/kinds.go with a dot in their names. Others end with `.k8s.io` too, the Gateway API's for
+# one, and are made by CRDs.
+_BUILTIN: Final = frozenset(
+    {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+        "storagemigration.k8s.io",
+    }
+)
 _READ_ONLY: Final = (
     "creationTimestamp",
     "deletionGracePeriodSeconds",
@@ -90,9 +112,9 @@ def normalize(obj: Object) -> Object:
 
 
 def is_builtin(obj: Object) -> bool:
-    """Say whether the kind is the API's own, not a custom resource."""
+    """Say whether the real provider's schema has the kind: the API's own ones, not those of CRDs."""
     group = str(obj.get("apiVersion")).rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")
+    return "." not in group or group in _BUILTIN
 
 
 def is_secret(obj: Object) -> bool:
@@ -112,12 +134,19 @@ def prune(live: Any, inputs: Any) -> Any:
 def importable(live: Object, known: Object) -> Object:
     """Return the inputs of an object that was not made by this stack.
 
-    The real provider takes them from its schema, which knows the API's own kinds. Of a custom resource it takes
-    no more than the identity.
+    Its identity is known. The real provider adds every property that its schema has for the kind: all but the
+    status of the API's own kinds, and nothing for a custom resource.
+
+    Args:
+        live: The object on the server.
+        known: API version, kind, name and namespace.
     """
+    identity: Object = prune(live, known)
     if not is_builtin(live):
-        return prune(live, known)  # type: ignore[no-any-return]
-    inputs = normalize({key: value for key, value in live.items() if key != "status"})
+        return identity
+    inputs = identity | {key: copy.deepcopy(value) for key, value in live.items() if key != "status"}
+    for name in ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"):
+        inputs["metadata"].pop(name, None)
     annotations = inputs["metadata"].get("annotations", {})
     for name in ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"):
         annotations.pop(name, None)

@@ -10,13 +10,14 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
-from sandbox.providers.kubernetes import kubeconfig
-from sandbox.providers.kubernetes.cluster import Cluster, NoCluster
+from sandbox.providers.kubernetes import config, kubeconfig
+from sandbox.providers.kubernetes.apiserver import ApiServer, NoApiServer
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import token_of
 from sandbox.providers.kubernetes.releases import Releases
 from sandbox.providers.kubernetes.resources import Resources
-from sandbox.providers.rpc import ProviderError, Unknown, from_struct
+from sandbox.providers.rpc import ProviderError
+from sandbox.providers.values import from_struct, reveal
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 _RERUN: Final = 'rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
@@ -30,38 +31,31 @@ class KubernetesProvider(rpc.Provider):
 
     def diff_config(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Replace a provider, and all that hangs on it, only when it points at another cluster."""
-        old, new = from_struct(request.olds), from_struct(request.news)
-        changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-        pointers = [key for key in ("kubeconfig", "context", "cluster") if key in changed]
-        unknown = [key for key in pointers if isinstance(new.get(key), Unknown)]
-        if unknown:
-            return pb.DiffResponse(changes=pb.DiffResponse.DIFF_SOME, diffs=unknown[:1], replaces=unknown[:1])
-        before, after = kubeconfig.active_cluster(old), kubeconfig.active_cluster(new)
-        moved = before is not None and after is not None and before != after
+        found = config.diff(reveal(from_struct(request.olds)), reveal(from_struct(request.news)))
         return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if changed else pb.DiffResponse.DIFF_NONE,
-            diffs=changed,
-            replaces=pointers if moved else [],
+            changes=pb.DiffResponse.DIFF_SOME if found.changed else pb.DiffResponse.DIFF_NONE,
+            diffs=found.changed,
+            replaces=found.replaces,
         )
 
     def configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
         """Connect to the cluster; one that cannot be reached is told about when it is needed."""
         prefix = "kubernetes:config:"
-        config = {key.removeprefix(prefix): value for key, value in request.variables.items()}
-        self._drops_unreachable = _flag(config, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE")
+        given = {key.removeprefix(prefix): value for key, value in request.variables.items()}
+        self._drops_unreachable = _flag(given, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE")
         self._unreachable = ""
         resolved: Kubeconfig | None = None
-        cluster: Cluster = NoCluster()
+        server: ApiServer = NoApiServer()
         try:
-            resolved = kubeconfig.resolve(config)
-            reached = Cluster(resolved)
+            resolved = kubeconfig.resolve(given)
+            reached = ApiServer(resolved)
             reached.version()
-            cluster = reached
+            server = reached
         except ProviderError as error:
             self._unreachable = f"unable to load schema information from the API server: {error}"
         namespace = resolved.namespace if resolved else "default"
-        self._resources = Resources(cluster, namespace, config, self.engine, self.cancelled)
-        self._releases = Releases(resolved, cluster, self.engine, self.cancelled)
+        self._resources = Resources(server, namespace, given, self.engine, self.cancelled)
+        self._releases = Releases(resolved, server, self.engine, self.cancelled)
         return super().configure(request)
 
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
@@ -118,5 +112,5 @@ class KubernetesProvider(rpc.Provider):
         self.engine.log(text, urn, severity=rpc.WARNING)
 
 
-def _flag(config: Mapping[str, str], key: str, variable: str) -> bool:
-    return config.get(key, os.environ.get(variable)) == "true"
+def _flag(given: Mapping[str, str], key: str, variable: str) -> bool:
+    return given.get(key, os.environ.get(variable)) == "true"

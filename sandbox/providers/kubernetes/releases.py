@@ -13,20 +13,12 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
 from sandbox.providers.kubernetes import diff
-from sandbox.providers.kubernetes.cluster import Cluster, Object
+from sandbox.providers.kubernetes.apiserver import ApiServer, Object
 from sandbox.providers.kubernetes.helm import DEFAULT_SECONDS, INSTALL_FLAGS, UPGRADE_FLAGS, Helm, HelmError
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.kubernetes.objects import INPUTS, masked, unique_name
-from sandbox.providers.rpc import (
-    UNKNOWN,
-    InitializationError,
-    Secret,
-    Unknown,
-    contains,
-    from_struct,
-    reveal,
-    to_struct,
-)
+from sandbox.providers.rpc import InitializationError
+from sandbox.providers.values import UNKNOWN, Secret, Unknown, contains, from_struct, reveal, to_struct
 
 _INPUTS: Final = frozenset(
     {*INSTALL_FLAGS, *UPGRADE_FLAGS}
@@ -39,19 +31,19 @@ class Releases:
     """The operations on Helm releases."""
 
     def __init__(
-        self, kubeconfig: Kubeconfig | None, cluster: Cluster, engine: rpc.Engine, cancelled: threading.Event
+        self, kubeconfig: Kubeconfig | None, server: ApiServer, engine: rpc.Engine, cancelled: threading.Event
     ) -> None:
         """Take what the operations need.
 
         Args:
             kubeconfig: Where helm finds the cluster, if anywhere.
-            cluster: Told which CRDs the charts bring.
+            server: Told which CRDs the charts bring.
             engine: The engine's log.
             cancelled: Set when helm must end.
         """
         self._helm = Helm(kubeconfig, cancelled)
         self._namespace = kubeconfig.namespace if kubeconfig else "default"
-        self._cluster = cluster
+        self._server = server
         self._engine = engine
 
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
@@ -71,7 +63,7 @@ class Releases:
                 inputs["version"] = self._helm.chart_version(inputs)
                 # A preview then knows the scope of kinds whose CRDs are not there yet.
                 for definition in self._helm.definitions(inputs):
-                    self._cluster.promise(definition)
+                    self._server.promise(definition)
             except HelmError as error:
                 reason = f"{error}; check the chart name and repository configuration."
                 failures.append(pb.CheckFailure(property="chart", reason=reason))

@@ -11,8 +11,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
 from sandbox.providers.kubernetes import diff, fields, objects, waits, writes
-from sandbox.providers.kubernetes.cluster import ApiError, Cluster, NoMatchError, Object, UnreachableError
-from sandbox.providers.rpc import InitializationError, ProviderError, Unknown, contains, from_struct, to_struct
+from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object, UnreachableError
+from sandbox.providers.rpc import InitializationError, ProviderError
+from sandbox.providers.values import Unknown, contains, from_struct, reveal, to_struct
 
 
 class Resources:
@@ -20,7 +21,7 @@ class Resources:
 
     def __init__(
         self,
-        cluster: Cluster,
+        server: ApiServer,
         namespace: str,
         config: Mapping[str, str],
         engine: rpc.Engine,
@@ -29,13 +30,13 @@ class Resources:
         """Take what the operations need.
 
         Args:
-            cluster: The cluster.
+            server: The API server.
             namespace: Namespace of objects that name none.
             config: The provider's configuration.
             engine: The engine's log.
             cancelled: Set when waits must end.
         """
-        self._cluster = cluster
+        self._server = server
         self._namespace = namespace
         self._config = config
         self._engine = engine
@@ -44,17 +45,17 @@ class Resources:
     def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
         """Name the object and place it in a namespace."""
         old, new = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(rpc.reveal(new))
-        objects.assign_name(inputs, rpc.reveal(old), request)
+        inputs = objects.normalize(reveal(new))
+        objects.assign_name(inputs, reveal(old), request)
         unplaced = not inputs["metadata"].get("namespace")
-        if unplaced and self._cluster.namespaced(*objects.kind_of(request.urn)):
+        if unplaced and self._server.namespaced(*objects.kind_of(request.urn)):
             inputs["metadata"]["namespace"] = self._namespace
         return pb.CheckResponse(inputs=to_struct(objects.masked(inputs, new)))
 
     def diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Compare the new inputs with what of the live object the old inputs had set."""
         state, news = from_struct(request.olds), from_struct(request.news)
-        new = objects.normalize(rpc.reveal(news))
+        new = objects.normalize(reveal(news))
         inputs, live = objects.parse_checkpoint(state)
         old: Object = objects.prune(live, objects.normalize(inputs))
         old.setdefault("metadata", {})["name"] = live["metadata"]["name"]
@@ -78,7 +79,7 @@ class Resources:
     def create(self, request: pb.CreateRequest) -> pb.CreateResponse:
         """Create the object and wait until it is ready; in a preview, ask the server what it would become."""
         given = from_struct(request.properties)
-        inputs: Object = rpc.reveal(given)
+        inputs: Object = reveal(given)
         manager = fields.manager_of(inputs, {})
         as_given = pb.CreateResponse(properties=request.properties)
         if request.preview and not self._can_dry_run(inputs):
@@ -115,7 +116,7 @@ class Resources:
     def read(self, request: pb.ReadRequest) -> pb.ReadResponse:
         """Read the live object: for a refresh, for `.get`, and for an import."""
         state, given = from_struct(request.properties), from_struct(request.inputs)
-        inputs = objects.normalize(rpc.reveal(given))
+        inputs = objects.normalize(reveal(given))
         _, old = objects.parse_checkpoint(state)
         known = "kind" in inputs or "kind" in old
         api_version, kind = objects.kind_of(request.urn)
@@ -127,7 +128,7 @@ class Resources:
         if namespace:
             metadata.setdefault("namespace", namespace)
         try:
-            live = self._cluster.get(inputs | {"metadata": metadata | {"name": name}})
+            live = self._server.get(inputs | {"metadata": metadata | {"name": name}})
         except NoMatchError:
             return pb.ReadResponse()
         except ApiError as error:
@@ -144,7 +145,7 @@ class Resources:
     def update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
         """Apply the new inputs and wait until the object is ready."""
         state, given = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(rpc.reveal(given))
+        inputs = objects.normalize(reveal(given))
         if request.preview and not self._can_dry_run(inputs):
             return pb.UpdateResponse(properties=request.news)
         _, old = objects.parse_checkpoint(state)
@@ -180,10 +181,10 @@ class Resources:
         inputs, live = objects.parse_checkpoint(state)
         policy = waits.annotation(inputs, waits.DELETION_PROPAGATION).capitalize()
         try:
-            self._cluster.delete(live, policy if policy in ("Orphan", "Background") else "Foreground")
+            self._server.delete(live, policy if policy in ("Orphan", "Background") else "Foreground")
             seconds = waits.timeout(request.timeout, inputs)
             report = self._reporter(request.urn, severity=rpc.WARNING, status=False)
-            waits.until_gone(self._cluster, inputs, live, seconds, self._cancelled, report)
+            waits.until_gone(self._server, inputs, live, seconds, self._cancelled, report)
         except NoMatchError:  # the CRD is gone, and its objects with it
             pass
         except ApiError as error:
@@ -198,11 +199,11 @@ class Resources:
 
     def _writer(self, urn: str) -> writes.Writer:
         report = self._reporter(urn, severity=rpc.INFO, status=True)
-        return writes.Writer(self._cluster, self._config, self._cancelled, report)
+        return writes.Writer(self._server, self._config, self._cancelled, report)
 
     def _after_failure(self, urn: str, old: Object, problem: str) -> Object:
         try:
-            return self._cluster.get(old)
+            return self._server.get(old)
         except ProviderError as error:
             raise ProviderError(
                 f'update of resource "{urn}" failed: {problem}\nunable to get cluster state: {error}'
@@ -213,7 +214,7 @@ class Resources:
         report = self._reporter(urn, severity=rpc.INFO, status=True)
         seconds = waits.timeout(custom, inputs)
         try:
-            return waits.until_ready(self._cluster, inputs, live, seconds, self._cancelled, report), ""
+            return waits.until_ready(self._server, inputs, live, seconds, self._cancelled, report), ""
         except waits.WaitError as error:
             return error.live, str(error)
         except ProviderError as error:
@@ -226,13 +227,13 @@ class Resources:
         if contains(inputs, Unknown):
             return False
         try:
-            return self._cluster.find(inputs["apiVersion"], inputs["kind"]) is not None
+            return self._server.find(inputs["apiVersion"], inputs["kind"]) is not None
         except (ApiError, UnreachableError):
             return False
 
     def _canonical_namespace(self, obj: Object) -> None:
         metadata = obj.setdefault("metadata", {})
-        if self._cluster.namespaced(str(obj.get("apiVersion")), str(obj.get("kind"))):
+        if self._server.namespaced(str(obj.get("apiVersion")), str(obj.get("kind"))):
             metadata["namespace"] = metadata.get("namespace") or "default"
         else:
             metadata.pop("namespace", None)

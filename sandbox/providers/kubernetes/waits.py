@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 import jsonpath
 
-from sandbox.providers.kubernetes.cluster import Cluster, Object
+from sandbox.providers.kubernetes.apiserver import ApiServer, Object
 from sandbox.providers.rpc import ProviderError
 
 DEFAULT_SECONDS: Final = 600.0
@@ -69,11 +69,15 @@ class StatusCondition:
 
     def lacks(self, obj: Object) -> str | None:
         """Return what is still missing, or nothing."""
-        for condition in (obj.get("status") or {}).get("conditions") or []:
+        found = (obj.get("status") or {}).get("conditions")
+        if found is None:
+            return "Has no .status.conditions"
+        for condition in found:
             if str(condition.get("type", "")).casefold() != self.type.casefold():
                 continue
-            if _is_stale(obj, condition.get("observedGeneration")):
-                return f"Condition {self.type} is about an older generation"
+            observed, generation = _generations(obj, condition.get("observedGeneration"))
+            if observed < generation:
+                return f"Generation {observed} is less than expected {generation}"
             status = str(condition.get("status", ""))
             if status.casefold() == self.status.casefold():
                 return None
@@ -92,7 +96,8 @@ class JsonPath:
         """Return what is still missing, or nothing."""
         missing = f"Waiting for {self.path}" + (f"={self.value}" if self.value else "")
         found = jsonpath.findall(self.path, obj)
-        if _is_stale(obj, None) or not found:
+        observed, generation = _generations(obj, None)
+        if observed < generation or not found:
             return missing
         if self.value is None:
             return None
@@ -102,10 +107,12 @@ class JsonPath:
         return None if text == self.value else f'{missing} (found "{text}")'
 
 
-def _is_stale(obj: Object, observed: Any) -> bool:
+def _generations(obj: Object, observed: Any) -> tuple[int, int]:
+    """Return the generation that a status is about and the object's own; the same where the status does not say."""
+    generation = obj["metadata"].get("generation", 0)
     if observed is None:
         observed = (obj.get("status") or {}).get("observedGeneration")
-    return observed is not None and observed < obj["metadata"].get("generation", 0)
+    return (generation if observed is None else observed), generation
 
 
 def conditions(expressions: str) -> list[Condition]:
@@ -147,7 +154,7 @@ def timeout(custom: float, inputs: Object) -> float:
 
 
 def until_ready(
-    cluster: Cluster,
+    server: ApiServer,
     inputs: Object,
     live: Object,
     seconds: float,
@@ -164,22 +171,27 @@ def until_ready(
         return live
     wanted = conditions(expressions)
     shown: set[str] = set()
-    for version in cluster.versions(live, seconds, cancelled):
-        if version is None:
-            continue
-        live = version
-        lacking = [text for condition in wanted if (text := condition.lacks(live))]
-        if not lacking:
-            return live
-        for text in [*cluster.warnings(live), *lacking]:
-            if text not in shown:
-                shown.add(text)
-                report(text)
+
+    def show(text: str) -> None:
+        if text not in shown:
+            shown.add(text)
+            report(text)
+
+    with server.warnings(live, show):
+        for version in server.versions(live, seconds, cancelled):
+            if version is None:
+                continue
+            live = version
+            lacking = [text for condition in wanted if (text := condition.lacks(live))]
+            if not lacking:
+                return live
+            for text in lacking:
+                show(text)
     raise _ended(cancelled, live)
 
 
 def until_gone(
-    cluster: Cluster,
+    server: ApiServer,
     inputs: Object,
     live: Object,
     seconds: float,
@@ -194,7 +206,7 @@ def until_gone(
     if annotation(inputs, SKIP_AWAIT) == "true" and (live["apiVersion"], live["kind"]) in _SKIPS_DELETION:
         return
     uid = live["metadata"].get("uid")
-    for version in cluster.versions(live, seconds, cancelled):
+    for version in server.versions(live, seconds, cancelled):
         if version is None or (uid and version["metadata"]["uid"] != uid):
             return
         live = version

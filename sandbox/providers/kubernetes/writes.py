@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sandbox.providers.kubernetes import fields, waits
-from sandbox.providers.kubernetes.cluster import ApiError, Cluster, NoMatchError, Object
+from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object
 
 RETRY_SECONDS: Final = (1, 2, 4, 8, 16)
 
@@ -31,13 +31,13 @@ class Writer:
     """Writes one object.
 
     Attributes:
-        cluster: Where to.
+        server: Where to.
         config: The provider's configuration.
         cancelled: Set when retries must end.
         report: Told of each retry.
     """
 
-    cluster: Cluster
+    server: ApiServer
     config: Mapping[str, str]
     cancelled: threading.Event
     report: Callable[[str], None]
@@ -65,7 +65,7 @@ class Writer:
         Raises:
             ApiError: The server refused it, for instance because another manager owns a field.
         """
-        live = self.cluster.get(old)
+        live = self.server.get(old)
         force = (
             waits.annotation(inputs, waits.PATCH_FORCE) == "true"
             or self.config.get("enablePatchForce") == "true"
@@ -73,9 +73,9 @@ class Writer:
         )
         adopted = None if dry_run else fields.adopted(live, manager)
         if adopted is not None:
-            self.cluster.patch(live, adopted)
+            self.server.patch(live, adopted)
         try:
-            return self.cluster.apply(inputs, manager=manager, force=force, dry_run=dry_run)
+            return self.server.apply(inputs, manager=manager, force=force, dry_run=dry_run)
         except ApiError as error:
             if error.reason == "Conflict":
                 error.args = (fields.conflict(manager, str(error)),)
@@ -83,8 +83,8 @@ class Writer:
 
     def _create(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
         if self.config.get("upsertExistingObjects") == "true":
-            return self.cluster.apply(inputs, manager=manager, force=dry_run, dry_run=dry_run)
-        return self.cluster.create(inputs, manager=fields.CREATOR, dry_run=dry_run)
+            return self.server.apply(inputs, manager=manager, force=dry_run, dry_run=dry_run)
+        return self.server.create(inputs, manager=fields.CREATOR, dry_run=dry_run)
 
 
 def preview_must_guess(error: ApiError) -> bool:

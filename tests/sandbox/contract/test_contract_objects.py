@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.sandbox.contract.harness import (
     SECRET,
@@ -205,34 +201,24 @@ def test_an_import_takes_an_object_that_is_there(stack: Stack, namespace: str) -
     assert stack.ops() == {}
 
 
+def test_an_import_of_a_custom_resource_knows_its_identity_alone(stack: Stack, namespace: str) -> None:
+    _, _, theirs, _ = widget(namespace, {"color": "red"}, {"note": "theirs"})
+    kubectl("create", manifest=theirs)
+    stack.spec(widget(namespace, {"color": "red"}, import_=f"{namespace}/w"))
+    assert stack.ops() == {"w": ["import", "update"]}, "so what the program says differs from what is imported"
+    options = ("--yes", "--skip-preview", "--generate-code=false", "--protect=false")
+    stack.run("import", "kubernetes:contract.test/v1:Widget", "w", f"{namespace}/w", *options)
+    state = stack.state("w")
+    identity = api_object("contract.test/v1", "Widget", {"name": "w", "namespace": namespace})
+    assert state["inputs"] == identity, "the provider's schema does not have the kind, so it cannot tell inputs"
+    assert state["outputs"]["spec"] == {"color": "red", "size": 1}, "the state has it as it is"
+    stack.spec(widget(namespace, {"color": "red"}))
+    plan = stack.plan()
+    assert [step["op"] for step in plan["w"]] == ["update"], "what the program says comes to it as an update"
+    assert list(plan["w"][0]["detailedDiff"]) == ["spec"], "of all that is not its identity"
+
+
 def test_an_import_of_nothing_fails(stack: Stack, namespace: str) -> None:
     identity = {"namespace": namespace, "name": "none"}
     stack.spec(config_map(identity, {"a": "1"}, import_=f"{namespace}/none"))
     assert "does not exist" in stack.up(fails=True)
-
-
-def kubeconfig(**cluster: Any) -> str:
-    """The ambient kubeconfig as contents, with its cluster changed."""
-    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    config["clusters"][0]["cluster"] |= cluster
-    return json.dumps(config)
-
-
-def test_a_provider_follows_its_kubeconfig(stack: Stack, namespace: str) -> None:
-    def through(config: str, **more: str) -> None:
-        cm = config_map({"namespace": namespace, "name": "cm"}, {"a": "1"}, provider="k8s")
-        stack.spec(("k8s", "provider", {"kubeconfig": config} | more, {}), cm)
-
-    through(kubeconfig())
-    stack.up()
-    through(kubeconfig(), namespace="elsewhere")
-    assert stack.ops() == {"k8s": ["update"]}, "what does not move the cluster replaces nothing"
-    through(kubeconfig(server="https://127.0.0.1:1"))
-    assert stack.ops()["k8s"] == ["replace"]
-
-
-def test_a_cluster_that_cannot_be_reached_fails_only_where_it_is_needed(stack: Stack, namespace: str) -> None:
-    cm = config_map({"namespace": namespace, "name": "cm"}, {"a": "1"}, provider="k8s")
-    stack.spec(("k8s", "provider", {"kubeconfig": kubeconfig(server="https://127.0.0.1:1")}, {}), cm)
-    assert stack.ops()["cm"] == ["create"], "a preview shows the inputs"
-    assert "configured Kubernetes cluster is unreachable" in stack.up(fails=True)

@@ -18,12 +18,11 @@ import pytest
 from dns.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kubernetes import client
 
 from sandbox.clouddns.authority import Authority
-from sandbox.clouddns.cluster import ORIGIN, service_record_sets
 from sandbox.clouddns.records import parse_record_set
 from sandbox.clouddns.server import DnsServer, respond
+from sandbox.clouddns.services import ORIGIN, service_record_sets
 from sandbox.clouddns.static import StaticZone
 from sandbox.clouddns.zones import ManagedZone, Zones
 
@@ -194,28 +193,23 @@ def test_any_bytes_travel_in_a_txt_record(server: Dns, data: list[bytes]) -> Non
     assert list(answer.strings) == data
 
 
-def service(name: str, **spec: Any) -> client.V1Service:
-    meta = client.V1ObjectMeta(name=name, namespace="shop")
-    return client.V1Service(metadata=meta, spec=client.V1ServiceSpec(**spec))
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "shop"}, "spec": spec}
 
 
-def slice_of(name: str, *endpoints: tuple[str, bool, str | None]) -> client.V1EndpointSlice:
-    labels = {"kubernetes.io/service-name": name}
-    found = [
-        client.V1Endpoint(addresses=[address], hostname=hostname, conditions=client.V1EndpointConditions(ready=ready))
-        for address, ready, hostname in endpoints
-    ]
-    meta = client.V1ObjectMeta(namespace="shop", labels=labels)
-    return client.V1EndpointSlice(metadata=meta, address_type="IPv4", endpoints=found)
+def slice_of(name: str, *endpoints: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"namespace": "shop", "labels": {"kubernetes.io/service-name": name}}
+    return {"metadata": metadata, "addressType": "IPv4", "endpoints": list(endpoints)}
 
 
 def test_services_of_the_cluster_have_names() -> None:
     services = [
-        service("web", cluster_ip="10.96.0.5", cluster_ips=["10.96.0.5", "fd00::5"]),
-        service("db", cluster_ip="None"),
-        service("out", type="ExternalName", external_name="elsewhere.test"),
+        service("web", clusterIP="10.96.0.5", clusterIPs=["10.96.0.5", "fd00::5"]),
+        service("db", clusterIP="None"),
+        service("out", type="ExternalName", externalName="elsewhere.test"),
     ]
-    slices = [slice_of("db", ("10.244.1.1", True, "db-0"), ("10.244.1.2", False, None))]
+    ready = {"addresses": ["10.244.1.1"], "conditions": {"ready": True}, "hostname": "db-0"}
+    slices = [slice_of("db", ready, {"addresses": ["10.244.1.2"], "conditions": {"ready": False}})]
     zone = StaticZone.of(ORIGIN, service_record_sets(services, slices), 5)
     server = Authority(lambda: [zone])
 

@@ -1,6 +1,7 @@
 """A container's root directory: nothing is written to the machine, whatever a Pod mounts."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -58,3 +59,21 @@ def test_the_script_is_valid_shell_whatever_the_values_are() -> None:
     script = start_script(Path("/r o'ot"), [], ["pro g", "-x=$(Y)"], env, hostname="web-0", working_dir="/w d")
     checked = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_a_directory_that_the_sandbox_may_not_list_is_an_empty_one_in_the_container(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = Path.iterdir
+
+    def closed_to_us(path: Path) -> Iterator[Path]:
+        if path == host / "root":
+            raise PermissionError(13, "Permission denied", str(path))
+        return entries(path)
+
+    (host / "root").mkdir()
+    monkeypatch.setattr(Path, "iterdir", closed_to_us)
+    root = tmp_path / "root"
+    build(root, [Mount(tmp_path, PurePosixPath("/root/.config"))], links={}, files={}, host=host)
+
+    assert list((root / "root").iterdir()) == [], "the directory above the mount is there, with nothing of root's"

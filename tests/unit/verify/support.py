@@ -17,6 +17,9 @@ IP = "203.0.113.10"
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 LIFETIME = datetime.timedelta(days=90)
 
+PROD = {"email": "platform@acme.dev", "issuer": "prod"}
+"""HSTS is for trusted certificates only."""
+
 _PREFIX = "istio-gateway-tls:"
 _HOST = {"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}
 

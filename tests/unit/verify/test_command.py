@@ -19,12 +19,12 @@ def test_a_stack_is_read_from_its_state_and_its_config() -> None:
     read = environment(state(kubeconfig="~/.kube/config"), config())
     assert (read.stack, read.ip, read.hosts) == ("dev", IP, (SHOP,))
     assert read.certificates == {SECRET: (SHOP,)}, "as the program divides the hosts"
-    assert read.arguments.kubeconfig == "~/.kube/config", "the cluster is the one that the stack was deployed to"
+    assert read.kubeconfig == "~/.kube/config", "the cluster is the one that the stack was deployed to"
 
 
 def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47", "plaintext": json.dumps("apiVersion: v1\n")}
-    assert environment(state(kubeconfig=secret), config()).arguments.kubeconfig == "apiVersion: v1\n"
+    assert environment(state(kubeconfig=secret), config()).kubeconfig == "apiVersion: v1\n"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,9 @@ def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
         pytest.param({"deployment": {}}, config(), "is not deployed: it has no outputs\n    pulumi up", id="new"),
         pytest.param(state(ingressIp=None), config(), "is not deployed", id="failed midway"),
         pytest.param(state(dnsRecords={"x": IP}), config(), f"not deployed: {SHOP}\n    pulumi up", id="a new host"),
-        pytest.param(state(), config(challenge="x"), "1 problems\n    pulumi preview --stack dev", id="bad config"),
+        pytest.param(
+            state(), config(challenge="x"), 'has a problem:\n  challenge: "x" is not accepted', id="bad config"
+        ),
     ],
 )
 def test_a_stack_that_cannot_be_looked_at_is_refused_with_the_command(

@@ -9,9 +9,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components import http_gateway, tls_gateway
-from settings.models import LETS_ENCRYPT_STAGING
-from tests.unit.verify.support import BEGIN, SECRET, SHOP, certificate, deployed
+from components.rules import acme, names, routes
+from tests.unit.verify.support import BEGIN, PROD, SECRET, SHOP, certificate, deployed
 from verify.checks import Result
 from verify.environment import Environment
 from verify.objects import judge_certificate, judge_gateway, judge_issuer, judge_secret
@@ -21,7 +20,7 @@ DAY = datetime.timedelta(days=1)
 DUE, END = BEGIN + 60 * DAY, BEGIN + 90 * DAY
 
 
-def issuer(server: str = LETS_ENCRYPT_STAGING, **condition: str) -> dict[str, Any]:
+def issuer(server: str = acme.DIRECTORIES[acme.STAGING], **condition: str) -> dict[str, Any]:
     return {"spec": {"acme": {"server": server}}, "status": {"conditions": [{"type": "Ready", **condition}]}}
 
 
@@ -128,22 +127,27 @@ Objects = dict[str, dict[str, Any]]
 
 def made(environment: Environment) -> tuple[Objects, Objects]:
     """The Gateways and VirtualServices as the program makes them, by name."""
-    http, tls = environment.arguments.http, environment.arguments.tls
+    http, tls = "http-dev", "tls-dev"
+    settings = environment.settings
+    selector = settings.ingress.selector
+    credentials = list(environment.certificates.items())
     gateways = {
-        http["gateway"]: http_gateway.gateway_spec(http["selector"], http["hosts"]),
-        tls["gateway"]: tls_gateway.gateway_spec(tls),
+        http: routes.http_gateway_spec(selector, environment.hosts),
+        tls: routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
     }
-    routes = {http["gateway"]: http_gateway.redirect_spec(f"istio-system/{http['gateway']}", http["hosts"])} | {
-        tls_gateway.object_name(host["host"]): tls_gateway.virtual_service_spec(
-            f"istio-system/{tls['gateway']}", host, tls.get("hsts", 0)
+    services = {http: routes.redirect_spec(f"istio-system/{http}", environment.hosts)} | {
+        names.object_name(host.host): routes.virtual_service_spec(
+            f"istio-system/{tls}", host.host, [each.model_dump() for each in host.destinations], settings.tls.hsts
         )
-        for host in tls["hosts"]
+        for host in settings.hosts
     }
-    return gateways, routes
+    return gateways, services
 
 
-def served(environment: Environment, host: str, gateways: Objects, routes: Objects) -> Result:
-    both = ([{"metadata": {"name": name}, "spec": spec} for name, spec in each.items()] for each in (gateways, routes))
+def served(environment: Environment, host: str, gateways: Objects, services: Objects) -> Result:
+    both = (
+        [{"metadata": {"name": name}, "spec": spec} for name, spec in each.items()] for each in (gateways, services)
+    )
     return judge_gateway(environment, host, *both)
 
 
@@ -152,7 +156,11 @@ def served(environment: Environment, host: str, gateways: Objects, routes: Objec
 def test_what_the_program_makes_holds(host: str, grouping: str) -> None:
     given = {"host": host, "service": "shop", "namespace": "shop", "port": 80}
     environment = deployed(
-        hosts=[given], challenge="dns01", certificate={"grouping": grouping}, tls={"hsts": 300, "minVersion": "1.3"}
+        hosts=[given],
+        acme=PROD,
+        challenge="dns01",
+        certificate={"grouping": grouping},
+        tls={"hsts": 300, "minVersion": "1.3"},
     )
     result = served(environment, host, *made(environment))
     assert result.state == "ok", result.detail
@@ -163,36 +171,36 @@ def test_what_the_program_makes_holds(host: str, grouping: str) -> None:
     [
         ("gateways", "http-dev", None, "Gateway http-dev does not exist"),
         ("gateways", "tls-dev", None, "Gateway tls-dev does not exist"),
-        ("routes", SHOP, None, f"VirtualService {SHOP} does not exist"),
-        ("routes", "http-dev", None, "VirtualService http-dev does not exist"),
+        ("services", SHOP, None, f"VirtualService {SHOP} does not exist"),
+        ("services", "http-dev", None, "VirtualService http-dev does not exist"),
         ("gateways", "tls-dev", {"selector": {"istio": "other"}}, "selects istio=other"),
         ("gateways", "tls-dev", {"servers": []}, "no server for it on port 443"),
-        ("routes", SHOP, {"hosts": ["other"]}, "is for other"),
-        ("routes", SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
-        ("routes", SHOP, {"http": []}, "does not route as the config says"),
+        ("services", SHOP, {"hosts": ["other"]}, "is for other"),
+        ("services", SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
+        ("services", SHOP, {"http": []}, "does not route as the config says"),
     ],
 )
 def test_what_was_deleted_or_edited_is_named(where: str, name: str, change: Any, words: str) -> None:
     environment = deployed()
-    gateways, routes = made(environment)
-    objects = gateways if where == "gateways" else routes
+    gateways, services = made(environment)
+    objects = gateways if where == "gateways" else services
     if change is None:
         del objects[name]
     else:
         objects[name].update(change)
-    result = served(environment, SHOP, gateways, routes)
+    result = served(environment, SHOP, gateways, services)
     assert (result.state, words in result.detail) == ("failed", True), result.detail
 
 
 def test_another_secret_on_the_gateway_is_named() -> None:
     environment = deployed()
-    gateways, routes = made(environment)
+    gateways, services = made(environment)
     gateways["tls-dev"]["servers"][0]["tls"]["credentialName"] = "other"
-    assert "presents Secret other" in served(environment, SHOP, gateways, routes).detail
+    assert "presents Secret other" in served(environment, SHOP, gateways, services).detail
 
 
 def test_hosts_may_be_qualified_by_a_namespace() -> None:
     environment = deployed()
-    gateways, routes = made(environment)
+    gateways, services = made(environment)
     gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
-    assert served(environment, SHOP, gateways, routes).state == "ok", "Istio serves it all the same"
+    assert served(environment, SHOP, gateways, services).state == "ok", "Istio serves it all the same"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.verify.support import SHOP, deployed
+from tests.unit.verify.support import PROD, SHOP, deployed
 from verify.offers import intermediate, judge
 from verify.requests import CHALLENGE, Answer, judge_challenge, judge_hsts, judge_redirect, judge_route
 
@@ -67,7 +67,7 @@ def test_the_gateways_own_errors_are_told_from_the_applications(answer: Answer, 
 )
 def test_hsts_is_what_the_config_says(wanted: int, header: str | None, state: str) -> None:
     answer = Answer(200, {"strict-transport-security": header} if header else {})
-    assert judge_hsts(deployed(tls={"hsts": wanted}), SHOP, {"/": answer}).state == state
+    assert judge_hsts(deployed(acme=PROD, tls={"hsts": wanted}), SHOP, {"/": answer}).state == state
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""The Kubernetes API as the provider needs it: discovery, requests and watches."""
+"""The Kubernetes API server as the provider needs it: discovery, requests and watches."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,12 +17,13 @@ from kubernetes.config.config_exception import ConfigException
 
 from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
 from sandbox.providers.rpc import ProviderError
+from sandbox.watch import Informer, Watch, WatchError
 
 Object = dict[str, Any]
 
 APPLY: Final = "application/apply-patch+yaml"
 JSON_PATCH: Final = "application/json-patch+json"
-WATCH_SECONDS: Final = 5  # the longest that a cancellation goes unnoticed
+WATCH_ATTEMPTS: Final = 5  # failures in a row until a wait gives up
 
 
 class UnreachableError(ProviderError):
@@ -70,7 +71,7 @@ class Kind:
         return f"{self.prefix}{scope}/{self.plural}" + (f"/{metadata['name']}" if named else "")
 
 
-class Cluster:
+class ApiServer:
     """One API server, seen through one kubeconfig."""
 
     def __init__(self, kubeconfig: Kubeconfig) -> None:
@@ -141,43 +142,39 @@ class Cluster:
         self.request("DELETE", self._path(obj), {"propagationPolicy": propagation})
 
     def versions(self, obj: Object, seconds: float, cancelled: threading.Event) -> Iterator[Object | None]:
-        """Yield an object as it is, and again whenever it may have changed, until the time is up.
+        """Yield an object as it is, and again whenever it changes, until the time is up.
 
-        Yields nothing (`None`) for an object that is gone.
+        Yields nothing (`None`) for an object that is not there.
+
+        Raises:
+            ApiError: The server refused to list or watch it.
+            UnreachableError: No answer, several times in a row.
         """
-        deadline = time.monotonic() + seconds
-        path, metadata = self._path(obj), obj["metadata"]
-        while not cancelled.is_set():
-            try:
-                live = self.request("GET", path)
-            except ApiError as error:
-                if error.code != 404:
-                    raise
-                live = None
-            yield live
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return
-            query = {
-                "watch": "true",
-                "fieldSelector": f"metadata.name={metadata['name']}",
-                "resourceVersion": live["metadata"]["resourceVersion"] if live else "0",
-                "timeoutSeconds": max(1, round(min(left, WATCH_SECONDS))),
-            }
-            response = self._send("GET", path.rpartition("/")[0], None, query, None)
-            for line in response.response:
-                change = json.loads(line)
-                if change["type"] == "ERROR":
-                    break
-                yield None if change["type"] == "DELETED" else change["object"]
-            response.response.release_conn()
+        selector = f"metadata.name={obj['metadata']['name']}"
+        watch = Watch(self._api, self._path(obj, named=False), field_selector=selector, attempts=WATCH_ATTEMPTS)
+        try:
+            for _ in watch.changes(cancelled, seconds):
+                yield next(iter(watch.objects.values()), None)
+        except WatchError as error:
+            if error.code:
+                raise ApiError(error.code, str(error).encode()) from None
+            raise UnreachableError(str(error)) from None
 
-    def warnings(self, obj: Object) -> list[str]:
-        """Return what the controllers complained about an object, from its events."""
+    @contextmanager
+    def warnings(self, obj: Object, report: Callable[[str], None]) -> Iterator[None]:
+        """Report what controllers complain about an object, from its events, while the block runs."""
         metadata = obj["metadata"]
-        path = f"/api/v1/namespaces/{metadata.get('namespace') or 'default'}/events"
-        query = {"fieldSelector": f"involvedObject.uid={metadata['uid']},type=Warning"}
-        return [f"{event['reason']}: {event['message']}" for event in self.request("GET", path, query=query)["items"]]
+        informer = Informer(
+            self._api,
+            f"/api/v1/namespaces/{metadata.get('namespace') or 'default'}/events",
+            lambda _, event: report(f"{event['reason']}: {event['message']}"),
+            field_selector=f"involvedObject.uid={metadata['uid']},type=Warning",
+        )
+        informer.start()
+        try:
+            yield
+        finally:
+            informer.stop()
 
     def request(
         self,
@@ -223,7 +220,7 @@ class Cluster:
         return response
 
 
-class NoCluster(Cluster):
+class NoApiServer(ApiServer):
     """Stands for a cluster that cannot be reached: it serves no kind, so previews do without it."""
 
     def __init__(self) -> None:

@@ -1,0 +1,208 @@
+"""`make up` by a user without rights: one that the machine has never seen, in a home of its own.
+
+The user exists in a mount namespace of the test only, and with the namespace it is gone. Nothing of the home of whoever
+runs the test can be seen there, other than the interpreter and Go where they are installed in it; and
+/etc/resolv.conf is a plain file that is root's.
+"""
+
+import os
+import pwd
+import select
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox import paths
+
+pytestmark = pytest.mark.readme
+
+PROJECT = Path(__file__).parents[1]
+NAME = "newcomer"
+TIMEOUT = 900
+"""Seconds for one command; a warm `make up` takes about one minute, the newcomer's environment included."""
+
+MADE_HERE = ("*.pyc", "__pycache__", ".git", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv")
+INHERITED = {"LANG", "TERM"}
+"""... and all that says by which way the package registries are reached."""
+REGISTRIES = ("PIP_", "UV_", "GOPROXY", "GOSUMDB", "SSL_CERT_", "http_proxy", "https_proxy", "no_proxy")
+
+
+class Newcomer:
+    """A user without rights, and the folder that holds all that is theirs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.uid = next(uid for uid in range(60000, 65000) if not _taken(uid))
+        self.home = folder / "home"
+        self.clone = self.home / "istio-gateway-tls"
+        self._folder = folder
+        self._hidden = Path.home()
+        self._python, self._go = Path(sys.base_prefix), Path(_go("GOROOT"))
+        # What the newcomer would have installed for everybody stays visible, in its place.
+        self._kept = [each for each in (self._python, self._go) if each.is_relative_to(self._hidden)]
+        self._modules = folder / "modules"
+        self._modules.mkdir()
+        shutil.copytree(PROJECT, self.clone, symlinks=True, ignore=shutil.ignore_patterns(*MADE_HERE))
+        self._fill_caches()
+        for each in (self.home, *self.home.rglob("*")):
+            # Files that are linked stay root's: the newcomer can read them, as in a cache that a machine shares.
+            if each.is_dir() or each.lstat().st_nlink == 1:
+                os.chown(each, self.uid, self.uid, follow_symlinks=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a login of the newcomer's."""
+        path = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each).is_relative_to(self._hidden)]
+        inherited = {key: value for key, value in os.environ.items() if key in INHERITED or key.startswith(REGISTRIES)}
+        return inherited | {
+            "HOME": str(self.home),
+            "USER": NAME,
+            "PATH": os.pathsep.join([f"{self._python}/bin", f"{self._go}/bin", *path]),
+            "GOPROXY": f"file://{self._modules},{_go('GOPROXY')}",
+        }
+
+    def run(self, command: str) -> str:
+        """Run a command in the clone as the newcomer, and return what it printed.
+
+        Raises:
+            AssertionError: it failed; carries what it printed.
+        """
+        done = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", self._script(command)],
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+        print(f"$ {command}\n{done.stdout}")
+        assert done.returncode == 0, f"`{command}` failed for a user without rights:\n{done.stdout}"
+        return done.stdout
+
+    def processes(self) -> list[int]:
+        """The ids of the newcomer's processes."""
+        return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _owner(each) == self.uid]
+
+    def _fill_caches(self) -> None:
+        """What is built and downloaded already, in the newcomer's own caches."""
+        ours = self.home / ".cache" / "istio-gateway-tls"
+        for tool in (paths.cache() / "tools").iterdir():
+            if tool.is_dir() and tool.suffix != ".partial":
+                shutil.copytree(tool, ours / "tools" / tool.name, copy_function=_link_or_copy)
+        uv = Path(shutil.which("uv") or paths.cache() / "uv" / "bin" / "uv")
+        (ours / "uv" / "bin").mkdir(parents=True)
+        _link_or_copy(uv, ours / "uv" / "bin" / "uv")
+        wheels = _output(str(uv), "cache", "dir")
+        shutil.copytree(wheels, self.home / ".cache" / "uv", symlinks=True, copy_function=_link_what_uv_unpacked)
+
+    def _script(self, command: str) -> str:
+        """What root runs in a mount namespace of the test, up to the moment in which it becomes the newcomer."""
+        lines = ["set -eu", f"cd {shlex.quote(str(self._folder))}"]
+        for file, line in (
+            ("/etc/passwd", f"{NAME}:x:{self.uid}:{self.uid}::{self.home}:/bin/sh"),
+            ("/etc/group", f"{NAME}:x:{self.uid}:"),
+        ):
+            own = self._folder / Path(file).name
+            own.write_text(Path(file).read_text().rstrip("\n") + f"\n{line}\n")
+            lines.append(f"mount --bind {shlex.quote(str(own))} {file}")
+        resolver = Path("/etc/resolv.conf").resolve()
+        own = self._folder / "resolv.conf"
+        shutil.copy(resolver, own)
+        own.chmod(0o644)
+        lines.append(f"mount --bind {shlex.quote(str(own))} {shlex.quote(str(resolver))}")
+        downloads = Path(_go("GOMODCACHE")) / "cache" / "download"
+        lines.append(f"mount --bind {shlex.quote(str(downloads))} {shlex.quote(str(self._modules))}")
+        for number, kept in enumerate(self._kept):
+            lines.append(f"mkdir -p kept/{number} && mount --bind {shlex.quote(str(kept))} kept/{number}")
+        lines.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(self._hidden))}")
+        for number, kept in enumerate(self._kept):
+            target = shlex.quote(str(kept))
+            lines.append(f"mkdir -p {target} && mount --bind kept/{number} {target}")
+        become = f"setpriv --reuid={self.uid} --regid={self.uid} --clear-groups --inh-caps=-all --bounding-set=-all"
+        lines += [
+            f"cd {shlex.quote(str(self.clone))}",
+            f"exec {become} --no-new-privs sh -c {shlex.quote(command)}",
+        ]
+        return "\n".join(lines)
+
+
+def _taken(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return any(_owner(each) == uid for each in Path("/proc").glob("[0-9]*"))
+    return True
+
+
+def _ends(pid: int) -> bool:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 10)[0])
+    finally:
+        os.close(handle)
+
+
+def _owner(process: Path) -> int | None:
+    try:
+        return process.stat().st_uid
+    except FileNotFoundError:
+        return None  # It has ended meanwhile.
+
+
+def _link_or_copy(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # Another disk.
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _link_what_uv_unpacked(source: str, target: str) -> None:
+    (_link_or_copy if "/archive-v" in source else shutil.copy2)(source, target)
+
+
+def _go(variable: str) -> str:
+    return _output("go", "env", variable)
+
+
+def _output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+@pytest.fixture
+def newcomer() -> Iterator[Newcomer]:
+    if os.geteuid() != 0:
+        pytest.skip("the tests run as a user without rights, so the README's commands have been this proof already")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a root that may mount, to hide from another user what that user could not see")
+    folder = Path(tempfile.mkdtemp(prefix="newcomer-"))
+    folder.chmod(0o755)  # pytest's own folders are closed to others.
+    try:
+        user = Newcomer(folder)
+        try:
+            yield user
+        finally:
+            for pid in user.processes():
+                os.kill(pid, 9)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_user_without_rights_starts_the_sandbox_uses_it_and_ends_it(newcomer: Newcomer) -> None:
+    assert newcomer.run("id -u").strip() == str(newcomer.uid), "the commands run as the newcomer"
+    assert newcomer.run(f"ls {shlex.quote(str(Path.home()))} && cat /etc/shadow || echo refused").endswith("refused\n")
+
+    served = newcomer.run("make up")
+    assert "https://shop.sandbox.test  200" in served, "make up ends with a host that answered over verified HTTPS"
+
+    python = ".venv/bin/python -m sandbox"
+    assert "kube-apiserver" in newcomer.run(f"{python} status"), "the status names the parts"
+    assert "sandbox" in newcomer.run(f"{python} exec -- kubectl get nodes"), "exec enters the sandbox"
+    assert "etcd" in newcomer.run(f"{python} logs"), "the logs are found"
+
+    newcomer.run("make down")
+    assert all(map(_ends, newcomer.processes())), "nothing that the user has started is left"

@@ -1,0 +1,79 @@
+"""Names: normalised or refused with a reason, covered by a wildcard or not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.rules.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix
+
+labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
+    lambda label: label[2:4] != "--" and "domain" not in label
+)
+names = st.lists(labels, min_size=1, max_size=4).map(lambda parts: ".".join([*parts, "test"]))
+
+
+@given(names)
+def test_a_valid_name_stays_itself(name: str) -> None:
+    assert dns_name(name) == name
+
+
+@given(names)
+def test_normalising_ignores_case_and_the_trailing_dot(name: str) -> None:
+    assert dns_name(name.upper() + ".") == name
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_normalised_name_or_refused_with_a_reason(text: str) -> None:
+    try:
+        name = dns_name(text)
+    except ValueError as refused:
+        name, reason = "", str(refused)
+    if not name:
+        assert reason.startswith(("is ", "has ", "lies ")), "the reason continues «key: value ...»"
+        return
+    assert dns_name(name) == name, "normalising twice changes nothing"
+    assert name == name.lower()
+    assert name.isascii()
+    assert len(name) <= 253
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_an_address_or_refused_with_a_reason(text: str) -> None:
+    outcome = f"is {text}"
+    try:
+        assert "@" in email_address(text)
+    except ValueError as refused:
+        outcome = str(refused)
+    assert outcome.startswith(("is ", "lies ")), "the reason continues «key: value ...»"
+
+
+@given(names, labels)
+def test_a_zone_holds_itself_and_what_is_below_it_only(zone: str, label: str) -> None:
+    assert all(lies_in(zone, host) for host in (zone, f"{label}.{zone}", f"*.{zone}", f"{label}.{zone}.".upper()))
+    assert not lies_in(zone, f"{label}{zone}"), "ending alike is not lying below"
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "covered"),
+    [
+        ("shop.x.test", "shop.x.test", True),
+        ("*.x.test", "Shop.X.test", True),
+        ("*.X.test.", "shop.x.test", True),
+        ("*.x.test", "x.test", False),
+        ("*.x.test", "a.shop.x.test", False),
+        ("*.x.test", "*.x.test", True),
+        ("*.x.test", "*.shop.x.test", False),
+        ("shop.x.test", "*.x.test", False),
+    ],
+)
+def test_a_wildcard_stands_for_one_label(name: str, host: str, covered: bool) -> None:
+    assert covers(name, host) is covered
+
+
+def test_objects_are_named_after_their_host() -> None:
+    assert object_name("shop.x.test") == "shop.x.test"
+    assert object_name("*.x.test") == "x.test-wildcard", "Kubernetes takes no star"
+
+
+def test_gateways_are_named_after_their_stack() -> None:
+    assert stack_suffix("Prod_EU.1") == "prod-eu-1", "Kubernetes takes no capitals and underscores"

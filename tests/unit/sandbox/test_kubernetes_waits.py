@@ -1,0 +1,88 @@
+"""The kubernetes stand-in's waits: what an object lacks, in the real provider's words, and how a wait ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+
+from sandbox.providers.kubernetes import waits
+from sandbox.providers.kubernetes.apiserver import ApiServer
+from sandbox.providers.rpc import ProviderError
+
+Json = dict[str, Any]
+
+
+def widget(*, generation: int = 1, **status: Any) -> Json:
+    metadata = {"name": "w", "generation": generation, "annotations": {waits.WAIT_FOR: "condition=Ready"}}
+    return {"metadata": metadata} | ({"status": status} if status else {})
+
+
+def condition(status: str, **more: Any) -> Json:
+    return {"type": "Ready", "status": status, **more}
+
+
+class Server:
+    """An API server that shows these versions of an object, and then nothing more."""
+
+    def __init__(self, *versions: Json | None) -> None:
+        self._versions = versions
+
+    def versions(self, *_: object) -> Iterator[Json | None]:
+        yield from self._versions
+
+    @contextmanager
+    def warnings(self, _obj: Json, report: Callable[[str], None]) -> Iterator[None]:
+        report("Failed: a controller's complaint")
+        yield
+
+
+def wait(*versions: Json | None, cancelled: bool = False) -> tuple[Json, list[str]]:
+    """The object that the wait ends with, and what it reported."""
+    stop, reported = threading.Event(), list[str]()
+    if cancelled:
+        stop.set()
+    server = cast(ApiServer, Server(*versions))
+    return waits.until_ready(server, {}, widget(), 1, stop, reported.append), reported
+
+
+@pytest.mark.parametrize(
+    ("lacking", "says"),
+    [
+        (widget(), "Has no .status.conditions"),
+        (widget(conditions=[]), "Resource has no condition Ready (want True)"),
+        (widget(conditions=[condition("False")]), "Resource has condition Ready=False (want True)"),
+        (
+            widget(generation=3, conditions=[condition("True", observedGeneration=2)]),
+            "Generation 2 is less than expected 3",
+        ),
+        (
+            widget(generation=3, observedGeneration=1, conditions=[condition("True")]),
+            "Generation 1 is less than expected 3",
+        ),
+    ],
+)
+def test_a_wait_says_what_is_still_missing(lacking: Json, says: str) -> None:
+    satisfied = widget(conditions=[condition("true")])
+    live, reported = wait(lacking, lacking, None, satisfied)
+    assert live == satisfied, "it ends with the version that has it"
+    assert reported == ["Failed: a controller's complaint", says], "each thing once, controllers' warnings too"
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "says"), [(False, "timed out waiting for the condition"), (True, "context canceled")]
+)
+def test_a_wait_that_ends_in_vain_says_why_and_keeps_the_last_version(*, cancelled: bool, says: str) -> None:
+    last = widget(conditions=[condition("False")])
+    with pytest.raises(waits.WaitError, match=says) as error:
+        wait(last, cancelled=cancelled)
+    assert error.value.live == last, "what was seen last goes into the state"
+
+
+@pytest.mark.parametrize("expression", ["Ready", "[]", "jsonpath=.status.phase", "condition"])
+def test_an_expression_that_is_not_one_is_refused(expression: str) -> None:
+    with pytest.raises(ProviderError):
+        waits.conditions(expression)

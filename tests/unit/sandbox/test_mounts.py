@@ -1,0 +1,55 @@
+"""Which file a sandbox mounts its resolver configuration over, whatever /etc/resolv.conf is."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import SandboxError
+from sandbox.mounts import resolver_file
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder that the sandbox has covered with a tmpfs: empty."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Path:
+    (tmp_path / "etc").mkdir()
+    return tmp_path / "etc" / "resolv.conf"
+
+
+def test_a_plain_file_is_covered_as_it_is(link: Path, run: Path) -> None:
+    link.write_text("nameserver 192.0.2.1\n")
+    link.chmod(0o444)
+    before = link.stat()
+    assert resolver_file(link, run) == link, "a bind mount can cover the file"
+    after = link.stat()
+    assert after.st_mtime_ns == before.st_mtime_ns, "and nothing was written: only root could"
+
+
+def test_a_link_to_a_file_that_exists_is_followed(link: Path, run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "resolvconf"
+    target.touch()
+    link.symlink_to(target)
+    assert resolver_file(link, run) == target, "programs read the target, so that is what has to be covered"
+
+
+def test_a_link_below_run_gets_a_file_to_be_covered(link: Path, run: Path) -> None:
+    link.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    covered = resolver_file(link, run)
+    assert covered == run / "systemd" / "resolve" / "stub-resolv.conf", "where the system keeps it"
+    assert covered.is_file(), "it is made, since the tmpfs began empty"
+
+
+@pytest.mark.parametrize("target", [None, "elsewhere/resolv.conf"])
+def test_what_is_missing_outside_of_run_is_not_made(link: Path, run: Path, tmp_path: Path, target: str | None) -> None:
+    missing = tmp_path / target if target else link
+    if target:
+        link.symlink_to(missing)
+    with pytest.raises(SandboxError, match=rf"{missing} does not exist.*touch {missing}"):
+        resolver_file(link, run)
+    assert not missing.exists(), "it would stay on the machine when the sandbox has ended"

@@ -1,0 +1,129 @@
+"""Why something is not Ready: the reading of cert-manager's objects, and the moment that it may still take."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components import diagnosis
+from components.credentials import Credentials
+from components.issuance import problems_of
+from components.rules.issuance import UNANSWERED, chain_of_problems
+from components.rules.problem import Problem, text
+from tests.unit.api_server import Api
+
+ISSUER = "letsencrypt-staging-istio"
+PATH = f"/apis/cert-manager.io/v1/clusterissuers/{ISSUER}"
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    served = Api()
+    yield served
+    served.close()
+
+
+def owned(kind: str, owner: str, name: str, **rest: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "ownerReferences": [{"kind": kind, "name": owner}],
+            "creationTimestamp": rest.pop("at", "2026-01-01T00:00:00Z"),
+        },
+        **rest,
+    }
+
+
+def not_ready(message: str) -> dict[str, Any]:
+    return {"conditions": [{"type": "Ready", "status": "False", "message": message}]}
+
+
+class TestDiagnosis:
+    ACME = "urn:ietf:params:acme:error:dns: no such name"
+
+    def test_it_ends_with_the_acme_servers_words(self) -> None:
+        found = chain_of_problems(
+            "certs",
+            [{"metadata": {"name": "certs"}, "status": not_ready("Issuing certificate")}],
+            [
+                owned("Certificate", "certs", "certs-1", at="2025-01-01T00:00:00Z", status=not_ready("old")),
+                owned("Certificate", "certs", "certs-2", status=not_ready("Waiting on the order")),
+                owned("Certificate", "other", "other-1", at="2027-01-01T00:00:00Z", status=not_ready("other")),
+            ],
+            [owned("CertificateRequest", "certs-2", "certs-2-1", status={"state": "invalid"})],
+            [
+                owned(
+                    "Order",
+                    "certs-2-1",
+                    "certs-2-1-1",
+                    spec={"dnsName": "shop.sandbox.test"},
+                    status={"state": "invalid", "reason": self.ACME},
+                )
+            ],
+        )
+
+        assert text(found).splitlines() == [
+            "Certificate: Issuing certificate",
+            "CertificateRequest: Waiting on the order",
+            "Order: invalid: no reason given",
+            f"Challenge for shop.sandbox.test: invalid: {self.ACME}",
+        ], "down the newest request of this Certificate"
+
+    def test_an_order_that_the_acme_server_has_not_answered_is_told(self) -> None:
+        found = chain_of_problems(
+            "certs",
+            [],
+            [owned("Certificate", "certs", "certs-1", status={})],
+            [owned("CertificateRequest", "certs-1", "certs-1-1", status={})],
+            [],
+        )
+
+        assert found == [UNANSWERED], "cert-manager writes the reason nowhere but into its log"
+
+    def test_what_is_ready_is_not_mentioned(self) -> None:
+        ready = {"conditions": [{"type": "Ready", "status": "True", "message": "fine"}]}
+
+        assert chain_of_problems("certs", [{"metadata": {"name": "certs"}, "status": ready}], [], [], []) == []
+
+    def test_an_issuers_reason_is_its_condition(self, api: Api) -> None:
+        api.objects["/apis/cert-manager.io/v1/clusterissuers/letsencrypt-staging-istio"] = {
+            "status": not_ready("x509: certificate signed by unknown authority")
+        }
+        with api.client() as connected:
+            found = problems_of(connected, None, "letsencrypt-staging-istio")
+
+        assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
+
+    def test_an_issuer_that_is_ready_by_now_has_no_problem(self, api: Api) -> None:
+        api.objects[PATH] = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+        assert problems_of(api.client(), None, ISSUER) is None, "it was something else that failed"
+
+    def test_what_does_not_exist_has_no_problem(self, api: Api) -> None:
+        api.status = 404
+
+        assert problems_of(api.client(), None, ISSUER) is None, "the create itself was refused, and says why"
+
+
+class TestAMoment:
+    """A wait with a short bound can end before cert-manager has written anything."""
+
+    def test_words_that_come_a_little_later_are_waited_for(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        api.objects[PATH] = {"status": {}}
+
+        def pause(_: float) -> None:
+            api.objects[PATH] = {"status": not_ready("x509: certificate signed by unknown authority")}
+
+        monkeypatch.setattr("components.diagnosis.time.sleep", pause)
+        found = diagnosis.wait_for_words(Credentials(api.kubeconfig), None, ISSUER)
+
+        assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
+
+    def test_silence_is_said_within_a_bound_with_where_to_look(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        api.objects[PATH] = {"status": {}}
+        monkeypatch.setattr("components.diagnosis.MOMENT", 0.0)
+
+        (problem,) = diagnosis.wait_for_words(Credentials(api.kubeconfig), None, ISSUER)
+
+        assert "has not said anything about it yet" in problem.what
+        assert problem.fix[0] == f"kubectl describe clusterissuer {ISSUER}"
