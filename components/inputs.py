@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from .rules import names, values
+from .rules import names, routes, values
 from .rules.problem import Problem, text
 
 _LONGEST = 80
@@ -177,7 +177,7 @@ def value(rule: Callable[[Any], Any], default: Any = None) -> Check:
 GATEWAY = {
     "gateway": value(names.kubernetes_name),
     "namespace": value(names.kubernetes_name, "istio-system"),
-    "selector": value(values.labels, {"istio": "ingressgateway"}),
+    "selector": value(values.labels, routes.SELECTOR),
 }
 """The fields of every Gateway: its own name, where it is, and the Pods that it is for."""
 

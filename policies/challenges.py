@@ -7,50 +7,68 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from policies import gateways, issuers
-from policies.findings import of_kind, stack_policy
+from components.rules.names import is_wildcard
+from components.rules.problem import Problem
+from policies.certificates import CERT_MANAGER
+from policies.findings import Finding, StackRule, guarded
+from policies.gateways import ISTIO, dns_names, servers
+from policies.issuers import KINDS, issuer_of
+from policies.objects import KubernetesObject, Stack, get, items, matching, own, reading
 
 
-def _challenges(issuer: PolicyResource) -> set[str]:
-    acme = issuer.props["spec"].get("acme") or {}
-    return {
-        challenge for solver in acme.get("solvers") or [] for challenge in ("http01", "dns01") if challenge in solver
-    }
+def _challenges(issuer: KubernetesObject) -> set[str]:
+    solvers = items(issuer.get("spec", "acme", "solvers"))
+    return {challenge for solver in solvers for challenge in ("http01", "dns01") if get(solver, challenge) is not None}
 
 
-def redirects(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+def redirects(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
     """Yield the Gateways that redirect the solver's path along with everything else."""
-    if not any("http01" in _challenges(each) for each in of_kind(resources, issuers.GROUP, "Issuer", "ClusterIssuer")):
-        return
-    for gateway in of_kind(resources, gateways.GROUP, "Gateway"):
-        for name, server in gateways.servers(gateway):
-            if (server.get("tls") or {}).get("httpsRedirect"):
-                yield gateway, f"Server {name} has httpsRedirect, which answers the challenge with 301 too."
+    for gateway in own(resource, ISTIO, "Gateway"):
+        yield from guarded(gateway.where, _redirects(gateway, stack.of_kind(CERT_MANAGER, *KINDS)))
 
 
-def wildcards(resources: list[PolicyResource]) -> Iterator[tuple[PolicyResource, str]]:
+def _redirects(gateway: KubernetesObject, issuers: list[KubernetesObject]) -> Iterator[Problem]:
+    redirecting = [server for server in servers(gateway) if server.redirects]
+    if redirecting and matching(issuers, lambda each: "http01" in _challenges(each)):
+        for server in redirecting:
+            yield Problem(server.where, "has httpsRedirect, which answers the challenge with 301 too")
+
+
+def wildcards(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
     """Yield the Certificates with a wildcard whose issuer has no other way than HTTP-01."""
-    for certificate in of_kind(resources, issuers.GROUP, "Certificate"):
-        names = [name for name in certificate.props["spec"].get("dnsNames") or [] if name.startswith("*.")]
-        issuer = issuers.issuer_of(certificate, resources) if names else None
-        if issuer and _challenges(issuer) == {"http01"}:
-            yield (
-                certificate,
-                f"{', '.join(names)}: a wildcard, and {issuer.props['metadata']['name']} has HTTP-01 alone.",
-            )
+    for certificate in own(resource, CERT_MANAGER, "Certificate"):
+        yield from guarded(certificate.where, _wildcards(certificate, stack))
 
 
-NO_REDIRECT = stack_policy(
-    "no-https-redirect-with-http01",
-    "With HTTP-01, port 80 redirects by a route and not by httpsRedirect, which takes the challenge's path as well.",
-    "Use HttpGateway: a VirtualService with `redirect: {scheme: https, redirectCode: 301}` and no match, on a Gateway\n"
-    "of port 80 alone (https://github.com/istio/istio/issues/27643).",
-    redirects,
+def _wildcards(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    names = [name for name in dns_names(certificate) if is_wildcard(name)]
+    issuer = issuer_of(certificate, stack) if names else None
+    if not issuer:
+        return
+    with reading(issuer):
+        challenges = _challenges(issuer)
+    if challenges == {"http01"}:
+        yield Problem(certificate.where, f"{', '.join(names)} is a wildcard, and {issuer.where} has HTTP-01 alone")
+
+
+NO_REDIRECT = StackRule(
+    name="no-https-redirect-with-http01",
+    description="With HTTP-01, port 80 redirects by a route and not by httpsRedirect, which takes the challenge's path"
+    " as well.",
+    fix=(
+        "use HttpGateway: a VirtualService with `redirect: {scheme: https, redirectCode: 301}` and no match, on a"
+        " Gateway of port 80 alone (https://github.com/istio/istio/issues/27643)",
+    ),
+    stops="`httpsRedirect` on a plain server, beside an issuer with an HTTP-01 solver",
+    cannot_see="the solvers of another stack's issuers",
+    find=redirects,
 )
 
-NO_WILDCARD = stack_policy(
-    "no-wildcard-with-http01",
-    "A wildcard is proven by DNS-01: no ACME server signs one for HTTP-01.",
-    "pulumi config set challenge dns01    # or name each host in full",
-    wildcards,
+NO_WILDCARD = StackRule(
+    name="no-wildcard-with-http01",
+    description="A wildcard is proven by DNS-01: no ACME server signs one for HTTP-01.",
+    fix=("pulumi config set challenge dns01    # or name each host in full",),
+    stops="a wildcard among `dnsNames`, or as `commonName`, where every solver of the issuer is HTTP-01",
+    cannot_see="the solvers of another stack's issuers, and which of several solvers a name selects",
+    find=wildcards,
 )

@@ -11,7 +11,7 @@ from cryptography import x509
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.rules import acme, cert_manager, tls
+from components.rules import acme, cert_manager, routes, tls
 from components.rules.acme import group_names
 from components.rules.names import dns_name, email_address, kubernetes_name, refuse_placeholder
 
@@ -141,7 +141,7 @@ class Ingress(Section):
         "istio-ingressgateway", description="a Service's name", examples=["istio-ingressgateway"]
     )
     selector: dict[str, str] = Field(
-        {"istio": "ingressgateway"},
+        routes.SELECTOR,
         min_length=1,
         description="labels of the gateway's Pods",
         examples=['\'{"istio":"ingressgateway"}\''],

@@ -7,7 +7,10 @@ PROJECT = "istio-gateway-tls"
 
 KEY = "production"
 
+_TRUE = {"1", "on", "t", "true", "y", "yes"}
+"""As the settings read a boolean, in lower case."""
+
 
 def is_production(config: Mapping[str, str]) -> bool:
     """Tell whether a stack's config, by its full keys, says that the stack is production."""
-    return config.get(f"{PROJECT}:{KEY}") == "true"
+    return config.get(f"{PROJECT}:{KEY}", "").lower() in _TRUE

@@ -15,6 +15,9 @@ from . import names, tls
 
 REDIRECT_CODE = 301
 
+SELECTOR = {"istio": "ingressgateway"}
+"""The label that Istio's own gateway chart puts on the Pods of an ingress gateway of the usual name."""
+
 
 def http_gateway_name(stack: str) -> str:
     """Return the name of a stack's Gateway of port 80, and of the VirtualService that redirects."""

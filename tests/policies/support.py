@@ -1,8 +1,15 @@
 """Resources as the engine hands them to policies, and what a policy says of them."""
 
-from collections.abc import Mapping
+import base64
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pulumi_policy import (
     Policy,
     PolicyCustomTimeouts,
@@ -15,7 +22,21 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import unknown_checking_proxy
 
+from components.rules.cert_manager import CHART
+from policies import RULES
+from policies.findings import Rule, judged
+
 PROJECT = "istio-gateway-tls"
+
+
+@contextmanager
+def configured(**config: Any) -> Iterator[None]:
+    """A stack config, as the engine hands it to the pack."""
+    values = {
+        f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+    with mock.patch.dict(os.environ, PULUMI_CONFIG=json.dumps(values)):
+        yield
 
 
 def resource(
@@ -44,75 +65,147 @@ def findings(policy: Policy, *resources: PolicyResource) -> list[str]:
     return reported
 
 
+def holds(rule: Rule, *resources: PolicyResource) -> None:
+    """Require that the policy reports nothing, and leaves nothing unjudged."""
+    assert findings(rule.policy(), *resources) == [], "nothing is wrong with this"
+    assert advice(*resources, rule=rule) == [], "and nothing is left unjudged"
+
+
+def breaks(rule: Rule, *resources: PolicyResource, saying: str, times: int = 1) -> None:
+    """Require that the policy reports it, with what is wrong and with the fix."""
+    found = findings(rule.policy(), *resources)
+    assert len(found) == times, f"{rule.name} was to report it {times} times, and reported {found}"
+    assert saying in found[0], "the finding names what is wrong"
+    assert found[0].count("\n    "), "and the fix is printed with it"
+
+
+def advice(*resources: PolicyResource, rule: Rule | None = None) -> list[str]:
+    """What the policies could not judge and are content to say."""
+    return findings(judged([rule] if rule else RULES), *resources)
+
+
+def kubernetes(type_: str, name: str = "it", namespace: str | None = "shop", **props: Any) -> PolicyResource:
+    """A Kubernetes object, of a type without its prefix: `networking.istio.io/v1:Gateway`."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **props.pop("metadata", {})}
+    return resource(f"kubernetes:{type_}", {"metadata": metadata, **props}, name=f"{type_.rpartition(':')[2]}-{name}")
+
+
 def issuer(
-    challenge: str = "http01", *, environment: str = "staging", email: str = "platform@sandbox.test", server: str = ""
+    challenge: str = "http01",
+    *,
+    environment: str = "staging",
+    email: Any = "platform@sandbox.test",
+    server: Any = "",
+    kind: str = "ClusterIssuer",
+    **spec: Any,
 ) -> PolicyResource:
-    """A ClusterIssuer with one solver."""
+    """A ClusterIssuer, or an Issuer in istio-system, with one solver; `spec` stands instead of the ACME one."""
     acme = {"email": email, "server": server or f"https://acme-{environment}.sandbox.test/dir"}
-    return resource(
-        "kubernetes:cert-manager.io/v1:ClusterIssuer",
-        {
-            "metadata": {"name": f"letsencrypt-{environment}-istio"},
-            "spec": {"acme": {**acme, "solvers": [{challenge: {}}]}},
-        },
-        name=f"issuer-{environment}",
+    return kubernetes(
+        f"cert-manager.io/v1:{kind}",
+        f"letsencrypt-{environment}-istio",
+        namespace=None if kind == "ClusterIssuer" else "istio-system",
+        spec=spec or {"acme": {**acme, "solvers": [{challenge: {}}]}},
     )
 
 
 def certificate(
     *names: str,
-    issuer: str = "letsencrypt-staging-istio",
+    issuer: Any = "letsencrypt-staging-istio",
     namespace: str = "istio-system",
-    secret: str = "certs",  # noqa: S107 - a name
-    stack: str = "dev",
+    secret: Any = "certs",  # noqa: S107 (a name)
+    name: str = "",
+    asking: str = "Certificate",
+    **reference: Any,
 ) -> PolicyResource:
     """A Certificate that a ClusterIssuer signs."""
-    return resource(
-        "kubernetes:cert-manager.io/v1:Certificate",
-        {
-            "metadata": {"name": secret, "namespace": namespace},
-            "spec": {
-                "secretName": secret,
-                "dnsNames": list(names or ("shop.sandbox.test",)),
-                "issuerRef": {"kind": "ClusterIssuer", "name": issuer},
-            },
+    group = "acme.cert-manager.io" if asking == "Order" else "cert-manager.io"
+    return kubernetes(
+        f"{group}/v1:{asking}",
+        name or "certs",
+        namespace,
+        spec={
+            "secretName": secret,
+            "dnsNames": list(names or ("shop.sandbox.test",)),
+            "issuerRef": {"kind": "ClusterIssuer", "name": issuer, **reference},
         },
-        stack=stack,
     )
 
 
-def gateway(*servers: Mapping[str, Any], version: str = "v1") -> PolicyResource:
+def gateway(
+    *servers: Any,
+    version: str = "v1",
+    name: str = "tls",
+    namespace: str = "istio-system",
+    selector: Mapping[str, Any] | None = None,
+) -> PolicyResource:
     """An Istio Gateway in istio-system."""
-    return resource(
-        f"kubernetes:networking.istio.io/{version}:Gateway",
-        {"metadata": {"name": "tls", "namespace": "istio-system"}, "spec": {"servers": list(servers)}},
-    )
+    spec = {"selector": {"istio": "ingressgateway"} if selector is None else dict(selector), "servers": list(servers)}
+    return kubernetes(f"networking.istio.io/{version}:Gateway", name, namespace, spec=spec)
 
 
-def https(*hosts: str, **tls: Any) -> dict[str, Any]:
+def https(*hosts: str, protocol: str = "HTTPS", **tls: Any) -> dict[str, Any]:
     """A server on port 443; a field of `tls` that is None is left out."""
     given = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": "certs", **tls}
     return {
-        "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+        "port": {"number": 443.0, "name": "https", "protocol": protocol},
         "hosts": list(hosts or ("shop.sandbox.test",)),
         "tls": {key: value for key, value in given.items() if value is not None},
     }
 
 
-def http(**tls: Any) -> dict[str, Any]:
-    """A server on port 80."""
-    return {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["shop.sandbox.test"], "tls": tls}
+def http(*hosts: str, protocol: Any = "HTTP", number: float = 80.0, **tls: Any) -> dict[str, Any]:
+    """A server without TLS."""
+    port = {"number": number, "name": "http", "protocol": protocol}
+    return {"port": port, "hosts": list(hosts or ("shop.sandbox.test",)), **({"tls": tls} if tls else {})}
 
 
-def record(name: str = "shop.sandbox.test.", ttl: float | None = 300, zone: str = "sandbox") -> PolicyResource:
-    """An A record."""
-    props = {"name": name, "managedZone": zone, "type": "A", "rrdatas": ["203.0.113.10"]}
-    return resource(
-        "gcp:dns/recordSet:RecordSet", props if ttl is None else {**props, "ttl": ttl}, name=f"{zone}-{name}"
+def virtual_service(*gateways: Any, host: str = "shop.sandbox.test", name: str = "it", **spec: Any) -> PolicyResource:
+    """A VirtualService in namespace shop, with a route to an application unless other ones are given."""
+    given = spec or {"http": [{"route": [{"destination": {"host": "shop"}}]}]}
+    return kubernetes(
+        "networking.istio.io/v1:VirtualService", name, spec={"hosts": [host], "gateways": list(gateways), **given}
     )
 
 
-def release(version: str | None, chart: str = "oci://quay.io/jetstack/charts/cert-manager") -> PolicyResource:
-    """A Helm release."""
-    props = {"chart": chart, "version": version} if version else {"chart": chart}
-    return resource("kubernetes:helm.sh/v3:Release", props)
+def api_gateway(class_name: Any = "istio") -> PolicyResource:
+    """A Gateway of the Gateway API."""
+    return kubernetes("gateway.networking.k8s.io/v1:Gateway", "api", spec={"gatewayClassName": class_name})
+
+
+def api_class(name: str, controller: Any) -> PolicyResource:
+    """A GatewayClass."""
+    return kubernetes("gateway.networking.k8s.io/v1:GatewayClass", name, None, spec={"controllerName": controller})
+
+
+def api_route(called: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", **parent: Any) -> PolicyResource:
+    """What attaches to a Gateway of the Gateway API."""
+    reference = {"name": "api", **parent}
+    spec = {"parentRef": reference} if "ListenerSet" in called else {"parentRefs": [reference]}
+    return kubernetes(f"{group}/v1:{called}", "route", spec=spec)
+
+
+def record(name: Any = "shop.sandbox.test.", ttl: Any = 300, zone: Any = "sandbox", type_: Any = "A") -> PolicyResource:
+    """A record set."""
+    props = {"name": name, "managedZone": zone, "type": type_, "rrdatas": ["203.0.113.10"]}
+    label = f"{zone}-{name}-{type_}"
+    return resource("gcp:dns/recordSet:RecordSet", props if ttl is None else {**props, "ttl": ttl}, name=label)
+
+
+def release(
+    version: Any = "v1.21.2", chart: Any = CHART, *, kind: str = "v3:Release", protect: bool = False, **props: Any
+) -> PolicyResource:
+    """A Helm release, or a chart."""
+    given = {"chart": chart, **({"version": version} if version else {}), **props}
+    return resource(f"kubernetes:helm.sh/{kind}", given, protect=protect)
+
+
+def pem(form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8) -> str:
+    """A new private key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def encoded(value: str | bytes) -> str:
+    """Base64."""
+    return base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()

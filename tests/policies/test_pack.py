@@ -1,5 +1,6 @@
-"""The whole pack, on what our own program asks for, once per stack."""
+"""The whole pack, on what our own program asks for, once per stack; and the table in docs/policies.md."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 import yaml
 from pulumi_policy import PolicyResource
 
-from policies import POLICIES
-from tests.policies.support import findings, resource
+from policies import POLICIES, RULES
+from policies.findings import JUDGED
+from policies.table import table
+from tests.policies.support import configured, findings, resource
 from tests.unit import harness
 from tests.unit.harness import Recorder, good_config
 from tests.unit.test_program import program, stack_config
@@ -17,29 +20,28 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def planned(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a stack asks for, as policies see it."""
+def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The policies that a stack of a config breaks, the one of advice among them."""
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
     monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
 
-    def plan(config: dict[str, Any], stack: str) -> list[PolicyResource]:
+    def judge(config: Mapping[str, Any], stack: str = "dev") -> set[str]:
         done: Recorder = harness.run(program, config, stack=stack)
-        return [resource(each.type, each.inputs, name=each.name, stack=stack, protect=each.protect) for each in done]
+        resources = [_seen(each, stack) for each in done]
+        assert len(resources) > 10, "the program was really run"
+        with configured(**config):
+            return {policy.name for policy in POLICIES if findings(policy, *resources)}
 
-    return plan
+    return judge
 
 
-def broken(resources: list[PolicyResource]) -> set[str]:
-    return {policy.name for policy in POLICIES if findings(policy, *resources)}
+def _seen(registered: harness.Registered, stack: str) -> PolicyResource:
+    return resource(registered.type, registered.inputs, name=registered.name, stack=stack, protect=registered.protect)
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
-def test_our_own_stacks_pass_every_policy(planned: Any, stack: str) -> None:
-    resources = planned(stack_config(stack), stack)
-    assert len(resources) > len(POLICIES), "the program was really run"
-
-    for policy in POLICIES:
-        assert not findings(policy, *resources), f"{policy.name} holds in {stack}"
+def test_our_own_stacks_pass_every_policy(broken: Any, stack: str) -> None:
+    assert broken(stack_config(stack), stack) == set(), f"every policy holds in {stack}, and all is judged"
 
 
 @pytest.mark.parametrize(
@@ -49,32 +51,46 @@ def test_our_own_stacks_pass_every_policy(planned: Any, stack: str) -> None:
         good_config(challenge="dns01", hosts=[{**good_config()["hosts"][0], "host": "*.sandbox.test"}]),
         good_config(certManager={"install": False}),
         good_config(tls={"minVersion": "1.3"}),
+        good_config(ingress={"selector": {"istio": "public"}}),
         good_config(hosts=[{**good_config()["hosts"][0], "host": f"shop-{n}.sandbox.test"} for n in range(120)]),
     ],
-    ids=["perHost", "wildcard", "second stack", "TLS 1.3", "more hosts than one certificate holds"],
+    ids=["perHost", "wildcard", "second stack", "TLS 1.3", "other Pods", "more hosts than one certificate holds"],
 )
-def test_what_the_settings_allow_passes_too(planned: Any, config: dict[str, Any]) -> None:
-    assert broken(planned(config, "dev")) == set(), "the settings and the policies agree"
+def test_what_the_settings_allow_passes_too(broken: Any, config: dict[str, Any]) -> None:
+    assert broken(config) == set(), "the settings and the policies agree"
 
 
-def test_what_only_the_stacks_name_makes_wrong_is_found(planned: Any) -> None:
-    assert broken(planned(good_config(), "prod")) == {"issuer-fits-stack", "protected-in-production"}
-    production = {**good_config()["acme"], "issuer": "prod"}
-    assert broken(planned(good_config(acme=production), "dev")) == {"issuer-fits-stack"}
-    assert broken(planned(good_config(acme=production, protect="true"), "prod")) == set(), "mended"
+def test_what_only_production_makes_wrong_is_found(broken: Any) -> None:
+    signed = {**good_config()["acme"], "issuer": "prod"}
+    assert broken(good_config(), "prod") == set(), "a name makes no production"
+    assert broken(good_config(production="true")) == {"issuer-fits-stack", "protected-in-production"}
+    assert broken(good_config(acme=signed)) == {"issuer-fits-stack"}
+    assert broken(good_config(acme=signed, protect="true", production="true")) == set(), "fixed"
 
 
-def test_a_ttl_that_the_settings_allow_is_found(planned: Any) -> None:
-    assert broken(planned(good_config(dns={"zone": "sandbox", "ttl": 600}), "dev")) == {"record-ttl-is-short"}
+def test_what_the_settings_allow_and_the_policies_do_not_is_found(broken: Any) -> None:
+    assert broken(good_config(dns={"zone": "sandbox", "ttl": 600})) == {"record-ttl-is-short"}
+    local = good_config(certManager={"chart": "/charts/cert-manager"})
+    assert broken(local) == set(), "a chart of this machine is for development"
+    assert "cert-manager-is-official" in broken({**local, "production": "true"})
 
 
-def test_every_policy_says_what_holds_and_how_to_mend_it() -> None:
+def test_every_policy_says_what_holds_and_how_to_fix_it() -> None:
     names = [policy.name for policy in POLICIES]
     assert len(set(names)) == len(names), "the engine tells policies apart by name"
     for policy in POLICIES:
         assert policy.description.endswith("."), f"{policy.name} is described by a sentence"
-        assert policy.remediation_steps, f"{policy.name} has a way out"
-        assert policy.enforcement_level is None, f"{policy.name} is as mandatory as the pack"
+        assert policy.remediation_steps, f"{policy.name} has a fix"
+        if policy.name != JUDGED:
+            assert policy.enforcement_level is None, f"{policy.name} is as mandatory as the pack"
+
+
+def test_the_table_in_the_docs_is_that_of_the_policies() -> None:
+    text = (ROOT / "docs" / "policies.md").read_text()
+    assert table() in text, "run `python -m policies.table` and put what it prints into docs/policies.md"
+    for rule in RULES:
+        assert rule.stops, f"{rule.name} stops something"
+        assert rule.cannot_see, f"and nothing sees everything: {rule.name}"
 
 
 def test_the_pack_runs_in_the_programs_environment() -> None:

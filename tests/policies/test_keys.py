@@ -1,0 +1,202 @@
+"""No private key in the state, whatever it is wrapped in."""
+
+import json
+import textwrap
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from components.rules.kubeconfig import gke_kubeconfig
+from policies.key_material import found_in
+from policies.private_keys import NO_PRIVATE_KEY
+from tests.policies.support import advice, breaks, configured, encoded, findings, holds, kubernetes, pem, resource
+
+PRIVATE = serialization.PrivateFormat
+JWK = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"}
+CERTIFICATE = f"-----BEGIN CERTIFICATE-----\n{encoded(bytes(900))}\n-----END CERTIFICATE-----\n"
+
+
+def secret(**props: Any) -> PolicyResource:
+    return kubernetes("core/v1:Secret", "account", **props)
+
+
+def wrapped(text: str, width: int = 64) -> str:
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def rsa_pem() -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, PRIVATE.TraditionalOpenSSL, serialization.NoEncryption()
+    ).decode()
+
+
+def encrypted_pem(encoding: serialization.Encoding = serialization.Encoding.PEM) -> bytes:
+    key = ed25519.Ed25519PrivateKey.generate()
+    return key.private_bytes(encoding, PRIVATE.PKCS8, serialization.BestAvailableEncryption(b"password"))
+
+
+def der() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(serialization.Encoding.DER, PRIVATE.PKCS8, serialization.NoEncryption())
+
+
+def kubeconfig(**user: Any) -> dict[str, Any]:
+    return {**gke_kubeconfig("prod", "192.0.2.1", encoded(CERTIFICATE)), "users": [{"name": "prod", "user": user}]}
+
+
+FORMS = {
+    "PKCS 8": pem(),
+    "EC": pem(PRIVATE.TraditionalOpenSSL),
+    "RSA": rsa_pem(),
+    "OpenSSH": pem(PRIVATE.OpenSSH),
+    "encrypted": encrypted_pem().decode(),
+    "PGP": "-----BEGIN PGP PRIVATE KEY BLOCK-----\n",
+    "after a certificate": CERTIFICATE + pem(),
+    "JWK": json.dumps(JWK),
+    "JWK in a list": json.dumps({"keys": [{"kty": "RSA", "n": "AA"}, JWK]}),
+    "JWK in YAML": yaml.safe_dump(JWK),
+    "JWK in one of several documents": f"a: 1\n---\n{yaml.safe_dump(JWK)}",
+    "symmetric JWK": json.dumps({"kty": "oct", "k": "AA" * 20}),
+    "service account": json.dumps({"type": "service_account", "private_key": pem()}),
+    "kubeconfig with a key": yaml.safe_dump(kubeconfig(**{"client-key-data": encoded(pem())})),
+    "kubeconfig with a key that is no PEM": json.dumps(kubeconfig(**{"client-key-data": "AA"})),
+    "kubeconfig with a token": yaml.safe_dump(kubeconfig(token="AA")),
+    "kubeconfig with a password": json.dumps(kubeconfig(username="admin", password="AA")),
+    "kubeconfig with an old plugin": yaml.safe_dump(kubeconfig(**{"auth-provider": {"config": {"id-token": "AA"}}})),
+}
+
+WRAPPINGS = {
+    "as it is": lambda text: text,
+    "base64": encoded,
+    "base64 of the other alphabet, without padding": lambda text: (
+        encoded(text).translate(str.maketrans("+/", "-_")).rstrip("=")
+    ),
+    "base64 in lines": lambda text: wrapped(encoded(text)),
+    "base64 in lines of CRLF": lambda text: wrapped(encoded(text)).replace("\n", "\r\n"),
+    "base64 in base64": lambda text: encoded(wrapped(encoded(text), 76)),
+    "JSON": lambda text: json.dumps({"key": text}),
+    "YAML": lambda text: yaml.safe_dump({"data": {"tls.key": encoded(text)}}),
+    "a block of YAML": lambda text: (
+        f"data:\n  tls.key: |\n{textwrap.indent(wrapped(encoded(text)), '    ')}\n  other: x\n"
+    ),
+    "JSON in JSON": lambda text: json.dumps({"inner": json.dumps({"key": wrapped(encoded(text))})}),
+    "a line of a program": lambda text: f"export KEY={encoded(text)}; run",
+    "after a word": lambda text: f"key {wrapped(encoded(text))}\n",
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS.values(), ids=list(WRAPPINGS))
+@pytest.mark.parametrize("key", FORMS.values(), ids=list(FORMS))
+def test_a_key_of_every_form_is_refused_in_every_wrapping(key: str, wrapping: Any) -> None:
+    text = wrapping(key)
+    breaks(NO_PRIVATE_KEY, secret(stringData={"tls.key": text}), saying="Secret-account: stringData.tls.key is a")
+
+
+@pytest.mark.parametrize("key", [der(), encrypted_pem(serialization.Encoding.DER)], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("write", [encoded, lambda data: wrapped(encoded(data))], ids=["one line", "lines"])
+def test_a_key_in_der_is_refused(key: bytes, write: Any) -> None:
+    breaks(NO_PRIVATE_KEY, secret(data={"key.der": write(key)}), saying="data.key.der is a private key")
+
+
+@pytest.mark.parametrize(
+    ("holder", "where"),
+    [
+        (kubernetes("core/v1:Secret", data={"tls.key": encoded(pem())}), "data.tls.key"),
+        (kubernetes("core/v1:Secret", stringData={"tls.key": pem()}), "stringData.tls.key"),
+        (kubernetes("core/v1:SecretPatch", data={"tls.key": encoded(pem())}), "data.tls.key"),
+        (kubernetes("core/v1:SecretList", items=[{"data": {"tls.key": encoded(pem())}}]), "items.0.data.tls.key"),
+        (kubernetes("core/v1:ConfigMap", data={"tls.key": pem()}), "data.tls.key"),
+        (kubernetes("core/v1:ConfigMap", binaryData={"tls.key": wrapped(encoded(pem()))}), "binaryData.tls.key"),
+        (kubernetes("core/v1:Secret", metadata={"annotations": {"note": pem()}}), "metadata.annotations.note"),
+        (resource("kubernetes:helm.sh/v3:Release", {"values": {"a": [{"key": encoded(pem())}]}}), "values.a.0.key"),
+        (
+            resource("kubernetes:yaml/v2:ConfigGroup", {"objs": [{"stringData": {"key": pem()}}]}),
+            "objs.0.stringData.key",
+        ),
+        (resource("pulumi:providers:kubernetes", {"kubeconfig": json.dumps(kubeconfig(token="AA"))}), "kubeconfig"),
+        (resource("pulumi:pulumi:Stack", {"outputs": [pem()]}), "outputs.0"),
+        (resource("random:index/x:X", {"jwk": JWK}), "jwk"),
+        (resource("random:index/x:X", {"config": kubeconfig(token="AA")}), "config"),
+        (resource("random:index/x:X", {"file": pulumi.StringAsset(pem())}), "file"),
+        (resource("random:index/x:X", {"a": pulumi.AssetArchive({"k": pulumi.StringAsset(pem())})}), "a.k"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each.resource_type,
+)
+def test_a_key_is_refused_in_every_property_of_every_resource(holder: PolicyResource, where: str) -> None:
+    breaks(NO_PRIVATE_KEY, holder, saying=f"{holder.name}: {where} is a")
+
+
+def test_the_key_itself_is_not_printed() -> None:
+    for form, key in FORMS.items():
+        printed = "".join(findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": key})))
+        assert key.strip().splitlines()[-1] not in printed, f"{form} stays out of the log"
+
+
+@pytest.mark.parametrize("type_", ["tls:index/privateKey:PrivateKey", "gcp:serviceaccount/key:Key"])
+def test_a_resource_that_makes_a_key_is_refused_before_it_has(type_: str) -> None:
+    breaks(
+        NO_PRIVATE_KEY, resource(type_, {"privateKey": UNKNOWN_STRING_VALUE}), saying="is a resource that makes a key"
+    )
+    breaks(NO_PRIVATE_KEY, resource(type_, {"privateKey": pem()}), saying="privateKey is a private key", times=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CERTIFICATE,
+        encoded(CERTIFICATE),
+        encoded(encoded(CERTIFICATE)),
+        json.dumps({key: value for key, value in JWK.items() if key != "d"}),
+        json.dumps({"kty": "RSA", "n": "AA", "nested": {"d": "AA"}}),
+        yaml.safe_dump(gke_kubeconfig("prod", "192.0.2.1", encoded(CERTIFICATE))),
+        json.dumps(kubeconfig(**{"client-certificate-data": encoded(CERTIFICATE), "client-key": "/home/me/key.pem"})),
+        "users: [ada, grace]",
+        "users: {user: {token: x}}",
+        "kty: {",
+        "kty: &a [*a]\nusers: *a",
+        "-----BEGIN PUBLIC KEY-----",
+        "no base64 at all!",
+        "users " * 50,
+        encoded(bytes(range(256))),
+        encoded(b"0" + bytes(range(200))),
+        "",
+    ],
+    ids=range(17),
+)
+def test_what_is_no_key_holds(text: str) -> None:
+    holds(NO_PRIVATE_KEY, secret(data={"value": encoded(text), "n": 5.0}, stringData={"value": text, "none": None}))
+
+
+def test_an_unknown_value_hides_no_other_and_is_said_of_a_secret() -> None:
+    beside = secret(stringData={"a": UNKNOWN_STRING_VALUE, "b": pem()})
+    breaks(NO_PRIVATE_KEY, beside, saying="stringData.b")
+    assert advice(beside) == ["no-private-key-in-state, Secret-account: stringData.a is not known in this preview"], (
+        "the value may be a key"
+    )
+
+
+def test_what_another_resource_does_not_know_yet_is_no_key() -> None:
+    jwk = resource("random:index/x:X", {"kty": UNKNOWN_STRING_VALUE, "d": "AA", "id": UNKNOWN_STRING_VALUE})
+    with configured(production="true"):
+        holds(NO_PRIVATE_KEY, jwk)
+
+
+@given(st.text(max_size=300))
+@settings(deadline=None)
+def test_any_text_can_be_looked_at(text: str) -> None:
+    assert found_in(text) is None, "no text that is made up at random holds a key"
+
+
+@given(before=st.text("abcXYZ012+/", max_size=9), after=st.text("abcXYZ012+/", max_size=9))
+@settings(deadline=None)
+def test_base64_is_found_whatever_it_is_glued_to(before: str, after: str) -> None:
+    assert found_in(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key", "at any alignment"
