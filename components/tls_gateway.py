@@ -65,7 +65,7 @@ class TlsGatewayArgs(TypedDict):
     """Seconds of Strict-Transport-Security; 0, the default, sends none."""
 
 
-_ROUTE = inputs.shape(
+ROUTE = inputs.shape(
     service=inputs.value(names.kubernetes_name),
     namespace=inputs.value(names.kubernetes_name),
     port=inputs.value(values.whole(1, 65535)),
@@ -89,7 +89,7 @@ SHAPE = inputs.shape(
         inputs.several(
             inputs.shape(
                 host=inputs.value(names.dns_name),
-                routes=inputs.several(_ROUTE),
+                routes=inputs.several(ROUTE),
             )
         )
     ),

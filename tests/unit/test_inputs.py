@@ -132,7 +132,7 @@ class TestRefusals:
             ({"cipher_suites": ["AES128-SHA"]}, "cipher_suites[0]: 'AES128-SHA' is not one of Mozilla's"),
             ({"credentials": []}, "credentials has no items"),
             ({"hosts": "shop.sandbox.test"}, "hosts: 'shop.sandbox.test' is not a list"),
-            ({"hosts": [{"host": "shop.sandbox.test"}]}, "hosts[0].routes: None is not a list"),
+            ({"hosts": [{"host": "shop.sandbox.test"}]}, "hosts[0].routes is missing"),
             (
                 {"hosts": [{"host": "shop.sandbox.test", "routes": [{**ROUTE, "port": 0}]}]},
                 "hosts[0].routes[0].port: 0 is not between 1 and 65535",
