@@ -30,6 +30,8 @@ class _Run:
 
     component: str
     problems: list[Problem] = field(default_factory=list)
+    hidden: bool = False
+    """Whether the values are secrets, which no text may quote."""
 
     def take(self, where: str, given: Any, check: "Check") -> Any:
         """Check a value, or an Output of one when it is known; a preview may never know it."""
@@ -37,7 +39,12 @@ class _Run:
             if check in _KNOWN:
                 self.problems.append(Problem(where, "is an Output; the program has to know it when it runs"))
                 return []
-            return pulumi.Output.from_input(given).apply(lambda known: _Run(self.component).now(where, known, check))
+            output = pulumi.Output.from_input(given)
+
+            async def checked(known: Any) -> Any:
+                return _Run(self.component, hidden=await output.is_secret()).now(where, known, check)
+
+            return output.apply(checked)
         return check(self, where, given)
 
     def now(self, where: str, given: Any, check: "Check") -> Any:
@@ -53,7 +60,9 @@ class _Run:
 
     def refuse(self, where: str, given: Any, reason: str) -> None:
         """Note that a value cannot be taken."""
-        self.problems.append(Problem(where, f"{given!r} {reason}"))
+        self.problems.append(
+            Problem(where, "is a secret that is not accepted" if self.hidden else f"{given!r} {reason}")
+        )
 
 
 Check = Callable[[_Run, str, Any], Any]
