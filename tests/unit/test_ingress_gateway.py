@@ -316,6 +316,6 @@ class TestDiagnosis:
             "status": not_ready("x509: certificate signed by unknown authority")
         }
         with api.client() as connected:
-            found = problems_of(connected, None, "letsencrypt-staging-istio")
+            found = problems_of(connected, "ClusterIssuer", None, "letsencrypt-staging-istio")
 
         assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
