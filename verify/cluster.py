@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from components.rules import acme
 from components.rules.issuance import chain_of_problems
 from verify import objects
 from verify.checks import INGRESS, Result
@@ -80,7 +81,9 @@ def _service(environment: Environment, api: client.ApiClient) -> list[Result]:
 
 
 def _issuer(environment: Environment, api: client.ApiClient) -> list[Result]:
-    listed = _list(api, CERT_MANAGER, "clusterissuers")
+    kind = environment.settings.acme.issuer_kind
+    namespace = environment.namespace if kind == acme.ISSUER else None
+    listed = _list(api, CERT_MANAGER, f"{kind.lower()}s", namespace)
     return [objects.judge_issuer(environment, objects.named(listed, environment.issuer))]
 
 

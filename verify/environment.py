@@ -30,7 +30,7 @@ class Environment:
     ip: str
     """The gateway's address."""
     issuer: str
-    """The ClusterIssuer that signs."""
+    """The issuer that signs."""
     settings: Settings
     """The stack's config: what was asked for."""
     kubeconfig: str | None = None

@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from components.rules import names, routes
+from components.rules import acme, names, routes
 from verify.checks import INGRESS, Result
 from verify.environment import Environment
 
@@ -21,20 +21,21 @@ _PUBLIC = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicK
 
 
 def judge_issuer(environment: Environment, found: Object | None) -> Result:
-    """Judge the ClusterIssuer: Ready, and at the ACME server of the config."""
-    name = environment.issuer
+    """Judge the issuer: Ready, and at the ACME server of the config."""
+    name, kind = environment.issuer, environment.settings.acme.issuer_kind
     if found is None:
-        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} does not exist", (environment.up,))
+        return Result("issuer", INGRESS, "failed", f"{kind} {name} does not exist", (environment.up,))
     wanted = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     server = found.get("spec", {}).get("acme", {}).get("server")
     ready = condition(found, "Ready")
     because = "" if is_true(ready) else f"; not Ready: {ready.get('message') or 'it was not looked at yet'}"
     if server != wanted:
-        detail = f"ClusterIssuer {name} is at {server}, the config says {wanted}{because}"
+        detail = f"{kind} {name} is at {server}, the config says {wanted}{because}"
         return Result("issuer", INGRESS, "failed", detail, (environment.up,))
     if because:
-        mend = (f"kubectl describe clusterissuer {name}", environment.up)
-        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} is {because.removeprefix('; ')}", mend)
+        where = f"--namespace {environment.namespace} " if kind == acme.ISSUER else ""
+        mend = (f"kubectl {where}describe {kind.lower()} {name}", environment.up)
+        return Result("issuer", INGRESS, "failed", f"{kind} {name} is {because.removeprefix('; ')}", mend)
     return Result("issuer", INGRESS, "ok", f"{name} is Ready, with an account at {server}")
 
 
@@ -53,9 +54,11 @@ def judge_certificate(
     if found is None:
         return Result("certificate", name, "failed", "the Certificate does not exist", (environment.up,))
     spec, status = found.get("spec", {}), found.get("status", {})
-    issuer = spec.get("issuerRef", {}).get("name")
-    if issuer != environment.issuer:
-        detail = f"asks {issuer}, the stack's issuer is {environment.issuer}"
+    reference = spec.get("issuerRef", {})
+    issuer, kind = reference.get("name"), reference.get("kind", acme.ISSUER)
+    wanted = environment.settings.acme.issuer_kind
+    if (issuer, kind) != (environment.issuer, wanted):
+        detail = f"asks {kind} {issuer}, the stack's issuer is {wanted} {environment.issuer}"
         return Result("certificate", name, "failed", detail, (environment.up,))
     if missing := set(environment.certificates[name]) - set(spec.get("dnsNames", [])):
         detail = f"does not ask for {', '.join(sorted(missing))}"
