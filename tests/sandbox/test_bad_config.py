@@ -154,7 +154,9 @@ def test_an_unknown_key_of_the_program_is_reported_with_the_nearest_known_one(wr
 
 
 def test_all_errors_of_a_config_are_reported_at_once(wrong: list[str]) -> None:
-    assert wrong[0] == f"error: the config of stack 'bad-config' has {len(REPORTED) + 1} problems:", "the count is right"
+    assert wrong[0] == f"error: the config of stack 'bad-config' has {len(REPORTED) + 1} problems:", (
+        "the count is right"
+    )
     assert len(wrong) == 1 + 2 * (len(REPORTED) + 1), "each has two lines, and there is nothing else"
 
 
