@@ -136,10 +136,13 @@ def judged(rules: Sequence[Rule]) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         stack = Stack(args.resources)
         for resource in stack.resources:
+            unjudged: dict[Finding, list[str]] = {}
             for rule in rules:
                 for finding in rule.findings(resource, stack):
                     if _problem(finding) is None:
-                        report(text([Problem(f"{rule.name}, {finding.where}", finding.what)]), resource.urn)
+                        unjudged.setdefault(finding, []).append(rule.name)
+            for finding, names in unjudged.items():
+                report(f"{text([Problem(finding.where, finding.what)])} ({', '.join(names)})", resource.urn)
 
     return StackValidationPolicy(
         JUDGED,

@@ -44,9 +44,8 @@ class Server:
     def name(self) -> str:
         """Its port's name, its port's number without one, its place without either."""
         try:
-            number = get(self.spec, "port", "number")
             # Numbers arrive as floats.
-            return str(get(self.spec, "port", "name") or (number if number is None else int(number)))
+            return get(self.spec, "port", "name") or f"{get(self.spec, 'port', 'number'):.0f}"
         except (UnknownValueError, ValueError, TypeError):
             return f"number {self.position}"
 

@@ -11,6 +11,7 @@ from components.rules.problem import Problem
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, ResourceRule, StackRule, guarded
 from policies.gateways import ISTIO, is_foreign
+from policies.issuers import KINDS
 from policies.objects import KubernetesObject, Resource, Stack, get, matching, named, objects, reading
 
 _INGRESS = ("networking.k8s.io", "extensions")
@@ -27,7 +28,13 @@ _ISTIO_GATEWAY_CONTROLLERS = ("istio.io/gateway-controller", "istio.io/unmanaged
 
 _SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
 
-_JUDGED_GROUPS = (ISTIO, CERT_MANAGER, *_INGRESS, *_GATEWAY_API)
+_WHOLE = {
+    ISTIO: ("Gateway", "VirtualService", "EnvoyFilter"),
+    CERT_MANAGER: ("Certificate", "CertificateRequest", *KINDS),
+    **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
+    **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", *_ROUTES)),
+}
+"""What policies judge by more than what a Patch may show."""
 
 
 def other_ways(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
@@ -117,7 +124,7 @@ def _envoy_filter(envoy_filter: KubernetesObject) -> Iterator[Problem]:
 def patches(resource: Resource) -> Iterator[Finding]:
     """Yield the resources that change some fields of an object that policies judge as a whole."""
     for each in objects(resource):
-        if each.patch and each.group in _JUDGED_GROUPS:
+        if each.patch and each.kind in _WHOLE.get(each.group, ()):
             yield Problem(each.where, "is changed by a Patch, and no policy sees the rest of it")
 
 
@@ -137,7 +144,8 @@ WHOLE = ResourceRule(
     name="objects-are-whole",
     description="Gateways, routes, certificates and issuers are written whole, not changed by Patches.",
     fix=("pulumi import TYPE NAME NAMESPACE/NAME    # makes the object a resource of the stack, to be written whole",),
-    stops="`…Patch` resources of Istio's networking, of cert-manager, of Ingresses and of the Gateway API",
+    stops="`…Patch` resources of Gateways, VirtualServices, EnvoyFilters, Certificates, issuers, Ingresses and of the"
+    " Gateway API",
     cannot_see="changes by other programs: `pulumi preview --refresh` shows them. The objects of ConfigGroup,"
     " ConfigFile, Directory and Chart are resources of their own, which every policy judges",
     find=patches,

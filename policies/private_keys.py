@@ -20,6 +20,11 @@ _MAKERS = {
 }
 """Resources whose outputs are keys; a preview does not know them yet."""
 
+_FIX_KUBECONFIG = (
+    "pulumi config set --path gke.cluster NAME && pulumi config set --path gke.location LOCATION",
+    "users: [{name: NAME, user: {exec: …}}]    # or a kubeconfig of yours with a plugin instead of credentials",
+)
+
 _SECRETS = "kubernetes:core/v1:Secret"
 """Secrets, lists of them, and Patches."""
 
@@ -32,7 +37,7 @@ def in_state(resource: PolicyResource, _stack: Stack) -> Iterator[Finding]:
     unknown: list[UnknownValueError] = []
     found = list(_keys(resource.props, "", unknown))
     for path, what in found:
-        yield Problem(resource.name, f"{path} is {what}")
+        yield Problem(resource.name, f"{path} is {what}", _FIX_KUBECONFIG if "kubeconfig" in what else ())
     if not found and resource.resource_type in _MAKERS:
         yield Problem(resource.name, "is a resource that makes a key and keeps it in the state")
     # What any other resource does not know yet is made by its provider: an address, an identifier.
@@ -84,7 +89,6 @@ NO_PRIVATE_KEY = StackRule(
     fix=(
         "remove it from the program: Certificates and issuers fill their Secrets themselves",
         "cmctl renew --namespace NAMESPACE CERTIFICATE    # replaces a key that has been in a state",
-        "pulumi config set --path gke.cluster NAME    # a kubeconfig with an exec plugin instead of credentials",
     ),
     stops="keys in PEM (PKCS 8, EC, RSA, OpenSSH, PGP), in DER and as JWK, and the keys, tokens and passwords of"
     " kubeconfigs; in any property of any resource, encrypted or not: in `data`, `binaryData`, `stringData`, the items"

@@ -1,8 +1,11 @@
 """Port 443: versions, cipher suites and modes of TLS, and a certificate behind every name."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from components.rules.names import covers
 from components.rules.tls import CIPHER_SUITES
@@ -38,6 +41,21 @@ def test_a_maximum_below_tls_1_2_is_refused() -> None:
 def test_tls_1_2_and_1_3_hold_and_plain_or_passed_through_servers_have_no_version() -> None:
     holds(gateways.TLS_VERSION, gateway(https(), https(minProtocolVersion="TLSV1_3")))
     holds(gateways.TLS_VERSION, gateway(http(), https(mode="PASSTHROUGH", minProtocolVersion=None)))
+
+
+@pytest.mark.parametrize(
+    ("port", "called"),
+    [
+        ({"number": 443.0, "name": "https"}, "server https"),
+        ({"number": 443.0}, "server 443"),
+        ({}, "server number 2"),
+        ({"name": UNKNOWN_STRING_VALUE}, "server number 2"),
+    ],
+    ids=str,
+)
+def test_a_server_is_called_by_its_ports_name_or_number(port: dict[str, Any], called: str) -> None:
+    server = {**https(minProtocolVersion=None), "port": {"protocol": "HTTPS", **port}}
+    breaks(gateways.TLS_VERSION, gateway(http(), server), saying=f"Gateway istio-system/tls, {called}: minProtocol")
 
 
 def test_every_suite_that_is_not_mozillas_is_named() -> None:
@@ -110,7 +128,7 @@ def test_gateways_for_other_pods_are_left_to_their_team_and_named(rule: Rule) ->
 
     with configured(production="true"):
         assert len(advice(egress)) == 1, "one advice, not one for each policy"
-        assert "tls-ends-at-the-gateway, Gateway istio-system/tls is for other Pods" in advice(egress)[0]
+        assert advice(egress)[0].startswith("Gateway istio-system/tls is for other Pods"), "it says what is not judged"
         assert findings(rule.policy(), egress) == [], "and no problem"
 
 

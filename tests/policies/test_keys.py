@@ -135,6 +135,11 @@ def test_a_key_is_refused_in_every_property_of_every_resource(holder: PolicyReso
     breaks(NO_PRIVATE_KEY, holder, saying=f"{holder.name}: {where} is a")
 
 
+def test_the_fix_of_a_kubeconfig_is_another_kubeconfig() -> None:
+    provider = resource("pulumi:providers:kubernetes", {"kubeconfig": yaml.safe_dump(kubeconfig(token="AA"))})
+    assert "pulumi config set --path gke.cluster NAME" in findings(NO_PRIVATE_KEY.policy(), provider)[0]
+
+
 def test_the_key_itself_is_not_printed() -> None:
     for form, key in FORMS.items():
         printed = "".join(findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": key})))
@@ -179,7 +184,7 @@ def test_what_is_no_key_holds(text: str) -> None:
 def test_an_unknown_value_hides_no_other_and_is_said_of_a_secret() -> None:
     beside = secret(stringData={"a": UNKNOWN_STRING_VALUE, "b": pem()})
     breaks(NO_PRIVATE_KEY, beside, saying="stringData.b")
-    assert advice(beside) == ["no-private-key-in-state, Secret-account: stringData.a is not known in this preview"], (
+    assert advice(beside) == ["Secret-account: stringData.a is not known in this preview (no-private-key-in-state)"], (
         "the value may be a key"
     )
 

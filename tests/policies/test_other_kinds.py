@@ -139,9 +139,17 @@ def test_an_envoy_filter_for_sidecars_or_other_pods_holds() -> None:
         "networking.istio.io/v1:GatewayPatch",
         "networking.istio.io/v1beta1:VirtualServicePatch",
         "networking.k8s.io/v1:IngressPatch",
+        "networking.istio.io/v1alpha3:EnvoyFilterPatch",
+        "networking.k8s.io/v1:IngressClassPatch",
+        "extensions/v1beta1:IngressPatch",
         "cert-manager.io/v1:CertificatePatch",
+        "cert-manager.io/v1:CertificateRequestPatch",
+        "cert-manager.io/v1:IssuerPatch",
         "cert-manager.io/v1:ClusterIssuerPatch",
         "gateway.networking.k8s.io/v1:HTTPRoutePatch",
+        "gateway.networking.k8s.io/v1:GatewayPatch",
+        "gateway.networking.k8s.io/v1:GatewayClassPatch",
+        "gateway.networking.x-k8s.io/v1alpha1:XListenerSetPatch",
     ],
 )
 def test_a_patch_of_what_is_judged_as_a_whole_is_refused(type_: str) -> None:
@@ -153,4 +161,6 @@ def test_a_patch_of_what_is_judged_as_a_whole_is_refused(type_: str) -> None:
 
 
 def test_patches_of_other_kinds_and_groups_of_yaml_hold() -> None:
-    holds(WHOLE, kubernetes("core/v1:NamespacePatch"), kubernetes("apps/v1:DeploymentPatch"), gateway(http()))
+    for type_ in ("core/v1:Namespace", "apps/v1:Deployment", "networking.k8s.io/v1:NetworkPolicy"):
+        holds(WHOLE, kubernetes(f"{type_}Patch"), kubernetes(type_))
+    holds(WHOLE, kubernetes("networking.istio.io/v1:DestinationRulePatch"), gateway(http()))

@@ -74,7 +74,7 @@ def test_it_is_refused_by_whichever_name_and_beside_whichever_gateways(names: tu
 
 @pytest.mark.parametrize("name", ["plain", "./plain"])
 def test_a_short_name_is_a_gateway_of_the_virtual_services_own_namespace(name: str) -> None:
-    own = gateway(http(), name="plain", namespace="shop")
+    own = gateway(http("./*"), name="plain", namespace="shop")
     breaks(NO_PLAIN_HTTP, own, virtual_service(name), saying="Gateway shop/plain")
 
 
@@ -86,6 +86,10 @@ def test_a_short_name_is_a_gateway_of_the_virtual_services_own_namespace(name: s
         {"http": [{"delegate": {"name": "shop", "namespace": "shop"}}]},
         {"http": [{"redirect": {"uri": "/elsewhere"}}]},
         {"http": [{"redirect": {"scheme": "http", "authority": "other.sandbox.test"}}]},
+        {"http": [{**REDIRECT, **ROUTE}]},
+        {"http": [{**REDIRECT, "directResponse": {"status": 200.0}}]},
+        {"http": [{**REDIRECT, "delegate": {"name": "shop", "namespace": "shop"}}]},
+        {"http": [{**REDIRECT, "mirror": {"host": "shop"}}]},
         {"http": [{**REDIRECT, "mirrors": [{"destination": {"host": "shop"}}]}]},
         {"http": [{**ROUTE, "match": [{"port": 443.0}]}]},
         {"http": [{**ROUTE, "match": [{"gateways": ["istio-system/tls"]}, {"uri": {"prefix": "/"}}]}]},
@@ -97,6 +101,11 @@ def test_a_short_name_is_a_gateway_of_the_virtual_services_own_namespace(name: s
 def test_whatever_is_no_redirect_to_https_is_an_application(spec: dict[str, Any]) -> None:
     service = virtual_service("istio-system/plain", "istio-system/tls", **spec)
     breaks(NO_PLAIN_HTTP, PLAIN, TLS, service, saying="served without TLS")
+
+
+def test_a_route_is_called_by_its_name_where_it_has_one() -> None:
+    named = virtual_service("istio-system/plain", http=[REDIRECT, {**ROUTE, "name": "checkout"}])
+    breaks(NO_PLAIN_HTTP, PLAIN, named, saying="http route checkout is served without TLS")
 
 
 def test_a_list_of_virtual_services_is_judged_one_by_one() -> None:
@@ -128,7 +137,11 @@ def test_redirects_of_the_program_hold() -> None:
         (https(protocol="TLS", mode="MUTUAL"), virtual_service("istio-system/plain", tcp=[ROUTE])),
         (http(httpsRedirect=True), virtual_service("istio-system/plain")),
         (http("api.sandbox.test"), virtual_service("istio-system/plain")),
+        (http(protocol="HTTP2", httpsRedirect=True), virtual_service("istio-system/plain")),
+        (http(protocol="GRPC", httpsRedirect=True), virtual_service("istio-system/plain")),
+        (http(protocol="GRPC-WEB", httpsRedirect=True), virtual_service("istio-system/plain")),
         (http("*.sandbox.test"), virtual_service("istio-system/plain", host="sandbox.test")),
+        (http(), virtual_service("istio-system/plain", host="*.apps.sandbox.test")),
         (http("other/*"), virtual_service("istio-system/plain")),
         (http("./*"), virtual_service("istio-system/plain")),
         (http(), virtual_service("mesh")),
@@ -149,8 +162,12 @@ def test_redirects_of_the_program_hold() -> None:
         "TLS",
         "TCP over TLS",
         "httpsRedirect",
+        "httpsRedirect of HTTP2",
+        "httpsRedirect of GRPC",
+        "httpsRedirect of GRPC-WEB",
         "another host",
         "a wildcard that the host is not under",
+        "a host that is not under the wildcard",
         "another namespace's hosts",
         "the Gateway's own namespace's hosts",
         "mesh alone",
@@ -167,7 +184,7 @@ def test_a_gateway_of_another_team_is_no_problem_and_is_named() -> None:
 
     assert findings(NO_PLAIN_HTTP.policy(), service) == [], "nobody here knows what it is"
     assert advice(service) == [
-        "no-plain-http, VirtualService shop/it is on the Gateway platform/shared, which is not of this stack"
+        "VirtualService shop/it is on the Gateway platform/shared, which is not of this stack (no-plain-http)"
     ]
     holds(NO_PLAIN_HTTP, virtual_service("platform/shared", http=[REDIRECT]))
 
