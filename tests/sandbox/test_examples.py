@@ -18,6 +18,7 @@ import yaml
 
 from sandbox import acme, paths, tools
 from tests.sandbox import client
+from tests.sandbox.engine import StackDriver
 from tests.sandbox.support import a_records, eventually, get, names
 
 pytestmark = pytest.mark.sandbox
@@ -34,38 +35,16 @@ CONFIG = {
 }
 
 
-class Program:
-    """A Pulumi program in a folder of its own, with one stack."""
+class Program(StackDriver):
+    """One stack of a program in a folder of its own."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], **config: str) -> None:
-        self.folder = folder
-        self._environment = os.environ | environment
-        self.run("stack", "init", "examples")
+        super().__init__("examples", folder, environment=environment)
+        self.run("stack", "init")
+        # A secret: what reads it from the engine must not be content with a sealed one.
         self.run("config", "set", "--secret", "kubeconfig", str(paths.KUBECONFIG))
         for key, value in (CONFIG | config).items():
             self.run("config", "set", key, value)
-
-    def run(self, *arguments: str, fails: bool = False) -> str:
-        """What a command of pulumi printed; where that is JSON, without warnings."""
-        argv = ["pulumi", *arguments, "--non-interactive", "--color=never"]
-        done = subprocess.run(
-            argv, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        printed = done.stdout + done.stderr
-        assert bool(done.returncode) == fails, f"{' '.join(argv)} ended with {done.returncode}:\n{printed}"
-        return done.stdout if "--json" in arguments else printed
-
-    def up(self, *, fails: bool = False) -> str:
-        return self.run("up", "--yes", "--skip-preview", fails=fails)
-
-    def plan(self) -> dict[str, str]:
-        """What an `up` would do, by resource; without those that stay the same."""
-        steps = json.loads(self.run("preview", "--json"))["steps"]
-        return {step["urn"].split("::")[-1]: step["op"] for step in steps if step["op"] not in ("same", "read")}
-
-    def destroy(self) -> None:
-        self.run("destroy", "--yes", "--skip-preview")
 
     @contextmanager
     def changed(self, resource: str, **properties: Any) -> Iterator[None]:
@@ -157,10 +136,10 @@ def program(
 
 
 def test_a_preview_of_the_yaml_program_plans_each_component_with_what_it_makes(program: Program) -> None:
-    plan = program.plan()
+    steps = program.steps()
     expected = {"ingress", "dns", "http", "certificate", "tls", "certificate-hello-tls", f"tls-{HOST}", f"dns-{HOST}"}
-    assert expected <= set(plan)
-    assert set(plan.values()) == {"create"}
+    assert expected <= set(steps)
+    assert {step["op"] for each in steps.values() for step in each} == {"create"}
 
 
 def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None:
@@ -171,17 +150,17 @@ def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None
     assert json.loads(answer.body)["app"] == "demo"
     assert answer.headers["strict-transport-security"] == "max-age=86400", "a whole number, though YAML's are floats"
     assert client.plain(HOST).status == 301, "port 80 redirects"
-    assert json.loads(program.run("stack", "output", "--json"))["urls"] == [f"https://{HOST}"]
+    assert program.outputs()["urls"] == [f"https://{HOST}"]
 
 
 def test_a_second_one_changes_nothing(program: Program) -> None:
-    assert program.plan() == {}
+    assert program.steps() == {}
 
 
 def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(program: Program) -> None:
     routes = [{"service": "hello", "namespace": "hello", "port": 70000}]
     with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}], hsts=1.5):
-        printed = program.run("preview", fails=True)
+        printed = program.preview(fails=True)
 
     diagnostics = printed.partition("Diagnostics:")[2]
     assert diagnostics.count("error:") == 1, printed
@@ -194,7 +173,7 @@ def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(prog
 def test_so_is_one_that_is_known_only_from_another_resource(program: Program) -> None:
     routes = [{"service": "${service.metadata.name}_X", "namespace": "hello", "port": 80}]
     with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}]):
-        printed = program.run("preview", fails=True)
+        printed = program.preview(fails=True)
 
     assert "property hosts[0].routes[0].service" in printed
     assert "is not a Kubernetes name" in printed
@@ -203,7 +182,7 @@ def test_so_is_one_that_is_known_only_from_another_resource(program: Program) ->
 
 def test_a_service_that_is_not_there_is_told_with_the_command_that_finds_it(program: Program) -> None:
     with program.changed("ingress", service="elsewhere"):
-        printed = program.run("preview", fails=True)
+        printed = program.preview(fails=True)
 
     assert "Service istio-system/elsewhere does not exist" in printed, "read with the provider that YAML handed over"
     assert "kubectl get services --all-namespaces" in printed
@@ -242,7 +221,7 @@ def test_the_python_program_previews_with_the_wheel_alone(venv: Path, tmp_path: 
     }
     program = Program(venv.parent, environment, host=HOST, image="sandbox/demo")
 
-    assert set(program.plan()) >= {"certificate", "certificate-hello-tls", "tls", "tls-gateway", f"tls-{HOST}"}
+    assert set(program.steps()) >= {"certificate", "certificate-hello-tls", "tls", "tls-gateway", f"tls-{HOST}"}
 
 
 def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path, tmp_path: Path) -> None:
