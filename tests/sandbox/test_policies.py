@@ -10,7 +10,7 @@ import pytest
 from policies import RULES
 from policies.findings import JUDGED, Rule
 from sandbox import policies
-from tests.sandbox.stack import Stack
+from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox
 
@@ -20,7 +20,7 @@ FAILED = "❌ istio-gateway-tls@v1.0.0"
 
 
 def preview(stack: Stack, *options: str, fails: bool) -> str:
-    return stack.run("preview", "--policy-pack", str(policies.folder()), *options, fails=fails)
+    return stack.run("preview", "--policy-pack", str(policies.folder(PROJECT / "policies")), *options, fails=fails)
 
 
 def found(output: str, level: str = "mandatory") -> list[str]:
