@@ -90,8 +90,8 @@ def _build(job: Job, folder: Path, report: Report) -> None:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    # One command for all of a project's programs: one is linked, on one core, while the next compiles. A folder takes
-    # them under their packages' names, which a lone program need not bear.
+    # One command for all of a project's programs: one is linked, on one core, while the next compiles. Several go into
+    # a folder, under their packages' names; a single one is given its name.
     output = f"{partial}/" if len(job.packages) > 1 else f"{partial}/{job.programs[0]}"
     command = ["go", "build", "-v", GCFLAGS, "-ldflags", job.ldflags, "-o", output, *job.packages]
     compiled = _go(command, job.source, report)

@@ -91,7 +91,7 @@ class Status:
             return cls(**fields | nested)
         except (KeyError, TypeError):
             raise SandboxError(
-                "This sandbox was started by another version of the project. End it, and start anew."
+                "This sandbox was started by another version of the project. End it with `down`, and start it again."
             ) from None
 
 

@@ -1,6 +1,6 @@
 """What a sandbox starts, in order: the network, the control plane, DNS and ACME, the node, Istio, two applications.
 
-That is the cluster as a platform team hands it over. cert-manager is not here: the Pulumi program installs it.
+That is the cluster as a platform team hands it over. cert-manager is not there: what is deployed to it installs it.
 """
 
 import subprocess

@@ -56,7 +56,7 @@ def test_no_shared_module_stands_at_two_versions() -> None:
             found[module][version].append(build.name)
     apart = {module: dict(by_version) for module, by_version in found.items() if len(by_version) > 1}
     assert apart.keys() == APART, (
-        "each version is compiled anew, which a cold `make up` waits for; "
+        "each version is compiled separately, and a cold `make up` waits for it; "
         f"align them with `go get MODULE@VERSION` in sandbox/builds: {apart}"
     )
     assert len(found["k8s.io/client-go"]["v0.37.2"]) > 1, "the versions were read: several builds share client-go"

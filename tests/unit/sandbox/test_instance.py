@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,21 +205,27 @@ def test_a_name_that_is_taken_is_refused(name: str, plan: Plan, holder: socket.s
         list(start(name, plan, TIMEOUT))
 
 
+@contextmanager
+def running(script: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that has said its first line; it does not outlive the block."""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None, "PIPE was asked for"
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_sandbox_ends_when_it_is_told_to() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", f"print('up', flush=True); {FOREVER}"], stdout=subprocess.PIPE
-    ) as first:
-        assert first.stdout is not None, "PIPE was asked for"
-        first.stdout.readline()
+    with running(f"print('up', flush=True); {FOREVER}") as first:
         Instance("x", first.pid).end()
     assert first.returncode == -signal.SIGTERM, "SIGTERM was enough"
 
 
 def test_a_sandbox_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "_DOWN_TIMEOUT", 0.3)
-    with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE) as first:
-        assert first.stdout is not None, "PIPE was asked for"
-        first.stdout.readline()
+    with running(DEAF) as first:
         Instance("x", first.pid).end()
     assert first.returncode == -signal.SIGKILL, "after its time"
 
