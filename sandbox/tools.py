@@ -1,7 +1,7 @@
 """The programs that a sandbox runs: found, or built once from pinned Go modules and cached.
 
-Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; nothing else names
-its version. A build is cached under the hash of what went into it, outside the work tree, so that a second
+Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; who needs its version
+reads it there (`required_version`). A build is cached under the hash of what went into it, outside the work tree, so that a second
 clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed,
 since a user's engine is the one to prove; control planes are always the pinned ones, since their versions
 have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
@@ -96,21 +96,21 @@ def builds() -> list[Build]:
             (f"{sdk}/python/cmd/pulumi-language-python",),
             system=True,
             beside=(("python/cmd/pulumi-language-python-exec", "executor.py"),),
-            usual=Record(30, 400),
+            usual=Record(30, 565),
         ),
-        Build("pulumi", (f"{engine}/cmd/pulumi",), system=True, usual=Record(139, 1200)),
+        Build("pulumi", (f"{engine}/cmd/pulumi",), system=True, usual=Record(139, 1220)),
         Build(
             "kubernetes",
             tuple(f"k8s.io/kubernetes/cmd/{name}" for name in kubernetes),
             _kubernetes_ldflags(),
-            usual=Record(329, 2050),
+            usual=Record(329, 2226),
         ),
-        Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags(), usual=Record(10, 70)),
-        Build("pebble", (f"{PEBBLE}/cmd/pebble",), usual=Record(2, 30)),
+        Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags(), usual=Record(10, 132)),
+        Build("pebble", (f"{PEBBLE}/cmd/pebble",), usual=Record(2, 14)),
         Build(
-            "istio", (f"{ISTIO}/pilot/cmd/pilot-discovery", f"{ISTIO}/pilot/cmd/pilot-agent"), usual=Record(106, 710)
+            "istio", (f"{ISTIO}/pilot/cmd/pilot-discovery", f"{ISTIO}/pilot/cmd/pilot-agent"), usual=Record(106, 832)
         ),
-        Build("cert-manager", (".",), _cert_manager_ldflags(), usual=Record(74, 464)),
+        Build("cert-manager", (".",), _cert_manager_ldflags(), usual=Record(50, 239)),
     ]
 
 
