@@ -1,10 +1,13 @@
 """What a sandbox needs from outside before its network is cut off: programs, module sources, plugins."""
 
+from collections.abc import Iterable
+
 from rich.console import Console
 
 from sandbox import plugins, policies, tools
 from sandbox.plan import Modules, Plan
 from sandbox.progress import Builds
+from sandbox.tools import Build
 
 
 def provide(console: Console) -> Plan:
@@ -15,13 +18,9 @@ def provide(console: Console) -> Plan:
     """
     programs = tools.wheels()
     builds = tools.builds()
-    missing = [build for build in builds if not tools.is_ready(build)]
-    shown = Builds(console, [build.usual for build in missing])
-    for build in missing:
-        with shown.next(", ".join(build.programs)) as report:
-            tools.resolve(build, report)
-    for build in builds:
-        programs |= tools.resolve(build, lambda *_, **__: None)
+    build(console, builds)
+    for each in builds:
+        programs |= tools.resolve(each, lambda *_, **__: None)
     providers = plugins.provide(programs["pulumi"])
     modules = Modules(
         istio=tools.module_folder("istio", tools.ISTIO),
@@ -34,3 +33,16 @@ def provide(console: Console) -> Plan:
         plugins=plugins.folder(),
         standins=tuple(name for name, path in providers.items() if plugins.is_standin(path)),
     )
+
+
+def build(console: Console, builds: Iterable[Build]) -> None:
+    """Make those builds that are neither installed nor cached, showing progress.
+
+    Raises:
+        SandboxError: one of them failed.
+    """
+    missing = [each for each in builds if not tools.is_ready(each)]
+    shown = Builds(console, [each.usual for each in missing])
+    for each in missing:
+        with shown.next(", ".join(each.programs)) as report:
+            tools.resolve(each, report)

@@ -44,9 +44,14 @@ class Build:
         return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
 
 
-YAML_HOST = Build("pulumi-language-yaml", ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",), system=True)
+YAML_HOST = Build(
+    "pulumi-language-yaml",
+    ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",),
+    system=True,
+    usual=Record(10, 100),
+)
 """The language host of programs in YAML."""
-SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",))
+SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",), usual=Record(10, 100))
 """Writes the Node.js SDK of a schema."""
 TEST_BUILDS = (YAML_HOST, SDK_GENERATOR)
 """What the tests of the plugin run, and no sandbox does."""

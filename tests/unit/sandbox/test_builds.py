@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from sandbox.tools import BUILDS, Build, builds
+from sandbox.tools import BUILDS, TEST_BUILDS, Build, builds
 
 APART = {
     # The newest SDK that holds the Python language host, and the engine's own.
@@ -51,9 +51,9 @@ replace (
 
 def test_no_shared_module_stands_at_two_versions() -> None:
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for build in sorted(BUILDS.iterdir()):
-        for module, version in versions((build / "go.mod").read_text()).items():
-            found[module][version].append(build.name)
+    for build in builds():
+        for module, version in versions((BUILDS / build.folder / "go.mod").read_text()).items():
+            found[module][version].append(build.folder)
     apart = {module: dict(by_version) for module, by_version in found.items() if len(by_version) > 1}
     assert apart.keys() == APART, (
         "each version is compiled separately, and a cold `make up` waits for it; "
@@ -62,7 +62,7 @@ def test_no_shared_module_stands_at_two_versions() -> None:
     assert len(found["k8s.io/client-go"]["v0.37.2"]) > 1, "the versions were read: several builds share client-go"
 
 
-@pytest.mark.parametrize("build", builds(), ids=lambda build: build.folder)
+@pytest.mark.parametrize("build", [*builds(), *TEST_BUILDS], ids=lambda build: build.folder)
 def test_each_build_has_a_folder_and_says_what_it_usually_takes(build: Build) -> None:
     assert (BUILDS / build.folder / "go.sum").is_file(), "what it is built from is pinned"
     assert build.usual.seconds > 0, "what is left can be estimated in seconds"
