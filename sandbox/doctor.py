@@ -10,10 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sandbox import mounts, paths, plugins, tools
+from sandbox import mounts, paths, plugins, provision, tools
 from sandbox.errors import SandboxError
 from sandbox.instance import NAMESPACES
-from sandbox.progress import task
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
@@ -77,10 +76,8 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     if fix:
         require(fix=True, tests=tests)
     for_tests = tools.TEST_BUILDS if tests else ()
-    missing = [build for build in for_tests if fix and not tools.is_ready(build)]
-    for number, build in enumerate(missing, 1):
-        with task(console, number, len(missing), f"build {build.folder}") as report:
-            tools.resolve(build, report)
+    if fix:
+        provision.build(console, for_tests)
     good = True
     for check in checks(tests=tests):
         present = check.present()
