@@ -9,7 +9,7 @@ STACK   := sandbox
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test test-one format
+.PHONY: help up bench down check types unit test test-one format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,7 @@ format: .venv ## format and fix what ruff can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-.venv: uv.lock pyproject.toml
+# Each time: `uv sync` and `pulumi install` leave only what the program needs.
+.venv:
 	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; }
-	$(UV) sync --quiet --frozen --all-groups
-	@touch .venv
+	@$(UV) sync --quiet --frozen --all-groups
