@@ -9,7 +9,7 @@ STACK   := sandbox
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test test-one format .venv
+.PHONY: help up bench down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandb
 
 bench: .venv ## the time of every stage, warm, and the memory in the end
 	@trap 'SANDBOX=bench $(MAKE) --no-print-directory down' EXIT; SANDBOX=bench $(MAKE) --no-print-directory up
+
+pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
+	$(PYTHON) -m docs.pictures
 
 format: .venv ## format and fix what ruff can
 	.venv/bin/ruff format .
