@@ -106,7 +106,7 @@ def test_python_is_started_in_one_way(document: Path) -> None:
         return  # It says how it was started before.
     for command in (*typed(document), *mentioned(document)):
         assert ".venv/bin" not in command, f"{command}: `uv run` finds the environment"
-        bare = re.match(r"python3? -m (tlsctl|sandbox)\b", command)
+        bare = re.match(r"python3? -m (tlsctl|sandbox)( |$)", command)
         assert not bare, f"{command}: without `uv run`, it needs an environment that is active"
 
 
