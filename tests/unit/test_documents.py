@@ -49,8 +49,8 @@ def anchors(document: Path) -> set[str]:
 
 def typed(document: Path) -> list[str]:
     """The commands that a document says to type."""
-    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL)
-    return [line for block in blocks for line in block.splitlines() if line.strip()]
+    blocks = re.findall(r"```(?:sh|console)\n(.*?)```", document.read_text(), re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.strip()]
 
 
 def mentioned(document: Path) -> list[str]:
