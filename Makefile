@@ -11,7 +11,7 @@ ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test test-one format
+.PHONY: help up bench down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,11 +59,14 @@ bench: .venv ## what `make up` takes, warm, stage by stage, what the cold builds
 	$(MAKE) --no-print-directory up && ended=$$(date +%s) && $(sandbox) timings --builds && \
 	echo "make up took $$((ended - began)) s"
 
+pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
+	$(PYTHON) -m docs.pictures
+
 format: .venv ## format and fix what ruff can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-.venv: uv.lock pyproject.toml
+# Each time: `uv sync` and `pulumi install` leave only what the program needs.
+.venv:
 	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; }
-	$(UV) sync --quiet --frozen --all-groups
-	@touch .venv
+	@$(UV) sync --quiet --frozen --all-groups

@@ -84,7 +84,7 @@ CHECKS: Mapping[str, Check] = {
     "resolver": Check(
         "a resolver answers the same",
         "it has an old answer in its cache, until the TTL ends",
-        ("python -m tlsctl verify --watch",),
+        ("uv run python -m tlsctl verify --watch",),
         ("record",),
     ),
     "gateway": Check(

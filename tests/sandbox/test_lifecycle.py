@@ -262,7 +262,7 @@ def test_a_sandbox_that_does_not_run_is_said_with_the_command_that_starts_it(run
     )  # fmt: skip
     assert absent.returncode == 1, "there is nothing to enter"
     expected = "error: No sandbox named 'absent' runs. Start one: python -m sandbox --name absent up"
-    assert absent.stderr.strip() == expected, "one line, with the mend"
+    assert absent.stderr.strip() == expected, "one line, with the fix"
 
 
 def test_down_leaves_no_process_no_mount_and_no_file(running: Machine) -> None:
