@@ -1,5 +1,6 @@
 """What is written for people: it leads somewhere, names what there is, and uses one word for one thing."""
 
+import ast
 import contextlib
 import fnmatch
 import io
@@ -136,6 +137,39 @@ def test_targets_of_documents_are_in_the_makefile() -> None:
             assert target is None or target[1] in targets, f"{document.relative_to(ROOT)}: {command}"
 
 
+LAYOUT = {
+    row[0].strip("/"): set(re.findall(r"`([\w.]+)`", row[2]))
+    for line in (ROOT / "CONTRIBUTING.md").read_text().partition("## Layout")[2].partition("\n## ")[0].splitlines()
+    if line.startswith("| `")
+    and (row := [cell.strip(" `") if not at else cell for at, cell in enumerate(line[2:].split("|"))])
+}
+"""What each folder may import, by CONTRIBUTING."""
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports by their full names."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+
+
+@pytest.mark.parametrize("place", sorted(LAYOUT.keys() - {"tests"}))
+def test_imports_go_in_the_directions_of_the_layout(place: str) -> None:
+    ours = {name.removesuffix(".py").partition("/")[0] for name in LAYOUT}
+    allowed = {place.removesuffix(".py").replace("/", "."), *LAYOUT[place]}
+    for file in [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"):
+        for module in imported(file):
+            known = any(module == each or module.startswith(f"{each}.") for each in allowed)
+            assert known or module.partition(".")[0] not in ours, f"{file.relative_to(ROOT)} imports {module}"
+
+
+def test_the_layout_has_every_folder_of_python() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/*.py")} | {path.name for path in ROOT.glob("*.py")}
+    assert folders - MADE_ELSEWHERE <= LAYOUT.keys()
+
+
 def test_the_program_of_the_readme_runs() -> None:
     [program] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     # Installed, the package has a name of its own.
@@ -158,6 +192,7 @@ def test_what_has_an_owner_is_there(pattern: str) -> None:
     "path",
     [
         ".github/workflows/up.yml",
+        "__main__.py",
         "bootstrap/__main__.py",
         "ci/__main__.py",
         "policies/__main__.py",
