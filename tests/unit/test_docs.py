@@ -1,12 +1,28 @@
-"""The pages that are made from the code are what the code makes."""
+"""What the pages say of the code is so."""
 
+import re
 from pathlib import Path
 
 from settings import reference
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 def test_the_page_of_config_keys_is_the_models_own() -> None:
     held = (DOCS / "configuration.md").read_text()
     assert held == reference.page(), "python -m settings.reference > docs/configuration.md"
+
+
+def test_every_test_that_holds_a_threat_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)+)`", (DOCS / "security.md").read_text())
+    missing = [
+        f"{file}{path}"
+        for file, path in named
+        if not all(
+            re.search(rf"^ *(?:class|def) {name}\b", (ROOT / file).read_text(), re.MULTILINE)
+            for name in path.split("::")[1:]
+        )
+    ]
+    assert named, "the page names tests"
+    assert missing == []
