@@ -87,22 +87,18 @@ class _CrossChecks:
         create = section.get("createIssuers")
         if create is None:
             create = self._section("certManager").get("install", True)
-        others = str(create).lower() == "false"
         kind = section.get("issuerKind", acme.CLUSTER_ISSUER)
         path: Path = ["acme", "issuerKind"]
-        if not others and kind == acme.ISSUER and self.raw.get("challenge") == "dns01":
+        if str(create).lower() != "false" and kind == acme.ISSUER and self.raw.get("challenge") == "dns01":
             # cert-manager's --issuer-ambient-credentials would lend them to every Issuer of the cluster.
             reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
             fix = set_command(path, acme.CLUSTER_ISSUER)
             yield self._problem(path, reason, "ClusterIssuer with dns01", fix, kind)
-        for key in ("dnsNames", "dnsZones"):
-            if section.get(key) and (kind == acme.ISSUER or others):
-                why = "of the gateway's namespace alone" if kind == acme.ISSUER else "another stack's"
-                reason = f"has no effect: the issuers are {why}"
+        for key in ("dnsNames", "dnsZones") if kind == acme.ISSUER else ():
+            if section.get(key):
+                reason = "has no effect: an Issuer signs for the gateway's namespace alone"
                 fix = f"pulumi config rm --path acme.{key}"
-                yield self._problem(
-                    ["acme", key], reason, "what this stack's ClusterIssuers sign for", fix, section[key]
-                )
+                yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
 
     def _chart(self) -> Iterator[Problem]:
         section = self._section("certManager")
