@@ -14,7 +14,7 @@ import pulumi
 from .rules import names, routes, values
 from .rules.problem import Problem, text
 
-_LONGEST = 80
+_LONGEST = 120
 """Characters of a value that are shown."""
 
 
