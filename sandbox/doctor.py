@@ -42,7 +42,9 @@ def checks(*, tests: bool = False) -> list[Check]:
     needed = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: _which("go"), "https://go.dev/doc/install"),
-        _packaged("unshare and nsenter", "make and enter the namespaces", "util-linux", "unshare", "nsenter"),
+        _packaged("unshare, nsenter and setpriv", "make and enter the namespaces", "util-linux",
+                  "unshare", "nsenter", "setpriv"),
+        _packaged("hostname", "names the Pods", "hostname", "hostname"),
         _packaged("ip", "connects the Pods", "iproute2", "ip"),
         _packaged("nft", "kube-proxy writes Service addresses with it", "nftables", "nft"),
         Check("user namespaces", "a sandbox needs no root", _user_namespaces, _user_namespaces_fix()),

@@ -18,9 +18,6 @@ from sandbox.errors import SandboxError
 TIMEOUT = 45 * 60
 """Seconds for one build, downloads included; the longest takes about six minutes on two cores."""
 
-GCFLAGS = "-gcflags=all=-dwarf=false"
-"""No debug information is made, since the linker would drop it: a tenth less to compile."""
-
 _RECORD = "build.json"
 _ENVIRONMENT = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
 
@@ -50,7 +47,8 @@ class Job:
     """The folder with go.mod and go.sum, and further files that are copied beside the programs."""
     packages: Sequence[str]
     programs: Sequence[str]
-    ldflags: str
+    flags: Sequence[str]
+    """Of `go build`."""
     beside: Sequence[tuple[Path, str]] = ()
     """Files to copy beside the programs, and their names there."""
 
@@ -93,7 +91,7 @@ def _build(job: Job, folder: Path, report: Report) -> None:
     # One command for all of a project's programs: one is linked, on one core, while the next compiles. Several go into
     # a folder, under their packages' names; a single one is given its name.
     output = f"{partial}/" if len(job.packages) > 1 else f"{partial}/{job.programs[0]}"
-    command = ["go", "build", "-v", GCFLAGS, "-ldflags", job.ldflags, "-o", output, *job.packages]
+    command = ["go", "build", "-v", *job.flags, "-o", output, *job.packages]
     compiled = _go(command, job.source, report)
     for path, name in job.beside:
         shutil.copy(path, partial / name)

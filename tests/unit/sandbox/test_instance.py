@@ -234,3 +234,8 @@ def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
     with subprocess.Popen(["true"]) as first:
         os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
         Instance("x", first.pid).end()
+
+
+def test_a_sandbox_is_not_ended_from_within() -> None:
+    with pytest.raises(SandboxError, match="ended from outside"):
+        Instance("x", 0).end()

@@ -62,6 +62,27 @@ def test_a_build_says_which_of_how_many_it_is_and_what_is_left_of_all(console: C
     assert said[4].startswith("[2/2] build second  2500 packages  0."), "all are done"
 
 
+def test_a_slow_download_does_not_make_the_machine_a_slow_one(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0, 600, 601, 651])
+    now = [0.0]
+
+    def tick() -> float:
+        now[0] = next(clock, now[0])
+        return now[0]
+
+    monkeypatch.setattr("sandbox.progress.time.monotonic", tick)
+    with Builds(console, USUAL).next("first") as report:
+        report("downloading example.com/a")
+        report("compiling", 1)
+        report("compiling", 500)
+    waited, began, half = lines(console)[:3]
+    assert waited.endswith("(600 s); about 7 min left in all"), "ten minutes of waiting are not work"
+    assert began.endswith("(601 s); about 7 min left in all"), "nor are they when it begins to compile"
+    assert half.endswith("(651 s); about 6 min left in all"), "half of 100 s in 50 s: the usual pace"
+
+
 def test_a_build_that_fails_is_not_said_to_be_done(console: Console) -> None:
     def fail() -> None:
         with Builds(console, USUAL).next("first") as report:
