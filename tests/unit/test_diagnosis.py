@@ -85,14 +85,18 @@ class TestDiagnosis:
 
         assert chain_of_problems("certs", [{"metadata": {"name": "certs"}, "status": ready}], [], [], []) == []
 
-    def test_an_issuers_reason_is_its_condition(self, api: Api) -> None:
-        api.objects["/apis/cert-manager.io/v1/clusterissuers/letsencrypt-staging-istio"] = {
+    @pytest.mark.parametrize(
+        ("kind", "namespace", "path"),
+        [("ClusterIssuer", None, "clusterissuers"), ("Issuer", "gateways", "namespaces/gateways/issuers")],
+    )
+    def test_an_issuers_reason_is_its_condition(self, api: Api, kind: str, namespace: str | None, path: str) -> None:
+        api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = {
             "status": not_ready("x509: certificate signed by unknown authority")
         }
         with api.client() as connected:
-            found = problems_of(connected, "ClusterIssuer", None, "letsencrypt-staging-istio")
+            found = problems_of(connected, kind, namespace, ISSUER)
 
-        assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
+        assert found == [Problem(kind, "x509: certificate signed by unknown authority")]
 
     def test_an_issuer_that_is_ready_by_now_has_no_problem(self, api: Api) -> None:
         api.objects[PATH] = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
