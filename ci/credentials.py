@@ -6,14 +6,9 @@ may read both, and so would hold a credential that outlives the preview and is b
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 SHARED = ("gs://", "s3://", "azblob://", "https://", "http://", "postgres://")
 """How the address of a state begins that more than one machine reads."""
-
-_OF_USER = ("token", "password", "client-key-data")
-"""Credentials of a user in a kubeconfig. The others there are paths of files, public certificates or commands."""
 
 _FIX = (
     "pulumi config rm kubeconfig; then pulumi config set --path gke.cluster NAME and gke.location LOCATION,"
@@ -33,47 +28,21 @@ def problem(stack: str, backend: str) -> str | None:
     """
     if not backend.startswith(SHARED):
         return None
-    found = sorted({kind for kubeconfig in _kubeconfigs(stack) for kind in embedded(kubeconfig)})
+    found = sorted({where for kubeconfig in _kubeconfigs(stack) for where in _embedded(kubeconfig)})
     if not found:
         return None
     return f"kubeconfig of stack {stack} holds credentials ({', '.join(found)}) in a state that others read\n    {_FIX}"
 
 
-def embedded(kubeconfig: str) -> Iterator[str]:
-    """Yield the kinds of credentials in a kubeconfig, such as `token`; never their values.
-
-    Args:
-        kubeconfig: the content, or the path of a file, which holds nothing.
-    """
-    # Kept out of the gate and the comment, which have no environment.
-    import yaml
+def _embedded(kubeconfig: str) -> list[str]:
+    # Loaded here: the gate and the comment run on the runner's own Python, before there is an environment.
+    from components.rules.kubeconfig import embedded_credentials, is_content
 
     try:
-        parsed = yaml.safe_load(kubeconfig)
-    except yaml.YAMLError:
-        # An error of the parser quotes the line. The settings say that it is no kubeconfig.
-        return
-    for entry in _list(_mapping(parsed).get("users")):
-        user = _mapping(_mapping(entry).get("user"))
-        yield from (key for key in _OF_USER if user.get(key))
-        provider = _mapping(_mapping(user.get("auth-provider")).get("config"))
-        yield from (f"auth-provider {key}" for key, value in provider.items() if value and _is_secret(str(key)))
-        for variable in _list(_mapping(user.get("exec")).get("env")):
-            name = str(_mapping(variable).get("name"))
-            if _is_secret(name) and _mapping(variable).get("value"):
-                yield f"exec {name}"
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name.lower() for word in ("token", "secret", "password", "key"))
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+        return embedded_credentials(kubeconfig) if is_content(kubeconfig) else []
+    except ValueError:
+        # The settings say that it is no kubeconfig.
+        return []
 
 
 def _kubeconfigs(stack: str) -> list[str]:

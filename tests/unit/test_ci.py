@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ci import outcome
+from ci.credentials import SHARED
 from tests.unit.runner import ROOT, Machine, obeyed, step
 
 KUBECONFIG = "apiVersion: v1\nusers:\n- name: a\n  user:\n    token: s3cret\n"
@@ -279,7 +280,8 @@ class TestCredentials:
         done = machine.run(step(workflow, job, f"ci {verb}"), STACK="dev")
 
         assert done.returncode == 1
-        assert "error: kubeconfig of stack dev holds credentials (token) in a state that others read" in done.stdout
+        said = "kubeconfig of stack dev holds credentials (users[0].user.token) in a state that others read"
+        assert f"error: {said}" in done.stdout
         assert "gke.cluster" in done.stdout, "with the fix"
         assert "s3cret" not in done.stdout + done.stderr
         assert [call.split()[0] for call in machine.calls("pulumi")] == ["config"], "nothing else is done"
@@ -289,7 +291,7 @@ class TestCredentials:
         machine.run(step("preview-stack", "preview", "ci preview"), STACK="dev")
         written = json.loads((machine.folder / "preview.json").read_text())
         assert written["code"] == 1
-        assert "holds credentials (token)" in written["output"]
+        assert "holds credentials (users[0].user.token)" in written["output"]
 
     def test_a_state_of_ones_own_may_hold_them(self, machine: Machine) -> None:
         machine.state(config={"istio-gateway-tls:kubeconfig": {"value": KUBECONFIG, "secret": True}})
@@ -432,3 +434,11 @@ def test_an_archive_of_other_files_is_refused() -> None:
         archive.writestr("../preview.json", "{}")
     with pytest.raises(outcome.OutcomeError, match="KeyError"):
         outcome.unpacked(packed.getvalue())
+
+
+@pytest.mark.parametrize(
+    "backend", ["gs://state", "s3://state", "azblob://state", "https://api.pulumi.com", "postgres://state"]
+)
+def test_a_state_that_others_read_is_known_by_its_address(backend: str) -> None:
+    assert backend.startswith(SHARED)
+    assert not "file:///home/me".startswith(SHARED)
