@@ -31,11 +31,11 @@ def main() -> int:
     """Draw both."""
     inside = (sys.executable, "-m", "sandbox", "exec", "--")
     try:
-        up = _output("make", "up")
+        up = _output("make", "--no-print-directory", "up")
         _output(*inside, *_PORT_443_IS_REMOVED)
         verify = _output(*inside, *_VERIFY.split(), code=1)
     finally:
-        _output("make", "down")
+        _output("make", "--no-print-directory", "down")
     (DOCS / "make-up.svg").write_text(drawn("make up", end_of_up(up)))
     (DOCS / "verify.svg").write_text(drawn(_VERIFY.partition(" --ca")[0], verify))
     return 0
