@@ -66,6 +66,8 @@ def test_an_issuer_that_other_stacks_would_misjudge_is_refused_where_it_is_made(
     breaks(issuers.ENVIRONMENT, signing("prod", DIRECTORIES["staging"]), saying="is called by the name of prod")
     breaks(issuers.ENVIRONMENT, signing("staging", DIRECTORIES["prod"]), saying="its server is that of prod")
     holds(issuers.ENVIRONMENT, signing("prod"), signing("staging"), signing("prod", OWN))
+    ours = {"acme": {"server": DIRECTORIES["prod"]}}
+    holds(issuers.ENVIRONMENT, kubernetes("cert-manager.io/v1:ClusterIssuer", "ours", None, spec=ours))
 
 
 def test_a_server_of_ones_own_is_what_the_config_says() -> None:
