@@ -6,10 +6,12 @@ PYTHON  := .venv/bin/python
 sandbox := $(PYTHON) -m sandbox
 inside  := $(sandbox) exec --
 STACK   := sandbox
+# Of the two ACME servers; the shell inside expands it.
+ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test test-one format
+.PHONY: help up bench down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,8 @@ up: .venv ## start a sandbox, preview and apply the program in it, request a pag
 	@$(inside) pulumi stack select --create $(STACK)
 	$(inside) pulumi preview --stack $(STACK)
 	$(inside) pulumi up --stack $(STACK) --yes --skip-preview
-	@$(inside) python -m sandbox.summary $(STACK)
+	@$(inside) sh -c 'pulumi stack output --stack $(STACK) --json urls | python -m sandbox.summary - --ca $(ROOTS)'
+	@$(sandbox) timings
 
 down: .venv ## end the sandbox and all that is in it
 	@$(sandbox) down
@@ -51,14 +54,19 @@ test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandb
 	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
 	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K"
 
-bench: .venv ## the time of every stage, warm, and the memory in the end
-	@trap 'SANDBOX=bench $(MAKE) --no-print-directory down' EXIT; SANDBOX=bench $(MAKE) --no-print-directory up
+bench: .venv ## what `make up` takes, warm, stage by stage, what the cold builds took, and the memory in the end
+	@export SANDBOX=bench; trap '$(MAKE) --no-print-directory down' EXIT; began=$$(date +%s); \
+	$(MAKE) --no-print-directory up && ended=$$(date +%s) && $(sandbox) timings --builds && \
+	echo "make up took $$((ended - began)) s"
+
+pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
+	$(PYTHON) -m docs.pictures
 
 format: .venv ## format and fix what ruff can
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-.venv: uv.lock pyproject.toml
+# Each time: `uv sync` and `pulumi install` leave only what the program needs.
+.venv:
 	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; }
-	$(UV) sync --quiet --frozen --all-groups
-	@touch .venv
+	@$(UV) sync --quiet --frozen --all-groups

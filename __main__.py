@@ -23,7 +23,7 @@ settings = stack.settings
 cluster = kubernetes.Provider(
     "cluster",
     kubeconfig=stack.kubeconfig,
-    context=settings.context,
+    context=stack.kubeconfig_context,
     cluster_identifier=stack.cluster_identifier,
 )
 protect = ResourceOptions(protect=settings.protect)
@@ -52,6 +52,7 @@ if settings.alerts != "off":
 pulumi.export("urls", tls.urls)
 pulumi.export("ingressIp", ingress.ip)
 pulumi.export("issuer", issuer)
+pulumi.export("issuerScope", stack.issuer_scope)
 pulumi.export("certificateSecret", certificate.secret)
 pulumi.export("certificateNotAfter", certificate.not_after)
 pulumi.export("certificateRenewalTime", certificate.renewal_time)

@@ -1,13 +1,10 @@
-"""From stack config to the args of each component: the one place where the names of both meet.
+"""From stack config to the args of each component: the one place where the names of both meet."""
 
-What Google Cloud must know, the managed zone and the GKE cluster, is looked up here, before any resource is registered.
-"""
-
-import json
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
-import pulumi_gcp as gcp
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.acme_issuers import AcmeIssuersArgs
@@ -18,14 +15,15 @@ from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.rules import names, routes
-from components.rules.kubeconfig import gke_kubeconfig, is_content
-from components.rules.problem import Problem, ProblemsError
+from components.rules.acme import CLUSTER_ISSUER, ISSUER
+from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
-from settings import Settings, config_heading, decode
+from lookups import find_kubeconfig, require_hosts_in_zone
+from settings import Settings, decode
 from settings.crosschecks import cross_checks
-from settings.models import Gke, Host
-from settings.problems import config_problem, set_command
+from settings.models import Host
+from settings.problems import set_command
 
 
 def load() -> "Composition":
@@ -39,10 +37,14 @@ def load() -> "Composition":
     stack = pulumi.get_stack()
     try:
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
-        require_hosts_in_zone(settings, stack)
-        return Composition(settings, stack, find_kubeconfig(settings))
+        secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
+        require_hosts_in_zone(settings, stack, secrets)
+        kubeconfig = find_kubeconfig(settings, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
+    for warning in warnings(settings, secrets):
+        pulumi.log.warn(warning)
+    return Composition(settings, stack, kubeconfig, secrets)
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,30 @@ class Composition:
     """Its name tells this stack's Gateways from those of another one on the cluster."""
     kubeconfig: pulumi.Input[str] | None
     """A path or content; None is the ambient one."""
+    secrets: Set[str] = frozenset()
+    """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+
+    def _kept(self, key: str, value: Any) -> Any:
+        """Return a value of a key as an input, which is a secret where the config has it as one."""
+        return pulumi.Output.secret(value) if key in self.secrets and value is not None else value
 
     @property
-    def cluster_identifier(self) -> str | None:
+    def kubeconfig_context(self) -> pulumi.Input[str] | None:
+        """A context of the kubeconfig, if not its current one."""
+        context: pulumi.Input[str] | None = self._kept("context", self.settings.context)
+        return context
+
+    @property
+    def cluster_identifier(self) -> pulumi.Input[str] | None:
         """What the cluster is told by when its endpoint or its CA changes; GKE rotates both.
 
         Without it the provider, and with it every object, is replaced then (pulumi-kubernetes#4019).
         """
         gke = self.settings.gke
         project = gke.project or self.settings.gcp_project if gke else ""
-        return f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
+        found = f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
+        named: pulumi.Input[str] | None = self._kept("clusterIdentifier", self.settings.cluster_identifier)
+        return named or found
 
     @property
     def cert_manager(self) -> CertManagerArgs:
@@ -72,30 +88,51 @@ class Composition:
         return {
             "install": given.install,
             "namespace": given.namespace,
-            "chart": given.chart,
-            "version": given.version,
-            "values": given.values,
+            "chart": self._kept("certManager", given.chart),
+            "version": self._kept("certManager", given.version),
+            "digest": self._kept("certManager", given.digest),
+            "keyring": self._kept("certManager", given.keyring),
+            "pod_security": given.pod_security,
+            "values": self._kept("certManager", given.values),
         }
 
     @property
     def issuers(self) -> AcmeIssuersArgs:
-        """Both environments; another stack's issuers come with another stack's cert-manager, unless said otherwise."""
+        """Both environments, for this stack's names: anybody may ask a ClusterIssuer for any name that it solves."""
         acme = self.settings.acme
-        create = acme.create_issuers
+        cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
         return {
-            "create": self.settings.cert_manager.install if create is None else create,
-            "email": acme.email,
-            "servers": {"staging": acme.servers.staging, "prod": acme.servers.prod},
+            "create": self.settings.creates_issuers,
+            "kind": acme.issuer_kind,
+            "namespace": self.settings.ingress.namespace,
+            "email": self._kept("acme", acme.email),
+            "servers": {
+                "staging": self._kept("acme", acme.servers.staging),
+                "prod": self._kept("acme", acme.servers.prod),
+            },
             "solver": {
                 "challenge": self.settings.challenge,
                 "class_field": self.settings.ingress.class_field,
                 "project": self.settings.dns.project or self.settings.gcp_project,
                 "zone": self.settings.dns.zone,
+                "dns_names": [*self._names, *acme.dns_names] if cluster_wide else [],
+                "dns_zones": list(acme.dns_zones) if cluster_wide else [],
             },
             "timeout": acme.timeout,
-            "ca_bundle": acme.ca_bundle,
-            "profile": acme.profile,
+            "ca_bundle": self._kept("acme", acme.ca_bundle),
+            "profile": self._kept("acme", acme.profile),
         }
+
+    @property
+    def issuer_scope(self) -> str:
+        """Who may have what signed by the stack's issuers, in words."""
+        acme = self.settings.acme
+        if acme.issuer_kind == ISSUER:
+            return f"Certificates in {self.settings.ingress.namespace}"
+        domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
+        listed = ", ".join([*self._names, *acme.dns_names, *domains])
+        what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
+        return f"Certificates in any namespace, for {what}"
 
     @property
     def ingress(self) -> IngressGatewayArgs:
@@ -128,6 +165,7 @@ class Composition:
         return {
             "namespace": self.settings.ingress.namespace,
             "issuer": issuer,
+            "issuer_kind": self.settings.acme.issuer_kind,
             "credentials": self._credentials,
             "key": key,
             "timeout": self.settings.acme.timeout,
@@ -144,9 +182,9 @@ class Composition:
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
             "hosts": [_routed(host) for host in self.settings.hosts],
-            "min_version": self.settings.tls.min_version,
-            "cipher_suites": self.settings.tls.cipher_suites,
-            "hsts": self.settings.tls.hsts,
+            "min_version": self._kept("tls", self.settings.tls.min_version),
+            "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
+            "hsts": self._kept("tls", self.settings.tls.hsts),
         }
 
     @property
@@ -158,7 +196,7 @@ class Composition:
             "namespace": self.settings.cert_manager.namespace,
             "certificates": list(self.settings.certificates),
             "certificates_namespace": self.settings.ingress.namespace,
-            "labels": self.settings.alert_labels,
+            "labels": self._kept("alertLabels", self.settings.alert_labels),
         }
 
     @property
@@ -180,62 +218,26 @@ def _routed(host: Host) -> HostArgs:
     }
 
 
-def find_kubeconfig(settings: Settings) -> pulumi.Input[str] | None:
-    """Return the kubeconfig, of the GKE cluster where one is named; None is the ambient one.
+def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
+    """Yield what a stack's config leaves open, each with the command that closes it.
 
-    Content may hold credentials, so it is a secret; a path is none.
+    Args:
+        settings: the config.
+        secrets: keys of it that hold a secret.
     """
-    kubeconfig = _look_up_cluster(settings.gke) if settings.gke else settings.kubeconfig
-    if kubeconfig is None or not is_content(kubeconfig):
-        return kubeconfig
-    return pulumi.Output.secret(kubeconfig)
-
-
-def _look_up_cluster(gke: Gke) -> str:
-    try:
-        found = gcp.container.get_cluster(name=gke.cluster, location=gke.location, project=gke.project)
-        authority = found.master_auths[0].cluster_ca_certificate
-    except Exception as error:
-        fix = (
-            f"gcloud container clusters list --filter name={gke.cluster}",
-            "pulumi config set --path gke.cluster NAME && pulumi config set --path gke.location LOCATION",
+    for key in sorted(_NAMING & secrets):
+        yield (
+            f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
+            " the state has in plain text"
         )
-        where = f"the GKE cluster '{gke.cluster}' in '{gke.location}'"
-        raise ProblemsError(Problem(where, f"cannot be read: {error}", fix)) from None
-    return json.dumps(gke_kubeconfig(gke.cluster, found.endpoint, authority))
-
-
-def require_hosts_in_zone(settings: Settings, stack: str) -> None:
-    """Look the managed zone up and refuse hosts that it cannot hold.
-
-    Raises:
-        ProblemsError: the zone cannot be read, or has no place for some hosts.
-    """
-    zone = settings.dns.zone
-    domain = _zone_domain(zone, settings.dns.project)
-    problems = [
-        config_problem(
-            ["hosts", index, "host"],
-            f"{domain} and names below it",
-            set_command(["hosts", index, "host"], f"{host.host.split('.')[0]}.{domain}")
-            + ", or pulumi config set --path dns.zone NAME",
-            value=host.host,
-            reason=f"lies outside the managed zone {zone}",
+    cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
+    if settings.production and cluster_wide and settings.challenge == "http01":
+        yield (
+            "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
+            " stack's hosts and spend the CA's limits\n"
+            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/security.md"
         )
-        for index, host in enumerate(settings.hosts)
-        if not names.lies_in(domain, host.host)
-    ]
-    if problems:
-        raise ProblemsError(*problems, heading=config_heading(stack, problems))
 
 
-def _zone_domain(zone: str, project: str | None) -> str:
-    reason = "there is no such zone"
-    try:
-        domain = gcp.dns.get_managed_zone(name=zone, project=project).dns_name
-    except Exception as error:
-        domain, reason = "", str(error)
-    if not domain:
-        fix = ("gcloud dns managed-zones list", "pulumi config set --path dns.zone NAME")
-        raise ProblemsError(Problem("dns.zone", f"{zone!r} cannot be read: {reason}", fix))
-    return domain.removesuffix(".").lower()
+_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate"}
+"""Keys whose values are the names of objects."""

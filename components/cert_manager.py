@@ -4,7 +4,9 @@ It does not configure issuers (acme_issuers.py), and it never deletes the CRDs: 
 of the cluster, this stack's or not.
 """
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
@@ -32,6 +34,13 @@ class CertManagerArgs(TypedDict):
     """An OCI reference, or the path of the chart on this machine; the official chart by default."""
     version: NotRequired[pulumi.Input[str]]
     """The chart's version, `vX.Y.Z`; the pinned one by default."""
+    digest: NotRequired[pulumi.Input[str] | None]
+    """`sha256:…`, of the chart's manifest where the chart is an OCI reference, of the file where it is a `.tgz`.
+    Without it a version is whatever its registry says it is."""
+    keyring: NotRequired[pulumi.Input[str] | None]
+    """The path of a keyring; the chart's signature is then verified, which lies beside it (`.prov`)."""
+    pod_security: NotRequired[pulumi.Input[str]]
+    """The Pod Security Standard that the namespace enforces: `restricted` (the default), `baseline` or `privileged`."""
     values: NotRequired[pulumi.Input[Mapping[str, Any]]]
     """Merged over the program's own values."""
 
@@ -41,6 +50,9 @@ SHAPE = inputs.shape(
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),
     chart=inputs.value(values.string, cert_manager.CHART),
     version=inputs.value(cert_manager.check_version, cert_manager.VERSION),
+    digest=inputs.optional(inputs.value(cert_manager.check_digest)),
+    keyring=inputs.optional(inputs.value(values.string)),
+    pod_security=inputs.value(values.one_of(*cert_manager.POD_SECURITY), cert_manager.POD_SECURITY[0]),
     values=inputs.value(values.mapping, {}),
 )
 
@@ -61,21 +73,54 @@ class CertManager(pulumi.ComponentResource):
 
     def _install(self, name: str, given: Mapping[str, Any]) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata={"name": given["namespace"]}, opts=child)
+        labels = {"pod-security.kubernetes.io/enforce": given["pod_security"]}
+        namespace = kubernetes.core.v1.Namespace(
+            f"{name}-namespace", metadata={"name": given["namespace"], "labels": labels}, opts=child
+        )
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.
         kubernetes.helm.v3.Release(
             f"{name}-release",
             name=RELEASE,
             namespace=namespace.metadata["name"],
-            chart=given["chart"],
+            chart=_verified(f"CertManager {name!r}", given["chart"], given["digest"]),
             version=given["version"],
+            keyring=given["keyring"],
+            verify=None if given["keyring"] is None else True,
             values=pulumi.Output.all(given["namespace"], given["values"]).apply(lambda both: chart_values(*both)),
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
             opts=child,
         )
+
+
+def _verified(component: str, chart: Any, digest: Any) -> Any:
+    """Return the chart's reference, pinned to the digest, or known to be the one of it."""
+    if digest is None:
+        return chart
+    if not isinstance(chart, str) or not isinstance(digest, str):
+        return pulumi.Output.all(chart, digest).apply(lambda both: _verified(component, *both))
+    return inputs.check_value(component, "chart", chart, inputs.value(lambda given: located(given, digest)))
+
+
+def located(chart: str, digest: str) -> str:
+    """Return a chart's reference with its digest, or the path of a package that has the digest.
+
+    Raises:
+        ValueError: the package has another digest or cannot be read, or the chart has none.
+    """
+    reference = cert_manager.pinned(chart, digest)
+    if reference.startswith(cert_manager.OCI):
+        return reference
+    try:
+        with Path(reference).open("rb") as package:
+            found = f"sha256:{hashlib.file_digest(package, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    if found != digest:
+        raise ValueError(f"is {found}, and not {digest}")
+    return reference
 
 
 def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
             severity="warning",
             summary="The ACME server {{ $labels.host }} refuses cert-manager's requests, or does not answer",
             description="{{ $value | humanizePercentage }} of the last hour's requests failed. Its words:"
-            " kubectl describe clusterissuer,order,challenge -A",
+            " kubectl describe clusterissuer,issuer,order,challenge -A",
         ),
     ]
     return {"groups": [{"name": "certificates", "interval": "60s", "rules": rules}]}

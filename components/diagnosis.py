@@ -31,10 +31,13 @@ def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pu
         return None
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:
-        metadata = (args.new_inputs or {}).get("metadata", {})
+        inputs = args.new_inputs or {}
+        metadata = inputs.get("metadata", {})
         known = await credentials.future() or Credentials()
         try:
-            found = await asyncio.to_thread(wait_for_words, known, metadata.get("namespace"), metadata["name"])
+            found = await asyncio.to_thread(
+                wait_for_words, known, inputs["kind"], metadata.get("namespace"), metadata["name"]
+            )
         except Exception as error:  # whatever it is, it must not hide the failure that is being explained
             found = [Problem(metadata["name"], f"the reason cannot be read: {error}")]
         if found:
@@ -44,17 +47,17 @@ def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pu
     return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-explain", explain)])
 
 
-def wait_for_words(credentials: Credentials, namespace: str | None, name: str) -> list[Problem]:
-    """Return what is wrong with a Certificate, or without a namespace a ClusterIssuer, waiting a moment for it."""
+def wait_for_words(credentials: Credentials, kind: str, namespace: str | None, name: str) -> list[Problem]:
+    """Return what is wrong with a Certificate or an issuer, waiting a moment for it."""
     # The client takes most of a second to load; a program that does not fail does without it.
     from .issuance import problems_of, silence
 
     api = credentials.api()
     deadline = time.monotonic() + MOMENT
     while True:
-        found = problems_of(api, namespace, name)
+        found = problems_of(api, kind, namespace, name)
         if found is None or any(found):
             return found or []
         if time.monotonic() + _PAUSE > deadline:
-            return [silence(namespace, name)]
+            return [silence(kind, namespace, name)]
         time.sleep(_PAUSE)

@@ -32,9 +32,11 @@ class GatewayCertificateArgs(TypedDict):
     """What `GatewayCertificate` takes."""
 
     issuer: pulumi.Input[str]
-    """The ClusterIssuer."""
+    """Its name. Another issuer, or one of another kind, signs every certificate anew, in place."""
     credentials: Sequence[CredentialArgs]
     """The certificates to make, the same as `TlsGateway` presents."""
+    issuer_kind: NotRequired[pulumi.Input[str]]
+    """`ClusterIssuer` (the default), or `Issuer` for one of the Certificates' own namespace."""
     namespace: NotRequired[pulumi.Input[str]]
     """The namespace of the gateway's Pods, `istio-system` by default."""
     key: NotRequired[KeyArgs]
@@ -49,6 +51,7 @@ class GatewayCertificateArgs(TypedDict):
 
 SHAPE = inputs.shape(
     issuer=inputs.value(values.string),
+    issuer_kind=inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER),
     credentials=CREDENTIALS,
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     key=inputs.optional(
@@ -139,7 +142,7 @@ def certificate_spec(credential: Mapping[str, Any], given: Mapping[str, Any], ke
     """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/)."""
     spec: dict[str, Any] = {
         "secretName": credential["secret_name"],
-        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": given["issuer"]},
+        "issuerRef": {"group": "cert-manager.io", "kind": given["issuer_kind"], "name": given["issuer"]},
         "dnsNames": credential["hosts"],
         "privateKey": key,
     }

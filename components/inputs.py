@@ -14,7 +14,7 @@ import pulumi
 from .rules import names, routes, values
 from .rules.problem import Problem, text
 
-_LONGEST = 80
+_LONGEST = 120
 """Characters of a value that are shown."""
 
 
@@ -72,9 +72,10 @@ class _Run:
 
     def refuse(self, where: str, given: Any, reason: str) -> None:
         """Note that a value cannot be taken."""
-        shown = "[secret]" if self.secret else repr(values.integers(given))
+        shown = repr(values.integers(given))
         shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
-        self.problems.append(Problem(where, f"{shown} {reason}"))
+        # A reason may quote a part of the value.
+        self.problems.append(Problem(where, "is a secret that is not accepted" if self.secret else f"{shown} {reason}"))
 
 
 def check_inputs(component: pulumi.ComponentResource, name: str, args: Mapping[str, Any], accepted: Check) -> Any:
@@ -116,8 +117,8 @@ def defaults(accepted: Check) -> dict[str, Any]:
     return found
 
 
-def several(item: Check) -> Check:
-    """Accept a list of at least one item."""
+def several(item: Check, least: int = 1) -> Check:
+    """Accept a list of at least `least` items."""
 
     def check(run: _Run, where: str, given: Any) -> list[Any]:
         if given is None:
@@ -127,8 +128,8 @@ def several(item: Check) -> Check:
             run.refuse(where, given, "is not a list")
             return []
         items = list(given)
-        if not items:
-            run.problems.append(Problem(where, "has no items, at least one is needed"))
+        if len(items) < least:
+            run.problems.append(Problem(where, f"has {len(items) or 'no'} items, at least {least} is needed"))
         return [run.take(f"{where}[{position}]", each, item) for position, each in enumerate(items)]
 
     return Check(check)

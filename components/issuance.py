@@ -11,8 +11,17 @@ READ_TIMEOUT = 10
 """Seconds for each read."""
 
 
-def problems_of(api: client.ApiClient, namespace: str | None, name: str) -> list[Problem] | None:
-    """Read what a Certificate waits for, or, without a namespace, a ClusterIssuer.
+_PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "Issuer": "issuers"}
+
+
+def problems_of(api: client.ApiClient, kind: str, namespace: str | None, name: str) -> list[Problem] | None:
+    """Read what an object of cert-manager waits for.
+
+    Args:
+        api: of its cluster.
+        kind: `Certificate`, `Issuer` or `ClusterIssuer`.
+        namespace: where it is; None for a ClusterIssuer.
+        name: its name.
 
     Returns:
         The deepest problem last; empty while nothing is said; None when the object does not exist, or is Ready.
@@ -21,11 +30,11 @@ def problems_of(api: client.ApiClient, namespace: str | None, name: str) -> list
     try:
         if namespace is None:
             found: Any = objects.get_cluster_custom_object(
-                "cert-manager.io", "v1", "clusterissuers", name, _request_timeout=READ_TIMEOUT
+                "cert-manager.io", "v1", _PLURALS[kind], name, _request_timeout=READ_TIMEOUT
             )
         else:
             found = objects.get_namespaced_custom_object(
-                "cert-manager.io", "v1", namespace, "certificates", name, _request_timeout=READ_TIMEOUT
+                "cert-manager.io", "v1", namespace, _PLURALS[kind], name, _request_timeout=READ_TIMEOUT
             )
     except client.ApiException as error:
         if error.status == 404:
@@ -33,8 +42,8 @@ def problems_of(api: client.ApiClient, namespace: str | None, name: str) -> list
         raise
     if _is_ready(found):
         return None
-    if namespace is None:
-        return list(condition_problems("ClusterIssuer", found))
+    if namespace is None or kind != "Certificate":
+        return list(condition_problems(kind, found))
 
     def listed(group: str, plural: str) -> list[Object]:
         answer: Any = objects.list_namespaced_custom_object(
@@ -57,11 +66,14 @@ def _is_ready(found: Object) -> bool:
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
-def silence(namespace: str | None, name: str) -> Problem:
+def silence(kind: str, namespace: str | None, name: str) -> Problem:
     """Return the problem of an object about which cert-manager says nothing."""
-    where = f"--namespace {namespace} certificate" if namespace else "clusterissuer"
+    where = f"--namespace {namespace} " if namespace else ""
     return Problem(
         name,
         "cert-manager has not said anything about it yet",
-        (f"kubectl describe {where} {name}", "kubectl --namespace cert-manager logs deployment/cert-manager"),
+        (
+            f"kubectl {where}describe {kind.lower()} {name}",
+            "kubectl --namespace cert-manager logs deployment/cert-manager",
+        ),
     )

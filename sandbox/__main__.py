@@ -2,18 +2,23 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import doctor, paths, plan, policies
+from sandbox import doctor, paths, policies, tools
 from sandbox.errors import SandboxError
+from sandbox.gobuild import Record
 from sandbox.instance import Instance, names, start
+from sandbox.messages import Status
 from sandbox.progress import show
+from sandbox.provision import provide
 
 STAGE_TIMEOUT = 180.0
 """Seconds without progress after which `up` gives up; each part and each wait has a shorter limit of its own."""
@@ -28,12 +33,12 @@ def up(arguments: argparse.Namespace) -> int:
         out.print(f"Sandbox {arguments.name!r} runs already.")
         return 0
     doctor.require(fix=False)
-    made = plan.make(out) | {"keep": arguments.keep}
-    show(out, start(arguments.name, made, STAGE_TIMEOUT))
-    for program in made["standins"]:
+    plan = replace(provide(out), keep=arguments.keep)
+    show(out, start(arguments.name, plan, STAGE_TIMEOUT))
+    for program in plan.standins:
         out.print(
-            f"[yellow]{program} is the sandbox's own stand-in here: the real plugin is neither installed "
-            "nor to be downloaded. `python -m sandbox doctor` says how to add it.[/]"
+            f"[yellow]{program} is the sandbox's own stand-in: the real plugin is not installed, and its download "
+            "failed. `python -m sandbox doctor` says how to install it.[/]"
         )
     return 0
 
@@ -58,19 +63,52 @@ def status(arguments: argparse.Namespace) -> int:
             others = ", ".join(names())
             out.print(f"No sandbox named {arguments.name!r} runs." + (f" Running: {others}" if others else ""))
         return 1
-    answer = Instance.require(arguments.name).request("status")
-    ended = [part["name"] for part in answer["parts"] if part["exit_code"] is not None]
+    status = Instance.require(arguments.name).request("status")
+    ended = [part for part in status.parts if part.exit_code is not None]
     if arguments.json:
-        out.print_json(data=answer)
+        out.print_json(data=asdict(status))
         return 1 if ended else 0
     table = Table("part", "state", "pid", "ready after", box=None)
-    for part in answer["parts"]:
-        state = "[green]runs[/]" if part["exit_code"] is None else f"[red]exited with {part['exit_code']}[/]"
-        table.add_row(part["name"], state, str(part["pid"]), f"{part['ready_after'] or 0:.1f} s")
+    for part in status.parts:
+        state = "[green]runs[/]" if part.exit_code is None else f"[red]exited with {part.exit_code}[/]"
+        table.add_row(part.name, state, str(part.pid), f"{part.ready_after or 0:.1f} s")
     out.print(table)
-    gigabytes = answer["memory_bytes"] / 2**30
-    out.print(f"{answer['state']} for {answer['seconds']:.0f} s, {gigabytes:.1f} GiB of memory, files included")
+    out.print(f"{status.state} for {status.seconds:.0f} s, {_gigabytes(status)}")
     return 1 if ended else 0
+
+
+def timings(arguments: argparse.Namespace) -> int:
+    """Print how long the start took, stage by stage; with --builds, how long the cold builds took as well."""
+    status = Instance.require(arguments.name).request("status")
+    table = Table("stage", "seconds", "packages", box=None) if arguments.builds else Table("stage", "seconds", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    if arguments.builds:
+        _add_builds(table)
+    for stage in status.stages:
+        table.add_row(stage.title, f"{stage.seconds:.1f}")
+    table.add_row("start in all", f"{sum(stage.seconds for stage in status.stages):.1f}", style="bold")
+    out.print(table)
+    out.print(_gigabytes(status))
+    return 0
+
+
+def _add_builds(table: Table) -> None:
+    total = Record(0, 0)
+    for build in tools.builds():
+        title, record = f"build {', '.join(build.programs)}", tools.record(build)
+        if tools.installed(build):
+            table.add_row(title, "installed")
+        elif record is None:
+            table.add_row(title, "not recorded")
+        else:
+            table.add_row(title, f"{record.seconds:.1f}", str(record.packages))
+            total = Record(total.seconds + record.seconds, total.packages + record.packages)
+    table.add_row("cold builds in all", f"{total.seconds:.1f}", str(total.packages), style="bold")
+
+
+def _gigabytes(status: Status) -> str:
+    return f"{status.memory_bytes / 2**30:.1f} GiB of memory in all, files included"
 
 
 def execute(arguments: argparse.Namespace) -> NoReturn:
@@ -114,9 +152,9 @@ def control(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def policy_pack(_: argparse.Namespace) -> int:
-    """Print the folder to give to `pulumi preview --policy-pack` in a sandbox."""
-    out.print(policies.folder(), soft_wrap=True)
+def policy_pack(arguments: argparse.Namespace) -> int:
+    """Print the folder to give to `pulumi preview --policy-pack` in a sandbox, for a pack in Python."""
+    out.print(policies.folder(arguments.pack), soft_wrap=True)
     return 0
 
 
@@ -125,9 +163,16 @@ def diagnose(arguments: argparse.Namespace) -> int:
     return doctor.run(out, fix=arguments.fix, tests=arguments.tests)
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: up to 64 letters, digits, dots, - and _")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--name", default=os.environ.get("SANDBOX", "default"), help="which sandbox (default: default)")
+    name = os.environ.get("SANDBOX", "default")
+    parser.add_argument("--name", type=_name, default=name, help="which sandbox (default: $SANDBOX, or default)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
     def add(verb: str, work: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -139,13 +184,15 @@ def _parser() -> argparse.ArgumentParser:
     add("up", up).add_argument("--keep", action="store_true", help="leave it up if its start fails, to look into it")
     add("down", down)
     add("status", status).add_argument("--json", action="store_true", help="for machines")
+    timing = add("timings", timings)
+    timing.add_argument("--builds", action="store_true", help="the builds of the tools, too, as recorded when made")
     add("exec", execute).add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
     log = add("logs", logs)
     log.add_argument("part", nargs="?", metavar="PART", help="a part, or a piece of a Pod's name; none lists them")
     log.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     for verb in ("stop", "start"):
         add(verb, control).add_argument("part", metavar="PART")
-    add("policy-pack", policy_pack)
+    add("policy-pack", policy_pack).add_argument("pack", type=Path, metavar="FOLDER", help="the pack itself")
     doctors = add("doctor", diagnose)
     doctors.add_argument("--fix", action="store_true", help="run the commands that add what is missing")
     doctors.add_argument("--tests", action="store_true", help="what `make test` needs, too")
@@ -160,7 +207,7 @@ def main() -> int:
     except SandboxError as error:
         err.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
     except KeyboardInterrupt:
-        err.print("interrupted: what had started has ended")
+        err.print("Interrupted. What it had started has ended.")
     return 1
 
 

@@ -7,7 +7,6 @@ account and order.
 
 import json
 import ssl
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +98,15 @@ class Directory:
         with _open(f"https://{self.address}:15000/roots/0") as response:
             return str(response.read().decode())
 
+    @property
+    def root_file(self) -> Path:
+        """That root, for ``curl --cacert``."""
+        return _FOLDER / f"{self.name}-root.pem"
+
+    def write_root(self) -> None:
+        """Write `root_file`, which each start makes stale."""
+        self.root_file.write_text(self.root())
+
 
 STAGING = Directory("staging", "10.244.0.2")
 PROD = Directory("prod", "10.244.0.3")
@@ -123,14 +131,8 @@ def prepare(module: Path) -> None:
 
 
 def parts() -> list[Part]:
-    """Both servers, ready when their directory answers."""
+    """Both servers, ready when their directories answer and their roots are written."""
     return [_part(directory) for directory in DIRECTORIES]
-
-
-def write_roots() -> None:
-    """Write each server's root to ``/run/sandbox/acme/NAME-root.pem``, for ``curl --cacert``."""
-    for directory in DIRECTORIES:
-        (_FOLDER / f"{directory.name}-root.pem").write_text(directory.root())
 
 
 def _part(directory: Directory) -> Part:
@@ -139,15 +141,17 @@ def _part(directory: Directory) -> Part:
         "-config", str(directory.config_file),
         "-dnsserver", f"{network.HOST}:53",
     ]  # fmt: skip
-    listener = f"https://{directory.address}:14000/dir"
-    return Part(directory.part, argv, lambda: _answers(listener), _ENVIRONMENT)
+    return Part(
+        directory.part, argv, lambda: _serves(directory), environment=_ENVIRONMENT, on_ready=directory.write_root
+    )
 
 
-def _answers(url: str) -> bool:
+def _serves(directory: Directory) -> bool:
     try:
-        with _open(url):
+        directory.root()
+        with _open(f"https://{directory.address}:14000/dir"):
             return True
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 

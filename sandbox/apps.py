@@ -1,4 +1,4 @@
-"""Two demo applications, to whose Services the sandbox's stack routes."""
+"""Two demo applications, to be put behind the gateway."""
 
 import subprocess
 from pathlib import Path

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sandbox import mounts, paths, plugins, tools
+from sandbox import mounts, paths, plugins, provision, tools
 from sandbox.errors import SandboxError
 from sandbox.instance import NAMESPACES
-from sandbox.progress import task
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
@@ -43,7 +42,9 @@ def checks(*, tests: bool = False) -> list[Check]:
     needed = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: _which("go"), "https://go.dev/doc/install"),
-        _packaged("unshare and nsenter", "make and enter the namespaces", "util-linux", "unshare", "nsenter"),
+        _packaged("unshare, nsenter and setpriv", "make and enter the namespaces", "util-linux",
+                  "unshare", "nsenter", "setpriv"),
+        _packaged("hostname", "names the Pods", "hostname", "hostname"),
         _packaged("ip", "connects the Pods", "iproute2", "ip"),
         _packaged("nft", "kube-proxy writes Service addresses with it", "nftables", "nft"),
         Check("user namespaces", "a sandbox needs no root", _user_namespaces, _user_namespaces_fix()),
@@ -77,10 +78,8 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     if fix:
         require(fix=True, tests=tests)
     for_tests = tools.TEST_BUILDS if tests else ()
-    missing = [build for build in for_tests if fix and not tools.is_ready(build)]
-    for number, build in enumerate(missing, 1):
-        with task(console, number, len(missing), f"build {build.folder}") as report:
-            tools.resolve(build, report)
+    if fix:
+        provision.build(console, for_tests)
     good = True
     for check in checks(tests=tests):
         present = check.present()

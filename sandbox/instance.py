@@ -5,22 +5,21 @@ frees when the last process that holds it is gone; the first process of its PID 
 the socket's peer credentials are that process's id out here.
 """
 
-import json
 import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sandbox import paths
+from sandbox import control, messages, paths
 from sandbox.errors import SandboxError
+from sandbox.messages import Event, Failed, Status, Up
+from sandbox.plan import Plan
 
 CONTROL = paths.RUN / "control.sock"
 """The same service as the abstract socket, for a process inside, which sees another set of abstract names."""
@@ -28,12 +27,11 @@ CONTROL = paths.RUN / "control.sock"
 NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
 """What `unshare` makes for a sandbox. Its root is the user who starts it, so that no rights are needed."""
 
-_REQUEST_TIMEOUT = 120.0
 _DOWN_TIMEOUT = 30.0
 
 
 def _address(name: str) -> str:
-    return f"\0istio-gateway-tls/{os.getuid()}/{name}"
+    return f"\0istio-gateway-tls/{os.geteuid()}/{name}"
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,13 @@ class Instance:
 
     @classmethod
     def find(cls, name: str) -> "Instance | None":
-        """The sandbox of that name, or None when none runs."""
-        with suppress(ConnectionRefusedError), _connect(_address(name)) as connection:
-            size = struct.calcsize("3i")
-            pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        """The sandbox of that name, or None when none runs.
+
+        Raises:
+            SandboxError: another user holds its name.
+        """
+        with suppress(ConnectionRefusedError), control.connect(_address(name)) as connection:
+            pid, _ = control.peer(connection)
             return cls(name, pid)
         if os.environ.get("SANDBOX") == name and CONTROL.exists():
             return cls(name, 0)
@@ -60,29 +61,26 @@ class Instance:
         """The sandbox of that name.
 
         Raises:
-            SandboxError: none runs.
+            SandboxError: none runs, or another user holds its name.
         """
         found = cls.find(name)
         if found is None:
             raise SandboxError(f"No sandbox named {name!r} runs. Start one: python -m sandbox --name {name} up")
         return found
 
-    def request(self, verb: str, part: str | None = None) -> dict[str, Any]:
-        """Ask the sandbox's first process; verbs are status, stop and start (of a part).
+    def request(self, verb: str, part: str | None = None) -> Status:
+        """Ask the sandbox's first process, which answers with its status when it has done what the verb says.
+
+        Verbs are status, stop and start (of a part).
 
         Raises:
             SandboxError: it refused, with its own words, or did not answer in time.
         """
-        with _connect(str(CONTROL) if self.pid == 0 else _address(self.name)) as connection:
-            connection.settimeout(_REQUEST_TIMEOUT)
-            connection.sendall(json.dumps({"verb": verb, "part": part}).encode() + b"\n")
-            try:
-                answer: dict[str, Any] = json.loads(connection.makefile().read())
-            except (TimeoutError, ValueError) as error:
-                raise SandboxError(f"Sandbox {self.name!r} did not answer within {_REQUEST_TIMEOUT:.0f} s.") from error
-        if "error" in answer:
-            raise SandboxError(answer["error"])
-        return answer
+        address = str(CONTROL) if self.pid == 0 else _address(self.name)
+        try:
+            return Status.load(control.ask(address, {"verb": verb, "part": part}))
+        except OSError:
+            raise SandboxError(f"Sandbox {self.name!r} has ended.") from None
 
     def command(self, argv: Sequence[str], cwd: Path) -> list[str]:
         """The command line that runs `argv` inside, in the folder `cwd`."""
@@ -101,8 +99,10 @@ class Instance:
         """End every process of the sandbox and return when they are gone; mounts and files end with them.
 
         Raises:
-            SandboxError: it is still there after SIGKILL.
+            SandboxError: it is still there after SIGKILL, or this is a process of its own.
         """
+        if self.pid == 0:
+            raise SandboxError(f"Sandbox {self.name!r} is ended from outside, not by a command inside.")
         handle = os.pidfd_open(self.pid)
         try:
             for number, timeout in ((signal.SIGTERM, _DOWN_TIMEOUT), (signal.SIGKILL, _DOWN_TIMEOUT)):
@@ -116,10 +116,21 @@ class Instance:
 
 
 def names() -> list[str]:
-    """The names of this user's running sandboxes."""
+    """The names of this user's sandboxes, those that are still starting included."""
     prefix = "@" + _address("")[1:]
     paths_in_use = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    return sorted({path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)})
+    found = {path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)}
+    return sorted(name for name in found if _is_ours(name))
+
+
+def _is_ours(name: str) -> bool:
+    try:
+        control.connect(_address(name)).close()
+    except ConnectionRefusedError:
+        return True  # Whoever holds it does not listen yet.
+    except SandboxError:
+        return False
+    return True
 
 
 def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
@@ -146,11 +157,13 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
     }
 
 
-def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[str, Any]]:
-    """Start a sandbox and yield its progress; it is up when the iteration ends.
+def start(name: str, plan: Plan, timeout: float) -> Iterator[Event]:
+    """Start a sandbox and yield what it says; it is up when the iteration ends.
 
-    `plan` is what `sandbox.init` reads; each yielded event has a ``step`` with its number ``n`` ``of`` how
-    many, and ``seconds`` once it is done.
+    Args:
+        name: what to find it by.
+        plan: what it is made of.
+        timeout: seconds in which there has to be some progress.
 
     Raises:
         SandboxError: the name is taken, or a part did not come up; nothing is left running then, unless the
@@ -159,8 +172,9 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(_address(name))
-    except OSError as error:
-        raise SandboxError(f"A sandbox named {name!r} is starting or running already.") from error
+    except OSError:
+        listener.close()
+        raise SandboxError(f"A sandbox named {name!r} is starting or running already.") from None
     read_end, write_end = os.pipe()
     init = [sys.executable, "-m", "sandbox.init", name, str(listener.fileno()), str(write_end)]
     process = subprocess.Popen(
@@ -175,49 +189,25 @@ def start(name: str, plan: Mapping[str, Any], timeout: float) -> Iterator[dict[s
     )
     listener.close()
     os.close(write_end)
-    done = False
+    stays = False
     assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - PIPE was asked for
     try:
         with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(json.dumps(dict(plan)).encode())
-        for event in _events(read_end, timeout):
-            if "error" in event:
-                done = plan["keep"]
-                raise SandboxError(event["error"])
+            process.stdin.write(plan.dump())
+        for event in messages.read(read_end, timeout):
+            if isinstance(event, Failed):
+                stays = plan.keep
+                raise SandboxError(event.reason)
+            stays = isinstance(event, Up)
             yield event
-            done = "up" in event
-            if done:
-                break
-        else:
-            process.wait(_DOWN_TIMEOUT)
-            words = process.stderr.read().decode(errors="replace").strip()
-            raise SandboxError(f"The sandbox ended before it was up.\n{words}".rstrip())
+            if stays:
+                return
+        process.wait(_DOWN_TIMEOUT)
+        words = process.stderr.read().decode(errors="replace").strip()
+        raise SandboxError(f"The sandbox ended before it was up.\n{words}".rstrip())
     finally:
         os.close(read_end)
         process.stderr.close()
-        if not done:
+        if not stays:
             process.kill()
             process.wait()
-
-
-def _events(descriptor: int, timeout: float) -> Iterator[dict[str, Any]]:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN | select.POLLHUP)
-    pending = b""
-    while poll.poll(timeout * 1000):
-        chunk = os.read(descriptor, 65536)
-        if not chunk:
-            return
-        *lines, pending = (pending + chunk).split(b"\n")
-        yield from map(json.loads, lines)
-    raise SandboxError(f"The sandbox made no progress for {timeout:.0f} s.")
-
-
-def _connect(address: str) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(address)
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -25,3 +26,15 @@ def cache() -> Path:
     """The user's cache folder for this project, outside the work tree (XDG base directory specification)."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "istio-gateway-tls"
+
+
+def program(name: str) -> Path | None:
+    """A program on PATH, as another sandbox finds it too; None if there is none.
+
+    Links in the folder of a sandbox's programs are followed, since a sandbox within it covers that folder.
+    """
+    found = shutil.which(name)
+    if found is None:
+        return None
+    path = Path(found).absolute()
+    return path.resolve() if path.is_relative_to(RUN) else path

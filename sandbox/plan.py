@@ -1,39 +1,49 @@
-"""What a sandbox needs from outside before its network is cut off: programs, module sources, plugins."""
+"""What a sandbox is made of: decided outside, where the network is, and carried out by its first process."""
 
-from typing import Any
-
-from rich.console import Console
-
-from sandbox import plugins, policies, tools
-from sandbox.progress import task
-
-_MODULES = {
-    "istio": "istio.io/istio",
-    "cert-manager": tools.CERT_MANAGER,
-    "pebble": "github.com/letsencrypt/pebble/v2",
-}
-"""Modules whose source is used beside their programs (charts, CRDs, a test CA), by build."""
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
-def make(console: Console) -> dict[str, Any]:
-    """Resolve everything, showing progress for what takes time; the result is what `sandbox.init` reads.
+@dataclass(frozen=True)
+class Modules:
+    """Folders with the sources of modules whose files are used beside their programs."""
 
-    Raises:
-        SandboxError: something could not be built or downloaded.
-    """
-    programs = tools.wheels()
-    builds = tools.builds()
-    for number, build in enumerate(builds, 1):
-        title = f"build {', '.join(build.programs)}"
-        if tools.is_ready(build):
-            programs |= tools.resolve(build, lambda _: None)
-            continue
-        with task(console, number, len(builds), title) as report:
-            programs |= tools.resolve(build, report)
-    standins = plugins.standins(programs["pulumi"])
-    return {
-        "tools": {name: str(path) for name, path in (programs | standins | policies.programs()).items()},
-        "modules": {name: str(tools.module_folder(name, module)) for name, module in _MODULES.items()},
-        "plugins": str(plugins.folder()),
-        "standins": sorted(standins),
-    }
+    istio: Path
+    """Charts, and Envoy's bootstrap template."""
+    cert_manager: Path
+    """The chart."""
+    pebble: Path
+    """The CA that signs an ACME server's own listener."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that `sandbox.init` has to know; it crosses the process border as one JSON object."""
+
+    programs: Mapping[str, Path]
+    """By the name under which commands inside find them."""
+    modules: Modules
+    plugins: Path
+    """Where Pulumi keeps installed plugins; may be missing."""
+    standins: tuple[str, ...] = ()
+    """Which of the programs are the sandbox's own in place of a provider plugin."""
+    keep: bool = False
+    """Whether a sandbox whose start has failed is left up, to be looked into."""
+
+    def dump(self) -> bytes:
+        """As JSON."""
+        return json.dumps(asdict(self), default=str).encode()
+
+    @classmethod
+    def load(cls, text: str | bytes) -> "Plan":
+        """What `dump` returned."""
+        fields = json.loads(text)
+        return cls(
+            programs={name: Path(path) for name, path in fields["programs"].items()},
+            modules=Modules(**{name: Path(path) for name, path in fields["modules"].items()}),
+            plugins=Path(fields["plugins"]),
+            standins=tuple(fields["standins"]),
+            keep=fields["keep"],
+        )

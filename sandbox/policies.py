@@ -1,27 +1,53 @@
-"""Which form of the policy pack the sandbox's engine can run.
+"""The form of a policy pack that the sandbox's engine can run.
 
-Pulumi as it is installed runs `policies` as it is. The language host that can be built from a Go module is older than
-the engine's request to run a Python pack, so beside a built one the pack is started by a program of our own.
+Pulumi as it is installed runs a pack in Python as it is. The language host that can be built from a Go module is older
+than the engine's request to run one. But a pack whose runtime has no language host is run by the program
+``pulumi-analyzer-policy-RUNTIME`` on PATH: so beside a built one, the pack is given a runtime of that kind.
 """
 
-import shutil
+import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from sandbox import paths
+from sandbox.errors import SandboxError
 
-PACK = paths.PROJECT / "policies"
-STANDIN = Path(__file__).parent / "policypack"
-ANALYZER = "pulumi-analyzer-policy-pysandbox"
+_RUNTIME = "pysandbox"
+_ANALYZER = f"pulumi-analyzer-policy-{_RUNTIME}"
+_DESCRIPTION = "PulumiPolicy.yaml"
 
 
-def folder() -> Path:
-    """The folder to give to `pulumi preview --policy-pack`."""
-    host = shutil.which("pulumi-language-python")
+def folder(pack: Path) -> Path:
+    """The folder to give to `pulumi preview --policy-pack` for a pack in Python.
+
+    Raises:
+        SandboxError: `pack` is no policy pack.
+    """
+    pack = pack.resolve()
+    if not (pack / _DESCRIPTION).is_file():
+        raise SandboxError(f"{pack} holds no policy pack: there is no {_DESCRIPTION} in it.")
+    host = paths.program("pulumi-language-python")
     # Inside a sandbox the program on PATH is a link to what was found or built outside.
-    built = host is None or Path(host).resolve().is_relative_to(paths.cache())
-    return STANDIN if built else PACK
+    built = host is None or host.resolve().is_relative_to(paths.cache())
+    return _with_runtime(pack) if built else pack
 
 
 def programs() -> dict[str, Path]:
     """What has to be on PATH for it, by name."""
-    return {ANALYZER: STANDIN / ANALYZER}
+    return {_ANALYZER: Path(__file__).parent / "policypack" / _ANALYZER}
+
+
+def _with_runtime(pack: Path) -> Path:
+    made = paths.cache() / "policypacks" / hashlib.sha256(bytes(pack)).hexdigest()[:12]
+    made.mkdir(parents=True, exist_ok=True)
+    description = yaml.safe_load((pack / _DESCRIPTION).read_text()) | {"runtime": _RUNTIME}
+    # Another sandbox may read it at the same moment.
+    new = made / f"{_DESCRIPTION}.{os.getpid()}"
+    new.write_text(yaml.safe_dump(description))
+    new.replace(made / _DESCRIPTION)
+    with suppress(FileExistsError):
+        (made / "pack").symlink_to(pack)
+    return made

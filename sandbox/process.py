@@ -6,12 +6,14 @@ the part's log (after kubernetes-sigs/controller-runtime, pkg/envtest).
 
 import http.client
 import os
+import signal
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,27 +36,36 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
     """Seconds to be ready in."""
+    on_ready: Callable[[], None] = lambda: None
+    """Called each time it has become ready."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     log: Path | None = None
     seconds: float | None = None
     """How long it took from start to ready."""
 
     def start(self, logs: Path) -> None:
-        """Start the program, with its output in ``logs/NAME.log``."""
+        """Start the program in a process group of its own, with its output in ``logs/NAME.log``.
+
+        Raises:
+            SandboxError: it could not be run at all.
+        """
         self.log = logs / f"{self.name}.log"
         self._started = time.monotonic()
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.argv,
-                env=os.environ | dict(self.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            try:
+                self.process = subprocess.Popen(
+                    self.argv,
+                    env=os.environ | dict(self.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise SandboxError(f"{self.name} could not be started: {error}") from None
 
     def wait_ready(self) -> None:
-        """Return when the part is ready.
+        """Return when the part is ready, and what is to follow that is done.
 
         Raises:
             SandboxError: it exited, or was not ready within its timeout; carries the tail of its log.
@@ -68,21 +79,32 @@ class Part:
                 raise SandboxError(f"{self.name} was not ready within {self.timeout:.0f} s.\n{self.tail()}")
             time.sleep(_POLL)
         self.seconds = time.monotonic() - self._started
+        self.on_ready()
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
         return self.process.poll() if self.process else None
 
-    def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL when that is not heeded."""
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """End the process: SIGTERM to its group, and SIGKILL to what is left of it when it has ended, or has not.
+
+        Args:
+            timeout: seconds for it to end in by itself.
+
+        Raises:
+            SandboxError: it is still there `timeout` seconds after SIGKILL.
+        """
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.terminate()
+        os.killpg(self.process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         try:
-            self.process.wait(STOP_TIMEOUT)
+            self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            raise SandboxError(f"{self.name} (process {self.process.pid}) did not end on SIGKILL.") from None
 
     def tail(self, lines: int = 15) -> str:
         """The last lines of the log, indented."""

@@ -1,9 +1,8 @@
-"""Long work on a terminal: what, how many of how many, elapsed; the same in plain lines where there is none."""
+"""Long work on a terminal: what, how many of how many, elapsed, what is left; plain lines where there is none."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -15,37 +14,95 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from sandbox.tools import Report
+from sandbox.gobuild import Record, Report
+from sandbox.messages import Doing, Done, Event, Up
 
 _HEARTBEAT = 30.0
 """Seconds between lines about one long step where there is no terminal."""
+_LINKING = 0.95
+"""How much of a build is done, at most, before it has ended."""
+_TRUST = 15.0
+"""Seconds of work after which a machine's own pace counts for as much as the usual one."""
 
 
-@contextmanager
-def task(console: Console, number: int, total: int, title: str) -> Iterator[Report]:
-    """Show one step of several while it runs, and how long it took once it has succeeded.
+class Builds:
+    """Several builds, one after the other, and when they will be done."""
 
-    Yields a function that takes a line about what the step does at the moment.
+    def __init__(self, console: Console, usual: Sequence[Record]) -> None:
+        """Begin with the first.
+
+        Args:
+            console: where to print.
+            usual: what each build takes on the machine on which that was measured, in order.
+        """
+        self._console = console
+        self._usual = usual
+        self._compiling = 0.0
+        """Seconds for which the builds before this one compiled; downloads say nothing of a machine's pace."""
+        self._number = 0
+
+    @contextmanager
+    def next(self, title: str) -> Iterator[Report]:
+        """Show the next build while it runs, and what it took once it has succeeded.
+
+        Yields a function that takes what the build does at the moment.
+        """
+        usual = self._usual[self._number]
+        self._number += 1
+        began = spoken = time.monotonic()
+        prefix = f"[{self._number}/{len(self._usual)}] build {title}"
+        console = self._console
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        compiled, first = 0, None
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            row = progress.add_task(prefix, total=None)
+
+            def report(doing: str, packages: int = 0) -> None:
+                nonlocal spoken, compiled, first
+                compiled = packages
+                now = time.monotonic()
+                if packages:
+                    first = first or now
+                    doing = f"{doing}, {packages} of about {max(usual.packages, packages)} packages"
+                rest = self._left(packages, self._compiling + now - (first or now))
+                progress.update(row, description=f"{prefix}  {doing}; {rest}")
+                if not console.is_terminal and now - spoken > _HEARTBEAT:
+                    spoken = now
+                    line = f"{prefix}  {doing} ({now - began:.0f} s); {rest}"
+                    console.print(line, markup=False, soft_wrap=True)
+
+            yield report
+        self._compiling += time.monotonic() - (first or began)
+        took = f"{prefix}  {compiled} packages  {time.monotonic() - began:.1f} s"
+        console.print(took, markup=False, soft_wrap=True)
+
+    def _left(self, packages: int, elapsed: float) -> str:
+        """Say what is left, as far as packages tell: at its end a build is linked, of which nothing is told."""
+        before, usual = self._usual[: self._number - 1], self._usual[self._number - 1]
+        share = min(packages / usual.packages, _LINKING)
+        done = sum(each.seconds for each in before) + usual.seconds * share
+        todo = sum(each.seconds for each in self._usual) - done
+        return f"{spell(left(todo, done, elapsed))} left in all"
+
+
+def left(todo: float, done: float, elapsed: float) -> float:
+    """Seconds that are left.
+
+    Args:
+        todo: what is still to be done, in seconds on the usual machine.
+        done: what has been done, the same.
+        elapsed: the seconds that this took here; the longer, the more this machine's own pace counts.
     """
-    began = time.monotonic()
-    prefix = f"[{number}/{total}] {title}"
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        row = progress.add_task(prefix, total=None)
-        spoken = began
-
-        def report(line: str) -> None:
-            nonlocal spoken
-            progress.update(row, description=f"{prefix}  {line}")
-            if not console.is_terminal and time.monotonic() - spoken > _HEARTBEAT:
-                spoken = time.monotonic()
-                console.print(f"{prefix}  {line}  ({spoken - began:.0f} s)", markup=False, soft_wrap=True)
-
-        yield report
-    console.print(f"{prefix}  {time.monotonic() - began:.1f} s", markup=False, soft_wrap=True)
+    return todo * (elapsed + _TRUST) / (done + _TRUST)
 
 
-def show(console: Console, events: Iterable[dict[str, Any]]) -> None:
+def spell(seconds: float) -> str:
+    """A duration that is not exact: in minutes, from one on."""
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes else "less than a minute"
+
+
+def show(console: Console, events: Iterable[Event]) -> None:
     """Show a sandbox's start, stage by stage."""
     columns = (
         SpinnerColumn(),
@@ -57,10 +114,11 @@ def show(console: Console, events: Iterable[dict[str, Any]]) -> None:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task("starting")
         for event in events:
-            if "step" in event:
-                progress.update(row, description=event["step"], total=event["of"], completed=event["n"] - 1)
-            if "up" in event:
-                progress.console.print(f"The cluster is ready after {event['seconds']:.1f} s.")
-            elif "seconds" in event:
-                line = f"[{event['n']}/{event['of']}] {event['step']}  {event['seconds']:.1f} s"
-                progress.console.print(line, markup=False, soft_wrap=True)
+            match event:
+                case Up(seconds):
+                    progress.console.print(f"The cluster is ready after {seconds:.1f} s.")
+                case Done(title, number, of, seconds):
+                    line = f"[{number}/{of}] {title}  {seconds:.1f} s"
+                    progress.console.print(line, markup=False, soft_wrap=True)
+                case Doing(title, number, of):
+                    progress.update(row, description=title, total=of, completed=number - 1)

@@ -1,20 +1,28 @@
 """What a sandbox starts, in order: the network, the control plane, DNS and ACME, the node, Istio, two applications.
 
-That is the cluster as a platform team hands it over. cert-manager is not here: the Pulumi program installs it.
+That is the cluster as a platform team hands it over. cert-manager is not there: what is deployed to it installs it.
 """
 
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sandbox import acme, apps, charts, controlplane, istio, network, paths, tools
 from sandbox.node import NODE_NAME
+from sandbox.plan import Plan
 from sandbox.process import Part, answers
 
-Work = Callable[[], list[Part] | None]
-"""Does a stage's work at once and returns None, or returns the parts to start and await together."""
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the start."""
+
+    title: str
+    work: Callable[[], list[Part] | None]
+    """Does its work at once and returns None, or returns the parts to start and await together."""
+
 
 ZONE = "sandbox"
 """The managed zone and its project; its domain is `acme.ZONE`."""
@@ -27,30 +35,25 @@ options ndots:2 timeout:2 attempts:2
 """
 
 
-def stages(plan: dict[str, Any]) -> list[tuple[str, Work]]:
-    """The titles and the work of every stage.
-
-    Args:
-        plan: what `sandbox.plan.make` returned.
-    """
-    modules = {name: Path(folder) for name, folder in plan["modules"].items()}
+def stages(plan: Plan) -> list[Stage]:
+    """Every stage, in order."""
+    modules = plan.modules
 
     def prepare() -> None:
         network.set_up(extra_addresses=tuple(directory.address for directory in acme.DIRECTORIES))
         controlplane.prepare()
-        acme.prepare(modules["pebble"])
+        acme.prepare(modules.pebble)
         version = tools.required_version("cert-manager", tools.CERT_MANAGER)
-        charts.cert_manager(modules["cert-manager"], version, paths.CHARTS / "cert-manager")
+        charts.cert_manager(modules.cert_manager, version, paths.CHARTS / "cert-manager")
 
     return [
-        ("network, certificates and charts", prepare),
-        ("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
-        ("roots of the ACME servers", acme.write_roots),
-        ("Kubernetes API server", lambda: [controlplane.apiserver()]),
-        ("controllers and node", lambda: [controlplane.controller_manager(), node(modules["istio"])]),
-        ("kube-proxy", lambda: [controlplane.proxy()]),
-        ("Istio", lambda: istio.install(modules["istio"])),
-        ("demo applications", apps.install),
+        Stage("network, certificates and charts", prepare),
+        Stage("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
+        Stage("Kubernetes API server", lambda: [controlplane.apiserver()]),
+        Stage("controllers and node", lambda: [controlplane.controller_manager(), node(modules.istio)]),
+        Stage("kube-proxy", lambda: [controlplane.proxy()]),
+        Stage("Istio", lambda: istio.install(modules.istio)),
+        Stage("demo applications", apps.install),
     ]
 
 

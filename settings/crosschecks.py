@@ -4,10 +4,11 @@ They look at the raw config, not at the validated one, so that they are reported
 fields. What has the wrong type is passed over here: its own field has said so.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import names, tls
+from components.rules import acme, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, set_command
@@ -20,7 +21,7 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
 
     Args:
         raw: the config, decoded and not validated.
-        secret: keys whose values must not be shown.
+        secret: keys whose values are encrypted, and so must not be shown.
     """
     return list(_CrossChecks(raw, secret).all())
 
@@ -37,6 +38,9 @@ class _CrossChecks:
     def all(self) -> Iterator[Problem]:
         """Yield every problem."""
         yield from self._cluster()
+        yield from self._kubeconfig()
+        yield from self._issuers()
+        yield from self._chart()
         yield from self._duplicate_hosts()
         yield from self._wildcards()
         yield from self._destinations()
@@ -59,8 +63,59 @@ class _CrossChecks:
                     "contradicts gke",
                     "kubeconfig and context, or gke",
                     f"pulumi config rm {key}",
-                    "[given]" if key == "kubeconfig" else self.raw[key],
+                    HIDDEN if key == "kubeconfig" else self.raw[key],
                 )
+
+    def _kubeconfig(self) -> Iterator[Problem]:
+        given = self.raw.get("kubeconfig")
+        content = json.dumps(given) if isinstance(given, dict) else given
+        if not isinstance(content, str) or not kubeconfig.is_content(content):
+            return
+        accepted = "a path; content without credentials; content with them as a secret; or gke"
+        fix = "pulumi config set --secret kubeconfig < KUBECONFIG"
+        try:
+            embedded = kubeconfig.embedded_credentials(content)
+        except ValueError as error:
+            yield self._problem(["kubeconfig"], str(error), accepted, fix, HIDDEN)
+            return
+        if embedded and "kubeconfig" not in self.secret:
+            reason = f"holds credentials in plain text, {', '.join(embedded)}: replace them, the stack's file had them"
+            yield self._problem(["kubeconfig"], reason, accepted, fix, HIDDEN)
+
+    def _issuers(self) -> Iterator[Problem]:
+        section = self._section("acme")
+        create = section.get("createIssuers")
+        if create is None:
+            create = self._section("certManager").get("install", True)
+        kind = section.get("issuerKind", acme.CLUSTER_ISSUER)
+        path: Path = ["acme", "issuerKind"]
+        if str(create).lower() != "false" and kind == acme.ISSUER and self.raw.get("challenge") == "dns01":
+            # cert-manager's --issuer-ambient-credentials would lend them to every Issuer of the cluster.
+            reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
+            fix = set_command(path, acme.CLUSTER_ISSUER)
+            yield self._problem(path, reason, "ClusterIssuer with dns01", fix, kind)
+        for key in ("dnsNames", "dnsZones") if kind == acme.ISSUER else ():
+            if section.get(key):
+                reason = "has no effect: an Issuer signs for the gateway's namespace alone"
+                fix = f"pulumi config rm --path acme.{key}"
+                yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
+
+    def _chart(self) -> Iterator[Problem]:
+        section = self._section("certManager")
+        chart = section.get("chart", cert_manager.CHART)
+        for key in ("digest", "keyring") if isinstance(chart, str) else ():
+            if not section.get(key):
+                continue
+            try:
+                if key == "digest":
+                    cert_manager.pinned(chart, str(section[key]))
+                else:
+                    cert_manager.check_signable(chart)
+            except ValueError as error:
+                path: Path = ["certManager", "chart"]
+                fix = f"{set_command(path, 'CHART.tgz')}, or pulumi config rm --path certManager.{key}"
+                accepted = f"an OCI reference or a .tgz with certManager.{key}"
+                yield self._problem(path, str(error), accepted, fix, chart)
 
     def _duplicate_hosts(self) -> Iterator[Problem]:
         seen: dict[str, int] = {}

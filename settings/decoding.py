@@ -44,10 +44,10 @@ def decode(
     names = {field.alias or name: field for name, field in schema.model_fields.items()}
     given = {_short(key, project): value for key, value in config.items() if _short(key, project) is not None}
     foreign = {key: value for key, value in config.items() if key in names}
-    hidden = {short for key in secret if (short := _short(key, project) or key)}
+    encrypted = {short for key in secret if (short := _short(key, project) or key)}
     raw = _raw(names, {**given, **foreign})
-    model, problems = _validated(schema, raw, hidden)
-    problems += cross_check(raw, hidden) if cross_check else ()
+    model, problems = _validated(schema, raw, encrypted | {name for name, field in names.items() if not field.repr})
+    problems += cross_check(raw, encrypted) if cross_check else ()
     if model is None or problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
     return model

@@ -4,6 +4,7 @@ Each field says with `description` what is accepted and with `examples` what the
 of a bad config is made from both. A key that is not here is an error, so nothing is accepted and then ignored.
 """
 
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from components.rules import acme, cert_manager, routes, tls
 from components.rules.acme import group_names
-from components.rules.names import dns_name, email_address, kubernetes_name, refuse_placeholder
+from components.rules.names import dns_name, domain, email_address, kubernetes_name, refuse_placeholder
 
 
 def _pem(value: str) -> str:
@@ -30,7 +31,14 @@ def _https(value: str) -> str:
     return value
 
 
+def _text(value: Any) -> Any:
+    """Return a kubeconfig as text: a stack file may hold its content as an object."""
+    return json.dumps(value) if isinstance(value, dict) else value
+
+
 CipherSuite = Annotated[str, AfterValidator(tls.cipher_suite)]
+Digest = Annotated[str, AfterValidator(cert_manager.check_digest)]
+Domain = Annotated[str, AfterValidator(domain)]
 Identifier = Annotated[str, Field(min_length=1), AfterValidator(refuse_placeholder)]
 HostName = Annotated[str, AfterValidator(dns_name)]
 KubernetesName = Annotated[str, AfterValidator(kubernetes_name)]
@@ -90,9 +98,25 @@ class Acme(Section):
     )
     create_issuers: bool | None = Field(
         None,
-        description="true to make the ClusterIssuers, false to use those of another stack"
+        description="true to make the issuers, false to use those of another stack"
         " (default: what certManager.install says)",
         examples=[True],
+    )
+    issuer_kind: Literal["ClusterIssuer", "Issuer"] = Field(
+        "ClusterIssuer",
+        description="ClusterIssuer (any namespace may ask it for the stack's names) or Issuer (the gateway's namespace"
+        " alone; with http01)",
+        examples=[acme.ISSUER],
+    )
+    dns_names: tuple[HostName, ...] = Field(
+        (),
+        description="names of other stacks that the ClusterIssuers sign for, beside this stack's hosts",
+        examples=["blog.YOUR-DOMAIN"],
+    )
+    dns_zones: tuple[Domain, ...] = Field(
+        (),
+        description="domains that the ClusterIssuers sign for, with every name below them",
+        examples=["YOUR-DOMAIN"],
     )
     timeout: Seconds = Field(
         600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
@@ -168,7 +192,23 @@ class CertManager(Section):
         examples=[cert_manager.VERSION],
     )
     chart: Identifier = Field(
-        cert_manager.CHART, description="an OCI reference or a path of the chart", examples=[cert_manager.CHART]
+        cert_manager.CHART,
+        description="an OCI reference, or the path of a packaged chart or of a folder",
+        examples=[cert_manager.CHART],
+    )
+    digest: Digest | None = Field(
+        None,
+        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of",
+        examples=["sha256:DIGEST"],
+    )
+    keyring: str | None = Field(
+        None, description="the path of a keyring, to verify the chart's signature with", examples=["KEYRING"]
+    )
+    pod_security: Literal["restricted", "baseline", "privileged"] = Field(
+        "restricted",
+        description="the Pod Security Standard that cert-manager's namespace enforces: restricted, baseline or"
+        " privileged",
+        examples=["restricted"],
     )
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
 
@@ -224,8 +264,16 @@ class Settings(Section):
         description="true where users depend on it: the policies then ask for protection and trusted certificates",
         examples=[True],
     )
-    kubeconfig: str | None = Field(None, description="a path or the content of a kubeconfig")
+    # What is not in `repr` is not in a report either: it may hold credentials.
+    kubeconfig: Annotated[str, BeforeValidator(_text)] | None = Field(
+        None, repr=False, description="a path or the content of a kubeconfig", examples=["PATH"]
+    )
     context: str | None = Field(None, description="a context of the kubeconfig")
+    cluster_identifier: str | None = Field(
+        None,
+        description="a name of the cluster, by which it stays the same one when its endpoint or CA changes"
+        " (default with gke: its project, location and name)",
+    )
     gke: Gke | None = Field(None, description="an object with the keys cluster, location")
     acme: Acme = Field(description="an object with the keys email, issuer")
     challenge: Literal["http01", "dns01"] = Field("http01", description="http01 or dns01", examples=["http01"])
@@ -246,6 +294,12 @@ class Settings(Section):
         examples=['\'{"release":"kube-prometheus-stack"}\''],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
+
+    @property
+    def creates_issuers(self) -> bool:
+        """Whether this stack makes the issuers; by default they come with cert-manager."""
+        create = self.acme.create_issuers
+        return self.cert_manager.install if create is None else create
 
     @property
     def certificates(self) -> dict[str, list[str]]:

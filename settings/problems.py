@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import shlex
 import types
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
     Args:
         error: with `loc` in the config's own camelCase keys.
         schema: the model that was validated.
-        secret: whether the value is encrypted in the stack file, and so must not be shown.
+        secret: whether the value must not be shown.
     """
     path = error["loc"]
     value = HIDDEN if secret else error["input"]
@@ -62,6 +63,9 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
         return unknown_key(path, _keys(_model_at(schema, path[:-1])), value)
     field = _field_at(schema, path)
     reason = error["msg"].removeprefix("Value error, ")
+    if secret and any(word in reason.lower() for word in re.findall(r"\w{3,}", str(error["input"]).lower())):
+        # It may quote a part of the value.
+        reason = ""
     return config_problem(
         path,
         (field.description if field else None) or "see docs/configuration.md",

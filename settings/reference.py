@@ -18,8 +18,8 @@ every problem is reported at once, with the command that fixes it.
 
 {table}
 
-Outputs: `urls`, `ingressIp`, `issuer`, `certificateSecret`, `certificateNotAfter`, `certificateRenewalTime`,
-`dnsRecords`.
+Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
+`certificateRenewalTime`, `dnsRecords`.
 
 <!-- Made by `python -m settings.reference`. -->
 """

@@ -1,45 +1,87 @@
-"""What the README tells a user to type, typed: every line of its `sh` blocks, in order, in this checkout."""
+"""What the README and docs/sandbox.md tell a user to type, typed: every line of their `sh` blocks, in order."""
 
 import os
 import re
+import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from sandbox import paths
+
+pytestmark = pytest.mark.readme
 
 PROJECT = Path(__file__).parents[1]
 TIMEOUT = 3600
 """Seconds for one command; the first `make up` on a machine builds the tools."""
 
-NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (-C bootstrap|login|stack init|preview|up)\b")
+NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (login|stack init|preview|up)\b|uv run python -m tlsctl .*--stack dev\b")
 """Commands for a GKE cluster and a state bucket, which no test has; the sandbox's tests run pulumi's own."""
-IS_THIS_TEST = "make test"
 
-BLOCKS = re.findall(r"```sh\n(.*?)```", (PROJECT / "README.md").read_text(), flags=re.DOTALL)
-LINES = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
-COMMANDS = [line for line in LINES if line != IS_THIS_TEST and not NEEDS_A_CLOUD.match(line)]
+UV_OF_MAKE = paths.cache() / "uv" / "bin"
+"""Where `make` puts uv on a machine that has none. The documents tell a user to install it."""
+MADE_HERE = ("*.pyc", "__pycache__", ".git", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv")
 
 
-@pytest.mark.readme
-def test_every_command_of_the_readme_does_what_it_says() -> None:
+def lines(document: str) -> list[str]:
+    """The commands of a document that can be typed here."""
+    blocks = re.findall(r"```sh\n(.*?)```", (PROJECT / document).read_text(), flags=re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip() and not NEEDS_A_CLOUD.match(line)]
+
+
+def typed(command: str, folder: Path = PROJECT, more: Mapping[str, str] | None = None, code: int | None = None) -> str:
+    """Type a command, and return what it printed.
+
+    A comment says which exit code it has: `# exit code 1`.
+    """
+    environment = os.environ | {"PATH": f"{os.environ['PATH']}{os.pathsep}{UV_OF_MAKE}"} | dict(more or {})
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    print(f"$ {command}\n{done.stdout}")
+    said = re.search(r"# exit code (\d+)$", command)
+    expected = code or (int(said[1]) if said else 0)
+    assert done.returncode == expected, f"`{command}` ended with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/sandbox.md"])
+def test_every_command_does_what_is_said(document: str) -> None:
     # A sandbox of its own name, so that one that the developer has up is left alone.
-    environment = os.environ | {"SANDBOX": f"readme-{os.getpid()}"}
-    printed = {}
+    environment = {"SANDBOX": f"readme-{os.getpid()}"}
+    printed: dict[str, list[str]] = {}
     try:
-        for command in COMMANDS:
-            done = subprocess.run(
-                ["bash", "-c", command], cwd=PROJECT, env=environment, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False,
-            )  # fmt: skip
-            print(f"$ {command}\n{done.stdout}")
-            assert done.returncode == 0, f"`{command}` of the README failed:\n{done.stdout}"
-            printed[command] = done.stdout
+        for command in lines(document):
+            printed.setdefault(command, []).append(typed(command, more=environment))
     finally:
-        subprocess.run(["make", "down"], cwd=PROJECT, env=environment, timeout=TIMEOUT, check=True)
-    first = printed["make up"]
+        typed("make down", more=environment)
+
+    def of(piece: str) -> list[str]:
+        return next(texts for command, texts in printed.items() if piece in command)
+
+    [first] = printed["make up"]
     assert "https://shop.sandbox.test  200" in first, "make up ends with a host that answered over verified HTTPS"
     assert "301 https://shop.sandbox.test/" in first, "and with its redirect from plain HTTP"
-    listed = next(text for command, text in printed.items() if "kubectl get certificate" in command)
-    assert "istio-ingressgateway-certs" in listed, "the program's Certificate is in the API server"
-    page = next(text for command, text in printed.items() if "curl" in command)
-    assert '"app"' in page, "the demo application answered through the gateway, verified by curl"
+    if document == "README.md":
+        assert "istio-ingressgateway-certs" in of("kubectl get certificate")[0], "the Certificate is in the API server"
+        assert '"app"' in of("curl")[0], "the demo application answered through the gateway, verified by curl"
+    else:
+        assert "istio-ingressgateway" in of("kubectl get pods")[0]
+        assert "tls-sandbox" in of("# exit code 1")[0], "verify says what is missing"
+    assert Path(sys.executable).with_name("mypy").exists(), "uv run takes nothing out of what make has installed"
+
+
+def test_a_new_clone_checks_a_stack_after_uv_sync(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(PROJECT, clone, ignore=shutil.ignore_patterns(*MADE_HERE))
+    typed("uv sync --quiet", clone)
+
+    said = typed("uv run python -m tlsctl verify --stack nowhere", clone, code=2)
+
+    assert "pulumi" in said, "it got as far as to ask for the stack"
+    assert "Traceback" not in said, "nothing was missing"
+    assert not (clone / ".venv" / "bin" / "mypy").exists(), "what is for development is not beside a deployment"

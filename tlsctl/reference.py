@@ -9,8 +9,8 @@ from verify.results import Report, Result
 
 _PAGE = """# Checks
 
-`python -m tlsctl verify --stack NAME` checks a live environment the way a client sees it. It only reads: the stack's
-outputs and config, DNS, the gateway's ports 80 and 443, and the cluster where it is reachable.
+`uv run python -m tlsctl verify --stack NAME` checks a live environment the way a client sees it. It only reads: the
+stack's outputs and config, DNS, the gateway's ports 80 and 443, and the cluster where it is reachable.
 
 - A **check** is ok, failed or skipped. It is skipped where it does not apply, or cannot be made from here.
 - A **problem** is a failed check that no other failure explains: one cause is one problem, whatever follows from it.

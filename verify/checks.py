@@ -59,7 +59,7 @@ CHECKS: Mapping[str, Check] = {
     "issuer": Check(
         "the ClusterIssuer is Ready and has an account at the ACME server of the config",
         "the ACME server is out of reach, or refuses",
-        ("kubectl describe clusterissuer {issuer}", UP),
+        ("kubectl --namespace {namespace} describe {issuer_kind} {issuer}", UP),
     ),
     "certificate": Check(
         "the Certificate is Ready, asks for its hosts, and is renewed in time",
@@ -84,7 +84,7 @@ CHECKS: Mapping[str, Check] = {
     "resolver": Check(
         "a resolver answers the same",
         "it has an old answer in its cache, until the TTL ends",
-        ("python -m tlsctl verify --watch",),
+        ("uv run python -m tlsctl verify --watch",),
         ("record",),
     ),
     "gateway": Check(

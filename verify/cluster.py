@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from components.rules import acme
 from components.rules.issuance import chain_of_problems
 from verify import objects
 from verify.certificates import fingerprint
@@ -100,7 +101,9 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
 
 
 def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    listed = _list(api, CERT_MANAGER, "clusterissuers")
+    kind = environment.settings.acme.issuer_kind
+    namespace = environment.namespace if kind == acme.ISSUER else None
+    listed = _list(api, CERT_MANAGER, f"{kind.lower()}s", namespace)
     return [objects.judge_issuer(environment, listed.get(environment.issuer))]
 
 

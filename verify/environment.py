@@ -28,7 +28,7 @@ class Environment:
     ip: str
     """The gateway's address."""
     issuer: str
-    """The ClusterIssuer that signs."""
+    """The issuer that signs."""
     settings: Settings
     """The stack's config: what was asked for."""
     kubeconfig: str | None = None
@@ -68,6 +68,7 @@ class Environment:
             "service": self.settings.ingress.service,
             "cert_manager": self.settings.cert_manager.namespace,
             "issuer": self.issuer,
+            "issuer_kind": self.settings.acme.issuer_kind.lower(),
             "certificate": certificate or self.certificate_of.get(host, ""),
             "domain": host.removeprefix(names.WILDCARD),
             "application": application,

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import names, renewal, routes
+from components.rules import acme, names, renewal, routes
 from components.rules.problem import Problem
 from verify.checks import UP
 from verify.environment import Environment
@@ -39,19 +39,19 @@ class Server:
 
 
 def judge_issuer(environment: Environment, found: Object | None) -> Result:
-    """Judge the ClusterIssuer: Ready, and at the ACME server of the config."""
-    name = environment.issuer
+    """Judge the issuer: Ready, and at the ACME server of the config."""
+    name, kind = environment.issuer, environment.settings.acme.issuer_kind
     if found is None:
-        return Result("issuer", INGRESS, "failed", f"ClusterIssuer {name} does not exist", _UP)
+        return Result("issuer", INGRESS, "failed", f"{kind} {name} does not exist", _UP)
     wanted = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     server = found.get("spec", {}).get("acme", {}).get("server")
     ready = condition(found, "Ready")
     because = "" if is_true(ready) else f"; not Ready: {ready.get('message') or 'it was not looked at yet'}"
     if server != wanted:
-        detail = f"ClusterIssuer {name} is at {server}, the config says {wanted}{because}"
+        detail = f"{kind} {name} is at {server}, the config says {wanted}{because}"
         return Result("issuer", INGRESS, "failed", detail, _UP)
     if because:
-        detail = f"ClusterIssuer {name} is {because.removeprefix('; ')}"
+        detail = f"{kind} {name} is {because.removeprefix('; ')}"
         return Result("issuer", INGRESS, "failed", detail, environment.fix("issuer"))
     return Result("issuer", INGRESS, "ok", f"{name} is Ready, with an account at {server}")
 
@@ -71,9 +71,11 @@ def judge_certificate(
     if found is None:
         return Result("certificate", name, "failed", "the Certificate does not exist", _UP)
     spec, status = found.get("spec", {}), found.get("status", {})
-    issuer = spec.get("issuerRef", {}).get("name")
-    if issuer != environment.issuer:
-        detail = f"asks {issuer}, the stack's issuer is {environment.issuer}"
+    reference = spec.get("issuerRef", {})
+    issuer, kind = reference.get("name"), reference.get("kind", acme.ISSUER)
+    wanted = environment.settings.acme.issuer_kind
+    if (issuer, kind) != (environment.issuer, wanted):
+        detail = f"asks {kind} {issuer}, the stack's issuer is {wanted} {environment.issuer}"
         return Result("certificate", name, "failed", detail, _UP)
     if missing := set(environment.certificates[name]) - set(spec.get("dnsNames", [])):
         return Result("certificate", name, "failed", f"does not ask for {', '.join(sorted(missing))}", _UP)

@@ -40,7 +40,7 @@ def choose(environment: Environment, file: Path | None) -> Trust:
     if signs == acme.STAGING:
         return Trust("Let's Encrypt's staging roots, which no browser trusts", _context(LETS_ENCRYPT_STAGING))
     # Another CA mostly has roots of its own.
-    fix = () if signs == acme.PROD else ("python -m tlsctl verify --ca ROOTS.pem",)
+    fix = () if signs == acme.PROD else ("uv run python -m tlsctl verify --ca ROOTS.pem",)
     return Trust("the system's trust store", _context(None), fix)
 
 

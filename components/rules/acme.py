@@ -13,6 +13,11 @@ ENVIRONMENTS = (STAGING, PROD)
 CHALLENGES = ("http01", "dns01")
 """How ownership of a name is proven: HTTP-01 through the gateway's port 80, or DNS-01 in the managed zone."""
 
+CLUSTER_ISSUER = "ClusterIssuer"
+ISSUER = "Issuer"
+ISSUER_KINDS = (CLUSTER_ISSUER, ISSUER)
+"""A ClusterIssuer signs for Certificates of every namespace, an Issuer for those of its own."""
+
 DIRECTORIES = {
     STAGING: "https://acme-staging-v02.api.letsencrypt.org/directory",
     PROD: "https://acme-v02.api.letsencrypt.org/directory",

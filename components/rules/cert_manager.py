@@ -1,4 +1,4 @@
-"""cert-manager: where its chart is, which version is pinned, and which versions are refused."""
+"""cert-manager: where its chart is, how one is told from another, and which versions are refused."""
 
 import re
 
@@ -6,6 +6,15 @@ CHART = "oci://quay.io/jetstack/charts/cert-manager"
 """The chart's recommended home; charts.jetstack.io is the legacy one."""
 
 VERSION = "v1.21.2"
+
+OCI = "oci://"
+
+PACKAGE = ".tgz"
+"""How the name of a packaged chart ends."""
+
+POD_SECURITY = ("restricted", "baseline", "privileged")
+"""The Pod Security Standards (https://kubernetes.io/docs/concepts/security/pod-security-standards/); the chart's own
+Pods keep to the first."""
 
 ACCEPTED = "a chart version (vX.Y.Z): 1.19.6 and later of 1.19, 1.20.3 and later of 1.20, 1.21.2 and later"
 
@@ -28,3 +37,43 @@ def check_version(value: str) -> str:
     if (major, minor) < (1, 19) or patch < _FIRST_GOOD.get((major, minor), 0):
         raise ValueError("is open to GHSA-8rvj-mm4h-c258 (severity high)")
     return f"v{value.removeprefix('v')}"
+
+
+def check_digest(value: str) -> str:
+    """Return a digest.
+
+    Raises:
+        ValueError: it is none of SHA-256.
+    """
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
+        raise ValueError("is not sha256: and 64 hexadecimal digits")
+    return value
+
+
+def pinned(chart: str, digest: str) -> str:
+    """Return the chart's reference, which for a registry takes the digest of the chart's manifest.
+
+    Of a package, the digest is that of the file, which has to be compared by whoever has the file.
+
+    Raises:
+        ValueError: nothing compares the digest of such a chart.
+    """
+    if chart.startswith(OCI):
+        reference, _, own = chart.partition("@")
+        if own not in ("", digest):
+            raise ValueError("names another digest itself")
+        return f"{reference}@{digest}"
+    if chart.endswith(PACKAGE) and "://" not in chart:
+        return chart
+    raise ValueError("has no digest that can be compared: only an oci:// reference and a .tgz on this machine have one")
+
+
+def check_signable(chart: str) -> str:
+    """Return a chart that can come with a signature, a provenance file.
+
+    Raises:
+        ValueError: it is a folder.
+    """
+    if not (chart.startswith(OCI) or chart.endswith(PACKAGE)):
+        raise ValueError("cannot be signed: only an oci:// reference and a .tgz can")
+    return chart

@@ -6,6 +6,7 @@ https://cert-manager.io/docs/troubleshooting/acme/
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from . import names
 from .problem import Problem
 
 Object = Mapping[str, Any]
@@ -14,6 +15,7 @@ UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in t
 """cert-manager retries what is not an answer, a refused connection or a 5xx, and writes it into no object."""
 
 _DONE = {"", "valid", "pending", "ready"}
+_PENDING = "pending"
 
 
 def chain_of_problems(
@@ -36,9 +38,28 @@ def chain_of_problems(
         found += condition_problems("CertificateRequest", request)
         for order in _owned(orders, "CertificateRequest", request["metadata"]["name"]):
             found += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
-            for challenge in _owned(challenges, "Order", order["metadata"]["name"]):
+            owned = _owned(challenges, "Order", order["metadata"]["name"])
+            found += _unsolved(order, owned)
+            for challenge in owned:
                 found += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
     return found
+
+
+def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
+    """Yield the names that no solver of the issuer is for: cert-manager says so in an event alone, and waits."""
+    status = order.get("status", {})
+    if status.get("state") != _PENDING:
+        return
+    solved = {_identifier(each.get("spec", {}), "dnsName") for each in challenges}
+    for authorization in status.get("authorizations", []):
+        name = _identifier(authorization, "identifier")
+        if authorization.get("initialState") == _PENDING and name not in solved:
+            fix = f"pulumi config set --path 'acme.dnsNames[0]' {name!r}    # in the stack that makes the issuer"
+            yield Problem("Order", f"no solver of the issuer is for {name}", (fix,))
+
+
+def _identifier(found: Object, field: str) -> str:
+    return f"{names.WILDCARD if found.get('wildcard') else ''}{found.get(field)}"
 
 
 def condition_problems(kind: str, found: Object) -> Iterator[Problem]:

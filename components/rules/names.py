@@ -53,6 +53,13 @@ def dns_name(value: str) -> str:
     return star + refuse_placeholder(name)
 
 
+def domain(value: str) -> str:
+    """Normalise a domain that stands for itself and every name below it; it is no wildcard."""
+    if is_wildcard(value):
+        raise ValueError("is a wildcard; a domain stands for the names below it as it is")
+    return dns_name(value)
+
+
 def is_wildcard(host: str) -> bool:
     """Tell whether a host stands for all names one label below a domain."""
     return host.startswith(WILDCARD)

@@ -1,6 +1,6 @@
 """The REST API of Cloud DNS v1 (https://cloud.google.com/dns/docs/reference/rest/v1), as a WSGI application.
 
-Credentials are taken as they come. For clients that insist on getting some, `/token` plays the OAuth token
+Credentials are not checked. For clients that insist on getting some, `/token` plays the OAuth token
 endpoint of a service account key, and `/computeMetadata/v1/` the metadata server (`GCE_METADATA_HOST`).
 """
 

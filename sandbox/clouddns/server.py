@@ -21,7 +21,7 @@ _TCP_IDLE = 10.0  # seconds
 
 
 def respond(authority: Authority, wire: bytes, *, udp: bool) -> bytes | None:
-    """The response to a query, both as they travel; `None` where silence is the answer."""
+    """The response to a query, both in wire format; `None` where there is to be no answer."""
     if len(wire) < _HEADER or wire[2] & 0x80:  # not a message, or itself a response
         return None
     try:

@@ -101,7 +101,7 @@ class ManagedZone:
         self.labels = dict(body.get("labels", self.labels) or {})
 
     def apply(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet], path: str) -> Change:
-        """Makes a change: all of it, or, with an `ApiError` that names the culprit, nothing."""
+        """Makes a change: all of it, or, with an `ApiError` that names the record set at fault, nothing."""
         additions, deletions = list(additions), list(deletions)
         after = dict(self.record_sets)
         for i, record_set in enumerate(deletions):

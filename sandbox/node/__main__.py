@@ -20,7 +20,7 @@ _API_THREADS = 16
 
 
 async def run(arguments: argparse.Namespace) -> None:
-    """Be the node until SIGTERM or SIGINT."""
+    """Run the node until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_API_THREADS, thread_name_prefix="api"))
     stop = asyncio.Event()

@@ -20,6 +20,7 @@ from sandbox.node.images import Image
 from sandbox.node.loadbalancer import LoadBalancers
 from sandbox.node.pod import PodWorker
 from sandbox.node.status import now
+from sandbox.tools import required_version
 from sandbox.watch import EventType, Informer, Json
 
 LOG_PORT = 10250
@@ -204,7 +205,7 @@ def node_object(info: NodeInfo) -> Json:
                 "osImage": "sandbox",
                 "kernelVersion": platform.release(),
                 "containerRuntimeVersion": "sandbox://1",
-                "kubeletVersion": "v1.37.2",
+                "kubeletVersion": required_version("kubernetes", "k8s.io/kubernetes"),
                 "kubeProxyVersion": "",
                 "bootID": "",
                 "machineID": "",

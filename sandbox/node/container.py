@@ -57,7 +57,7 @@ class PodView:
 
 
 class Container:
-    """Runs one container of a Pod, again and again as its restart policy wants."""
+    """Runs one container of a Pod, and restarts it by its policy."""
 
     def __init__(self, spec: Json, restart: RestartPolicy, node: Node, view: PodView) -> None:
         self.spec = spec
@@ -243,7 +243,7 @@ class Container:
             os.killpg(process.pid, signal.SIGKILL)
 
     async def _probe(self) -> None:
-        """Keep `started` and `ready` true to the probes; return when the container is to be killed."""
+        """Set `started` and `ready` by the probes; return when the container is to be killed."""
         async for passed in self._states("startupProbe", default=True):
             if not passed:
                 return

@@ -59,7 +59,7 @@ class Node:
         return (self.secrets if kind == "Secret" else self.config_maps).get(namespace, name)
 
     async def record(self, pod: Json, reason: str, message: str, *, warning: bool = True) -> None:
-        """Write an Event about a Pod; the same one again is counted, not written anew."""
+        """Write an Event about a Pod; a repeated one is counted, not written again."""
         metadata = pod["metadata"]
         base = f"/api/v1/namespaces/{metadata['namespace']}/events"
         name, count = self._events.get((metadata["uid"], reason, message), ("", 0))

@@ -74,4 +74,4 @@ class _LogHandler(BaseHTTPRequestHandler):
                 time.sleep(_POLL_SECONDS)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Keep quiet: requests are not worth a line each."""
+        """Log nothing: requests are not worth a line each."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class PodWorker:
-    """Makes one Pod happen: network, volumes, init containers, containers, status, end."""
+    """Runs one Pod: network, volumes, init containers, containers, status, end."""
 
     def __init__(self, pod: Json, node: Node) -> None:
         self.pod = pod

@@ -2,7 +2,7 @@
 
 An image's file system is not at hand and an overlay over `/` cannot be written by an unprivileged user, so the root is
 a new directory (on the sandbox's tmpfs) whose entries are links into `/.host`, the whole machine bound there read-only.
-A directory above a mount path is made anew, and the machine's other entries in it are linked one by one: so
+A directory above a mount path is a new one too, with links to the machine's other entries of it: so
 `/etc/istio` or `/usr/local/bin/envoy` can be there without anything being written to the machine.
 """
 

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -112,6 +113,7 @@ class StackDriver:
     ) -> None:
         self.name, self.folder, self.config = name, folder, config
         self._environment = {**os.environ, **(environment or {})}
+        self._applied: object = None
 
     def start(self, *arguments: str, config: bool = True) -> Command:
         """Start a command of pulumi; `config` is False for those that take no config file."""
@@ -130,13 +132,36 @@ class StackDriver:
             printed = command.finish(fails=fails, timeout=timeout)
             return command.answer if "--json" in arguments or arguments[:2] == ("stack", "export") else printed
 
+    def wanted(self) -> object:
+        """Return what an `up` brings the stack to; a program that changes has other values for other programs."""
+        return True
+
+    def stand(self) -> None:
+        """Bring the stack to what is wanted, unless the last `up` has: a test then depends on no other."""
+        if self._applied != self.wanted():
+            self.up()
+
     def start_up(self) -> Command:
-        """Start an `up`."""
+        """Start an `up`, which the caller finishes."""
+        self._applied = None
         return self.start("up", "--yes", "--skip-preview")
+
+    @contextmanager
+    def coming_up(self) -> Iterator[Command]:
+        """An `up` that runs while the block does, and is awaited at its end."""
+        wanted = self.wanted()
+        with self.start_up() as up:
+            yield up
+            up.finish()
+        self._applied = wanted
 
     def up(self, *, fails: bool = False, timeout: float = TIMEOUT) -> str:
         """Return what an `up` prints."""
-        return self.run("up", "--yes", "--skip-preview", fails=fails, timeout=timeout)
+        wanted = None if fails else self.wanted()
+        with self.start_up() as up:
+            printed = up.finish(fails=fails, timeout=timeout)
+        self._applied = wanted
+        return printed
 
     def preview(self, *options: str, fails: bool = False) -> str:
         """Return what a preview prints."""
@@ -148,6 +173,7 @@ class StackDriver:
 
     def destroy(self, *, fails: bool = False) -> str:
         """Return what a `destroy` prints."""
+        self._applied = None
         return self.run("destroy", "--yes", "--skip-preview", fails=fails)
 
     def steps(self, *options: str) -> dict[str, list[Step]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.sandbox.engine import TIMEOUT, Command, CommandError, StackDriver
+from tests.sandbox.engine import TIMEOUT, CommandError, StackDriver
 
 __all__ = ["PREFIX", "PROJECT", "TIMEOUT", "CommandError", "Stack"]
 
@@ -29,7 +29,6 @@ class Stack(StackDriver):
     def __init__(self, name: str, folder: Path) -> None:
         self.file = folder / f"Pulumi.{name}.yaml"
         super().__init__(name, PROJECT, config=self.file)
-        self._applied: dict[str, Any] | None = None
         self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
         self._write()
         # `stack select` has no --config-file and writes to the stack's own, which may be one of the project's:
@@ -62,35 +61,9 @@ class Stack(StackDriver):
         """Return what an `up` would do: the operation by resource name, without those that stay the same."""
         return {name: steps[-1]["op"] for name, steps in self.steps().items()}
 
-    def stand(self) -> None:
-        """Bring the stack to its config, unless the last `up` has: a test then depends on no other."""
-        if self._applied != self._document:
-            self.up()
-
-    def up(self, *, fails: bool = False, timeout: float = TIMEOUT) -> str:
-        """Return what an `up` prints."""
-        self._applied = None
-        printed = super().up(fails=fails, timeout=timeout)
-        self._applied = None if fails else copy.deepcopy(self._document)
-        return printed
-
-    def start_up(self) -> Command:
-        """Start an `up`."""
-        self._applied = None
-        return super().start_up()
-
-    @contextmanager
-    def coming_up(self) -> Iterator[Command]:
-        """An `up` that runs while the block does, and is awaited at its end."""
-        with self.start_up() as up:
-            yield up
-            up.finish()
-        self._applied = copy.deepcopy(self._document)
-
-    def destroy(self, *, fails: bool = False) -> str:
-        """Return what a `destroy` prints."""
-        self._applied = None
-        return super().destroy(fails=fails)
+    def wanted(self) -> object:
+        """Return the config."""
+        return copy.deepcopy(self._document)
 
     def _write(self) -> None:
         self.file.write_text(yaml.safe_dump(self._document))

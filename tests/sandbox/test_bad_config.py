@@ -142,9 +142,9 @@ def commands(error: list[str], program: str) -> list[str]:
 
 @pytest.mark.parametrize("fault", REPORTED)
 def test_a_config_error_names_the_key_the_value_what_is_accepted_and_the_command(fault: str, wrong: list[str]) -> None:
-    line, mend = REPORTED[fault]
+    line, fix = REPORTED[fault]
     assert line in wrong, f"{fault} is named, with the value and what is accepted"
-    assert wrong[wrong.index(line) + 1] == mend, f"{fault} is followed by the command that mends it"
+    assert wrong[wrong.index(line) + 1] == fix, f"{fault} is followed by the command that fixes it"
 
 
 def test_an_unknown_key_of_the_program_is_reported_with_the_nearest_known_one(wrong: list[str]) -> None:
@@ -184,8 +184,8 @@ def test_a_value_that_is_encrypted_in_the_stack_file_is_not_shown(stack: Stack) 
 
 def test_the_command_that_an_error_prints_mends_it(stack: Stack) -> None:
     with stack.changed(hosts=[SHOP | {"port": 0}]):
-        (mend,) = commands(error_of(stack.preview(fails=True)), "pulumi")
-        stack.run(*shlex.split(mend)[1:])
+        (fix,) = commands(error_of(stack.preview(fails=True)), "pulumi")
+        stack.run(*shlex.split(fix)[1:])
         assert "dns-shop.sandbox.test" in stack.preview(), "after the printed command the preview passes"
 
 
@@ -215,7 +215,7 @@ def test_a_managed_zone_that_does_not_exist_is_named_with_the_command_that_lists
         error = error_of(stack.preview(fails=True))
     assert error[0].startswith("error: dns.zone: 'nosuch' cannot be read: "), "the key and the value are named"
     assert "'nosuch' does not exist" in " ".join(error), "with Cloud DNS's own words"
-    assert error[-2:] == ["gcloud dns managed-zones list", "pulumi config set --path dns.zone NAME"], "and the mend"
+    assert error[-2:] == ["gcloud dns managed-zones list", "pulumi config set --path dns.zone NAME"], "and the fix"
 
 
 @pytest.mark.usefixtures("gateways")
@@ -257,7 +257,7 @@ def test_a_load_balancer_with_a_hostname_is_explained(stack: Stack) -> None:
         error = error_of(stack.preview(fails=True))
     expected = f"Service {NAMESPACE}/named has the hostname balancer.cloud.test and no IP; an A record needs an IP"
     assert error[0] == f"error: {expected}", "it says what is there and what is needed"
-    assert commands(error, "pulumi")[0].startswith("pulumi config set --path ingress.service NAME"), "and the mend"
+    assert commands(error, "pulumi")[0].startswith("pulumi config set --path ingress.service NAME"), "and the fix"
 
 
 @pytest.mark.usefixtures("gateways")

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.sandbox
 
 STACK = "roles"
 ROOT = "/run/sandbox/acme/staging-root.pem"
+CHECK = ("tlsctl", "verify")
 ENDED = 120
 """Seconds for a check of the live environment."""
 
@@ -72,7 +73,7 @@ class Identities:
     def check(self) -> None:
         """Check the live environment, as after an update and every night."""
         done = subprocess.run(
-            [sys.executable, "-m", "verify", "--stack", STACK, "--config-file", str(self.stack.file), "--ca", ROOT],
+            [sys.executable, "-m", *CHECK, "--stack", STACK, "--config-file", str(self.stack.file), "--ca", ROOT],
             cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

@@ -2,25 +2,29 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from sandbox import paths, plan
+from sandbox import paths
 from sandbox.errors import SandboxError
 from sandbox.instance import Instance, names, start
+from sandbox.messages import Doing
+from sandbox.provision import provide
 from tests.sandbox.support import eventually, kubectl
 
 pytestmark = pytest.mark.sandbox
 
 NAME = "inner"
+PLUGIN = "pulumi-resource-gcp"
 PARTS = {
     "etcd", "cloud-dns", "pebble-staging", "pebble-prod", "kube-apiserver", "kube-controller-manager", "node",
     "kube-proxy",
@@ -32,6 +36,8 @@ class Machine:
     """What the command line sees of a machine on which nothing of this sandbox runs: a home of its own, empty."""
 
     home: Path
+    plugin: Path
+    """A provider plugin, which is on PATH while the sandbox starts and at no other time."""
     environment: Mapping[str, str]
     mounts: str = field(default_factory=lambda: Path("/proc/self/mountinfo").read_text())
 
@@ -46,7 +52,11 @@ class Machine:
         return [sys.executable, "-m", "sandbox", "--name", NAME, *arguments]
 
     def up(self) -> Instance:
-        done = self.sandbox("up")
+        path = os.pathsep.join([str(self.plugin.parent), self.environment["PATH"]])
+        done = subprocess.run(
+            self.argv("up"), cwd=paths.PROJECT, env={**self.environment, "PATH": path},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"a sandbox starts inside a sandbox: {done.stdout}{done.stderr}"
         return Instance.require(NAME)
 
@@ -85,8 +95,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 def _machine(folder: Path) -> Iterator[Machine]:
-    home, config = folder / "home", folder / "config"
+    home, config, plugin = folder / "home", folder / "config", folder / "plugin" / PLUGIN
     home.mkdir()
+    plugin.parent.mkdir()
+    plugin.write_text("#!/bin/sh\necho the plugin that was on PATH\n")
+    plugin.chmod(0o755)
     ours = {key for key in os.environ if key == "SANDBOX" or key == "KUBECONFIG" or key.startswith("PULUMI_")}
     path = [entry for entry in os.environ["PATH"].split(os.pathsep) if entry != str(paths.BIN)]
     modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
@@ -100,7 +113,7 @@ def _machine(folder: Path) -> Iterator[Machine]:
         "GOMODCACHE": modules,
         "PULUMI_HOME": str(Path.home() / ".pulumi"),
     }
-    machine = Machine(home, environment)
+    machine = Machine(home, plugin, environment)
     try:
         yield machine
     finally:
@@ -172,6 +185,14 @@ def test_exec_runs_its_command_in_the_folder_that_it_is_called_in(running: Machi
     assert done.stdout.strip() == str(folder), f"relative paths mean the same inside: {done.stderr}"
 
 
+def test_a_plugin_that_was_on_path_at_the_start_is_found_by_a_later_command_with_another_path(running: Machine) -> None:
+    assert shutil.which(PLUGIN, path=running.environment["PATH"]) is None, "its folder is not on this PATH"
+    done = running.sandbox("exec", "--", PLUGIN)
+    assert done.stdout == "the plugin that was on PATH\n", f"the sandbox links to it: {done.stderr}"
+    standins = json.loads(running.sandbox("status", "--json").stdout)["standins"]
+    assert PLUGIN not in standins, "and it is not said to be a stand-in"
+
+
 def test_exec_without_a_command_shows_one(running: Machine) -> None:
     done = running.sandbox("exec")
     assert done.returncode == 1, "there was nothing to run"
@@ -187,7 +208,7 @@ def test_the_status_for_machines_names_every_part(running: Machine) -> None:
     for part in status["parts"]:
         assert part["exit_code"] is None, f"{part['name']} runs"
         assert part["ready_after"] > 0, f"{part['name']} was awaited"
-    assert all(step["seconds"] >= 0 for step in status["steps"]), "each stage says how long it took"
+    assert all(stage["seconds"] >= 0 for stage in status["stages"]), "each stage says how long it took"
     assert 0 < status["memory_bytes"] < 3 * 2**30, "the whole sandbox fits in 3 GiB"
 
 
@@ -241,7 +262,7 @@ def test_a_sandbox_that_does_not_run_is_said_with_the_command_that_starts_it(run
     )  # fmt: skip
     assert absent.returncode == 1, "there is nothing to enter"
     expected = "error: No sandbox named 'absent' runs. Start one: python -m sandbox --name absent up"
-    assert absent.stderr.strip() == expected, "one line, with the mend"
+    assert absent.stderr.strip() == expected, "one line, with the fix"
 
 
 def test_down_leaves_no_process_no_mount_and_no_file(running: Machine) -> None:
@@ -285,12 +306,12 @@ def test_a_part_that_fails_to_start_is_named_with_the_tail_of_its_log_and_nothin
     broken = tmp_path / "kube-apiserver"
     broken.write_text("#!/bin/sh\necho 'panic: the disk is full'\nexit 3\n")
     broken.chmod(0o755)
-    made = plan.make(Console(quiet=True)) | {"keep": False}
-    made["tools"]["kube-apiserver"] = str(broken)
+    plan = provide(Console(quiet=True))
+    plan = replace(plan, programs={**plan.programs, "kube-apiserver": broken})
     namespaces: set[str] = set()
     with pytest.raises(SandboxError) as failure:  # noqa: PT012 - the namespaces are there only while it starts
-        for event in start(NAME, made, timeout=60):
-            if event["n"] == 3:
+        for event in start(NAME, plan, timeout=60):
+            if isinstance(event, Doing) and "API server" in event.title:
                 namespaces = namespaces_of(Instance.require(NAME))
     first, *tail = str(failure.value).splitlines()
     assert first == "kube-apiserver exited with code 3 before it was ready.", "the part is named, and how it ended"

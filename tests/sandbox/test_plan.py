@@ -35,6 +35,8 @@ FIRST = {
 """What a first plan makes: the graph of the design, by name."""
 
 LISTED_HOSTS = {
+    "issuers-staging": "update",
+    "issuers-prod": "update",
     "http-gateway": "update",
     "http-redirect": "update",
     "certificate-istio-ingressgateway-certs": "update",

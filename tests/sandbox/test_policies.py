@@ -11,7 +11,7 @@ import pytest
 from policies import RULES
 from policies.findings import JUDGED, Rule
 from sandbox import policies
-from tests.sandbox.stack import Stack
+from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox
 
@@ -22,7 +22,7 @@ FINDING = re.compile(r"\n +- \[(mandatory|advisory)\] +")
 
 
 def preview(stack: Stack, *options: str, fails: bool) -> str:
-    return stack.run("preview", "--policy-pack", str(policies.folder()), *options, fails=fails)
+    return stack.run("preview", "--policy-pack", str(policies.folder(PROJECT / "policies")), *options, fails=fails)
 
 
 def found(output: str, level: str = "mandatory") -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
@@ -31,6 +32,8 @@ class Registered:
     type: str
     name: str
     inputs: Mapping[str, Any]
+    shown: str
+    """The inputs as the state has them: without the values of secrets."""
     parent: str
     dependencies: frozenset[str]
     protect: bool
@@ -44,6 +47,7 @@ class Recorder(mocks.Mocks):
     """Answers as the providers would, and keeps what was asked, in order."""
 
     zone_domain: str = "sandbox.test."
+    endpoint: str = "192.0.2.1"
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     logged: list[str] = field(default_factory=list)
@@ -55,7 +59,7 @@ class Recorder(mocks.Mocks):
             return {**args.args, "dnsName": self.zone_domain}, []
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
-        return {**args.args, "endpoint": "192.0.2.1", "masterAuths": [authority]}, []
+        return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority]}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
@@ -88,6 +92,7 @@ class Monitor(mocks.MockMonitor):
                     type=request.type,
                     name=request.name,
                     inputs=rpc.deserialize_properties(request.object),
+                    shown=json.dumps(_masked(MessageToDict(request.object))),
                     parent=request.parent,
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
@@ -104,15 +109,33 @@ class Monitor(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+            return "[secret]"
+        return {key: _masked(each) for key, each in value.items()}
+    return [_masked(each) for each in value] if isinstance(value, list) else value
+
+
 def run(
     program: Callable[[], Any],
     config: Mapping[str, Any] | None = None,
     *,
     stack: str = "test",
     preview: bool = False,
+    secret: tuple[str, ...] = (),
     recorder: Recorder | None = None,
 ) -> Recorder:
-    """Run `program` to its end and return what it registered; its errors are raised as they are."""
+    """Run `program` to its end and return what it registered; its errors are raised as they are.
+
+    Args:
+        program: what registers resources.
+        config: the stack's config.
+        stack: its name.
+        preview: whether this is a preview.
+        secret: keys of the config that are secrets.
+        recorder: what answers and keeps what was asked; a new one by default.
+    """
     recorder = recorder or Recorder()
     loops = [asyncio.new_event_loop()]
     asyncio.set_event_loop(loops[0])
@@ -126,7 +149,7 @@ def run(
         # One thread: the order in which resources are registered is the order in which they may be.
         with ThreadPoolExecutor(max_workers=1, initializer=begin_thread) as executor:
             loops[0].set_default_executor(executor)
-            configure(config or {})
+            configure(config or {}, secret)
             mocks.set_mocks(recorder, PROJECT, stack, preview, monitor=Monitor(recorder))
             # set_mocks makes a Stack that is finished already; run_in_stack makes one that takes the exports.
             set_root_resource(None)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ci import outcome
-from tests.unit.runner import Machine, obeyed, step
+from tests.unit.runner import ROOT, Machine, obeyed, step
 
 KUBECONFIG = "apiVersion: v1\nusers:\n- name: a\n  user:\n    token: s3cret\n"
 HOSTILE = """fine
@@ -393,6 +394,15 @@ class TestLog:
         done = machine.run(gate | {"run": f"unset GITHUB_SHA; {gate['run']}"})
         assert done.returncode == 2
         assert "error: GITHUB_SHA is not set; a workflow sets it" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["gate", "comment"])
+def test_what_runs_before_there_is_an_environment_needs_none(verb: str) -> None:
+    # `python3` of the runner has no packages.
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "ci", verb, "--help"], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("stated", [50_000_000, 10], ids=["honest", "lying"])

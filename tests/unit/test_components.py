@@ -1,6 +1,8 @@
 """The specs that components send to the cluster, and each trap that a spec can show."""
 
 import base64
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -18,10 +20,12 @@ from components.gateway_certificate import (
     key_spec,
 )
 from components.http_gateway import HttpGateway
+from components.inputs import InputsError
 from components.rules import acme, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
 
+DIGEST = f"sha256:{'a' * 64}"
 CHART: CertManagerArgs = {
     "install": True,
     "namespace": "cert-manager",
@@ -84,6 +88,57 @@ class TestCertManager:
         assert not release.get("disableWebhooks"), "startupapicheck is a hook"
         assert release["timeout"] > 300, "longer than startupapicheck's own, whose words are better"
 
+    def test_a_digest_pins_the_reference(self) -> None:
+        release = run(lambda: CertManager("cm", {**CHART, "digest": DIGEST})).of(RELEASE)[0].inputs
+
+        assert release["chart"] == f"oci://charts.test/cert-manager@{DIGEST}", "Helm compares it, and the version too"
+        assert release["version"] == "v1.21.2"
+
+    def test_a_package_is_taken_when_it_has_the_digest(self, tmp_path: Path) -> None:
+        package = tmp_path / "chart.tgz"
+        package.write_bytes(b"chart")
+        digest = f"sha256:{hashlib.sha256(b'chart').hexdigest()}"
+        args: CertManagerArgs = {**CHART, "chart": str(package), "digest": digest}
+
+        assert run(lambda: CertManager("cm", args)).of(RELEASE)[0].inputs["chart"] == str(package)
+
+    def test_a_package_with_another_digest_is_refused(self, tmp_path: Path) -> None:
+        package = tmp_path / "chart.tgz"
+        package.write_bytes(b"another chart")
+        args: CertManagerArgs = {**CHART, "chart": str(package), "digest": DIGEST}
+
+        with pytest.raises(InputsError, match=rf"chart: .*chart\.tgz' is sha256:[0-9a-f]+, and not {DIGEST}"):
+            run(lambda: CertManager("cm", args))
+
+    @pytest.mark.parametrize(
+        ("chart", "reason"),
+        [
+            ("/nowhere/chart.tgz", "cannot be read: No such file or directory"),
+            ("./charts/cert-manager", "has no digest that can be compared"),
+            ("https://charts.test/cert-manager.tgz", "has no digest that can be compared"),
+            (f"oci://charts.test/cert-manager@sha256:{'b' * 64}", "names another digest itself"),
+        ],
+    )
+    def test_a_digest_that_nothing_compares_is_refused(self, chart: str, reason: str) -> None:
+        args: CertManagerArgs = {**CHART, "chart": chart, "digest": DIGEST}
+
+        with pytest.raises(InputsError, match=reason):
+            run(lambda: CertManager("cm", args))
+
+    def test_a_keyring_has_the_signature_verified(self) -> None:
+        signed = run(lambda: CertManager("cm", {**CHART, "keyring": "/keys/ring.gpg"})).of(RELEASE)[0].inputs
+        unsigned = run(lambda: CertManager("cm", CHART)).of(RELEASE)[0].inputs
+
+        assert (signed["verify"], signed["keyring"]) == (True, "/keys/ring.gpg")
+        assert "verify" not in unsigned, "without a keyring there is nothing to verify with"
+
+    @pytest.mark.parametrize("given", ["restricted", "baseline"])
+    def test_the_namespace_enforces_a_pod_security_standard(self, given: str) -> None:
+        args: CertManagerArgs = CHART if given == "restricted" else {**CHART, "pod_security": given}
+        namespace = run(lambda: CertManager("cm", args)).of("kubernetes:core/v1:Namespace")[0]
+
+        assert namespace.inputs["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": given}
+
     def test_one_that_is_there_is_left_alone(self) -> None:
         made = run(lambda: CertManager("cm", {**CHART, "install": False}))
 
@@ -102,6 +157,39 @@ class TestAcmeIssuers:
             annotations = issuer.inputs["metadata"]["annotations"]
             assert annotations == {"pulumi.com/waitFor": "condition=Ready"}, "up ends when there is an account"
             assert issuer.create_timeout == "90s", "and never hangs"
+
+    def test_an_issuer_of_a_namespace_signs_for_nobody_else(self) -> None:
+        args: AcmeIssuersArgs = {**ISSUERS, "kind": "Issuer", "namespace": "gateways"}
+        made = run(lambda: AcmeIssuers("issuers", args))
+
+        assert not made.of(ISSUER), "none is cluster-wide"
+        issuers = made.of("kubernetes:cert-manager.io/v1:Issuer")
+        assert [each.inputs["metadata"]["namespace"] for each in issuers] == ["gateways", "gateways"]
+
+    def test_a_cluster_issuer_has_no_namespace(self) -> None:
+        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "namespace": "gateways"})).of(ISSUER)[0]
+
+        assert "namespace" not in issuer.inputs["metadata"], "the API server would refuse it"
+
+    def test_without_names_the_solver_takes_any(self) -> None:
+        assert "selector" not in acme_issuers.solver_specs(dict(SOLVER))[0]
+
+    def test_names_and_domains_are_selected_by_solvers_of_their_own(self) -> None:
+        solver: SolverArgs = {**SOLVER, "dns_names": ["SHOP.sandbox.test", "*.a.test"], "dns_zones": ["b.test"]}
+        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solver": solver})).of(ISSUER)[0]
+        solvers = issuer.inputs["spec"]["acme"]["solvers"]
+
+        assert [each["selector"] for each in solvers] == [
+            {"dnsNames": ["shop.sandbox.test", "*.a.test"]},
+            {"dnsZones": ["b.test"]},
+        ], "in one selector a name would have to be in both"
+        assert solvers[0]["http01"] == solvers[1]["http01"], "solved alike"
+
+    def test_a_domain_is_no_wildcard(self) -> None:
+        solver: SolverArgs = {**SOLVER, "dns_zones": ["*.b.test"]}
+
+        with pytest.raises(InputsError, match=r"solver\.dns_zones\[0\]: '\*\.b\.test' is a wildcard"):
+            run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solver": solver}))
 
     def test_each_environment_has_an_account_key_of_its_own(self) -> None:
         secrets = {
@@ -190,11 +278,20 @@ class TestGatewayCertificate:
         assert certificate.create_timeout == "90s", "and never hangs"
         assert certificate.inputs["metadata"]["namespace"] == "istio-system", "where the gateway's Pods are"
 
+    def test_an_issuer_of_its_namespace_can_sign_it(self) -> None:
+        made = run(lambda: GatewayCertificate("certificate", {**CERTIFICATE_ARGS, "issuer_kind": "Issuer"}))
+
+        assert made.of(CERTIFICATE)[0].inputs["spec"]["issuerRef"]["kind"] == "Issuer"
+
     def test_the_key_is_ecdsa_and_rotated(self) -> None:
         spec = self.spec(["shop.sandbox.test"])
 
         assert spec["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
-        assert spec["issuerRef"]["kind"] == "ClusterIssuer"
+        assert spec["issuerRef"] == {
+            "group": "cert-manager.io",
+            "kind": "ClusterIssuer",
+            "name": "letsencrypt-staging-istio",
+        }
         assert "renewBefore" not in spec, "lifetimes shrink: a fixed time would one day exceed one"
 
     @pytest.mark.parametrize(
@@ -220,7 +317,7 @@ class TestGatewayCertificate:
 
     @staticmethod
     def spec(hosts: list[str], **changes: Any) -> dict[str, Any]:
-        given = {"issuer": "letsencrypt-staging-istio", "profile": None, **changes}
+        given = {"issuer": "letsencrypt-staging-istio", "issuer_kind": "ClusterIssuer", "profile": None, **changes}
         key = key_spec("GatewayCertificate 'test'", {"algorithm": "ECDSA", "size": None, "rotation": "Always"})
         return certificate_spec({"secret_name": "certs", "hosts": hosts}, given, key)
 
@@ -291,6 +388,16 @@ class TestTlsGateway:
 
         assert made.of(VIRTUAL_SERVICE)[0].inputs["metadata"]["name"] == "sandbox.test-wildcard", "no * in names"
         assert made.outputs["urls"] == []
+
+
+def test_a_secret_that_is_refused_is_not_quoted() -> None:
+    def program() -> None:
+        solver: SolverArgs = {**SOLVER, "dns_names": [pulumi.Output.secret("hunter_2.test")]}
+        AcmeIssuers("issuers", {**ISSUERS, "solver": solver})
+
+    with pytest.raises(InputsError, match=r"solver\.dns_names\[0\] is a secret that is not accepted") as refused:
+        run(program)
+    assert "hunter" not in str(refused.value)
 
 
 def test_public_modules_name_one_type_token_per_component() -> None:

@@ -85,24 +85,30 @@ class TestDiagnosis:
 
         assert chain_of_problems("certs", [{"metadata": {"name": "certs"}, "status": ready}], [], [], []) == []
 
-    def test_an_issuers_reason_is_its_condition(self, api: Api) -> None:
-        api.objects["/apis/cert-manager.io/v1/clusterissuers/letsencrypt-staging-istio"] = {
+    @pytest.mark.parametrize(
+        ("kind", "namespace", "path"),
+        [("ClusterIssuer", None, "clusterissuers"), ("Issuer", "gateways", "namespaces/gateways/issuers")],
+    )
+    def test_an_issuers_reason_is_its_condition(self, api: Api, kind: str, namespace: str | None, path: str) -> None:
+        api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = {
             "status": not_ready("x509: certificate signed by unknown authority")
         }
         with api.client() as connected:
-            found = problems_of(connected, None, "letsencrypt-staging-istio")
+            found = problems_of(connected, kind, namespace, ISSUER)
 
-        assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
+        assert found == [Problem(kind, "x509: certificate signed by unknown authority")]
 
     def test_an_issuer_that_is_ready_by_now_has_no_problem(self, api: Api) -> None:
         api.objects[PATH] = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
-        assert problems_of(api.client(), None, ISSUER) is None, "it was something else that failed"
+        assert problems_of(api.client(), "ClusterIssuer", None, ISSUER) is None, "it was something else that failed"
 
     def test_what_does_not_exist_has_no_problem(self, api: Api) -> None:
         api.status = 404
 
-        assert problems_of(api.client(), None, ISSUER) is None, "the create itself was refused, and says why"
+        assert problems_of(api.client(), "ClusterIssuer", None, ISSUER) is None, (
+            "the create itself was refused, and says why"
+        )
 
 
 class TestAMoment:
@@ -115,7 +121,7 @@ class TestAMoment:
             api.objects[PATH] = {"status": not_ready("x509: certificate signed by unknown authority")}
 
         monkeypatch.setattr("components.diagnosis.time.sleep", pause)
-        found = diagnosis.wait_for_words(Credentials(api.kubeconfig), None, ISSUER)
+        found = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 
         assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
 
@@ -123,7 +129,7 @@ class TestAMoment:
         api.objects[PATH] = {"status": {}}
         monkeypatch.setattr("components.diagnosis.MOMENT", 0.0)
 
-        (problem,) = diagnosis.wait_for_words(Credentials(api.kubeconfig), None, ISSUER)
+        (problem,) = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 
         assert "has not said anything about it yet" in problem.what
         assert problem.fix[0] == f"kubectl describe clusterissuer {ISSUER}"

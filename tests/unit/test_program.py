@@ -9,8 +9,10 @@ import pulumi
 import pytest
 import yaml
 
+from composition import warnings
+from settings import Settings, decode
 from tests.unit import harness
-from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, Recorder, good_config
+from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, good_config
 
 ROOT = Path(__file__).parents[2]
 IP = "203.0.113.10"
@@ -26,6 +28,10 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: IP)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda config, **options: harness.run(program, config, **options)
+
+
+def settings_of(config: dict[str, Any]) -> Settings:
+    return decode(Settings, harness.engine_config(config), harness.PROJECT, "test")
 
 
 def stack_config(stack: str) -> dict[str, Any]:
@@ -48,6 +54,7 @@ def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
         "urls",
         "ingressIp",
         "issuer",
+        "issuerScope",
         "certificateSecret",
         "certificateNotAfter",
         "certificateRenewalTime",
@@ -176,6 +183,108 @@ def test_a_gke_cluster_is_entered_with_the_plugin_and_without_credentials(up: An
     assert identifier == "projects/platform/locations/europe-west1/clusters/platform", (
         "else a new endpoint or CA replaces the provider, and with it everything"
     )
+
+
+def test_a_cluster_can_be_told_by_a_name_of_the_users_own(up: Any) -> None:
+    identifier = "clusterIdentifier"
+
+    assert up(good_config(clusterIdentifier="platform-1")).named("cluster").inputs[identifier] == "platform-1"
+    assert identifier not in up(good_config()).named("cluster").inputs, "without one it goes by server and CA"
+    gke = good_config(gke={"cluster": "platform", "location": "europe-west1"}, kubeconfig="", clusterIdentifier="x")
+    assert up(gke).named("cluster").inputs[identifier] == "x", "what the state has can be kept"
+
+
+def test_a_new_endpoint_and_ca_of_a_gke_cluster_leave_its_name(up: Any) -> None:
+    config = good_config(gke={"cluster": "platform", "location": "europe-west1"}, kubeconfig="")
+    before, after = (up(config, recorder=Recorder(endpoint=endpoint)).named("cluster") for endpoint in "ab")
+
+    assert before.inputs["kubeconfig"] != after.inputs["kubeconfig"], "the endpoint is another one"
+    assert before.inputs["clusterIdentifier"] == after.inputs["clusterIdentifier"], "the cluster is not"
+
+
+def test_production_has_issuers_for_the_gateways_namespace_alone(up: Any) -> None:
+    done: Recorder = up(stack_config("prod"), stack="prod")
+
+    assert not done.of(ISSUER), "a ClusterIssuer would sign for whoever may create Certificates"
+    made = done.of("kubernetes:cert-manager.io/v1:Issuer")
+    assert {each.inputs["metadata"]["namespace"] for each in made} == {"istio-system"}, "where the Certificates are"
+    assert {each.inputs["spec"]["issuerRef"]["kind"] for each in done.of(CERTIFICATE)} == {"Issuer"}
+    assert done.outputs["issuerScope"] == "Certificates in istio-system"
+
+
+def test_cluster_issuers_solve_for_the_stacks_own_names_and_what_is_added(up: Any) -> None:
+    config = good_config()
+    acme = {**config["acme"], "dnsNames": ["blog.sandbox.test"], "dnsZones": ["other.test"]}
+    done: Recorder = up({**config, "acme": acme})
+
+    for issuer in done.of(ISSUER):
+        selectors = [each["selector"] for each in issuer.inputs["spec"]["acme"]["solvers"]]
+        assert selectors == [{"dnsNames": ["shop.sandbox.test", "blog.sandbox.test"]}, {"dnsZones": ["other.test"]}]
+    assert done.outputs["issuerScope"] == (
+        "Certificates in any namespace, for shop.sandbox.test, blog.sandbox.test, other.test and every name below it"
+    )
+
+
+def test_production_is_hardened(up: Any) -> None:
+    done: Recorder = up(stack_config("prod"), stack="prod")
+    values = done.of(RELEASE)[0].inputs["values"]
+    label = done.of("kubernetes:core/v1:Namespace")[0].inputs["metadata"]["labels"]
+    headers = [route["headers"] for each in done.of(VIRTUAL_SERVICE) for route in each.inputs["spec"]["http"][:1]
+               if "route" in route]  # fmt: skip
+
+    assert label == {"pod-security.kubernetes.io/enforce": "restricted"}
+    for part in (values, values["webhook"], values["cainjector"]):
+        assert part["networkPolicy"]["enabled"] is True, "nobody else talks to it, and it to nobody else"
+    assert {each["response"]["set"]["strict-transport-security"] for each in headers} == {"max-age=63072000"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "secrets", "words"),
+    [
+        ({"production": "true"}, set(), "the issuers are ClusterIssuers"),
+        ({}, {"hosts"}, "hosts is a secret in the config, and names cannot be kept"),
+    ],
+)
+def test_what_the_config_leaves_open_is_warned_of(changes: dict[str, str], secrets: set[str], words: str) -> None:
+    (warning,) = warnings(settings_of(good_config(**changes)), secrets)
+
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"certManager": {"install": False}, "production": "true"}, {"challenge": "dns01", "production": "true"}],
+)
+def test_there_is_no_warning_without_a_way_to_heed_it(changes: dict[str, Any]) -> None:
+    assert not list(warnings(settings_of(good_config(**changes)), {"kubeconfig", "certManager"}))
+
+
+def test_secrets_of_the_config_are_secret_inputs(up: Any) -> None:
+    canary = "hunter2"
+    given = {
+        "kubeconfig": f'{{"current-context": "{canary}"}}',
+        "context": canary,
+        "clusterIdentifier": canary,
+        "certManager": {
+            "values": {"extraEnv": [{"name": "TOKEN", "value": canary}]},
+            "chart": f"oci://{canary}.test/c",
+        },
+        "acme": {
+            "email": f"{canary}@sandbox.test",
+            "issuer": "staging",
+            "profile": canary,
+            "servers": {"staging": f"https://{canary}.test/dir"},
+        },
+        "alertLabels": {"release": canary},
+    }
+    done: Recorder = up(good_config(alerts="prometheus", **given), secret=tuple(given))
+
+    holders = {each.name for each in done if canary in str(each.inputs)}
+    expected = {"cluster", "cert-manager-release", "issuers-staging", "issuers-prod", "alerts-scrape", "alerts-rules"}
+    assert holders == expected, "each of them was used"
+    for each in done:
+        assert canary not in each.shown + each.urn, f"{each.name} shows what the config has as a secret"
+    assert canary not in str(done.outputs)
 
 
 def test_hosts_outside_the_zone_are_refused_before_anything_is_registered(up: Any) -> None:

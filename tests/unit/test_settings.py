@@ -1,5 +1,6 @@
 """The stack config: what is accepted, and how everything else is refused."""
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from tests.unit.harness import PROJECT, engine_config, good_config
 
+DIGEST = f"sha256:{'a' * 64}"
 HOST = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 
 
@@ -250,6 +252,116 @@ def test_an_encrypted_value_is_never_shown() -> None:
     assert "hidden" not in report, "it is a secret"
     assert '"shop.sandbox.test"' not in report, "so is this one"
     assert "[secret]" in report, "and it is said that there is a value"
+
+
+def test_a_reason_that_would_quote_an_encrypted_value_is_left_out() -> None:
+    report = refusal(secret=("hosts",), hosts=[{**HOST, "host": "hunter_2.sandbox.test"}])
+
+    assert "hunter" not in report, "the label with the underscore is a part of the secret"
+    assert 'hosts[0].host: "[secret]" is not accepted' in report
+
+
+class TestIssuers:
+    def test_those_of_a_namespace_cannot_use_the_access_to_cloud_dns(self) -> None:
+        report = refusal(challenge="dns01", acme=acme(issuerKind="Issuer"))
+
+        assert 'acme.issuerKind: "Issuer" cannot prove names by dns01' in report
+        assert "pulumi config set --path acme.issuerKind ClusterIssuer" in report
+
+    def test_those_that_somebody_else_made_may_have_credentials_of_their_own(self) -> None:
+        loaded = settings(challenge="dns01", acme=acme(issuerKind="Issuer", createIssuers=False))
+
+        assert loaded.acme.issuer_kind == "Issuer"
+
+    @pytest.mark.parametrize("key", ["dnsNames", "dnsZones"])
+    def test_names_that_an_issuer_of_a_namespace_does_not_take_are_refused(self, key: str) -> None:
+        report = refusal(acme=acme(issuerKind="Issuer", **{key: ["blog.sandbox.test"]}))
+
+        assert f'acme.{key}: ["blog.sandbox.test"] has no effect' in report
+        assert f"pulumi config rm --path acme.{key}" in report
+
+    def test_they_come_with_cert_manager(self) -> None:
+        assert settings().creates_issuers
+        assert not settings(certManager={"install": False}).creates_issuers
+        assert settings(certManager={"install": False}, acme=acme(createIssuers=True)).creates_issuers
+
+
+@pytest.mark.parametrize(
+    ("given_", "reason"),
+    [
+        ({"digest": "sha256:abc"}, 'certManager.digest: "sha256:abc" is not sha256: and 64 hexadecimal digits'),
+        ({"digest": DIGEST, "chart": "./chart"}, 'certManager.chart: "./chart" has no digest that can be compared'),
+        ({"keyring": "ring.gpg", "chart": "./chart"}, 'certManager.chart: "./chart" cannot be signed'),
+        ({"podSecurity": "strict"}, 'certManager.podSecurity: "strict" is not accepted'),
+    ],
+)
+def test_a_chart_that_would_not_be_verified_is_refused(given_: dict[str, str], reason: str) -> None:
+    assert reason in refusal(certManager=given_)
+
+
+@pytest.mark.parametrize("chart", ["oci://quay.io/jetstack/charts/cert-manager", "charts/cert-manager.tgz"])
+def test_a_chart_with_a_digest_and_a_signature_is_accepted(chart: str) -> None:
+    loaded = settings(certManager={"chart": chart, "digest": DIGEST, "keyring": "ring.gpg"})
+
+    assert (loaded.cert_manager.digest, loaded.cert_manager.keyring) == (DIGEST, "ring.gpg")
+
+
+class TestKubeconfig:
+    def test_credentials_in_plain_text_are_refused_with_their_place(self) -> None:
+        report = refusal(kubeconfig=kubeconfig({"token": "hunter2"}))
+
+        assert 'kubeconfig: "[secret]" holds credentials in plain text, users[0].user.token' in report
+        assert "pulumi config set --secret kubeconfig < KUBECONFIG" in report
+        assert "hunter2" not in report, "what is shown in a pull request would be one more place that has it"
+
+    def test_credentials_in_a_secret_are_accepted(self) -> None:
+        content = kubeconfig({"token": "hunter2"})
+
+        assert load(good_config(kubeconfig=content), ("kubeconfig",)).kubeconfig == content
+
+    @pytest.mark.parametrize(
+        "user", [{"client-key": "/pki/admin.key"}, {"exec": {"command": "gke-gcloud-auth-plugin"}}]
+    )
+    def test_one_without_credentials_may_be_plain(self, user: dict[str, Any]) -> None:
+        assert settings(kubeconfig=kubeconfig(user)).kubeconfig
+
+    @pytest.mark.parametrize("secret", [(), ("kubeconfig",)])
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            ("users:\n- user:\n    token: 'hunter2\n", "is not YAML, from line 4 on"),
+            ("hunter2\nhunter2", "is not a mapping"),
+            ('{"users": "hunter2"}', "has users that are not a list"),
+        ],
+    )
+    def test_one_that_does_not_parse_is_refused_without_a_line_of_it(
+        self, content: str, reason: str, secret: tuple[str, ...]
+    ) -> None:
+        report = refusal(secret, good_config(kubeconfig=content))
+
+        assert f'kubeconfig: "[secret]" {reason}' in report
+        assert "hunter2" not in report, "secret or not, it is not shown"
+
+    def test_one_of_the_wrong_type_is_not_shown(self) -> None:
+        given_ = {f"{PROJECT}:kubeconfig": ["hunter2"], "gcp:project": "platform"}
+
+        with pytest.raises(ProblemsError) as refused:
+            decode(Settings, given_, PROJECT, "dev", cross_check=cross_checks)
+        assert "kubeconfig: " in str(refused.value), "a list is none"
+        assert "hunter2" not in str(refused.value), "but may hold one"
+
+    def test_it_may_be_written_as_an_object(self) -> None:
+        given_ = {f"{PROJECT}:{key}": value for key, value in good_config(kubeconfig={"users": []}).items()}
+        given_["gcp:project"] = "platform"
+
+        assert decode(Settings, given_, PROJECT, "dev").kubeconfig == '{"users": []}', "as the engine hands it over"
+
+    def test_it_is_not_in_what_the_settings_say_of_themselves(self) -> None:
+        assert "hunter2" not in repr(load(good_config(kubeconfig=kubeconfig({"token": "hunter2"})), ("kubeconfig",)))
+
+
+def kubeconfig(user: dict[str, Any]) -> str:
+    return json.dumps({"users": [{"name": "admin", "user": user}]})
 
 
 def test_objects_may_be_decoded_already() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from components.rules.cert_manager import VERSION, check_version
+from components.rules.cert_manager import VERSION, check_digest, check_signable, check_version, pinned
+
+DIGEST = f"sha256:{'a' * 64}"
 
 
 @pytest.mark.parametrize("version", ["v1.19.6", "v1.20.3", "1.20.4", "v1.21.2", "v1.22.0", "v2.0.0", VERSION])
@@ -26,3 +28,27 @@ def test_a_version_without_known_faults_is_accepted(version: str) -> None:
 def test_a_version_with_a_known_fault_is_refused_with_the_reason(version: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check_version(version)
+
+
+@pytest.mark.parametrize(
+    ("chart", "reference"),
+    [
+        ("oci://quay.io/jetstack/charts/cert-manager", f"oci://quay.io/jetstack/charts/cert-manager@{DIGEST}"),
+        (f"oci://localhost:5000/cert-manager@{DIGEST}", f"oci://localhost:5000/cert-manager@{DIGEST}"),
+        ("charts/cert-manager-v1.21.2.tgz", "charts/cert-manager-v1.21.2.tgz"),
+    ],
+)
+def test_a_chart_is_pinned_by_its_digest(chart: str, reference: str) -> None:
+    assert pinned(chart, DIGEST) == reference
+
+
+@pytest.mark.parametrize("digest", ["sha256:abc", "a" * 64, f"sha512:{'a' * 64}", f"sha256:{'A' * 64}"])
+def test_what_is_no_digest_is_refused(digest: str) -> None:
+    with pytest.raises(ValueError, match="is not sha256: and 64 hexadecimal digits"):
+        check_digest(digest)
+
+
+def test_a_folder_has_no_signature() -> None:
+    assert check_signable("cert-manager.tgz") == "cert-manager.tgz"
+    with pytest.raises(ValueError, match="cannot be signed"):
+        check_signable("charts/cert-manager")

@@ -64,4 +64,4 @@ def test_servers_are_strict_and_ask_the_sandboxs_dns() -> None:
     for part in acme.parts():
         assert "-strict" in part.argv, f"{part.name} would accept what the real servers refuse"
         assert part.argv[-2:] == ["-dnsserver", "10.244.0.1:53"], f"{part.name} would not see the stack's records"
-        assert part.environment["PEBBLE_WFE_NONCEREJECT"] != "0", "clients have to bear rejected nonces"
+        assert part.environment["PEBBLE_WFE_NONCEREJECT"] != "0", "clients have to cope with rejected nonces"

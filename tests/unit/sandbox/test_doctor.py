@@ -1,4 +1,4 @@
-"""What the doctor says is missing, and the commands that it gives to whom."""
+"""What the doctor says is missing, and the commands that it gives."""
 
 import subprocess
 from pathlib import Path

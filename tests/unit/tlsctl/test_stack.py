@@ -34,7 +34,7 @@ FILE = "--config-file '/etc/my stacks/dev.yaml'"
         ("pulumi config --json", f"pulumi config --stack dev {FILE} --json"),
         ("pulumi cancel --yes", "pulumi cancel --stack dev --yes"),
         ("pulumi stack export", "pulumi stack export --stack dev"),
-        ("python -m tlsctl verify --watch", f"python -m tlsctl verify --stack dev {FILE} --watch"),
+        ("uv run python -m tlsctl verify --watch", f"uv run python -m tlsctl verify --stack dev {FILE} --watch"),
         ("pulumi stack ls", "pulumi stack ls"),
         ("pulumi login gs://BUCKET", "pulumi login gs://BUCKET"),
         ("kubectl get pods", "kubectl get pods"),

@@ -44,8 +44,16 @@ def test_a_ready_issuer_is_ok() -> None:
     assert judge_issuer(deployed(), issuer(status="True")).state == "ok"
 
 
+def test_an_issuer_of_the_gateways_namespace_is_looked_up_there() -> None:
+    environment = deployed(acme={"email": "platform@acme.dev", "issuer": "staging", "issuerKind": "Issuer"})
+    result = judge_issuer(environment, issuer(status="False", message="403"))
+
+    assert result.detail == f"Issuer {ISSUER} is not Ready: 403"
+    assert result.fix[0] == f"kubectl --namespace istio-system describe issuer {ISSUER}"
+
+
 def object_of(ready: str = "True", spec: Mapping[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    wanted = {"issuerRef": {"name": ISSUER}, "dnsNames": [SHOP]}
+    wanted = {"issuerRef": {"kind": "ClusterIssuer", "name": ISSUER}, "dnsNames": [SHOP]}
     times = {
         "notBefore": "2026-01-01T00:00:00Z",
         "renewalTime": "2026-03-02T00:00:00Z",
@@ -63,7 +71,12 @@ def judged(found: Any, now: datetime.datetime = BEGIN, *problems: Problem) -> Re
     ("found", "words"),
     [
         pytest.param(None, "does not exist", id="deleted"),
-        pytest.param(object_of(spec={"issuerRef": {"name": "other"}}), "asks other", id="another issuer"),
+        pytest.param(object_of(spec={"issuerRef": {"name": "other"}}), "asks Issuer other", id="another issuer"),
+        pytest.param(
+            object_of(spec={"issuerRef": {"kind": "Issuer", "name": ISSUER}}),
+            f"asks Issuer {ISSUER}",
+            id="another kind",
+        ),
         pytest.param(object_of(spec={"dnsNames": ["api.acme.dev"]}), f"not ask for {SHOP}", id="a name is missing"),
     ],
 )

@@ -1,0 +1,195 @@
+"""cert-manager as production has it: its chart is what it claims, and what is advised for it lets it work."""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox import paths
+from tests.sandbox.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
+from tests.sandbox.registry import Registry
+from tests.sandbox.stack import PREFIX, PROJECT, Stack
+from tests.sandbox.support import items, kubectl
+
+pytestmark = pytest.mark.sandbox
+
+CERT_MANAGER = "cert-manager"
+ISTIO = "istio-system"
+SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+
+
+def helm(*arguments: str) -> None:
+    """Run helm; its words are the error's."""
+    done = subprocess.run(["helm", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def digest_of(file: Path) -> str:
+    """The digest of a file, as the config takes it."""
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandbox's chart, packaged."""
+    folder = tmp_path_factory.mktemp("package")
+    helm("package", str(paths.CHARTS / CERT_MANAGER), "--destination", str(folder))
+    return next(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def version() -> str:
+    """The chart's version."""
+    return str(yaml.safe_load((paths.CHARTS / CERT_MANAGER / "Chart.yaml").read_text())["version"])
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry that whatever is started from here on trusts."""
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(registry.ca))
+        yield registry
+    registry.close()
+
+
+@pytest.fixture(scope="module")
+def stack(registry: Registry, package: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that is not up, with what Pulumi.prod.yaml has for cert-manager."""
+    assert registry.ca.exists(), "the stack's commands trust the registry"
+    prod = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
+    stack = Stack("hardened", tmp_path_factory.mktemp("stacks"))
+    digest = registry.push(package, version)
+    chart = {"chart": registry.chart, "version": version, "digest": digest}
+    stack.configure(certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
+    yield stack
+    stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def intruder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package of the same name and version with something else in it."""
+    folder = tmp_path_factory.mktemp("intruder")
+    shutil.copytree(paths.CHARTS / CERT_MANAGER, folder / CERT_MANAGER)
+    (folder / CERT_MANAGER / "templates" / "intruder.yaml").write_text("# another chart")
+    helm("package", str(folder / CERT_MANAGER), "--destination", str(folder / "packages"))
+    return next((folder / "packages").iterdir())
+
+
+def test_a_package_is_taken_by_its_digest_and_another_one_is_not(stack: Stack, package: Path, intruder: Path) -> None:
+    with stack.changed(certManager={"chart": str(package), "digest": digest_of(package)}):
+        assert stack.plan()["cert-manager-release"] == "create", "it is the one that is meant"
+    with stack.changed(certManager={"chart": str(intruder), "digest": digest_of(package)}):
+        told = stack.preview(fails=True)
+    assert f"is {digest_of(intruder)}, and not {digest_of(package)}" in told, "the preview says so, and goes no further"
+
+
+def test_a_tag_that_was_moved_to_another_chart_is_refused(
+    stack: Stack, registry: Registry, package: Path, intruder: Path, version: str
+) -> None:
+    registry.push(intruder, version)
+    try:
+        with stack.changed(certManager={"digest": None}):
+            assert stack.plan()["cert-manager-release"] == "create", "without a digest, the tag is what counts"
+        told = stack.preview(fails=True)
+    finally:
+        registry.push(package, version)
+    assert "chart reference digest mismatch" in told, "with one, Helm compares it"
+
+
+def test_a_chart_that_the_registry_does_not_have_is_refused(stack: Stack) -> None:
+    with stack.changed(certManager={"digest": f"sha256:{'a' * 64}"}):
+        assert "(cert-manager-release)" in stack.preview(fails=True), "the step that failed is named"
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg makes the signature")
+def test_a_signature_is_verified(stack: Stack, package: Path, tmp_path: Path) -> None:
+    def gpg(*arguments: str) -> bytes:
+        command = ["gpg", "--batch", "--quiet", "--homedir", str(tmp_path), "--passphrase", "", *arguments]
+        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+
+    tmp_path.chmod(0o700)
+    rings = {}
+    for name in ("signer", "stranger"):
+        gpg("--quick-gen-key", f"{name}@sandbox.test", "rsa2048", "sign", "never")
+        rings[name] = tmp_path / f"{name}.gpg"
+        rings[name].write_bytes(gpg("--export", f"{name}@sandbox.test"))
+    secret = tmp_path / "secret.gpg"
+    secret.write_bytes(gpg("--export-secret-keys", "signer@sandbox.test"))
+    subprocess.run(["gpgconf", "--homedir", str(tmp_path), "--kill", "all"], check=True, timeout=60)
+    source, target = str(paths.CHARTS / CERT_MANAGER), str(tmp_path / "signed")
+    helm("package", source, "--destination", target, "--sign", "--key", "signer", "--keyring", str(secret))
+    signed = str(next(Path(target).glob("*.tgz")))
+
+    with stack.changed(certManager={"chart": signed, "digest": None, "keyring": str(rings["signer"])}):
+        assert stack.plan()["cert-manager-release"] == "create", "it was signed with a key of the ring"
+    with stack.changed(certManager={"chart": signed, "digest": None, "keyring": str(rings["stranger"])}):
+        assert "openpgp: signature made by unknown entity" in stack.preview(fails=True), "nobody else can sign it"
+    with stack.changed(certManager={"chart": str(package), "digest": None, "keyring": str(rings["signer"])}):
+        assert "could not load provenance file" in stack.preview(fails=True), "nor does it go without a signature"
+
+
+def test_it_works_with_what_is_advised_for_production(stack: Stack) -> None:
+    stack.up()
+    ready = {
+        each["metadata"]["name"]: each["status"].get("availableReplicas") for each in items("deployments", CERT_MANAGER)
+    }
+    assert ready == {"cert-manager": 2, "cert-manager-webhook": 3, "cert-manager-cainjector": 2}, "all of them run"
+    assert stack.plan() == {}, "by the chart of the digest, and at rest"
+
+
+def test_its_namespace_takes_no_pod_that_could_take_over_a_node(stack: Stack) -> None:
+    assert "cert-manager-release" in str(stack.resources()), "the chart's own Pods were admitted"
+    container = {"name": "root", "image": "sandbox/demo", "securityContext": {"privileged": True}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": CERT_MANAGER}}
+    with pytest.raises(AssertionError, match='violates PodSecurity "restricted:latest"'):
+        kubectl("create", "--dry-run=server", manifest=pod | {"spec": {"containers": [container]}})
+
+
+def component(name: str) -> Peer:
+    """A Pod of cert-manager."""
+    return pod(CERT_MANAGER, {"app.kubernetes.io/component": name})
+
+
+SOLVER = Peer(ISTIO, {"acme.cert-manager.io/http01-solver": "true"})
+
+
+def test_its_network_policies_let_through_what_it_needs(stack: Stack) -> None:
+    assert stack.outputs()["ingressIp"], "the stack is up"
+    controller, webhook, injector = (component(name) for name in ("controller", "webhook", "cainjector"))
+    gateway = pod(ISTIO, {"istio": "ingressgateway"})
+    api_server = target_port("kubernetes", "default", 443)
+    needed = {
+        "the API server asks the webhook": Connection(
+            OUTSIDE, webhook, target_port("cert-manager-webhook", CERT_MANAGER, 443)
+        ),
+        "the controller asks the API server": Connection(controller, OUTSIDE, api_server),
+        "the webhook asks the API server": Connection(webhook, OUTSIDE, api_server),
+        "the injector asks the API server": Connection(injector, OUTSIDE, api_server),
+        "the controller asks an ACME server": Connection(controller, OUTSIDE, 443),
+        "the controller asks DNS": Connection(controller, OUTSIDE, 53, "UDP"),
+        "the controller asks DNS for long answers": Connection(controller, OUTSIDE, 53),
+        "the controller tests a challenge at the gateway": Connection(
+            controller, gateway, target_port("istio-ingressgateway", ISTIO, 80)
+        ),
+        "and at its address": Connection(controller, OUTSIDE, 80),
+        "the gateway asks the solver": Connection(gateway, SOLVER, 8089),
+    }
+    assert [what for what, connection in needed.items() if not allowed(connection)] == [], "nothing may be cut off"
+
+
+def test_its_network_policies_hold_back_the_rest(stack: Stack) -> None:
+    assert stack.outputs()["ingressIp"], "the stack is up"
+    controller, webhook, shop = component("controller"), component("webhook"), pod("shop", {"app": "shop"})
+    unwanted = {
+        "an application asks the solver": Connection(shop, SOLVER, 8089),
+        "the solver asks the API server": Connection(SOLVER, OUTSIDE, 443),
+        "the controller asks an application": Connection(controller, shop, 8080),
+        "an application asks the controller at a port that is none of its own": Connection(shop, controller, 22),
+        "an application asks the webhook at one": Connection(shop, webhook, 22),
+    }
+    assert [what for what, connection in unwanted.items() if allowed(connection)] == [], "nothing may get through"

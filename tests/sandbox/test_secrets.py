@@ -1,0 +1,146 @@
+"""What is secret in the config stays secret, and the cluster stays the same when its endpoint and CA change.
+
+One stack has a kubeconfig with credentials in it, as a secret.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import paths
+from tests.sandbox.stack import PREFIX, Stack
+from tests.sandbox.support import get
+
+pytestmark = pytest.mark.sandbox
+
+CANARY = "hunter2-correct-horse"
+SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+
+
+def kubeconfig(server: str | None = None, *, rotated: bool = False) -> dict[str, Any]:
+    """The sandbox's kubeconfig with all that it refers to inside.
+
+    Args:
+        server: another endpoint of the API server.
+        rotated: whether its CA is about to change: the bundle then holds two.
+    """
+    config: dict[str, Any] = yaml.safe_load(paths.KUBECONFIG.read_text())
+    for part in (config["clusters"][0]["cluster"], config["users"][0]["user"]):
+        for key in ("certificate-authority", "client-certificate", "client-key"):
+            if key in part:
+                content = Path(part.pop(key)).read_bytes()
+                twice = rotated and key == "certificate-authority"
+                part[f"{key}-data"] = base64.b64encode(content * (2 if twice else 1)).decode()
+    config["clusters"][0]["cluster"]["server"] = server or config["clusters"][0]["cluster"]["server"]
+    return config
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """The private key in a kubeconfig."""
+    return str(config["users"][0]["user"]["client-key-data"])
+
+
+def encrypt(stack: Stack, key: str, value: str) -> None:
+    """Set a value as a secret, as a user does; the next `configure` puts the config back."""
+    stack.run("config", "set", "--secret", "--path", f"{PREFIX}{key}", "--", value)
+
+
+def set_secrets(stack: Stack, config: dict[str, Any]) -> None:
+    """Put everything that is secret into the stack's config."""
+    stack.configure()
+    encrypt(stack, "kubeconfig", json.dumps(config))
+    encrypt(stack, "certManager.values.extraEnv[0].name", "CANARY")
+    encrypt(stack, "certManager.values.extraEnv[0].value", CANARY)
+    encrypt(stack, "acme.email", f"{CANARY}@sandbox.test")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that is not up yet."""
+    stack = Stack("secrets", tmp_path_factory.mktemp("stacks"))
+    stack.configure(hosts=[SHOP], kubeconfig=None)
+    set_secrets(stack, kubeconfig())
+    yield stack
+    set_secrets(stack, kubeconfig())
+    stack.destroy()
+
+
+def assert_kept(printed: str) -> None:
+    """Assert that nothing of the secrets is in what was printed."""
+    for what, secret in (("the canary", CANARY), ("the kubeconfig's key", key_of(kubeconfig()))):
+        assert secret not in printed, f"{what} is a secret"
+        assert base64.b64encode(secret.encode()).decode()[:-4] not in printed, f"{what} is one in base64 too"
+
+
+def test_a_kubeconfig_with_credentials_is_refused_in_plain_text(tmp_path: Path) -> None:
+    stack = Stack("plain", tmp_path)
+    stack.configure(hosts=[SHOP], kubeconfig=json.dumps(kubeconfig()))
+    told = stack.preview(fails=True)
+    assert 'kubeconfig: "[secret]" holds credentials in plain text, users[0].user.client-key-data' in told
+    assert "pulumi config set --secret kubeconfig < KUBECONFIG" in told, "with the command"
+    assert_kept(told)
+
+
+@pytest.mark.parametrize("content", ["users:\n- token: '{}\n", "a: b: {}\n\n", '{{"users": "{}"}}', "{}\n{}\n"])
+def test_a_kubeconfig_that_does_not_parse_is_not_printed(content: str, tmp_path: Path) -> None:
+    stack = Stack("broken", tmp_path)
+    stack.configure(hosts=[SHOP], kubeconfig=None)
+    encrypt(stack, "kubeconfig", content.format(CANARY, CANARY))
+    told = stack.preview(fails=True)
+    assert "kubeconfig: " in told, "the key is named"
+    assert "Traceback" not in told, "and no line of the program"
+    assert_kept(told)
+
+
+def test_a_file_that_does_not_parse_is_not_printed(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(f"users:\n- token: '{CANARY}\n")
+    stack = Stack("file", tmp_path)
+    stack.configure(hosts=[SHOP], kubeconfig=str(file), certManager={"install": False}, acme={"createIssuers": False})
+    assert_kept(stack.preview())
+    assert_kept(stack.up(fails=True))
+
+
+def test_nothing_of_a_secret_is_printed(stack: Stack) -> None:
+    assert_kept(stack.preview())
+    assert_kept(stack.up())
+    deployment = get("deployment", "cert-manager", "cert-manager")
+    assert deployment is not None, "cert-manager is there"
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "CANARY", "value": CANARY} in container["env"], "the secret went where it belongs"
+    encrypt(stack, "certManager.values.extraEnv[0].value", f"{CANARY}-2")
+    changed = stack.preview()
+    assert "cert-manager-release" in changed, "a change of it is planned"
+    assert_kept(changed)
+    encrypt(stack, "certManager.values.extraEnv[0].value", CANARY)
+
+
+def test_nothing_of_a_secret_is_in_the_state_in_plain_text(stack: Stack) -> None:
+    assert_kept(json.dumps(stack.resources()))
+    shown = stack.run("stack", "export", "--show-secrets", config=False)
+    assert CANARY in shown, "it is there"
+    assert key_of(kubeconfig()) in json.loads(json.dumps(shown)), "all of them are"
+    assert_kept(stack.run("stack", "output", "--json", config=False))
+
+
+def test_a_cluster_with_a_name_stays_the_same_when_its_endpoint_and_ca_change(stack: Stack) -> None:
+    elsewhere = "https://127.0.0.1:6443"
+    set_secrets(stack, kubeconfig(rotated=True))
+    assert stack.plan()["certificate-istio-ingressgateway-certs"] != "update", (
+        "without a name it may be another cluster"
+    )
+
+    stack.configure(clusterIdentifier="sandbox")
+    set_secrets(stack, kubeconfig())
+    assert stack.plan() == {"cluster": "update"}, "the name is added while the endpoint is the same"
+    stack.up()
+    for config in (kubeconfig(rotated=True), kubeconfig(elsewhere), kubeconfig(elsewhere, rotated=True)):
+        set_secrets(stack, config)
+        assert stack.plan() == {"cluster": "update"}, "nothing on it is touched"
+    stack.up()
+    assert stack.plan() == {}, "it is at rest, at its new endpoint"

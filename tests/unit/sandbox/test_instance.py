@@ -1,0 +1,241 @@
+"""A sandbox seen from outside: found, entered, started and ended; no namespace is made."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox import control, instance, paths
+from sandbox.errors import SandboxError
+from sandbox.instance import Instance, inside_environment, names, start
+from sandbox.messages import Doing, Done, Event, Up
+from sandbox.plan import Modules, Plan
+
+FOREVER = "import signal; signal.pause()"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+TIMEOUT = 20.0
+
+leaves_it_up = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+"""What a start leaves up is meant to outlive whoever started it."""
+
+
+@pytest.fixture
+def name() -> str:
+    return f"unit-{os.getpid()}-{os.urandom(4).hex()}"
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return Plan({"etcd": Path("/opt/etcd")}, Modules(tmp_path, tmp_path, tmp_path), tmp_path)
+
+
+@pytest.fixture
+def holder(name: str) -> Iterator[socket.socket]:
+    """This process holds the sandbox's name, without listening yet."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0istio-gateway-tls/{os.geteuid()}/{name}")
+        yield listener
+
+
+@pytest.fixture(autouse=True)
+def outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SANDBOX", raising=False)
+
+
+def pretend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
+    """Have `unshare` run some Python, which has the `plan` and can `say` events; returns the file with its pid."""
+    program, pid = folder / "unshare", folder / "pid"
+    head = f"""\
+    #!{sys.executable}
+    import json, os, signal, sys
+    progress, plan = int(sys.argv[-1]), json.load(sys.stdin)
+    open({str(pid)!r}, "w").write(str(os.getpid()))
+    def say(**event):
+        for byte in json.dumps(event).encode() + bytes([10]):
+            os.write(progress, bytes([byte]))
+    """
+    program.write_text(textwrap.dedent(head) + script)
+    program.chmod(0o755)
+    # The sandbox's own programs come first on its PATH.
+    monkeypatch.setattr(paths, "BIN", folder)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return pid
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_no_sandbox_is_found_where_none_runs(name: str) -> None:
+    assert Instance.find(name) is None, "nobody listens"
+    with pytest.raises(SandboxError, match=f"Start one: python -m sandbox --name {name} up"):
+        Instance.require(name)
+
+
+def test_a_sandbox_is_found_by_its_name_and_known_by_who_listens(name: str, holder: socket.socket) -> None:
+    control.serve(holder.dup(), lambda _: {})
+    assert Instance.find(name) == Instance(name, os.getpid()), "the kernel says which process it is"
+    assert name in names(), "and it is listed"
+
+
+def test_a_sandbox_that_is_starting_is_not_found_but_its_name_is_listed(name: str, holder: socket.socket) -> None:
+    assert holder.fileno() >= 0, "the name is held"
+    assert Instance.find(name) is None, "nothing can be asked of it yet"
+    assert name in names(), "but the name is in use"
+
+
+def test_within_a_sandbox_it_is_found_without_its_outer_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "control.sock"
+    inside.touch()
+    monkeypatch.setattr(instance, "CONTROL", inside)
+    monkeypatch.setenv("SANDBOX", name)
+    assert Instance.find(name) == Instance(name, 0), "abstract names are another network namespace's"
+    assert Instance.find(f"{name}-other") is None, "only the one that this is"
+
+
+def test_a_command_inside_enters_the_namespaces_of_the_first_process(tmp_path: Path) -> None:
+    command = Instance("x", 4321).command(["kubectl", "get pods"], tmp_path)
+    assert command[:2] == ["nsenter", "--target=4321"], "those of the sandbox"
+    assert {"--user", "--net", "--mount", "--pid"} <= set(command), "all that it has of its own"
+    assert command[-3:] == [str(tmp_path), "kubectl", "get pods"], "arguments are not split, and the folder is kept"
+
+
+def test_a_command_of_a_process_that_is_inside_is_run_as_it_is(tmp_path: Path) -> None:
+    assert Instance("x", 0).command(["kubectl", "get"], tmp_path) == ["kubectl", "get"], "there is nothing to enter"
+
+
+def test_the_environment_inside_finds_the_sandboxs_own_before_the_machines() -> None:
+    outer = {"PATH": "/opt/bin", "HOME": "/home/me", "KUBECONFIG": "/home/me/prod", "https_proxy": "http://proxy"}
+    inner = inside_environment(outer, "x")
+    first, *_, last = inner["PATH"].split(os.pathsep)
+    assert (first, last) == (str(paths.BIN), "/sbin"), "its programs come first, ip and nft are found for everybody"
+    assert "/opt/bin" in inner["PATH"].split(os.pathsep), "the caller's stay"
+    assert inner["KUBECONFIG"] == str(paths.KUBECONFIG), "never the user's own cluster"
+    assert inner["PULUMI_BACKEND_URL"] == f"file://{paths.PULUMI_STATE}", "nor their state"
+    assert inner["HOME"] == "/home/me", "but their home"
+    assert "https_proxy" not in inner, "no proxy is reachable from there"
+
+
+@leaves_it_up
+def test_a_start_says_what_it_says_and_leaves_the_process_up(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = pretend(
+        tmp_path, monkeypatch,
+        "assert plan['programs'] == {'etcd': '/opt/etcd'}, plan\n"
+        "say(event='Doing', title='etcd', number=1, of=1)\n"
+        "say(event='Done', title='etcd', number=1, of=1, seconds=0.5)\n"
+        "say(event='Up', seconds=2.0)\n"
+        "signal.pause()\n",
+    )  # fmt: skip
+    events: list[Event] = list(start(name, plan, TIMEOUT))
+    assert events == [Doing("etcd", 1, 1), Done("etcd", 1, 1, 0.5), Up(2.0)], "in order, however the bytes come"
+    started = int(pid.read_text())
+    assert runs(started), "the sandbox stays"
+    os.kill(started, signal.SIGKILL)
+
+
+def test_a_start_that_fails_ends_what_it_has_started(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = pretend(tmp_path, monkeypatch, "say(event='Failed', reason='etcd exited with code 1')\nsignal.pause()\n")
+    with pytest.raises(SandboxError, match=r"^etcd exited with code 1$"):
+        list(start(name, plan, TIMEOUT))
+    assert not runs(int(pid.read_text())), "nothing stays"
+
+
+@leaves_it_up
+def test_a_start_that_fails_is_left_up_where_that_was_asked_for(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = pretend(tmp_path, monkeypatch, "say(event='Failed', reason=f'keep: {plan[\"keep\"]}')\nsignal.pause()\n")
+    with pytest.raises(SandboxError, match="keep: True"):
+        list(start(name, replace(plan, keep=True), TIMEOUT))
+    started = int(pid.read_text())
+    assert runs(started), "to be looked into"
+    os.kill(started, signal.SIGKILL)
+
+
+def test_a_start_that_ends_early_is_told_with_its_last_words(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(tmp_path, monkeypatch, "sys.exit('unshare: Operation not permitted')\n")
+    with pytest.raises(SandboxError) as error:
+        list(start(name, plan, TIMEOUT))
+    assert str(error.value) == "The sandbox ended before it was up.\nunshare: Operation not permitted"
+
+
+def test_a_start_without_progress_is_given_up(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = pretend(tmp_path, monkeypatch, "signal.pause()\n")
+    with pytest.raises(SandboxError, match="made no progress for 1 s"):
+        list(start(name, plan, 1.0))
+    assert not pid.exists() or not runs(int(pid.read_text())), "nothing stays"
+
+
+def test_a_start_that_nobody_follows_to_its_end_is_ended(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doing = "say(event='Doing', title='etcd', number=1, of=9)\nsignal.pause()\n"
+    pid = pretend(tmp_path, monkeypatch, doing)
+    events = start(name, plan, TIMEOUT)
+    next(events)
+    events.close()  # type: ignore[attr-defined]  # it is a generator
+    assert not runs(int(pid.read_text())), "as when the command is interrupted"
+
+
+def test_a_name_that_is_taken_is_refused(name: str, plan: Plan, holder: socket.socket) -> None:
+    assert holder.fileno() >= 0, "the name is held"
+    with pytest.raises(SandboxError, match=f"named '{name}' is starting or running already"):
+        list(start(name, plan, TIMEOUT))
+
+
+@contextmanager
+def running(script: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A process that has said its first line; it does not outlive the block."""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None, "PIPE was asked for"
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_sandbox_ends_when_it_is_told_to() -> None:
+    with running(f"print('up', flush=True); {FOREVER}") as first:
+        Instance("x", first.pid).end()
+    assert first.returncode == -signal.SIGTERM, "SIGTERM was enough"
+
+
+def test_a_sandbox_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "_DOWN_TIMEOUT", 0.3)
+    with running(DEAF) as first:
+        Instance("x", first.pid).end()
+    assert first.returncode == -signal.SIGKILL, "after its time"
+
+
+def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
+    with subprocess.Popen(["true"]) as first:
+        os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+        Instance("x", first.pid).end()
+
+
+def test_a_sandbox_is_not_ended_from_within() -> None:
+    with pytest.raises(SandboxError, match="ended from outside"):
+        Instance("x", 0).end()

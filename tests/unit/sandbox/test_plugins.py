@@ -1,0 +1,172 @@
+"""Which provider plugins a sandbox gets: the user's own, those that can be downloaded, or stand-ins."""
+
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox import paths, plugins
+from sandbox.plugins import INSTALL_TIMEOUT, provide
+
+REFUSES = """
+    for attempt in range(1, 6):
+        print("warning: Error downloading plugin: no such host\\nWill retry in 80ms", file=sys.stderr, flush=True)
+        note(f"attempt {attempt}")
+        time.sleep(0.3)
+    sys.exit("error: failed all 5 attempts")
+"""
+INSTALLS = """
+    note("installed")
+    (home / f"resource-{provider}-v{version}").mkdir(parents=True)
+"""
+HANGS = """
+    note("hangs")
+    signal.pause()
+"""
+SLOW_BUT_MOVING = """
+    with open("/dev/zero", "rb", buffering=0) as network:
+        for _ in range(12):
+            network.read(1000)
+            time.sleep(0.1)
+    note("installed")
+    (home / f"resource-{provider}-v{version}").mkdir(parents=True)
+"""
+
+
+class Machine:
+    """A machine with an engine that does as a script says when it is to install a plugin."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pulumi, self.bin = folder / "pulumi", folder / "bin"
+        self.home = folder / "home" / "plugins"
+        self._notes = folder / "notes"
+        self.bin.mkdir()
+        monkeypatch.setenv("PATH", str(self.bin))
+        monkeypatch.setenv("PULUMI_HOME", str(self.home.parent))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+
+    def engine(self, script: str) -> None:
+        head = f"""\
+        #!{sys.executable}
+        import signal, sys, time
+        from pathlib import Path
+        assert sys.argv[1:4] == ["plugin", "install", "resource"], sys.argv
+        provider, version = sys.argv[4:]
+        home = Path({str(self.home)!r})
+        def note(text):
+            with open({str(self._notes)!r}, "a") as notes:
+                notes.write(f"{{provider}}: {{text}}\\n")
+        """
+        self.pulumi.write_text(textwrap.dedent(head) + textwrap.dedent(script))
+        self.pulumi.chmod(0o755)
+        self._notes.write_text("")
+
+    def notes(self, provider: str) -> list[str]:
+        """What the engine did for a provider since it was given its script."""
+        prefix = f"{provider}: "
+        lines = self._notes.read_text().splitlines()
+        return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+
+    def install_on_path(self, name: str) -> Path:
+        file = self.bin / name
+        file.write_text("#!/bin/sh\n")
+        file.chmod(0o755)
+        return file
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path, monkeypatch)
+
+
+def test_a_plugin_on_path_is_linked_so_that_another_path_still_finds_it(machine: Machine) -> None:
+    machine.engine(INSTALLS)
+    file = machine.install_on_path("pulumi-resource-kubernetes")
+    programs = provide(machine.pulumi)
+    assert programs == {"pulumi-resource-kubernetes": file}, "what `exec` finds whatever its PATH"
+    assert machine.notes("kubernetes") == [], "and nothing was downloaded for it"
+    assert not plugins.is_standin(file), "it is the real one"
+
+
+def test_a_plugin_that_is_installed_is_left_to_the_engine(machine: Machine) -> None:
+    machine.engine(INSTALLS)
+    for _ in range(2):
+        assert provide(machine.pulumi) == {}, "the engine finds it in its home"
+    assert machine.notes("gcp") == ["installed"], "it was downloaded once"
+
+
+def test_a_download_that_is_refused_gives_stand_ins(machine: Machine) -> None:
+    machine.engine(REFUSES)
+    programs = provide(machine.pulumi)
+    assert sorted(programs) == ["pulumi-resource-gcp", "pulumi-resource-kubernetes"], "for both"
+    assert all(plugins.is_standin(program) for program in programs.values()), "and it is known that they are ours"
+    assert all(os.access(program, os.X_OK) for program in programs.values()), "they can be run"
+
+
+def test_a_refused_download_is_tried_again_the_next_time_and_soon_given_up(machine: Machine) -> None:
+    machine.engine(REFUSES)
+    provide(machine.pulumi)
+    assert len(machine.notes("gcp")) == 5, "the first time the engine makes all its attempts"
+    machine.engine(REFUSES)
+    provide(machine.pulumi)
+    assert 1 <= len(machine.notes("gcp")) < 5, "the next time the first one that fails is enough"
+
+
+def test_a_machine_that_is_connected_again_gets_the_real_plugins(machine: Machine) -> None:
+    machine.engine(REFUSES)
+    provide(machine.pulumi)
+    machine.engine(INSTALLS)
+    assert provide(machine.pulumi) == {}, "no stand-in is left"
+    for installed in machine.home.iterdir():
+        installed.rmdir()
+    machine.engine(REFUSES)
+    provide(machine.pulumi)
+    assert len(machine.notes("gcp")) == 5, "and the old refusal is forgotten"
+
+
+def test_a_download_without_a_byte_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.5)
+    machine.engine(HANGS)
+    began = time.monotonic()
+    assert len(provide(machine.pulumi)) == 2, "stand-ins take their place"
+    assert time.monotonic() - began < INSTALL_TIMEOUT / 10, "long before a slow download is"
+
+
+def test_a_slow_download_that_moves_is_waited_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.6)
+    machine.engine(SLOW_BUT_MOVING)
+    assert provide(machine.pulumi) == {}, "it came in the end"
+    assert machine.notes("kubernetes") == ["installed"], "at the first try"
+
+
+def test_a_download_that_never_ends_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "INSTALL_TIMEOUT", 0.5)
+    machine.engine(SLOW_BUT_MOVING)
+    assert len(provide(machine.pulumi)) == 2, "bytes or not"
+
+
+def test_a_stand_in_of_an_outer_sandbox_is_not_taken_for_the_real_plugin(machine: Machine) -> None:
+    machine.engine(REFUSES)
+    name = "pulumi-resource-kubernetes"
+    (machine.bin / name).symlink_to(plugins.STANDINS / name)
+    assert not plugins.present("kubernetes"), "it is ours, by another name"
+    assert provide(machine.pulumi)[name] == plugins.STANDINS / name, "and is said to be one again"
+
+
+def test_a_program_in_the_folder_of_an_outer_sandbox_is_followed_to_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tmp_path / "opt" / "tool"
+    real.parent.mkdir()
+    real.write_text("#!/bin/sh\n")
+    real.chmod(0o755)
+    monkeypatch.setattr(paths, "RUN", tmp_path / "run")
+    linked = tmp_path / "run" / "bin"
+    linked.mkdir(parents=True)
+    (linked / "tool").symlink_to(real)
+    monkeypatch.setenv("PATH", str(linked))
+    assert paths.program("tool") == real, "a sandbox within covers the folder with the link"
+    assert paths.program("nosuch") is None, "what is not there is not found"
