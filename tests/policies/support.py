@@ -168,9 +168,9 @@ def virtual_service(*gateways: Any, host: str = "shop.sandbox.test", name: str =
     )
 
 
-def api_gateway(class_name: Any = "istio") -> PolicyResource:
+def api_gateway(class_name: Any = "istio", namespace: str = "shop") -> PolicyResource:
     """A Gateway of the Gateway API."""
-    return kubernetes("gateway.networking.k8s.io/v1:Gateway", "api", spec={"gatewayClassName": class_name})
+    return kubernetes("gateway.networking.k8s.io/v1:Gateway", "api", namespace, spec={"gatewayClassName": class_name})
 
 
 def api_class(name: str, controller: Any) -> PolicyResource:

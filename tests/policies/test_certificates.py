@@ -66,6 +66,8 @@ def test_an_issuer_that_other_stacks_would_misjudge_is_refused_where_it_is_made(
     breaks(issuers.ENVIRONMENT, signing("prod", DIRECTORIES["staging"]), saying="is called by the name of prod")
     breaks(issuers.ENVIRONMENT, signing("staging", DIRECTORIES["prod"]), saying="its server is that of prod")
     holds(issuers.ENVIRONMENT, signing("prod"), signing("staging"), signing("prod", OWN))
+    ours = {"acme": {"server": DIRECTORIES["prod"]}}
+    holds(issuers.ENVIRONMENT, kubernetes("cert-manager.io/v1:ClusterIssuer", "ours", None, spec=ours))
 
 
 def test_a_server_of_ones_own_is_what_the_config_says() -> None:
@@ -77,6 +79,8 @@ def test_a_server_of_ones_own_is_what_the_config_says() -> None:
         other = (signing("prod", "https://acme.elsewhere.test/dir"), certificate(issuer=PROD))
         breaks(issuers.ENVIRONMENT, *other, saying=f"{PROD} (https://acme.elsewhere.test/dir) is not the CA's")
         assert "acme.servers.prod" in findings(issuers.ENVIRONMENT.policy(), *other)[0], "the fix is the config"
+        staging = findings(issuers.ENVIRONMENT.policy(), signing("staging"), certificate(issuer=STAGING))
+        assert "acme.servers.prod" not in staging[0], "which makes Let's Encrypt's staging no better"
     with configured(acme=servers):
         breaks(issuers.ENVIRONMENT, *own, saying="spend the weekly limits")
     with configured(production="true", acme={"servers": {"staging": OWN, "prod": DIRECTORIES["prod"]}}):
@@ -95,11 +99,19 @@ def test_a_config_that_is_no_json_is_left_to_the_settings() -> None:
         holds(issuers.ENVIRONMENT, signing("prod"), certificate(issuer=PROD))
 
 
-@pytest.mark.parametrize("reference", [{"group": "awspca.cert-manager.io"}, {"kind": "AWSPCAClusterIssuer"}], ids=str)
-def test_an_issuer_of_another_group_or_kind_is_not_the_one_of_that_name(reference: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("reference", "called"),
+    [
+        ({"group": "awspca.cert-manager.io"}, f"ClusterIssuer {PROD} of awspca.cert-manager.io"),
+        ({"kind": "AWSPCAClusterIssuer"}, f"AWSPCAClusterIssuer {PROD}"),
+        ({"kind": "AWSPCAClusterIssuer", "group": "cert-manager.io"}, f"AWSPCAClusterIssuer {PROD}"),
+    ],
+    ids=str,
+)
+def test_an_issuer_of_another_group_or_kind_is_not_the_one_of_that_name(reference: dict[str, str], called: str) -> None:
     with configured(production="true"):
         stack = (signing("prod"), certificate(issuer=PROD, **reference))
-        breaks(issuers.ENVIRONMENT, *stack, saying="is not the CA's production environment")
+        breaks(issuers.ENVIRONMENT, *stack, saying=f"{called} is not the CA's production environment")
 
 
 @pytest.mark.parametrize("kind", ["Issuer", None])
@@ -126,7 +138,7 @@ def test_what_asks_an_issuer_without_a_certificate_is_judged_too(kind: str) -> N
 def test_an_authority_of_ones_own_is_no_production_issuer(spec: dict[str, Any]) -> None:
     stack = (issuer(environment="prod", **spec), certificate(issuer=PROD))
     with configured(production="true"):
-        breaks(issuers.ENVIRONMENT, *stack, saying="is not the CA's production environment")
+        breaks(issuers.ENVIRONMENT, *stack, saying=f"ClusterIssuer {PROD} is not the CA's production environment")
     holds(issuers.ENVIRONMENT, *stack)
 
 
@@ -160,6 +172,7 @@ def test_a_wildcard_is_refused_with_http01_and_proven_by_dns01() -> None:
     wildcard = certificate("shop.sandbox.test", "*.sandbox.test")
     breaks(challenges.NO_WILDCARD, issuer("http01"), wildcard, saying="*.sandbox.test is a wildcard")
     holds(challenges.NO_WILDCARD, issuer("dns01"), wildcard)
+    holds(challenges.NO_WILDCARD, issuer(acme={"solvers": [{"http01": {}}, {"dns01": {}}]}), wildcard)
     holds(challenges.NO_WILDCARD, issuer("http01"), certificate("shop.sandbox.test"))
     holds(challenges.NO_WILDCARD, wildcard)
 

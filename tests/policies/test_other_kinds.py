@@ -71,9 +71,11 @@ def test_an_ingress_for_another_controller_holds(stack: list[PolicyResource]) ->
         [api_gateway()],
         [api_gateway("istio-remote")],
         [api_gateway("ours")],
+        [api_gateway(None)],
         [api_gateway("ours"), api_class("ours", "istio.io/gateway-controller")],
+        [api_gateway("ours"), api_class("ours", "istio.io/unmanaged-gateway")],
     ],
-    ids=["istio", "remote", "unknown class", "class by its controller"],
+    ids=["istio", "remote", "unknown class", "no class", "class by its controller", "class of another controller"],
 )
 def test_a_gateway_of_the_gateway_api_for_istio_is_refused(stack: list[PolicyResource]) -> None:
     breaks(OTHER_WAYS, *stack, saying="Gateway shop/api is a Gateway of the Gateway API for Istio")
@@ -102,6 +104,7 @@ def test_a_route_of_the_gateway_api_to_a_gateway_that_may_be_istios_is_refused(r
     [
         [api_gateway("gke-l7-global-external-managed"), api_route()],
         [api_gateway("ours"), api_class("ours", "example.net/controller"), api_route()],
+        [api_gateway("gke-l7-gxlb", namespace="platform"), api_route(namespace="platform")],
         [api_gateway("istio-waypoint"), api_route()],
         [
             kubernetes(
@@ -109,10 +112,16 @@ def test_a_route_of_the_gateway_api_to_a_gateway_that_may_be_istios_is_refused(r
             )
         ],
     ],
-    ids=["Google's", "another controller", "waypoint", "mesh"],
+    ids=["Google's", "another controller", "another namespace", "waypoint", "mesh"],
 )
 def test_the_gateway_api_of_others_and_of_the_mesh_holds(stack: list[PolicyResource]) -> None:
     holds(OTHER_WAYS, *stack)
+
+
+@pytest.mark.parametrize("kind", ["Ingress", "Gateway", "HTTPRoute", "EnvoyFilter"])
+def test_kinds_of_other_groups_hold(kind: str) -> None:
+    spec = {"ingressClassName": "istio", "parentRefs": [{"name": "api"}], "configPatches": [{}]}
+    holds(OTHER_WAYS, kubernetes(f"config.openshift.io/v1:{kind}", spec=spec))
 
 
 def envoy_filter(*contexts: str, labels: dict[str, str] | None = None) -> PolicyResource:

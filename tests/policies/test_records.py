@@ -38,6 +38,12 @@ def test_a_ttl_above_300_seconds_or_none_is_refused(type_: str, ttl: float | Non
     breaks(records.TTL, record(ttl=ttl, type_=type_), saying=saying)
 
 
+def test_records_of_other_providers_hold() -> None:
+    other = resource("aws:route53/record:Record", {"name": "shop.elsewhere.test", "type": "A", "ttl": 86400.0})
+    holds(records.TTL, other)
+    holds(records.ZONE, other, resource("gcp:dns/policy:Policy", {"name": "sandbox"}), record())
+
+
 def test_a_ttl_up_to_300_seconds_holds() -> None:
     holds(records.TTL, record(ttl=300.0), record(ttl=5.0))
 

@@ -28,6 +28,7 @@ from tests.policies.support import (
     configured,
     findings,
     gateway,
+    holds,
     http,
     https,
     issuer,
@@ -263,6 +264,13 @@ def test_in_production_a_preview_fails_for_what_it_cannot_judge(case: Case) -> N
 
         advised = any("not known" in each for each in advice(*case.unknown, *case.bad, rule=case.rule))
         assert advised is (case.rule is NO_PRIVATE_KEY), "and no advice says it again"
+
+
+def test_a_value_that_decides_nothing_may_be_unknown() -> None:
+    unknown = issuer(acme={"solvers": UNKNOWN_ARRAY_VALUE})
+    with configured(production="true"):
+        for rule, other in ((NO_REDIRECT, gateway(http())), (NO_WILDCARD, certificate())):
+            holds(rule, unknown, other)
 
 
 def test_every_policy_that_reads_a_value_has_a_case() -> None:
