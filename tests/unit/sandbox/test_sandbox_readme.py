@@ -18,7 +18,7 @@ def test_the_layout_names_every_module_and_folder_and_nothing_else() -> None:
 
 
 def test_every_command_that_it_shows_is_one() -> None:
-    shown = re.findall(r"^\$ python -m sandbox ([a-z][^#\n]*)", README, flags=re.MULTILINE)
+    shown = re.findall(r"^\$ uv run python -m sandbox ([a-z][^#\n]*)", README, flags=re.MULTILINE)
     assert len(shown) > 8, "the commands were found"
     for command in shown:
         words = command.split()
