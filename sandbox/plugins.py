@@ -7,6 +7,7 @@ later command has. A stand-in takes its place only for as long as a download is 
 
 import os
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -75,12 +76,16 @@ def _installed(provider: str) -> bool:
 
 def _install(pulumi: Path, provider: str) -> bool:
     refused = paths.cache() / "plugins" / f"{provider}-{version(provider)}.refused"
-    with subprocess.Popen(
-        [str(pulumi), "plugin", "install", "resource", provider, version(provider)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"},
-    ) as process:  # fmt: skip
-        # The engine tries five times, for which a machine that was refused the last time need not wait.
+    # The engine leaves what it has downloaded so far among the temporary files when it is stopped.
+    with (
+        tempfile.TemporaryDirectory(prefix="pulumi-plugin-") as scratch,
+        subprocess.Popen(
+            [str(pulumi), "plugin", "install", "resource", provider, version(provider)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "TMPDIR": scratch},
+        ) as process,
+    ):  # fmt: skip
+        # It tries five times, for which a machine that was refused the last time need not wait.
         _follow(process, retries=not refused.exists())
         process.kill()
     if process.returncode == 0:

@@ -115,6 +115,25 @@ def test_a_refused_download_is_tried_again_the_next_time_and_soon_given_up(machi
     assert 1 <= len(machine.notes("gcp")) < 5, "the next time the first one that fails is enough"
 
 
+def test_a_download_that_is_given_up_leaves_no_file(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.5)
+    machine.engine("""
+    note("hangs")
+    import tempfile
+    tempfile.mkstemp(prefix="pulumi-plugin-tar")
+    signal.pause()
+    """)
+    provide(machine.pulumi)
+    assert machine.notes("gcp") == ["hangs"], "it was downloading"
+    assert list(temporary.iterdir()) == [], "a machine without a network would gather them, `up` by `up`"
+
+
 def test_a_machine_that_is_connected_again_gets_the_real_plugins(machine: Machine) -> None:
     machine.engine(REFUSES)
     provide(machine.pulumi)
