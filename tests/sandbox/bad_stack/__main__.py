@@ -99,7 +99,11 @@ kubernetes.apiextensions.CustomResourcePatch(
     api_version="networking.istio.io/v1",
     kind="Gateway",
     metadata=metadata("plain"),
-    spec={"selector": {"istio": "ingressgateway"}},
+    # Istio's webhook takes no Gateway without servers.
+    spec={
+        "selector": {"istio": "ingressgateway"},
+        "servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["shop.sandbox.test"]}],
+    },
     opts=by_cluster,
 )
 
