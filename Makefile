@@ -11,7 +11,7 @@ ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up bench down check types unit test test-one pictures format .venv
+.PHONY: help up audit bench down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,15 @@ test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandb
 	@$(sandbox) doctor --fix --tests
 	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
 	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K"
+
+audit: .venv ## look up known vulnerabilities of the pinned Python packages and of the Go programs that are built
+	@$(sandbox) doctor --fix --tests
+	$(UV) export --quiet --frozen --all-groups --no-emit-project --no-header --output-file $(CACHE)/pinned.txt
+	@# Strict: a package that the database cannot be asked about is not one without vulnerabilities.
+	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $(CACHE)/pinned.txt
+	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement plugin/requirements.txt
+	@set -e; for program in $$(find $(CACHE)/tools -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
+	echo "govulncheck $$(basename $$program)"; go -C tests/tools tool govulncheck -mode binary $$program; done
 
 bench: .venv ## what `make up` takes, warm, stage by stage, what the cold builds took, and the memory in the end
 	@export SANDBOX=bench; trap '$(MAKE) --no-print-directory down' EXIT; began=$$(date +%s); \
