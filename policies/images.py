@@ -1,7 +1,7 @@
 """References to charts and images, and which of them are cert-manager's own."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,22 +71,17 @@ def image_problems(image: str, production: bool) -> Iterator[str]:
 
 
 def images_of_values(values: Any) -> Iterator[str]:
-    """Yield the images that values of cert-manager's chart override, as its template composes them.
+    """Yield the images that cert-manager's chart makes of its values, as its template composes them.
 
     https://github.com/cert-manager/cert-manager/blob/v1.21.2/deploy/charts/cert-manager/templates/_helpers.tpl
     """
     registry, namespace = get(values, "imageRegistry"), get(values, "imageNamespace")
     for component in _COMPONENTS:
         image = get(values, "image") if component == "controller" else get(values, component, "image")
-        if registry or namespace or (isinstance(image, Mapping) and _overrides(image)):
-            yield _composed(component, image, registry or REGISTRY, namespace or NAMESPACE)
+        yield _composed(component, image, registry or REGISTRY, namespace or NAMESPACE)
     for option in items(get(values, "extraArgs")):
         if str(option).startswith(_SOLVER_OPTION):
             yield str(option).removeprefix(_SOLVER_OPTION)
-
-
-def _overrides(image: Mapping[str, Any]) -> bool:
-    return any(get(image, field) for field in ("registry", "repository", "name", "tag", "digest"))
 
 
 def _composed(component: str, image: Any, registry: str, namespace: str) -> str:

@@ -44,7 +44,8 @@ def test_a_chart_without_a_version_is_refused(chart: str, kind: str) -> None:
 
 
 def test_a_release_that_is_called_cert_manager_is_one() -> None:
-    breaks(cert_manager.VERSION, release("v1.11.5", "oci://mirror.test/cm", name="cert-manager"), saying="v1.11.5")
+    called = release("v1.11.5", "oci://mirror.test/cm", name="cert-manager")
+    breaks(cert_manager.VERSION, called, saying="Release cert-manager: the version v1.11.5")
 
 
 def test_a_secure_cert_manager_holds_and_other_charts_are_not_judged() -> None:
@@ -110,6 +111,7 @@ def test_a_post_renderer_is_refused(option: dict[str, Any]) -> None:
         ({"imageNamespace": "other"}, "the image quay.io/other/cert-manager-controller is not from"),
         ({"image": {"registry": "elsewhere.test"}}, "elsewhere.test/quay.io/jetstack/cert-manager-controller is not"),
         ({"image": {"repository": "elsewhere.test/cert-manager-controller"}}, "is not from quay.io/jetstack"),
+        ({"image": {"name": "other"}}, "the image quay.io/jetstack/other is not from quay.io/jetstack"),
         ({"image": {"tag": "v1.11.5"}}, "of the image cert-manager-controller, the version v1.11.5 is open to"),
         ({"image": {"tag": "latest"}}, "the version latest is not a chart version"),
         ({"webhook": {"image": {"tag": "v1.11.5"}}}, "of the image cert-manager-webhook"),
