@@ -110,7 +110,9 @@ def test_a_tag_that_was_moved_to_another_chart_is_refused(
 
 def test_a_chart_that_the_registry_does_not_have_is_refused(stack: Stack) -> None:
     with stack.changed(certManager={"digest": f"sha256:{'a' * 64}"}):
-        assert "(cert-manager-release)" in stack.preview(fails=True), "the step that failed is named"
+        told = stack.preview(fails=True)
+    assert "'cert-manager-release'" in told, "the resource is named"
+    assert f"{'a' * 64}; check the chart name and repository configuration" in told, "with what was asked for"
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg makes the signature")

@@ -29,7 +29,6 @@ INSTALL_FLAGS: Final = {
     "replace": "--replace",
     "skipCrds": "--skip-crds",
     "takeOwnership": "--take-ownership",
-    "verify": "--verify",
 }
 UPGRADE_FLAGS: Final = {
     "atomic": "--atomic",
@@ -41,7 +40,6 @@ UPGRADE_FLAGS: Final = {
     "resetValues": "--reset-values",
     "reuseValues": "--reuse-values",
     "takeOwnership": "--take-ownership",
-    "verify": "--verify",
 }
 _REPOSITORY_FLAGS: Final = {
     "caFile": "--ca-file",
@@ -169,6 +167,9 @@ def _chart(release: Object) -> list[str]:
     arguments += [word for key, flag in _REPOSITORY_FLAGS.items() if options.get(key) for word in (flag, options[key])]
     if release.get("keyring"):
         arguments += ["--keyring", release["keyring"]]
+    if release.get("verify"):
+        # Whatever is done with the chart, a look at it in a preview included.
+        arguments += ["--verify"]
     return [chart, *arguments]
 
 
