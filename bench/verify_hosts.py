@@ -86,7 +86,7 @@ def stack(number: int, grouping: str) -> Environment:
         "bench:acme": {"email": "bench@sandbox.test", "issuer": acme.STAGING},
         "bench:dns": {"zone": "sandbox"},
         "bench:hosts": hosts,
-        "bench:certificate": {"grouping": grouping},
+        "bench:certificate": {"grouping": grouping, "secretName": STACK},
     }
     address = _kubectl("get", "service", SERVICE, "--output=jsonpath={.status.loadBalancer.ingress[0].ip}")
     return Environment(STACK, address, acme.issuer_name(acme.STAGING), decode(Settings, config, STACK, STACK))
@@ -148,10 +148,13 @@ def _wait_for(host: str, address: str) -> None:
 
 
 def _kubectl(*arguments: str, given: Any = None) -> str:
-    return subprocess.run(
+    done = subprocess.run(
         ["kubectl", "--namespace", NAMESPACE, *arguments], input=json.dumps(given) if given else None,
-        capture_output=True, text=True, check=True, timeout=READY,
-    ).stdout  # fmt: skip
+        capture_output=True, text=True, check=False, timeout=READY,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
 
 
 def _cloud_dns(change: Any) -> None:

@@ -5,7 +5,7 @@ of the cluster, this stack's or not.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -14,6 +14,7 @@ import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .rules import cert_manager, names, values
+from .rules.problem import Problem
 
 RELEASE = "cert-manager"
 """Constant, because a release that is replaced under another name cannot adopt the CRDs
@@ -99,9 +100,17 @@ def _verified(component: str, chart: Any, digest: Any) -> Any:
     """Return the chart's reference, pinned to the digest, or known to be the one of it."""
     if digest is None:
         return chart
-    if not isinstance(chart, str) or not isinstance(digest, str):
-        return pulumi.Output.all(chart, digest).apply(lambda both: _verified(component, *both))
-    return inputs.check_value(component, "chart", chart, inputs.value(lambda given: located(given, digest)))
+    if isinstance(chart, str) and isinstance(digest, str):
+        return inputs.check_value(component, "chart", chart, inputs.value(lambda given: located(given, digest)))
+
+    def late(both: Sequence[str]) -> str:
+        try:
+            return located(*both)
+        except ValueError as error:
+            # The chart may be a secret, so it is not quoted.
+            raise inputs.InputsError(component, [Problem("chart", str(error))]) from None
+
+    return pulumi.Output.all(chart, digest).apply(late)
 
 
 def located(chart: str, digest: str) -> str:

@@ -70,6 +70,13 @@ def stack(registry: Registry, package: Path, version: str, tmp_path_factory: pyt
     stack.destroy()
 
 
+@pytest.fixture
+def standing(stack: Stack) -> Stack:
+    """The stack, standing."""
+    stack.stand()
+    return stack
+
+
 @pytest.fixture(scope="module")
 def intruder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package of the same name and version with something else in it."""
@@ -133,17 +140,16 @@ def test_a_signature_is_verified(stack: Stack, package: Path, tmp_path: Path) ->
         assert "could not load provenance file" in stack.preview(fails=True), "nor does it go without a signature"
 
 
-def test_it_works_with_what_is_advised_for_production(stack: Stack) -> None:
-    stack.up()
+def test_it_works_with_what_is_advised_for_production(standing: Stack) -> None:
     ready = {
         each["metadata"]["name"]: each["status"].get("availableReplicas") for each in items("deployments", CERT_MANAGER)
     }
     assert ready == {"cert-manager": 2, "cert-manager-webhook": 3, "cert-manager-cainjector": 2}, "all of them run"
-    assert stack.plan() == {}, "by the chart of the digest, and at rest"
+    assert standing.plan() == {}, "by the chart of the digest, and at rest"
 
 
-def test_its_namespace_takes_no_pod_that_could_take_over_a_node(stack: Stack) -> None:
-    assert "cert-manager-release" in str(stack.resources()), "the chart's own Pods were admitted"
+def test_its_namespace_takes_no_pod_that_could_take_over_a_node(standing: Stack) -> None:
+    assert "cert-manager-release" in str(standing.resources()), "the chart's own Pods were admitted"
     container = {"name": "root", "image": "sandbox/demo", "securityContext": {"privileged": True}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": CERT_MANAGER}}
     with pytest.raises(AssertionError, match='violates PodSecurity "restricted:latest"'):
@@ -158,8 +164,8 @@ def component(name: str) -> Peer:
 SOLVER = Peer(ISTIO, {"acme.cert-manager.io/http01-solver": "true"})
 
 
-def test_its_network_policies_let_through_what_it_needs(stack: Stack) -> None:
-    assert stack.outputs()["ingressIp"], "the stack is up"
+@pytest.mark.usefixtures("standing")
+def test_its_network_policies_let_through_what_it_needs() -> None:
     controller, webhook, injector = (component(name) for name in ("controller", "webhook", "cainjector"))
     gateway = pod(ISTIO, {"istio": "ingressgateway"})
     api_server = target_port("kubernetes", "default", 443)
@@ -182,8 +188,8 @@ def test_its_network_policies_let_through_what_it_needs(stack: Stack) -> None:
     assert [what for what, connection in needed.items() if not allowed(connection)] == [], "nothing may be cut off"
 
 
-def test_its_network_policies_hold_back_the_rest(stack: Stack) -> None:
-    assert stack.outputs()["ingressIp"], "the stack is up"
+@pytest.mark.usefixtures("standing")
+def test_its_network_policies_hold_back_the_rest() -> None:
     controller, webhook, shop = component("controller"), component("webhook"), pod("shop", {"app": "shop"})
     unwanted = {
         "an application asks the solver": Connection(shop, SOLVER, 8089),

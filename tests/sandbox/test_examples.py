@@ -1,6 +1,6 @@
 """The components in programs of other people: in YAML through the plugin, and in Python from the wheel.
 
-One stack goes through its whole life, so the tests are in that order.
+The tests of the YAML program share one stack, which each finds with its first inputs, standing.
 """
 
 import json
@@ -45,6 +45,10 @@ class Program(StackDriver):
         self.run("config", "set", "--secret", "kubeconfig", str(paths.KUBECONFIG))
         for key, value in (CONFIG | config).items():
             self.run("config", "set", key, value)
+
+    def wanted(self) -> object:
+        """Return the program."""
+        return (self.folder / "Pulumi.yaml").read_text()
 
     @contextmanager
     def changed(self, resource: str, **properties: Any) -> Iterator[None]:
@@ -123,28 +127,42 @@ def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     program.destroy()
 
 
-@pytest.fixture(scope="module")
-def program(
-    environment: dict[str, str],
-    platform: None,  # noqa: ARG001 - brought for its effect
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Program:
+def yaml_example(folder: Path, environment: dict[str, str]) -> Program:
     """The YAML example, not yet up."""
-    folder = tmp_path_factory.mktemp("yaml")
     shutil.copy(EXAMPLES / "yaml" / "Pulumi.yaml", folder)
     return Program(folder, environment, host=HOST, zone="sandbox", image="sandbox/demo")
 
 
-def test_a_preview_of_the_yaml_program_plans_each_component_with_what_it_makes(program: Program) -> None:
-    steps = program.steps()
+@pytest.fixture(scope="module")
+def shared(
+    environment: dict[str, str],
+    platform: None,  # noqa: ARG001 - brought for its effect
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Program]:
+    """The YAML example, destroyed in the end whatever a test did to it."""
+    program = yaml_example(tmp_path_factory.mktemp("yaml"), environment)
+    yield program
+    program.destroy()
+
+
+@pytest.fixture
+def program(shared: Program) -> Program:
+    """The YAML example, standing."""
+    shared.stand()
+    return shared
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_preview_of_the_yaml_program_plans_each_component_with_what_it_makes(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    steps = yaml_example(tmp_path, environment).steps()
     expected = {"ingress", "dns", "http", "certificate", "tls", "certificate-hello-tls", f"tls-{HOST}", f"dns-{HOST}"}
     assert expected <= set(steps)
     assert {step["op"] for each in steps.values() for step in each} == {"create"}
 
 
 def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None:
-    program.up()
-
     # A Certificate is Ready before Envoy has its Secret.
     answer = eventually("the application answers", lambda: client.served(HOST, client.trusting(acme.STAGING)))
     assert json.loads(answer.body)["app"] == "demo"

@@ -24,7 +24,7 @@ SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "po
 FAULTY = SHOP | {"host": "faulty.sandbox.test"}
 BOUND = 5
 """Seconds that a stack waits for what does not come."""
-OVERHEAD = 45
+OVERHEAD = 90
 """Seconds for all else in an `up`, the installation of cert-manager included, on a busy machine."""
 
 

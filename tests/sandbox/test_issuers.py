@@ -1,6 +1,6 @@
 """Who can have a certificate signed: a tenant who may create Certificates in a namespace tries the stack's issuers.
 
-One stack goes from a ClusterIssuer to an Issuer of the gateway's namespace, so the tests are in that order.
+The tests share one stack, which each finds standing: with ClusterIssuers, or with Issuers of the gateway's namespace.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import pytest
 from sandbox.acme import STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, names
+from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, live, names
 
 pytestmark = pytest.mark.sandbox
 
@@ -21,12 +21,13 @@ TENANT = "attacker"
 ISSUER = "letsencrypt-staging-istio"
 SHOP: dict[str, Any] = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 BLOG = SHOP | {"host": "blog.sandbox.test"}
+NARROW = {"issuerKind": "Issuer"}
 VICTIM = "victim.sandbox.test"
 """Another team's name in the same zone, at the same gateway."""
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that is up, with ClusterIssuers for its own name."""
     stack = Stack("issuers", tmp_path_factory.mktemp("stacks"))
     stack.configure(acme={"dnsZones": None}, hosts=[SHOP])
@@ -35,8 +36,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.destroy()
 
 
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    """The stack, standing with ClusterIssuers."""
+    shared.stand()
+    return shared
+
+
+@pytest.fixture
+def narrow(shared: Stack) -> Iterator[Stack]:
+    """The stack, standing with Issuers of the gateway's namespace."""
+    with shared.changed(acme=NARROW):
+        shared.stand()
+        yield shared
+
+
 @pytest.fixture(scope="module", autouse=True)
-def tenant(stack: Stack) -> Iterator[None]:
+def tenant(shared: Stack) -> Iterator[None]:
     """A ServiceAccount whose only right is to create and read Certificates in its namespace; and the victim's name."""
     subject = {"kind": "ServiceAccount", "name": "tenant", "namespace": TENANT}
     rule = {"apiGroups": ["cert-manager.io"], "resources": ["certificates"], "verbs": ["create", "get"]}
@@ -47,7 +63,7 @@ def tenant(stack: Stack) -> Iterator[None]:
     kubectl("create", "serviceaccount", "tenant", "--namespace", TENANT)
     kubectl("create", manifest=rbac | {"kind": "Role", "rules": [rule]})
     kubectl("create", manifest=rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
-    record = {"name": f"{VICTIM}.", "type": "A", "ttl": 5, "rrdatas": [stack.outputs()["ingressIp"]]}
+    record = {"name": f"{VICTIM}.", "type": "A", "ttl": 5, "rrdatas": [shared.outputs()["ingressIp"]]}
     cloud_dns("POST", body=record)
     yield
     cloud_dns("DELETE", f"/{VICTIM}./A")
@@ -93,11 +109,10 @@ def assert_nothing(name: str, because: str) -> None:
 
 def issuer_spec() -> Any:
     """The spec of the stack's issuer."""
-    found = get("clusterissuer", ISSUER)
-    assert found is not None, "the stack has made it"
-    return found["spec"]
+    return live("clusterissuer", ISSUER)["spec"]
 
 
+@pytest.mark.usefixtures("stack")
 def test_a_cluster_issuer_without_limits_signs_any_name_for_any_namespace() -> None:
     spec = issuer_spec()
     for solver in spec["acme"]["solvers"]:
@@ -116,6 +131,7 @@ def test_a_cluster_issuer_without_limits_signs_any_name_for_any_namespace() -> N
         kubectl("delete", "clusterissuer", "unlimited")
 
 
+@pytest.mark.usefixtures("stack")
 def test_the_stacks_cluster_issuer_does_not_sign_another_name() -> None:
     ask("another-name-of-the-zone", VICTIM)
     assert_nothing("another-name-of-the-zone", "no configured challenge solvers can be used")
@@ -139,9 +155,9 @@ def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: P
         assert "no solver of the issuer is for blog.sandbox.test" in told, "which cert-manager tells in an event alone"
         assert "pulumi config set --path 'acme.dnsNames[0]' 'blog.sandbox.test'" in told, "and the command"
 
-        stack.configure(acme={"dnsNames": ["blog.sandbox.test"]})
-        assert stack.plan() == {"issuers-staging": "update", "issuers-prod": "update"}, "the issuers alone change"
-        stack.up()
+        with stack.changed(acme={"dnsNames": ["blog.sandbox.test"]}):
+            assert stack.plan() == {"issuers-staging": "update", "issuers-prod": "update"}, "the issuers alone change"
+            stack.up()
         second.configure(acme={"timeout": 60})
         second.up()
         trust = client.trusting(STAGING)
@@ -154,20 +170,20 @@ def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: P
 def test_another_kind_signs_anew_without_a_failed_request(stack: Stack) -> None:
     trust = client.trusting(STAGING)
     old = eventually("the host is served", lambda: client.served(SHOP["host"], trust)).serial
-    stack.configure(acme={"dnsNames": None, "issuerKind": "Issuer"})
-    with client.traffic(SHOP["host"], trust) as seen:
-        stack.up()
-        eventually("the new certificate is served", lambda: client.https(SHOP["host"], trust).serial != old)
+    with stack.changed(acme=NARROW):
+        with client.traffic(SHOP["host"], trust) as seen:
+            stack.up()
+            eventually("the new certificate is served", lambda: client.https(SHOP["host"], trust).serial != old)
+        assert stack.plan() == {}, "the stack is at rest"
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert names("issuers", ISTIO) == {ISSUER, "letsencrypt-prod-istio"}, "both are in the gateway's namespace"
     assert names("clusterissuers") == set(), "and none is left for everybody"
-    certificate = get("certificate", "istio-ingressgateway-certs", ISTIO)
-    assert certificate is not None, "it is the same Certificate"
+    certificate = live("certificate", "istio-ingressgateway-certs", ISTIO)
     assert certificate["spec"]["issuerRef"]["kind"] == "Issuer", "signed by the new issuer"
     assert stack.outputs()["issuerScope"] == "Certificates in istio-system", "the read-out says for whom"
-    assert stack.plan() == {}, "the stack is at rest"
 
 
+@pytest.mark.usefixtures("narrow")
 def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
     ask("by-issuer", SHOP["host"], kind="Issuer")
     ask("by-cluster-issuer", SHOP["host"])
@@ -179,7 +195,7 @@ def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
         ask("in-the-gateways-namespace", SHOP["host"], kind="Issuer", namespace=ISTIO)
 
 
-def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(stack: Stack, tmp_path: Path) -> None:
+def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Stack, tmp_path: Path) -> None:
     second = Stack("second", tmp_path)
     second.configure(
         acme={"dnsZones": None, "issuerKind": "Issuer"},
@@ -189,17 +205,15 @@ def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(stack: Stac
     )
     try:
         second.up()
-        assert stack.plan() == {}, "the first is as it was"
+        assert narrow.plan() == {}, "the first is as it was"
     finally:
         second.destroy()
         kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
-def test_an_issuer_that_is_not_ready_is_told_with_the_reason(stack: Stack) -> None:
-    servers = stack.get("acme")["servers"]
-    with stack.changed(acme={"timeout": 5, "servers": {"prod": "https://acme-prod.sandbox.test:1/dir"}}):
-        told = stack.up(fails=True)
+def test_an_issuer_that_is_not_ready_is_told_with_the_reason(narrow: Stack) -> None:
+    with narrow.changed(acme={"timeout": 5, "servers": {"prod": "https://acme-prod.sandbox.test:1/dir"}}):
+        told = narrow.up(fails=True)
     assert "letsencrypt-prod-istio is not Ready:" in told, "the object is named"
     assert "acme-prod.sandbox.test:1" in told, "with cert-manager's reason"
-    assert stack.get("acme")["servers"] == servers, "the config is as it was"
-    stack.up()
+    narrow.up()

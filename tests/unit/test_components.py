@@ -125,6 +125,14 @@ class TestCertManager:
         with pytest.raises(InputsError, match=reason):
             run(lambda: CertManager("cm", args))
 
+    def test_a_chart_that_is_a_secret_is_refused_without_its_name(self) -> None:
+        def program() -> None:
+            CertManager("cm", {**CHART, "chart": pulumi.Output.secret("/hunter2/chart.tgz"), "digest": DIGEST})
+
+        with pytest.raises(InputsError, match="chart cannot be read: No such file or directory") as refused:
+            run(program)
+        assert "hunter2" not in str(refused.value)
+
     def test_a_keyring_has_the_signature_verified(self) -> None:
         signed = run(lambda: CertManager("cm", {**CHART, "keyring": "/keys/ring.gpg"})).of(RELEASE)[0].inputs
         unsigned = run(lambda: CertManager("cm", CHART)).of(RELEASE)[0].inputs
