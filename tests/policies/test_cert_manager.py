@@ -226,6 +226,16 @@ def test_production_protects_the_namespace_that_cert_manager_is_in() -> None:
         holds(PROTECT, installed, kubernetes("core/v1:Namespace", "shop", None))
 
 
+def test_other_crds_other_issuers_and_patches_need_no_protection() -> None:
+    crd = "apiextensions.k8s.io/v1:CustomResourceDefinition"
+    with configured(production="true"):
+        holds(PROTECT, kubernetes(crd, "gateways.networking.istio.io", None))
+        holds(PROTECT, kubernetes("core/v1:ConfigMap", "certificates.cert-manager.io"))
+        holds(PROTECT, kubernetes("awspca.cert-manager.io/v1:Issuer"))
+        holds(PROTECT, kubernetes("cert-manager.io/v1:ClusterIssuerPatch"), release(namespace="shop", protect=True))
+        holds(PROTECT, kubernetes("core/v1:ConfigMap", "shop"))
+
+
 def test_what_can_be_made_again_and_other_releases_need_no_protection() -> None:
     with configured(production="true"):
         holds(

@@ -138,6 +138,9 @@ def test_a_key_is_refused_in_every_property_of_every_resource(holder: PolicyReso
 def test_the_fix_of_a_kubeconfig_is_another_kubeconfig() -> None:
     provider = resource("pulumi:providers:kubernetes", {"kubeconfig": yaml.safe_dump(kubeconfig(token="AA"))})
     assert "pulumi config set --path gke.cluster NAME" in findings(NO_PRIVATE_KEY.policy(), provider)[0]
+    key = findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": pem()}))[0]
+    assert "cmctl renew" in key, "and that of a key another key"
+    assert "gke.cluster" not in key
 
 
 def test_the_key_itself_is_not_printed() -> None:
@@ -146,7 +149,15 @@ def test_the_key_itself_is_not_printed() -> None:
         assert key.strip().splitlines()[-1] not in printed, f"{form} stays out of the log"
 
 
-@pytest.mark.parametrize("type_", ["tls:index/privateKey:PrivateKey", "gcp:serviceaccount/key:Key"])
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "tls:index/privateKey:PrivateKey",
+        "gcp:serviceaccount/key:Key",
+        "acme:index/certificate:Certificate",
+        "acme:index/registration:Registration",
+    ],
+)
 def test_a_resource_that_makes_a_key_is_refused_before_it_has(type_: str) -> None:
     breaks(
         NO_PRIVATE_KEY, resource(type_, {"privateKey": UNKNOWN_STRING_VALUE}), saying="is a resource that makes a key"

@@ -16,6 +16,7 @@ from tests.policies.support import (
     http,
     https,
     kubernetes,
+    resource,
     virtual_service,
 )
 
@@ -113,6 +114,41 @@ def test_a_list_of_virtual_services_is_judged_one_by_one() -> None:
     items = [{"metadata": {"name": name, "namespace": "shop"}, "spec": spec} for name in ("one", "two")]
     listed = kubernetes("networking.istio.io/v1:VirtualServiceList", items=items)
     breaks(NO_PLAIN_HTTP, PLAIN, listed, saying="VirtualService shop/one", times=2)
+
+
+def test_a_list_of_several_kinds_is_judged_one_by_one() -> None:
+    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
+    item = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "one"}, "spec": spec}
+    mixed = kubernetes("core/v1:List", items=[{"apiVersion": "v1", "kind": "ConfigMap"}, item])
+    breaks(NO_PLAIN_HTTP, PLAIN, mixed, saying="VirtualService one: http route 1")
+
+
+def test_objects_without_a_namespace_are_in_the_default_one() -> None:
+    plain = gateway(http(), name="plain", namespace="")
+    breaks(NO_PLAIN_HTTP, plain, virtual_service("default/plain"), saying="Gateway plain")
+
+
+def test_an_object_without_a_name_is_called_by_what_the_name_begins_with() -> None:
+    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
+    made_up = {"generateName": "shop-", "name": None}
+    unnamed = kubernetes("networking.istio.io/v1:VirtualService", metadata=made_up, spec=spec)
+    breaks(NO_PLAIN_HTTP, PLAIN, unnamed, saying="VirtualService shop/shop-: http route 1")
+
+
+def test_a_text_where_a_list_belongs_is_left_to_the_api_server() -> None:
+    spec = {"hosts": "*", "gateways": "istio-system/plain", "http": "route", "tcp": "route"}
+    holds(NO_PLAIN_HTTP, PLAIN, kubernetes("networking.istio.io/v1:VirtualService", spec=spec))
+
+
+def test_resources_of_other_providers_are_no_objects() -> None:
+    props = {"metadata": {"name": "it"}, "spec": {"hosts": ["*"], "gateways": ["istio-system/plain"], "tcp": [{}]}}
+    other = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", **props}
+    holds(NO_PLAIN_HTTP, PLAIN, resource("random:index/x:X", other))
+
+
+def test_a_patch_is_no_gateway_that_routes_are_on() -> None:
+    patch = kubernetes("networking.istio.io/v1:GatewayPatch", "plain", "istio-system", spec={"servers": [http()]})
+    assert findings(NO_PLAIN_HTTP.policy(), patch, virtual_service("istio-system/plain")) == []
 
 
 def test_a_kind_that_only_the_properties_name_is_judged() -> None:
