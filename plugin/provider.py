@@ -89,7 +89,8 @@ def told(error: Exception) -> Exception:
     if isinstance(error, InputsError):
         details = [_details(problem.where, problem.what) for problem in error.problems]
         return InputPropertiesError("its inputs cannot be taken", details)
-    return InputPropertiesError(str(error)) if isinstance(error, pulumi.RunError) else error
+    # With no list at all the SDK fails to make the answer.
+    return InputPropertiesError(str(error), []) if isinstance(error, pulumi.RunError) else error
 
 
 def _details(where: str, what: str) -> InputPropertyErrorDetails:

@@ -5,6 +5,7 @@ The tests of the YAML program share one stack, which each finds with its first i
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ class Program(StackDriver):
         before = file.read_text()
         document = yaml.safe_load(before)
         document["resources"][resource].setdefault("properties", {}).update(properties)
-        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        file.write_text(json.dumps(document))
         try:
             yield
         finally:
@@ -120,7 +121,8 @@ def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
         "config": {"kubeconfig": {"type": "string"}},
         "resources": {"cluster": cluster, "cert-manager": cert_manager, "issuers": issuers},
     }
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(document))
+    # JSON is YAML without the aliases that PyYAML would write, and Pulumi's does not read.
+    (folder / "Pulumi.yaml").write_text(json.dumps(document))
     program = Program(folder, environment)
     program.up()
     yield
@@ -180,12 +182,11 @@ def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(prog
     with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}], hsts=1.5):
         printed = program.preview(fails=True)
 
-    diagnostics = printed.partition("Diagnostics:")[2]
-    assert diagnostics.count("error:") == 1, printed
-    assert "TlsGateway resource 'tls' has a problem" in diagnostics
-    assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 is not between" in diagnostics
-    assert "property hsts with value '{1.5}' has a problem: 1.5 is not a whole number" in diagnostics
-    assert "Traceback" not in printed
+    assert printed.count("error: istio-gateway-tls:") == 1, printed
+    assert "TlsGateway resource 'tls' has a problem" in printed
+    assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 is not between" in printed
+    assert "property hsts with value '{1.5}' has a problem: 1.5 is not a whole number" in printed
+    assert not traced(printed)
 
 
 def test_so_is_one_that_is_known_only_from_another_resource(program: Program) -> None:
@@ -195,7 +196,7 @@ def test_so_is_one_that_is_known_only_from_another_resource(program: Program) ->
 
     assert "property hosts[0].routes[0].service" in printed
     assert "is not a Kubernetes name" in printed
-    assert "Traceback" not in printed
+    assert not traced(printed)
 
 
 def test_a_service_that_is_not_there_is_told_with_the_command_that_finds_it(program: Program) -> None:
@@ -204,7 +205,7 @@ def test_a_service_that_is_not_there_is_told_with_the_command_that_finds_it(prog
 
     assert "Service istio-system/elsewhere does not exist" in printed, "read with the provider that YAML handed over"
     assert "kubectl get services --all-namespaces" in printed
-    assert "Traceback" not in printed
+    assert not traced(printed)
 
 
 def test_a_certificate_that_is_not_signed_is_explained_in_cert_manager_s_words(program: Program) -> None:
@@ -214,7 +215,7 @@ def test_a_certificate_that_is_not_signed_is_explained_in_cert_manager_s_words(p
 
     assert "other-tls is not Ready" in printed, "the error hook runs in the plugin, with the provider's credentials"
     assert 'Referenced "ClusterIssuer" not found' in printed
-    assert "Traceback" not in printed
+    assert not traced(printed)
 
 
 def test_destroy_leaves_nothing(program: Program) -> None:
@@ -257,6 +258,11 @@ def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path, tmp_path:
 
     assert "Success" in checked("__main__.py")
     assert 'TypedDict item "hsts"' in checked("wrong.py")
+
+
+def traced(printed: str) -> list[str]:
+    """The lines of a traceback through the plugin. Other plugins may be interrupted when the engine gives up."""
+    return [line for line in printed.splitlines() if re.search(r'File ".*/(components|plugin|pulumi/provider)/', line)]
 
 
 def script(file: Path, command: str) -> None:

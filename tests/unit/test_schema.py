@@ -1,5 +1,6 @@
 """The components as other languages see them: their schema, and what becomes of what such a program gives."""
 
+import asyncio
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -8,15 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
+import grpc
 import pulumi
 import pytest
 from pulumi.errors import InputPropertiesError
-from pulumi.provider.server import ComponentInitError
+from pulumi.provider.server import ComponentInitError, ProviderServicer
+from pulumi.runtime.proto import errors_pb2, provider_pb2, status_pb2
+from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub, add_ResourceProviderServicer_to_server
 
 from components.cert_manager import chart_values
 from components.inputs import InputsError
+from components.rules.problem import Problem
 from plugin import provider, reference
-from plugin.provider import NAME, Provider, told
+from plugin.provider import NAME, Provider, Servicer, told
 from sandbox import paths
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, VIRTUAL_SERVICE, Recorder, run
 
@@ -171,11 +176,50 @@ class TestInputs:
 
         assert [each.name for each in construct("DnsRecords", inputs, preview=True).of(RECORD)] == [f"it-{HOST}"]
 
-    def test_a_component_that_gives_up_does_so_in_its_own_words(self) -> None:
-        error = told(pulumi.RunError("Service istio-system/gateway has no port 443"))
-        assert isinstance(error, InputPropertiesError)
-        assert error.message == "Service istio-system/gateway has no port 443"
+    def test_a_component_that_gives_up_does_so_in_its_own_words(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        error = answered(monkeypatch, pulumi.RunError("Service istio-system/gateway has no port 443"))
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert error.details() == "Service istio-system/gateway has no port 443"
 
-    def test_a_defect_keeps_its_traceback(self) -> None:
-        defect = KeyError("nobody expects this")
-        assert told(defect) is defect
+    def test_the_inputs_that_have_a_problem_reach_the_engine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        problems = [
+            Problem("hosts[0].routes[0].port", "70000 is not between 1 and 65535"),
+            Problem("min_version", "no"),
+        ]
+        error = answered(monkeypatch, ComponentInitError(InputsError("TlsGateway 'tls'", problems)))
+        (details,) = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
+        found = errors_pb2.InputPropertiesError()
+        assert isinstance(details, bytes), "gRPC's name for it ends in -bin"
+        status_pb2.Status.FromString(details).details[0].Unpack(found)
+        assert [(each.property_path, each.reason) for each in found.errors] == [
+            ("hosts[0].routes[0].port", "70000 is not between 1 and 65535"),
+            ("minVersion", "no"),
+        ]
+
+    def test_a_defect_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        details = answered(monkeypatch, KeyError("nobody expects this")).details() or ""
+        assert "nobody expects this" in details
+        assert "test_schema.py" in details, "whoever fixes it needs the lines"
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, error: Exception) -> grpc.aio.AioRpcError:
+    """What the engine is answered when the construction of a component ends in an error."""
+
+    async def fails(*_: object) -> None:
+        raise error
+
+    async def ask() -> None:
+        endpoint = grpc.aio.server()
+        add_ResourceProviderServicer_to_server(Servicer(served(), [], ""), endpoint)
+        port = endpoint.add_insecure_port("127.0.0.1:0")
+        await endpoint.start()
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                await ResourceProviderStub(channel).Construct(provider_pb2.ConstructRequest(), timeout=10)
+        finally:
+            await endpoint.stop(grace=None)
+
+    monkeypatch.setattr(ProviderServicer, "_construct", fails)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        asyncio.run(ask())
+    return caught.value
