@@ -82,6 +82,12 @@ def test_no_document_has_a_path_of_somebodys_machine(document: Path) -> None:
     assert not found, "it is on no other machine"
 
 
+def test_pages_that_the_code_names_are_there() -> None:
+    for file in files("*.py"):
+        for page in re.findall(r"(?<![\w/])docs/[\w-]+\.md", file.read_text()):
+            assert (ROOT / page).exists(), f"{file.relative_to(ROOT)} sends its reader to {page}"
+
+
 def test_every_page_is_found_from_the_readme() -> None:
     index = DOCS / "README.md"
     reached = {(page.parent / link.partition("#")[0]).resolve() for page in (README, index) for link in links(page)}
