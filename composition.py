@@ -71,7 +71,7 @@ class Composition:
 
     @property
     def cluster_identifier(self) -> pulumi.Input[str] | None:
-        """What the cluster is told by when its endpoint or its CA changes; GKE rotates both.
+        """The name by which the provider knows the cluster when its endpoint or CA changes; GKE rotates both.
 
         Without it the provider, and with it every object, is replaced then (pulumi-kubernetes#4019).
         """
@@ -125,7 +125,7 @@ class Composition:
 
     @property
     def issuer_scope(self) -> str:
-        """Who may have what signed by the stack's issuers, in words."""
+        """Who can ask the stack's issuers, and for which names, in words."""
         acme = self.settings.acme
         if acme.issuer_kind == ISSUER:
             return f"Certificates in {self.settings.ingress.namespace}"
@@ -235,7 +235,7 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         yield (
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"
-            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/security.md"
+            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
         )
 
 

@@ -10,5 +10,5 @@ WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
 
 
 def bounded(seconds: int) -> pulumi.CustomTimeouts:
-    """Return the bound of that wait."""
+    """Return timeouts that end the wait after `seconds`."""
     return pulumi.CustomTimeouts(create=f"{seconds}s", update=f"{seconds}s")

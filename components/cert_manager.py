@@ -97,7 +97,7 @@ class CertManager(pulumi.ComponentResource):
 
 
 def _verified(component: str, chart: Any, digest: Any) -> Any:
-    """Return the chart's reference, pinned to the digest, or known to be the one of it."""
+    """Return the chart's reference, pinned to its digest or compared with it."""
     if digest is None:
         return chart
     if isinstance(chart, str) and isinstance(digest, str):

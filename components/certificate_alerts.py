@@ -2,7 +2,7 @@
 
 Thresholds are shares of each certificate's lifetime, never days: lifetimes shrink, and a staging certificate of six
 days and a classic one of ninety are late by different clocks. It scrapes cert-manager and brings the rules; it does not
-install a Prometheus, and it does not say whom an alert wakes up.
+install a Prometheus, and it sends no alert to anybody.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ SHAPE = inputs.shape(
 
 
 class CertificateAlerts(pulumi.ComponentResource):
-    """What scrapes cert-manager, and the rules."""
+    """Alert rules, and what makes a Prometheus scrape cert-manager."""
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)

@@ -1,4 +1,4 @@
-"""The cluster of a component, for the few reads that no provider offers: the one that its own provider is set up with.
+"""The credentials of a component's own provider, for the few reads that no provider offers.
 
 So a component takes its credentials once, as every resource does: by its provider.
 """
@@ -43,7 +43,7 @@ class Credentials:
 def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credentials]:
     """Return the credentials of a component's Kubernetes provider.
 
-    The engine is asked for them: a program in another language hands its provider over as a mere reference. Without a
+    The engine is asked for them: a program in another language passes its provider as a reference. Without a
     provider they are those of the default one. Unknown while the provider's own inputs are.
     """
     provider = component.get_provider(_ANY_KIND)

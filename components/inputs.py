@@ -28,7 +28,7 @@ class InputsError(pulumi.RunError):
 
 @dataclass(frozen=True)
 class Check:
-    """What is accepted in one place."""
+    """What one input accepts."""
 
     of: Callable[["_Run", str, Any], Any]
     """Takes where a value is and the value; returns it as the component uses it."""
@@ -88,7 +88,7 @@ def check_inputs(component: pulumi.ComponentResource, name: str, args: Mapping[s
 
 
 def check_value(component: str, where: str, given: Any, accepted: Check) -> Any:
-    """Return one value as `accepted` says, for a rule that takes other inputs to tell.
+    """Return one value as `accepted` says, for a rule that depends on other inputs.
 
     Raises:
         InputsError: with every problem of it.
@@ -184,5 +184,5 @@ GATEWAY = {
 
 
 def label(given: Any, position: int) -> str:
-    """Return what names a resource in Pulumi: the value where the program knows it, its position otherwise."""
+    """Return what a resource is called in Pulumi: the value if the program knows it, else its position."""
     return given if isinstance(given, str) else str(position)

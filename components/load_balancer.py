@@ -1,4 +1,4 @@
-"""The gateway's Service: is it fit for TLS, and which address has it got?
+"""Whether the gateway's Service is fit for TLS, and its address.
 
 The provider cannot tell: `Service.get` never waits (pulumi-kubernetes, since 3.26), a missing Service is only "does
 not exist", and a ServicePatch that waits would write into an object that belongs to another team. So the Service is
@@ -147,7 +147,7 @@ def _problems(service: client.V1Service) -> Iterator[Problem]:
 
 
 def service_name(namespace: str, service: str) -> str:
-    """Return how a Service is called where it has a problem."""
+    """Return the `where` of a Service's problem."""
     return f"Service {namespace}/{service}"
 
 

@@ -59,7 +59,7 @@ def drawn(title: str, printed: str) -> str:
 
 
 def _output(*argv: str, code: int = 0) -> str:
-    """Run a command and return what it prints, coloured as for a terminal.
+    """Run a command and return what it prints, coloured as for a terminal; its progress goes elsewhere.
 
     Raises:
         SystemExit: it ended with another exit code.
@@ -67,10 +67,10 @@ def _output(*argv: str, code: int = 0) -> str:
     terminal = {"SANDBOX": _SANDBOX, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     done = subprocess.run(
         argv, cwd=PROJECT, env=os.environ | terminal, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_TIMEOUT, check=False,
+        capture_output=True, text=True, timeout=_TIMEOUT, check=False,
     )  # fmt: skip
     if done.returncode != code:
-        sys.exit(f"`{' '.join(argv)}` ended with {done.returncode}, not with {code}:\n{done.stdout}")
+        sys.exit(f"`{' '.join(argv)}` ended with {done.returncode}, not with {code}:\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

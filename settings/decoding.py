@@ -1,4 +1,4 @@
-"""From config values, as an engine or the pulumi command line has them, to a validated model or to all problems."""
+"""Decodes config values, of the engine or of the pulumi command line, into a validated model or every problem."""
 
 import contextlib
 import json

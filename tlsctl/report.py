@@ -42,7 +42,8 @@ def table(console: Console, stack: Stack, report: Report) -> None:
     problems = stack.addressed(report.problems)
     printing.problems(console, problems)
     failed = sum(result.state == "failed" for result in report.results)
-    verdict = f"{failed} of {checked} checks of the stack {stack.name} failed: {count(problems)}."
+    because = "one problem" if len(problems) == 1 else count(problems)
+    verdict = f"{failed} of {checked} checks of the stack {stack.name} failed because of {because}."
     console.print(Text(verdict, style="red"))
 
 

@@ -66,4 +66,4 @@ def look(environment: Environment, options: Options, progress: Progress) -> Repo
 
 def _follow(parts: Sequence[Future[Any]], progress: Progress) -> None:
     for done, _ in enumerate(as_completed(parts), start=1):
-        progress(f"{done} of {len(parts)} looks taken")
+        progress(f"{done} of {len(parts)} parts checked")

@@ -43,7 +43,7 @@ def check_digest(value: str) -> str:
     """Return a digest.
 
     Raises:
-        ValueError: it is none of SHA-256.
+        ValueError: it is no SHA-256 digest.
     """
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise ValueError("is not sha256: and 64 hexadecimal digits")

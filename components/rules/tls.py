@@ -27,7 +27,7 @@ MAX_HSTS = 63_072_000
 
 
 def istio_version(version: str) -> str:
-    """Return a version in the Gateway's words: `TLSV1_2`."""
+    """Return a version as a Gateway writes it: `TLSV1_2`."""
     return f"TLSV{version.replace('.', '_')}"
 
 

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import fnmatch
+import html
 import io
 import re
 import shlex
@@ -15,6 +16,7 @@ import yaml
 
 import sandbox.__main__
 import tlsctl.__main__
+from docs import pictures
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, VIRTUAL_SERVICE
 
@@ -32,6 +34,7 @@ def files(pattern: str) -> Iterator[Path]:
 
 
 DOCUMENTS = list(files("*.md"))
+PICTURES = sorted(DOCS.glob("*.svg"))
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
@@ -76,10 +79,34 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{link} has no such heading"
 
 
-@every_document
+@pytest.mark.parametrize("document", [*DOCUMENTS, *PICTURES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_document_has_a_path_of_somebodys_machine(document: Path) -> None:
-    found = re.findall(r"(?<![\w.~/])/(?:work|root|home|Users)\b\S*", document.read_text())
+    found = re.findall(r"(?<![\w.~/])/(?:work|root|home|Users)\b\S*", html.unescape(document.read_text()))
     assert not found, "it is on no other machine"
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
+def test_pictures_show_the_outcome_and_not_the_progress(picture: Path) -> None:
+    shown = [html.unescape(text) for text in re.findall(r">([^<>]+)</text>", picture.read_text())]
+    assert not [text for text in shown if re.search("[\u2800-\u28ff]|make\\[", text)], "it was for a moment"
+    assert max(map(len, shown)) <= pictures.COLUMNS
+
+
+def test_a_picture_has_the_end_of_make_up_in_its_colours() -> None:
+    printed = "Outputs:\nDuration: 3s\n\n  \x1b[32mhttps://shop.sandbox.test\x1b[0m  200\n"
+    drawn = pictures.drawn("make up", pictures.end_of_up(printed))
+
+    assert "https://shop.sandbox.test" in drawn
+    assert "Duration" not in drawn, "what Pulumi says is not the end"
+    assert "@font-face" not in drawn, "a picture loads nothing"
+    assert len(set(re.findall(r"\.terminal-r\d \{ fill: (\S+)", drawn))) > 1, "green is another colour than the rest"
+    assert drawn == pictures.drawn("make up", pictures.end_of_up(printed)), "the same text makes the same file"
+
+
+def test_pages_that_the_code_names_are_there() -> None:
+    for file in files("*.py"):
+        for page in re.findall(r"(?<![\w/])docs/[\w-]+\.md", file.read_text()):
+            assert (ROOT / page).exists(), f"{file.relative_to(ROOT)} sends its reader to {page}"
 
 
 def test_every_page_is_found_from_the_readme() -> None:

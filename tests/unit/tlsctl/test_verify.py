@@ -53,7 +53,7 @@ def test_people_read_the_problem_and_its_fix(seen: list[Report], capsys: pytest.
     tlsctl.main(COMMAND)
     printed = capsys.readouterr().out
     assert f"record ({SHOP}): points elsewhere\n    {FIX}\n" in printed, "the fix names stack and config file"
-    assert "1 of 1 checks of the stack dev failed: a problem." in printed
+    assert "1 of 1 checks of the stack dev failed because of one problem." in printed
 
 
 def test_machines_read_the_problem_and_its_fix(seen: list[Report], capsys: pytest.CaptureFixture[str]) -> None:
