@@ -119,7 +119,9 @@ class StackDriver:
         """Start a command of pulumi; `config` is False for those that take no config file."""
         file = ["--config-file", str(self.config)] if config and self.config else []
         name = [] if "--stack" in arguments else ["--stack", self.name]
-        argv = ["pulumi", *arguments, *name, *file, "--non-interactive", "--color=never"]
+        options = [*name, *file, "--non-interactive", "--color=never"]
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        argv = ["pulumi", *arguments[:end], *options, *arguments[end:]]
         return Command(argv, self.folder, self._environment)
 
     def run(self, *arguments: str, fails: bool = False, config: bool = True, timeout: float = TIMEOUT) -> str:
