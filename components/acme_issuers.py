@@ -107,6 +107,8 @@ class AcmeIssuers(pulumi.ComponentResource):
                 spec=issuer_spec(environment, given),
                 opts=pulumi.ResourceOptions(
                     parent=self,
+                    # cert-manager repeats the e-mail address there, which may be a secret of the program.
+                    additional_secret_outputs=["status"],
                     custom_timeouts=bounded(given["timeout"]),
                     hooks=explain_on_failure(f"{name}-{environment}", credentials_of(self)),
                 ),
