@@ -40,7 +40,8 @@ class Program(StackDriver):
     """One stack of a program in a folder of its own."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], **config: str) -> None:
-        super().__init__("examples", folder, environment=environment)
+        # Tests have one backend in common, and each program a folder.
+        super().__init__(f"examples-{folder.name}", folder, environment=environment)
         self.run("stack", "init")
         # A secret: what reads it from the engine must not be content with a sealed one.
         self.run("config", "set", "--secret", "kubeconfig", str(paths.KUBECONFIG))
