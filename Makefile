@@ -37,7 +37,7 @@ types unit: .venv
 types:
 	.venv/bin/mypy
 unit:
-	$(PYTHON) -m pytest -q -m "not sandbox and not readme and not network"
+	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not readme and not network"
 
 test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
 	@$(sandbox) doctor --fix --tests

@@ -98,7 +98,7 @@ def _build(job: Job, folder: Path, report: Report) -> None:
     for source in job.source.iterdir():
         if source.suffix not in {".go", ".mod", ".sum"}:
             shutil.copy(source, partial)
-    taken = Record(round(time.monotonic() - began, 1), compiled)
+    taken = Record(round(time.monotonic() - began, 3), compiled)
     (partial / _RECORD).write_text(json.dumps(asdict(taken)))
     partial.rename(folder)
 

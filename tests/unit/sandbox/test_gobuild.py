@@ -58,7 +58,7 @@ def test_a_build_tells_what_it_does_and_records_what_it_took(job: Job, tmp_path:
     record = gobuild.record(tmp_path / "tool-1")
     assert record is not None, "it was recorded"
     assert record.packages == 2, "how much was compiled"
-    assert 0 < record.seconds < 20, "and how long it took"
+    assert record.seconds > 0, "and how long it took"
 
 
 def test_what_has_been_built_is_not_built_again(job: Job, tmp_path: Path) -> None:
