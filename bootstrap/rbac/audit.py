@@ -6,7 +6,7 @@ https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ at the level Metadat
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bootstrap.rbac.rules import ANY, EVERYWHERE, Right
@@ -106,6 +106,16 @@ def compare(given: Iterable[Right], used: Iterable[Use], seldom: Iterable[Right]
     serious = {use.right for use in lacking if not use.rehearsed}
     return Comparison(
         missing=sorted(serious),
-        unused=sorted(right for right in given if not any(right.covers(use.right) for use in used)),
+        unused=sorted(right for right in given if not any(_shows(use.right, right) for use in used)),
         rehearsed=sorted({use.right for use in lacking} - serious),
     )
+
+
+def _shows(asked: Right, given: Right) -> bool:
+    """Say whether a request shows that a right is needed.
+
+    Who waits lists and then watches, and no watch is begun when the list already holds what it waits for: a list
+    shows that the right to watch is needed as well.
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+    """
+    return given.covers(asked) or (given.verb == "watch" and replace(given, verb="list").covers(asked))

@@ -262,7 +262,7 @@ def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack,
     staging = client.trusting(STAGING)
     second = Stack("second", tmp_path)
     blog = SHOP | {"host": "blog.sandbox.test"}
-    second.configure(certManager={"install": False}, certificate={"secretName": "second-certs"}, hosts=[blog])
+    second.configure(certManager={"install": False}, certificate={"secretName": "shared-certs"}, hosts=[blog])
     with client.traffic("shop.sandbox.test", staging) as seen:
         try:
             second.up()
@@ -272,6 +272,8 @@ def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack,
             assert stack.plan() == {}, "and so is the first"
         finally:
             second.destroy()
+            # cert-manager leaves it, and a Certificate of another test that names it would be ready at once.
+            kubectl("delete", "secret", "shared-certs", "--namespace", "istio-system", "--ignore-not-found")
     assert seen.failures == [], f"no request to the first stack's host failed, of {seen.answered}"
     assert "blog.sandbox.test" not in a_records(), "its name went with it"
     assert get("deployment", "cert-manager", "cert-manager") is not None, "what it did not install stays"

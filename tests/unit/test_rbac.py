@@ -125,6 +125,14 @@ class TestComparison:
         assert compare([], asked(rehearsed)).rehearsed
         assert not compare([], asked(rehearsed, event("create", "secrets"))).good
 
+    def test_a_list_shows_that_a_watch_is_needed_and_nothing_else_does(self) -> None:
+        watch = Right("", "pods", "watch", "a")
+        listed = [Right("", "pods", "list", "a"), watch]
+        assert compare(listed, asked(event("list", "pods", namespace="a"))).good, "its end came before the watch"
+        assert compare([Right("", "pods", "get", "a"), watch], asked(event("get", "pods", namespace="a"))).unused == [
+            watch
+        ]
+
     def test_what_some_runs_need_may_be_unused_and_does_count(self) -> None:
         seldom = [Right("", "events", "list")]
         assert compare([], [], seldom).good
