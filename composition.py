@@ -22,8 +22,8 @@ from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
 from lookups import find_kubeconfig, require_hosts_in_zone
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
-from settings.models import Host
 from settings.problems import set_command
+from settings.traffic import Host
 
 
 def load() -> "Composition":

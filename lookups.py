@@ -10,7 +10,7 @@ from components.rules import names
 from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
-from settings.models import Gke
+from settings.cluster import Gke
 from settings.problems import HIDDEN, config_problem, set_command
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from components.rules.problem import ProblemsError
 from settings import decode
-from settings.models import Identifier, Section
+from settings.fields import Identifier, Section
 
 
 class Stack(Section):

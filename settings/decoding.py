@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from components.rules.problem import Problem, ProblemsError, count
 
-from .models import Section
+from .fields import Section
 from .problems import Path, problem_of
 
 Model = TypeVar("Model", bound=Section)

@@ -16,7 +16,7 @@ from settings.crosschecks import cross_checks
 from verify.checks import CHECKS
 
 if TYPE_CHECKING:
-    from settings.models import Host
+    from settings.traffic import Host
 
 
 @dataclass(frozen=True)

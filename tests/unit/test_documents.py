@@ -20,6 +20,8 @@ from docs import pictures
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, VIRTUAL_SERVICE
 
+pytestmark = pytest.mark.usefixtures("no_rubbish")
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"

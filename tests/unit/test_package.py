@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("no_rubbish")
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "components").rglob("*.py"))
 

@@ -1,0 +1,74 @@
+"""The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from components.rules import cert_manager, routes
+from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
+
+
+class Gke(Section):
+    """A GKE cluster, found through the gcp provider and entered with gke-gcloud-auth-plugin."""
+
+    cluster: Identifier = Field(description="the name of a GKE cluster", examples=["NAME"])
+    location: Identifier = Field(description="the cluster's region or zone", examples=["LOCATION"])
+    project: Identifier | None = Field(
+        None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
+    )
+
+
+class Ingress(Section):
+    """The gateway that is there already: its Service, and the label its Pods carry."""
+
+    namespace: KubernetesName = Field("istio-system", description="a namespace's name", examples=["istio-system"])
+    service: KubernetesName = Field(
+        "istio-ingressgateway", description="a Service's name", examples=["istio-ingressgateway"]
+    )
+    selector: dict[str, str] = Field(
+        routes.SELECTOR,
+        min_length=1,
+        description="labels of the gateway's Pods",
+        examples=['\'{"istio":"ingressgateway"}\''],
+    )
+    class_field: Literal["class", "ingressClassName"] = Field(
+        "class",
+        description="class (an annotation, which Istio always reads) or ingressClassName (needs an IngressClass"
+        " `istio` with controller istio.io/ingress-controller)",
+        examples=["class"],
+    )
+    timeout: Seconds = Field(
+        300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
+    )
+
+
+class CertManager(Section):
+    """cert-manager's chart."""
+
+    install: bool = Field(True, description="true, or false to use the cert-manager that is there", examples=[True])
+    namespace: KubernetesName = Field("cert-manager", description="a namespace's name", examples=["cert-manager"])
+    version: Annotated[str, AfterValidator(cert_manager.check_version)] = Field(
+        cert_manager.VERSION,
+        description=cert_manager.ACCEPTED,
+        examples=[cert_manager.VERSION],
+    )
+    chart: Identifier = Field(
+        cert_manager.CHART,
+        description="an OCI reference, or the path of a packaged chart or of a folder",
+        examples=[cert_manager.CHART],
+    )
+    digest: Digest | None = Field(
+        None,
+        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of",
+        examples=["sha256:DIGEST"],
+    )
+    keyring: str | None = Field(
+        None, description="the path of a keyring, to verify the chart's signature with", examples=["KEYRING"]
+    )
+    pod_security: Literal["restricted", "baseline", "privileged"] = Field(
+        "restricted",
+        description="the Pod Security Standard that cert-manager's namespace enforces: restricted, baseline or"
+        " privileged",
+        examples=["restricted"],
+    )
+    values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")

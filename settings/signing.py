@@ -1,0 +1,104 @@
+"""The sections about certificates: who signs them, their keys and renewal, and what the gateway offers."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from components.rules import acme, tls
+from components.rules.names import email_address
+from settings.fields import CipherSuite, Domain, HostName, KubernetesName, Seconds, Section, Url, pem
+
+
+def _directory(environment: str) -> Any:
+    url = acme.DIRECTORIES[environment]
+    return Field(url, description="an https:// ACME directory", examples=[url])
+
+
+class Servers(Section):
+    """ACME directories, if not Let's Encrypt's."""
+
+    staging: Url = _directory(acme.STAGING)
+    prod: Url = _directory(acme.PROD)
+
+
+class Acme(Section):
+    """Who signs."""
+
+    email: Annotated[str, AfterValidator(email_address)] = Field(
+        description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"]
+    )
+    issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
+    servers: Servers = Field(Servers(), description="an object with the keys staging, prod")
+    ca_bundle: Annotated[str, AfterValidator(pem)] | None = Field(
+        None, description="PEM certificates that the ACME servers' own TLS chains to", examples=['"$(cat ca.pem)"']
+    )
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
+        None,
+        description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
+        examples=["classic"],
+    )
+    create_issuers: bool | None = Field(
+        None,
+        description="true to make the issuers, false to use those of another stack"
+        " (default: what certManager.install says)",
+        examples=[True],
+    )
+    issuer_kind: Literal["ClusterIssuer", "Issuer"] = Field(
+        "ClusterIssuer",
+        description="ClusterIssuer (any namespace may ask it for the stack's names) or Issuer (the gateway's namespace"
+        " alone; with http01)",
+        examples=[acme.ISSUER],
+    )
+    dns_names: tuple[HostName, ...] = Field(
+        (),
+        description="names of other stacks that the ClusterIssuers sign for, beside this stack's hosts",
+        examples=["blog.YOUR-DOMAIN"],
+    )
+    dns_zones: tuple[Domain, ...] = Field(
+        (),
+        description="domains that the ClusterIssuers sign for, with every name below them",
+        examples=["YOUR-DOMAIN"],
+    )
+    timeout: Seconds = Field(
+        600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
+    )
+
+
+class Certificate(Section):
+    """The key and the renewal of the gateway's certificates."""
+
+    secret_name: KubernetesName = Field(
+        "istio-ingressgateway-certs", description="a Secret's name", examples=["istio-ingressgateway-certs"]
+    )
+    grouping: Literal["shared", "perHost"] = Field(
+        "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
+    )
+    algorithm: Literal["ECDSA", "RSA"] = Field("ECDSA", description="ECDSA or RSA", examples=["ECDSA"])
+    size: int | None = Field(
+        None,
+        description="256 (the default) or 384 with ECDSA; 2048 (the default), 3072 or 4096 with RSA",
+        examples=[256],
+    )
+    rotation: Literal["Always", "Never"] = Field(
+        "Always", description="Always (a new key at each renewal) or Never", examples=["Always"]
+    )
+    renew_before_percentage: int | None = Field(
+        None, ge=1, le=99, description="per cent of the lifetime left at renewal, 1 to 99", examples=[33]
+    )
+
+
+class Tls(Section):
+    """What the gateway offers to clients."""
+
+    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(str)] = Field(
+        "1.2", description='"1.2" or "1.3"', examples=["1.2"]
+    )
+    cipher_suites: tuple[CipherSuite, ...] = Field(
+        tls.CIPHER_SUITES,
+        min_length=1,
+        description="TLS 1.2 cipher suites among " + ", ".join(tls.CIPHER_SUITES),
+        examples=[tls.CIPHER_SUITES[0]],
+    )
+    hsts: int = Field(
+        0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]
+    )

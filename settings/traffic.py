@@ -1,0 +1,44 @@
+"""The sections about what is served: hosts, where their requests go, and the managed zone of their names."""
+
+from pydantic import Field
+
+from settings.fields import HostName, Identifier, KubernetesName, Port, Section
+
+_PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
+_SERVICE = Field(description="a Service's name", examples=["NAME"])
+_NAMESPACE = Field(description="a namespace's name", examples=["NAME"])
+_PATH = Field("/", pattern=r"^/\S*$", description="a path prefix that begins with /", examples=["/"])
+
+
+class Route(Section):
+    """Where requests whose path begins with `path` go."""
+
+    path: str = _PATH
+    service: KubernetesName = _SERVICE
+    namespace: KubernetesName = _NAMESPACE
+    port: Port = _PORT
+
+
+class Host(Section):
+    """A name that is served, with one destination (inline) or several (`routes`)."""
+
+    host: HostName = Field(description="a DNS name in the managed zone", examples=["shop.YOUR-DOMAIN"])
+    service: KubernetesName | None = Field(None, description="a Service's name", examples=["NAME"])
+    namespace: KubernetesName | None = Field(None, description="a namespace's name", examples=["NAME"])
+    port: Port | None = Field(None, description="the Service's port, 1 to 65535", examples=[80])
+    path: str = _PATH
+    routes: tuple[Route, ...] = Field((), description="a list of {path, service, namespace, port}")
+
+    @property
+    def destinations(self) -> tuple[Route, ...]:
+        """The routes, in the config's order; the inline destination is the only one where there is no list."""
+        inline = {"path": self.path, "service": self.service, "namespace": self.namespace, "port": self.port}
+        return self.routes or (Route.model_validate(inline),)
+
+
+class Dns(Section):
+    """The Cloud DNS managed zone that the A records go to."""
+
+    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
+    project: Identifier | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
+    ttl: int = Field(300, ge=1, le=86400, description="seconds, 1 to 86400", examples=[300])
