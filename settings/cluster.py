@@ -59,7 +59,8 @@ class CertManager(Section):
     )
     digest: Digest | None = Field(
         None,
-        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of",
+        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of"
+        " (default: that of the default chart at the default version)",
         examples=["sha256:DIGEST"],
     )
     keyring: str | None = Field(
