@@ -58,7 +58,7 @@ def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
 
 def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> Iterator[Object]:
     """Yield a role for each namespace that a stack is in, with the stack's own names."""
-    namespaces = {
+    namespaces: dict[str | None, list[str] | list[None]] = {
         None: [None],
         routes.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
