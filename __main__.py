@@ -8,6 +8,7 @@ from components import (
     AcmeIssuers,
     CertificateAlerts,
     CertManager,
+    Dns01Identity,
     DnsRecords,
     GatewayCertificate,
     HttpGateway,
@@ -41,9 +42,11 @@ issuer = issuers.names[settings.acme.issuer]
 ingress = IngressGateway("ingress", stack.ingress, on_cluster())
 records = DnsRecords("dns", stack.records(ingress.ip))
 http = HttpGateway("http", stack.http, on_cluster())
+access = [Dns01Identity("dns01", stack.dns01_identity)] if settings.dns.workload_identity else []
 
-# The ACME server must find the names, and port 80 behind them, before it is asked to sign.
-certificate = GatewayCertificate("certificate", stack.certificate(issuer), on_cluster(issuers, records, http))
+# The ACME server must find the names, and what proves them, before it is asked to sign.
+provable = on_cluster(issuers, records, http, *access)
+certificate = GatewayCertificate("certificate", stack.certificate(issuer), provable)
 tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
 
 if settings.alerts != "off":

@@ -7,19 +7,20 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs
+from components.acme_issuers import AcmeIssuersArgs, SolverArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
+from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import names, routes
-from components.rules.acme import CLUSTER_ISSUER, ISSUER
+from components.rules import cert_manager, names, routes
+from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
-from lookups import find_kubeconfig, require_hosts_in_zone
+from lookups import find_challenge_domain, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
@@ -39,12 +40,14 @@ def load() -> "Composition":
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
         require_hosts_in_zone(settings, stack, secrets)
+        challenge_domain = find_challenge_domain(settings)
+        pool = find_workload_pool(settings)
         kubeconfig = find_kubeconfig(settings, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domain, pool)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,10 @@ class Composition:
     """A path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+    challenge_domain: str | None = None
+    """The domain of the zone that DNS-01 is proven in, if not that of the hosts."""
+    pool: str | None = None
+    """The cluster's workload identity pool, if cert-manager is granted access by it."""
 
     def _kept(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
@@ -100,7 +107,6 @@ class Composition:
     def issuers(self) -> AcmeIssuersArgs:
         """Both environments, for this stack's names: anybody may ask a ClusterIssuer for any name that it solves."""
         acme = self.settings.acme
-        cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
         return {
             "create": self.settings.creates_issuers,
             "kind": acme.issuer_kind,
@@ -110,17 +116,54 @@ class Composition:
                 "staging": self._kept("acme", acme.servers.staging),
                 "prod": self._kept("acme", acme.servers.prod),
             },
-            "solver": {
-                "challenge": self.settings.challenge,
-                "class_field": self.settings.ingress.class_field,
-                "project": self.settings.dns.project or self.settings.gcp_project,
-                "zone": self.settings.dns.zone,
-                "dns_names": [*self._names, *acme.dns_names] if cluster_wide else [],
-                "dns_zones": list(acme.dns_zones) if cluster_wide else [],
-            },
+            "solvers": self._solvers,
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
+        }
+
+    @property
+    def _solvers(self) -> list[SolverArgs]:
+        """A solver for each kind of challenge that there is; other stacks' names are proven by the stack's default."""
+        acme = self.settings.acme
+        cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
+        zone, project = self._challenge_zone
+        solvers: list[SolverArgs] = []
+        for challenge in CHALLENGES:
+            default = challenge == self.settings.challenge
+            solved = self.settings.hosts_proven_by(challenge)
+            if cluster_wide and default:
+                solved += acme.dns_names
+            domains = list(acme.dns_zones) if cluster_wide and default else []
+            # Without names a solver is for any, which is what an Issuer's is for by default.
+            any_name = default and not cluster_wide
+            if any_name or solved or domains:
+                solver: SolverArgs = {"challenge": challenge, "wait": acme.wait_instead_of_self_check}
+                if challenge == DNS01:
+                    solver |= {"zone": zone, "project": project, "follow_cname": self.challenge_domain is not None}
+                else:
+                    solver |= {"class_field": self.settings.ingress.class_field}
+                solvers.append({**solver, "dns_names": [] if any_name else solved, "dns_zones": domains})
+        return solvers
+
+    @property
+    def _challenge_zone(self) -> tuple[str, str]:
+        """The zone that DNS-01 is proven in, and its project."""
+        dns = self.settings.dns
+        given = dns.challenge_zone or dns
+        return given.zone, given.project or self.settings.gcp_project
+
+    @property
+    def dns01_identity(self) -> Dns01IdentityArgs:
+        """cert-manager's access to the zone that DNS-01 is proven in."""
+        zone, project = self._challenge_zone
+        return {
+            "zone": zone,
+            "project": project,
+            "pool": self.pool or "",
+            "role_id": names.role_id("certManagerDns01", self.stack),
+            "namespace": self.settings.cert_manager.namespace,
+            "service_account": cert_manager.service_account(self.settings.cert_manager.values),
         }
 
     @property
@@ -141,12 +184,21 @@ class Composition:
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "timeout": self.settings.ingress.timeout,
+            "plain": bool(self.settings.hosts_proven_by(HTTP01)),
         }
 
     def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
         """Every host, at the gateway's address."""
         dns = self.settings.dns
-        return {"hosts": self._names, "ip": ip, "zone": dns.zone, "ttl": dns.ttl, "project": dns.project}
+        return {
+            "hosts": self._names,
+            "ip": ip,
+            "zone": dns.zone,
+            "ttl": dns.ttl,
+            "project": dns.project,
+            "challenge_domain": self.challenge_domain,
+            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if self.challenge_domain else [],
+        }
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -231,7 +283,7 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             " the state has in plain text"
         )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
-    if settings.production and cluster_wide and settings.challenge == "http01":
+    if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
         yield (
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
     from .cert_manager import CertManager, CertManagerArgs
     from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
+    from .dns01_identity import Dns01Identity, Dns01IdentityArgs
     from .dns_records import DnsRecords, DnsRecordsArgs
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
@@ -21,6 +22,7 @@ _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
     "cert_manager": ("CertManager", "CertManagerArgs"),
     "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
+    "dns01_identity": ("Dns01Identity", "Dns01IdentityArgs"),
     "dns_records": ("DnsRecords", "DnsRecordsArgs"),
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
@@ -36,6 +38,8 @@ __all__ = [
     "CertificateAlerts",
     "CertificateAlertsArgs",
     "CredentialArgs",
+    "Dns01Identity",
+    "Dns01IdentityArgs",
     "DnsRecords",
     "DnsRecordsArgs",
     "GatewayCertificate",

@@ -32,6 +32,10 @@ class SolverArgs(TypedDict):
     """DNS-01: the project of the zone."""
     zone: NotRequired[pulumi.Input[str]]
     """DNS-01: the zone's name, so that zones need not be listed and the role can be bound on this one."""
+    follow_cname: NotRequired[bool]
+    """DNS-01: whether `_acme-challenge.HOST` is a CNAME into that zone. False by default."""
+    wait: NotRequired[int]
+    """Seconds to wait before the CA is asked to look, in place of cert-manager's own look; 0, the default, looks."""
     dns_names: NotRequired[Sequence[pulumi.Input[str]]]
     """The names to solve for; without them and `dns_zones`, any name. A wildcard stands for itself alone."""
     dns_zones: NotRequired[Sequence[pulumi.Input[str]]]
@@ -51,8 +55,8 @@ class AcmeIssuersArgs(TypedDict):
     """Of Issuers and of their account keys: that of the Certificates, `istio-system` by default."""
     servers: NotRequired[Mapping[str, pulumi.Input[str]]]
     """The ACME directory of each environment, `staging` and `prod`; Let's Encrypt's by default."""
-    solver: NotRequired[SolverArgs]
-    """How ownership is proven; HTTP-01 by default."""
+    solvers: NotRequired[Sequence[SolverArgs]]
+    """How ownership is proven; of several that are for a name, the one that says so most exactly. HTTP-01 by default."""
     timeout: NotRequired[int]
     """Seconds to wait for each to be Ready, that is: to have an account. 600 by default."""
     ca_bundle: NotRequired[pulumi.Input[str] | None]
@@ -61,6 +65,16 @@ class AcmeIssuersArgs(TypedDict):
     """The profile that orders ask for."""
 
 
+SOLVER = inputs.shape(
+    challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), acme.HTTP01)),
+    class_field=inputs.known(inputs.value(values.one_of("class", "ingressClassName"), "class")),
+    project=inputs.optional(inputs.value(values.string)),
+    zone=inputs.optional(inputs.value(values.string)),
+    follow_cname=inputs.known(inputs.value(values.boolean, False)),
+    wait=inputs.known(inputs.value(values.whole(0, 3600), 0)),
+    dns_names=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
+    dns_zones=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain), least=0), [])),
+)
 SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
@@ -69,17 +83,7 @@ SHAPE = inputs.shape(
     servers=inputs.optional(
         inputs.shape(**{each: inputs.value(values.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
     ),
-    solver=inputs.optional(
-        inputs.shape(
-            challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), "http01")),
-            class_field=inputs.known(inputs.value(values.one_of("class", "ingressClassName"), "class")),
-            project=inputs.optional(inputs.value(values.string)),
-            zone=inputs.optional(inputs.value(values.string)),
-            dns_names=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
-            dns_zones=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain), least=0), [])),
-        ),
-        {},
-    ),
+    solvers=inputs.known(inputs.optional(inputs.several(SOLVER), [{}])),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
     ca_bundle=inputs.optional(inputs.value(values.string)),
     profile=inputs.optional(inputs.value(values.string)),
@@ -124,7 +128,7 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "email": given["email"],
         "server": given["servers"][environment],
         "privateKeySecretRef": {"name": f"{acme.issuer_name(environment)}-account-key"},
-        "solvers": solver_specs(given["solver"]),
+        "solvers": [spec for solver in given["solvers"] for spec in solver_specs(solver)],
     }
     if ca_bundle := given.get("ca_bundle"):
         spec["caBundle"] = pulumi.Output.from_input(ca_bundle).apply(
@@ -136,7 +140,7 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def solver_specs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the solvers of both issuers: one, or one by names and one by domains. A selector takes both at once."""
+    """Return a solver of both issuers: as one, or as one by names and one by domains. A selector takes both at once."""
     solver = solver_spec(given)
     selectors = {"dnsNames": given.get("dns_names"), "dnsZones": given.get("dns_zones")}
     return [{**solver, "selector": {field: chosen}} for field, chosen in selectors.items() if chosen] or [solver]
@@ -144,7 +148,9 @@ def solver_specs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def solver_spec(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return how both issuers have a name proven."""
-    if given["challenge"] == "dns01":
-        return {"dns01": {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}}
+    wait = {"waitInsteadOfSelfCheck": f"{given['wait']}s"} if given.get("wait") else {}
+    if given["challenge"] == acme.DNS01:
+        zone = {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}
+        return {"dns01": {**zone, **({"cnameStrategy": "Follow"} if given.get("follow_cname") else {})}, **wait}
     # ClusterIP: the gateway reaches the solver inside the cluster; the default NodePort would open one on each node.
-    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}}
+    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}, **wait}

@@ -43,6 +43,7 @@ class _CrossChecks:
         yield from self._chart()
         yield from self._duplicate_hosts()
         yield from self._wildcards()
+        yield from self._dns01()
         yield from self._destinations()
         yield from self._key_size()
         yield from self._hsts()
@@ -89,7 +90,8 @@ class _CrossChecks:
             create = self._section("certManager").get("install", True)
         kind = section.get("issuerKind", acme.CLUSTER_ISSUER)
         path: Path = ["acme", "issuerKind"]
-        if str(create).lower() != "false" and kind == acme.ISSUER and self.raw.get("challenge") == "dns01":
+        creates = str(create).lower() != "false"
+        if creates and kind == acme.ISSUER and acme.DNS01 in {self.raw.get("challenge"), *self._challenges()}:
             # cert-manager's --issuer-ambient-credentials would lend them to every Issuer of the cluster.
             reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
             fix = set_command(path, acme.CLUSTER_ISSUER)
@@ -133,14 +135,35 @@ class _CrossChecks:
 
     def _wildcards(self) -> Iterator[Problem]:
         for index, name in self._host_names():
-            if names.is_wildcard(name) and self.raw.get("challenge", "http01") == "http01":
+            if names.is_wildcard(name) and self._challenge(self.hosts[index]) == acme.HTTP01:
                 yield self._problem(
                     ["hosts", index, "host"],
                     "is a wildcard, which HTTP-01 cannot prove",
                     "wildcards with challenge dns01, full names with http01",
-                    set_command(["challenge"], "dns01"),
+                    set_command(["challenge"], acme.DNS01)
+                    if not self.hosts[index].get("challenge")
+                    else set_command(["hosts", index, "challenge"], acme.DNS01),
                     self.hosts[index]["host"],
                 )
+
+    def _dns01(self) -> Iterator[Problem]:
+        if acme.DNS01 in {self._default_challenge, *self._challenges()}:
+            return
+        for key in ("challengeZone", "workloadIdentity", "workloadPool"):
+            value = self._section("dns").get(key)
+            if value and str(value).lower() != "false":
+                fix = f"pulumi config rm --path dns.{key}, or {set_command(['challenge'], acme.DNS01)}"
+                yield self._problem(["dns", key], "has no effect without dns01", "dns01", fix, value)
+
+    @property
+    def _default_challenge(self) -> Any:
+        return self.raw.get("challenge") or acme.HTTP01
+
+    def _challenge(self, host: Mapping[str, Any]) -> Any:
+        return host.get("challenge") or self._default_challenge
+
+    def _challenges(self) -> list[Any]:
+        return [each for each in map(self._challenge, self.hosts) if isinstance(each, str)]
 
     def _host_names(self) -> Iterator[tuple[int, str]]:
         for index, host in enumerate(self.hosts):

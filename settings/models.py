@@ -34,7 +34,9 @@ class Settings(Section):
     )
     gke: Gke | None = Field(None, description="an object with the keys cluster, location")
     acme: Acme = Field(description="an object with the keys email, issuer")
-    challenge: Literal["http01", "dns01"] = Field("http01", description="http01 or dns01", examples=["http01"])
+    challenge: Literal["http01", "dns01"] = Field(
+        "http01", description="http01 or dns01, for hosts that do not say it themselves", examples=["http01"]
+    )
     hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
     dns: Dns = Field(description="an object with the keys zone, project, ttl")
     ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
@@ -58,6 +60,10 @@ class Settings(Section):
         """Whether this stack makes the issuers; by default they come with cert-manager."""
         create = self.acme.create_issuers
         return self.cert_manager.install if create is None else create
+
+    def hosts_proven_by(self, challenge: str) -> list[str]:
+        """Return the hosts whose ownership is proven by `http01` or `dns01`."""
+        return [host.host for host in self.hosts if (host.challenge or self.challenge) == challenge]
 
     @property
     def certificates(self) -> dict[str, list[str]]:

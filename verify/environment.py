@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from components.rules import names
+from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from settings import Settings, decode
@@ -48,6 +49,11 @@ class Environment:
     def certificate_of(self) -> Mapping[str, str]:
         """The Certificate of each host."""
         return {host: name for name, hosts in self.certificates.items() for host in hosts}
+
+    @cached_property
+    def proves_over_http(self) -> bool:
+        """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
+        return bool(self.settings.hosts_proven_by(HTTP01))
 
     @property
     def namespace(self) -> str:
