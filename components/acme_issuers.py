@@ -56,7 +56,7 @@ class AcmeIssuersArgs(TypedDict):
     servers: NotRequired[Mapping[str, pulumi.Input[str]]]
     """The ACME directory of each environment, `staging` and `prod`; Let's Encrypt's by default."""
     solvers: NotRequired[Sequence[SolverArgs]]
-    """How ownership is proven; of several that are for a name, the one that says so most exactly. HTTP-01 by default."""
+    """How ownership is proven; of several for a name, the one that says so most exactly. HTTP-01 by default."""
     timeout: NotRequired[int]
     """Seconds to wait for each to be Ready, that is: to have an account. 600 by default."""
     ca_bundle: NotRequired[pulumi.Input[str] | None]

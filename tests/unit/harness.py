@@ -47,6 +47,7 @@ class Recorder(mocks.Mocks):
     """Answers as the providers would, and keeps what was asked, in order."""
 
     zone_domain: str = "sandbox.test."
+    visibility: str = "public"
     endpoint: str = "192.0.2.1"
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +57,11 @@ class Recorder(mocks.Mocks):
         if args.token == "gcp:dns/getManagedZone:getManagedZone":
             if not self.zone_domain:
                 return {}, [("name", "googleapi: Error 404: notFound")]
-            return {**args.args, "dnsName": self.zone_domain}, []
+            domain = "proofs.test." if args.args["name"] == "proofs" else self.zone_domain
+            return {**args.args, "dnsName": domain, "visibility": self.visibility}, []
+        if args.token == "gcp:organizations/getProject:getProject":
+            number = "42" if args.args["projectId"] == "platform" else ""
+            return {"number": number}, [] if number else [("projectId", "googleapi: Error 403: forbidden")]
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
         return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority]}, []

@@ -225,6 +225,51 @@ def test_cluster_issuers_solve_for_the_stacks_own_names_and_what_is_added(up: An
     )
 
 
+HOST: dict[str, Any] = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+PROOFS = {"zone": "sandbox", "challengeZone": {"zone": "proofs"}, "workloadIdentity": True}
+
+
+def test_hosts_of_one_stack_are_proven_in_different_ways(up: Any) -> None:
+    hosts = [HOST, {**HOST, "host": "*.sandbox.test", "challenge": "dns01"}]
+    made: Recorder = up(good_config(hosts=hosts, dns=PROOFS))
+    http, dns = made.named("issuers-staging").inputs["spec"]["acme"]["solvers"]
+
+    assert http["selector"] == {"dnsNames": ["shop.sandbox.test"]}
+    assert dns["selector"] == {"dnsNames": ["*.sandbox.test"]}
+    assert dns["dns01"] == {
+        "cloudDNS": {"project": "platform", "hostedZoneName": "proofs"},
+        "cnameStrategy": "Follow",
+    }, "in the zone for proofs alone"
+    assert made.named("dns-challenge-sandbox.test").inputs["rrdatas"] == ["sandbox.test.proofs.test."]
+    member = made.named("dns01-zone").inputs
+    assert member["managedZone"] == "proofs", "that is the zone that cert-manager may write"
+    assert member["member"].startswith("principal://iam.googleapis.com/projects/42/"), "the project's number was read"
+    order = [each.name for each in made]
+    certificate = next(each.name for each in made if each.type == CERTIFICATE)
+    assert order.index("dns01-zone") < order.index(certificate), "no order is made before it is granted"
+
+
+def test_a_pool_whose_project_cannot_be_read_can_be_named(up: Any) -> None:
+    config = good_config(**{"gcp:project": "closed", "challenge": "dns01"}, dns={"zone": "a", "workloadIdentity": True})
+
+    with pytest.raises(pulumi.RunError, match=r"pulumi config set --path dns\.workloadPool projects/NUMBER"):
+        up(config)
+
+
+def test_a_private_zone_is_refused_before_anything_is_registered(up: Any) -> None:
+    recorder = Recorder(visibility="private")
+    with pytest.raises(pulumi.RunError, match=r"dns\.zone: 'sandbox' is a private zone"):
+        up(good_config(), recorder=recorder)
+
+    assert not [each for each in recorder if not each.type.startswith("pulumi:providers")]
+
+
+def test_a_name_too_long_for_the_zone_of_proofs_is_refused(up: Any) -> None:
+    long = ".".join(["a" * 60] * 4)[:236] + ".sandbox.test"
+    with pytest.raises(pulumi.RunError, match=r"dns\.challengeZone\.zone: .* would be proven by a name of"):
+        up(good_config(challenge="dns01", hosts=[{**HOST, "host": long}], dns=PROOFS))
+
+
 def test_production_is_hardened(up: Any) -> None:
     done: Recorder = up(stack_config("prod"), stack="prod")
     values = done.of(RELEASE)[0].inputs["values"]
