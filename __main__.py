@@ -6,6 +6,7 @@ from pulumi import ResourceOptions
 
 from components import (
     AcmeIssuers,
+    CaaRecords,
     CertificateAlerts,
     CertManager,
     Dns01Identity,
@@ -43,9 +44,10 @@ ingress = IngressGateway("ingress", stack.ingress, on_cluster())
 records = DnsRecords("dns", stack.records(ingress.ip))
 http = HttpGateway("http", stack.http, on_cluster())
 access = [Dns01Identity("dns01", stack.dns01_identity)] if settings.dns.workload_identity else []
+caa = [CaaRecords("caa", stack.caa(issuers.accounts))] if settings.dns.caa else []
 
-# The ACME server must find the names, and what proves them, before it is asked to sign.
-provable = on_cluster(issuers, records, http, *access)
+# The ACME server must find the names, what proves them and who may sign before it is asked to sign.
+provable = on_cluster(issuers, records, http, *access, *caa)
 certificate = GatewayCertificate("certificate", stack.certificate(issuer), provable)
 tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
 
@@ -53,6 +55,7 @@ if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 
 pulumi.export("urls", tls.urls)
+pulumi.export("acmeAccounts", issuers.accounts)
 pulumi.export("ingressIp", ingress.ip)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)

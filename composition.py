@@ -1,6 +1,6 @@
 """From stack config to the args of each component: the one place where the names of both meet."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.acme_issuers import AcmeIssuersArgs, SolverArgs
+from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
 from components.dns01_identity import Dns01IdentityArgs
@@ -109,6 +110,7 @@ class Composition:
         acme = self.settings.acme
         return {
             "create": self.settings.creates_issuers,
+            "read_accounts": self.settings.dns.caa,
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._kept("acme", acme.email),
@@ -198,6 +200,18 @@ class Composition:
             "project": dns.project,
             "challenge_domain": self.challenge_domain,
             "challenge_hosts": self.settings.hosts_proven_by(DNS01) if self.challenge_domain else [],
+        }
+
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> CaaRecordsArgs:
+        """Who may sign for the hosts: the accounts of both issuers."""
+        dns = self.settings.dns
+        return {
+            "hosts": [{"host": host, "challenge": own} for host, own in self.settings.challenges.items()],
+            "accounts": accounts,
+            "zone": dns.zone,
+            "project": dns.project,
+            "identities": self.settings.caa_identities or [],
+            "ttl": dns.ttl,
         }
 
     @property

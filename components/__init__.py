@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
+    from .caa_records import CaaHostArgs, CaaRecords, CaaRecordsArgs
     from .cert_manager import CertManager, CertManagerArgs
     from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
     from .dns01_identity import Dns01Identity, Dns01IdentityArgs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
+    "caa_records": ("CaaHostArgs", "CaaRecords", "CaaRecordsArgs"),
     "cert_manager": ("CertManager", "CertManagerArgs"),
     "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
     "dns01_identity": ("Dns01Identity", "Dns01IdentityArgs"),
@@ -33,6 +35,9 @@ _MODULES = {
 __all__ = [
     "AcmeIssuers",
     "AcmeIssuersArgs",
+    "CaaHostArgs",
+    "CaaRecords",
+    "CaaRecordsArgs",
     "CertManager",
     "CertManagerArgs",
     "CertificateAlerts",

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
@@ -49,6 +48,8 @@ class AcmeIssuersArgs(TypedDict):
     """The ACME account's contact."""
     create: NotRequired[bool]
     """False uses the issuers that another program has made. True by default."""
+    read_accounts: NotRequired[bool]
+    """Whether the accounts of another program's issuers are read. False by default: they need not be there yet."""
     kind: NotRequired[str]
     """`ClusterIssuer` (the default) or `Issuer`. Another kind is another issuer, with an account of its own."""
     namespace: NotRequired[pulumi.Input[str]]
@@ -78,6 +79,7 @@ SOLVER = inputs.shape(
 SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
+    read_accounts=inputs.known(inputs.value(values.boolean, False)),
     kind=inputs.known(inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER)),
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     servers=inputs.optional(
@@ -90,6 +92,19 @@ SHAPE = inputs.shape(
 )
 
 
+class Issuer(pulumi.CustomResource):
+    """An issuer with its status, which pulumi_kubernetes' own CustomResource does not show."""
+
+    status: pulumi.Output[dict[str, Any] | None]
+
+    def __init__(
+        self, name: str, kind: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        version = "cert-manager.io/v1"
+        props = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        super().__init__(f"kubernetes:{version}:{kind}", name, props, opts)
+
+
 class AcmeIssuers(pulumi.ComponentResource):
     """`letsencrypt-staging-istio` and `letsencrypt-prod-istio`, both with an account at their server."""
 
@@ -97,15 +112,17 @@ class AcmeIssuers(pulumi.ComponentResource):
     """The issuer of each environment, `staging` and `prod`."""
     kind: pulumi.Output[str]
     """`ClusterIssuer` or `Issuer`."""
+    accounts: pulumi.Output[Mapping[str, str]]
+    """The URI of each environment's ACME account, which CAA records name; none where they are not read."""
 
     def __init__(self, name: str, args: AcmeIssuersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:AcmeIssuers", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         placed = {"namespace": given["namespace"]} if given["kind"] == acme.ISSUER else {}
+        issuers = {}
         for environment in acme.ENVIRONMENTS if given["create"] else ():
-            kubernetes.apiextensions.CustomResource(
+            issuers[environment] = Issuer(
                 f"{name}-{environment}",
-                api_version="cert-manager.io/v1",
                 kind=given["kind"],
                 metadata={"name": acme.issuer_name(environment), **placed, "annotations": WAIT_FOR_READY},
                 spec=issuer_spec(environment, given),
@@ -117,9 +134,24 @@ class AcmeIssuers(pulumi.ComponentResource):
                     hooks=explain_on_failure(f"{name}-{environment}", credentials_of(self)),
                 ),
             )
+        for environment in acme.ENVIRONMENTS if given["read_accounts"] and not given["create"] else ():
+            issuer = acme.issuer_name(environment)
+            found = pulumi.Output.format("{}/{}", given["namespace"], issuer) if placed else issuer
+            read = pulumi.ResourceOptions(parent=self, id=found, additional_secret_outputs=["status"])
+            issuers[environment] = Issuer(f"{name}-{environment}", given["kind"], None, None, read)
+        # The status is secret for the e-mail address in it; the account's URI is in public DNS.
+        self.accounts = pulumi.Output.unsecret(
+            pulumi.Output.from_input({each: issuer.status for each, issuer in issuers.items()}).apply(account_uris)
+        )
         self.names = pulumi.Output.from_input({each: acme.issuer_name(each) for each in acme.ENVIRONMENTS})
         self.kind = pulumi.Output.from_input(given["kind"])
-        self.register_outputs({"names": self.names, "kind": self.kind})
+        self.register_outputs({"names": self.names, "kind": self.kind, "accounts": self.accounts})
+
+
+def account_uris(statuses: Mapping[str, Any]) -> dict[str, str]:
+    """Return the URI of each issuer's account, of those that have one."""
+    found = {each: ((status or {}).get("acme") or {}).get("uri") for each, status in statuses.items()}
+    return {each: str(uri) for each, uri in found.items() if uri}
 
 
 def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, names, tls
+from components.rules import acme, caa, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, set_command
@@ -44,6 +44,7 @@ class _CrossChecks:
         yield from self._duplicate_hosts()
         yield from self._wildcards()
         yield from self._dns01()
+        yield from self._caa()
         yield from self._destinations()
         yield from self._key_size()
         yield from self._hsts()
@@ -154,6 +155,17 @@ class _CrossChecks:
             if value and str(value).lower() != "false":
                 fix = f"pulumi config rm --path dns.{key}, or {set_command(['challenge'], acme.DNS01)}"
                 yield self._problem(["dns", key], "has no effect without dns01", "dns01", fix, value)
+
+    def _caa(self) -> Iterator[Problem]:
+        dns, servers = self._section("dns"), self._section("acme").get("servers")
+        given = servers if isinstance(servers, dict) else {}
+        if str(dns.get("caa", False)).lower() != "true" or dns.get("caaIdentities"):
+            return
+        if not caa.identities({**acme.DIRECTORIES, **given}.values()):
+            path: Path = ["dns", "caaIdentities"]
+            yield self._problem(
+                path, "", "the CAs' domains, `meta.caaIdentities` of acme.servers", set_command([*path, 0], "CA-DOMAIN")
+            )
 
     @property
     def _default_challenge(self) -> Any:

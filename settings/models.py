@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from components.rules import caa
 from components.rules.acme import group_names
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, Section, text
@@ -63,7 +64,18 @@ class Settings(Section):
 
     def hosts_proven_by(self, challenge: str) -> list[str]:
         """Return the hosts whose ownership is proven by `http01` or `dns01`."""
-        return [host.host for host in self.hosts if (host.challenge or self.challenge) == challenge]
+        return [host for host, own in self.challenges.items() if own == challenge]
+
+    @property
+    def challenges(self) -> dict[str, str]:
+        """How each host is proven, in the config's order."""
+        return {host.host: host.challenge or self.challenge for host in self.hosts}
+
+    @property
+    def caa_identities(self) -> list[str] | None:
+        """The CAs' domains, as CAA records have them; None where nobody says."""
+        servers = self.acme.servers
+        return list(self.dns.caa_identities) or caa.identities([servers.staging, servers.prod])
 
     @property
     def certificates(self) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ every problem is reported at once, with the command that fixes it.
 
 {table}
 
-Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
+Outputs: `urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
 `certificateRenewalTime`, `dnsRecords`.
 
 <!-- Made by `python -m settings.reference`. -->

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from components.rules import values
-from settings.fields import HostName, Identifier, KubernetesName, Port, Section
+from settings.fields import Domain, HostName, Identifier, KubernetesName, Port, Section
 
 _PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
 _SERVICE = Field(description="a Service's name", examples=["NAME"])
@@ -55,6 +55,17 @@ class Dns(Section):
     zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
     project: Identifier | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
     ttl: int = Field(300, ge=1, le=86400, description="seconds, 1 to 86400", examples=[300])
+    caa: bool = Field(
+        False,
+        description="true to let the issuers' own ACME accounts alone have certificates for the hosts (CAA records)",
+        examples=[True],
+    )
+    caa_identities: tuple[Domain, ...] = Field(
+        (),
+        description="the CAs' domains in CAA records, `meta.caaIdentities` of the ACME servers' directories"
+        " (default with Let's Encrypt's: letsencrypt.org)",
+        examples=["CA-DOMAIN"],
+    )
     challenge_zone: ChallengeZone | None = Field(
         None, description="an object with the keys zone, project: where DNS-01 is proven, if not in `dns.zone`"
     )

@@ -32,6 +32,8 @@ class Environment:
     """The issuer that signs."""
     settings: Settings
     """The stack's config: what was asked for."""
+    account: str | None = None
+    """The URI of that issuer's ACME account, where the stack knows it."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
 
@@ -111,7 +113,8 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str)
     settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
     if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, _kubeconfig(resources))
+    account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
+    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, account, _kubeconfig(resources))
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

@@ -91,6 +91,17 @@ def role_id(given: Any) -> str:
     return str(given)
 
 
+def accounts(given: Any) -> dict[str, str]:
+    """Take the URIs of ACME accounts, at least one, by any name."""
+    if (
+        not isinstance(given, Mapping)
+        or not given
+        or not all(isinstance(each, str) and each for each in given.values())
+    ):
+        raise ValueError("is not an object of ACME accounts' URIs")
+    return dict(given)
+
+
 def path_prefix(given: Any) -> str:
     """Take the beginning of a URL's path."""
     if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):

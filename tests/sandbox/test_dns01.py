@@ -6,6 +6,7 @@ the zone's IAM policy allows its ServiceAccount, and nothing else.
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(sta
         stack.up()
         trust = client.trusting(STAGING)
         for host in hosts:
-            eventually(f"{host['host']} is served", lambda name=host["host"]: client.served(name, trust))
+            eventually(f"{host['host']} is served", partial(client.served, host["host"], trust))
         assert len(proofs("sandbox")) == before, "nothing was proven in the hosts' zone"
         assert {each.split()[0] for each in proofs("proofs")} == {"delegated.sandbox.test.proofs.test."}
         eventually("no TXT record is left", lambda: not texts("proofs"))

@@ -25,6 +25,11 @@ NOT_AFTER = "2026-06-01T00:00:00Z"
 RENEWAL_TIME = "2026-05-01T00:00:00Z"
 
 
+def account(environment: str) -> str:
+    """The URI of an issuer's ACME account."""
+    return f"https://{environment}.test/acct/1"
+
+
 @dataclass(frozen=True)
 class Registered:
     """A resource, as the engine was asked for it."""
@@ -68,6 +73,9 @@ class Recorder(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
+        if args.typ == ISSUER:
+            environment = args.name.rpartition("-")[2]
+            state["status"] = {"acme": {"uri": account(environment)}}
         if args.typ == CERTIFICATE:
             state["status"] = {"notAfter": NOT_AFTER, "renewalTime": RENEWAL_TIME}
         return f"{args.name}-id", state

@@ -52,6 +52,7 @@ def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
 
     assert set(done.outputs) == {
         "urls",
+        "acmeAccounts",
         "ingressIp",
         "issuer",
         "issuerScope",
@@ -244,9 +245,28 @@ def test_hosts_of_one_stack_are_proven_in_different_ways(up: Any) -> None:
     member = made.named("dns01-zone").inputs
     assert member["managedZone"] == "proofs", "that is the zone that cert-manager may write"
     assert member["member"].startswith("principal://iam.googleapis.com/projects/42/"), "the project's number was read"
-    order = [each.name for each in made]
-    certificate = next(each.name for each in made if each.type == CERTIFICATE)
-    assert order.index("dns01-zone") < order.index(certificate), "no order is made before it is granted"
+    assert made.named("dns01-zone").urn in made.named("certificate").dependencies, "no order before it is granted"
+
+
+def test_the_accounts_of_both_issuers_are_in_caa_records_before_the_certificate(up: Any) -> None:
+    hosts = [HOST, {**HOST, "host": "*.sandbox.test", "challenge": "dns01"}]
+    made: Recorder = up(good_config(hosts=hosts, dns={"zone": "sandbox", "caa": True}))
+    plain, wild = (made.named(f"caa-{owner}").inputs["rrdatas"] for owner in ("shop.sandbox.test", "sandbox.test"))
+
+    accounts = [harness.account(each) for each in ("prod", "staging")]
+    assert plain == [
+        *(f'0 issue "letsencrypt.org; accounturi={each}; validationmethods=http-01"' for each in accounts),
+        '0 issuewild ";"',
+    ]
+    assert wild == [f'0 issuewild "letsencrypt.org; accounturi={each}; validationmethods=dns-01"' for each in accounts]
+    assert made.outputs["acmeAccounts"] == {"staging": accounts[1], "prod": accounts[0]}
+    assert made.named("caa-shop.sandbox.test").urn in made.named("certificate").dependencies, "no order before them"
+
+
+def test_a_second_stack_reads_the_accounts_of_the_first_one(up: Any) -> None:
+    made: Recorder = up(good_config(certManager={"install": False}, dns={"zone": "sandbox", "caa": True}))
+
+    assert harness.account("staging") in made.named("caa-shop.sandbox.test").inputs["rrdatas"][1]
 
 
 def test_a_pool_whose_project_cannot_be_read_can_be_named(up: Any) -> None:

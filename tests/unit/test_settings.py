@@ -462,3 +462,16 @@ class TestChallenges:
         report = refusal(challenge="dns01", dns={"zone": "sandbox", "workloadPool": "platform.svc.id.goog"})
 
         assert 'dns.workloadPool: "platform.svc.id.goog" is not projects/NUMBER/' in report
+
+
+class TestCaa:
+    def test_lets_encrypts_domain_is_known(self) -> None:
+        assert settings(dns={"zone": "sandbox", "caa": True}).caa_identities == ["letsencrypt.org"]
+
+    def test_another_ca_has_to_be_named(self) -> None:
+        servers = {"prod": "https://ca.test/dir"}
+        report = refusal(dns={"zone": "sandbox", "caa": True}, acme=acme(servers=servers))
+
+        assert "dns.caaIdentities: not set; accepted: the CAs' domains" in report
+        assert "pulumi config set --path 'dns.caaIdentities[0]' CA-DOMAIN" in report
+        assert settings(acme=acme(servers=servers)).caa_identities is None, "without CAA records nobody asks"
