@@ -8,8 +8,10 @@ from pulumi import ResourceOptions
 
 from components import (
     AcmeIssuers,
+    CaaRecords,
     CertificateAlerts,
     CertManager,
+    Dns01Identity,
     DnsRecords,
     GatewayCertificate,
     HttpGateway,
@@ -40,16 +42,19 @@ cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.m
 issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
 issuer = issuers.names[settings.acme.issuer]
 
+access = [Dns01Identity(name, args) for name, args in stack.dns01_identities.items()]
+
 
 def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
     ingress = IngressGateway(its.called("ingress"), its.ingress, on_cluster())
     records = DnsRecords(its.called("dns"), its.records(ingress.ip))
     http = HttpGateway(its.called("http"), its.http, on_cluster())
+    caa = [CaaRecords(its.called("caa"), its.caa(issuers.accounts))] if its.settings.dns.caa else []
 
-    # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
-    proven = on_cluster(issuers, records, http)
-    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), proven)
+    # The ACME server must find the names, what proves them and who may sign before it is asked to sign.
+    provable = on_cluster(issuers, records, http, *access, *caa)
+    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
     tls = TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
     return {
         "urls": tls.urls,
@@ -69,5 +74,6 @@ if stack.other_gateways:
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 
+pulumi.export("acmeAccounts", issuers.accounts)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)

@@ -1,25 +1,27 @@
 """From stack config to the args of each component: the one place where the names of both meet."""
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs
+from components.acme_issuers import AcmeIssuersArgs, SolverArgs
+from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
+from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import names, routes
-from components.rules.acme import CLUSTER_ISSUER, ISSUER
+from components.rules import cert_manager, names, routes
+from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
-from lookups import find_kubeconfig, require_hosts_in_zone
+from lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
@@ -39,12 +41,14 @@ def load() -> "Composition":
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
         require_hosts_in_zone(settings, stack, secrets)
+        challenge_domains = find_challenge_domains(settings)
+        pool = find_workload_pool(settings)
         kubeconfig = find_kubeconfig(settings, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,22 @@ class Composition:
     """A path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+    challenge_domains: Mapping[str, str] = field(default_factory=dict)
+    """The domain of the zone that DNS-01 is proven in, by gateway, where that is not the zone of the hosts."""
+    pool: str | None = None
+    """The cluster's workload identity pool, if cert-manager is granted access by it."""
     gateway: str = ""
     """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
 
     @property
+    def gateways(self) -> "list[Composition]":
+        """The part of each gateway, as if it were the only one; the stack's own first."""
+        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views]
+
+    @property
     def other_gateways(self) -> "list[Composition]":
-        """The part of each gateway but the stack's own, as if it were the only one."""
-        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views if each.name]
+        """The part of each gateway but the stack's own."""
+        return self.gateways[1:]
 
     def called(self, name: str) -> str:
         """Return what a component of the gateway is called."""
@@ -112,9 +125,9 @@ class Composition:
     def issuers(self) -> AcmeIssuersArgs:
         """Both environments, for this stack's names: anybody may ask a ClusterIssuer for any name that it solves."""
         acme = self.settings.acme
-        cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
         return {
             "create": self.settings.creates_issuers,
+            "read_accounts": self.settings.dns.caa,
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._kept("acme", acme.email),
@@ -122,17 +135,62 @@ class Composition:
                 "staging": self._kept("acme", acme.servers.staging),
                 "prod": self._kept("acme", acme.servers.prod),
             },
-            "solver": {
-                "challenge": self.settings.challenge,
-                "class_field": self.settings.ingress.class_field,
-                "project": self.settings.dns.project or self.settings.gcp_project,
-                "zone": self.settings.dns.zone,
-                "dns_names": [*self._all_names, *acme.dns_names] if cluster_wide else [],
-                "dns_zones": list(acme.dns_zones) if cluster_wide else [],
-            },
+            "solvers": [solver for gateway in self.gateways for solver in gateway._solvers],
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
+        }
+
+    @property
+    def _solvers(self) -> list[SolverArgs]:
+        """A solver for each kind of challenge of the gateway; other stacks' names are proven by the stack's default."""
+        acme = self.settings.acme
+        cluster_wide, own = acme.issuer_kind == CLUSTER_ISSUER, not self.gateway
+        zone, project = self._challenge_zone
+        solvers: list[SolverArgs] = []
+        for challenge in CHALLENGES:
+            default = own and challenge == self.settings.challenge
+            solved = self.settings.hosts_proven_by(challenge)
+            if cluster_wide and default:
+                solved += acme.dns_names
+            domains = list(acme.dns_zones) if cluster_wide and default else []
+            # Without names a solver is for any, which is what an Issuer's is for by default.
+            any_name = default and not cluster_wide
+            if any_name or domains or (solved and cluster_wide):
+                solver: SolverArgs = {"challenge": challenge, "wait": acme.wait_instead_of_self_check}
+                if challenge == DNS01:
+                    solver |= {"zone": zone, "project": project, "follow_cname": self.gateway in self.challenge_domains}
+                else:
+                    solver |= {"class_field": self.settings.ingress.class_field}
+                solvers.append({**solver, "dns_names": [] if any_name else solved, "dns_zones": domains})
+        return solvers
+
+    @property
+    def _challenge_zone(self) -> tuple[str, str]:
+        """The zone that DNS-01 is proven in, and its project."""
+        dns = self.settings.dns
+        given = dns.challenge_zone or dns
+        return given.zone, given.project or self.settings.gcp_project
+
+    @property
+    def dns01_identities(self) -> dict[str, Dns01IdentityArgs]:
+        """cert-manager's access to each zone that DNS-01 is proven in, by the component's name."""
+        found: dict[tuple[str, str], tuple[str, Dns01IdentityArgs]] = {}
+        for each in self.gateways:
+            if each.settings.dns.workload_identity:
+                found.setdefault(each._challenge_zone, (each.called("dns01"), each._dns01_identity))
+        return dict(found.values())
+
+    @property
+    def _dns01_identity(self) -> Dns01IdentityArgs:
+        zone, project = self._challenge_zone
+        return {
+            "zone": zone,
+            "project": project,
+            "pool": self.pool or "",
+            "role_id": names.role_id("certManagerDns01", self.called(self.stack)),
+            "namespace": self.settings.cert_manager.namespace,
+            "service_account": cert_manager.service_account(self.settings.cert_manager.values),
         }
 
     @property
@@ -153,12 +211,33 @@ class Composition:
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "timeout": self.settings.ingress.timeout,
+            "plain": bool(self.settings.hosts_proven_by(HTTP01)),
         }
 
     def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
         """Every host, at the gateway's address."""
         dns = self.settings.dns
-        return {"hosts": self._names, "ip": ip, "zone": dns.zone, "ttl": dns.ttl, "project": dns.project}
+        return {
+            "hosts": self._names,
+            "ip": ip,
+            "zone": dns.zone,
+            "ttl": dns.ttl,
+            "project": dns.project,
+            "challenge_domain": self.challenge_domains.get(self.gateway),
+            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if self.gateway in self.challenge_domains else [],
+        }
+
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> CaaRecordsArgs:
+        """Who may sign for the hosts: the accounts of both issuers."""
+        dns = self.settings.dns
+        return {
+            "hosts": [{"host": host, "challenge": own} for host, own in self.settings.challenges.items()],
+            "accounts": accounts,
+            "zone": dns.zone,
+            "project": dns.project,
+            "identities": self.settings.caa_identities or [],
+            "ttl": dns.ttl,
+        }
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -257,7 +336,7 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             " the state has in plain text"
         )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
-    if settings.production and cluster_wide and settings.challenge == "http01":
+    if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
         yield (
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"

@@ -1,4 +1,4 @@
-"""The GKE cluster and the managed zone that a stack's config names, looked up before any resource is registered."""
+"""What a stack's config names of Google Cloud, looked up before any resource is registered: zones, cluster, project."""
 
 import json
 from collections.abc import Iterator, Set
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Set
 import pulumi
 import pulumi_gcp as gcp
 
-from components.rules import names
+from components.rules import acme, names
 from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
 from settings.cluster import Gke
 from settings.models import View
-from settings.problems import HIDDEN, Path, config_problem, set_command
+from settings.problems import HIDDEN, Path, config_problem, dotted, remove_command, set_command
 
 
 def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
@@ -58,8 +58,10 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     Raises:
         ProblemsError: the zone cannot be read, or has no place for some hosts.
     """
-    zones = {(each.settings.dns.zone, each.settings.dns.project) for each in settings.views}
-    domains = {(zone, project): _zone_domain(zone, project) for zone, project in sorted(zones, key=str)}
+    domains: dict[tuple[str, str | None], str] = {}
+    for path, dns in ((each.path, each.settings.dns) for each in settings.views):
+        if (dns.zone, dns.project) not in domains:
+            domains[dns.zone, dns.project] = _zone_domain([*path, "dns", "zone"], dns.zone, dns.project)
     problems = [
         problem
         for view in settings.views
@@ -86,13 +88,64 @@ def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
         )
 
 
-def _zone_domain(zone: str, project: str | None) -> str:
-    reason = "there is no such zone"
+def find_challenge_domains(settings: Settings) -> dict[str, str]:
+    """Return the domain of the zone that DNS-01 is proven in, by gateway, where that is not the zone of the hosts.
+
+    Raises:
+        ProblemsError: a zone cannot be read, or a name in it would be too long.
+    """
+    return {view.name: domain for view in settings.views if (domain := _challenge_domain(view)) is not None}
+
+
+def _challenge_domain(view: View) -> str | None:
+    given = view.settings.dns.challenge_zone
+    if given is None:
+        return None
+    path: Path = [*view.path, "dns", "challengeZone", "zone"]
+    domain = _zone_domain(path, given.zone, given.project)
+    for host in view.settings.hosts_proven_by(acme.DNS01):
+        length = len(names.challenge_target(host, domain))
+        if length > names.MAX_NAME:
+            what = f"{host} would be proven by a name of {length} characters, a DNS name has at most {names.MAX_NAME}"
+            raise ProblemsError(Problem(dotted(path), what, (remove_command(path[:-1]),)))
+    return domain
+
+
+def find_workload_pool(settings: Settings) -> str | None:
+    """Return the full name of the cluster's workload identity pool, None where nothing is granted to it.
+
+    Raises:
+        ProblemsError: the cluster's project, whose number is part of the name, cannot be read.
+    """
+    grants = any(view.settings.dns.workload_identity for view in settings.views)
+    given = next((view.settings.dns.workload_pool for view in settings.views if view.settings.dns.workload_pool), None)
+    if not grants or given:
+        return given
+    project = (settings.gke.project if settings.gke else None) or settings.gcp_project
     try:
-        domain = gcp.dns.get_managed_zone(name=zone, project=project).dns_name
+        number = gcp.organizations.get_project(project_id=project).number
     except Exception as error:
-        domain, reason = "", str(error)
+        pool = f"projects/NUMBER/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+        fix = (
+            f"gcloud projects describe {project} --format 'value(projectNumber)'",
+            set_command(["dns", "workloadPool"], pool),
+        )
+        what = f"the number of the project {project} cannot be read: {error}"
+        raise ProblemsError(Problem("dns.workloadIdentity", what, fix)) from None
+    return f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+
+
+def _zone_domain(path: Path, zone: str, project: str | None) -> str:
+    fix = ("gcloud dns managed-zones list", set_command(path, "NAME"))
+    where, reason = dotted(path), "there is no such zone"
+    try:
+        found = gcp.dns.get_managed_zone(name=zone, project=project)
+        domain, visibility = found.dns_name, found.visibility
+    except Exception as error:
+        domain, visibility, reason = "", "", str(error)
     if not domain:
-        fix = ("gcloud dns managed-zones list", "pulumi config set --path dns.zone NAME")
-        raise ProblemsError(Problem("dns.zone", f"{zone!r} cannot be read: {reason}", fix))
+        raise ProblemsError(Problem(where, f"{zone!r} cannot be read: {reason}", fix))
+    if visibility == "private":
+        what = f"{zone!r} is a private zone, which neither clients nor an ACME server can see; accepted: a public zone"
+        raise ProblemsError(Problem(where, what, ("gcloud dns managed-zones list --filter visibility=public", fix[1])))
     return domain.removesuffix(".").lower()

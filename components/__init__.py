@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
+    from .caa_records import CaaHostArgs, CaaRecords, CaaRecordsArgs
     from .cert_manager import CertManager, CertManagerArgs
     from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
+    from .dns01_identity import Dns01Identity, Dns01IdentityArgs
     from .dns_records import DnsRecords, DnsRecordsArgs
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
+    "caa_records": ("CaaHostArgs", "CaaRecords", "CaaRecordsArgs"),
     "cert_manager": ("CertManager", "CertManagerArgs"),
     "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
+    "dns01_identity": ("Dns01Identity", "Dns01IdentityArgs"),
     "dns_records": ("DnsRecords", "DnsRecordsArgs"),
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
@@ -31,11 +35,16 @@ _MODULES = {
 __all__ = [
     "AcmeIssuers",
     "AcmeIssuersArgs",
+    "CaaHostArgs",
+    "CaaRecords",
+    "CaaRecordsArgs",
     "CertManager",
     "CertManagerArgs",
     "CertificateAlerts",
     "CertificateAlertsArgs",
     "CredentialArgs",
+    "Dns01Identity",
+    "Dns01IdentityArgs",
     "DnsRecords",
     "DnsRecordsArgs",
     "GatewayCertificate",

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
@@ -32,6 +31,10 @@ class SolverArgs(TypedDict):
     """DNS-01: the project of the zone."""
     zone: NotRequired[pulumi.Input[str]]
     """DNS-01: the zone's name, so that zones need not be listed and the role can be bound on this one."""
+    follow_cname: NotRequired[bool]
+    """DNS-01: whether `_acme-challenge.HOST` is a CNAME into that zone. False by default."""
+    wait: NotRequired[int]
+    """Seconds to wait before the CA is asked to look, in place of cert-manager's own look; 0, the default, looks."""
     dns_names: NotRequired[Sequence[pulumi.Input[str]]]
     """The names to solve for; without them and `dns_zones`, any name. A wildcard stands for itself alone."""
     dns_zones: NotRequired[Sequence[pulumi.Input[str]]]
@@ -45,14 +48,16 @@ class AcmeIssuersArgs(TypedDict):
     """The ACME account's contact."""
     create: NotRequired[bool]
     """False uses the issuers that another program has made. True by default."""
+    read_accounts: NotRequired[bool]
+    """Whether the accounts of another program's issuers are read. False by default: they need not be there yet."""
     kind: NotRequired[str]
     """`ClusterIssuer` (the default) or `Issuer`. Another kind is another issuer, with an account of its own."""
     namespace: NotRequired[pulumi.Input[str]]
     """Of Issuers and of their account keys: that of the Certificates, `istio-system` by default."""
     servers: NotRequired[Mapping[str, pulumi.Input[str]]]
     """The ACME directory of each environment, `staging` and `prod`; Let's Encrypt's by default."""
-    solver: NotRequired[SolverArgs]
-    """How ownership is proven; HTTP-01 by default."""
+    solvers: NotRequired[Sequence[SolverArgs]]
+    """How ownership is proven; of several for a name, the one that says so most exactly. HTTP-01 by default."""
     timeout: NotRequired[int]
     """Seconds to wait for each to be Ready, that is: to have an account. 600 by default."""
     ca_bundle: NotRequired[pulumi.Input[str] | None]
@@ -61,29 +66,43 @@ class AcmeIssuersArgs(TypedDict):
     """The profile that orders ask for."""
 
 
+SOLVER = inputs.shape(
+    challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), acme.HTTP01)),
+    class_field=inputs.known(inputs.value(values.one_of("class", "ingressClassName"), "class")),
+    project=inputs.optional(inputs.value(values.string)),
+    zone=inputs.optional(inputs.value(values.string)),
+    follow_cname=inputs.known(inputs.value(values.boolean, False)),
+    wait=inputs.known(inputs.value(values.whole(0, 3600), 0)),
+    dns_names=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
+    dns_zones=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain), least=0), [])),
+)
 SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
+    read_accounts=inputs.known(inputs.value(values.boolean, False)),
     kind=inputs.known(inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER)),
     namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     servers=inputs.optional(
         inputs.shape(**{each: inputs.value(values.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
     ),
-    solver=inputs.optional(
-        inputs.shape(
-            challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), "http01")),
-            class_field=inputs.known(inputs.value(values.one_of("class", "ingressClassName"), "class")),
-            project=inputs.optional(inputs.value(values.string)),
-            zone=inputs.optional(inputs.value(values.string)),
-            dns_names=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
-            dns_zones=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain), least=0), [])),
-        ),
-        {},
-    ),
+    solvers=inputs.known(inputs.optional(inputs.several(SOLVER), [{}])),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
     ca_bundle=inputs.optional(inputs.value(values.string)),
     profile=inputs.optional(inputs.value(values.string)),
 )
+
+
+class Issuer(pulumi.CustomResource):
+    """An issuer with its status, which pulumi_kubernetes' own CustomResource does not show."""
+
+    status: pulumi.Output[dict[str, Any] | None]
+
+    def __init__(
+        self, name: str, kind: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        version = "cert-manager.io/v1"
+        props = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        super().__init__(f"kubernetes:{version}:{kind}", name, props, opts)
 
 
 class AcmeIssuers(pulumi.ComponentResource):
@@ -93,15 +112,17 @@ class AcmeIssuers(pulumi.ComponentResource):
     """The issuer of each environment, `staging` and `prod`."""
     kind: pulumi.Output[str]
     """`ClusterIssuer` or `Issuer`."""
+    accounts: pulumi.Output[Mapping[str, str]]
+    """The URI of each environment's ACME account, which CAA records name; none where they are not read."""
 
     def __init__(self, name: str, args: AcmeIssuersArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:AcmeIssuers", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         placed = {"namespace": given["namespace"]} if given["kind"] == acme.ISSUER else {}
+        issuers = {}
         for environment in acme.ENVIRONMENTS if given["create"] else ():
-            kubernetes.apiextensions.CustomResource(
+            issuers[environment] = Issuer(
                 f"{name}-{environment}",
-                api_version="cert-manager.io/v1",
                 kind=given["kind"],
                 metadata={"name": acme.issuer_name(environment), **placed, "annotations": WAIT_FOR_READY},
                 spec=issuer_spec(environment, given),
@@ -113,9 +134,24 @@ class AcmeIssuers(pulumi.ComponentResource):
                     hooks=explain_on_failure(f"{name}-{environment}", credentials_of(self)),
                 ),
             )
+        for environment in acme.ENVIRONMENTS if given["read_accounts"] and not given["create"] else ():
+            issuer = acme.issuer_name(environment)
+            found = pulumi.Output.format("{}/{}", given["namespace"], issuer) if placed else issuer
+            read = pulumi.ResourceOptions(parent=self, id=found, additional_secret_outputs=["status"])
+            issuers[environment] = Issuer(f"{name}-{environment}", given["kind"], None, None, read)
+        # The status is secret for the e-mail address in it; the account's URI is in public DNS.
+        self.accounts = pulumi.Output.unsecret(
+            pulumi.Output.from_input({each: issuer.status for each, issuer in issuers.items()}).apply(account_uris)
+        )
         self.names = pulumi.Output.from_input({each: acme.issuer_name(each) for each in acme.ENVIRONMENTS})
         self.kind = pulumi.Output.from_input(given["kind"])
-        self.register_outputs({"names": self.names, "kind": self.kind})
+        self.register_outputs({"names": self.names, "kind": self.kind, "accounts": self.accounts})
+
+
+def account_uris(statuses: Mapping[str, Any]) -> dict[str, str]:
+    """Return the URI of each issuer's account, of those that have one."""
+    found = {each: ((status or {}).get("acme") or {}).get("uri") for each, status in statuses.items()}
+    return {each: str(uri) for each, uri in found.items() if uri}
 
 
 def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +160,7 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
         "email": given["email"],
         "server": given["servers"][environment],
         "privateKeySecretRef": {"name": f"{acme.issuer_name(environment)}-account-key"},
-        "solvers": solver_specs(given["solver"]),
+        "solvers": [spec for solver in given["solvers"] for spec in solver_specs(solver)],
     }
     if ca_bundle := given.get("ca_bundle"):
         spec["caBundle"] = pulumi.Output.from_input(ca_bundle).apply(
@@ -136,7 +172,7 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def solver_specs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the solvers of both issuers: one, or one by names and one by domains. A selector takes both at once."""
+    """Return a solver of both issuers: as one, or as one by names and one by domains. A selector takes both at once."""
     solver = solver_spec(given)
     selectors = {"dnsNames": given.get("dns_names"), "dnsZones": given.get("dns_zones")}
     return [{**solver, "selector": {field: chosen}} for field, chosen in selectors.items() if chosen] or [solver]
@@ -144,7 +180,9 @@ def solver_specs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def solver_spec(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return how both issuers have a name proven."""
-    if given["challenge"] == "dns01":
-        return {"dns01": {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}}
+    wait = {"waitInsteadOfSelfCheck": f"{given['wait']}s"} if given.get("wait") else {}
+    if given["challenge"] == acme.DNS01:
+        zone = {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}
+        return {"dns01": {**zone, **({"cnameStrategy": "Follow"} if given.get("follow_cname") else {})}, **wait}
     # ClusterIP: the gateway reaches the solver inside the cluster; the default NodePort would open one on each node.
-    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}}
+    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}, **wait}

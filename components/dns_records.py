@@ -1,4 +1,8 @@
-"""The names of the gateway: A records in a Cloud DNS managed zone that is there already."""
+"""The names of the gateway: records in a Cloud DNS managed zone that is there already.
+
+An A record for each host. A host that is proven by DNS-01 in another zone has a CNAME that leads there as well, so that
+cert-manager need not write to the zone of the addresses.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
@@ -23,6 +27,10 @@ class DnsRecordsArgs(TypedDict):
     """Seconds, 300 by default."""
     project: NotRequired[pulumi.Input[str] | None]
     """The zone's project, if not the gcp provider's."""
+    challenge_domain: NotRequired[pulumi.Input[str] | None]
+    """The domain of the zone that DNS-01 is proven in, if not this one."""
+    challenge_hosts: NotRequired[Sequence[str]]
+    """The hosts that are proven there."""
 
 
 SHAPE = inputs.shape(
@@ -31,11 +39,13 @@ SHAPE = inputs.shape(
     zone=inputs.value(values.string),
     ttl=inputs.value(values.whole(1, 86400), 300),
     project=inputs.optional(inputs.value(values.string)),
+    challenge_domain=inputs.optional(inputs.value(names.domain)),
+    challenge_hosts=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
 )
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """One A record per host."""
+    """One A record per host, and one CNAME per name that is proven in another zone."""
 
     addresses: pulumi.Output[Mapping[str, str]]
     """The address of each host, as it is in the zone."""
@@ -56,6 +66,18 @@ class DnsRecords(pulumi.ComponentResource):
             )
             for position, host in enumerate(given["hosts"])
         ]
+        # A wildcard and its domain are proven by the same name.
+        for base in dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]):
+            gcp.dns.RecordSet(
+                f"{name}-challenge-{base}",
+                name=f"{names.challenge_name(base)}.",
+                type="CNAME",
+                ttl=given["ttl"],
+                managed_zone=given["zone"],
+                project=given["project"],
+                rrdatas=[pulumi.Output.format("{}.{}.", base, given["challenge_domain"])],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.addresses = pulumi.Output.all(
             *(pulumi.Output.all(host, record.rrdatas) for host, record in zip(given["hosts"], records, strict=True))
         ).apply(lambda pairs: {host: (rrdatas or [""])[0] for host, rrdatas in pairs})

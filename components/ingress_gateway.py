@@ -24,12 +24,15 @@ class IngressGatewayArgs(TypedDict):
     """The Service's name, `istio-ingressgateway` by default."""
     timeout: NotRequired[int]
     """Seconds that `up` waits for the external IP, 300 by default."""
+    plain: NotRequired[bool]
+    """Whether the Service has to have port 80, for HTTP-01 and the redirect. True by default."""
 
 
 SHAPE = inputs.shape(
     namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     service=inputs.value(names.kubernetes_name, routes.SERVICE),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
+    plain=inputs.known(inputs.value(values.boolean, True)),
 )
 
 
@@ -45,12 +48,12 @@ class IngressGateway(pulumi.ComponentResource):
         known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"])
         # The address is public, though the kubeconfig that it was read with may be a secret.
         self.ip = pulumi.Output.unsecret(
-            known.apply(lambda each: _address(each[0], each[1], each[2], given["timeout"]))
+            known.apply(lambda each: _address(each[0], each[1], each[2], given["timeout"], plain=given["plain"]))
         )
         self.register_outputs({"ip": self.ip})
 
 
-async def _address(credentials: Credentials, namespace: str, service: str, timeout: int) -> Any:
+async def _address(credentials: Credentials, namespace: str, service: str, timeout: int, *, plain: bool) -> Any:
     """Return the address, or UNKNOWN at a preview without one.
 
     Raises:
@@ -65,7 +68,7 @@ async def _address(credentials: Credentials, namespace: str, service: str, timeo
     where = service_name(namespace, service)
     try:
         address = await asyncio.to_thread(
-            lambda: find_address(credentials.api(), namespace, service, timeout=0 if preview else timeout)
+            lambda: find_address(credentials.api(), namespace, service, 0 if preview else timeout, plain=plain)
         )
     except ProblemsError as error:
         raise pulumi.RunError(text(error.problems)) from None

@@ -27,7 +27,9 @@ class UnreachableError(Exception):
     """The cluster does not answer, or there are no credentials for it."""
 
 
-def find_address(api: client.ApiClient, namespace: str, service: str, timeout: float) -> str | None:
+def find_address(
+    api: client.ApiClient, namespace: str, service: str, timeout: float, *, plain: bool = True
+) -> str | None:
     """Return the Service's external IPv4 address, waiting for it.
 
     Args:
@@ -35,6 +37,7 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
         namespace: of the Service.
         service: its name.
         timeout: seconds; 0 reads once.
+        plain: whether port 80 is needed.
 
     Returns:
         None when it has none yet, after the timeout.
@@ -56,11 +59,11 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
             )
             if not listed.items:
                 raise _missing(namespace, service)
-            address = external_ip(listed.items[0])
+            address = external_ip(listed.items[0], plain=plain)
             left = math.ceil(deadline - time.monotonic())
             if address is not None or left <= 0:
                 return address
-            address = _watched_address(services, namespace, service, listed.metadata, left)
+            address = _watched_address(services, namespace, service, listed.metadata, left, plain=plain)
             if address is not None:
                 return address
     except client.ApiException as error:
@@ -70,7 +73,13 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
 
 
 def _watched_address(
-    services: client.CoreV1Api, namespace: str, service: str, listed: client.V1ListMeta | None, seconds: int
+    services: client.CoreV1Api,
+    namespace: str,
+    service: str,
+    listed: client.V1ListMeta | None,
+    seconds: int,
+    *,
+    plain: bool,
 ) -> str | None:
     changes = watch.Watch()
     for event in changes.stream(
@@ -83,19 +92,23 @@ def _watched_address(
     ):
         if event["type"] == "DELETED":
             raise _missing(namespace, service)
-        if address := external_ip(event["object"]):
+        if address := external_ip(event["object"], plain=plain):
             changes.stop()
             return address
     return None
 
 
-def external_ip(service: client.V1Service) -> str | None:
+def external_ip(service: client.V1Service, *, plain: bool = True) -> str | None:
     """Return a Service's external IPv4 address, or None while the load balancer is being made.
+
+    Args:
+        service: the Service.
+        plain: whether port 80 is needed.
 
     Raises:
         GatewayProblemsError: with everything that is wrong with the Service.
     """
-    if problems := list(_problems(service)):
+    if problems := list(_problems(service, plain)):
         raise GatewayProblemsError(*problems)
     return next((point.ip for point in _points(service) if _is_ipv4(point.ip)), None)
 
@@ -109,7 +122,7 @@ def _is_ipv4(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).version == 4
 
 
-def _problems(service: client.V1Service) -> Iterator[Problem]:
+def _problems(service: client.V1Service, plain: bool) -> Iterator[Problem]:
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
     patch = f"kubectl --namespace {metadata.namespace} patch service {metadata.name}"
@@ -123,7 +136,7 @@ def _problems(service: client.V1Service) -> Iterator[Problem]:
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
-        if number not in ports:
+        if number not in ports and (plain or number != 80):
             target = high if unprivileged else number
             port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
             yield Problem(

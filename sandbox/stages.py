@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import acme, apps, charts, controlplane, istio, network, paths, tools
+from sandbox import acme, apps, charts, controlplane, google, istio, network, paths, tools
 from sandbox.node import NODE_NAME
 from sandbox.plan import Plan
 from sandbox.process import Part, answers
@@ -40,8 +40,9 @@ def stages(plan: Plan) -> list[Stage]:
     modules = plan.modules
 
     def prepare() -> None:
-        network.set_up(extra_addresses=tuple(directory.address for directory in acme.DIRECTORIES))
+        network.set_up(extra_addresses=(*(directory.address for directory in acme.DIRECTORIES), google.ADDRESS))
         controlplane.prepare()
+        google.prepare()
         acme.prepare(modules.pebble)
         version = tools.required_version("cert-manager", tools.CERT_MANAGER)
         charts.cert_manager(modules.cert_manager, version, paths.CHARTS / "cert-manager")
@@ -64,6 +65,7 @@ def cloud_dns() -> Part:
         "--rest", CLOUD_DNS, "--dns", f"{network.HOST}:53",
         "--project", ZONE, "--zone", f"{ZONE}={acme.ZONE}.",
         "--cluster-kubeconfig", str(paths.KUBECONFIG),
+        *google.arguments(),
     ]  # fmt: skip
     for directory in acme.DIRECTORIES:
         argv += ["--host", f"{directory.host}={directory.address}"]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, names, routes, tls
+from components.rules import acme, caa, cert_manager, kubeconfig, names, routes, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, dotted, remove_command, set_command
@@ -59,6 +59,8 @@ class _CrossChecks:
     def _of_a_gateway(self) -> Iterator[Problem]:
         yield from self._duplicate_hosts()
         yield from self._wildcards()
+        yield from self._dns01()
+        yield from self._caa()
         yield from self._destinations()
         yield from self._key_size()
         yield from self._hsts()
@@ -134,7 +136,8 @@ class _CrossChecks:
             create = self._section("certManager").get("install", True)
         kind = section.get("issuerKind", acme.CLUSTER_ISSUER)
         path: Path = ["acme", "issuerKind"]
-        if str(create).lower() != "false" and kind == acme.ISSUER and self.raw.get("challenge") == "dns01":
+        creates = str(create).lower() != "false"
+        if creates and kind == acme.ISSUER and acme.DNS01 in {self.raw.get("challenge"), *self._challenges()}:
             # cert-manager's --issuer-ambient-credentials would lend them to every Issuer of the cluster.
             reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
             fix = set_command(path, acme.CLUSTER_ISSUER)
@@ -185,14 +188,50 @@ class _CrossChecks:
 
     def _wildcards(self) -> Iterator[Problem]:
         for index, name in self._host_names():
-            if names.is_wildcard(name) and self.raw.get("challenge", "http01") == "http01":
+            if names.is_wildcard(name) and self._challenge(self.hosts[index]) == acme.HTTP01:
                 yield self._problem(
                     ["hosts", index, "host"],
                     "is a wildcard, which HTTP-01 cannot prove",
                     "wildcards with challenge dns01, full names with http01",
-                    self._set(["challenge"], "dns01"),
+                    self._set(["challenge"], acme.DNS01)
+                    if not self.hosts[index].get("challenge")
+                    else self._set(["hosts", index, "challenge"], acme.DNS01),
                     self.hosts[index]["host"],
                 )
+
+    def _dns01(self) -> Iterator[Problem]:
+        others = _objects(self.raw.get("gateways"))
+        inheriting = (_CrossChecks({**self.raw, **each}, self.secret) for each in others if "dns" not in each)
+        if not self._has("dns") or any(acme.DNS01 in each._used_challenges() for each in (self, *inheriting)):
+            return
+        for key in ("challengeZone", "workloadIdentity", "workloadPool"):
+            value = self._section("dns").get(key)
+            if value and str(value).lower() != "false":
+                fix = f"{self._remove(['dns', key])}, or {self._set(['challenge'], acme.DNS01)}"
+                yield self._problem(["dns", key], "has no effect without dns01", "dns01", fix, value)
+
+    def _caa(self) -> Iterator[Problem]:
+        dns, servers = self._section("dns"), self._section("acme").get("servers")
+        given = servers if isinstance(servers, dict) else {}
+        if str(dns.get("caa", False)).lower() != "true" or dns.get("caaIdentities") or not self._has("dns"):
+            return
+        if not caa.identities({**acme.DIRECTORIES, **given}.values()):
+            path: Path = ["dns", "caaIdentities"]
+            accepted, fix = "the CAs' domains, `meta.caaIdentities` of acme.servers", self._set([*path, 0], "CA-DOMAIN")
+            yield self._problem(path, "", accepted, fix)
+
+    @property
+    def _default_challenge(self) -> Any:
+        return self.raw.get("challenge") or acme.HTTP01
+
+    def _challenge(self, host: Mapping[str, Any]) -> Any:
+        return host.get("challenge") or self._default_challenge
+
+    def _used_challenges(self) -> set[Any]:
+        return {self._default_challenge, *self._challenges()}
+
+    def _challenges(self) -> list[Any]:
+        return [each for each in map(self._challenge, self.hosts) if isinstance(each, str)]
 
     def _host_names(self) -> Iterator[tuple[int, str]]:
         for index, host in enumerate(self.hosts):

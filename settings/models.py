@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
+from components.rules import caa
 from components.rules.acme import group_names
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, KubernetesName, Section, text
@@ -64,7 +65,9 @@ class Settings(Section):
     )
     gke: Gke | None = Field(None, description="an object with the keys cluster, location")
     acme: Acme = Field(description="an object with the keys email, issuer")
-    challenge: Challenge = Field("http01", description="http01 or dns01", examples=["http01"])
+    challenge: Challenge = Field(
+        "http01", description="http01 or dns01, for hosts that do not say it themselves", examples=["http01"]
+    )
     hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
     dns: Dns = Field(description="an object with the keys zone, project, ttl")
     gateways: tuple[Gateway, ...] = Field(
@@ -91,6 +94,21 @@ class Settings(Section):
         """Whether this stack makes the issuers; by default they come with cert-manager."""
         create = self.acme.create_issuers
         return self.cert_manager.install if create is None else create
+
+    def hosts_proven_by(self, challenge: str) -> list[str]:
+        """Return the hosts whose ownership is proven by `http01` or `dns01`."""
+        return [host for host, own in self.challenges.items() if own == challenge]
+
+    @property
+    def challenges(self) -> dict[str, str]:
+        """How each host is proven, in the config's order."""
+        return {host.host: host.challenge or self.challenge for host in self.hosts}
+
+    @property
+    def caa_identities(self) -> list[str] | None:
+        """The CAs' domains, as CAA records have them; None where nobody says."""
+        servers = self.acme.servers
+        return list(self.dns.caa_identities) or caa.identities([servers.staging, servers.prod])
 
     @property
     def views(self) -> list[View]:

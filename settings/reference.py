@@ -18,8 +18,8 @@ every problem is reported at once, with the command that fixes it.
 
 {table}
 
-Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`; and `gateways`, with the same of each of the other gateways.
+Outputs: `urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
+`certificateRenewalTime`, `dnsRecords`; and `gateways`, with what differs of each of the other gateways.
 
 <!-- Made by `python -m settings.reference`. -->
 """

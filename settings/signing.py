@@ -59,6 +59,14 @@ class Acme(Section):
         description="domains that the ClusterIssuers sign for, with every name below them",
         examples=["YOUR-DOMAIN"],
     )
+    wait_instead_of_self_check: int = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="seconds to wait before the ACME server is asked to look, 0 to 3600; 0 has cert-manager look first,"
+        " which fails where names resolve otherwise inside",
+        examples=[60],
+    )
     timeout: Seconds = Field(
         600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
     )

@@ -68,7 +68,7 @@ CHECKS: Mapping[str, Check] = {
             "kubectl --namespace {namespace} describe certificaterequests,orders,challenges",
             _RENEW,
         ),
-        ("issuer", "record", "resolver", "port-80", "gateway", "challenge"),
+        ("issuer", "record", "resolver", "caa", "port-80", "gateway", "challenge"),
     ),
     "secret": Check(
         "the Secret holds a certificate and its key",
@@ -86,6 +86,11 @@ CHECKS: Mapping[str, Check] = {
         "it has an old answer in its cache, until the TTL ends",
         ("uv run python -m tlsctl verify --watch",),
         ("record",),
+    ),
+    "caa": Check(
+        "CAA records let the issuer's account have the next certificate",
+        "another CA, account or challenge is named, or the account is a new one since its key was lost",
+        (UP,),
     ),
     "gateway": Check(
         "Gateways and VirtualServices name the host and its Secret",

@@ -86,7 +86,7 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
 
     service = environment.settings.ingress.service
     try:
-        address = find_address(api, environment.namespace, service, timeout=0)
+        address = find_address(api, environment.namespace, service, timeout=0, plain=environment.proves_over_http)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
     except GatewayProblemsError as error:
@@ -97,7 +97,7 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
     if address != environment.ip:
         detail = f"its address is {address or 'pending'}, the stack's is {environment.ip}"
         return [Result("service", INGRESS, "failed", detail, environment.fix("service"))]
-    return [Result("service", INGRESS, "ok", f"ports 80 and 443 at {address}")]
+    return [Result("service", INGRESS, "ok", f"its ports are there, at {address}")]
 
 
 def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from components.rules import names
+from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from settings import Settings, decode
@@ -31,6 +32,8 @@ class Environment:
     """The issuer that signs."""
     settings: Settings
     """The stack's config, as if the gateway were its only one: what was asked for."""
+    account: str | None = None
+    """The URI of that issuer's ACME account, where the stack knows it."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
     gateway: str = ""
@@ -50,6 +53,11 @@ class Environment:
     def certificate_of(self) -> Mapping[str, str]:
         """The Certificate of each host."""
         return {host: name for name, hosts in self.certificates.items() for host in hosts}
+
+    @cached_property
+    def proves_over_http(self) -> bool:
+        """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
+        return bool(self.settings.hosts_proven_by(HTTP01))
 
     @property
     def namespace(self) -> str:
@@ -112,8 +120,9 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
         found.append((live.get("ingressIp", ""), view))
     if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    kubeconfig = _kubeconfig(resources)
-    return [Environment(name, ip, outputs["issuer"], view.settings, kubeconfig, view.name) for ip, view in found]
+    account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
+    kubeconfig, issuer = _kubeconfig(resources), outputs["issuer"]
+    return [Environment(name, ip, issuer, view.settings, account, kubeconfig, view.name) for ip, view in found]
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

@@ -87,6 +87,19 @@ class Lookups:
         answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, "A"))
         return sorted(str(each) for each in answer), answer.rrset.ttl if answer.rrset is not None else 0
 
+    def caa(self, name: dns.name.Name) -> list[str]:
+        """Return the CAA records of one name, as the resolver answers them; none where there are none.
+
+        Raises:
+            dns.exception.DNSException: the resolver cannot tell.
+            SilentError: it does not answer.
+        """
+        try:
+            answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, "CAA"))
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        return sorted(each.to_text() for each in answer)
+
     def _servers(self, zone: dns.name.Name) -> Iterator[tuple[str, str]]:
         seen: set[str] = set()
         for server in sorted(str(each.target) for each in self._resolver.resolve(zone, "NS")):

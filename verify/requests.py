@@ -4,6 +4,7 @@ import http.client
 import re
 from collections.abc import Callable, Mapping
 
+from components.rules.acme import HTTP01
 from verify.connections import Answer, ask, tcp, words
 from verify.environment import Environment, probe_name
 from verify.results import INGRESS, Result
@@ -20,6 +21,8 @@ def port(environment: Environment, number: int) -> Result:
     try:
         tcp(environment, number).close()
     except OSError as error:
+        if number == 80 and not environment.proves_over_http:
+            return Result(check, INGRESS, "skipped", f"{where} is closed, and DNS-01 does not need it")
         return Result(check, INGRESS, "failed", f"{where}: {words(error)}", environment.fix(check))
     return Result(check, INGRESS, "ok", where)
 
@@ -32,7 +35,9 @@ def plain(environment: Environment, host: str, reachable: bool) -> list[Result]:
         host: as in the config.
         reachable: whether the port takes connections; nothing is waited for where it does not.
     """
-    if environment.settings.challenge != "http01":
+    if not reachable and not environment.proves_over_http:
+        return [Result(check, host, "skipped", "port 80 is closed") for check in ("redirect", "challenge")]
+    if host not in environment.settings.hosts_proven_by(HTTP01):
         path = Result("challenge", host, "skipped", "not needed with DNS-01")
     else:
         path = _judged("challenge", environment, host, reachable, CHALLENGE, judge_challenge)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dns.resolver
 
-from verify import cluster, https, offers, records, requests, trust
+from verify import caa, cluster, https, offers, records, requests, trust
 from verify.environment import Environment
 from verify.results import INGRESS, Report, Result, ordered
 
@@ -62,6 +62,7 @@ def _look(environment: Environment, options: Options, progress: Progress) -> lis
         others: list[Future[list[Result]]] = []
         for host in environment.hosts:
             others.append(pool.submit(records.look, environment, host, lookups))
+            others.append(pool.submit(caa.look, environment, host, lookups))
             others.append(pool.submit(requests.plain, environment, host, port_80))
         _follow([in_cluster, *hosts, *others], progress)
     seen = [each.result() for each in hosts]

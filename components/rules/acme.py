@@ -10,7 +10,9 @@ PROD = "prod"
 ENVIRONMENTS = (STAGING, PROD)
 """Both always exist; a stack's config says which one signs."""
 
-CHALLENGES = ("http01", "dns01")
+HTTP01 = "http01"
+DNS01 = "dns01"
+CHALLENGES = (HTTP01, DNS01)
 """How ownership of a name is proven: HTTP-01 through the gateway's port 80, or DNS-01 in the managed zone."""
 
 CLUSTER_ISSUER = "ClusterIssuer"

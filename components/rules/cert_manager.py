@@ -1,6 +1,8 @@
 """cert-manager: where its chart is, how one is told from another, and which versions are refused."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 CHART = "oci://quay.io/jetstack/charts/cert-manager"
 """The chart's recommended home; charts.jetstack.io is the legacy one."""
@@ -23,6 +25,13 @@ ACCEPTED = "a chart version (vX.Y.Z): 1.19.6 and later of 1.19, 1.20.3 and later
 
 _FIRST_GOOD = {(1, 19): 6, (1, 20): 3, (1, 21): 2}
 """The first patch of a minor version that is accepted."""
+
+
+def service_account(values: Mapping[str, Any]) -> str:
+    """Return the ServiceAccount of the controller that a release `cert-manager` with these values makes."""
+    given = values.get("serviceAccount")
+    named = given.get("name") if isinstance(given, Mapping) else None
+    return str(named or values.get("fullnameOverride") or "cert-manager")
 
 
 def check_version(value: str) -> str:

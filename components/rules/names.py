@@ -65,6 +65,21 @@ def is_wildcard(host: str) -> bool:
     return host.startswith(WILDCARD)
 
 
+def without_wildcard(host: str) -> str:
+    """Return the domain of a wildcard; any other host as it is."""
+    return host.removeprefix(WILDCARD)
+
+
+def challenge_name(host: str) -> str:
+    """Return the name of the TXT record that proves a host by DNS-01 (RFC 8555, section 8.4)."""
+    return f"_acme-challenge.{without_wildcard(host)}"
+
+
+def challenge_target(host: str, domain: str) -> str:
+    """Return the name below `domain` that a host is proven by, where its own leads to another zone."""
+    return f"{without_wildcard(host)}.{domain}"
+
+
 def covers(name: str, host: str) -> bool:
     """Tell whether a certificate's name is good for a host.
 
@@ -125,6 +140,11 @@ def object_name(host: str) -> str:
 def stack_suffix(stack: str) -> str:
     """Return a stack's name as Kubernetes names take it: stacks may have capitals and underscores."""
     return re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")
+
+
+def role_id(prefix: str, stack: str) -> str:
+    """Return the id of a stack's custom role in Google Cloud, at most 64 characters: no hyphens in it."""
+    return f"{prefix}_{re.sub(r'[^A-Za-z0-9_.]', '_', stack)}"[:64]
 
 
 def _refuse_reserved(labels: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Plain values: each function returns what it takes, normalised, or raises ValueError with the reason alone."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -74,6 +75,31 @@ def ipv4(given: Any) -> str:
         return str(ipaddress.IPv4Address(given))
     except ValueError:
         raise ValueError("is not an IPv4 address") from None
+
+
+def workload_pool(given: Any) -> str:
+    """Take the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
+    if not re.fullmatch(r"projects/\d+/locations/global/workloadIdentityPools/[^/\s]+\.svc\.id\.goog", str(given)):
+        raise ValueError("is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog")
+    return str(given)
+
+
+def role_id(given: Any) -> str:
+    """Take the id of a custom role (https://cloud.google.com/iam/docs/creating-custom-roles)."""
+    if not re.fullmatch(r"[A-Za-z0-9_.]{3,64}", str(given)):
+        raise ValueError("is not 3 to 64 letters, digits, underscores and periods")
+    return str(given)
+
+
+def accounts(given: Any) -> dict[str, str]:
+    """Take the URIs of ACME accounts, at least one, by any name."""
+    if (
+        not isinstance(given, Mapping)
+        or not given
+        or not all(isinstance(each, str) and each for each in given.values())
+    ):
+        raise ValueError("is not an object of ACME accounts' URIs")
+    return dict(given)
 
 
 def path_prefix(given: Any) -> str:

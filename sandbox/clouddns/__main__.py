@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from sandbox.clouddns.access import metadata_app
 from sandbox.clouddns.authority import Authority, Zone
 from sandbox.clouddns.errors import ApiError
+from sandbox.clouddns.iam import Iam
 from sandbox.clouddns.rest import make_app
 from sandbox.clouddns.server import DnsServer
 from sandbox.clouddns.static import StaticZone
@@ -41,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rest-tls", type=_address, metavar="HOST:PORT", help="and here over HTTPS")
     add("--tls-cert", metavar="FILE", help="the certificate of --rest-tls, PEM")
     add("--tls-key", metavar="FILE", help="its key, PEM")
+    add("--metadata", type=_address, metavar="HOST:PORT", help="serve the metadata server here, for Pods")
     add("--dns", type=_address, required=True, metavar="HOST:PORT", help="serve DNS here, UDP and TCP")
     add("--project", default="sandbox", help="the one project there is (default: %(default)s)")
     add("--zone", type=_pair, action="append", default=[], metavar="NAME=DNSNAME.", help="a managed zone")
@@ -91,22 +94,28 @@ def main(argv: list[str] | None = None) -> int:
         static: list[Zone] = [*_static_zones(args.host, args.dns[0])]
     except (ApiError, ValueError) as error:
         parser.error(str(error))
+    iam = Iam(args.project)
     if args.cluster_kubeconfig:
-        from sandbox.clouddns.services import ServiceZone  # the client library is slow to load
+        from sandbox.clouddns.pods import Pods  # the client library is slow to load
+        from sandbox.clouddns.services import ServiceZone
 
-        services = ServiceZone(args.cluster_kubeconfig)
+        services, pods = ServiceZone(args.cluster_kubeconfig), Pods(args.cluster_kubeconfig)
         static.append(services)
         services.start()
+        pods.start()
+        iam = Iam(args.project, pods.identity)
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    app = make_app(managed)
+    app = make_app(managed, iam)
     try:
-        server = DnsServer(Authority(lambda: [*static, *managed]), *args.dns)
+        server = DnsServer(Authority(lambda: [*static, *managed.public]), *args.dns)
         listeners = [_listener(app, args.rest)]
         if args.rest_tls:
             listeners.append(_listener(app, args.rest_tls, (args.tls_cert, args.tls_key)))
+        if args.metadata:
+            listeners.append(_listener(metadata_app(iam), args.metadata))
     except OSError as error:
         print(f"clouddns: cannot listen: {error}", file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """The REST API of Cloud DNS v1 (https://cloud.google.com/dns/docs/reference/rest/v1), as a WSGI application.
 
-Credentials are not checked. For clients that insist on getting some, `/token` plays the OAuth token
-endpoint of a service account key, and `/computeMetadata/v1/` the metadata server (`GCE_METADATA_HOST`).
+Over plain HTTP credentials are not checked: that is how the sandbox itself comes. Pods come over HTTPS, and may do what
+the zone's IAM policy lets them (`access.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from sandbox.clouddns.access import guard, iam_routes
 from sandbox.clouddns.errors import ApiError, already_exists, invalid, not_found, required
+from sandbox.clouddns.iam import PROJECT_NUMBER, Iam
 from sandbox.clouddns.records import RecordSet, parse_name, parse_record_set, parse_type
 from sandbox.clouddns.zones import ManagedZone, Zones
 
@@ -24,12 +26,12 @@ log = logging.getLogger(__name__)
 _PROJECT = "/dns/v1/projects/<project>"
 _ZONE = f"{_PROJECT}/managedZones/<zone>"
 _RRSET = f"{_ZONE}/rrsets/<name>/<rdtype>"
-_TOKEN = {"access_token": "sandbox", "expires_in": 3600, "token_type": "Bearer"}
 _PAGE = 100
 
 
-def make_app(zones: Zones) -> Flask:
-    """The application that serves these zones."""
+def make_app(zones: Zones, iam: Iam | None = None) -> Flask:
+    """The application that serves these zones, to Pods as `iam` says."""
+    iam = iam or Iam(zones.project)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of flask's default provider
@@ -51,7 +53,7 @@ def make_app(zones: Zones) -> Flask:
 
     @app.get(_PROJECT)
     def get_project() -> dict[str, Any]:
-        return {"kind": "dns#project", "id": zones.project, "number": "1", "quota": {"kind": "dns#quota"}}
+        return {"kind": "dns#project", "id": zones.project, "number": PROJECT_NUMBER, "quota": {"kind": "dns#quota"}}
 
     @app.get(f"{_PROJECT}/managedZones")
     def list_zones() -> dict[str, Any]:
@@ -83,7 +85,8 @@ def make_app(zones: Zones) -> Flask:
 
     _add_record_sets(app, zones)
     _add_changes(app, zones)
-    _add_credentials(app, zones)
+    app.register_blueprint(iam_routes(iam))
+    guard(app, iam)
     return app
 
 
@@ -166,20 +169,6 @@ def _add_changes(app: Flask, zones: Zones) -> None:
             if change.id == change_id:
                 return change.resource("done")
         raise not_found("parameters.changeId", change_id)
-
-
-def _add_credentials(app: Flask, zones: Zones) -> None:
-    @app.post("/token")
-    def token() -> dict[str, Any]:
-        return _TOKEN
-
-    @app.get("/computeMetadata/v1/instance/service-accounts/default/token")
-    def metadata_token() -> tuple[dict[str, Any], dict[str, str]]:
-        return _TOKEN, {"Metadata-Flavor": "Google"}
-
-    @app.get("/computeMetadata/v1/project/project-id")
-    def metadata_project() -> tuple[str, dict[str, str]]:
-        return zones.project, {"Metadata-Flavor": "Google", "Content-Type": "text/plain"}
 
 
 def _body(path: str) -> dict[str, Any]:

@@ -69,6 +69,7 @@ class ManagedZone:
     description: str
     labels: Mapping[str, str]
     creation_time: str
+    visibility: str = "public"
     record_sets: Mapping[Key, RecordSet] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
@@ -91,7 +92,7 @@ class ManagedZone:
             "labels": dict(self.labels),
             "nameServers": list(NAME_SERVERS),
             "creationTime": self.creation_time,
-            "visibility": "public",
+            "visibility": self.visibility,
             "cloudLoggingConfig": {"kind": "dns#managedZoneCloudLoggingConfig"},
         }
 
@@ -157,6 +158,11 @@ class Zones:
     def __iter__(self) -> Iterator[ManagedZone]:
         return iter(self._by_name.values())
 
+    @property
+    def public(self) -> list[ManagedZone]:
+        """The zones that the internet is answered from; private ones are for networks, of which there are none."""
+        return [zone for zone in self if zone.visibility == "public"]
+
     def get(self, name_or_id: str) -> ManagedZone:
         """The zone of that name or numeric id.
 
@@ -180,8 +186,9 @@ class Zones:
         name = body["name"]
         if not isinstance(name, str) or not _ZONE_NAME.fullmatch(name):
             raise invalid("entity.managedZone.name", name)
-        if body.get("visibility", "public") != "public":
-            raise ApiError(501, "notImplemented", "This emulator has public zones only.")
+        visibility = body.get("visibility", "public")
+        if visibility not in ("public", "private"):
+            raise invalid("entity.managedZone.visibility", visibility)
         origin = parse_name(body["dnsName"], "entity.managedZone.dnsName")
         if len(origin) == 1 or origin.is_wild():
             raise invalid("entity.managedZone.dnsName", body["dnsName"])
@@ -189,7 +196,7 @@ class Zones:
             if name in self._by_name:
                 raise already_exists("entity.managedZone", name)
             description, labels = str(body["description"]), dict(body.get("labels") or {})
-            zone = ManagedZone(self._next_id, name, origin, description, labels, _now())
+            zone = ManagedZone(self._next_id, name, origin, description, labels, _now(), visibility)
             self._next_id += 1
             self._by_name = {**self._by_name, name: zone}
             return zone

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox import google
 from sandbox.node.rootfs import on_host
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def image_table(bin_dir: Path, envoy: Path, envoy_bootstrap: Path) -> dict[str, 
         envoy_bootstrap: Istio's bootstrap template (`tools/packaging/common/envoy_bootstrap.json` of its module).
     """
     cert_manager = {
-        f"jetstack/cert-manager-{part}": Image((str(bin_dir / "cert-manager"), part))
+        f"jetstack/cert-manager-{part}": Image((str(bin_dir / "cert-manager"), part), google.ENVIRONMENT, google.FILES)
         for part in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
     }
     return cert_manager | {

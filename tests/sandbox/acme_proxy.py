@@ -1,4 +1,4 @@
-"""An ACME server that can be made to fail: Pebble's staging directory behind a listener of the test's own."""
+"""An ACME server that can be made to fail, and to heed CAA: Pebble's staging directory behind a listener of our own."""
 
 import json
 import ssl
@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from sandbox import network
 from sandbox.acme import STAGING
 from sandbox.pki import Authority
-from tests.sandbox import client
+from tests.sandbox import caa, client
 
 PEBBLE = 14000
 RATE_LIMITED = {
@@ -36,6 +37,7 @@ class AcmeProxy:
         self._tls.load_cert_chain(folder / "proxy.crt", folder / "proxy.key")
         self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
         self.refuses_orders = False
+        self.heeds_caa = False
         self._port = 0
         self.open()
 
@@ -104,15 +106,28 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Everything else, signed."""
         if self.acme.refuses_orders and self.path.startswith("/order-plz"):
-            self._answer(429, [("Content-Type", "application/problem+json")], json.dumps(RATE_LIMITED).encode())
+            self._refuse(RATE_LIMITED)
             return
-        self._pass_on()
+        content = self._content()
+        if self.acme.heeds_caa and self.path.startswith("/order-plz"):
+            problem = caa.refusal(*caa.order_of(content))
+            if problem:
+                self._refuse(problem)
+                return
+        self._pass_on(content)
 
     def log_message(self, *_: object) -> None:
         """Nothing: pytest would show it among a test's own words."""
 
-    def _pass_on(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def _content(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _refuse(self, problem: dict[str, Any]) -> None:
+        headers = [("Content-Type", "application/problem+json")]
+        self._answer(problem["status"], headers, json.dumps(problem).encode())
+
+    def _pass_on(self, content: bytes | None = None) -> None:
+        content = self._content() if content is None else content
         request = client.Request(self.path, self.command, content, dict(self.headers))
         answer = client.https(STAGING.address, self.acme.pebble_tls, request, port=PEBBLE)
         self._answer(answer.status, answer.headers.items(), answer.content)

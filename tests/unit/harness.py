@@ -25,6 +25,11 @@ NOT_AFTER = "2026-06-01T00:00:00Z"
 RENEWAL_TIME = "2026-05-01T00:00:00Z"
 
 
+def account(environment: str) -> str:
+    """The URI of an issuer's ACME account."""
+    return f"https://{environment}.test/acct/1"
+
+
 @dataclass(frozen=True)
 class Registered:
     """A resource, as the engine was asked for it."""
@@ -47,6 +52,7 @@ class Recorder(mocks.Mocks):
     """Answers as the providers would, and keeps what was asked, in order."""
 
     zone_domain: str = "sandbox.test."
+    visibility: str = "public"
     endpoint: str = "192.0.2.1"
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -56,13 +62,20 @@ class Recorder(mocks.Mocks):
         if args.token == "gcp:dns/getManagedZone:getManagedZone":
             if not self.zone_domain:
                 return {}, [("name", "googleapi: Error 404: notFound")]
-            return {**args.args, "dnsName": self.zone_domain}, []
+            domain = "proofs.test." if args.args["name"] == "proofs" else self.zone_domain
+            return {**args.args, "dnsName": domain, "visibility": self.visibility}, []
+        if args.token == "gcp:organizations/getProject:getProject":
+            number = "42" if args.args["projectId"] == "platform" else ""
+            return {"number": number}, [] if number else [("projectId", "googleapi: Error 403: forbidden")]
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
         return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority]}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
+        if args.typ == ISSUER:
+            environment = args.name.rpartition("-")[2]
+            state["status"] = {"acme": {"uri": account(environment)}}
         if args.typ == CERTIFICATE:
             state["status"] = {"notAfter": NOT_AFTER, "renewalTime": RENEWAL_TIME}
         return f"{args.name}-id", state

@@ -11,7 +11,8 @@ import pytest
 from components import acme_issuers
 from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
 from components.cert_manager import CertManager, CertManagerArgs, chart_values
-from components.dns_records import DnsRecords
+from components.dns01_identity import Dns01Identity, Dns01IdentityArgs
+from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.gateway_certificate import (
     GatewayCertificate,
     GatewayCertificateArgs,
@@ -37,7 +38,7 @@ ISSUERS: AcmeIssuersArgs = {
     "create": True,
     "email": "platform@sandbox.test",
     "servers": {"staging": "https://staging.test/dir", "prod": "https://prod.test/dir"},
-    "solver": SOLVER,
+    "solvers": [SOLVER],
     "timeout": 90,
 }
 CERTIFICATE_ARGS: GatewayCertificateArgs = {
@@ -197,7 +198,7 @@ class TestAcmeIssuers:
 
     def test_names_and_domains_are_selected_by_solvers_of_their_own(self) -> None:
         solver: SolverArgs = {**SOLVER, "dns_names": ["SHOP.sandbox.test", "*.a.test"], "dns_zones": ["b.test"]}
-        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solver": solver})).of(ISSUER)[0]
+        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": [solver]})).of(ISSUER)[0]
         solvers = issuer.inputs["spec"]["acme"]["solvers"]
 
         assert [each["selector"] for each in solvers] == [
@@ -209,8 +210,8 @@ class TestAcmeIssuers:
     def test_a_domain_is_no_wildcard(self) -> None:
         solver: SolverArgs = {**SOLVER, "dns_zones": ["*.b.test"]}
 
-        with pytest.raises(InputsError, match=r"solver\.dns_zones\[0\]: '\*\.b\.test' is a wildcard"):
-            run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solver": solver}))
+        with pytest.raises(InputsError, match=r"solvers\[0\]\.dns_zones\[0\]: '\*\.b\.test' is a wildcard"):
+            run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": [solver]}))
 
     def test_each_environment_has_an_account_key_of_its_own(self) -> None:
         secrets = {
@@ -237,6 +238,24 @@ class TestAcmeIssuers:
 
         assert solver == {"dns01": {"cloudDNS": {"project": "platform", "hostedZoneName": "sandbox"}}}
 
+    def test_dns01_follows_a_cname_into_a_zone_of_its_own(self) -> None:
+        solver = acme_issuers.solver_spec({**SOLVER, "challenge": "dns01", "follow_cname": True})
+
+        assert solver["dns01"]["cnameStrategy"] == "Follow", "cert-manager writes where the CNAME leads"
+
+    def test_each_solver_is_for_its_own_names(self) -> None:
+        solvers: list[SolverArgs] = [
+            {**SOLVER, "dns_names": ["a.test"]},
+            {**SOLVER, "challenge": "dns01", "dns_names": ["*.b.test"], "wait": 5},
+        ]
+        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": solvers})).of(ISSUER)[0]
+        http, dns = issuer.inputs["spec"]["acme"]["solvers"]
+
+        assert ("http01" in http, http["selector"]) == (True, {"dnsNames": ["a.test"]})
+        assert ("dns01" in dns, dns["selector"]) == (True, {"dnsNames": ["*.b.test"]})
+        assert "waitInsteadOfSelfCheck" not in http, "cert-manager looks first"
+        assert dns["waitInsteadOfSelfCheck"] == "5s", "as the API server reads a duration"
+
     def test_the_ca_bundle_goes_as_base64_and_the_profile_as_it_is(self, authority: str) -> None:
         args: AcmeIssuersArgs = {**ISSUERS, "ca_bundle": authority, "profile": "tlsserver"}
         spec = run(lambda: AcmeIssuers("issuers", args)).of(ISSUER)[0].inputs["spec"]["acme"]
@@ -245,7 +264,52 @@ class TestAcmeIssuers:
         assert spec["profile"] == "tlsserver"
 
 
+ACCESS: Dns01IdentityArgs = {
+    "zone": "sandbox",
+    "pool": "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
+    "role_id": "certManagerDns01_dev",
+}
+
+
+class TestDns01Identity:
+    def test_the_service_account_itself_has_a_role_on_the_zone_alone(self) -> None:
+        made = run(lambda: Dns01Identity("dns01", ACCESS))
+        (member,) = made.of("gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember")
+
+        assert member.inputs["member"] == (
+            "principal://iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog"
+            "/subject/ns/cert-manager/sa/cert-manager"
+        )
+        assert member.inputs["managedZone"] == "sandbox"
+        assert [each.type for each in made if "serviceaccount" in each.type.lower()] == [], "no Google account, no key"
+
+    def test_its_role_has_what_the_solver_calls(self) -> None:
+        (role,) = run(lambda: Dns01Identity("dns01", ACCESS)).of("gcp:projects/iAMCustomRole:IAMCustomRole")
+
+        verbs = {each.removeprefix("dns.") for each in role.inputs["permissions"]}
+        records = {f"resourceRecordSets.{verb}" for verb in ("create", "delete", "list", "update")}
+        assert verbs == {"changes.create", "changes.get", *records}, "zones are not listed: the solver is told its zone"
+
+    @pytest.mark.parametrize("pool", ["platform.svc.id.goog", "projects/platform/locations/global/x"])
+    def test_a_pool_without_the_projects_number_is_refused(self, pool: str) -> None:
+        with pytest.raises(InputsError, match=r"pool: .* is not projects/NUMBER"):
+            run(lambda: Dns01Identity("dns01", {**ACCESS, "pool": pool}))
+
+
 class TestDnsRecords:
+    def test_names_that_are_proven_in_another_zone_lead_there(self) -> None:
+        hosts = ["shop.sandbox.test", "*.shop.sandbox.test", "api.sandbox.test"]
+        args: DnsRecordsArgs = {
+            "hosts": hosts, "ip": "203.0.113.10", "zone": "sandbox",
+            "challenge_domain": "proofs.test", "challenge_hosts": hosts[:2],
+        }  # fmt: skip
+        made = run(lambda: DnsRecords("dns", args)).of(RECORD)
+        aliases = {each.inputs["name"]: each.inputs["rrdatas"] for each in made if each.inputs["type"] == "CNAME"}
+
+        assert aliases == {"_acme-challenge.shop.sandbox.test.": ["shop.sandbox.test.proofs.test."]}, (
+            "a wildcard and its domain are proven by one name"
+        )
+
     def test_each_host_gets_an_a_record_at_the_address(self) -> None:
         hosts = ["shop.sandbox.test", "*.sandbox.test"]
         made = run(lambda: DnsRecords("dns", {"hosts": hosts, "ip": "203.0.113.10", "zone": "sandbox", "ttl": 60})).of(
@@ -414,9 +478,9 @@ class TestTlsGateway:
 def test_a_secret_that_is_refused_is_not_quoted() -> None:
     def program() -> None:
         solver: SolverArgs = {**SOLVER, "dns_names": [pulumi.Output.secret("hunter_2.test")]}
-        AcmeIssuers("issuers", {**ISSUERS, "solver": solver})
+        AcmeIssuers("issuers", {**ISSUERS, "solvers": [solver]})
 
-    with pytest.raises(InputsError, match=r"solver\.dns_names\[0\] is a secret that is not accepted") as refused:
+    with pytest.raises(InputsError, match=r"solvers\[0\]\.dns_names\[0\] is a secret that is not accepted") as refused:
         run(program)
     assert "hunter" not in str(refused.value)
 

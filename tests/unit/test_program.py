@@ -52,6 +52,7 @@ def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
 
     assert set(done.outputs) == {
         "urls",
+        "acmeAccounts",
         "ingressIp",
         "issuer",
         "issuerScope",
@@ -223,6 +224,70 @@ def test_cluster_issuers_solve_for_the_stacks_own_names_and_what_is_added(up: An
     assert done.outputs["issuerScope"] == (
         "Certificates in any namespace, for shop.sandbox.test, blog.sandbox.test, other.test and every name below it"
     )
+
+
+HOST: dict[str, Any] = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+PROOFS = {"zone": "sandbox", "challengeZone": {"zone": "proofs"}, "workloadIdentity": True}
+
+
+def test_hosts_of_one_stack_are_proven_in_different_ways(up: Any) -> None:
+    hosts = [HOST, {**HOST, "host": "*.sandbox.test", "challenge": "dns01"}]
+    made: Recorder = up(good_config(hosts=hosts, dns=PROOFS))
+    http, dns = made.named("issuers-staging").inputs["spec"]["acme"]["solvers"]
+
+    assert http["selector"] == {"dnsNames": ["shop.sandbox.test"]}
+    assert dns["selector"] == {"dnsNames": ["*.sandbox.test"]}
+    assert dns["dns01"] == {
+        "cloudDNS": {"project": "platform", "hostedZoneName": "proofs"},
+        "cnameStrategy": "Follow",
+    }, "in the zone for proofs alone"
+    assert made.named("dns-challenge-sandbox.test").inputs["rrdatas"] == ["sandbox.test.proofs.test."]
+    member = made.named("dns01-zone").inputs
+    assert member["managedZone"] == "proofs", "that is the zone that cert-manager may write"
+    assert member["member"].startswith("principal://iam.googleapis.com/projects/42/"), "the project's number was read"
+    assert made.named("dns01-zone").urn in made.named("certificate").dependencies, "no order before it is granted"
+
+
+def test_the_accounts_of_both_issuers_are_in_caa_records_before_the_certificate(up: Any) -> None:
+    hosts = [HOST, {**HOST, "host": "*.sandbox.test", "challenge": "dns01"}]
+    made: Recorder = up(good_config(hosts=hosts, dns={"zone": "sandbox", "caa": True}))
+    plain, wild = (made.named(f"caa-{owner}").inputs["rrdatas"] for owner in ("shop.sandbox.test", "sandbox.test"))
+
+    accounts = [harness.account(each) for each in ("prod", "staging")]
+    assert plain == [
+        *(f'0 issue "letsencrypt.org; accounturi={each}; validationmethods=http-01"' for each in accounts),
+        '0 issuewild ";"',
+    ]
+    assert wild == [f'0 issuewild "letsencrypt.org; accounturi={each}; validationmethods=dns-01"' for each in accounts]
+    assert made.outputs["acmeAccounts"] == {"staging": accounts[1], "prod": accounts[0]}
+    assert made.named("caa-shop.sandbox.test").urn in made.named("certificate").dependencies, "no order before them"
+
+
+def test_a_second_stack_reads_the_accounts_of_the_first_one(up: Any) -> None:
+    made: Recorder = up(good_config(certManager={"install": False}, dns={"zone": "sandbox", "caa": True}))
+
+    assert harness.account("staging") in made.named("caa-shop.sandbox.test").inputs["rrdatas"][1]
+
+
+def test_a_pool_whose_project_cannot_be_read_can_be_named(up: Any) -> None:
+    config = good_config(**{"gcp:project": "closed", "challenge": "dns01"}, dns={"zone": "a", "workloadIdentity": True})
+
+    with pytest.raises(pulumi.RunError, match=r"pulumi config set --path dns\.workloadPool projects/NUMBER"):
+        up(config)
+
+
+def test_a_private_zone_is_refused_before_anything_is_registered(up: Any) -> None:
+    recorder = Recorder(visibility="private")
+    with pytest.raises(pulumi.RunError, match=r"dns\.zone: 'sandbox' is a private zone"):
+        up(good_config(), recorder=recorder)
+
+    assert not [each for each in recorder if not each.type.startswith("pulumi:providers")]
+
+
+def test_a_name_too_long_for_the_zone_of_proofs_is_refused(up: Any) -> None:
+    long = ".".join(["a" * 60] * 4)[:236] + ".sandbox.test"
+    with pytest.raises(pulumi.RunError, match=r"dns\.challengeZone\.zone: .* would be proven by a name of"):
+        up(good_config(challenge="dns01", hosts=[{**HOST, "host": long}], dns=PROOFS))
 
 
 def test_production_is_hardened(up: Any) -> None:

@@ -273,6 +273,11 @@ class TestIssuers:
 
         assert loaded.acme.issuer_kind == "Issuer"
 
+    def test_one_host_with_dns01_is_enough(self) -> None:
+        report = refusal(acme=acme(issuerKind="Issuer"), hosts=[{**HOST, "challenge": "dns01"}])
+
+        assert 'acme.issuerKind: "Issuer" cannot prove names by dns01' in report
+
     @pytest.mark.parametrize("key", ["dnsNames", "dnsZones"])
     def test_names_that_an_issuer_of_a_namespace_does_not_take_are_refused(self, key: str) -> None:
         report = refusal(acme=acme(issuerKind="Issuer", **{key: ["blog.sandbox.test"]}))
@@ -429,3 +434,44 @@ def test_any_config_is_settings_or_one_report(changes: dict[str, Any]) -> None:
         outcome = str(refused)
     if isinstance(outcome, str):
         assert outcome.startswith("the config of stack 'dev' has"), "no other error, whatever is given"
+
+
+class TestChallenges:
+    def test_a_host_says_itself_how_it_is_proven(self) -> None:
+        hosts = [{**HOST, "host": "*.sandbox.test", "challenge": "dns01"}, HOST]
+        loaded = settings(hosts=hosts)
+
+        assert loaded.hosts_proven_by("dns01") == ["*.sandbox.test"]
+        assert loaded.hosts_proven_by("http01") == [HOST["host"]], "by what `challenge` says"
+
+    def test_a_wildcard_that_says_http01_is_told_where(self) -> None:
+        report = refusal(challenge="dns01", hosts=[{**HOST, "host": "*.sandbox.test", "challenge": "http01"}])
+
+        assert "is a wildcard, which HTTP-01 cannot prove" in report
+        assert "pulumi config set --path 'hosts[0].challenge' dns01" in report
+
+    @pytest.mark.parametrize("given", [{"challengeZone": {"zone": "proofs"}}, {"workloadIdentity": True}])
+    def test_what_only_dns01_needs_is_refused_without_it(self, given: dict[str, Any]) -> None:
+        (key,) = given
+        report = refusal(dns={"zone": "sandbox", **given})
+
+        assert "has no effect without dns01" in report
+        assert f"pulumi config rm --path dns.{key}, or pulumi config set challenge dns01" in report
+
+    def test_a_pool_has_its_projects_number(self) -> None:
+        report = refusal(challenge="dns01", dns={"zone": "sandbox", "workloadPool": "platform.svc.id.goog"})
+
+        assert 'dns.workloadPool: "platform.svc.id.goog" is not projects/NUMBER/' in report
+
+
+class TestCaa:
+    def test_lets_encrypts_domain_is_known(self) -> None:
+        assert settings(dns={"zone": "sandbox", "caa": True}).caa_identities == ["letsencrypt.org"]
+
+    def test_another_ca_has_to_be_named(self) -> None:
+        servers = {"prod": "https://ca.test/dir"}
+        report = refusal(dns={"zone": "sandbox", "caa": True}, acme=acme(servers=servers))
+
+        assert "dns.caaIdentities: not set; accepted: the CAs' domains" in report
+        assert "pulumi config set --path 'dns.caaIdentities[0]' CA-DOMAIN" in report
+        assert settings(acme=acme(servers=servers)).caa_identities is None, "without CAA records nobody asks"

@@ -51,23 +51,33 @@ class Settings:
 
     Attributes:
         project: Project of resources that name none; may be empty.
-        endpoint: Base URL of the API, with a final slash.
+        endpoint: Base URL of Cloud DNS, with a final slash.
+        iam_endpoint: Base URL of IAM, likewise.
+        projects_endpoint: Base URL of the Resource Manager, likewise.
         deletion_policy: Policy of resources that name none.
     """
 
     project: str
     endpoint: str
     token: str
+    iam_endpoint: str
+    projects_endpoint: str
     deletion_policy: str
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
         """Read the configuration, and what the real provider takes from the environment."""
         project = config.get("project") or next(filter(None, map(os.environ.get, _PROJECT_VARIABLES)), "")
-        endpoint = config.get("dnsCustomEndpoint") or os.environ.get("GOOGLE_DNS_CUSTOM_ENDPOINT", "")
+
+        def endpoint(key: str, variable: str) -> str:
+            given = config.get(key) or os.environ.get(variable, "")
+            return given if given.endswith("/") or not given else f"{given}/"
+
         return cls(
             project=str(project),
-            endpoint=endpoint if endpoint.endswith("/") or not endpoint else f"{endpoint}/",
+            endpoint=endpoint("dnsCustomEndpoint", "GOOGLE_DNS_CUSTOM_ENDPOINT"),
+            iam_endpoint=endpoint("iamCustomEndpoint", "GOOGLE_IAM_CUSTOM_ENDPOINT"),
+            projects_endpoint=endpoint("resourceManagerCustomEndpoint", "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT"),
             token=str(config.get("accessToken") or "stand-in"),
             deletion_policy=str(config.get("deletionPolicy") or "DELETE"),
         )
@@ -135,14 +145,40 @@ class CloudDns:
             f"{change['status']} after {_CHANGE_TIMEOUT} s"
         )
 
-    def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
-        if not self.settings.endpoint:
+    def zone_policy(self, project: str, zone: str) -> Json:
+        """Return a managed zone's IAM policy."""
+        return self._call("POST", f"{_zone(project, zone)}:getIamPolicy", {})
+
+    def set_zone_policy(self, project: str, zone: str, policy: Json) -> Json:
+        """Replace a managed zone's IAM policy."""
+        return self._call("POST", f"{_zone(project, zone)}:setIamPolicy", {"policy": policy})
+
+    def role(self, method: str, name: str, body: Json | None = None) -> Json:
+        """Call IAM about a custom role, `projects/PROJECT/roles/ID`, or about all of a project's."""
+        return self._call(method, quote(name, safe="/:"), body, base=("iamCustomEndpoint", self.settings.iam_endpoint))
+
+    def project_of(self, project: str) -> Json:
+        """Return a project, as the Resource Manager knows it."""
+        base = "resourceManagerCustomEndpoint", self.settings.projects_endpoint
+        return self._call("GET", f"projects/{quote(project)}", base=base)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        base: tuple[str, str] | None = None,
+    ) -> Json:
+        key, endpoint = base or ("dnsCustomEndpoint", self.settings.endpoint)
+        if not endpoint:
             raise ProviderError(
-                "gcp:dnsCustomEndpoint is not set. This is the sandbox's stand-in of the gcp provider, which "
+                f"gcp:{key} is not set. This is the sandbox's stand-in of the gcp provider, which "
                 "does not talk to Google Cloud: set it to the sandbox's Cloud DNS, or install the real plugin "
                 "with `pulumi plugin install resource gcp`"
             )
-        url = self.settings.endpoint + path
+        url = endpoint + path
         headers = {"Authorization": f"Bearer {self.settings.token}"}
         try:
             if body is None:
@@ -151,7 +187,9 @@ class CloudDns:
                 response = self._http.request(method, url, json=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             reason = str(error).rpartition(": ")[2]
-            raise ProviderError(f"cannot reach Cloud DNS at {self.settings.endpoint}: {reason}") from None
+            raise ProviderError(
+                f"cannot reach {'Cloud DNS' if base is None else 'Google Cloud'} at {endpoint}: {reason}"
+            ) from None
         if response.status >= 400:
             raise GoogleError(response.status, response.data.decode(errors="replace"))
         answer: Json = json.loads(response.data) if response.data else {}

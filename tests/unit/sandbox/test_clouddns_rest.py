@@ -191,12 +191,6 @@ def test_other_projects_zones_and_paths_are_refused_as_json(call: Call) -> None:
     assert reason(call("POST", f"{ZONE}/changes", {})) == (400, "required")
 
 
-def test_a_client_that_wants_a_token_gets_one(call: Call) -> None:
-    assert call("POST", "/token")[1]["token_type"] == "Bearer"
-    path = "/computeMetadata/v1/instance/service-accounts/default/token"
-    assert call("GET", path)[1]["expires_in"] > 0
-
-
 addresses = st.ip_addresses(v=4).map(str)
 
 

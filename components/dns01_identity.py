@@ -1,0 +1,86 @@
+"""cert-manager's access to the managed zone that DNS-01 is proven in, by Workload Identity Federation for GKE.
+
+Its ServiceAccount itself is granted a role on that one zone: there is no Google service account, and no key. The role
+has what cert-manager's solver calls when it is told the zone (pkg/issuer/acme/dns/clouddns, v1.21.2: record sets are
+listed, a change is made and read again), and nothing else.
+"""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_gcp as gcp
+
+from . import inputs
+from .rules import names, values
+
+PERMISSIONS = (
+    "dns.changes.create",
+    "dns.changes.get",
+    "dns.resourceRecordSets.create",
+    "dns.resourceRecordSets.delete",
+    "dns.resourceRecordSets.list",
+    "dns.resourceRecordSets.update",
+)
+
+
+class Dns01IdentityArgs(TypedDict):
+    """What `Dns01Identity` takes."""
+
+    zone: pulumi.Input[str]
+    """The managed zone's name."""
+    pool: pulumi.Input[str]
+    """The cluster's pool, `projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog`."""
+    role_id: pulumi.Input[str]
+    """The id of the custom role that is made, unique in the zone's project."""
+    project: NotRequired[pulumi.Input[str] | None]
+    """The zone's project, if not the gcp provider's."""
+    namespace: NotRequired[pulumi.Input[str]]
+    """cert-manager's namespace, `cert-manager` by default."""
+    service_account: NotRequired[pulumi.Input[str]]
+    """The ServiceAccount of its controller, `cert-manager` by default."""
+
+
+SHAPE = inputs.shape(
+    zone=inputs.value(values.string),
+    pool=inputs.value(values.workload_pool),
+    role_id=inputs.value(values.role_id),
+    project=inputs.optional(inputs.value(values.string)),
+    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
+    service_account=inputs.value(values.string, "cert-manager"),
+)
+
+
+class Dns01Identity(pulumi.ComponentResource):
+    """A custom role, and cert-manager's ServiceAccount with it on one zone."""
+
+    member: pulumi.Output[str]
+    """The ServiceAccount, as IAM policies name it."""
+
+    def __init__(self, name: str, args: Dns01IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("istio-gateway-tls:index:Dns01Identity", name, {}, opts)
+        given = inputs.check_inputs(self, name, args, SHAPE)
+        child = pulumi.ResourceOptions(parent=self)
+        role = gcp.projects.IAMCustomRole(
+            f"{name}-role",
+            role_id=given["role_id"],
+            title="DNS-01 of cert-manager",
+            description="Writes the TXT records of ACME challenges",
+            permissions=list(PERMISSIONS),
+            project=given["project"],
+            opts=child,
+        )
+        self.member = pulumi.Output.format(
+            "principal://iam.googleapis.com/{}/subject/ns/{}/sa/{}",
+            given["pool"],
+            given["namespace"],
+            given["service_account"],
+        )
+        gcp.dns.DnsManagedZoneIamMember(
+            f"{name}-zone",
+            managed_zone=given["zone"],
+            role=role.name,
+            member=self.member,
+            project=given["project"],
+            opts=child,
+        )
+        self.register_outputs({"member": self.member})

@@ -1,0 +1,88 @@
+"""What a Pod may do in the Cloud DNS emulator: by its own token, and by what the zone's policy binds."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from sandbox.clouddns.access import metadata_app
+from sandbox.clouddns.iam import Iam
+from sandbox.clouddns.rest import make_app
+from sandbox.clouddns.zones import Zones
+
+ZONE = "/dns/v1/projects/sandbox/managedZones/sandbox"
+ROLES = "/v1/projects/sandbox/roles"
+TXT = {"name": "_acme-challenge.sandbox.test.", "type": "TXT", "ttl": 60, "rrdatas": ['"proof"']}
+PODS = {"10.244.1.7": ("cert-manager", "cert-manager"), "10.244.1.8": ("shop", "default")}
+SOLVER = ["dns.resourceRecordSets.list", "dns.resourceRecordSets.create", "dns.changes.create"]
+
+
+class Cloud:
+    """The emulator and its metadata server."""
+
+    def __init__(self) -> None:
+        self.iam = Iam("sandbox", PODS.get)
+        zones = Zones("sandbox")
+        for name in ("sandbox", "other"):
+            zones.create({"name": name, "dnsName": f"{name}.test.", "description": ""})
+        self.api: FlaskClient = make_app(zones, self.iam).test_client()
+        self.metadata: FlaskClient = metadata_app(self.iam).test_client()
+
+    def owner(self, method: str, path: str, body: Any = None) -> Any:
+        """Call as the sandbox itself does, in plain."""
+        answer = self.api.open(path, method=method, json=body)
+        assert answer.status_code < 400, answer.text
+        return answer.get_json(silent=True)
+
+    def grant(self, *permissions: str) -> None:
+        """Give cert-manager a role with these permissions on the zone."""
+        self.owner("POST", ROLES, {"roleId": "solver", "role": {"includedPermissions": permissions}})
+        members = [self.iam.principal(*PODS["10.244.1.7"])]
+        binding = {"role": "projects/sandbox/roles/solver", "members": members}
+        self.owner("POST", f"{ZONE}:setIamPolicy", {"policy": {"bindings": [binding]}})
+
+    def pod(self, address: str, method: str, path: str, body: Any = None) -> int:
+        """Call as a Pod does, over HTTPS with a token; return the status."""
+        path_of_token = "/computeMetadata/v1/instance/service-accounts/default/token"
+        token = self.metadata.get(path_of_token, environ_base={"REMOTE_ADDR": address}).get_json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return self.api.open(path, method=method, json=body, headers=headers, base_url="https://x").status_code
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud()
+
+
+def test_a_pod_may_do_what_its_service_account_is_granted_on_the_zone_and_no_more(cloud: Cloud) -> None:
+    change, rrsets = f"{ZONE}/changes", f"{ZONE}/rrsets"
+    assert cloud.pod("10.244.1.7", "GET", rrsets) == 403, "nothing is granted yet"
+    cloud.grant(*SOLVER)
+    assert cloud.pod("10.244.1.7", "GET", rrsets) == 200
+    assert cloud.pod("10.244.1.7", "POST", change, {"additions": [TXT]}) == 200
+    assert cloud.pod("10.244.1.7", "POST", change, {"deletions": [TXT]}) == 403, "to delete is a right of its own"
+    assert cloud.pod("10.244.1.7", "GET", rrsets.replace("Zones/sandbox", "Zones/other")) == 403, "of this zone alone"
+    assert cloud.pod("10.244.1.8", "GET", rrsets) == 403, "and of this ServiceAccount"
+    assert cloud.pod("10.244.1.7", "POST", f"{ZONE}:setIamPolicy", {}) == 403, "nobody grants it more to itself"
+    cloud.owner("DELETE", f"{ROLES}/solver")
+    assert cloud.pod("10.244.1.7", "GET", rrsets) == 403, "a deleted role gives nothing"
+
+
+def test_there_is_no_access_over_https_without_a_token_and_no_token_for_who_is_no_pod(cloud: Cloud) -> None:
+    assert cloud.api.get(f"{ZONE}/rrsets", base_url="https://x").status_code == 401
+    answer = cloud.metadata.get("/computeMetadata/v1/instance/service-accounts/default/token")
+    assert answer.status_code == 404
+
+
+def test_a_custom_role_that_was_deleted_keeps_its_id(cloud: Cloud) -> None:
+    cloud.grant(*SOLVER)
+    cloud.owner("DELETE", f"{ROLES}/solver")
+    taken = cloud.api.post(ROLES, json={"roleId": "solver", "role": {}})
+    assert taken.status_code == 409, "it is to be undeleted"
+    cloud.owner("POST", f"{ROLES}/solver:undelete", {})
+    assert not cloud.owner("GET", f"{ROLES}/solver")["deleted"]
+
+
+def test_a_policy_cannot_bind_a_custom_role_that_there_is_not(cloud: Cloud) -> None:
+    policy = {"bindings": [{"role": "projects/sandbox/roles/none", "members": ["user:a@b.test"]}]}
+    assert cloud.api.post(f"{ZONE}:setIamPolicy", json={"policy": policy}).status_code == 400
