@@ -17,7 +17,8 @@ from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.rules import cert_manager, names, routes
-from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
+from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DIRECTORIES, DNS01, HTTP01, ISSUER, PROD
+from components.rules.limits import LETS_ENCRYPT
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
@@ -341,6 +342,19 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"
             f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
+        )
+
+    certificates = sum(len(each.settings.certificates) for each in settings.views)
+    limits = LETS_ENCRYPT[PROD].certificates
+    if (
+        settings.acme.servers.prod == DIRECTORIES[PROD]
+        and settings.acme.issuer == PROD
+        and certificates > limits.tokens
+    ):
+        yield (
+            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a registered"
+            " domain: what is new of them may not be signed at once\n"
+            "    uv run python -m tlsctl plan-rollout"
         )
 
 

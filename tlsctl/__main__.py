@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stack = Stack(args.stack, args.config_file)
     try:
         # A verb is loaded when it is run: what they stand on takes a second.
-        return int(importlib.import_module(f"tlsctl.{args.verb}").run(stack, args))
+        return int(importlib.import_module(f"tlsctl.{args.verb.replace('-', '_')}").run(stack, args))
     except ProblemsError as error:
         from tlsctl import printing
 
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print JSON")
     add("--watch", action="store_true", help="check again until all is ok")
     add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
+    add = _verb(
+        verbs, "plan-rollout", "say how long the CA takes to sign what the config asks for and is not there yet"
+    )
+    add("--json", action="store_true", help="print JSON")
     _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
     return parser
 

@@ -17,7 +17,7 @@ _TIMEOUT = 60
 """Seconds for a command that only reads."""
 
 _PER_STACK = re.compile(
-    r"\b(?P<command>pulumi (?:up|preview|refresh|destroy|config(?: set| rm| get)?)|python -m tlsctl \w+"
+    r"\b(?P<command>pulumi (?:up|preview|refresh|destroy|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
     r"|(?P<without_file>pulumi (?:cancel|state \w+|stack (?:export|import|output))))(?= |$)"
 )
 """The commands that work on one stack. Those that never read its config do not take the file of it."""

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.rules import names
 from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
-from components.rules.production import PROJECT
-from settings import Settings, decode
-from settings.crosschecks import cross_checks
+from settings import Settings, printed
 from verify.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -110,9 +108,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
         raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
     # Objects are named after the short name, whatever the organization and the project before it.
     name = str(root["urn"].split(":")[2])
-    values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
-    secret = {key for key, each in config.items() if each.get("secret")}
-    settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
+    settings = printed.read(config, name)
     found, missing = [], []
     for view in settings.views:
         live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
