@@ -352,8 +352,8 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         and certificates > limits.tokens
     ):
         yield (
-            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a registered"
-            " domain: what is new of them may not be signed at once\n"
+            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a"
+            " registered domain: what is new of them may not be signed at once\n"
             "    uv run python -m tlsctl plan-rollout"
         )
 
