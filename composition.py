@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
@@ -23,7 +23,6 @@ from lookups import find_kubeconfig, require_hosts_in_zone
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
-from settings.traffic import Host
 
 
 def load() -> "Composition":
@@ -181,7 +180,7 @@ class Composition:
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
-            "hosts": [_routed(host) for host in self.settings.hosts],
+            "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
             "min_version": self._kept("tls", self.settings.tls.min_version),
             "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
             "hsts": self._kept("tls", self.settings.tls.hsts),
@@ -206,16 +205,6 @@ class Composition:
     @property
     def _credentials(self) -> list[CredentialArgs]:
         return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
-
-
-def _routed(host: Host) -> HostArgs:
-    return {
-        "host": host.host,
-        "routes": [
-            {"path": route.path, "service": route.service, "namespace": route.namespace, "port": route.port}
-            for route in host.destinations
-        ],
-    }
 
 
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:

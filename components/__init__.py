@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
     from .ingress_gateway import IngressGateway, IngressGatewayArgs
-    from .tls_gateway import CredentialArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
+    from .tls_gateway import CredentialArgs, HeaderMatchArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
 
 _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
@@ -25,7 +25,7 @@ _MODULES = {
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
     "ingress_gateway": ("IngressGateway", "IngressGatewayArgs"),
-    "tls_gateway": ("CredentialArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
+    "tls_gateway": ("CredentialArgs", "HeaderMatchArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
 }
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "DnsRecordsArgs",
     "GatewayCertificate",
     "GatewayCertificateArgs",
+    "HeaderMatchArgs",
     "HostArgs",
     "HttpGateway",
     "HttpGatewayArgs",

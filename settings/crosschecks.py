@@ -12,8 +12,7 @@ from components.rules import acme, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, set_command
-
-_DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
+from .served import served
 
 
 def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
@@ -43,7 +42,7 @@ class _CrossChecks:
         yield from self._chart()
         yield from self._duplicate_hosts()
         yield from self._wildcards()
-        yield from self._destinations()
+        yield from served(self.hosts, self._problem)
         yield from self._key_size()
         yield from self._hsts()
 
@@ -148,34 +147,6 @@ class _CrossChecks:
                 yield index, names.dns_name(host.get("host") or "")
             except (ValueError, TypeError, AttributeError):
                 continue
-
-    def _destinations(self) -> Iterator[Problem]:
-        accepted = "service, namespace and port of the destination, or a list of `routes`"
-        for index, host in enumerate(self.hosts):
-            routes = host.get("routes")
-            inline = [key for key in (*_DESTINATION, "path") if host.get(key) is not None]
-            if not routes:
-                for key in [key for key in _DESTINATION if key not in inline]:
-                    path: Path = ["hosts", index, key]
-                    yield self._problem(path, "is missing", accepted, set_command(path, _DESTINATION[key]))
-                continue
-            for key in inline:
-                yield self._problem(
-                    ["hosts", index, key],
-                    "contradicts the host's routes",
-                    accepted,
-                    f"pulumi config rm --path 'hosts[{index}].{key}'",
-                    host[key],
-                )
-            yield from self._duplicate_paths(index, routes if isinstance(routes, list) else [])
-
-    def _duplicate_paths(self, index: int, routes: list[Any]) -> Iterator[Problem]:
-        paths = [route.get("path", "/") if isinstance(route, dict) else MISSING for route in routes]
-        for position, path in enumerate(paths):
-            if path is not MISSING and path in paths[:position]:
-                where: Path = ["hosts", index, "routes", position, "path"]
-                reason = "is the path of an earlier route, which takes every request"
-                yield self._problem(where, reason, "each path once", set_command(where, "/other"), path)
 
     def _key_size(self) -> Iterator[Problem]:
         certificate = self._section("certificate")

@@ -147,7 +147,7 @@ CHECKS: Mapping[str, Check] = {
         ("port-80", "gateway"),
     ),
     "route": Check(
-        "a request over HTTPS reaches the application",
+        "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
         "its Service, the Service's port or a ready Pod is missing",
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
         ("handshake", "gateway"),

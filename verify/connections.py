@@ -48,8 +48,14 @@ def tls(environment: Environment, host: str, context: ssl.SSLContext) -> ssl.SSL
         raise
 
 
-def ask(connection: socket.socket, host: str, path: str) -> Answer:
+def ask(connection: socket.socket, host: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Make a request and close the connection; the body is not read.
+
+    Args:
+        connection: to the gateway.
+        host: as in the config.
+        path: what is asked for.
+        headers: sent with it.
 
     Raises:
         OSError: there is no answer.
@@ -57,7 +63,7 @@ def ask(connection: socket.socket, host: str, path: str) -> Answer:
     """
     with closing(http.client.HTTPConnection(probe_name(host))) as request:
         request.sock = connection
-        request.request("GET", path, headers={"User-Agent": "verify", "Connection": "close"})
+        request.request("GET", path, headers={**(headers or {}), "User-Agent": "verify", "Connection": "close"})
         answer = request.getresponse()
         return Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()})
 

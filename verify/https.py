@@ -68,17 +68,17 @@ def _connect(
 
 
 def _application(environment: Environment, host: str, connection: ssl.SSLSocket) -> list[Result]:
-    """Ask for each route's path; of HSTS, every path's answer counts."""
-    answers: dict[str, Answer] = {}
-    for route in environment.hosts[host].destinations:
+    """Make a request for each route; of HSTS, every answer counts."""
+    answers: dict[requests.Probe, Answer] = {}
+    for probe in requests.probes(environment.hosts[host]):
         try:
             # The first goes over the connection that is there.
             over = tls(environment, host, any_certificate()) if answers else connection
-            answers[route.path] = ask(over, host, route.path)
+            answers[probe] = ask(over, host, probe.path, dict(probe.headers))
         except (OSError, http.client.HTTPException) as error:
-            fix = environment.fix("route", host=host, application=route.namespace)
+            fix = environment.fix("route", host=host, application=probe.namespace)
             return [
-                Result("route", host, "failed", f"{route.path}: {words(error)}", fix),
+                Result("route", host, "failed", f"{probe}: {words(error)}", fix),
                 Result("hsts", host, "failed", "no answer is seen"),
             ]
     return [

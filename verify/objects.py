@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import acme, names, renewal, routes
+from components.rules import acme, headers, names, renewal, routes
 from components.rules.problem import Problem
 from verify.checks import UP
 from verify.environment import Environment
@@ -26,6 +26,8 @@ Objects = Mapping[str, Object]
 
 _PUBLIC = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 _UP = (UP,)
+_PARTS = ("match", "route", "redirect", "directResponse", "timeout", "retries")
+"""What of a route of a VirtualService decides about an answer, beside its headers."""
 
 
 @dataclass(frozen=True)
@@ -188,9 +190,9 @@ def _servers(gateway: Object, number: int) -> list[Object]:
 
 def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> str | None:
     http, tls = (name(environment.stack) for name in (routes.http_gateway_name, routes.tls_gateway_name))
-    destinations = [each.model_dump() for each in environment.hosts[host].destinations]
+    served = environment.hosts[host].served
     expected = {
-        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", host, destinations),
+        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", served),
         http: routes.redirect_spec(f"{environment.namespace}/{http}", [host]),
     }
     for name, spec in expected.items():
@@ -201,13 +203,19 @@ def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> 
             return f"VirtualService {name} is for {', '.join(found['spec'].get('hosts', [])) or 'no host'}"
         if found["spec"].get("gateways") != spec["gateways"]:
             return f"VirtualService {name} is bound to {', '.join(found['spec'].get('gateways', ['the mesh']))}"
-        if _destinations(found["spec"]) != _destinations(spec):
-            return f"VirtualService {name} does not route as the config says"
+        if _answers(found["spec"]) != _answers(spec):
+            return f"VirtualService {name} does not answer as the config says"
     return None
 
 
-def _destinations(spec: Object) -> list[Any]:
-    return [[each.get(part) for part in ("match", "route", "redirect")] for each in spec.get("http", [])]
+def _answers(spec: Object) -> list[Any]:
+    return [[*(each.get(part) for part in _PARTS), _headers_set(each)] for each in spec.get("http", [])]
+
+
+def _headers_set(route: Object) -> Mapping[str, str]:
+    """Return the headers that a route sets, all but that of HSTS, which clients are asked for."""
+    given = route.get("headers", {}).get("response", {}).get("set", {})
+    return {name: value for name, value in given.items() if name != headers.HSTS}
 
 
 def _plain(hosts: Sequence[str]) -> list[str]:

@@ -74,10 +74,3 @@ def ipv4(given: Any) -> str:
         return str(ipaddress.IPv4Address(given))
     except ValueError:
         raise ValueError("is not an IPv4 address") from None
-
-
-def path_prefix(given: Any) -> str:
-    """Take the beginning of a URL's path."""
-    if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):
-        raise ValueError("is not a path that begins with /")
-    return given

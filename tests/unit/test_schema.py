@@ -101,8 +101,8 @@ class TestNumbers:
         spec = Mock(return_value={})
         monkeypatch.setattr("components.tls_gateway.routes.virtual_service_spec", spec)
         construct("TlsGateway", lambda: TLS)
-        _, _, routes, _ = spec.call_args.args
-        assert repr(routes[0]["port"]) == "8080"
+        _, served, _ = spec.call_args.args
+        assert repr(served["routes"][0]["port"]) == "8080"
 
     def test_a_bound_is_whole(self) -> None:
         inputs = {"issuer": "letsencrypt-staging-istio", "credentials": CREDENTIALS, "timeout": 90.0}
