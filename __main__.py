@@ -12,6 +12,7 @@ from components import (
     GatewayCertificate,
     HttpGateway,
     IngressGateway,
+    MutualTls,
     TlsGateway,
 )
 from composition import load
@@ -45,6 +46,9 @@ http = HttpGateway("http", stack.http, on_cluster())
 # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
 certificate = GatewayCertificate("certificate", stack.certificate(issuer), on_cluster(issuers, records, http))
 tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
+
+if settings.mtls != "off":
+    MutualTls("mtls", stack.mutual_tls, on_cluster())
 
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))

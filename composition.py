@@ -14,7 +14,8 @@ from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import names, routes
+from components.mutual_tls import MutualTlsArgs
+from components.rules import client_ca, names, routes
 from components.rules.acme import CLUSTER_ISSUER, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
@@ -175,7 +176,7 @@ class Composition:
     @property
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
-        return {
+        args: TlsGatewayArgs = {
             "gateway": routes.tls_gateway_name(self.stack),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
@@ -184,6 +185,21 @@ class Composition:
             "min_version": self._kept("tls", self.settings.tls.min_version),
             "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
             "hsts": self._kept("tls", self.settings.tls.hsts),
+        }
+        if (secret := self.settings.client_ca_secret) is not None:
+            given = self.settings.tls.client_ca or ""
+            args["client_ca"] = {"secret_name": secret}
+            if client_ca.is_pem(given):
+                args["client_ca"]["certificates"] = self._kept("tls", given)
+        return args
+
+    @property
+    def mutual_tls(self) -> MutualTlsArgs:
+        """What the sidecars of the applications take."""
+        return {
+            "mode": self.settings.mtls,
+            "namespaces": list(self.settings.mesh_namespaces),
+            "gateway_namespace": self.settings.ingress.namespace,
         }
 
     @property

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
     from .ingress_gateway import IngressGateway, IngressGatewayArgs
-    from .tls_gateway import CredentialArgs, HeaderMatchArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
+    from .mutual_tls import MutualTls, MutualTlsArgs
+    from .tls_gateway import (
+        ClientCaArgs,
+        CredentialArgs,
+        HeaderMatchArgs,
+        HostArgs,
+        RouteArgs,
+        TlsGateway,
+        TlsGatewayArgs,
+    )
 
 _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
@@ -25,7 +34,16 @@ _MODULES = {
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
     "ingress_gateway": ("IngressGateway", "IngressGatewayArgs"),
-    "tls_gateway": ("CredentialArgs", "HeaderMatchArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
+    "mutual_tls": ("MutualTls", "MutualTlsArgs"),
+    "tls_gateway": (
+        "ClientCaArgs",
+        "CredentialArgs",
+        "HeaderMatchArgs",
+        "HostArgs",
+        "RouteArgs",
+        "TlsGateway",
+        "TlsGatewayArgs",
+    ),
 }
 
 __all__ = [
@@ -35,6 +53,7 @@ __all__ = [
     "CertManagerArgs",
     "CertificateAlerts",
     "CertificateAlertsArgs",
+    "ClientCaArgs",
     "CredentialArgs",
     "DnsRecords",
     "DnsRecordsArgs",
@@ -47,6 +66,8 @@ __all__ = [
     "IngressGateway",
     "IngressGatewayArgs",
     "KeyArgs",
+    "MutualTls",
+    "MutualTlsArgs",
     "RouteArgs",
     "SolverArgs",
     "TlsGateway",

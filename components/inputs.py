@@ -152,7 +152,8 @@ def agreed(
 
 
 def _problems(where: str, found: Mapping[str, Any], disagree: Disagree) -> list[Problem]:
-    return [Problem(f"{where}.{field}", what) for field, what in disagree(found)]
+    prefix = f"{where}." if where else ""
+    return [Problem(f"{prefix}{field}", what) for field, what in disagree(found)]
 
 
 def _is_plain(found: Any) -> bool:

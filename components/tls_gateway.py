@@ -3,6 +3,7 @@
 Istio delivers the Secrets by SDS and rotates them without a restart, so nothing is mounted into the gateway.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
@@ -10,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import headers, names, routes, tls, values
+from .rules import client_ca, headers, names, routes, tls, values
 
 
 class HeaderMatchArgs(TypedDict):
@@ -69,6 +70,15 @@ class CredentialArgs(TypedDict):
     """The names."""
 
 
+class ClientCaArgs(TypedDict):
+    """The CA whose client certificates are asked for."""
+
+    secret_name: pulumi.Input[str]
+    """The Secret with the CA's certificates (`ca.crt` or `cacert`), in the namespace of the gateway's Pods."""
+    certificates: NotRequired[pulumi.Input[str]]
+    """PEM, of which the Secret is made; without it the Secret is there already."""
+
+
 class TlsGatewayArgs(TypedDict):
     """What `TlsGateway` takes."""
 
@@ -88,6 +98,8 @@ class TlsGatewayArgs(TypedDict):
     """Those of TLS 1.2, in Envoy's names; TLS 1.3 has its own. Mozilla's intermediate profile by default."""
     hsts: NotRequired[pulumi.Input[int]]
     """Seconds of Strict-Transport-Security; 0, the default, sends none."""
+    client_ca: NotRequired[ClientCaArgs]
+    """Asks every client of every host for a certificate of this CA (Istio 1.28 and later); none is, by default."""
 
 
 HEADER_MATCH = inputs.shape(
@@ -115,6 +127,11 @@ HOST = inputs.shape(
     response_headers=inputs.lifted(inputs.value(headers.response, {})),
 )
 
+CLIENT_CA = inputs.shape(
+    secret_name=inputs.value(names.kubernetes_name),
+    certificates=inputs.optional(inputs.value(client_ca.certificates)),
+)
+
 CREDENTIALS = inputs.known(
     inputs.several(
         inputs.shape(
@@ -132,6 +149,7 @@ SHAPE = inputs.shape(
     min_version=inputs.value(values.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
     cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
     hsts=inputs.value(values.whole(0, tls.MAX_HSTS), 0),
+    client_ca=inputs.known(inputs.optional(CLIENT_CA)),
 )
 
 
@@ -146,15 +164,28 @@ class TlsGateway(pulumi.ComponentResource):
         given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
+        authority = given["client_ca"] or {"secret_name": None, "certificates": None}
+        made = []
+        if authority["certificates"] is not None:
+            # Beside the certificate's own Secret, whose entries are cert-manager's to write.
+            text = pulumi.Output.from_input(authority["certificates"])
+            secret = kubernetes.core.v1.Secret(
+                f"{name}-client-ca",
+                metadata={"name": authority["secret_name"], "namespace": given["namespace"]},
+                data={client_ca.ENTRY: text.apply(lambda pem: base64.b64encode(pem.encode()).decode())},
+                opts=child,
+            )
+            made.append(secret)
         gateway = kubernetes.apiextensions.CustomResource(
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata={"name": given["gateway"], "namespace": given["namespace"]},
-            spec=pulumi.Output.all(given["selector"], presented, given["min_version"], given["cipher_suites"]).apply(
-                lambda all_of_them: routes.tls_gateway_spec(*all_of_them)
-            ),
-            opts=child,
+            spec=pulumi.Output.all(
+                given["selector"], presented, given["min_version"], given["cipher_suites"], authority["secret_name"]
+            ).apply(lambda all_of_them: routes.tls_gateway_spec(*all_of_them)),
+            # It names the Secret by a plain string, which is no dependency.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=made)),
         )
         qualified = pulumi.Output.format("{}/{}", given["namespace"], given["gateway"])
         # The VirtualServices name the Gateway by a plain string, which is no dependency.

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, names, tls
+from components.rules import acme, cert_manager, kubeconfig, mesh, names, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, set_command
@@ -45,6 +45,7 @@ class _CrossChecks:
         yield from served(self.hosts, self._problem)
         yield from self._key_size()
         yield from self._hsts()
+        yield from self._strict()
 
     def _problem(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
         shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
@@ -163,3 +164,19 @@ class _CrossChecks:
         if hsts and self._section("acme").get("issuer") == "staging":
             reason = "would lock browsers out: staging certificates are not trusted"
             yield self._problem(path, reason, "0 with acme.issuer staging", set_command(path, 0), hsts)
+
+    def _strict(self) -> Iterator[Problem]:
+        if self.raw.get("mtls") != mesh.STRICT:
+            return
+        gateway = self._section("ingress").get("namespace", "istio-system")
+        for index, host in enumerate(self.hosts):
+            routes = host.get("routes")
+            several = [route for route in routes if isinstance(route, dict)] if isinstance(routes, list) else []
+            given = [each.get("namespace") for each in (host, *several)]
+            for namespace in given:
+                if isinstance(namespace, str) and (reason := mesh.refuses_strict(namespace, gateway)):
+                    where = f"cannot be had: an application of hosts[{index}] is in a namespace that {reason}"
+                    fix = set_command(["mtls"], "permissive")
+                    accepted = "strict with applications in namespaces of their own"
+                    yield self._problem(["mtls"], where, accepted, fix, mesh.STRICT)
+                    return

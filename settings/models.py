@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from components.rules import client_ca
 from components.rules.acme import group_names
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, Section, text
@@ -40,7 +41,13 @@ class Settings(Section):
     ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
     cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
     certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
-    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, hsts")
+    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, clientCa, hsts")
+    mtls: Literal["off", "permissive", "strict"] = Field(
+        "off",
+        description="what the sidecars of the applications' namespaces take from the mesh: off (as Istio has it),"
+        " permissive (plain text as well) or strict (mutual TLS alone)",
+        examples=["permissive"],
+    )
     alerts: Literal["off", "prometheus", "gmp"] = Field(
         "off",
         description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
@@ -58,6 +65,26 @@ class Settings(Section):
         """Whether this stack makes the issuers; by default they come with cert-manager."""
         create = self.acme.create_issuers
         return self.cert_manager.install if create is None else create
+
+    @property
+    def application_namespaces(self) -> list[str]:
+        """Where the hosts' applications are, each namespace once."""
+        return sorted({route.namespace for host in self.hosts for route in host.destinations})
+
+    @property
+    def mesh_namespaces(self) -> list[str]:
+        """The applications' namespaces that `mtls` is for: the gateway's own is left as it is, for the ACME solver."""
+        if self.mtls == "off":
+            return []
+        return [each for each in self.application_namespaces if each != self.ingress.namespace]
+
+    @property
+    def client_ca_secret(self) -> str | None:
+        """The Secret with the CA of client certificates: the named one, or the one that is made beside the first."""
+        given = self.tls.client_ca
+        if given is None or not client_ca.is_pem(given):
+            return given
+        return client_ca.reference(self.certificate.secret_name)
 
     @property
     def certificates(self) -> dict[str, list[str]]:

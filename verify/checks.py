@@ -146,6 +146,11 @@ CHECKS: Mapping[str, Check] = {
         (_ROUTES, UP),
         ("port-80", "gateway"),
     ),
+    "mtls": Check(
+        "the applications' namespaces have the PeerAuthentication of `mtls`, and no older one",
+        "it was edited or deleted, or another one was there before: Istio reads the oldest of a namespace",
+        ("kubectl get peerauthentications --all-namespaces", UP),
+    ),
     "route": Check(
         "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
         "its Service, the Service's port or a ready Pod is missing",

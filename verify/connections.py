@@ -3,7 +3,6 @@
 The standard library's client does, given a socket: every connection goes to one address, whatever the name resolves to.
 """
 
-import functools
 import http.client
 import socket
 import ssl
@@ -68,7 +67,6 @@ def ask(connection: socket.socket, host: str, path: str, headers: Mapping[str, s
         return Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()})
 
 
-@functools.cache
 def any_certificate() -> ssl.SSLContext:
     """Return a client that takes whatever is presented, to say what it is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import acme, headers, names, renewal, routes
+from components.rules import acme, client_ca, headers, mesh, names, renewal, routes
 from components.rules.problem import Problem
 from verify.checks import UP
 from verify.environment import Environment
@@ -165,7 +165,18 @@ def _wrong_in_servers(environment: Environment, host: str, gateways: Objects) ->
         secret = server.get("tls", {}).get("credentialName")
         if number == 443 and secret != environment.certificate_of[host]:
             return f"Gateway {name} presents Secret {secret}, not {environment.certificate_of[host]}"
+        if number == 443 and (wrong := _wrong_in_clients(environment, server.get("tls", {}))):
+            return f"Gateway {name} {wrong}"
     return None
+
+
+def _wrong_in_clients(environment: Environment, given: Mapping[str, Any]) -> str | None:
+    secret = environment.settings.client_ca_secret
+    mode, authority = ("MUTUAL", client_ca.reference(secret)) if secret else ("SIMPLE", None)
+    if given.get("mode") != mode:
+        return f"has the TLS mode {given.get('mode')}, the config says {mode}"
+    found = given.get("caCertCredentialName")
+    return f"takes client certificates of {found or 'no Secret'}, not of {authority}" if found != authority else None
 
 
 def tls_server(environment: Environment, host: str, gateways: Objects) -> Object | None:
@@ -225,6 +236,41 @@ def _plain(hosts: Sequence[str]) -> list[str]:
 
 def _labels(labels: Mapping[str, str] | None) -> str:
     return ", ".join(f"{key}={value}" for key, value in (labels or {}).items()) or "every Pod"
+
+
+def judge_mtls(environment: Environment, found: Mapping[str, Objects]) -> Result:
+    """Judge what the sidecars of the applications take: Istio reads the oldest PeerAuthentication of a namespace.
+
+    Args:
+        environment: of the applications.
+        found: by namespace, its PeerAuthentications.
+    """
+    mode = environment.settings.mtls
+    wrong = [
+        f"{namespace}: {reason}"
+        for namespace in environment.settings.mesh_namespaces
+        if (reason := _wrong_in_mesh(found.get(namespace, {}), mode.upper()))
+    ]
+    if wrong:
+        return Result("mtls", INGRESS, "failed", "; ".join(wrong), environment.fix("mtls"))
+    skipped = set(environment.settings.application_namespaces) - set(environment.settings.mesh_namespaces)
+    words = f"{mode} in {', '.join(environment.settings.mesh_namespaces) or 'no namespace'}"
+    words += f"; not in {', '.join(sorted(skipped))}, the gateway's own" if skipped else ""
+    return Result("mtls", INGRESS, "ok", words)
+
+
+def _wrong_in_mesh(found: Objects, mode: str) -> str | None:
+    whole = [each for each in found.values() if not each.get("spec", {}).get("selector", {}).get("matchLabels")]
+    if mesh.PEER_AUTHENTICATION not in found:
+        return f"there is no PeerAuthentication {mesh.PEER_AUTHENTICATION}"
+    oldest = min(whole, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), default=None)
+    name = oldest["metadata"]["name"] if oldest else None
+    if oldest is None:
+        return f"PeerAuthentication {mesh.PEER_AUTHENTICATION} has a selector"
+    if name != mesh.PEER_AUTHENTICATION:
+        return f"PeerAuthentication {name} is older, and Istio reads that one alone"
+    given = oldest.get("spec", {}).get("mtls", {}).get("mode", "UNSET")
+    return f"PeerAuthentication {name} says {given}, the config {mode}" if given != mode else None
 
 
 def condition(found: Object, kind: str) -> Mapping[str, Any]:

@@ -26,6 +26,8 @@ class Options:
     resolver: dns.resolver.Resolver
     ca: Path | None = None
     """Roots to trust, if not those of the stack's issuer."""
+    client_certificate: Path | None = None
+    """A client certificate and its key, for gateways that ask for one."""
 
 
 def look(environment: Environment, options: Options, progress: Progress) -> Report:
@@ -35,9 +37,9 @@ def look(environment: Environment, options: Options, progress: Progress) -> Repo
     known by the certificates that were presented.
 
     Raises:
-        ProblemsError: there are no roots to trust.
+        ProblemsError: there are no roots to trust, or no client certificate.
     """
-    trusted = trust.choose(environment, options.ca)
+    trusted = trust.choose(environment, options.ca, options.client_certificate)
     profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     with ThreadPoolExecutor(_WORKERS) as pool:
         in_cluster = pool.submit(cluster.look, environment)

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
+from components.rules import client_ca
 
 Object = dict[str, Any]
 
@@ -62,6 +63,8 @@ def _rename(rule: Object, place: Place) -> None:
     names = rule.get("resourceNames")
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
+    elif names == [client_ca.reference(_DEFAULT.secrets[0])]:
+        rule["resourceNames"] = [client_ca.reference(place.secrets[0])]
     elif names == [_DEFAULT.gateway_service]:
         rule["resourceNames"] = [place.gateway_service]
     elif rule["resources"] == ["namespaces"] and names:

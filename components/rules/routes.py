@@ -11,7 +11,7 @@ Two traps shape them, and both break the first issuance or leak plain HTTP:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import headers, names, tls
+from . import client_ca, headers, names, tls
 
 REDIRECT_CODE = 301
 
@@ -52,7 +52,11 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
 
 
 def tls_gateway_spec(
-    selector: Any, credentials: Sequence[tuple[Any, Sequence[Any]]], min_version: str, cipher_suites: Sequence[str]
+    selector: Any,
+    credentials: Sequence[tuple[Any, Sequence[Any]]],
+    min_version: str,
+    cipher_suites: Sequence[str],
+    client_ca_secret: str | None = None,
 ) -> dict[str, Any]:
     """Return the Gateway of port 443: one server per certificate, since a server presents one.
 
@@ -61,9 +65,12 @@ def tls_gateway_spec(
         credentials: each certificate's Secret and the hosts that it is presented for.
         min_version: one of `tls.VERSIONS`.
         cipher_suites: those of TLS 1.2.
+        client_ca_secret: the Secret with the CA whose client certificates are asked for; none is, without one.
     """
     # Istio hardens nothing that is not written here, and TLS 1.3 takes no list of ciphers.
     hardened: dict[str, Any] = {"mode": "SIMPLE", "minProtocolVersion": tls.istio_version(min_version)}
+    if client_ca_secret:
+        hardened |= {"mode": "MUTUAL", "caCertCredentialName": client_ca.reference(client_ca_secret)}
     if min_version == "1.2":
         hardened["cipherSuites"] = list(cipher_suites)
     return {

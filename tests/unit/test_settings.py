@@ -274,7 +274,35 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
             "config rm certmanager",
             id="unknown key",
         ),
-        pytest.param({"mtls": "strict"}, "mtls", "is not read by anything", "config rm mtls", id="planned key"),
+        pytest.param({"mtls": "on"}, "mtls", '"on"', "config set mtls permissive", id="mtls"),
+        pytest.param(
+            {"mtls": "strict", "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the gateway's own namespace, where the ACME solver runs",
+            "config set mtls permissive",
+            id="strict where the solver runs",
+        ),
+        pytest.param(
+            {"mtls": "strict", "ingress": {"namespace": "gateways"}, "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the mesh's root namespace",
+            "config set mtls permissive",
+            id="strict for the whole mesh",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "Not A Secret"}},
+            "tls.clientCa",
+            "is not a Kubernetes name",
+            "tls.clientCa",
+            id="a client CA that is neither",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}},
+            "tls.clientCa",
+            "is not PEM",
+            "$(cat client-ca.pem)",
+            id="a client CA that is no PEM",
+        ),
         pytest.param({"protect": "maybe"}, "protect", '"maybe"', "protect true", id="boolean"),
         pytest.param(
             {"certManager": {"version": "v1.20.0"}},
@@ -539,3 +567,12 @@ def test_a_host_may_redirect_or_be_in_maintenance_without_a_destination() -> Non
 
     assert [len(host.destinations) for host in loaded.hosts] == [0, 0, 1], "a route waits for the end of maintenance"
     assert loaded.hosts[0].served["redirect_to"] == "sandbox.test", "as a DNS name"
+
+
+def test_mtls_is_for_the_applications_namespaces_and_not_for_the_gateways_own() -> None:
+    hosts = [
+        {**HOST, "host": f"{name}.sandbox.test", "namespace": namespace}
+        for name, namespace in (("a", "shop"), ("b", "istio-system"), ("c", "shop"), ("d", "api"))
+    ]
+    assert settings(hosts=hosts, mtls="permissive").mesh_namespaces == ["api", "shop"], "the solver stays out of it"
+    assert settings(hosts=hosts).mesh_namespaces == [], "off by default"
