@@ -121,13 +121,19 @@ Disagree = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
 """Says what of an object contradicts the rest of it: the field, and what is wrong with it."""
 
 
-def agreeing(check: Check, disagree: Disagree) -> Check:
-    """Accept an object whose fields agree; `agreed` looks again when all of them are known."""
+def agreeing(check: Check, disagree: Disagree, *reads: str) -> Check:
+    """Accept an object whose fields agree; `agreed` looks again when all of them are known.
+
+    Args:
+        check: of the object.
+        disagree: finds what contradicts the rest.
+        reads: the fields that it looks at; all of them, by default. Where one is an Output, nothing is looked at yet.
+    """
 
     def both(run: _Run, where: str, given: Any) -> Any:
         before = len(run.problems)
         found = check.of(run, where, given)
-        if len(run.problems) == before and _is_plain(found):
+        if len(run.problems) == before and _is_plain([found[field] for field in reads or found]):
             run.problems += _problems(where, found, disagree)
         return found
 

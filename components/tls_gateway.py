@@ -161,7 +161,8 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
+        accepted = inputs.agreeing(SHAPE, routes.split_credentials, "credentials")
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, accepted)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
         authority = given["client_ca"] or {"secret_name": None, "certificates": None}

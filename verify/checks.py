@@ -157,6 +157,13 @@ CHECKS: Mapping[str, Check] = {
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
         ("handshake", "gateway"),
     ),
+    "coalescing": Check(
+        "over the connection of another host of the same certificate, as a browser asks with HTTP/2, it is answered as"
+        " over its own, or with 421",
+        "its routes are on another server or Gateway than the name that the connection was made for",
+        ("kubectl get gateways,virtualservices --all-namespaces | grep {domain}", UP),
+        ("handshake", "gateway", "route"),
+    ),
     "hsts": Check(
         "Strict-Transport-Security is sent as `tls.hsts` says",
         "the VirtualService was edited, or the application sends its own",

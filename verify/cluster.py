@@ -157,7 +157,11 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
         if server := objects.tls_server(environment, host, gateways):
             secret = server.get("tls", {}).get("credentialName", "")
             seen.servers[host] = objects.Server(objects.tls_settings(server), seen.fingerprints.get(secret))
-    return [objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts]
+    neighbours = (objects.judge_neighbours(environment, host, gateways) for host in environment.hosts)
+    return [
+        *(objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts),
+        *(each for each in neighbours if each),
+    ]
 
 
 def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from verify.environment import Environment, probe_name
 
+HTTP2 = "h2"
+"""Its name in the handshake (ALPN)."""
+
 TIMEOUT = 3.0
 """Seconds for each step: the connection, the handshake, the answer."""
 
@@ -72,6 +75,13 @@ def any_certificate() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def http2() -> ssl.SSLContext:
+    """Return such a client that speaks HTTP/2 alone."""
+    context = any_certificate()
+    context.set_alpn_protocols([HTTP2])
     return context
 
 

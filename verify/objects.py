@@ -179,6 +179,27 @@ def _wrong_in_clients(environment: Environment, given: Mapping[str, Any]) -> str
     return f"takes client certificates of {found or 'no Secret'}, not of {authority}" if found != authority else None
 
 
+def judge_neighbours(environment: Environment, host: str, gateways: Objects) -> Result | None:
+    """Judge the other Gateways at the same Pods: a wildcard of one draws a browser's requests away from this host.
+
+    Returns:
+        None where there is no such wildcard.
+    """
+    own = routes.tls_gateway_name(environment.stack)
+    for name, gateway in gateways.items():
+        if name == own or gateway["spec"].get("selector") != environment.settings.ingress.selector:
+            continue
+        for server in _servers(gateway, 443):
+            for each in _plain(server.get("hosts", [])):
+                if names.is_wildcard(each) and names.covers(each, host):
+                    detail = (
+                        f"Gateway {name} has {each}, whose certificate is good for this host: over a connection to it,"
+                        " a browser asks that Gateway's routes; have one stack serve both"
+                    )
+                    return Result("coalescing", host, "failed", detail, environment.fix("coalescing", host=host))
+    return None
+
+
 def tls_server(environment: Environment, host: str, gateways: Objects) -> Object | None:
     """Return the server that the stack's Gateway of port 443 has for a host."""
     gateway = gateways.get(routes.tls_gateway_name(environment.stack))

@@ -8,7 +8,7 @@ from typing import Any
 
 import dns.resolver
 
-from verify import cluster, https, offers, records, requests, trust
+from verify import cluster, coalescing, https, offers, records, requests, trust
 from verify.environment import Environment
 from verify.results import INGRESS, Report, Result, ordered
 
@@ -50,6 +50,9 @@ def look(environment: Environment, options: Options, progress: Progress) -> Repo
         for host in environment.hosts:
             others.append(pool.submit(records.look, environment, host, lookups))
             others.append(pool.submit(requests.plain, environment, host, port_80))
+        if port_443:
+            for via, hosts_of in coalescing.shared(environment):
+                others.append(pool.submit(coalescing.look, environment, via, hosts_of, trusted))
         _follow([in_cluster, *hosts, *others], progress)
     seen = [each.result() for each in hosts]
     presented = {each.host: each.fingerprint for each in seen if each.fingerprint is not None}

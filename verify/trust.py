@@ -6,7 +6,7 @@ from pathlib import Path
 
 from components.rules import acme
 from components.rules.problem import Problem, ProblemsError
-from verify.connections import any_certificate
+from verify.connections import any_certificate, http2
 from verify.environment import Environment
 
 LETS_ENCRYPT_STAGING = Path(__file__).with_name("letsencrypt-staging.pem")
@@ -25,6 +25,8 @@ class Trust:
     """Commands, where it is these roots that are likely to be the wrong ones."""
     untrusting: ssl.SSLContext = field(default_factory=any_certificate)
     """A client that takes whatever is presented, to say what it is."""
+    http2: ssl.SSLContext = field(default_factory=http2)
+    """The same for HTTP/2."""
     identified: bool = False
     """Whether these clients have a certificate of their own."""
 
@@ -42,7 +44,7 @@ def choose(environment: Environment, file: Path | None, client: Path | None = No
     """
     trust = _roots(environment, file)
     try:
-        for each in (trust.context, trust.untrusting) if client else ():
+        for each in (trust.context, trust.untrusting, trust.http2) if client else ():
             # An empty password, since OpenSSL would ask on the terminal for that of a key which has one.
             each.load_cert_chain(str(client), password="")
     except OSError as error:

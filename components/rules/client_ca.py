@@ -1,6 +1,7 @@
 """The CA whose client certificates a gateway asks for."""
 
-import datetime
+import ssl
+import time
 from typing import Any
 
 SUFFIX = "-cacert"
@@ -27,24 +28,19 @@ def reference(secret: str) -> str:
 
 def certificates(given: Any) -> str:
     """Take PEM certificates of a CA, none of them expired."""
-    # Loaded for whoever has such a CA alone.
-    from cryptography import x509
-
     if not isinstance(given, str) or not is_pem(given):
         raise ValueError("is not PEM")
     if "PRIVATE KEY" in given:
         raise ValueError("has a private key, which the gateway has no use for: replace it, the stack's file had it")
+    store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        found = x509.load_pem_x509_certificates(given.encode())
-    except ValueError:
+        store.load_verify_locations(cadata=given)
+    except (ssl.SSLError, ValueError):
+        # A text that is not ASCII is none of OpenSSL's errors.
         raise ValueError("is not PEM") from None
-    for each in found:
-        try:
-            authority = each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except x509.ExtensionNotFound:
-            authority = False
-        if not authority:
-            raise ValueError("has a certificate that is not a CA's, and so cannot sign those of clients")
-        if each.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-            raise ValueError("has a certificate that has expired")
+    found = store.cert_store_stats()
+    if found["x509_ca"] < found["x509"]:
+        raise ValueError("has a certificate that is not a CA's, and so cannot sign those of clients")
+    if any(ssl.cert_time_to_seconds(str(each["notAfter"])) < time.time() for each in store.get_ca_certs()):
+        raise ValueError("has a certificate that has expired")
     return given

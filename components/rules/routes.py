@@ -51,6 +51,29 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def split_credentials(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the credentials that a browser or Istio would trip over: the field, and what is wrong.
+
+    A browser asks for every name of a certificate over one connection, and Envoy knows there the routes of one server
+    (istio#13589); Istio passes over a server with a host that an earlier one has. A wildcard's server has the routes of
+    the exact hosts that it covers as well, since Istio binds routes to Gateways: those may have other certificates.
+
+    Args:
+        given: with `credentials`, each a `secret_name` and `hosts`.
+    """
+    secrets: set[str] = set()
+    seen: set[str] = set()
+    for position, each in enumerate(given["credentials"]):
+        if each["secret_name"] in secrets:
+            what = "is the Secret of earlier credentials: one certificate is one server, or browsers get 404 (HTTP/2)"
+            yield f"credentials[{position}].secret_name", what
+        secrets.add(each["secret_name"])
+        for number, host in enumerate(each["hosts"]):
+            if host in seen:
+                yield f"credentials[{position}].hosts[{number}]", "has another certificate already"
+            seen.add(host)
+
+
 def tls_gateway_spec(
     selector: Any,
     credentials: Sequence[tuple[Any, Sequence[Any]]],

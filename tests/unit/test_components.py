@@ -461,6 +461,25 @@ class TestTlsGateway:
         with pytest.raises(InputsError, match=problem):
             run(program)
 
+    @pytest.mark.parametrize(
+        ("credentials", "problem"),
+        [
+            (
+                [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "certs", "hosts": ["b.test"]}],
+                r"credentials\[1\]\.secret_name is the Secret of earlier credentials: one certificate is one server",
+            ),
+            (
+                [{"secret_name": "a", "hosts": ["a.test"]}, {"secret_name": "b", "hosts": ["A.test"]}],
+                r"credentials\[1\]\.hosts\[0\] has another certificate already",
+            ),
+        ],
+    )
+    def test_credentials_that_browsers_or_istio_would_trip_over_are_refused(
+        self, credentials: Any, problem: str
+    ) -> None:
+        with pytest.raises(InputsError, match=problem):
+            run(lambda: TlsGateway("tls", {**TLS, "credentials": credentials}))
+
     def test_a_wildcard_is_served_but_has_no_url(self) -> None:
         def program() -> None:
             host: Any = {**TLS["hosts"][0], "host": "*.sandbox.test"}
