@@ -29,6 +29,7 @@ class Handler(BaseHTTPRequestHandler):
             "path": self.path,
             "host": self.headers.get("Host"),
             "x-forwarded-proto": self.headers.get("X-Forwarded-Proto"),
+            "x-forwarded-client-cert": self.headers.get("X-Forwarded-Client-Cert"),
         }
         body = json.dumps(answer).encode() + b"\n"
         self.send_response(200)

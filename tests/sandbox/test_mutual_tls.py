@@ -113,7 +113,11 @@ def refused(trust: ssl.SSLContext) -> str:
 
 
 def test_a_client_is_served_by_its_certificate_alone(deployed: Deployed) -> None:
-    assert client.https(HOST, trusting(deployed.known)).json()["app"] == "shop", "of the CA in the config"
+    forged = client.Request(headers={"x-forwarded-client-cert": 'Subject="CN=somebody"'})
+    seen = client.https(HOST, trusting(deployed.known), forged).json()
+    assert seen["app"] == "shop", "of the CA in the config"
+    assert 'Subject="CN=client"' in seen["x-forwarded-client-cert"], "the application learns who it is"
+    assert "somebody" not in seen["x-forwarded-client-cert"], "from the gateway alone"
     assert "certificate required" in refused(trusting()).lower().replace("_", " "), "without one"
     assert "unknown ca" in refused(trusting(deployed.stranger)).lower().replace("_", " "), "of another CA"
     assert client.plain(HOST).status == 301, "port 80 asks nobody, and so the ACME server gets through"
