@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import h2.config
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CHECK = "coalescing"
 MISDIRECTED = 421
 _READ = 65536
+_WINDOW = 2**24
 
 
 def shared(environment: Environment) -> Iterator[tuple[str, list[str]]]:
@@ -92,6 +93,8 @@ def ask(connection: ssl.SSLSocket, asked: Mapping[str, requests.Probe]) -> dict[
     """
     session = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     session.initiate_connection()
+    # What is not read counts as well, and a long page must not hold up the next answer.
+    session.increment_flow_control_window(_WINDOW)
     return {host: _answer(connection, session, probe_name(host), probe) for host, probe in asked.items()}
 
 
@@ -109,8 +112,9 @@ def _answer(
                 raise ConnectionResetError
             if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream:
                 headers = {str(name): str(value) for name, value in event.headers}
-                # The body is not read.
-                session.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+                # The body is not read; a short one has come with the headers.
+                with suppress(h2.exceptions.StreamClosedError):
+                    session.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
                 connection.sendall(session.data_to_send())
                 return Answer(int(headers[":status"]), headers)
         connection.sendall(session.data_to_send())
