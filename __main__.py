@@ -16,6 +16,7 @@ from components import (
     GatewayCertificate,
     HttpGateway,
     IngressGateway,
+    MutualTls,
     TlsGateway,
 )
 from composition import Composition, load
@@ -70,6 +71,9 @@ for name, output in serve(stack).items():
     pulumi.export(name, output)
 if stack.other_gateways:
     pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
+
+if settings.mtls != "off":
+    MutualTls("mtls", stack.mutual_tls, on_cluster())
 
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))

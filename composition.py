@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
@@ -16,7 +16,8 @@ from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import cert_manager, names, routes
+from components.mutual_tls import MutualTlsArgs
+from components.rules import cert_manager, client_ca, names, routes
 from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DIRECTORIES, DNS01, HTTP01, ISSUER, PROD
 from components.rules.limits import LETS_ENCRYPT
 from components.rules.problem import ProblemsError
@@ -26,7 +27,6 @@ from lookups import find_challenge_domains, find_kubeconfig, find_workload_pool,
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
-from settings.traffic import Host
 
 
 def load() -> "Composition":
@@ -268,15 +268,30 @@ class Composition:
     @property
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
-        return {
+        args: TlsGatewayArgs = {
             "gateway": routes.tls_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
-            "hosts": [_routed(host) for host in self.settings.hosts],
+            "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
             "min_version": self._kept("tls", self.settings.tls.min_version),
             "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
             "hsts": self._kept("tls", self.settings.tls.hsts),
+        }
+        if (secret := self.settings.client_ca_secret) is not None:
+            given = self.settings.tls.client_ca or ""
+            args["client_ca"] = {"secret_name": secret}
+            if client_ca.is_pem(given):
+                args["client_ca"]["certificates"] = self._kept("tls", given)
+        return args
+
+    @property
+    def mutual_tls(self) -> MutualTlsArgs:
+        """What the sidecars of the applications take."""
+        return {
+            "mode": self.settings.mtls,
+            "namespaces": self.settings.mesh_namespaces,
+            "gateway_namespace": self.settings.ingress.namespace,
         }
 
     @property
@@ -312,16 +327,6 @@ class Composition:
     @property
     def _credentials(self) -> list[CredentialArgs]:
         return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
-
-
-def _routed(host: Host) -> HostArgs:
-    return {
-        "host": host.host,
-        "routes": [
-            {"path": route.path, "service": route.service, "namespace": route.namespace, "port": route.port}
-            for route in host.destinations
-        ],
-    }
 
 
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:

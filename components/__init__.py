@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
     from .ingress_gateway import IngressGateway, IngressGatewayArgs
-    from .tls_gateway import CredentialArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
+    from .mutual_tls import MutualTls, MutualTlsArgs
+    from .tls_gateway import (
+        ClientCaArgs,
+        CredentialArgs,
+        HeaderMatchArgs,
+        HostArgs,
+        RouteArgs,
+        TlsGateway,
+        TlsGatewayArgs,
+    )
 
 _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
@@ -29,7 +38,16 @@ _MODULES = {
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
     "ingress_gateway": ("IngressGateway", "IngressGatewayArgs"),
-    "tls_gateway": ("CredentialArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
+    "mutual_tls": ("MutualTls", "MutualTlsArgs"),
+    "tls_gateway": (
+        "ClientCaArgs",
+        "CredentialArgs",
+        "HeaderMatchArgs",
+        "HostArgs",
+        "RouteArgs",
+        "TlsGateway",
+        "TlsGatewayArgs",
+    ),
 }
 
 __all__ = [
@@ -42,6 +60,7 @@ __all__ = [
     "CertManagerArgs",
     "CertificateAlerts",
     "CertificateAlertsArgs",
+    "ClientCaArgs",
     "CredentialArgs",
     "Dns01Identity",
     "Dns01IdentityArgs",
@@ -49,12 +68,15 @@ __all__ = [
     "DnsRecordsArgs",
     "GatewayCertificate",
     "GatewayCertificateArgs",
+    "HeaderMatchArgs",
     "HostArgs",
     "HttpGateway",
     "HttpGatewayArgs",
     "IngressGateway",
     "IngressGatewayArgs",
     "KeyArgs",
+    "MutualTls",
+    "MutualTlsArgs",
     "RouteArgs",
     "SolverArgs",
     "TlsGateway",

@@ -23,7 +23,7 @@ _LONGEST_DEFAULT = 60
 
 _INTRODUCTION = """# Components
 
-Eight Pulumi components. Use one, or all of them in the order of the program in this repository (`__main__.py`). Each
+Nine Pulumi components. Use one, or all of them in the order of the program in this repository (`__main__.py`). Each
 takes its credentials from its provider: the Kubernetes provider, or for `DnsRecords` the gcp one.
 
 An input that is wrong is named with its path, and everything that is wrong is named at once: before anything is

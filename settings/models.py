@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from components.rules import caa
+from components.rules import caa, client_ca
 from components.rules.acme import group_names
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, KubernetesName, Section, text
@@ -76,7 +76,13 @@ class Settings(Section):
     ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
     cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
     certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
-    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, hsts")
+    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, clientCa, hsts")
+    mtls: Literal["off", "permissive", "strict"] = Field(
+        "off",
+        description="what the sidecars of the applications' namespaces take from the mesh: off (as Istio has it),"
+        " permissive (plain text as well) or strict (mutual TLS alone)",
+        examples=["permissive"],
+    )
     alerts: Literal["off", "prometheus", "gmp"] = Field(
         "off",
         description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
@@ -125,6 +131,28 @@ class Settings(Section):
             ("gateways", number),
             self.model_copy(update={**given, "certificate": certificate, "gateways": ()}),
         )
+
+    @property
+    def application_namespaces(self) -> list[str]:
+        """Where the hosts' applications are, each namespace once."""
+        return sorted({route.namespace for host in self.hosts for route in host.destinations})
+
+    @property
+    def mesh_namespaces(self) -> list[str]:
+        """The applications' namespaces that `mtls` is for: those of gateways are left as they are, for the ACME solver."""
+        if self.mtls == "off":
+            return []
+        settings = [view.settings for view in self.views]
+        applications = {each for its in settings for each in its.application_namespaces}
+        return sorted(applications - {its.ingress.namespace for its in settings})
+
+    @property
+    def client_ca_secret(self) -> str | None:
+        """The Secret with the CA of client certificates: the named one, or the one that is made beside the first."""
+        given = self.tls.client_ca
+        if given is None or not client_ca.is_pem(given):
+            return given
+        return client_ca.reference(self.certificate.secret_name)
 
     @property
     def certificates(self) -> dict[str, list[str]]:

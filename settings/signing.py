@@ -4,9 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from components.rules import acme, routes, tls
-from components.rules.names import email_address
+from components.rules import acme, client_ca, routes, tls
+from components.rules.names import email_address, kubernetes_name
 from settings.fields import CipherSuite, Domain, HostName, KubernetesName, Seconds, Section, Url, pem
+
+
+def client_ca_of(value: str) -> str:
+    """Take PEM certificates of a CA, or the name of a Secret."""
+    return client_ca.certificates(value) if client_ca.is_pem(value) else kubernetes_name(value)
 
 
 def _directory(environment: str) -> Any:
@@ -104,6 +109,12 @@ class Tls(Section):
         min_length=1,
         description="TLS 1.2 cipher suites among " + ", ".join(tls.CIPHER_SUITES),
         examples=[tls.CIPHER_SUITES[0]],
+    )
+    client_ca: Annotated[str, AfterValidator(client_ca_of)] | None = Field(
+        None,
+        description="PEM certificates of the CA whose client certificates are asked for, or the name of a Secret in the"
+        " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
+        examples=['"$(cat client-ca.pem)"'],
     )
     hsts: int = Field(
         0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]

@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, dest="verb", metavar="VERB")
     add = _verb(verbs, "verify", "check the live environment as a client sees it, and print each problem with its fix")
     add("--ca", type=Path, metavar="FILE", help="roots to trust, PEM (default: what the stack's issuer chains to)")
+    add("--client-cert", type=Path, metavar="FILE", help="a client certificate and its key, PEM, for `tls.clientCa`")
     add("--resolver", metavar="IP", help="the resolver to ask, say 8.8.8.8 (default: the system's)")
     add("--json", action="store_true", help="print JSON")
     add("--watch", action="store_true", help="check again until all is ok")

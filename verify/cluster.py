@@ -24,6 +24,7 @@ TIMEOUT = (3, 5)
 """Seconds to connect and to answer."""
 
 ISTIO = "networking.istio.io"
+SECURITY = "security.istio.io"
 CERT_MANAGER = "cert-manager.io"
 ACME = "acme.cert-manager.io"
 
@@ -156,7 +157,19 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
         if server := objects.tls_server(environment, host, gateways):
             secret = server.get("tls", {}).get("credentialName", "")
             seen.servers[host] = objects.Server(objects.tls_settings(server), seen.fingerprints.get(secret))
-    return [objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts]
+    neighbours = (objects.judge_neighbours(environment, host, gateways) for host in environment.hosts)
+    return [
+        *(objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts),
+        *(each for each in neighbours if each),
+    ]
+
+
+def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+    if environment.settings.mtls == "off":
+        return []
+    namespaces = environment.settings.mesh_namespaces
+    found = {each: _list(api, SECURITY, "peerauthentications", each) for each in namespaces}
+    return [objects.judge_mtls(environment, found)]
 
 
 def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> dict[str, objects.Object]:
@@ -177,5 +190,6 @@ _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list
     ("certificate", _certificates),
     ("secret", _secrets),
     ("gateway", _gateways),
+    ("mtls", _mtls),
 )
 """In this order: which server is there for a host is known by its Secret."""

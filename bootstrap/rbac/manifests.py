@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
-from components.rules import routes
+from components.rules import client_ca, routes
 
 Object = dict[str, Any]
 
@@ -76,6 +76,8 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
     names = rule.get("resourceNames")
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
+    elif names == [client_ca.reference(_DEFAULT.secrets[0])]:
+        rule["resourceNames"] = [client_ca.reference(place.secrets[0])]
     elif names == [routes.SERVICE]:
         rule["resourceNames"] = list(services)
     elif rule["resources"] == ["namespaces"] and names:

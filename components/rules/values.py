@@ -100,10 +100,3 @@ def accounts(given: Any) -> dict[str, str]:
     ):
         raise ValueError("is not an object of ACME accounts' URIs")
     return dict(given)
-
-
-def path_prefix(given: Any) -> str:
-    """Take the beginning of a URL's path."""
-    if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):
-        raise ValueError("is not a path that begins with /")
-    return given

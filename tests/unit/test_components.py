@@ -445,13 +445,13 @@ class TestTlsGateway:
 
     def test_the_longest_prefix_is_tried_first(self) -> None:
         given: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
-        spec = routes.virtual_service_spec("gw", "shop.test", given)
+        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
 
         prefixes = [route["match"][0]["uri"]["prefix"] for route in spec["http"]]
         assert prefixes == ["/v2", "/v", "/"], "Istio takes the first match, and / matches everything"
 
     def test_a_route_goes_to_the_services_own_namespace_and_port(self) -> None:
-        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE])["http"][0]
+        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]})["http"][0]
 
         assert route["route"][0]["destination"] == {
             "host": "shop.shops.svc.cluster.local",
@@ -460,9 +460,102 @@ class TestTlsGateway:
         assert "headers" not in route, "no HSTS unless it is asked for"
 
     def test_hsts_is_sent_by_https_routes(self) -> None:
-        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE], hsts=63072000)["http"][0]
+        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]}, hsts=63072000)[
+            "http"
+        ][0]
 
         assert route["headers"] == {"response": {"set": {"strict-transport-security": "max-age=63072000"}}}
+
+    def test_of_one_path_the_route_with_the_most_headers_is_tried_first(self) -> None:
+        to: Any = {"service": "s", "namespace": "n", "port": 1}
+        one, two = {"name": "x-a", "exact": "1"}, {"name": "x-b", "prefix": "2"}
+        given: Any = [{**to, "path": "/", "headers": each} for each in ((), (one,), (one, two))]
+        given.append({**to, "path": "/v1", "headers": ()})
+        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
+
+        assert [(each["match"][0]["uri"]["prefix"], each["match"][0].get("headers")) for each in spec["http"]] == [
+            ("/v1", None),
+            ("/", {"x-a": {"exact": "1"}, "x-b": {"prefix": "2"}}),
+            ("/", {"x-a": {"exact": "1"}}),
+            ("/", None),
+        ]
+
+    def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
+        given: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
+        served: Any = {"host": "shop.test", "routes": [given], "response_headers": {"x-a": "1", "x-b": "2"}}
+        (route,) = routes.virtual_service_spec("gw", served)["http"]
+
+        assert (route["timeout"], route["retries"]) == ("5s", {"attempts": 0}), "none is not Istio's default"
+        assert route["headers"]["response"]["set"] == {"x-a": "1", "x-b": "100%%"}, "Envoy takes % for a variable"
+
+    def test_a_redirect_and_maintenance_are_the_only_answer_and_send_hsts_too(self) -> None:
+        for served, found in (
+            (
+                {"host": "www.test.dev", "redirect_to": "test.dev"},
+                {"redirect": {"scheme": "https", "authority": "test.dev", "redirectCode": 301}},
+            ),
+            (
+                {"host": "test.dev", "maintenance": True, "routes": [ROUTE]},
+                {"directResponse": {"status": 503, "body": {"string": routes.MAINTENANCE_BODY}}},
+            ),
+        ):
+            (route,) = routes.virtual_service_spec("gw", served, hsts=60)["http"]
+            headers = route.pop("headers")["response"]["set"]
+            assert route == found
+            assert headers["strict-transport-security"] == "max-age=60", "every answer over HTTPS has it"
+            assert ("retry-after" in headers) is ("maintenance" in served)
+
+    @pytest.mark.parametrize(
+        ("host", "problem"),
+        [
+            ({}, r"hosts\[0\]\.routes is missing: a host has routes, a redirect, or is in maintenance"),
+            ({"redirect_to": "b.test", "routes": [ROUTE]}, r"hosts\[0\]\.routes: contradicts the redirect"),
+            ({"redirect_to": "b.test", "maintenance": True}, r"hosts\[0\]\.maintenance: contradicts the redirect"),
+            ({"redirect_to": "a.test"}, r"hosts\[0\]\.redirect_to is the host itself"),
+            ({"redirect_to": "*.a.test"}, r"hosts\[0\]\.redirect_to: '\*\.a\.test' is a wildcard"),
+            ({"routes": [ROUTE, ROUTE]}, r"hosts\[0\]\.routes\[1\]\.path is the path of an earlier route"),
+            (
+                {"routes": [{**ROUTE, "headers": [{"name": "x-a"}]}]},
+                r"hosts\[0\]\.routes\[0\]\.headers\[0\] has exact and prefix, or none",
+            ),
+            (
+                {"routes": [ROUTE], "response_headers": {"x-a": "1\n2"}},
+                r"hosts\[0\]\.response_headers: .* has a value of x-a that has characters",
+            ),
+            (
+                {"routes": [ROUTE], "response_headers": {"content-length": "1"}},
+                r"hosts\[0\]\.response_headers: .* has content-length, which belongs to the connection",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("late", [False, True])
+    def test_a_host_that_contradicts_itself_is_refused(self, host: dict[str, Any], problem: str, late: bool) -> None:
+        def program() -> None:
+            # An Output's value is known when the program has run.
+            given = {key: pulumi.Output.from_input(value) if late else value for key, value in host.items()}
+            TlsGateway("tls", {**TLS, "hosts": [{"host": "a.test", **given}]})  # type: ignore[typeddict-item]
+
+        with pytest.raises(InputsError, match=problem):
+            run(program)
+
+    @pytest.mark.parametrize(
+        ("credentials", "problem"),
+        [
+            (
+                [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "certs", "hosts": ["b.test"]}],
+                r"credentials\[1\]\.secret_name is the Secret of earlier credentials: one certificate is one server",
+            ),
+            (
+                [{"secret_name": "a", "hosts": ["a.test"]}, {"secret_name": "b", "hosts": ["A.test"]}],
+                r"credentials\[1\]\.hosts\[0\] has another certificate already",
+            ),
+        ],
+    )
+    def test_credentials_that_browsers_or_istio_would_trip_over_are_refused(
+        self, credentials: Any, problem: str
+    ) -> None:
+        with pytest.raises(InputsError, match=problem):
+            run(lambda: TlsGateway("tls", {**TLS, "credentials": credentials}))
 
     def test_a_wildcard_is_served_but_has_no_url(self) -> None:
         def program() -> None:

@@ -181,13 +181,20 @@ class TestRoles:
         always, seldom = rights(roles("drift"))
         assert {right for right in always | seldom if right.resource == "secrets"} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs"),
+            Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs-cacert"),
             Right("", "secrets", "list", "cert-manager"),
         }
 
     def test_a_stack_that_does_not_install_cert_manager_has_no_other_namespaces_secrets(self) -> None:
         always, seldom = rights(roles("deploy", Place(installs=False)))
         assert {right for right in always | seldom if right.resource == "secrets"} == {
-            Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs")
+            Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs"),
+            # Its own, of client certificates; of a new one, no rule can say the name.
+            Right("", "secrets", "create", "istio-system"),
+            *(
+                Right("", "secrets", verb, "istio-system", "istio-ingressgateway-certs-cacert")
+                for verb in ("get", "list", "watch", "patch", "delete")
+            ),
         }
         assert not [right for right in always | seldom if right.resource in ("pods", "deployments", "clusterroles")]
 

@@ -15,6 +15,7 @@ from tests.unit.harness import PROJECT, engine_config, good_config
 
 DIGEST = f"sha256:{'a' * 64}"
 HOST = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+TO = {"service": "a", "namespace": "a", "port": 1}
 
 
 def load(config: dict[str, Any], secret: tuple[str, ...] = ()) -> Settings:
@@ -161,6 +162,102 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
             "'hosts[0].routes[1].path'",
             id="duplicate path",
         ),
+        pytest.param(
+            {"hosts": [{**HOST, "redirectTo": "other.sandbox.test"}]},
+            "hosts[0].service",
+            "contradicts redirectTo",
+            "config rm --path 'hosts[0].service'",
+            id="a redirect with a destination",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "b.sandbox.test", "maintenance": True}]},
+            "hosts[0].maintenance",
+            "contradicts redirectTo",
+            "config rm --path 'hosts[0].maintenance'",
+            id="a redirect in maintenance",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "*.sandbox.test"}]},
+            "hosts[0].redirectTo",
+            "is a wildcard",
+            "'hosts[0].redirectTo' YOUR-DOMAIN",
+            id="a redirect to a wildcard",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "A.sandbox.test."}]},
+            "hosts[0].redirectTo",
+            "leads in a circle",
+            "config rm --path 'hosts[0].redirectTo'",
+            id="a redirect to itself",
+        ),
+        pytest.param(
+            {
+                "challenge": "dns01",
+                "hosts": [
+                    {"host": "a.sandbox.test", "redirectTo": "b.sandbox.test"},
+                    {"host": "*.sandbox.test", "redirectTo": "a.sandbox.test"},
+                ],
+            },
+            "hosts[1].redirectTo",
+            "leads in a circle",
+            "config rm --path 'hosts[1].redirectTo'",
+            id="redirects in a circle, over a wildcard",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "responseHeaders": {"x-a": "1\r\nset-cookie: a=b"}}]},
+            "hosts[0].responseHeaders",
+            "has a value of x-a that has characters that are not visible ASCII",
+            "'hosts[0].responseHeaders'",
+            id="a header that breaks out",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "responseHeaders": {"Strict-Transport-Security": "max-age=1"}}]},
+            "hosts[0].responseHeaders",
+            "has a setting of its own: hsts",
+            "'hosts[0].responseHeaders'",
+            id="HSTS by hand",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "path": "/a\x00b"}]},
+            "hosts[0].path",
+            "is not percent-encoded ASCII",
+            "'hosts[0].path' /",
+            id="a path with NUL",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "path": "/" + "a" * 1024}]},
+            "hosts[0].path",
+            "has 1025 characters",
+            "'hosts[0].path' /",
+            id="a path that is too long",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "timeout": 0}]}, "hosts[0].timeout", "0 is not accepted", "timeout' 60", id="no time"
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "routes": [{**TO, "headers": [{"name": "x-a"}]}]}]},
+            "hosts[0].routes[0].headers[0]",
+            "has both or none of exact and prefix",
+            "'hosts[0].routes[0].headers[0].exact' VALUE",
+            id="a header without a value",
+        ),
+        pytest.param(
+            {
+                "hosts": [
+                    {
+                        "host": "a.sandbox.test",
+                        "routes": [
+                            {**TO, "headers": [{"name": "X-A", "exact": "1"}]},
+                            {**TO, "headers": [{"name": "x-a", "exact": "1"}]},
+                        ],
+                    }
+                ]
+            },
+            "hosts[0].routes[1].path",
+            "path of an earlier route with the same headers",
+            "'hosts[0].routes[1].path'",
+            id="duplicate path and headers",
+        ),
         pytest.param({"dns": {}}, "dns.zone", "not set", "dns.zone", id="no zone"),
         pytest.param({"dns": "sandbox"}, "dns", '"sandbox"', "pulumi config set", id="not an object"),
         pytest.param(
@@ -177,7 +274,35 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
             "config rm certmanager",
             id="unknown key",
         ),
-        pytest.param({"mtls": "strict"}, "mtls", "is not read by anything", "config rm mtls", id="planned key"),
+        pytest.param({"mtls": "on"}, "mtls", '"on"', "config set mtls permissive", id="mtls"),
+        pytest.param(
+            {"mtls": "strict", "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the gateway's own namespace, where the ACME solver runs",
+            "config set mtls permissive",
+            id="strict where the solver runs",
+        ),
+        pytest.param(
+            {"mtls": "strict", "ingress": {"namespace": "gateways"}, "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the mesh's root namespace",
+            "config set mtls permissive",
+            id="strict for the whole mesh",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "Not A Secret"}},
+            "tls.clientCa",
+            "is not a Kubernetes name",
+            "tls.clientCa",
+            id="a client CA that is neither",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}},
+            "tls.clientCa",
+            "is not PEM",
+            "$(cat client-ca.pem)",
+            id="a client CA that is no PEM",
+        ),
         pytest.param({"protect": "maybe"}, "protect", '"maybe"', "protect true", id="boolean"),
         pytest.param(
             {"certManager": {"version": "v1.20.0"}},
@@ -434,6 +559,28 @@ def test_any_config_is_settings_or_one_report(changes: dict[str, Any]) -> None:
         outcome = str(refused)
     if isinstance(outcome, str):
         assert outcome.startswith("the config of stack 'dev' has"), "no other error, whatever is given"
+
+
+def test_a_host_may_redirect_or_be_in_maintenance_without_a_destination() -> None:
+    loaded = settings(
+        hosts=[
+            {"host": "www.sandbox.test", "redirectTo": "Sandbox.test."},
+            {"host": "sandbox.test", "maintenance": True},
+            {**HOST, "host": "a.sandbox.test", "maintenance": True, "timeout": 5},
+        ]
+    )
+
+    assert [len(host.destinations) for host in loaded.hosts] == [0, 0, 1], "a route waits for the end of maintenance"
+    assert loaded.hosts[0].served["redirect_to"] == "sandbox.test", "as a DNS name"
+
+
+def test_mtls_is_for_the_applications_namespaces_and_not_for_the_gateways_own() -> None:
+    hosts = [
+        {**HOST, "host": f"{name}.sandbox.test", "namespace": namespace}
+        for name, namespace in (("a", "shop"), ("b", "istio-system"), ("c", "shop"), ("d", "api"))
+    ]
+    assert settings(hosts=hosts, mtls="permissive").mesh_namespaces == ["api", "shop"], "the solver stays out of it"
+    assert settings(hosts=hosts).mesh_namespaces == [], "off by default"
 
 
 class TestChallenges:

@@ -154,9 +154,7 @@ def made(environment: Environment) -> tuple[Objects, Objects]:
         tls: routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
     }
     services = {http: routes.redirect_spec(f"istio-system/{http}", list(environment.hosts))} | {
-        names.object_name(host.host): routes.virtual_service_spec(
-            f"istio-system/{tls}", host.host, [each.model_dump() for each in host.destinations], settings.tls.hsts
-        )
+        names.object_name(host.host): routes.virtual_service_spec(f"istio-system/{tls}", host.served, settings.tls.hsts)
         for host in settings.hosts
     }
     return gateways, services
@@ -193,7 +191,7 @@ def test_what_the_program_makes_is_ok(host: str, grouping: str) -> None:
         ("gateways", "tls-dev", {"servers": []}, "no server for it on port 443"),
         ("services", SHOP, {"hosts": ["other"]}, "is for other"),
         ("services", SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
-        ("services", SHOP, {"http": []}, "does not route as the config says"),
+        ("services", SHOP, {"http": []}, "does not answer as the config says"),
     ],
 )
 def test_what_was_deleted_or_edited_is_named(where: str, name: str, change: Any, words: str) -> None:
