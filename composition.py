@@ -21,6 +21,7 @@ from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
 from lookups import find_kubeconfig, require_hosts_in_zone
 from settings import Settings, decode
+from settings.cluster import INGRESS_COMMANDS
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
 from settings.traffic import Host
@@ -137,11 +138,22 @@ class Composition:
     @property
     def ingress(self) -> IngressGatewayArgs:
         """The Service that is there already."""
-        return {
-            "namespace": self.settings.ingress.namespace,
-            "service": self.settings.ingress.service,
-            "timeout": self.settings.ingress.timeout,
+        given = self.settings.ingress
+        args: IngressGatewayArgs = {
+            "namespace": given.namespace,
+            "service": given.service,
+            "timeout": given.timeout,
+            "commands": INGRESS_COMMANDS,
         }
+        if self.settings.challenge == "http01":
+            args["http01"] = {
+                "selector": given.selector,
+                "class_field": given.class_field,
+                "control_plane": given.control_plane,
+            }
+            if given.revision:
+                args["http01"]["revision"] = given.revision
+        return args
 
     def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
         """Every host, at the gateway's address."""

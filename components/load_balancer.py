@@ -8,15 +8,21 @@ read, and then watched, with the Kubernetes client.
 import ipaddress
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
-from .rules.problem import Problem, ProblemsError
+from .rules.problem import Problem, ProblemsError, setting
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for the API server to answer."""
+
+Commands = Mapping[str, str]
+"""What sets an input, without its value: see `setting`."""
+
+_INPUTS: Commands = {}
+"""No commands: a fix names the inputs of the component."""
 
 
 class GatewayProblemsError(ProblemsError):
@@ -27,7 +33,9 @@ class UnreachableError(Exception):
     """The cluster does not answer, or there are no credentials for it."""
 
 
-def find_address(api: client.ApiClient, namespace: str, service: str, timeout: float) -> str | None:
+def find_address(
+    api: client.ApiClient, namespace: str, service: str, timeout: float, commands: Commands = _INPUTS
+) -> str | None:
     """Return the Service's external IPv4 address, waiting for it.
 
     Args:
@@ -35,6 +43,7 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
         namespace: of the Service.
         service: its name.
         timeout: seconds; 0 reads once.
+        commands: what sets an input of the component.
 
     Returns:
         None when it has none yet, after the timeout.
@@ -55,12 +64,12 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
                 _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
             )
             if not listed.items:
-                raise _missing(namespace, service)
-            address = external_ip(listed.items[0])
+                raise _missing(namespace, service, commands)
+            address = external_ip(listed.items[0], commands)
             left = math.ceil(deadline - time.monotonic())
             if address is not None or left <= 0:
                 return address
-            address = _watched_address(services, namespace, service, listed.metadata, left)
+            address = _watched_address(services, namespace, service, listed.metadata, left, commands)
             if address is not None:
                 return address
     except client.ApiException as error:
@@ -70,7 +79,12 @@ def find_address(api: client.ApiClient, namespace: str, service: str, timeout: f
 
 
 def _watched_address(
-    services: client.CoreV1Api, namespace: str, service: str, listed: client.V1ListMeta | None, seconds: int
+    services: client.CoreV1Api,
+    namespace: str,
+    service: str,
+    listed: client.V1ListMeta | None,
+    seconds: int,
+    commands: Commands,
 ) -> str | None:
     changes = watch.Watch()
     for event in changes.stream(
@@ -82,20 +96,20 @@ def _watched_address(
         _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
     ):
         if event["type"] == "DELETED":
-            raise _missing(namespace, service)
-        if address := external_ip(event["object"]):
+            raise _missing(namespace, service, commands)
+        if address := external_ip(event["object"], commands):
             changes.stop()
             return address
     return None
 
 
-def external_ip(service: client.V1Service) -> str | None:
+def external_ip(service: client.V1Service, commands: Commands = _INPUTS) -> str | None:
     """Return a Service's external IPv4 address, or None while the load balancer is being made.
 
     Raises:
         GatewayProblemsError: with everything that is wrong with the Service.
     """
-    if problems := list(_problems(service)):
+    if problems := list(_problems(service, commands)):
         raise GatewayProblemsError(*problems)
     return next((point.ip for point in _points(service) if _is_ipv4(point.ip)), None)
 
@@ -109,7 +123,7 @@ def _is_ipv4(address: str | None) -> bool:
     return address is not None and ipaddress.ip_address(address).version == 4
 
 
-def _problems(service: client.V1Service) -> Iterator[Problem]:
+def _problems(service: client.V1Service, commands: Commands) -> Iterator[Problem]:
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
     patch = f"kubectl --namespace {metadata.namespace} patch service {metadata.name}"
@@ -136,7 +150,7 @@ def _problems(service: client.V1Service) -> Iterator[Problem]:
         yield Problem(
             where,
             f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
-            ("pulumi config set --path ingress.service NAME    # a Service whose load balancer has an IP",),
+            (setting(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
         )
     elif points and not any(_is_ipv4(point.ip) for point in points):
         yield Problem(
@@ -151,14 +165,15 @@ def service_name(namespace: str, service: str) -> str:
     return f"Service {namespace}/{service}"
 
 
-def _missing(namespace: str, service: str) -> GatewayProblemsError:
+def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblemsError:
     return GatewayProblemsError(
         Problem(
             service_name(namespace, service),
             "does not exist",
             (
                 "kubectl get services --all-namespaces --selector istio=ingressgateway",
-                "pulumi config set --path ingress.namespace NAMESPACE && pulumi config set --path ingress.service NAME",
+                setting(commands, "namespace", "NAMESPACE"),
+                setting(commands, "service", "NAME"),
             ),
         )
     )

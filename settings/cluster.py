@@ -37,6 +37,16 @@ class Ingress(Section):
         " `istio` with controller istio.io/ingress-controller)",
         examples=["class"],
     )
+    control_plane: KubernetesName = Field(
+        "istio-system",
+        description="istiod's namespace, where the mesh config is that routes HTTP-01",
+        examples=["istio-system"],
+    )
+    revision: KubernetesName | None = Field(
+        None,
+        description="the revision of Istio that the gateway belongs to (default: its Deployment's label istio.io/rev)",
+        examples=["REVISION"],
+    )
     timeout: Seconds = Field(
         300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
     )
@@ -72,3 +82,13 @@ class CertManager(Section):
         examples=["restricted"],
     )
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
+
+
+INGRESS_COMMANDS = {
+    **{key: f"pulumi config set --path ingress.{key}" for key in ("namespace", "service", "timeout")},
+    "class_field": "pulumi config set --path ingress.classField",
+    "challenge": "pulumi config set challenge",
+    "kubeconfig": "pulumi config set kubeconfig",
+    "context": "pulumi config set context",
+}
+"""What sets an input of IngressGateway, or of its provider, in a stack's config; without the value."""

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from components.rules import acme
 from components.rules.issuance import chain_of_problems
+from settings.cluster import INGRESS_COMMANDS
 from verify import objects
 from verify.certificates import fingerprint
 from verify.environment import Environment
@@ -86,7 +87,7 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
 
     service = environment.settings.ingress.service
     try:
-        address = find_address(api, environment.namespace, service, timeout=0)
+        address = find_address(api, environment.namespace, service, timeout=0, commands=INGRESS_COMMANDS)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
     except GatewayProblemsError as error:

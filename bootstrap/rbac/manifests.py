@@ -36,9 +36,16 @@ class Place:
     """The certificates' Secrets."""
     installs: bool = True
     """Whether it installs cert-manager."""
+    control_plane_namespace: str = "istio-system"
+    """istiod's."""
+    mesh_config: str = "istio"
+    """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
 
 
 _DEFAULT = Place()
+
+_MESH = "-mesh"
+"""How the name of a role ends that is for istiod's namespace."""
 
 
 def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
@@ -48,7 +55,9 @@ def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
     found = [role for text in texts for role in yaml.safe_load_all(text) if role]
     for role in found:
         namespace = role["metadata"].get("namespace")
-        if namespace:
+        if role["metadata"]["name"].endswith(_MESH):
+            role["metadata"]["namespace"] = place.control_plane_namespace
+        elif namespace:
             role["metadata"]["namespace"] = {
                 _DEFAULT.gateway_namespace: place.gateway_namespace,
                 _DEFAULT.cert_manager_namespace: place.cert_manager_namespace,
@@ -64,6 +73,8 @@ def _rename(rule: Object, place: Place) -> None:
         rule["resourceNames"] = list(place.secrets)
     elif names == [_DEFAULT.gateway_service]:
         rule["resourceNames"] = [place.gateway_service]
+    elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
+        rule["resourceNames"] = [place.mesh_config]
     elif rule["resources"] == ["namespaces"] and names:
         rule["resourceNames"] = [place.cert_manager_namespace]
 

@@ -26,6 +26,7 @@ def program() -> None:
 def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`up` of a config, on a cluster whose Service has an address."""
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: IP)
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda config, **options: harness.run(program, config, **options)
 

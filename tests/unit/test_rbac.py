@@ -189,7 +189,8 @@ class TestRoles:
         assert {right for right in always | seldom if right.resource == "secrets"} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs")
         }
-        assert not [right for right in always | seldom if right.resource in ("pods", "deployments", "clusterroles")]
+        assert not [right for right in always | seldom if right.resource in ("pods", "clusterroles")]
+        assert not [right for right in always if right.resource == "deployments"]
 
     def test_every_role_and_binding_is_of_its_stack_and_identity(self) -> None:
         made = list(manifests("drift", "dev", USER))
@@ -205,6 +206,9 @@ class TestRoles:
         place = Place("ingress", "gateway", "certs", ("a", "b"))
         of_drift = rights(roles("drift", place))[0]
         assert {right.namespace for right in of_drift} == {"", "ingress", "certs"}
+        seldom = rights(roles("drift", Place("ingress", control_plane_namespace="istio", mesh_config="istio-blue")))[1]
+        assert Right("", "configmaps", "get", "istio", "istio-blue") in seldom
+        assert Right("apps", "deployments", "get", "ingress", "istio-ingressgateway") in seldom
         assert {right.name for right in of_drift if right.resource == "secrets" and right.verb == "get"} == {"a", "b"}
         assert Right("", "services", "list", "ingress", "gateway") in of_drift
         assert Right("", "namespaces", "delete", name="certs") in rights(roles("deploy", place))[0]
