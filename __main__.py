@@ -12,6 +12,7 @@ from components import (
     GatewayCertificate,
     HttpGateway,
     IngressGateway,
+    ReservedAddress,
     TlsGateway,
 )
 from composition import load
@@ -39,7 +40,7 @@ issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster
 issuer = issuers.names[settings.acme.issuer]
 
 ingress = IngressGateway("ingress", stack.ingress, on_cluster())
-records = DnsRecords("dns", stack.records(ingress.ip))
+records = DnsRecords("dns", stack.records(ingress.ip, ingress.ipv6))
 http = HttpGateway("http", stack.http, on_cluster())
 
 # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
@@ -49,8 +50,15 @@ tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 
+if settings.ingress.address == "promote":
+    # Protected always: an address that is released belongs to somebody else a moment later.
+    address = ReservedAddress("address", stack.address(ingress.ip), ResourceOptions(protect=True))
+    pulumi.export("ingressChartValue", address.chart_value)
+
 pulumi.export("urls", tls.urls)
 pulumi.export("ingressIp", ingress.ip)
+if settings.ingress.family != "ipv4":
+    pulumi.export("ingressIpv6", ingress.ipv6)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
 pulumi.export("certificateSecret", certificate.secret)

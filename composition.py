@@ -14,7 +14,8 @@ from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import names, routes
+from components.reserved_address import ReservedAddressArgs
+from components.rules import addresses, names, routes
 from components.rules.acme import CLUSTER_ISSUER, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
@@ -143,6 +144,7 @@ class Composition:
             "namespace": given.namespace,
             "service": given.service,
             "timeout": given.timeout,
+            "family": given.family,
             "commands": INGRESS_COMMANDS,
         }
         if self.settings.challenge == "http01":
@@ -155,10 +157,25 @@ class Composition:
                 args["http01"]["revision"] = given.revision
         return args
 
-    def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
-        """Every host, at the gateway's address."""
-        dns = self.settings.dns
-        return {"hosts": self._names, "ip": ip, "zone": dns.zone, "ttl": dns.ttl, "project": dns.project}
+    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
+        """The address that the Service has."""
+        gke = self.settings.gke
+        return {
+            "ip": ip,
+            "region": self.settings.region,
+            "object_name": f"gateway-{names.stack_suffix(self.stack)}",
+            "project": gke.project if gke else None,
+        }
+
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
+        """Every host, at the gateway's addresses."""
+        dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
+        args: DnsRecordsArgs = {"hosts": self._names, "zone": dns.zone, "ttl": dns.ttl, "project": dns.project}
+        if 4 in versions:
+            args["ip"] = ip
+        if 6 in versions:
+            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
+        return args
 
     @property
     def http(self) -> HttpGatewayArgs:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .dns_records import DnsRecords, DnsRecordsArgs
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
-    from .ingress_gateway import IngressGateway, IngressGatewayArgs
+    from .ingress_gateway import Http01Args, IngressGateway, IngressGatewayArgs
+    from .reserved_address import ReservedAddress, ReservedAddressArgs
     from .tls_gateway import CredentialArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
 
 _MODULES = {
@@ -24,7 +25,8 @@ _MODULES = {
     "dns_records": ("DnsRecords", "DnsRecordsArgs"),
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
-    "ingress_gateway": ("IngressGateway", "IngressGatewayArgs"),
+    "ingress_gateway": ("Http01Args", "IngressGateway", "IngressGatewayArgs"),
+    "reserved_address": ("ReservedAddress", "ReservedAddressArgs"),
     "tls_gateway": ("CredentialArgs", "HostArgs", "RouteArgs", "TlsGateway", "TlsGatewayArgs"),
 }
 
@@ -41,11 +43,14 @@ __all__ = [
     "GatewayCertificate",
     "GatewayCertificateArgs",
     "HostArgs",
+    "Http01Args",
     "HttpGateway",
     "HttpGatewayArgs",
     "IngressGateway",
     "IngressGatewayArgs",
     "KeyArgs",
+    "ReservedAddress",
+    "ReservedAddressArgs",
     "RouteArgs",
     "SolverArgs",
     "TlsGateway",

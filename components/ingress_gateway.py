@@ -6,7 +6,7 @@ read what Istio does with the solvers' Ingresses, as far as they may.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -14,7 +14,7 @@ import pulumi
 
 from . import inputs
 from .credentials import Credentials, credentials_of
-from .rules import names, routes, values
+from .rules import addresses, names, routes, values
 from .rules.problem import Problem, ProblemsError, setting, text
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class IngressGatewayArgs(TypedDict):
     """The Service's name, `istio-ingressgateway` by default."""
     timeout: NotRequired[int]
     """Seconds that `up` waits for the external IP, 300 by default."""
+    family: NotRequired[str]
+    """`ipv4` (the default), `ipv6` or `dual`, which waits for an address of each."""
     http01: NotRequired[Http01Args]
     """Given where names are proven by HTTP-01: refuses a gateway to which Istio routes no Ingress of a solver."""
     commands: NotRequired[Mapping[str, str]]
@@ -54,6 +56,7 @@ SHAPE = inputs.shape(
     namespace=inputs.value(names.kubernetes_name, "istio-system"),
     service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
+    family=inputs.known(inputs.value(values.one_of(*addresses.FAMILIES), addresses.IPV4)),
     http01=inputs.known(
         inputs.optional(
             inputs.shape(
@@ -72,17 +75,31 @@ class IngressGateway(pulumi.ComponentResource):
     """The gateway's address, once its Service is known to be fit for TLS."""
 
     ip: pulumi.Output[str]
-    """The external IPv4 address; unknown at a preview that finds none."""
+    """The external address: IPv6 with the family `ipv6`, else IPv4. Unknown at a preview that finds none."""
+    ipv6: pulumi.Output[str | None]
+    """The external IPv6 address, with the families `ipv6` and `dual`."""
 
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"])
         # The address is public, though the kubeconfig that it was read with may be a secret.
-        self.ip = pulumi.Output.unsecret(
-            known.apply(lambda each: _Gateway(*each, given["timeout"], given["commands"]).address())
+        options = _Options(given["timeout"], given["family"], given["commands"])
+        found: pulumi.Output[Sequence[str]] = pulumi.Output.unsecret(
+            known.apply(lambda each: _Gateway(each[0], each[1], each[2], each[3], options).addresses())
         )
-        self.register_outputs({"ip": self.ip})
+        self.ip = found.apply(lambda ips: ips[0])
+        self.ipv6 = found.apply(lambda ips: None if given["family"] == addresses.IPV4 else ips[-1])
+        self.register_outputs({"ip": self.ip, "ipv6": self.ipv6})
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How it is looked at."""
+
+    timeout: int
+    family: str
+    commands: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -93,11 +110,10 @@ class _Gateway:
     namespace: str
     service: str
     http01: Mapping[str, Any] | None
-    timeout: int
-    commands: Mapping[str, str]
+    options: _Options
 
-    async def address(self) -> Any:
-        """Return the address, or UNKNOWN at a preview without one.
+    async def addresses(self) -> Any:
+        """Return the addresses, or UNKNOWN at a preview that does not find all of them.
 
         Raises:
             pulumi.RunError: what is wrong with the gateway, or why it cannot be read, and the commands that fix it.
@@ -110,7 +126,7 @@ class _Gateway:
         preview = pulumi.runtime.is_dry_run()
         where = service_name(self.namespace, self.service)
         try:
-            address = await asyncio.to_thread(self._find, 0 if preview else self.timeout)
+            address = await asyncio.to_thread(self._find, 0 if preview else self.options.timeout)
         except ProblemsError as error:
             raise pulumi.RunError(text(error.problems)) from None
         except (UnreachableError, ConfigException) as error:
@@ -118,25 +134,27 @@ class _Gateway:
                 # The cluster may not exist yet, and a preview in a pull request may have no way to it.
                 pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
                 return pulumi.UNKNOWN
-            fix = ("kubectl cluster-info", *(setting(self.commands, *each) for each in _PROVIDER))
+            fix = ("kubectl cluster-info", *(setting(self.options.commands, *each) for each in _PROVIDER))
             raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", fix)])) from None
         if address is None and preview:
             return pulumi.UNKNOWN
         if address is None:
             fix = (
                 f"kubectl --namespace {self.namespace} describe service {self.service}",
-                setting(self.commands, "timeout", min(self.timeout * 2, 3600)),
+                setting(self.options.commands, "timeout", min(self.options.timeout * 2, 3600)),
             )
-            problem = Problem(where, f"got no external IP in {self.timeout} s; its events say why", fix)
+            problem = Problem(where, f"got no external IP in {self.options.timeout} s; its events say why", fix)
             raise pulumi.RunError(text([problem]))
         return address
 
-    def _find(self, timeout: int) -> str | None:
-        from .load_balancer import find_address
+    def _find(self, timeout: int) -> Sequence[str] | None:
+        from .load_balancer import Wanted, find_address
 
         api = self.credentials.api()
         self._require_route_of_solvers(api)
-        return find_address(api, self.namespace, self.service, timeout, self.commands)
+        return find_address(
+            api, self.namespace, self.service, timeout, Wanted(self.options.family, self.options.commands)
+        )
 
     def _require_route_of_solvers(self, api: "client.ApiClient") -> None:
         if self.http01 is None:
@@ -145,7 +163,7 @@ class _Gateway:
 
         given = self.http01
         solver = Solver(given["selector"], given["class_field"], given["control_plane"], given["revision"])
-        if problem := solver_problem(api, self.namespace, self.service, solver, self.commands):
+        if problem := solver_problem(api, self.namespace, self.service, solver, self.options.commands):
             raise ProblemsError(problem)
 
 

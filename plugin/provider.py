@@ -1,4 +1,4 @@
-"""The eight components behind Pulumi's provider protocol.
+"""The components behind Pulumi's provider protocol.
 
 The SDK's component host does most of it: it reads the schema off the classes and constructs them. What it does not do,
 and a user of another language would meet, is done here:
@@ -36,6 +36,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     components.GatewayCertificate,
     components.HttpGateway,
     components.IngressGateway,
+    components.ReservedAddress,
     components.TlsGateway,
 )
 

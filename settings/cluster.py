@@ -47,6 +47,22 @@ class Ingress(Section):
         description="the revision of Istio that the gateway belongs to (default: its Deployment's label istio.io/rev)",
         examples=["REVISION"],
     )
+    family: Literal["ipv4", "ipv6", "dual"] = Field(
+        "ipv4",
+        description="ipv4, ipv6 or dual: the external addresses that the Service has and the hosts get records of",
+        examples=["dual"],
+    )
+    address: Literal["ephemeral", "promote"] = Field(
+        "ephemeral",
+        description="ephemeral (the Service's address is left as it is) or promote (it is reserved, and so outlives"
+        " the Service)",
+        examples=["promote"],
+    )
+    region: Identifier | None = Field(
+        None,
+        description="the region of the reserved address (default with gke: the cluster's)",
+        examples=["REGION"],
+    )
     timeout: Seconds = Field(
         300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
     )
@@ -85,7 +101,7 @@ class CertManager(Section):
 
 
 INGRESS_COMMANDS = {
-    **{key: f"pulumi config set --path ingress.{key}" for key in ("namespace", "service", "timeout")},
+    **{key: f"pulumi config set --path ingress.{key}" for key in ("namespace", "service", "timeout", "family")},
     "class_field": "pulumi config set --path ingress.classField",
     "challenge": "pulumi config set challenge",
     "kubeconfig": "pulumi config set kubeconfig",

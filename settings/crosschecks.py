@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, names, tls
+from components.rules import acme, addresses, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
 from .problems import HIDDEN, MISSING, Path, config_problem, set_command
@@ -39,6 +39,7 @@ class _CrossChecks:
         """Yield every problem."""
         yield from self._cluster()
         yield from self._kubeconfig()
+        yield from self._address()
         yield from self._issuers()
         yield from self._chart()
         yield from self._duplicate_hosts()
@@ -81,6 +82,20 @@ class _CrossChecks:
         if embedded and "kubeconfig" not in self.secret:
             reason = f"holds credentials in plain text, {', '.join(embedded)}: replace them, the stack's file had them"
             yield self._problem(["kubeconfig"], reason, accepted, fix, HIDDEN)
+
+    def _address(self) -> Iterator[Problem]:
+        section = self._section("ingress")
+        if section.get("address") != addresses.PROMOTE:
+            return
+        if section.get("family") == addresses.IPV6:
+            path: Path = ["ingress", "address"]
+            reason = "has no effect on an IPv6 address, which Google reserves in a subnet alone"
+            fix = set_command(path, addresses.EPHEMERAL)
+            yield self._problem(path, reason, "promote with ingress.family ipv4 or dual", fix, section["address"])
+        if not section.get("region") and not self._section("gke").get("location"):
+            path = ["ingress", "region"]
+            fix = set_command(path, "REGION")
+            yield self._problem(path, "is missing", "the region of the reserved address, where gke names none", fix)
 
     def _issuers(self) -> Iterator[Problem]:
         section = self._section("acme")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from components.rules.acme import group_names
+from components.rules.addresses import region_of
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, Section, text
 from settings.signing import Acme, Certificate, Tls
@@ -58,6 +59,11 @@ class Settings(Section):
         """Whether this stack makes the issuers; by default they come with cert-manager."""
         create = self.acme.create_issuers
         return self.cert_manager.install if create is None else create
+
+    @property
+    def region(self) -> str:
+        """The region of the gateway's load balancer; empty where nothing says it."""
+        return self.ingress.region or (region_of(self.gke.location) if self.gke else "")
 
     @property
     def certificates(self) -> dict[str, list[str]]:

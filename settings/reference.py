@@ -19,7 +19,8 @@ every problem is reported at once, with the command that fixes it.
 {table}
 
 Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`.
+`certificateRenewalTime`, `dnsRecords`; with `ingress.family` other than ipv4 `ingressIpv6`, and with `ingress.address`
+promote `ingressChartValue`, the option of `helm upgrade` with which Istio's gateway chart asks for the address.
 
 <!-- Made by `python -m settings.reference`. -->
 """

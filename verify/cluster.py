@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from components.rules import acme
+from components.rules import acme, addresses
 from components.rules.issuance import chain_of_problems
 from settings.cluster import INGRESS_COMMANDS
 from verify import objects
@@ -83,11 +83,12 @@ def _refusal(error: client.ApiException) -> str:
 
 
 def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    from components.load_balancer import GatewayProblemsError, UnreachableError, find_address
+    from components.load_balancer import GatewayProblemsError, UnreachableError, Wanted, find_address
 
-    service = environment.settings.ingress.service
+    service, wanted = environment.settings.ingress.service, list(environment.addresses.values())
+    look = Wanted(environment.settings.ingress.family, INGRESS_COMMANDS)
     try:
-        address = find_address(api, environment.namespace, service, timeout=0, commands=INGRESS_COMMANDS)
+        found = find_address(api, environment.namespace, service, timeout=0, wanted=look)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
     except GatewayProblemsError as error:
@@ -95,10 +96,23 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
             Result("service", INGRESS, "failed", f"{problem.where} {problem.what}", problem.fix)
             for problem in error.problems
         ]
-    if address != environment.ip:
-        detail = f"its address is {address or 'pending'}, the stack's is {environment.ip}"
+    at = ", ".join(found or ["pending"])
+    if found is None or list(found) != wanted:
+        detail = f"its address is {at}, the stack's is {', '.join(wanted)}"
         return [Result("service", INGRESS, "failed", detail, environment.fix("service"))]
-    return [Result("service", INGRESS, "ok", f"ports 80 and 443 at {address}")]
+    return [Result("service", INGRESS, "ok", f"ports 80 and 443 at {at}{_kept(environment, api)}")]
+
+
+def _kept(environment: Environment, api: client.ApiClient) -> str:
+    """Say whether the Service would have the same address if it were made anew, as far as that is known from here."""
+    from components.load_balancer import asks_for_address, read_service
+
+    service = read_service(api, environment.namespace, environment.settings.ingress.service)
+    asks = service is not None and asks_for_address(service)
+    if environment.reserves:
+        ask = addresses.chart_value(environment.ip)
+        return ", reserved" if asks else f", reserved; the Service does not ask for it yet (helm upgrade … {ask})"
+    return ", which the Service asks for" if asks else ", which is lost if the Service is made anew (ingress.address)"
 
 
 def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:

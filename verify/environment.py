@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from components.rules import names
+from components.rules import addresses, names
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from settings import Settings, decode
@@ -17,6 +17,9 @@ from verify.checks import CHECKS
 
 if TYPE_CHECKING:
     from settings.traffic import Host
+
+
+_ADDRESS = "gcp:compute/address:Address"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Environment:
     """The stack's config: what was asked for."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
+    ipv6: str | None = None
+    """The gateway's IPv6 address, where its hosts have AAAA records."""
+    reserves: bool = False
+    """Whether the stack has reserved the address."""
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -48,6 +55,13 @@ class Environment:
     def certificate_of(self) -> Mapping[str, str]:
         """The Certificate of each host."""
         return {host: name for name, hosts in self.certificates.items() for host in hosts}
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each type of record that every host has."""
+        by_version = {4: self.ip, 6: self.ipv6 or self.ip}
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        return {addresses.RECORD_TYPES[version]: by_version[version] for version in versions}
 
     @property
     def namespace(self) -> str:
@@ -105,7 +119,9 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str)
     settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
     if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, _kubeconfig(resources))
+    reserves = any(each["type"] == _ADDRESS for each in resources)
+    kubeconfig, ipv6 = _kubeconfig(resources), outputs.get("ingressIpv6")
+    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, kubeconfig, ipv6, reserves)
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

@@ -76,6 +76,14 @@ def ipv4(given: Any) -> str:
         raise ValueError("is not an IPv4 address") from None
 
 
+def ipv6(given: Any) -> str:
+    """Take an IPv6 address, which is what an AAAA record holds."""
+    try:
+        return str(ipaddress.IPv6Address(given))
+    except ValueError:
+        raise ValueError("is not an IPv6 address") from None
+
+
 def path_prefix(given: Any) -> str:
     """Take the beginning of a URL's path."""
     if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):

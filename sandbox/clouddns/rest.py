@@ -15,6 +15,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from sandbox.clouddns.addresses import add_addresses
 from sandbox.clouddns.errors import ApiError, already_exists, invalid, not_found, required
 from sandbox.clouddns.records import RecordSet, parse_name, parse_record_set, parse_type
 from sandbox.clouddns.zones import ManagedZone, Zones
@@ -84,6 +85,7 @@ def make_app(zones: Zones) -> Flask:
     _add_record_sets(app, zones)
     _add_changes(app, zones)
     _add_credentials(app, zones)
+    add_addresses(app, zones.project)
     return app
 
 

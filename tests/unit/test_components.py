@@ -11,7 +11,7 @@ import pytest
 from components import acme_issuers
 from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
 from components.cert_manager import CertManager, CertManagerArgs, chart_values
-from components.dns_records import DnsRecords
+from components.dns_records import DnsRecords, DnsRecordsArgs
 from components.gateway_certificate import (
     GatewayCertificate,
     GatewayCertificateArgs,
@@ -21,6 +21,7 @@ from components.gateway_certificate import (
 )
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
+from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.rules import acme, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
@@ -244,6 +245,37 @@ class TestDnsRecords:
             assert record.inputs["rrdatas"] == ["203.0.113.10"]
             assert (record.inputs["type"], record.inputs["ttl"]) == ("A", 60)
             assert record.inputs["managedZone"] == "sandbox"
+
+    def test_each_host_gets_an_aaaa_record_where_there_is_an_ipv6_address(self) -> None:
+        args: DnsRecordsArgs = {"hosts": ["shop.sandbox.test"], "zone": "sandbox", "ipv6": "2001:db8::1"}
+        both: DnsRecordsArgs = {**args, "ip": "203.0.113.10"}
+
+        def addresses(args: DnsRecordsArgs) -> dict[str, Any]:
+            made = run(lambda: DnsRecords("dns", args)).of(RECORD)
+            return {each.inputs["type"]: (each.name, each.inputs["rrdatas"]) for each in made}
+
+        aaaa = ("dns-shop.sandbox.test-ipv6", ["2001:db8::1"])
+        assert addresses(args) == {"AAAA": aaaa}, "the only one"
+        assert addresses(both) == {"A": ("dns-shop.sandbox.test", ["203.0.113.10"]), "AAAA": aaaa}, "one of each"
+
+    def test_without_any_address_there_is_nothing_to_write(self) -> None:
+        with pytest.raises(pulumi.RunError, match="ip is missing"):
+            run(lambda: DnsRecords("dns", {"hosts": ["shop.sandbox.test"], "zone": "sandbox"}))
+
+
+class TestReservedAddress:
+    def test_the_address_is_reserved_as_it_is(self) -> None:
+        args: ReservedAddressArgs = {"ip": "203.0.113.10", "region": "europe-west1", "object_name": "gateway-dev"}
+
+        def program() -> None:
+            pulumi.export("value", ReservedAddress("address", args).chart_value)
+
+        done = run(program)
+
+        (made,) = done.of("gcp:compute/address:Address")
+        assert (made.inputs["address"], made.inputs["region"]) == ("203.0.113.10", "europe-west1"), "promoted"
+        assert made.inputs["addressType"] == "EXTERNAL", "no other can be"
+        assert done.outputs["value"] == "--set service.loadBalancerIP=203.0.113.10", "what Istio's chart takes"
 
 
 class TestHttpGateway:

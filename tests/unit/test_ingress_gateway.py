@@ -1,6 +1,6 @@
 """The Service of the gateway: its problems, and the wait for an address."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pulumi
@@ -10,13 +10,21 @@ import yaml
 from kubernetes import client
 
 from components.ingress_gateway import IngressGateway
-from components.load_balancer import GatewayProblemsError, UnreachableError, external_ip, find_address
+from components.load_balancer import (
+    GatewayProblemsError,
+    UnreachableError,
+    Wanted,
+    asks_for_address,
+    external_ips,
+    find_address,
+)
 from components.rules.mesh import DEFAULTS, ControlPlane, ingress_label, solver_problem
 from settings.cluster import INGRESS_COMMANDS
 from tests.unit.api_server import Api
 from tests.unit.harness import run
 
 IP = "203.0.113.10"
+IPV6 = "2001:db8::1"
 
 
 def service(**changes: Any) -> dict[str, Any]:
@@ -29,6 +37,7 @@ def service(**changes: Any) -> dict[str, Any]:
         "spec": {
             "type": changes.get("type", "LoadBalancer"),
             "ports": [{"port": port, "targetPort": changes.get("target", port)} for port in ports],
+            "ipFamilies": changes.get("families", ["IPv4"]),
         },
         "status": {"loadBalancer": {"ingress": changes.get("points", [{"ip": IP}])}},
     }
@@ -41,33 +50,32 @@ def api() -> Iterator[Api]:
     served.close()
 
 
-def find(api: Api, timeout: float = 5) -> str | None:
+def find(api: Api, timeout: float = 5, family: str = "ipv4") -> Sequence[str] | None:
     with api.client() as connected:
-        return find_address(connected, "istio-system", "istio-ingressgateway", timeout)
+        return find_address(connected, "istio-system", "istio-ingressgateway", timeout, Wanted(family))
 
 
-def up(api: Api, *, preview: bool = False, timeout: int = 1, **args: Any) -> Any:
+def up(api: Api, *, preview: bool = False, timeout: int = 1, output: str = "ip", **args: Any) -> Any:
+    given: Any = {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout, **args}
+
     def program() -> None:
         cluster = kubernetes.Provider("cluster", kubeconfig=pulumi.Output.secret(api.kubeconfig))
-        gateway = IngressGateway(
-            "ingress",
-            {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout, **args},
-            pulumi.ResourceOptions(provider=cluster),
-        )
+        gateway = IngressGateway("ingress", given, pulumi.ResourceOptions(provider=cluster))
         pulumi.export("ip", gateway.ip)
+        pulumi.export("ipv6", gateway.ipv6)
 
-    return run(program, preview=preview).outputs.get("ip")
+    return run(program, preview=preview).outputs.get(output)
 
 
 class TestAddress:
     def test_the_external_ip_is_read(self, api: Api) -> None:
-        assert find(api) == IP
+        assert find(api) == [IP]
 
     def test_it_is_waited_for_by_watching(self, api: Api) -> None:
         api.now = service(points=[])
         api.later = [("ADDED", service(points=[])), ("MODIFIED", service())]
 
-        assert find(api) == IP, "the watch told it"
+        assert find(api) == [IP], "the watch told it"
 
     def test_the_wait_is_bounded(self, api: Api) -> None:
         api.now = service(points=[])
@@ -84,7 +92,21 @@ class TestAddress:
     def test_the_ipv4_address_is_taken(self, api: Api) -> None:
         api.now = service(points=[{"ip": "2001:db8::1"}, {"ip": IP}])
 
-        assert find(api) == IP, "an A record holds no other"
+        assert find(api) == [IP], "an A record holds no other"
+
+    def test_the_ipv6_address_is_taken_where_it_is_wanted(self, api: Api) -> None:
+        api.now = service(points=[{"ip": IP}, {"ip": IPV6}])
+
+        assert find(api, family="ipv6") == [IPV6], "an AAAA record holds no other"
+        assert find(api, family="dual") == [IP, IPV6], "both, whatever their order"
+
+    def test_of_two_stacks_the_second_is_waited_for(self, api: Api) -> None:
+        both = {"families": ["IPv4", "IPv6"]}
+        api.now = service(points=[{"ip": IP}], **both)
+        assert find(api, timeout=0.1, family="dual") is None, "it is still on its way"
+
+        api.later = [("MODIFIED", service(points=[{"ip": IPV6}, {"ip": IP}], **both))]
+        assert find(api, family="dual") == [IP, IPV6], "the watch told it"
 
 
 class TestProblems:
@@ -96,7 +118,6 @@ class TestProblems:
             ({"ports": [80], "target": 8080}, "no port 443 (https)", '"port":443,"targetPort":8443'),
             ({"type": "ClusterIP", "points": []}, "is of type ClusterIP", '{"spec":{"type":"LoadBalancer"}}'),
             ({"points": [{"hostname": "lb.cloud.test"}]}, "hostname lb.cloud.test", "set the input service to NAME"),
-            ({"points": [{"ip": "2001:db8::1"}]}, "only the IPv6 address", "ipFamilies"),
         ],
     )
     def test_each_is_explained_with_the_command(
@@ -111,6 +132,34 @@ class TestProblems:
         assert "Service istio-system/istio-ingressgateway" in first, "which one"
         assert words in first, "what is wrong"
         assert command in fix, "what fixes it"
+
+    @pytest.mark.parametrize(
+        ("points", "family", "words", "change", "instead"),
+        [
+            ([IPV6], "ipv4", "only the IPv6 address 2001:db8::1; an A record", '"ipFamilies":["IPv4"]', "ipv6"),
+            ([IP], "ipv6", f"only the IPv4 address {IP}; an AAAA record", '"ipFamilies":["IPv6"]', "ipv4"),
+            (
+                [IP],
+                "dual",
+                f"only the IPv4 address {IP}; an AAAA record",
+                '"ipFamilyPolicy":"RequireDualStack"',
+                "ipv4",
+            ),
+            ([IPV6], "dual", "only the IPv6 address 2001:db8::1; an A record", '"RequireDualStack"', "ipv6"),
+        ],
+    )
+    def test_addresses_of_another_version_are_explained_with_both_ways_out(
+        self, api: Api, points: list[str], family: str, words: str, change: str, instead: str
+    ) -> None:
+        api.now = service(points=[{"ip": each} for each in points])
+
+        with pytest.raises(GatewayProblemsError) as refused:
+            find(api, family=family)
+
+        first, patch, setting = str(refused.value).splitlines()
+        assert words in first, "what there is, and what is needed"
+        assert change in patch, "the Service can change"
+        assert f"set the input family to {instead}" in setting, "or the records"
 
     def test_all_are_explained_at_once(self, api: Api) -> None:
         api.now = service(ports=[], type="NodePort", points=[])
@@ -130,7 +179,7 @@ class TestProblems:
 
     def test_an_empty_service_is_judged_too(self) -> None:
         with pytest.raises(GatewayProblemsError):
-            external_ip(client.V1Service())
+            external_ips(client.V1Service())
 
 
 class TestIngressGateway:
@@ -144,6 +193,14 @@ class TestIngressGateway:
             pulumi.RunError, match=r"no external IP in 1 s.*\n.*describe service[^$]*set the input timeout to 2"
         ):
             up(api)
+
+    def test_up_gets_both_addresses_where_both_are_wanted(self, api: Api) -> None:
+        api.now = service(points=[{"ip": IPV6}, {"ip": IP}])
+
+        assert up(api, family="dual") == IP, "the A records' address"
+        assert up(api, family="dual", output="ipv6") == IPV6, "the AAAA records'"
+        assert up(api, family="ipv6") == IPV6, "the only one"
+        assert up(api, output="ipv6") is None, "nobody asked for it"
 
     def test_a_problem_is_explained_at_preview_already(self, api: Api) -> None:
         api.now = service(ports=[80])
@@ -295,3 +352,19 @@ def test_a_mode_may_be_a_number(mode: object) -> None:
     found = solver_problem({"ingressControllerMode": mode}, {}, "class", None, ControlPlane(), {})
 
     assert found is not None, "MeshConfig is a protobuf message, whose enums have numbers"
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "asks"),
+    [
+        ({}, {}, False),
+        ({"load_balancer_ip": IP}, {}, True),
+        ({}, {"networking.gke.io/load-balancer-ip-addresses": "gateway"}, True),
+    ],
+)
+def test_a_service_that_names_its_address_keeps_it(
+    spec: dict[str, str], annotations: dict[str, str], asks: bool
+) -> None:
+    found = client.V1Service(metadata=client.V1ObjectMeta(annotations=annotations), spec=client.V1ServiceSpec(**spec))
+
+    assert asks_for_address(found) is asks, "it gets the same one when it is made anew"

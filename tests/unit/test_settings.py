@@ -51,6 +51,20 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "words", "command"),
     [
+        pytest.param(
+            {"ingress": {"address": "promote"}},
+            "ingress.region",
+            "not set",
+            "ingress.region REGION",
+            id="no region of the address",
+        ),
+        pytest.param(
+            {"ingress": {"address": "promote", "family": "ipv6", "region": "europe-west1"}},
+            "ingress.address",
+            "has no effect on an IPv6 address",
+            "ingress.address ephemeral",
+            id="an IPv6 address to promote",
+        ),
         pytest.param({"acme": {"issuer": "staging"}}, "acme.email", "not set", "acme.email", id="no e-mail"),
         pytest.param(
             {"acme": acme(email="platform")},
@@ -429,3 +443,18 @@ def test_any_config_is_settings_or_one_report(changes: dict[str, Any]) -> None:
         outcome = str(refused)
     if isinstance(outcome, str):
         assert outcome.startswith("the config of stack 'dev' has"), "no other error, whatever is given"
+
+
+@pytest.mark.parametrize(
+    ("changes", "region"),
+    [
+        ({"gke": {"cluster": "one", "location": "europe-west1"}}, "europe-west1"),
+        ({"gke": {"cluster": "one", "location": "europe-west1-b"}}, "europe-west1"),
+        ({"ingress": {"region": "us-east4"}, "gke": {"cluster": "one", "location": "europe-west1"}}, "us-east4"),
+        ({}, ""),
+    ],
+)
+def test_the_region_of_the_address_is_the_clusters(changes: dict[str, Any], region: str) -> None:
+    config = {key: value for key, value in good_config(**changes).items() if key != "kubeconfig"}
+
+    assert load(config).region == region

@@ -51,7 +51,8 @@ class Settings:
 
     Attributes:
         project: Project of resources that name none; may be empty.
-        endpoint: Base URL of the API, with a final slash.
+        endpoint: Base URL of Cloud DNS, with a final slash.
+        compute: That of Compute Engine.
         deletion_policy: Policy of resources that name none.
     """
 
@@ -59,18 +60,25 @@ class Settings:
     endpoint: str
     token: str
     deletion_policy: str
+    compute: str = ""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
         """Read the configuration, and what the real provider takes from the environment."""
         project = config.get("project") or next(filter(None, map(os.environ.get, _PROJECT_VARIABLES)), "")
-        endpoint = config.get("dnsCustomEndpoint") or os.environ.get("GOOGLE_DNS_CUSTOM_ENDPOINT", "")
         return cls(
             project=str(project),
-            endpoint=endpoint if endpoint.endswith("/") or not endpoint else f"{endpoint}/",
+            endpoint=_endpoint(config, "dns"),
+            compute=_endpoint(config, "compute"),
             token=str(config.get("accessToken") or "stand-in"),
             deletion_policy=str(config.get("deletionPolicy") or "DELETE"),
         )
+
+
+def _endpoint(config: Mapping[str, Any], service: str) -> str:
+    given = config.get(f"{service}CustomEndpoint")
+    endpoint = str(given or os.environ.get(f"GOOGLE_{service.upper()}_CUSTOM_ENDPOINT", ""))
+    return endpoint if endpoint.endswith("/") or not endpoint else f"{endpoint}/"
 
 
 class CloudDns:
@@ -135,14 +143,30 @@ class CloudDns:
             f"{change['status']} after {_CHANGE_TIMEOUT} s"
         )
 
+    def compute(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Call Compute Engine; what changes something answers with an operation."""
+        return self._request("Compute Engine", "compute", self.settings.compute, method, path, body)
+
     def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
-        if not self.settings.endpoint:
+        return self._request("Cloud DNS", "dns", self.settings.endpoint, method, path, body, query)
+
+    def _request(
+        self,
+        service: str,
+        key: str,
+        endpoint: str,
+        method: str,
+        path: str,
+        body: Json | None,
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        if not endpoint:
             raise ProviderError(
-                "gcp:dnsCustomEndpoint is not set. This is the sandbox's stand-in of the gcp provider, which "
-                "does not talk to Google Cloud: set it to the sandbox's Cloud DNS, or install the real plugin "
+                f"gcp:{key}CustomEndpoint is not set. This is the sandbox's stand-in of the gcp provider, which "
+                f"does not talk to Google Cloud: set it to the sandbox's {service}, or install the real plugin "
                 "with `pulumi plugin install resource gcp`"
             )
-        url = self.settings.endpoint + path
+        url = endpoint + path
         headers = {"Authorization": f"Bearer {self.settings.token}"}
         try:
             if body is None:
@@ -151,7 +175,7 @@ class CloudDns:
                 response = self._http.request(method, url, json=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             reason = str(error).rpartition(": ")[2]
-            raise ProviderError(f"cannot reach Cloud DNS at {self.settings.endpoint}: {reason}") from None
+            raise ProviderError(f"cannot reach {service} at {endpoint}: {reason}") from None
         if response.status >= 400:
             raise GoogleError(response.status, response.data.decode(errors="replace"))
         answer: Json = json.loads(response.data) if response.data else {}

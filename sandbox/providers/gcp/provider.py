@@ -11,13 +11,14 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
-from sandbox.providers.gcp import managed_zone, record_set
+from sandbox.providers.gcp import address, managed_zone, record_set
 from sandbox.providers.gcp.api import CloudDns, Json, Settings
 from sandbox.providers.gcp.resource import NotFoundError, Properties, Resource
 from sandbox.providers.rpc import ProviderError
 from sandbox.providers.values import Secret, Unknown, contains, from_struct, reveal, to_struct
 
 RESOURCES: Final[Mapping[str, Resource]] = {
+    "gcp:compute/address:Address": address.Address(),
     "gcp:dns/managedZone:ManagedZone": managed_zone.ManagedZone(),
     "gcp:dns/recordSet:RecordSet": record_set.RecordSet(),
 }
