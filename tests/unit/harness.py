@@ -48,6 +48,8 @@ class Recorder(mocks.Mocks):
 
     zone_domain: str = "sandbox.test."
     endpoint: str = "192.0.2.1"
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+    """More of the GKE cluster, as the provider's function returns it."""
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     logged: list[str] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Recorder(mocks.Mocks):
             return {**args.args, "dnsName": self.zone_domain}, []
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
-        return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority]}, []
+        return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority], **self.cluster}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
