@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs
+from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
 from components.dns_records import DnsRecordsArgs
@@ -16,7 +16,7 @@ from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.reserved_address import ReservedAddressArgs
 from components.rules import addresses, names, routes
-from components.rules.acme import CLUSTER_ISSUER, ISSUER
+from components.rules.acme import CLUSTER_ISSUER, ENVIRONMENTS, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
@@ -103,6 +103,8 @@ class Composition:
         """Both environments, for this stack's names: anybody may ask a ClusterIssuer for any name that it solves."""
         acme = self.settings.acme
         cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
+        wait = acme.wait_instead_of_self_check
+        waits: SolverArgs = {} if wait is None else {"wait_instead_of_self_check": wait}
         return {
             "create": self.settings.creates_issuers,
             "kind": acme.issuer_kind,
@@ -119,11 +121,27 @@ class Composition:
                 "zone": self.settings.dns.zone,
                 "dns_names": [*self._names, *acme.dns_names] if cluster_wide else [],
                 "dns_zones": list(acme.dns_zones) if cluster_wide else [],
+                **waits,
             },
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
+            "external_accounts": self._external_accounts,
+            "cluster_namespace": self.settings.cert_manager.namespace,
         }
+
+    @property
+    def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
+        found: dict[str, ExternalAccountArgs] = {}
+        for environment in ENVIRONMENTS:
+            if given := getattr(self.settings.acme.external_account, environment):
+                account: ExternalAccountArgs = {"key_id": self._kept("acme", given.key_id)}
+                if given.key_secret is not None:
+                    account["key_secret"] = pulumi.Output.secret(given.key_secret)
+                else:
+                    account["secret_name"] = given.secret_name
+                found[environment] = account
+        return found
 
     @property
     def issuer_scope(self) -> str:

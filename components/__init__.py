@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
+    from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
     from .cert_manager import CertManager, CertManagerArgs
     from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
     from .dns_records import DnsRecords, DnsRecordsArgs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .tls_gateway import CredentialArgs, HostArgs, RouteArgs, TlsGateway, TlsGatewayArgs
 
 _MODULES = {
-    "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "SolverArgs"),
+    "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "ExternalAccountArgs", "SolverArgs"),
     "cert_manager": ("CertManager", "CertManagerArgs"),
     "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
     "dns_records": ("DnsRecords", "DnsRecordsArgs"),
@@ -40,6 +40,7 @@ __all__ = [
     "CredentialArgs",
     "DnsRecords",
     "DnsRecordsArgs",
+    "ExternalAccountArgs",
     "GatewayCertificate",
     "GatewayCertificateArgs",
     "HostArgs",

@@ -11,7 +11,7 @@ from typing import Any
 from components.rules import acme, addresses, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
-from .problems import HIDDEN, MISSING, Path, config_problem, set_command
+from .problems import HIDDEN, MISSING, Path, config_problem, dotted, set_command
 
 _DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
 
@@ -41,7 +41,9 @@ class _CrossChecks:
         yield from self._kubeconfig()
         yield from self._address()
         yield from self._issuers()
+        yield from self._external_accounts()
         yield from self._chart()
+        yield from self._since_1_21_2()
         yield from self._duplicate_hosts()
         yield from self._wildcards()
         yield from self._destinations()
@@ -114,6 +116,39 @@ class _CrossChecks:
                 reason = "has no effect: an Issuer signs for the gateway's namespace alone"
                 fix = f"pulumi config rm --path acme.{key}"
                 yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
+
+    def _external_accounts(self) -> Iterator[Problem]:
+        accounts = self._section("acme").get("externalAccount")
+        for environment in acme.ENVIRONMENTS if isinstance(accounts, dict) else ():
+            account = accounts.get(environment)
+            if not isinstance(account, dict):
+                continue
+            path: Path = ["acme", "externalAccount", environment, "keySecret"]
+            fix = f"pulumi config set --secret --path {dotted(path)}"
+            given, named = account.get("keySecret") is not None, account.get("secretName") is not None
+            if given and "acme" not in self.secret:
+                reason = "stands in plain text in the stack's file: replace it at the CA"
+                yield self._problem(path, reason, "an HMAC key as a secret", fix, HIDDEN)
+            if given and named:
+                drop = f"pulumi config rm --path {dotted(path)}"
+                yield self._problem(path, "contradicts secretName", "keySecret, or secretName", drop, HIDDEN)
+            elif not given and not named:
+                yield self._problem(path, "is missing", "keySecret as a secret, or secretName", fix)
+
+    def _since_1_21_2(self) -> Iterator[Problem]:
+        """Yield what cert-manager has had since 1.21.2 alone: another one ignores it, or does not start."""
+        section = self._section("certManager")
+        version = str(section.get("version", cert_manager.VERSION))
+        if cert_manager.at_least(version, (1, 21, 2)):
+            return
+        path: Path = ["certManager", "version"]
+        fix = set_command(path, cert_manager.VERSION)
+        if self._section("acme").get("waitInsteadOfSelfCheck") is not None:
+            reason = "does not know acme.waitInsteadOfSelfCheck"
+            yield self._problem(path, reason, "v1.21.2 and later with it", fix, version)
+        if cert_manager.uses_ari(section.get("values")):
+            reason = "does not renew by ARI (featureGates: ACMEUseARI), or does so in a loop"
+            yield self._problem(path, reason, "v1.21.2 and later with it", fix, version)
 
     def _chart(self) -> Iterator[Problem]:
         section = self._section("certManager")

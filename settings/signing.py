@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.rules import acme, tls
 from components.rules.names import email_address
-from settings.fields import CipherSuite, Domain, HostName, KubernetesName, Seconds, Section, Url, pem
+from settings.fields import CipherSuite, Domain, HostName, Identifier, KubernetesName, Seconds, Section, Url, pem
 
 
 def _directory(environment: str) -> Any:
@@ -19,6 +19,28 @@ class Servers(Section):
 
     staging: Url = _directory(acme.STAGING)
     prod: Url = _directory(acme.PROD)
+
+
+class ExternalAccount(Section):
+    """An account at the CA, which an ACME account is bound to (EAB)."""
+
+    key_id: Identifier = Field(description="the identifier of the key, as the CA gives it", examples=["KEY_ID"])
+    # What is not in `repr` is not in a report either.
+    key_secret: Annotated[str, AfterValidator(acme.mac_key)] | None = Field(
+        None, repr=False, description="the HMAC key, base64url, as a secret; or secretName", examples=["HMAC_KEY"]
+    )
+    secret_name: KubernetesName | None = Field(
+        None,
+        description="a Secret that has the HMAC key in `secret`, beside the account keys; or keySecret",
+        examples=["NAME"],
+    )
+
+
+class ExternalAccounts(Section):
+    """That of each environment's CA."""
+
+    staging: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
+    prod: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
 
 
 class Acme(Section):
@@ -36,6 +58,15 @@ class Acme(Section):
         None,
         description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
         examples=["classic"],
+    )
+    external_account: ExternalAccounts = Field(ExternalAccounts(), description="an object with the keys staging, prod")
+    wait_instead_of_self_check: int | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="seconds to wait before the ACME server is asked to look, in place of cert-manager's own look at"
+        " the challenge, 0 to 3600 (cert-manager 1.21.2 and later)",
+        examples=[60],
     )
     create_issuers: bool | None = Field(
         None,

@@ -41,6 +41,8 @@ class Seen:
     """The server of a Gateway that is there for each host; empty where they cannot be read."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """Of the certificate in each Secret."""
+    words: list[str] = field(default_factory=list)
+    """What is wrong with the Certificates, their Orders and Challenges."""
 
 
 def look(environment: Environment) -> Seen:
@@ -115,14 +117,14 @@ def _kept(environment: Environment, api: client.ApiClient) -> str:
     return ", which the Service asks for" if asks else ", which is lost if the Service is made anew (ingress.address)"
 
 
-def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
     listed = _list(api, CERT_MANAGER, f"{kind.lower()}s", namespace)
-    return [objects.judge_issuer(environment, listed.get(environment.issuer))]
+    return [objects.judge_issuer(environment, listed.get(environment.issuer), seen.words)]
 
 
-def _certificates(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     where = environment.namespace
     certificates = _list(api, CERT_MANAGER, "certificates", where)
     chain = [
@@ -134,6 +136,7 @@ def _certificates(environment: Environment, api: client.ApiClient, _: Seen) -> l
     for name in environment.certificates:
         found = certificates.get(name)
         problems = chain_of_problems(name, [found], *chain) if found else []
+        seen.words += [problem.what for problem in problems]
         results.append(objects.judge_certificate(environment, name, found, problems, now))
     return results
 
@@ -188,9 +191,10 @@ def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None 
 
 _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (
     ("service", _service),
-    ("issuer", _issuer),
     ("certificate", _certificates),
+    ("issuer", _issuer),
     ("secret", _secrets),
     ("gateway", _gateways),
 )
-"""In this order: which server is there for a host is known by its Secret."""
+"""In this order: which server is there for a host is known by its Secret, and by the Orders whether the ACME server
+knows the issuer's account."""

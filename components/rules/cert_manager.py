@@ -1,6 +1,8 @@
 """cert-manager: where its chart is, how one is told from another, and which versions are refused."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 CHART = "oci://quay.io/jetstack/charts/cert-manager"
 """The chart's recommended home; charts.jetstack.io is the legacy one."""
@@ -37,6 +39,25 @@ def check_version(value: str) -> str:
     if (major, minor) < (1, 19) or patch < _FIRST_GOOD.get((major, minor), 0):
         raise ValueError("is open to GHSA-8rvj-mm4h-c258 (severity high)")
     return f"v{value.removeprefix('v')}"
+
+
+def at_least(version: str, first: tuple[int, int, int]) -> bool:
+    """Tell whether a version is one that is at least as new; what is no version has been refused already."""
+    numbers = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return numbers is None or tuple(int(number) for number in numbers.groups()) >= first
+
+
+def uses_ari(values: Any) -> bool:
+    """Tell whether values of the chart turn renewal by ARI (RFC 9773) on: by its flag, or by a file of flags."""
+    given = values if isinstance(values, Mapping) else {}
+    config = given.get("config")
+    gates = config.get("featureGates") if isinstance(config, Mapping) else None
+    named = gates.get(_ARI) if isinstance(gates, Mapping) else None
+    flags = " ".join(map(str, [given.get("featureGates"), *(given.get("extraArgs") or [])]))
+    return str(named).lower() == "true" or f"{_ARI}=true" in flags
+
+
+_ARI = "ACMEUseARI"
 
 
 def check_digest(value: str) -> str:
