@@ -24,7 +24,7 @@ from components.inputs import InputsError
 from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.rules import acme, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
-from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
+from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
 DIGEST = f"sha256:{'a' * 64}"
 CHART: CertManagerArgs = {
@@ -231,6 +231,49 @@ class TestAcmeIssuers:
 
         assert base64.b64decode(spec["caBundle"]).decode() == authority
         assert spec["profile"] == "tlsserver"
+
+
+class TestExternalAccounts:
+    KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+    def made(self, **args: Any) -> Recorder:
+        given: Any = {**ISSUERS, **args}
+        return run(lambda: AcmeIssuers("issuers", given))
+
+    def test_a_key_becomes_a_secret_beside_the_issuer_and_is_hidden_in_the_state(self) -> None:
+        accounts = {"prod": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, cluster_namespace="certs")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"] == {"name": "letsencrypt-prod-istio-external-account", "namespace": "certs"}
+        assert secret.inputs["stringData"]["value"] == {"secret": self.KEY}, "as a secret"
+        assert self.KEY not in secret.shown, "the state has it encrypted"
+        staging, prod = (each.inputs["spec"]["acme"] for each in done.of(ISSUER))
+        assert "externalAccountBinding" not in staging, "another CA, or none"
+        reference = {"name": "letsencrypt-prod-istio-external-account", "key": "secret"}
+        assert prod["externalAccountBinding"] == {"keyID": "kid", "keySecretRef": reference}
+        assert secret.urn in done.named("issuers-prod").dependencies, "cert-manager does not try again without it"
+
+    def test_an_issuer_of_a_namespace_has_it_there(self) -> None:
+        accounts = {"staging": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, kind="Issuer", namespace="gateways")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"]["namespace"] == "gateways"
+
+    def test_a_secret_that_is_there_is_named(self) -> None:
+        done = self.made(external_accounts={"staging": {"key_id": "kid", "secret_name": "zerossl"}})
+
+        assert not done.of("kubernetes:core/v1:Secret")
+        binding = done.of(ISSUER)[0].inputs["spec"]["acme"]["externalAccountBinding"]
+        assert binding["keySecretRef"] == {"name": "zerossl", "key": "secret"}
+
+    @pytest.mark.parametrize("challenge", ["http01", "dns01"])
+    def test_a_wait_takes_the_place_of_the_self_check(self, challenge: str) -> None:
+        given = {"challenge": challenge, "class_field": "class", "project": "p", "zone": "z"}
+
+        assert "waitInsteadOfSelfCheck" not in acme_issuers.solver_spec(given), "cert-manager looks itself"
+        assert acme_issuers.solver_spec({**given, "wait_instead_of_self_check": 0})["waitInsteadOfSelfCheck"] == "0s"
 
 
 class TestDnsRecords:

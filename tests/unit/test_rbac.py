@@ -13,9 +13,11 @@ from bootstrap.rbac.__main__ import main
 from bootstrap.rbac.audit import Use, compare, uses
 from bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
 from bootstrap.rbac.rules import Right, as_rules, rights_of
+from components.rules.acme import ENVIRONMENTS, external_account_secret
 
 USER = "pulumi-deploy-dev@platform.iam.gserviceaccount.com"
 READS = {"get", "list", "watch"}
+EXTERNAL_ACCOUNTS = {external_account_secret(environment) for environment in ENVIRONMENTS}
 
 
 def event(verb: str, resource: str, uri: str = "/x", code: int = 200, user: str = USER, **ref: str) -> dict[str, Any]:
@@ -182,12 +184,19 @@ class TestRoles:
         assert {right for right in always | seldom if right.resource == "secrets"} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs"),
             Right("", "secrets", "list", "cert-manager"),
+            *(Right("", "secrets", "get", "istio-system", name) for name in EXTERNAL_ACCOUNTS),
         }
 
     def test_a_stack_that_does_not_install_cert_manager_has_no_other_namespaces_secrets(self) -> None:
         always, seldom = rights(roles("deploy", Place(installs=False)))
-        assert {right for right in always | seldom if right.resource == "secrets"} == {
+        secrets = {right for right in always | seldom if right.resource == "secrets"}
+        assert {right for right in always if right in secrets} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs")
+        }
+        assert {right.namespace for right in secrets} == {"istio-system"}, "cert-manager's are somebody else's"
+        assert {right.name for right in secrets if right.verb != "create"} == {
+            "istio-ingressgateway-certs",
+            *EXTERNAL_ACCOUNTS,
         }
         assert not [right for right in always | seldom if right.resource in ("pods", "clusterroles")]
         assert not [right for right in always if right.resource == "deployments"]

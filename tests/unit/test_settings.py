@@ -52,6 +52,34 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
     ("changes", "key", "words", "command"),
     [
         pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid", "keySecret": "c2VjcmV0IGtleSBzZWNyZXQga2V5"}})},
+            "acme.externalAccount.prod.keySecret",
+            "stands in plain text",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="an HMAC key in plain text",
+        ),
+        pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid"}})},
+            "acme.externalAccount.prod.keySecret",
+            "not set",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="no HMAC key",
+        ),
+        pytest.param(
+            {"acme": acme(waitInsteadOfSelfCheck=30), "certManager": {"version": "v1.20.3"}},
+            "certManager.version",
+            "does not know acme.waitInsteadOfSelfCheck",
+            "certManager.version v1.21.2",
+            id="a wait that cert-manager does not know",
+        ),
+        pytest.param(
+            {"certManager": {"version": "v1.20.3", "values": {"featureGates": "ACMEUseARI=true"}}},
+            "certManager.version",
+            "does not renew by ARI",
+            "certManager.version v1.21.2",
+            id="ARI before 1.21.2",
+        ),
+        pytest.param(
             {"ingress": {"address": "promote"}},
             "ingress.region",
             "not set",
