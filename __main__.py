@@ -7,6 +7,7 @@ from pulumi import ResourceOptions
 from components import (
     AcmeIssuers,
     CertificateAlerts,
+    CertificateDashboard,
     CertManager,
     DnsRecords,
     GatewayCertificate,
@@ -54,6 +55,9 @@ if settings.ingress.address == "promote":
     # Protected always: an address that is released belongs to somebody else a moment later.
     address = ReservedAddress("address", stack.address(ingress.ip), ResourceOptions(protect=True))
     pulumi.export("ingressChartValue", address.chart_value)
+
+if settings.dashboard:
+    CertificateDashboard("dashboard", stack.dashboard, on_cluster())
 
 pulumi.export("urls", tls.urls)
 pulumi.export("ingressIp", ingress.ip)

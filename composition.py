@@ -10,6 +10,7 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
+from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
@@ -244,6 +245,18 @@ class Composition:
             "certificates": list(self.settings.certificates),
             "certificates_namespace": self.settings.ingress.namespace,
             "labels": self._kept("alertLabels", self.settings.alert_labels),
+        }
+
+    @property
+    def dashboard(self) -> CertificateDashboardArgs:
+        """This stack's certificates, for Grafana."""
+        return {
+            "object_name": f"certificates-dashboard-{names.stack_suffix(self.stack)}",
+            "namespace": self.settings.ingress.namespace,
+            "certificates": list(self.settings.certificates),
+            "certificates_namespace": self.settings.ingress.namespace,
+            "title": f"Gateway certificates of {self.stack}",
+            "labels": self._kept("dashboardLabels", self.settings.dashboard_labels),
         }
 
     @property

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .acme_issuers import AcmeIssuers, AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
     from .cert_manager import CertManager, CertManagerArgs
     from .certificate_alerts import CertificateAlerts, CertificateAlertsArgs
+    from .certificate_dashboard import CertificateDashboard, CertificateDashboardArgs
     from .dns_records import DnsRecords, DnsRecordsArgs
     from .gateway_certificate import GatewayCertificate, GatewayCertificateArgs, KeyArgs
     from .http_gateway import HttpGateway, HttpGatewayArgs
@@ -22,6 +23,7 @@ _MODULES = {
     "acme_issuers": ("AcmeIssuers", "AcmeIssuersArgs", "ExternalAccountArgs", "SolverArgs"),
     "cert_manager": ("CertManager", "CertManagerArgs"),
     "certificate_alerts": ("CertificateAlerts", "CertificateAlertsArgs"),
+    "certificate_dashboard": ("CertificateDashboard", "CertificateDashboardArgs"),
     "dns_records": ("DnsRecords", "DnsRecordsArgs"),
     "gateway_certificate": ("GatewayCertificate", "GatewayCertificateArgs", "KeyArgs"),
     "http_gateway": ("HttpGateway", "HttpGatewayArgs"),
@@ -37,6 +39,8 @@ __all__ = [
     "CertManagerArgs",
     "CertificateAlerts",
     "CertificateAlertsArgs",
+    "CertificateDashboard",
+    "CertificateDashboardArgs",
     "CredentialArgs",
     "DnsRecords",
     "DnsRecordsArgs",

@@ -32,6 +32,7 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     components.AcmeIssuers,
     components.CertManager,
     components.CertificateAlerts,
+    components.CertificateDashboard,
     components.DnsRecords,
     components.GatewayCertificate,
     components.HttpGateway,

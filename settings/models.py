@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from components.rules.acme import group_names
 from components.rules.addresses import region_of
+from components.rules.dashboard import LABELS as DASHBOARD_LABELS
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, Section, text
 from settings.signing import Acme, Certificate, Tls
@@ -51,6 +52,15 @@ class Settings(Section):
         {},
         description="labels by which a Prometheus selects rules and monitors",
         examples=['\'{"release":"kube-prometheus-stack"}\''],
+    )
+    dashboard: bool = Field(
+        False, description="true for a Grafana dashboard of the certificates, as a ConfigMap", examples=[True]
+    )
+    dashboard_labels: dict[str, str] = Field(
+        DASHBOARD_LABELS,
+        min_length=1,
+        description="labels by which Grafana's sidecar selects ConfigMaps",
+        examples=['\'{"grafana_dashboard":"1"}\''],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
 

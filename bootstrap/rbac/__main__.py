@@ -76,6 +76,7 @@ def _place(args: argparse.Namespace) -> Place:
         not args.no_cert_manager,
         args.control_plane_namespace,
         args.mesh_config,
+        args.dashboard,
     )
 
 
@@ -115,6 +116,7 @@ def _add_place(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--mesh-config", default=_DEFAULT.mesh_config, metavar="CONFIGMAP", help="istio-REVISION, or istio"
     )
+    verb.add_argument("--dashboard", default=_DEFAULT.dashboard, metavar="CONFIGMAP", help=argparse.SUPPRESS)
     verb.add_argument("--secret", action="append", metavar="NAME", help="a certificate's Secret, may be repeated")
     verb.add_argument("--no-cert-manager", action="store_true", help="the stack has certManager.install false")
 

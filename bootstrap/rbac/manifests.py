@@ -1,13 +1,14 @@
 """The roles that ship with the project, and the bindings that give them to the identities of a stack."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
+from components.rules.names import stack_suffix
 
 Object = dict[str, Any]
 
@@ -40,6 +41,8 @@ class Place:
     """istiod's."""
     mesh_config: str = "istio"
     """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
+    dashboard: str = "certificates-dashboard"
+    """The ConfigMap of the stack's dashboard; `manifests` makes the name out of the stack's."""
 
 
 _DEFAULT = Place()
@@ -75,6 +78,8 @@ def _rename(rule: Object, place: Place) -> None:
         rule["resourceNames"] = [place.gateway_service]
     elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
         rule["resourceNames"] = [place.mesh_config]
+    elif names == [_DEFAULT.dashboard]:
+        rule["resourceNames"] = [place.dashboard]
     elif rule["resources"] == ["namespaces"] and names:
         rule["resourceNames"] = [place.cert_manager_namespace]
 
@@ -90,7 +95,7 @@ def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> 
         user: the service account's e-mail address, which is its name in a GKE cluster.
         place: where the stack is.
     """
-    for role in roles(identity, place):
+    for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
         metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
         yield role | {"metadata": metadata}
         yield {

@@ -360,3 +360,13 @@ def test_the_hosts_get_records_of_the_gateways_ip_versions(
     records = {each.inputs["type"]: each.inputs["rrdatas"] for each in done.of(RECORD)}
     assert records == dict(zip(kinds, [[each] for each in found], strict=True))
     assert done.outputs.get("ingressIpv6") == (None if family == "ipv4" else "2001:db8::1")
+
+
+def test_a_dashboard_is_made_only_where_the_config_says_so_and_is_the_stacks_own(up: Any) -> None:
+    kind = "kubernetes:core/v1:ConfigMap"
+    assert not up(good_config()).of(kind), "nobody asked for it"
+
+    (made,) = up(good_config(dashboard=True, dashboardLabels={"team": "edge"})).of(kind)
+    metadata = {"name": "certificates-dashboard-test", "namespace": "istio-system", "labels": {"team": "edge"}}
+    assert made.inputs["metadata"] == metadata, "two stacks may share a gateway's namespace"
+    assert "istio-ingressgateway-certs" in made.inputs["data"]["certificates.json"], "it shows the stack's certificate"
