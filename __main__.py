@@ -6,19 +6,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
-from components import (
-    AcmeIssuers,
-    CaaRecords,
-    CertificateAlerts,
-    CertManager,
-    Dns01Identity,
-    DnsRecords,
-    GatewayCertificate,
-    HttpGateway,
-    IngressGateway,
-    MutualTls,
-    TlsGateway,
-)
+import components
 from composition import Composition, load
 
 # Whatever can be refused is refused here, before any resource is registered.
@@ -39,24 +27,28 @@ def on_cluster(*after: pulumi.Resource) -> ResourceOptions:
     return ResourceOptions(provider=cluster, depends_on=list(after))
 
 
-cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
-issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
+cert_manager = components.CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
+signing = ResourceOptions.merge(on_cluster(cert_manager), protect)
+issuers = components.AcmeIssuers("issuers", stack.issuers, signing)
 issuer = issuers.names[settings.acme.issuer]
-
-access = [Dns01Identity(name, args) for name, args in stack.dns01_identities.items()]
+access = [components.Dns01Identity(name, args) for name, args in stack.dns01_identities.items()]
 
 
 def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
-    ingress = IngressGateway(its.called("ingress"), its.ingress, on_cluster())
-    records = DnsRecords(its.called("dns"), its.records(ingress.ip))
-    http = HttpGateway(its.called("http"), its.http, on_cluster())
-    caa = [CaaRecords(its.called("caa"), its.caa(issuers.accounts))] if its.settings.dns.caa else []
+    ingress = components.IngressGateway(its.called("ingress"), its.ingress, on_cluster())
+    records = components.DnsRecords(its.called("dns"), its.records(ingress.ip, ingress.ipv6))
+    http = components.HttpGateway(its.called("http"), its.http, on_cluster())
+    caa = [components.CaaRecords(its.called("caa"), args) for args in its.caa(issuers.accounts)]
 
     # The ACME server must find the names, what proves them and who may sign before it is asked to sign.
     provable = on_cluster(issuers, records, http, *access, *caa)
-    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
-    tls = TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+    certificate = components.GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
+    tls = components.TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+
+    # Protected always: an address that is released belongs to somebody else a moment later.
+    kept = ResourceOptions(protect=True)
+    fixed = [components.ReservedAddress(its.called("address"), args, kept) for args in its.address(ingress.ip)]
     return {
         "urls": tls.urls,
         "ingressIp": ingress.ip,
@@ -64,6 +56,8 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
         "certificateNotAfter": certificate.not_after,
         "certificateRenewalTime": certificate.renewal_time,
         "dnsRecords": records.addresses,
+        **({"ingressIpv6": ingress.ipv6} if its.settings.ingress.family != "ipv4" else {}),
+        **({"ingressChartValue": fixed[0].chart_value} if fixed else {}),
     }
 
 
@@ -71,13 +65,13 @@ for name, output in serve(stack).items():
     pulumi.export(name, output)
 if stack.other_gateways:
     pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
-
-if settings.mtls != "off":
-    MutualTls("mtls", stack.mutual_tls, on_cluster())
-
-if settings.alerts != "off":
-    CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
-
-pulumi.export("acmeAccounts", issuers.accounts)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
+pulumi.export("acmeAccounts", issuers.accounts)
+
+if settings.mtls != "off":
+    components.MutualTls("mtls", stack.mutual_tls, on_cluster())
+if settings.alerts != "off":
+    components.CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
+if settings.dashboard:
+    components.CertificateDashboard("dashboard", stack.dashboard, on_cluster())

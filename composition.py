@@ -7,24 +7,36 @@ from typing import Any, cast
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs, SolverArgs
+from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
 from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
+from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.mutual_tls import MutualTlsArgs
-from components.rules import cert_manager, client_ca, names, routes
-from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DIRECTORIES, DNS01, HTTP01, ISSUER, PROD
+from components.reserved_address import ReservedAddressArgs
+from components.rules import addresses, cert_manager, client_ca, names, routes
+from components.rules.acme import (
+    CHALLENGES,
+    CLUSTER_ISSUER,
+    DIRECTORIES,
+    DNS01,
+    ENVIRONMENTS,
+    HTTP01,
+    ISSUER,
+    PROD,
+)
 from components.rules.limits import LETS_ENCRYPT
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
 from lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
+from settings.cluster import INGRESS_COMMANDS
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
 
@@ -128,7 +140,7 @@ class Composition:
         acme = self.settings.acme
         return {
             "create": self.settings.creates_issuers,
-            "read_accounts": self.settings.dns.caa,
+            "read_accounts": any(each.settings.dns.caa for each in self.settings.views),
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._kept("acme", acme.email),
@@ -140,6 +152,8 @@ class Composition:
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
+            "external_accounts": self._external_accounts,
+            "cluster_namespace": self.settings.cert_manager.namespace,
         }
 
     @property
@@ -158,7 +172,9 @@ class Composition:
             # Without names a solver is for any, which is what an Issuer's is for by default.
             any_name = default and not cluster_wide
             if any_name or domains or (solved and cluster_wide):
-                solver: SolverArgs = {"challenge": challenge, "wait": acme.wait_instead_of_self_check}
+                solver: SolverArgs = {"challenge": challenge}
+                if acme.wait_instead_of_self_check is not None:
+                    solver["wait_instead_of_self_check"] = acme.wait_instead_of_self_check
                 if challenge == DNS01:
                     solver |= {"zone": zone, "project": project, "follow_cname": self.gateway in self.challenge_domains}
                 else:
@@ -195,6 +211,19 @@ class Composition:
         }
 
     @property
+    def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
+        found: dict[str, ExternalAccountArgs] = {}
+        for environment in ENVIRONMENTS:
+            if given := getattr(self.settings.acme.external_account, environment):
+                account: ExternalAccountArgs = {"key_id": self._kept("acme", given.key_id)}
+                if given.key_secret is not None:
+                    account["key_secret"] = pulumi.Output.secret(given.key_secret)
+                else:
+                    account["secret_name"] = given.secret_name
+                found[environment] = account
+        return found
+
+    @property
     def issuer_scope(self) -> str:
         """Who can ask the stack's issuers, and for which names, in words."""
         acme = self.settings.acme
@@ -208,30 +237,58 @@ class Composition:
     @property
     def ingress(self) -> IngressGatewayArgs:
         """The Service that is there already."""
-        return {
-            "namespace": self.settings.ingress.namespace,
-            "service": self.settings.ingress.service,
-            "timeout": self.settings.ingress.timeout,
+        given = self.settings.ingress
+        args: IngressGatewayArgs = {
+            "namespace": given.namespace,
+            "service": given.service,
+            "timeout": given.timeout,
+            "family": given.family,
             "plain": bool(self.settings.hosts_proven_by(HTTP01)),
+            "commands": INGRESS_COMMANDS,
         }
+        if self.settings.hosts_proven_by(HTTP01):
+            args["http01"] = {
+                "selector": given.selector,
+                "class_field": given.class_field,
+                "control_plane": given.control_plane,
+            }
+            if given.revision:
+                args["http01"]["revision"] = given.revision
+        return args
 
-    def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
-        """Every host, at the gateway's address."""
-        dns = self.settings.dns
-        return {
-            "hosts": self._names,
+    def address(self, ip: pulumi.Input[str]) -> list[ReservedAddressArgs]:
+        """The address that the Service has, if it is to be kept."""
+        gke = self.settings.gke
+        kept: ReservedAddressArgs = {
             "ip": ip,
+            "region": self.settings.region,
+            "object_name": self.called(f"gateway-{names.stack_suffix(self.stack)}"),
+            "project": gke.project if gke else None,
+        }
+        return [kept] if self.settings.ingress.address == addresses.PROMOTE else []
+
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
+        """Every host, at the gateway's addresses."""
+        dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
+        elsewhere = self.challenge_domains.get(self.gateway)
+        args: DnsRecordsArgs = {
+            "hosts": self._names,
             "zone": dns.zone,
             "ttl": dns.ttl,
             "project": dns.project,
-            "challenge_domain": self.challenge_domains.get(self.gateway),
-            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if self.gateway in self.challenge_domains else [],
+            "challenge_domain": elsewhere,
+            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if elsewhere else [],
         }
+        if 4 in versions:
+            args["ip"] = ip
+        if 6 in versions:
+            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
+        return args
 
-    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> CaaRecordsArgs:
-        """Who may sign for the hosts: the accounts of both issuers."""
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> list[CaaRecordsArgs]:
+        """Who may sign for the hosts, if that is to be said: the accounts of both issuers."""
         dns = self.settings.dns
-        return {
+        limited: CaaRecordsArgs = {
             "hosts": [{"host": host, "challenge": own} for host, own in self.settings.challenges.items()],
             "accounts": accounts,
             "zone": dns.zone,
@@ -239,6 +296,7 @@ class Composition:
             "identities": self.settings.caa_identities or [],
             "ttl": dns.ttl,
         }
+        return [limited] if dns.caa else []
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -304,6 +362,18 @@ class Composition:
             "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
             "labels": self._kept("alertLabels", self.settings.alert_labels),
+        }
+
+    @property
+    def dashboard(self) -> CertificateDashboardArgs:
+        """This stack's certificates, for Grafana."""
+        return {
+            "object_name": f"certificates-dashboard-{names.stack_suffix(self.stack)}",
+            "namespace": self.settings.ingress.namespace,
+            "certificates": self._watched,
+            "certificates_namespace": self.settings.ingress.namespace,
+            "title": f"Gateway certificates of {self.stack}",
+            "labels": self._kept("dashboardLabels", self.settings.dashboard_labels),
         }
 
     @property

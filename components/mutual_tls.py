@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import mesh, names, values
+from .rules import mutual_tls, names, values
 
 
 class MutualTlsArgs(TypedDict):
@@ -27,7 +27,7 @@ class MutualTlsArgs(TypedDict):
 
 
 SHAPE = inputs.shape(
-    mode=inputs.value(values.one_of(*mesh.MODES)),
+    mode=inputs.value(values.one_of(*mutual_tls.MODES)),
     namespaces=inputs.known(inputs.several(inputs.value(names.kubernetes_name), least=0)),
     gateway_namespace=inputs.value(names.kubernetes_name, "istio-system"),
 )
@@ -45,8 +45,8 @@ class MutualTls(pulumi.ComponentResource):
                 f"{name}-{inputs.label(namespace, position)}",
                 api_version="security.istio.io/v1",
                 kind="PeerAuthentication",
-                metadata={"name": mesh.PEER_AUTHENTICATION, "namespace": namespace},
-                spec=agreed.apply(lambda known: mesh.peer_authentication_spec(known["mode"])),
+                metadata={"name": mutual_tls.PEER_AUTHENTICATION, "namespace": namespace},
+                spec=agreed.apply(lambda known: mutual_tls.peer_authentication_spec(known["mode"])),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})
@@ -59,5 +59,7 @@ def disagreements(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if namespace in seen:
             yield f"namespaces[{position}]", "is the same namespace as an earlier one"
         seen.add(namespace)
-        if given["mode"] == mesh.STRICT and (reason := mesh.refuses_strict(namespace, given["gateway_namespace"])):
+        if given["mode"] == mutual_tls.STRICT and (
+            reason := mutual_tls.refuses_strict(namespace, given["gateway_namespace"])
+        ):
             yield f"namespaces[{position}]", reason

@@ -91,8 +91,7 @@ def _issuers(stack: Keys, gateways: list[Keys]) -> Iterator[Problem]:
 
 def _external_accounts(stack: Keys) -> Iterator[Problem]:
     accounts = stack.section("acme").get("externalAccount")
-    for environment in acme.ENVIRONMENTS if isinstance(accounts, dict) else ():
-        account = accounts.get(environment)
+    for environment, account in accounts.items() if isinstance(accounts, dict) else ():
         if not isinstance(account, dict):
             continue
         path: Path = ["acme", "externalAccount", environment, "keySecret"]

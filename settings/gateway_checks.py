@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from components.rules import acme, addresses, caa, mesh, names, routes, tls
+from components.rules import acme, addresses, caa, mutual_tls, names, routes, tls
 from components.rules.problem import Problem
 
 from .keys import Keys
@@ -147,19 +147,19 @@ def _hsts(keys: Keys) -> Iterator[Problem]:
 
 
 def _strict(keys: Keys) -> Iterator[Problem]:
-    if keys.raw.get("mtls") != mesh.STRICT:
+    if keys.raw.get("mtls") != mutual_tls.STRICT:
         return
     for index, host in enumerate(keys.hosts):
         several = host.get("routes")
         given = [host, *(each for each in several if isinstance(each, dict))] if isinstance(several, list) else [host]
         for namespace in (each.get("namespace") for each in given):
-            if isinstance(namespace, str) and (reason := mesh.refuses_strict(namespace, keys.place[0])):
+            if isinstance(namespace, str) and (reason := mutual_tls.refuses_strict(namespace, keys.place[0])):
                 where = keys.named(["hosts", index])
                 yield keys.of_the_stack(
                     ["mtls"],
                     f"cannot be had: an application of {where} is in a namespace that {reason}",
                     "strict with applications in namespaces of their own",
                     "permissive",
-                    mesh.STRICT,
+                    mutual_tls.STRICT,
                 )
                 return

@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field
 
 from components.rules import caa, client_ca
 from components.rules.acme import group_names
+from components.rules.addresses import region_of
+from components.rules.dashboard import LABELS as DASHBOARD_LABELS
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, KubernetesName, Section, text
 from settings.signing import Acme, Certificate, Tls
@@ -93,6 +95,15 @@ class Settings(Section):
         description="labels by which a Prometheus selects rules and monitors",
         examples=['\'{"release":"kube-prometheus-stack"}\''],
     )
+    dashboard: bool = Field(
+        False, description="true for a Grafana dashboard of the certificates, as a ConfigMap", examples=[True]
+    )
+    dashboard_labels: dict[str, str] = Field(
+        DASHBOARD_LABELS,
+        min_length=1,
+        description="labels by which Grafana's sidecar selects ConfigMaps",
+        examples=['\'{"grafana_dashboard":"1"}\''],
+    )
     protect: bool = Field(False, description="true or false", examples=[True])
 
     @property
@@ -139,7 +150,7 @@ class Settings(Section):
 
     @property
     def mesh_namespaces(self) -> list[str]:
-        """The applications' namespaces that `mtls` is for: those of gateways are left as they are, for the ACME solver."""
+        """The applications' namespaces that `mtls` is for: gateways' own are left as they are, for the ACME solver."""
         if self.mtls == "off":
             return []
         settings = [view.settings for view in self.views]
@@ -153,6 +164,11 @@ class Settings(Section):
         if given is None or not client_ca.is_pem(given):
             return given
         return client_ca.reference(self.certificate.secret_name)
+
+    @property
+    def region(self) -> str:
+        """The region of the gateway's load balancer; empty where nothing says it."""
+        return self.ingress.region or (region_of(self.gke.location) if self.gke else "")
 
     @property
     def certificates(self) -> dict[str, list[str]]:

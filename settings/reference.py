@@ -47,7 +47,9 @@ istio-gateway-tls:hosts:
 ## Outputs
 
 `urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`; and `gateways`, with what differs of each of the other gateways.
+`certificateRenewalTime`, `dnsRecords`; with `ingress.family` other than ipv4 `ingressIpv6`, and with `ingress.address`
+promote `ingressChartValue`, the option of `helm upgrade` with which Istio's gateway chart asks for the address.
+`gateways` has what differs of each of the other gateways.
 
 <!-- Made by `python -m settings.reference`. -->
 """

@@ -58,7 +58,7 @@ CHECKS: Mapping[str, Check] = {
     ),
     "issuer": Check(
         "the ClusterIssuer is Ready and has an account at the ACME server of the config",
-        "the ACME server is out of reach, or refuses",
+        "the ACME server is out of reach, refuses, or does not know the account any more",
         ("kubectl --namespace {namespace} describe {issuer_kind} {issuer}", UP),
     ),
     "certificate": Check(

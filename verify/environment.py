@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from components.rules import names
+from components.rules import addresses, names
 from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, printed
@@ -36,6 +36,10 @@ class Environment:
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
+    ipv6: str | None = None
+    """The gateway's IPv6 address, where its hosts have AAAA records."""
+    reserves: bool = False
+    """Whether the stack has reserved the address."""
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -56,6 +60,13 @@ class Environment:
     def proves_over_http(self) -> bool:
         """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
         return bool(self.settings.hosts_proven_by(HTTP01))
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each type of record that every host has."""
+        by_version = {4: self.ip, 6: self.ipv6 or self.ip}
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        return {addresses.RECORD_TYPES[version]: by_version[version] for version in versions}
 
     @property
     def namespace(self) -> str:
@@ -113,12 +124,15 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
     for view in settings.views:
         live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
         missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
-        found.append((live.get("ingressIp", ""), view))
+        found.append((live.get("ingressIp", ""), live.get("ingressIpv6"), "ingressChartValue" in live, view))
     if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
     account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
     kubeconfig, issuer = _kubeconfig(resources), outputs["issuer"]
-    return [Environment(name, ip, issuer, view.settings, account, kubeconfig, view.name) for ip, view in found]
+    return [
+        Environment(name, ip, issuer, view.settings, account, kubeconfig, view.name, ipv6, reserves)
+        for ip, ipv6, reserves, view in found
+    ]
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import acme, client_ca, headers, mesh, names, renewal, routes
+from components.rules import acme, client_ca, headers, mutual_tls, names, renewal, routes
+from components.rules.issuance import account_is_lost
 from components.rules.problem import Problem
 from verify.checks import UP
 from verify.environment import Environment
@@ -40,8 +41,14 @@ class Server:
     """Of the certificate in its Secret; None where that cannot be read."""
 
 
-def judge_issuer(environment: Environment, found: Object | None) -> Result:
-    """Judge the issuer: Ready, and at the ACME server of the config."""
+def judge_issuer(environment: Environment, found: Object | None, words: Sequence[str] = ()) -> Result:
+    """Judge the issuer: Ready, at the ACME server of the config, and with an account that the server knows.
+
+    Args:
+        environment: of the issuer.
+        found: the object, or None where there is none.
+        words: of the Certificates' Orders: an issuer stays Ready when its account is gone.
+    """
     name, kind = environment.issuer, environment.settings.acme.issuer_kind
     if found is None:
         return Result("issuer", INGRESS, "failed", f"{kind} {name} does not exist", _UP)
@@ -52,10 +59,22 @@ def judge_issuer(environment: Environment, found: Object | None) -> Result:
     if server != wanted:
         detail = f"{kind} {name} is at {server}, the config says {wanted}{because}"
         return Result("issuer", INGRESS, "failed", detail, _UP)
+    lost = next(filter(account_is_lost, [because, *words]), None)
+    if lost:
+        detail = f"{kind} {name} has an account that {server} does not take: {lost.removeprefix('; ')}"
+        return Result("issuer", INGRESS, "failed", detail, _register_anew(environment))
     if because:
         detail = f"{kind} {name} is {because.removeprefix('; ')}"
         return Result("issuer", INGRESS, "failed", detail, environment.fix("issuer"))
     return Result("issuer", INGRESS, "ok", f"{name} is Ready, with an account at {server}")
+
+
+def _register_anew(environment: Environment) -> tuple[str, ...]:
+    """Return the commands that give an issuer another account, and have the certificates ordered with it."""
+    issuer, namespaced = environment.issuer, environment.settings.acme.issuer_kind == acme.ISSUER
+    namespace = environment.namespace if namespaced else environment.settings.cert_manager.namespace
+    renew = [each for name in environment.certificates for each in environment.fix("certificate", certificate=name)[1:]]
+    return (f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(issuer)}", *renew)
 
 
 def judge_certificate(
@@ -83,6 +102,8 @@ def judge_certificate(
         return Result("certificate", name, "failed", f"does not ask for {', '.join(sorted(missing))}", _UP)
     words = "; ".join(f"{problem.where}: {problem.what}" for problem in problems)
     fix = environment.fix("certificate", certificate=name)
+    if own := [each for problem in problems for each in problem.fix]:
+        fix = (*own, fix[-1])
     if not is_true(condition(found, "Ready")):
         detail = words or "not Ready: cert-manager has not looked at it yet"
         return Result("certificate", name, "failed", detail, fix)
@@ -284,13 +305,13 @@ def judge_mtls(environment: Environment, found: Mapping[str, Objects]) -> Result
 
 def _wrong_in_mesh(found: Objects, mode: str) -> str | None:
     whole = [each for each in found.values() if not each.get("spec", {}).get("selector", {}).get("matchLabels")]
-    if mesh.PEER_AUTHENTICATION not in found:
-        return f"there is no PeerAuthentication {mesh.PEER_AUTHENTICATION}"
+    if mutual_tls.PEER_AUTHENTICATION not in found:
+        return f"there is no PeerAuthentication {mutual_tls.PEER_AUTHENTICATION}"
     oldest = min(whole, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), default=None)
     name = oldest["metadata"]["name"] if oldest else None
     if oldest is None:
-        return f"PeerAuthentication {mesh.PEER_AUTHENTICATION} has a selector"
-    if name != mesh.PEER_AUTHENTICATION:
+        return f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} has a selector"
+    if name != mutual_tls.PEER_AUTHENTICATION:
         return f"PeerAuthentication {name} is older, and Istio reads that one alone"
     given = oldest.get("spec", {}).get("mtls", {}).get("mode", "UNSET")
     return f"PeerAuthentication {name} says {given}, the config {mode}" if given != mode else None

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
 from components.rules import client_ca, routes
+from components.rules.names import stack_suffix
 
 Object = dict[str, Any]
 
@@ -38,9 +39,18 @@ class Place:
     """The certificates' Secrets."""
     installs: bool = True
     """Whether it installs cert-manager."""
+    control_plane_namespace: str = "istio-system"
+    """istiod's."""
+    mesh_config: str = "istio"
+    """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
+    dashboard: str = "certificates-dashboard"
+    """The ConfigMap of the stack's dashboard; `manifests` makes the name out of the stack's."""
 
 
 _DEFAULT = Place()
+
+_MESH = "-mesh"
+"""How the name of a role ends that is for istiod's namespace."""
 
 
 def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
@@ -63,7 +73,10 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
         routes.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
     }
-    for namespace in namespaces[role["metadata"].get("namespace")]:
+    places = namespaces[role["metadata"].get("namespace")]
+    if role["metadata"]["name"].endswith(_MESH):
+        places = [place.control_plane_namespace]
+    for namespace in places:
         made = copy.deepcopy(role)
         if namespace:
             made["metadata"]["namespace"] = namespace
@@ -80,6 +93,10 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
         rule["resourceNames"] = [client_ca.reference(place.secrets[0])]
     elif names == [routes.SERVICE]:
         rule["resourceNames"] = list(services)
+    elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
+        rule["resourceNames"] = [place.mesh_config]
+    elif names == [_DEFAULT.dashboard]:
+        rule["resourceNames"] = [place.dashboard]
     elif rule["resources"] == ["namespaces"] and names:
         rule["resourceNames"] = [place.cert_manager_namespace]
 
@@ -95,7 +112,7 @@ def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> 
         user: the service account's e-mail address, which is its name in a GKE cluster.
         place: where the stack is.
     """
-    for role in roles(identity, place):
+    for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
         metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
         yield role | {"metadata": metadata}
         yield {

@@ -77,6 +77,14 @@ def ipv4(given: Any) -> str:
         raise ValueError("is not an IPv4 address") from None
 
 
+def ipv6(given: Any) -> str:
+    """Take an IPv6 address, which is what an AAAA record holds."""
+    try:
+        return str(ipaddress.IPv6Address(given))
+    except ValueError:
+        raise ValueError("is not an IPv6 address") from None
+
+
 def workload_pool(given: Any) -> str:
     """Take the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
     if not re.fullmatch(r"projects/\d+/locations/global/workloadIdentityPools/[^/\s]+\.svc\.id\.goog", str(given)):

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The policies that a stack of a config breaks, the one of advice among them."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
 
     def judge(config: Mapping[str, Any], stack: str = "dev") -> set[str]:

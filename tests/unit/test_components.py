@@ -22,9 +22,10 @@ from components.gateway_certificate import (
 )
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
+from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.rules import acme, cert_manager, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
-from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
+from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
 DIGEST = f"sha256:{'a' * 64}"
 CHART: CertManagerArgs = {
@@ -296,6 +297,49 @@ class TestDns01Identity:
             run(lambda: Dns01Identity("dns01", {**ACCESS, "pool": pool}))
 
 
+class TestExternalAccounts:
+    KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+    def made(self, **args: Any) -> Recorder:
+        given: Any = {**ISSUERS, **args}
+        return run(lambda: AcmeIssuers("issuers", given))
+
+    def test_a_key_becomes_a_secret_beside_the_issuer_and_is_hidden_in_the_state(self) -> None:
+        accounts = {"prod": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, cluster_namespace="certs")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"] == {"name": "letsencrypt-prod-istio-external-account", "namespace": "certs"}
+        assert secret.inputs["stringData"]["value"] == {"secret": self.KEY}, "as a secret"
+        assert self.KEY not in secret.shown, "the state has it encrypted"
+        staging, prod = (each.inputs["spec"]["acme"] for each in done.of(ISSUER))
+        assert "externalAccountBinding" not in staging, "another CA, or none"
+        reference = {"name": "letsencrypt-prod-istio-external-account", "key": "secret"}
+        assert prod["externalAccountBinding"] == {"keyID": "kid", "keySecretRef": reference}
+        assert secret.urn in done.named("issuers-prod").dependencies, "cert-manager does not try again without it"
+
+    def test_an_issuer_of_a_namespace_has_it_there(self) -> None:
+        accounts = {"staging": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, kind="Issuer", namespace="gateways")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"]["namespace"] == "gateways"
+
+    def test_a_secret_that_is_there_is_named(self) -> None:
+        done = self.made(external_accounts={"staging": {"key_id": "kid", "secret_name": "zerossl"}})
+
+        assert not done.of("kubernetes:core/v1:Secret")
+        binding = done.of(ISSUER)[0].inputs["spec"]["acme"]["externalAccountBinding"]
+        assert binding["keySecretRef"] == {"name": "zerossl", "key": "secret"}
+
+    @pytest.mark.parametrize("challenge", ["http01", "dns01"])
+    def test_a_wait_takes_the_place_of_the_self_check(self, challenge: str) -> None:
+        given = {"challenge": challenge, "class_field": "class", "project": "p", "zone": "z"}
+
+        assert "waitInsteadOfSelfCheck" not in acme_issuers.solver_spec(given), "cert-manager looks itself"
+        assert acme_issuers.solver_spec({**given, "wait_instead_of_self_check": 0})["waitInsteadOfSelfCheck"] == "0s"
+
+
 class TestDnsRecords:
     def test_names_that_are_proven_in_another_zone_lead_there(self) -> None:
         hosts = ["shop.sandbox.test", "*.shop.sandbox.test", "api.sandbox.test"]
@@ -321,6 +365,37 @@ class TestDnsRecords:
             assert record.inputs["rrdatas"] == ["203.0.113.10"]
             assert (record.inputs["type"], record.inputs["ttl"]) == ("A", 60)
             assert record.inputs["managedZone"] == "sandbox"
+
+    def test_each_host_gets_an_aaaa_record_where_there_is_an_ipv6_address(self) -> None:
+        args: DnsRecordsArgs = {"hosts": ["shop.sandbox.test"], "zone": "sandbox", "ipv6": "2001:db8::1"}
+        both: DnsRecordsArgs = {**args, "ip": "203.0.113.10"}
+
+        def addresses(args: DnsRecordsArgs) -> dict[str, Any]:
+            made = run(lambda: DnsRecords("dns", args)).of(RECORD)
+            return {each.inputs["type"]: (each.name, each.inputs["rrdatas"]) for each in made}
+
+        aaaa = ("dns-shop.sandbox.test-ipv6", ["2001:db8::1"])
+        assert addresses(args) == {"AAAA": aaaa}, "the only one"
+        assert addresses(both) == {"A": ("dns-shop.sandbox.test", ["203.0.113.10"]), "AAAA": aaaa}, "one of each"
+
+    def test_without_any_address_there_is_nothing_to_write(self) -> None:
+        with pytest.raises(pulumi.RunError, match="ip is missing"):
+            run(lambda: DnsRecords("dns", {"hosts": ["shop.sandbox.test"], "zone": "sandbox"}))
+
+
+class TestReservedAddress:
+    def test_the_address_is_reserved_as_it_is(self) -> None:
+        args: ReservedAddressArgs = {"ip": "203.0.113.10", "region": "europe-west1", "object_name": "gateway-dev"}
+
+        def program() -> None:
+            pulumi.export("value", ReservedAddress("address", args).chart_value)
+
+        done = run(program)
+
+        (made,) = done.of("gcp:compute/address:Address")
+        assert (made.inputs["address"], made.inputs["region"]) == ("203.0.113.10", "europe-west1"), "promoted"
+        assert made.inputs["addressType"] == "EXTERNAL", "no other can be"
+        assert done.outputs["value"] == "--set service.loadBalancerIP=203.0.113.10", "what Istio's chart takes"
 
 
 class TestHttpGateway:

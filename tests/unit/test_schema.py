@@ -70,7 +70,7 @@ def test_every_component_is_served_under_the_token_that_it_registers() -> None:
 
     registered = {each.type for each in run(program)}
     assert registered == {f"{NAME}:index:{each.__name__}" for each in provider.COMPONENTS}
-    assert len(registered) == 9, "all of them"
+    assert len(registered) == 13, "all of them"
 
 
 def test_the_plugin_installs_what_the_lock_pins() -> None:

@@ -52,6 +52,48 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "words", "command"),
     [
+        pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid", "keySecret": "c2VjcmV0IGtleSBzZWNyZXQga2V5"}})},
+            "acme.externalAccount.prod.keySecret",
+            "stands in plain text",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="an HMAC key in plain text",
+        ),
+        pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid"}})},
+            "acme.externalAccount.prod.keySecret",
+            "not set",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="no HMAC key",
+        ),
+        pytest.param(
+            {"acme": acme(waitInsteadOfSelfCheck=30), "certManager": {"version": "v1.20.3"}},
+            "certManager.version",
+            "does not know acme.waitInsteadOfSelfCheck",
+            "certManager.version v1.21.2",
+            id="a wait that cert-manager does not know",
+        ),
+        pytest.param(
+            {"certManager": {"version": "v1.20.3", "values": {"featureGates": "ACMEUseARI=true"}}},
+            "certManager.version",
+            "does not renew by ARI",
+            "certManager.version v1.21.2",
+            id="ARI before 1.21.2",
+        ),
+        pytest.param(
+            {"ingress": {"address": "promote"}},
+            "ingress.region",
+            "not set",
+            "ingress.region REGION",
+            id="no region of the address",
+        ),
+        pytest.param(
+            {"ingress": {"address": "promote", "family": "ipv6", "region": "europe-west1"}},
+            "ingress.address",
+            "has no effect on an IPv6 address",
+            "ingress.address ephemeral",
+            id="an IPv6 address to promote",
+        ),
         pytest.param({"acme": {"issuer": "staging"}}, "acme.email", "not set", "acme.email", id="no e-mail"),
         pytest.param(
             {"acme": acme(email="platform")},
@@ -622,3 +664,18 @@ class TestCaa:
         assert "dns.caaIdentities: not set; accepted: the CAs' domains" in report
         assert "pulumi config set --path 'dns.caaIdentities[0]' CA-DOMAIN" in report
         assert settings(acme=acme(servers=servers)).caa_identities is None, "without CAA records nobody asks"
+
+
+@pytest.mark.parametrize(
+    ("changes", "region"),
+    [
+        ({"gke": {"cluster": "one", "location": "europe-west1"}}, "europe-west1"),
+        ({"gke": {"cluster": "one", "location": "europe-west1-b"}}, "europe-west1"),
+        ({"ingress": {"region": "us-east4"}, "gke": {"cluster": "one", "location": "europe-west1"}}, "us-east4"),
+        ({}, ""),
+    ],
+)
+def test_the_region_of_the_address_is_the_clusters(changes: dict[str, Any], region: str) -> None:
+    config = {key: value for key, value in good_config(**changes).items() if key != "kubeconfig"}
+
+    assert load(config).region == region

@@ -218,3 +218,28 @@ def test_hosts_may_be_qualified_by_a_namespace() -> None:
     gateways, services = made(environment)
     gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
     assert served(environment, SHOP, gateways, services).state == "ok", "Istio serves it all the same"
+
+
+LOST = "errored: Failed to create Order: 400 urn:ietf:params:acme:error:accountDoesNotExist: unable to find account"
+
+
+@pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-system")])
+def test_an_account_that_the_server_does_not_know_is_registered_anew(kind: str, namespace: str) -> None:
+    stack = deployed(acme={"email": "platform@acme.dev", "issuer": "staging", "issuerKind": kind})
+    server = stack.settings.acme.servers.staging
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    found = {"spec": {"acme": {"server": server}}, "status": ready}
+
+    assert judge_issuer(stack, found, ["pending: no answer yet"]).state == "ok"
+    result = judge_issuer(stack, found, ["pending: no answer yet", LOST])
+    assert result.state == "failed", "though it is Ready"
+    assert "accountDoesNotExist" in result.detail, "in the server's words"
+    assert result.fix == (
+        f"kubectl --namespace {namespace} delete secret {ISSUER}-account-key",
+        f"cmctl renew --namespace istio-system {SECRET}",
+    ), "to renew alone would fail again"
+
+
+def test_a_problem_with_a_fix_of_its_own_has_it_before_the_renewal() -> None:
+    result = judged(object_of("False"), BEGIN, Problem("Order", "errored: paused", ("xdg-open 'https://page'",)))
+    assert result.fix == ("xdg-open 'https://page'", f"cmctl renew --namespace istio-system {SECRET}")
