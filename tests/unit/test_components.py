@@ -247,7 +247,7 @@ class TestAcmeIssuers:
     def test_each_solver_is_for_its_own_names(self) -> None:
         solvers: list[SolverArgs] = [
             {**SOLVER, "dns_names": ["a.test"]},
-            {**SOLVER, "challenge": "dns01", "dns_names": ["*.b.test"], "wait": 5},
+            {**SOLVER, "challenge": "dns01", "dns_names": ["*.b.test"], "wait_instead_of_self_check": 5},
         ]
         issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": solvers})).of(ISSUER)[0]
         http, dns = issuer.inputs["spec"]["acme"]["solvers"]
