@@ -6,7 +6,7 @@ from collections.abc import Set
 import pulumi
 import pulumi_gcp as gcp
 
-from components.rules import acme, names
+from components.rules import acme, dns01, names
 from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
@@ -107,14 +107,13 @@ def find_workload_pool(settings: Settings) -> str | None:
     try:
         number = gcp.organizations.get_project(project_id=project).number
     except Exception as error:
-        pool = f"projects/NUMBER/locations/global/workloadIdentityPools/{project}.svc.id.goog"
         fix = (
             f"gcloud projects describe {project} --format 'value(projectNumber)'",
-            set_command(["dns", "workloadPool"], pool),
+            set_command(["dns", "workloadPool"], dns01.pool(project, "NUMBER")),
         )
         what = f"the number of the project {project} cannot be read: {error}"
         raise ProblemsError(Problem("dns.workloadIdentity", what, fix)) from None
-    return f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+    return dns01.pool(project, number)
 
 
 def _zone_domain(path: Path, zone: str, project: str | None) -> str:
