@@ -1,13 +1,14 @@
 """From stack config to the args of each component: the one place where the names of both meet."""
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs, SolverArgs
+import proofs
+from components.acme_issuers import AcmeIssuersArgs
 from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
@@ -16,12 +17,12 @@ from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import cert_manager, names, routes
-from components.rules.acme import CHALLENGES, CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
+from components.rules import names, routes
+from components.rules.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
-from lookups import find_challenge_domain, find_kubeconfig, find_workload_pool, require_hosts_in_zone
+from lookups import Zone, find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import set_command
@@ -41,14 +42,14 @@ def load() -> "Composition":
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
         require_hosts_in_zone(settings, stack, secrets)
-        challenge_domain = find_challenge_domain(settings)
+        challenge_domains = find_challenge_domains(settings)
         pool = find_workload_pool(settings)
         kubeconfig = find_kubeconfig(settings, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets, challenge_domain, pool)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,26 @@ class Composition:
     """A path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
-    challenge_domain: str | None = None
-    """The domain of the zone that DNS-01 is proven in, if not that of the hosts."""
+    challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
+    """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
     pool: str | None = None
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
+    gateway: str = ""
+    """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+
+    @property
+    def other_gateways(self) -> "list[Composition]":
+        """The part of each gateway but the stack's own, as if it were the only one."""
+        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views if each.name]
+
+    def called(self, name: str) -> str:
+        """Return what a component of the gateway is called."""
+        return f"{self.gateway}-{name}" if self.gateway else name
 
     def _kept(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
-        return pulumi.Output.secret(value) if key in self.secrets and value is not None else value
+        given = (key, "gateways") if self.gateway else (key,)
+        return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
 
     @property
     def kubeconfig_context(self) -> pulumi.Input[str] | None:
@@ -110,7 +123,7 @@ class Composition:
         acme = self.settings.acme
         return {
             "create": self.settings.creates_issuers,
-            "read_accounts": self.settings.dns.caa,
+            "read_accounts": any(each.settings.dns.caa for each in self.settings.views),
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._kept("acme", acme.email),
@@ -118,55 +131,20 @@ class Composition:
                 "staging": self._kept("acme", acme.servers.staging),
                 "prod": self._kept("acme", acme.servers.prod),
             },
-            "solvers": self._solvers,
+            "solvers": proofs.solvers(self.settings),
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
         }
 
     @property
-    def _solvers(self) -> list[SolverArgs]:
-        """A solver for each kind of challenge that there is; other stacks' names are proven by the stack's default."""
-        acme = self.settings.acme
-        cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
-        zone, project = self._challenge_zone
-        solvers: list[SolverArgs] = []
-        for challenge in CHALLENGES:
-            default = challenge == self.settings.challenge
-            solved = self.settings.hosts_proven_by(challenge)
-            if cluster_wide and default:
-                solved += acme.dns_names
-            domains = list(acme.dns_zones) if cluster_wide and default else []
-            # Without names a solver is for any, which is what an Issuer's is for by default.
-            any_name = default and not cluster_wide
-            if any_name or solved or domains:
-                solver: SolverArgs = {"challenge": challenge, "wait": acme.wait_instead_of_self_check}
-                if challenge == DNS01:
-                    solver |= {"zone": zone, "project": project, "follow_cname": self.challenge_domain is not None}
-                else:
-                    solver |= {"class_field": self.settings.ingress.class_field}
-                solvers.append({**solver, "dns_names": [] if any_name else solved, "dns_zones": domains})
-        return solvers
+    def access(self) -> dict[str, Dns01IdentityArgs]:
+        """cert-manager's access to each zone that DNS-01 is proven in, by the component's name."""
+        return proofs.access(self.settings, self.stack, self.pool)
 
-    @property
-    def _challenge_zone(self) -> tuple[str, str]:
-        """The zone that DNS-01 is proven in, and its project."""
-        dns = self.settings.dns
-        given = dns.challenge_zone or dns
-        return given.zone, given.project or self.settings.gcp_project
-
-    @property
-    def dns01_identity(self) -> Dns01IdentityArgs:
-        """cert-manager's access to the zone that DNS-01 is proven in."""
-        zone, project = self._challenge_zone
-        return {
-            "zone": zone,
-            "project": project,
-            "pool": self.pool or "",
-            "role_id": names.role_id("certManagerDns01", self.stack),
-            "namespace": self.settings.cert_manager.namespace,
-            "service_account": cert_manager.service_account(self.settings.cert_manager.values),
-        }
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> dict[str, CaaRecordsArgs]:
+        """Who may sign for the hosts: the accounts of both issuers; by the component's name, one for each zone."""
+        return proofs.caa_records(self.settings, accounts)
 
     @property
     def issuer_scope(self) -> str:
@@ -175,7 +153,7 @@ class Composition:
         if acme.issuer_kind == ISSUER:
             return f"Certificates in {self.settings.ingress.namespace}"
         domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
-        listed = ", ".join([*self._names, *acme.dns_names, *domains])
+        listed = ", ".join([*self._all_names, *acme.dns_names, *domains])
         what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
         return f"Certificates in any namespace, for {what}"
 
@@ -192,33 +170,22 @@ class Composition:
     def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
         """Every host, at the gateway's address."""
         dns = self.settings.dns
+        domain, delegated = proofs.delegation(self.settings, self.challenge_domains)
         return {
             "hosts": self._names,
             "ip": ip,
             "zone": dns.zone,
             "ttl": dns.ttl,
             "project": dns.project,
-            "challenge_domain": self.challenge_domain,
-            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if self.challenge_domain else [],
-        }
-
-    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> CaaRecordsArgs:
-        """Who may sign for the hosts: the accounts of both issuers."""
-        dns = self.settings.dns
-        return {
-            "hosts": [{"host": host, "challenge": own} for host, own in self.settings.challenges.items()],
-            "accounts": accounts,
-            "zone": dns.zone,
-            "project": dns.project,
-            "identities": self.settings.caa_identities or [],
-            "ttl": dns.ttl,
+            "challenge_domain": domain,
+            "challenge_hosts": delegated,
         }
 
     @property
     def http(self) -> HttpGatewayArgs:
         """Port 80."""
         return {
-            "gateway": routes.http_gateway_name(self.stack),
+            "gateway": routes.http_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "hosts": self._names,
@@ -243,7 +210,7 @@ class Composition:
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
         return {
-            "gateway": routes.tls_gateway_name(self.stack),
+            "gateway": routes.tls_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
@@ -260,10 +227,24 @@ class Composition:
             "prometheus": self.settings.alerts,
             "object_name": f"certificates-{names.stack_suffix(self.stack)}",
             "namespace": self.settings.cert_manager.namespace,
-            "certificates": list(self.settings.certificates),
+            "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
             "labels": self._kept("alertLabels", self.settings.alert_labels),
         }
+
+    @property
+    def _watched(self) -> list[str]:
+        """The Certificates of all gateways; those in another namespace than the stack's own gateway, with it."""
+        own = self.settings.ingress.namespace
+        return [
+            name if where == own else f"{where}/{name}"
+            for where, each in ((each.settings.ingress.namespace, each.settings) for each in self.settings.views)
+            for name in each.certificates
+        ]
+
+    @property
+    def _all_names(self) -> list[str]:
+        return [host.host for each in self.settings.views for host in each.settings.hosts]
 
     @property
     def _names(self) -> list[str]:
@@ -305,5 +286,5 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         )
 
 
-_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate"}
+_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
 """Keys whose values are the names of objects."""

@@ -1,7 +1,7 @@
 """What a stack's config names of Google Cloud, looked up before any resource is registered: zones, cluster, project."""
 
 import json
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 import pulumi
 import pulumi_gcp as gcp
@@ -11,7 +11,11 @@ from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
 from settings.cluster import Gke
-from settings.problems import HIDDEN, Path, config_problem, dotted, set_command
+from settings.models import View
+from settings.problems import HIDDEN, Path, config_problem, dotted, remove_command, set_command
+
+Zone = tuple[str, str | None]
+"""A managed zone's name, and its project if that is not gcp:project."""
 
 
 def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
@@ -57,42 +61,56 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     Raises:
         ProblemsError: the zone cannot be read, or has no place for some hosts.
     """
-    zone = settings.dns.zone
-    domain = _zone_domain(["dns", "zone"], zone, settings.dns.project)
-    hidden = "hosts" in secrets
+    zones = {(each.settings.dns.zone, each.settings.dns.project) for each in settings.views}
+    domains = {zone: _zone_domain(["dns", "zone"], *zone) for zone in sorted(zones, key=str)}
     problems = [
-        config_problem(
-            ["hosts", index, "host"],
-            f"{domain} and names below it",
-            set_command(["hosts", index, "host"], f"{'NAME' if hidden else host.host.split('.')[0]}.{domain}")
-            + ", or pulumi config set --path dns.zone NAME",
-            value=HIDDEN if hidden else host.host,
-            reason=f"lies outside the managed zone {zone}",
-        )
-        for index, host in enumerate(settings.hosts)
-        if not names.lies_in(domain, host.host)
+        problem
+        for view in settings.views
+        for problem in _outside(view, domains[view.settings.dns.zone, view.settings.dns.project], secrets)
     ]
     if problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
 
 
-def find_challenge_domain(settings: Settings) -> str | None:
-    """Return the domain of the zone that DNS-01 is proven in, None where that is the zone of the hosts.
+def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
+    """Yield a problem for each host of a gateway that its managed zone cannot hold."""
+    for index, host in enumerate(view.settings.hosts):
+        if names.lies_in(domain, host.host):
+            continue
+        path: Path = [*view.path, "hosts", index, "host"]
+        hidden = path[0] in secrets
+        meant = f"{'NAME' if hidden else host.host.split('.')[0]}.{domain}"
+        yield config_problem(
+            path,
+            f"{domain} and names below it",
+            f"{set_command(path, meant)}, or {set_command([*view.path, 'dns', 'zone'], 'NAME')}",
+            value=HIDDEN if hidden else host.host,
+            reason=f"lies outside the managed zone {view.settings.dns.zone}",
+        )
+
+
+def find_challenge_domains(settings: Settings) -> dict[Zone, str]:
+    """Return the domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts.
 
     Raises:
-        ProblemsError: the zone cannot be read, or a name in it would be too long.
+        ProblemsError: a zone cannot be read, or a name in it would be too long.
     """
-    given = settings.dns.challenge_zone
-    if given is None:
-        return None
-    path: Path = ["dns", "challengeZone", "zone"]
-    domain = _zone_domain(path, given.zone, given.project)
-    for host in settings.hosts_proven_by(acme.DNS01):
-        length = len(names.challenge_target(host, domain))
-        if length > names.MAX_NAME:
-            what = f"{host} would be proven by a name of {length} characters, a DNS name has at most {names.MAX_NAME}"
-            raise ProblemsError(Problem(dotted(path), what, ("pulumi config rm --path dns.challengeZone",)))
-    return domain
+    found: dict[Zone, str] = {}
+    for view in settings.views:
+        given = view.settings.dns.challenge_zone
+        if given is None:
+            continue
+        path: Path = [*view.path, "dns", "challengeZone"]
+        zone = given.zone, given.project
+        domain = found[zone] = found.get(zone) or _zone_domain([*path, "zone"], *zone)
+        for host in view.settings.hosts_proven_by(acme.DNS01):
+            length = len(names.challenge_target(host, domain))
+            if length > names.MAX_NAME:
+                what = (
+                    f"{host} would be proven by a name of {length} characters, a DNS name has at most {names.MAX_NAME}"
+                )
+                raise ProblemsError(Problem(dotted([*path, "zone"]), what, (remove_command(path),)))
+    return found
 
 
 def find_workload_pool(settings: Settings) -> str | None:
@@ -101,8 +119,10 @@ def find_workload_pool(settings: Settings) -> str | None:
     Raises:
         ProblemsError: the cluster's project, whose number is part of the name, cannot be read.
     """
-    if not settings.dns.workload_identity or settings.dns.workload_pool:
-        return settings.dns.workload_pool
+    asked = [view.settings.dns for view in settings.views if view.settings.dns.workload_identity]
+    given = next((dns.workload_pool for dns in asked if dns.workload_pool), None)
+    if given or not asked:
+        return given
     project = (settings.gke.project if settings.gke else None) or settings.gcp_project
     try:
         number = gcp.organizations.get_project(project_id=project).number

@@ -11,7 +11,8 @@ from typing import Any
 from components.rules import acme, caa, cert_manager, kubeconfig, names, tls
 from components.rules.problem import Problem
 
-from .problems import HIDDEN, MISSING, Path, config_problem, set_command
+from .gateways import objects, place_of, unique
+from .problems import HIDDEN, MISSING, Path, config_problem, dotted, remove_command, set_command
 
 _DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
 
@@ -27,13 +28,24 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
 
 
 class _CrossChecks:
-    """The rules, over one config."""
+    """The rules, over one config, or over what one gateway of it has."""
 
-    def __init__(self, raw: Mapping[str, Any], secret: Set[str]) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], secret: Set[str], gateway: Path = (), own: Set[str] = frozenset()
+    ) -> None:
+        """Look at a config.
+
+        Args:
+            raw: the config; of a gateway, with the stack's keys where the gateway has none.
+            secret: keys whose values must not be shown.
+            gateway: where in the stack's config the gateway is; empty for the stack's own keys.
+            own: the keys that the gateway itself has.
+        """
         self.raw = raw
         self.secret = secret
-        hosts = raw.get("hosts")
-        self.hosts = [host if isinstance(host, dict) else {} for host in hosts] if isinstance(hosts, list) else []
+        self.gateway = gateway
+        self.own = own
+        self.hosts = objects(raw.get("hosts"))
 
     def all(self) -> Iterator[Problem]:
         """Yield every problem."""
@@ -41,6 +53,10 @@ class _CrossChecks:
         yield from self._kubeconfig()
         yield from self._issuers()
         yield from self._chart()
+        yield from self._of_a_gateway()
+        yield from self._gateways()
+
+    def _of_a_gateway(self) -> Iterator[Problem]:
         yield from self._duplicate_hosts()
         yield from self._wildcards()
         yield from self._dns01()
@@ -50,8 +66,37 @@ class _CrossChecks:
         yield from self._hsts()
 
     def _problem(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
+        """Return a problem of a key; in a gateway, of the gateway's."""
+        path = self._at(path)
         shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
         return config_problem(path, accepted, fix, value=shown, reason=reason)
+
+    def _at(self, path: Path) -> Path:
+        return [*self.gateway, *path]
+
+    def _set(self, path: Path, value: Any) -> str:
+        return set_command(self._at(path), value)
+
+    def _remove(self, path: Path) -> str:
+        return remove_command(self._at(path))
+
+    def _gateways(self) -> Iterator[Problem]:
+        given = objects(self.raw.get("gateways"))
+        for number, gateway in enumerate(given):
+            raw = {**self.raw, **gateway, "gateways": []}
+            yield from _CrossChecks(raw, self.secret, ("gateways", number), gateway.keys())._of_a_gateway()
+        yield from self._shared(given)
+
+    def _shared(self, gateways: list[Mapping[str, Any]]) -> Iterator[Problem]:
+        """Yield what two gateways cannot both have: a name, a Service, a host, a Secret."""
+        seen: dict[tuple[str, Any], tuple[Path, str]] = {}
+        places: list[tuple[str | int, ...]] = [(), *(("gateways", number) for number in range(len(gateways)))]
+        for place, raw in zip(places, (self.raw, *gateways), strict=True):
+            for what, path, value in unique(raw, place):
+                first, key = seen.setdefault((what, value), (place, dotted(path)))
+                if first != place:  # within one gateway another rule compares
+                    accepted, fix = f"each {what} once, in all gateways", set_command(path, "NAME")
+                    yield config_problem(path, accepted, fix, value=value, reason=f"is {key} as well")
 
     def _section(self, key: str) -> Mapping[str, Any]:
         section = self.raw.get(key)
@@ -92,7 +137,7 @@ class _CrossChecks:
         kind = section.get("issuerKind", acme.CLUSTER_ISSUER)
         path: Path = ["acme", "issuerKind"]
         creates = str(create).lower() != "false"
-        if creates and kind == acme.ISSUER and acme.DNS01 in {self.raw.get("challenge"), *self._challenges()}:
+        if creates and kind == acme.ISSUER and acme.DNS01 in self._challenges():
             # cert-manager's --issuer-ambient-credentials would lend them to every Issuer of the cluster.
             reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
             fix = set_command(path, acme.CLUSTER_ISSUER)
@@ -102,6 +147,14 @@ class _CrossChecks:
                 reason = "has no effect: an Issuer signs for the gateway's namespace alone"
                 fix = f"pulumi config rm --path acme.{key}"
                 yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
+
+        for number, gateway in enumerate(objects(self.raw.get("gateways"))) if kind == acme.ISSUER else ():
+            theirs, own = (place_of(each)[0] for each in (gateway, self.raw))
+            if theirs != own:
+                where: Path = ["gateways", number, "ingress", "namespace"]
+                reason = f"has no issuer: the stack's are Issuers of {own}, and sign for that namespace alone"
+                fix = f"{set_command(where, own)}, or {set_command(path, acme.CLUSTER_ISSUER)}"
+                yield self._problem(where, reason, f"{own}, or any with ClusterIssuers", fix, theirs)
 
     def _chart(self) -> Iterator[Problem]:
         section = self._section("certManager")
@@ -126,10 +179,9 @@ class _CrossChecks:
             if name in seen:
                 yield self._problem(
                     ["hosts", index, "host"],
-                    f"is the same name as hosts[{seen[name]}].host",
+                    f"is the same name as {dotted(self._at(['hosts', seen[name], 'host']))}",
                     "each name once; give one host several `routes`",
-                    f"pulumi config rm --path 'hosts[{index}]', or "
-                    + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
+                    f"{self._remove(['hosts', index])}, or {self._set(['hosts', index, 'host'], 'other.YOUR-DOMAIN')}",
                     self.hosts[index]["host"],
                 )
             seen.setdefault(name, index)
@@ -141,30 +193,30 @@ class _CrossChecks:
                     ["hosts", index, "host"],
                     "is a wildcard, which HTTP-01 cannot prove",
                     "wildcards with challenge dns01, full names with http01",
-                    set_command(["challenge"], acme.DNS01)
-                    if not self.hosts[index].get("challenge")
-                    else set_command(["hosts", index, "challenge"], acme.DNS01),
+                    self._set(
+                        ["hosts", index, "challenge"] if self.hosts[index].get("challenge") else ["challenge"], "dns01"
+                    ),
                     self.hosts[index]["host"],
                 )
 
     def _dns01(self) -> Iterator[Problem]:
-        if acme.DNS01 in {self._default_challenge, *self._challenges()}:
+        if not self._has("dns") or acme.DNS01 in self._challenges():
             return
         for key in ("challengeZone", "workloadIdentity", "workloadPool"):
             value = self._section("dns").get(key)
             if value and str(value).lower() != "false":
-                fix = f"pulumi config rm --path dns.{key}, or {set_command(['challenge'], acme.DNS01)}"
+                fix = f"{self._remove(['dns', key])}, or {self._set(['challenge'], acme.DNS01)}"
                 yield self._problem(["dns", key], "has no effect without dns01", "dns01", fix, value)
 
     def _caa(self) -> Iterator[Problem]:
         dns, servers = self._section("dns"), self._section("acme").get("servers")
         given = servers if isinstance(servers, dict) else {}
-        if str(dns.get("caa", False)).lower() != "true" or dns.get("caaIdentities"):
+        if not self._has("dns") or str(dns.get("caa", False)).lower() != "true" or dns.get("caaIdentities"):
             return
         if not caa.identities({**acme.DIRECTORIES, **given}.values()):
             path: Path = ["dns", "caaIdentities"]
             yield self._problem(
-                path, "", "the CAs' domains, `meta.caaIdentities` of acme.servers", set_command([*path, 0], "CA-DOMAIN")
+                path, "", "the CAs' domains, `meta.caaIdentities` of acme.servers", self._set([*path, 0], "CA-DOMAIN")
             )
 
     @property
@@ -174,8 +226,12 @@ class _CrossChecks:
     def _challenge(self, host: Mapping[str, Any]) -> Any:
         return host.get("challenge") or self._default_challenge
 
-    def _challenges(self) -> list[Any]:
-        return [each for each in map(self._challenge, self.hosts) if isinstance(each, str)]
+    def _challenges(self) -> set[str]:
+        """Return how names are proven: by default, of each host, and of the other gateways' hosts."""
+        found = {str(self._default_challenge), *map(str, map(self._challenge, self.hosts))}
+        for gateway in objects(self.raw.get("gateways")):
+            found |= _CrossChecks({**self.raw, **gateway, "gateways": []}, self.secret)._challenges()
+        return found
 
     def _host_names(self) -> Iterator[tuple[int, str]]:
         for index, host in enumerate(self.hosts):
@@ -192,14 +248,14 @@ class _CrossChecks:
             if not routes:
                 for key in [key for key in _DESTINATION if key not in inline]:
                     path: Path = ["hosts", index, key]
-                    yield self._problem(path, "is missing", accepted, set_command(path, _DESTINATION[key]))
+                    yield self._problem(path, "is missing", accepted, self._set(path, _DESTINATION[key]))
                 continue
             for key in inline:
                 yield self._problem(
                     ["hosts", index, key],
                     "contradicts the host's routes",
                     accepted,
-                    f"pulumi config rm --path 'hosts[{index}].{key}'",
+                    self._remove(["hosts", index, key]),
                     host[key],
                 )
             yield from self._duplicate_paths(index, routes if isinstance(routes, list) else [])
@@ -210,20 +266,24 @@ class _CrossChecks:
             if path is not MISSING and path in paths[:position]:
                 where: Path = ["hosts", index, "routes", position, "path"]
                 reason = "is the path of an earlier route, which takes every request"
-                yield self._problem(where, reason, "each path once", set_command(where, "/other"), path)
+                yield self._problem(where, reason, "each path once", self._set(where, "/other"), path)
 
     def _key_size(self) -> Iterator[Problem]:
         certificate = self._section("certificate")
         algorithm, size = certificate.get("algorithm", "ECDSA"), certificate.get("size")
         sizes = tls.KEY_SIZES.get(algorithm, ()) if isinstance(algorithm, str) else ()
-        if sizes and size is not None and size not in sizes:
+        if sizes and size is not None and size not in sizes and self._has("certificate"):
             path = ["certificate", "size"]
             accepted = ", ".join(map(str, sizes))
-            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, set_command(path, sizes[0]), size)
+            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, self._set(path, sizes[0]), size)
 
     def _hsts(self) -> Iterator[Problem]:
         # Browsers remember HSTS and then refuse the untrusted staging certificate with no way around it.
         hsts, path = self._section("tls").get("hsts"), ["tls", "hsts"]
-        if hsts and self._section("acme").get("issuer") == "staging":
+        if hsts and self._section("acme").get("issuer") == "staging" and self._has("tls"):
             reason = "would lock browsers out: staging certificates are not trusted"
-            yield self._problem(path, reason, "0 with acme.issuer staging", set_command(path, 0), hsts)
+            yield self._problem(path, reason, "0 with acme.issuer staging", self._set(path, 0), hsts)
+
+    def _has(self, key: str) -> bool:
+        """Whether a key is this gateway's own: one of the stack is reported there."""
+        return not self.gateway or key in self.own
