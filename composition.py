@@ -49,7 +49,7 @@ def load() -> "Composition":
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Composition:
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
     challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
     """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
+    delegations: Mapping[str, list[str]] = field(default_factory=dict)
+    """The hosts of each gateway that a CNAME to such a zone is for."""
     pool: str | None = None
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
     gateway: str = ""
@@ -170,15 +172,14 @@ class Composition:
     def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
         """Every host, at the gateway's address."""
         dns = self.settings.dns
-        domain, delegated = proofs.delegation(self.settings, self.challenge_domains)
         return {
             "hosts": self._names,
             "ip": ip,
             "zone": dns.zone,
             "ttl": dns.ttl,
             "project": dns.project,
-            "challenge_domain": domain,
-            "challenge_hosts": delegated,
+            "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
+            "challenge_hosts": self.delegations.get(self.gateway, []),
         }
 
     @property

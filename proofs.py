@@ -100,7 +100,17 @@ def caa_records(
     return found
 
 
-def delegation(settings: Settings, domains: Mapping[Zone, str]) -> tuple[str | None, list[str]]:
-    """Return the domain that a gateway's names are proven in, if not their own, and the hosts that are."""
-    domain = domains.get(_challenge_zone(settings)) if settings.dns.challenge_zone else None
-    return domain, settings.hosts_proven_by(DNS01) if domain else []
+def delegations(settings: Settings) -> dict[str, list[str]]:
+    """Return the hosts of each gateway whose proofs are in another zone; of those that share a name, the first."""
+    found: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for view in settings.views:
+        hosts = view.settings.hosts_proven_by(DNS01) if view.settings.dns.challenge_zone else []
+        found[view.name] = [host for host in hosts if names.without_wildcard(host) not in taken]
+        taken |= set(map(names.without_wildcard, hosts))
+    return found
+
+
+def challenge_domain(settings: Settings, domains: Mapping[Zone, str]) -> str | None:
+    """Return the domain that a gateway's names are proven in, if not their own."""
+    return domains.get(_challenge_zone(settings)) if settings.dns.challenge_zone else None
