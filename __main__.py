@@ -31,7 +31,8 @@ cert_manager = components.CertManager("cert-manager", stack.cert_manager, Resour
 signing = ResourceOptions.merge(on_cluster(cert_manager), protect)
 issuers = components.AcmeIssuers("issuers", stack.issuers, signing)
 issuer = issuers.names[settings.acme.issuer]
-access = [components.Dns01Identity(name, args) for name, args in stack.dns01_identities.items()]
+access = [components.Dns01Identity(name, args) for name, args in stack.access.items()]
+caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
 
 
 def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
@@ -39,7 +40,6 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     ingress = components.IngressGateway(its.called("ingress"), its.ingress, on_cluster())
     records = components.DnsRecords(its.called("dns"), its.records(ingress.ip, ingress.ipv6))
     http = components.HttpGateway(its.called("http"), its.http, on_cluster())
-    caa = [components.CaaRecords(its.called("caa"), args) for args in its.caa(issuers.accounts)]
 
     # The ACME server must find the names, what proves them and who may sign before it is asked to sign.
     provable = on_cluster(issuers, records, http, *access, *caa)

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
+import proofs
+from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs
 from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
@@ -19,22 +20,13 @@ from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_address import ReservedAddressArgs
-from components.rules import addresses, cert_manager, client_ca, names, routes
-from components.rules.acme import (
-    CHALLENGES,
-    CLUSTER_ISSUER,
-    DIRECTORIES,
-    DNS01,
-    ENVIRONMENTS,
-    HTTP01,
-    ISSUER,
-    PROD,
-)
+from components.rules import addresses, client_ca, names, routes
+from components.rules.acme import CLUSTER_ISSUER, DIRECTORIES, DNS01, ENVIRONMENTS, HTTP01, ISSUER, PROD
 from components.rules.limits import LETS_ENCRYPT
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
-from lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
+from lookups import Zone, find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
 from settings.cluster import INGRESS_COMMANDS
 from settings.crosschecks import cross_checks
@@ -61,7 +53,7 @@ def load() -> "Composition":
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool)
 
 
 @dataclass(frozen=True)
@@ -75,8 +67,10 @@ class Composition:
     """A path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
-    challenge_domains: Mapping[str, str] = field(default_factory=dict)
-    """The domain of the zone that DNS-01 is proven in, by gateway, where that is not the zone of the hosts."""
+    challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
+    """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
+    delegations: Mapping[str, list[str]] = field(default_factory=dict)
+    """The hosts of each gateway that a CNAME to such a zone is for."""
     pool: str | None = None
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
     gateway: str = ""
@@ -148,7 +142,7 @@ class Composition:
                 "staging": self._kept("acme", acme.servers.staging),
                 "prod": self._kept("acme", acme.servers.prod),
             },
-            "solvers": [solver for gateway in self.gateways for solver in gateway._solvers],
+            "solvers": proofs.solvers(self.settings),
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
@@ -157,58 +151,13 @@ class Composition:
         }
 
     @property
-    def _solvers(self) -> list[SolverArgs]:
-        """A solver for each kind of challenge of the gateway; other stacks' names are proven by the stack's default."""
-        acme = self.settings.acme
-        cluster_wide, own = acme.issuer_kind == CLUSTER_ISSUER, not self.gateway
-        zone, project = self._challenge_zone
-        solvers: list[SolverArgs] = []
-        for challenge in CHALLENGES:
-            default = own and challenge == self.settings.challenge
-            solved = self.settings.hosts_proven_by(challenge)
-            if cluster_wide and default:
-                solved += acme.dns_names
-            domains = list(acme.dns_zones) if cluster_wide and default else []
-            # Without names a solver is for any, which is what an Issuer's is for by default.
-            any_name = default and not cluster_wide
-            if any_name or domains or (solved and cluster_wide):
-                solver: SolverArgs = {"challenge": challenge}
-                if acme.wait_instead_of_self_check is not None:
-                    solver["wait_instead_of_self_check"] = acme.wait_instead_of_self_check
-                if challenge == DNS01:
-                    solver |= {"zone": zone, "project": project, "follow_cname": self.gateway in self.challenge_domains}
-                else:
-                    solver |= {"class_field": self.settings.ingress.class_field}
-                solvers.append({**solver, "dns_names": [] if any_name else solved, "dns_zones": domains})
-        return solvers
-
-    @property
-    def _challenge_zone(self) -> tuple[str, str]:
-        """The zone that DNS-01 is proven in, and its project."""
-        dns = self.settings.dns
-        given = dns.challenge_zone or dns
-        return given.zone, given.project or self.settings.gcp_project
-
-    @property
-    def dns01_identities(self) -> dict[str, Dns01IdentityArgs]:
+    def access(self) -> dict[str, Dns01IdentityArgs]:
         """cert-manager's access to each zone that DNS-01 is proven in, by the component's name."""
-        found: dict[tuple[str, str], tuple[str, Dns01IdentityArgs]] = {}
-        for each in self.gateways:
-            if each.settings.dns.workload_identity:
-                found.setdefault(each._challenge_zone, (each.called("dns01"), each._dns01_identity))
-        return dict(found.values())
+        return proofs.access(self.settings, self.stack, self.pool)
 
-    @property
-    def _dns01_identity(self) -> Dns01IdentityArgs:
-        zone, project = self._challenge_zone
-        return {
-            "zone": zone,
-            "project": project,
-            "pool": self.pool or "",
-            "role_id": names.role_id("certManagerDns01", self.called(self.stack)),
-            "namespace": self.settings.cert_manager.namespace,
-            "service_account": cert_manager.service_account(self.settings.cert_manager.values),
-        }
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> dict[str, CaaRecordsArgs]:
+        """Who may sign for the hosts: the accounts of both issuers; by the component's name, one for each zone."""
+        return proofs.caa_records(self.settings, accounts)
 
     @property
     def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
@@ -270,33 +219,19 @@ class Composition:
     def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
         """Every host, at the gateway's addresses."""
         dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
-        elsewhere = self.challenge_domains.get(self.gateway)
         args: DnsRecordsArgs = {
             "hosts": self._names,
             "zone": dns.zone,
             "ttl": dns.ttl,
             "project": dns.project,
-            "challenge_domain": elsewhere,
-            "challenge_hosts": self.settings.hosts_proven_by(DNS01) if elsewhere else [],
+            "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
+            "challenge_hosts": self.delegations.get(self.gateway, []),
         }
         if 4 in versions:
             args["ip"] = ip
         if 6 in versions:
             args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
         return args
-
-    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> list[CaaRecordsArgs]:
-        """Who may sign for the hosts, if that is to be said: the accounts of both issuers."""
-        dns = self.settings.dns
-        limited: CaaRecordsArgs = {
-            "hosts": [{"host": host, "challenge": own} for host, own in self.settings.challenges.items()],
-            "accounts": accounts,
-            "zone": dns.zone,
-            "project": dns.project,
-            "identities": self.settings.caa_identities or [],
-            "ttl": dns.ttl,
-        }
-        return [limited] if dns.caa else []
 
     @property
     def http(self) -> HttpGatewayArgs:

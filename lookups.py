@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
-from components.rules import acme, gke, names
+from components.rules import acme, dns01, gke, names
 from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError, text
 from settings import Settings, config_heading
@@ -19,6 +19,8 @@ from settings.problems import HIDDEN, Path, config_problem, dotted, remove_comma
 
 _TIMEOUT = 5.0
 """Seconds that a private endpoint has to answer in."""
+Zone = tuple[str, str | None]
+"""A managed zone's name, and its project if that is not gcp:project."""
 
 
 def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
@@ -106,7 +108,7 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     Raises:
         ProblemsError: the zone cannot be read, or has no place for some hosts.
     """
-    domains: dict[tuple[str, str | None], str] = {}
+    domains: dict[Zone, str] = {}
     for path, dns in ((each.path, each.settings.dns) for each in settings.views):
         if (dns.zone, dns.project) not in domains:
             domains[dns.zone, dns.project] = _zone_domain([*path, "dns", "zone"], dns.zone, dns.project)
@@ -136,27 +138,28 @@ def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
         )
 
 
-def find_challenge_domains(settings: Settings) -> dict[str, str]:
-    """Return the domain of the zone that DNS-01 is proven in, by gateway, where that is not the zone of the hosts.
+def find_challenge_domains(settings: Settings) -> dict[Zone, str]:
+    """Return the domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts.
 
     Raises:
         ProblemsError: a zone cannot be read, or a name in it would be too long.
     """
-    return {view.name: domain for view in settings.views if (domain := _challenge_domain(view)) is not None}
-
-
-def _challenge_domain(view: View) -> str | None:
-    given = view.settings.dns.challenge_zone
-    if given is None:
-        return None
-    path: Path = [*view.path, "dns", "challengeZone", "zone"]
-    domain = _zone_domain(path, given.zone, given.project)
-    for host in view.settings.hosts_proven_by(acme.DNS01):
-        length = len(names.challenge_target(host, domain))
-        if length > names.MAX_NAME:
-            what = f"{host} would be proven by a name of {length} characters, a DNS name has at most {names.MAX_NAME}"
-            raise ProblemsError(Problem(dotted(path), what, (remove_command(path[:-1]),)))
-    return domain
+    found: dict[Zone, str] = {}
+    for view in settings.views:
+        given = view.settings.dns.challenge_zone
+        if given is None:
+            continue
+        path: Path = [*view.path, "dns", "challengeZone"]
+        zone = given.zone, given.project
+        domain = found[zone] = found.get(zone) or _zone_domain([*path, "zone"], *zone)
+        for host in view.settings.hosts_proven_by(acme.DNS01):
+            length = len(names.challenge_target(host, domain))
+            if length > names.MAX_NAME:
+                what = (
+                    f"{host} would be proven by a name of {length} characters, a DNS name has at most {names.MAX_NAME}"
+                )
+                raise ProblemsError(Problem(dotted([*path, "zone"]), what, (remove_command(path),)))
+    return found
 
 
 def find_workload_pool(settings: Settings) -> str | None:
@@ -165,22 +168,21 @@ def find_workload_pool(settings: Settings) -> str | None:
     Raises:
         ProblemsError: the cluster's project, whose number is part of the name, cannot be read.
     """
-    grants = any(view.settings.dns.workload_identity for view in settings.views)
-    given = next((view.settings.dns.workload_pool for view in settings.views if view.settings.dns.workload_pool), None)
-    if not grants or given:
+    asked = [view.settings.dns for view in settings.views if view.settings.dns.workload_identity]
+    given = next((dns.workload_pool for dns in asked if dns.workload_pool), None)
+    if given or not asked:
         return given
     project = (settings.gke.project if settings.gke else None) or settings.gcp_project
     try:
         number = gcp.organizations.get_project(project_id=project).number
     except Exception as error:
-        pool = f"projects/NUMBER/locations/global/workloadIdentityPools/{project}.svc.id.goog"
         fix = (
             f"gcloud projects describe {project} --format 'value(projectNumber)'",
-            set_command(["dns", "workloadPool"], pool),
+            set_command(["dns", "workloadPool"], dns01.pool(project, "NUMBER")),
         )
         what = f"the number of the project {project} cannot be read: {error}"
         raise ProblemsError(Problem("dns.workloadIdentity", what, fix)) from None
-    return f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+    return dns01.pool(project, number)
 
 
 def _zone_domain(path: Path, zone: str, project: str | None) -> str:

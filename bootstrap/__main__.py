@@ -9,7 +9,7 @@ import pulumi_gcp as gcp
 # The engine puts this folder on the path; the packages are beside it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bootstrap.grants import GRANTS, Grants
+from bootstrap.grants import GRANTS, Grants, SolverAccess, SolverAccessArgs
 from bootstrap.identities import GithubIdentities
 from bootstrap.settings import load
 from bootstrap.state import APIS, StateBackend
@@ -36,6 +36,11 @@ for stack in settings.stacks:
     variable = stack.name.upper().replace("-", "_")
     pulumi.export(f"PULUMI_BACKEND_URL_{variable}", state.url)
     pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
+    dns_project = stack.dns_project or settings.project
+    if stack.dns01_zone:
+        cluster_project = stack.cluster_project or settings.project
+        args: SolverAccessArgs = {"zone": stack.dns01_zone, "project": dns_project, "cluster_project": cluster_project}
+        SolverAccess(f"dns01-{stack.name}", args)
     for identity, roles in GRANTS.items():
         Grants(
             f"{identity}-{stack.name}",
@@ -45,7 +50,7 @@ for stack in settings.stacks:
                 "bucket": state.bucket,
                 "key": state.key,
                 "cluster_project": stack.cluster_project or settings.project,
-                "dns_project": stack.dns_project or settings.project,
+                "dns_project": dns_project,
                 "zones": stack.zones,
             },
         )

@@ -10,6 +10,8 @@ from typing import TypedDict
 import pulumi
 import pulumi_gcp as gcp
 
+from components.rules import dns01, names
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -101,4 +103,44 @@ class Grants(pulumi.ComponentResource):
                 member=member,
                 opts=child,
             )
+        self.register_outputs({})
+
+
+class SolverAccessArgs(TypedDict):
+    """What `SolverAccess` takes."""
+
+    zone: str
+    """The managed zone's name."""
+    project: str
+    """The zone's project."""
+    cluster_project: str
+    """The cluster's project."""
+
+
+class SolverAccess(pulumi.ComponentResource):
+    """cert-manager's access to the zone that a stack's names are proven in by DNS-01.
+
+    Here, and not in the stack: who deploys would else be able to change every custom role of the project.
+    """
+
+    def __init__(self, name: str, args: SolverAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("istio-gateway-tls-bootstrap:index:SolverAccess", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        number = gcp.organizations.get_project_output(project_id=args["cluster_project"]).number
+        role = gcp.projects.IAMCustomRole(
+            f"{name}-role",
+            role_id=names.role_id("certManagerDns01", name.removeprefix("dns01-")),
+            title="DNS-01 of cert-manager",
+            project=args["project"],
+            permissions=list(dns01.PERMISSIONS),
+            opts=child,
+        )
+        gcp.dns.DnsManagedZoneIamMember(
+            f"{name}-zone",
+            project=args["project"],
+            managed_zone=args["zone"],
+            role=role.name,
+            member=number.apply(lambda known: dns01.member(dns01.pool(args["cluster_project"], known))),
+            opts=child,
+        )
         self.register_outputs({})

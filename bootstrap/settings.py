@@ -26,6 +26,9 @@ class Stack(Section):
     cluster_project: Identifier | None = Field(
         None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
+    dns01_zone: Identifier | None = Field(
+        None, description="the managed zone that cert-manager may prove names in by DNS-01", examples=["ZONE"]
+    )
     dns_project: Identifier | None = Field(
         None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
     )

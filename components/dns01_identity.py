@@ -1,8 +1,7 @@
 """cert-manager's access to the managed zone that DNS-01 is proven in, by Workload Identity Federation for GKE.
 
-Its ServiceAccount itself is granted a role on that one zone: there is no Google service account, and no key. The role
-has what cert-manager's solver calls when it is told the zone (pkg/issuer/acme/dns/clouddns, v1.21.2: record sets are
-listed, a change is made and read again), and nothing else.
+Whoever runs it may make roles of the zone's project and say who has them, which is more than a deployment should be
+able to: in a workflow, bootstrap grants the same.
 """
 
 from typing import NotRequired, TypedDict
@@ -11,16 +10,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
-from .rules import names, values
-
-PERMISSIONS = (
-    "dns.changes.create",
-    "dns.changes.get",
-    "dns.resourceRecordSets.create",
-    "dns.resourceRecordSets.delete",
-    "dns.resourceRecordSets.list",
-    "dns.resourceRecordSets.update",
-)
+from .rules import dns01, names, values
 
 
 class Dns01IdentityArgs(TypedDict):
@@ -45,8 +35,8 @@ SHAPE = inputs.shape(
     pool=inputs.value(values.workload_pool),
     role_id=inputs.value(values.role_id),
     project=inputs.optional(inputs.value(values.string)),
-    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-    service_account=inputs.value(values.string, "cert-manager"),
+    namespace=inputs.value(names.kubernetes_name, dns01.NAMESPACE),
+    service_account=inputs.value(values.string, dns01.SERVICE_ACCOUNT),
 )
 
 
@@ -65,15 +55,12 @@ class Dns01Identity(pulumi.ComponentResource):
             role_id=given["role_id"],
             title="DNS-01 of cert-manager",
             description="Writes the TXT records of ACME challenges",
-            permissions=list(PERMISSIONS),
+            permissions=list(dns01.PERMISSIONS),
             project=given["project"],
             opts=child,
         )
-        self.member = pulumi.Output.format(
-            "principal://iam.googleapis.com/{}/subject/ns/{}/sa/{}",
-            given["pool"],
-            given["namespace"],
-            given["service_account"],
+        self.member = pulumi.Output.all(given["pool"], given["namespace"], given["service_account"]).apply(
+            lambda each: dns01.member(*each)
         )
         gcp.dns.DnsManagedZoneIamMember(
             f"{name}-zone",

@@ -15,22 +15,22 @@ def look(environment: Environment, host: str, lookups: Lookups) -> list[Result]:
 
 
 def _judged(environment: Environment, host: str, lookups: Lookups) -> Result:
-    domains = environment.settings.caa_identities
-    if domains is None:
-        return Result("caa", host, "skipped", "the config does not say the CA's domain: dns.caaIdentities")
     try:
         owner, found = _closest(dns.name.from_text(names.without_wildcard(host)), lookups)
         parsed = [caa.Record.parse(each) for each in found]
     except (dns.exception.DNSException, SilentError, ValueError) as error:
         return Result("caa", host, "failed", f"the CAA records cannot be read: {words(error)}", _dig(host))
+    if not found:
+        detail = "there are no CAA records: any CA may sign"
+        if environment.settings.dns.caa:
+            return Result("caa", host, "failed", detail, environment.fix("caa", host=host))
+        return Result("caa", host, "ok", detail)
+    domains = environment.settings.caa_identities
+    if domains is None:
+        return Result("caa", host, "skipped", "the config does not say the CA's domain: dns.caaIdentities")
     challenge = environment.settings.challenges[host]
     if wrong := caa.refusal(parsed, host, challenge, domains, environment.account):
         return Result("caa", host, "failed", f"CAA of {owner} forbids the next certificate: {wrong}", _dig(owner))
-    if not found:
-        wanted = environment.settings.dns.caa
-        detail = "there are no CAA records: any CA may sign"
-        fix = environment.fix("caa", host=host)
-        return Result("caa", host, "failed" if wanted else "ok", detail, fix if wanted else ())
     return Result("caa", host, "ok", f"{' and '.join(sorted(domains))} may sign, by CAA of {owner}")
 
 

@@ -30,10 +30,10 @@ class Environment:
     """The issuer that signs."""
     settings: Settings
     """The stack's config, as if the gateway were its only one: what was asked for."""
-    account: str | None = None
-    """The URI of that issuer's ACME account, where the stack knows it."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
+    account: str | None = None
+    """The URI of that issuer's ACME account, where the stack knows it."""
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
     ipv6: str | None = None
@@ -130,7 +130,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
     account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
     kubeconfig, issuer = _kubeconfig(resources), outputs["issuer"]
     return [
-        Environment(name, ip, issuer, view.settings, account, kubeconfig, view.name, ipv6, reserves)
+        Environment(name, ip, issuer, view.settings, kubeconfig, account, view.name, ipv6, reserves)
         for ip, ipv6, reserves, view in found
     ]
 

@@ -111,6 +111,8 @@ def main(argv: list[str] | None = None) -> int:
     app = make_app(managed, iam)
     try:
         server = DnsServer(Authority(lambda: [*static, *managed.public]), *args.dns)
+        # A listener asks for the name of its address, which nobody else answers.
+        server.start()
         listeners = [_listener(app, args.rest)]
         if args.rest_tls:
             listeners.append(_listener(app, args.rest_tls, (args.tls_cert, args.tls_key)))
@@ -119,7 +121,6 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         print(f"clouddns: cannot listen: {error}", file=sys.stderr)
         return 1
-    server.start()
     for listener in listeners:
         threading.Thread(target=listener.serve_forever, daemon=True).start()
     rest = f"http://{args.rest[0]}:{listeners[0].port}/dns/v1/"

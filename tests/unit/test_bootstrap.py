@@ -11,7 +11,7 @@ import pytest
 from celpy.adapter import json_to_cel
 from pulumi.runtime import mocks
 
-from bootstrap.grants import GRANTS
+from bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
 from bootstrap.identities import IDENTITIES, environment, job_of_token, jobs
 from bootstrap.settings import Stack
 from tests.unit import harness
@@ -209,6 +209,22 @@ class TestWhatEachMayDo:
                 assert on["bucket"] == {f"platform-pulumi-{stack}"}, f"{identity} of {stack}"
                 assert on["cryptoKeyId"] == {f"{stack}-key-id"}, f"{identity} of {stack}: a preview could decrypt it"
                 assert on["managedZone"] == zones[stack], f"{identity} of {stack}"
+
+    def test_cert_manager_may_write_proofs_in_one_zone_where_that_is_asked_for(self, made: Recorder) -> None:
+        assert not [each for each in made if each.name.startswith("dns01-")], "not by default"
+        asked = up(stacks=[STACKS[0] | {"dns01Zone": "internal"}])
+        member = asked.named("dns01-dev-zone").inputs
+
+        assert member["managedZone"] == "internal"
+        assert member["member"] == (
+            "principal://iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog"
+            "/subject/ns/cert-manager/sa/cert-manager"
+        )
+        role = asked.named("dns01-dev-role").inputs
+        assert set(role["permissions"]) < {*READ_ZONE, *WRITE_ZONE}, "less than who deploys"
+        assert not [each for each in permissions_of(asked, "deploy", "dev") if "iam." in each.lower()], (
+            "who deploys grants nothing"
+        )
 
     def test_records_are_written_by_who_deploys_alone(self, made: Recorder) -> None:
         assert "dns.resourceRecordSets.update" in permissions_of(made, "deploy", "prod")

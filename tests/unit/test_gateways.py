@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import proofs
 from components.rules.problem import ProblemsError
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
@@ -171,3 +172,33 @@ def test_what_one_gateways_hosts_share_does_not_explain_anothers_failure() -> No
     report = Report(results, {}, {inside: inside, "wiki.sandbox.test": inside})
     assert [problem.where for problem in report.because(results[3])] == [f"port-443 ({inside})"]
     assert report.because(results[2]) == [], "it is a problem of its own"
+
+
+def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:
+    dns = {"zone": "sandbox", "workloadIdentity": True, "caa": True}
+    other = {"zone": "other", "project": "elsewhere", "workloadIdentity": True, "caa": True}
+    apex = {"host": "sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+    gateways = [
+        {"name": "same", "ingress": {"service": "same"}, "hosts": [{**apex, "host": "*.sandbox.test"}]},
+        {"name": "far", "ingress": {"service": "far"}, "hosts": [{**apex, "host": "far.sandbox.test"}], "dns": other},
+    ]
+    loaded = settings(*gateways, challenge="dns01", dns=dns, hosts=[apex])
+
+    delegating = settings(
+        *gateways, challenge="dns01", dns={"zone": "sandbox", "challengeZone": {"zone": "p"}}, hosts=[apex]
+    )
+    assert proofs.delegations(delegating) == {"": ["sandbox.test"], "same": [], "far": []}, "one CNAME for both"
+    made = proofs.access(loaded, "test", "pool")
+    assert {name: (args["zone"], args["role_id"]) for name, args in made.items()} == {
+        "dns01": ("sandbox", "certManagerDns01_test"),
+        "dns01-other": ("other", "certManagerDns01_test_other"),
+    }, "a role of its own for each zone"
+    records = proofs.caa_records(loaded, {"prod": "uri"})
+    assert {name: [each["host"] for each in args["hosts"]] for name, args in records.items()} == {
+        "caa": ["sandbox.test", "*.sandbox.test"],
+        "caa-other": ["far.sandbox.test"],
+    }, "a wildcard and its domain share their records, whichever gateway serves them"
+    assert [each["dns_names"] for each in proofs.solvers(loaded)] == [
+        ["sandbox.test", "*.sandbox.test"],
+        ["far.sandbox.test"],
+    ], "each is proven in its zone"

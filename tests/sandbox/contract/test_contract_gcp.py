@@ -16,9 +16,12 @@ pytestmark = pytest.mark.sandbox
 ENDPOINT = f"{CLOUD_DNS}/dns/v1/"
 RECORDS = f"{ZONES}/contract/rrsets"
 
+IAM = f"{CLOUD_DNS}/v1/"
 CONFIG = {
     "gcp:project": "sandbox",
     "gcp:dnsCustomEndpoint": ENDPOINT,
+    "gcp:iamCustomEndpoint": IAM,
+    "gcp:resourceManagerCustomEndpoint": IAM,
     "gcp:computeCustomEndpoint": f"{CLOUD_DNS}/compute/v1/",
     "gcp:accessToken": "x",
 }
@@ -39,6 +42,10 @@ for name, args in spec.get("zones", {}).items():
         )
 for name, args in spec.get("records", {}).items():
     gcp.dns.RecordSet(name, **args)
+for name, args in spec.get("roles", {}).items():
+    role = gcp.projects.IAMCustomRole(name, **args)
+    for member in spec["members"]:
+        gcp.dns.DnsManagedZoneIamMember(member, managed_zone="contract", role=role.name, member=member)
 for name, args in spec.get("addresses", {}).items():
     gcp.compute.Address(name, **args)
 for name in spec.get("lookups", []):
@@ -251,6 +258,37 @@ def test_a_zone_is_looked_up(stack: Stack, zone: str) -> None:
     assert (found["dns_name"], found["id"]) == ("contract.test.", f"projects/sandbox/managedZones/{zone}")
     stack.spec(lookups=["nope"])
     assert "The 'parameters.managedZone' resource named 'nope' does not exist" in stack.up(fails=True)
+
+
+def test_a_role_and_its_members_on_a_zone_live_beside_those_of_others(stack: Stack, zone: str) -> None:
+    theirs = {"role": "roles/dns.reader", "members": ["user:them@sandbox.test"]}
+    cloud_dns("POST", f"/{zone}:setIamPolicy", {"policy": {"bindings": [theirs]}}, below=ZONES)
+    one, other = "user:one@sandbox.test", "user:other@sandbox.test"
+    role = {"role_id": "contract", "title": "Contract", "permissions": ["dns.changes.get", "dns.changes.create"]}
+    stack.spec(roles={"role": role}, members=[one, other])
+    stack.up()
+    name = "projects/sandbox/roles/contract"
+    assert bindings(zone) == {"roles/dns.reader": theirs["members"], name: [one, other]}
+    assert stack.ops() == {}, "a second preview is empty, whatever order the permissions have"
+
+    ours = {"role": name, "members": [one]}
+    cloud_dns("POST", f"/{zone}:setIamPolicy", {"policy": {"bindings": [theirs, ours]}}, below=ZONES)
+    stack.refresh()
+    assert stack.ops() == {other: ["create"]}, "a member that was taken out is put back"
+    stack.spec(roles={"role": role | {"title": "Changed"}}, members=[other])
+    assert stack.ops() == {"role": ["update"], one: ["delete"], other: ["create"]}
+    stack.up()
+    stack.destroy()
+    assert bindings(zone) == {"roles/dns.reader": theirs["members"]}, "what others have is left"
+    stack.spec(roles={"role": role}, members=[one])
+    stack.up()
+    assert bindings(zone)[name] == [one], "a role that was deleted keeps its id, and is made again"
+
+
+def bindings(zone: str) -> dict[str, list[str]]:
+    """The members of each role in a zone's IAM policy."""
+    policy = cloud_dns("POST", f"/{zone}:getIamPolicy", {}, below=ZONES)
+    return {each["role"]: each["members"] for each in policy.get("bindings", [])}
 
 
 def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_stack_that_asks_for_records_fails_without_them() -> None:
 
 
 def test_an_account_that_was_lost_is_told() -> None:
-    known = Environment("dev", "203.0.113.1", "issuer", DEFAULT.settings, "https://acme.test/acct/new")
+    known = Environment("dev", "203.0.113.1", "issuer", DEFAULT.settings, account="https://acme.test/acct/new")
     result = judged({SHOP: ['0 issue "letsencrypt.org; accounturi=https://acme.test/acct/old"']}, known)
     assert "other accounts alone may ask: https://acme.test/acct/old" in result.detail
 

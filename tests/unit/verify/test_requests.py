@@ -4,7 +4,17 @@ import pytest
 
 from tests.unit.verify.support import PROD, SHOP, deployed
 from verify.connections import Answer
-from verify.requests import CHALLENGE, Probe, judge_challenge, judge_hsts, judge_redirect, judge_route, probes
+from verify.requests import (
+    CHALLENGE,
+    Probe,
+    judge_challenge,
+    judge_hsts,
+    judge_redirect,
+    judge_route,
+    plain,
+    port,
+    probes,
+)
 
 HTTPS = f"https://{SHOP}"
 FROM_APPLICATION = {"x-envoy-upstream-service-time": "1"}
@@ -34,6 +44,21 @@ def test_plain_http_is_redirected_for_good_to_the_same_host(status: int, locatio
 )  # fmt: skip
 def test_the_challenge_path_comes_to_the_gateway(status: int, location: str, served: bool) -> None:
     assert (judge_challenge(SHOP, Answer(status, {"location": location})) is None) is served
+
+
+@pytest.mark.parametrize(("challenge", "state"), [("http01", "failed"), ("dns01", "skipped")])
+def test_a_closed_port_80_is_a_failure_where_names_are_proven_there(
+    monkeypatch: pytest.MonkeyPatch, challenge: str, state: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("verify.requests.tcp", refuse)
+    environment = deployed(challenge=challenge)
+
+    assert port(environment, 80).state == state
+    assert {each.state for each in plain(environment, SHOP, False)} == {state}
+    assert port(environment, 443).state == "failed", "port 443 is always needed"
 
 
 @pytest.mark.parametrize(

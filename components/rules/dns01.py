@@ -1,0 +1,29 @@
+"""cert-manager's access to a managed zone for DNS-01, by Workload Identity Federation for GKE.
+
+The ServiceAccount itself is granted a role (https://cloud.google.com/iam/docs/principal-identifiers): there is neither
+a Google service account nor a key. The permissions are what cert-manager's solver calls when it is told the zone
+(pkg/issuer/acme/dns/clouddns, v1.21.2): record sets are listed, a change is made and read again.
+"""
+
+PERMISSIONS = (
+    "dns.changes.create",
+    "dns.changes.get",
+    "dns.resourceRecordSets.create",
+    "dns.resourceRecordSets.delete",
+    "dns.resourceRecordSets.list",
+    "dns.resourceRecordSets.update",
+)
+
+NAMESPACE = "cert-manager"
+SERVICE_ACCOUNT = "cert-manager"
+"""Of cert-manager's controller, as its chart names them."""
+
+
+def pool(project: str, number: str) -> str:
+    """Return the full name of the workload identity pool of a project's clusters."""
+    return f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+
+
+def member(pool_: str, namespace: str = NAMESPACE, service_account: str = SERVICE_ACCOUNT) -> str:
+    """Return a ServiceAccount as IAM policies name it."""
+    return f"principal://iam.googleapis.com/{pool_}/subject/ns/{namespace}/sa/{service_account}"
