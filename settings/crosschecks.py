@@ -4,15 +4,16 @@ They look at the raw config, not at the validated one, so that they are reported
 fields. What has the wrong type is passed over here: its own field has said so.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, mesh, names, tls
+from components.rules import acme, cert_manager, kubeconfig, names, routes, tls
 from components.rules.problem import Problem
 
-from .problems import HIDDEN, MISSING, Path, config_problem, set_command
-from .served import served
+from .problems import HIDDEN, MISSING, Path, config_problem, dotted, remove_command, set_command
+from .served import Report, served, strict
 
 
 def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
@@ -26,13 +27,24 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
 
 
 class _CrossChecks:
-    """The rules, over one config."""
+    """The rules, over one config, or over what one gateway of it has."""
 
-    def __init__(self, raw: Mapping[str, Any], secret: Set[str]) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], secret: Set[str], gateway: Path = (), own: Set[str] = frozenset()
+    ) -> None:
+        """Look at a config.
+
+        Args:
+            raw: the config; of a gateway, with the stack's keys where the gateway has none.
+            secret: keys whose values must not be shown.
+            gateway: where in the stack's config the gateway is; empty for the stack's own keys.
+            own: the keys that the gateway itself has.
+        """
         self.raw = raw
         self.secret = secret
-        hosts = raw.get("hosts")
-        self.hosts = [host if isinstance(host, dict) else {} for host in hosts] if isinstance(hosts, list) else []
+        self.gateway = gateway
+        self.own = own
+        self.hosts = _objects(raw.get("hosts"))
 
     def all(self) -> Iterator[Problem]:
         """Yield every problem."""
@@ -40,16 +52,53 @@ class _CrossChecks:
         yield from self._kubeconfig()
         yield from self._issuers()
         yield from self._chart()
+        yield from self._of_a_gateway()
+        yield from self._gateways()
+        gateways = [(_place_of(each)[0], _objects(each.get("hosts"))) for each in (self.raw, *self._others())]
+        yield from strict(self.raw.get("mtls"), gateways, Report(self._problem, self._set, self._remove))
+
+    def _of_a_gateway(self) -> Iterator[Problem]:
         yield from self._duplicate_hosts()
         yield from self._wildcards()
-        yield from served(self.hosts, self._problem)
+        yield from served(self.hosts, Report(self._problem, self._set, self._remove))
         yield from self._key_size()
         yield from self._hsts()
-        yield from self._strict()
 
     def _problem(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
+        """Return a problem of a key; in a gateway, of the gateway's."""
+        path = self._at(path)
         shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
         return config_problem(path, accepted, fix, value=shown, reason=reason)
+
+    def _at(self, path: Path) -> Path:
+        return [*self.gateway, *path]
+
+    def _set(self, path: Path, value: Any) -> str:
+        return set_command(self._at(path), value)
+
+    def _remove(self, path: Path) -> str:
+        return remove_command(self._at(path))
+
+    def _others(self) -> list[Mapping[str, Any]]:
+        return _objects(self.raw.get("gateways"))
+
+    def _gateways(self) -> Iterator[Problem]:
+        given = self._others()
+        for number, gateway in enumerate(given):
+            raw = {**self.raw, **gateway, "gateways": []}
+            yield from _CrossChecks(raw, self.secret, ("gateways", number), gateway.keys())._of_a_gateway()
+        yield from self._shared(given)
+
+    def _shared(self, gateways: list[Mapping[str, Any]]) -> Iterator[Problem]:
+        """Yield what two gateways cannot both have: a name, a Service, a host, a Secret."""
+        seen: dict[tuple[str, Any], tuple[Path, str]] = {}
+        places: list[tuple[str | int, ...]] = [(), *(("gateways", number) for number in range(len(gateways)))]
+        for place, raw in zip(places, (self.raw, *gateways), strict=True):
+            for what, path, value in _unique(raw, place):
+                first, key = seen.setdefault((what, value), (place, dotted(path)))
+                if first != place:  # within one gateway another rule compares
+                    accepted, fix = f"each {what} once, in all gateways", set_command(path, "NAME")
+                    yield config_problem(path, accepted, fix, value=value, reason=f"is {key} as well")
 
     def _section(self, key: str) -> Mapping[str, Any]:
         section = self.raw.get(key)
@@ -100,6 +149,14 @@ class _CrossChecks:
                 fix = f"pulumi config rm --path acme.{key}"
                 yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
 
+        for number, gateway in enumerate(_objects(self.raw.get("gateways"))) if kind == acme.ISSUER else ():
+            theirs, own = (_place_of(each)[0] for each in (gateway, self.raw))
+            if theirs != own:
+                where: Path = ["gateways", number, "ingress", "namespace"]
+                reason = f"has no issuer: the stack's are Issuers of {own}, and sign for that namespace alone"
+                fix = f"{set_command(where, own)}, or {set_command(path, acme.CLUSTER_ISSUER)}"
+                yield self._problem(where, reason, f"{own}, or any with ClusterIssuers", fix, theirs)
+
     def _chart(self) -> Iterator[Problem]:
         section = self._section("certManager")
         chart = section.get("chart", cert_manager.CHART)
@@ -123,10 +180,9 @@ class _CrossChecks:
             if name in seen:
                 yield self._problem(
                     ["hosts", index, "host"],
-                    f"is the same name as hosts[{seen[name]}].host",
+                    f"is the same name as {dotted(self._at(['hosts', seen[name], 'host']))}",
                     "each name once; give one host several `routes`",
-                    f"pulumi config rm --path 'hosts[{index}]', or "
-                    + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
+                    f"{self._remove(['hosts', index])}, or {self._set(['hosts', index, 'host'], 'other.YOUR-DOMAIN')}",
                     self.hosts[index]["host"],
                 )
             seen.setdefault(name, index)
@@ -138,7 +194,7 @@ class _CrossChecks:
                     ["hosts", index, "host"],
                     "is a wildcard, which HTTP-01 cannot prove",
                     "wildcards with challenge dns01, full names with http01",
-                    set_command(["challenge"], "dns01"),
+                    self._set(["challenge"], "dns01"),
                     self.hosts[index]["host"],
                 )
 
@@ -153,30 +209,43 @@ class _CrossChecks:
         certificate = self._section("certificate")
         algorithm, size = certificate.get("algorithm", "ECDSA"), certificate.get("size")
         sizes = tls.KEY_SIZES.get(algorithm, ()) if isinstance(algorithm, str) else ()
-        if sizes and size is not None and size not in sizes:
+        if sizes and size is not None and size not in sizes and self._has("certificate"):
             path = ["certificate", "size"]
             accepted = ", ".join(map(str, sizes))
-            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, set_command(path, sizes[0]), size)
+            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, self._set(path, sizes[0]), size)
 
     def _hsts(self) -> Iterator[Problem]:
         # Browsers remember HSTS and then refuse the untrusted staging certificate with no way around it.
         hsts, path = self._section("tls").get("hsts"), ["tls", "hsts"]
-        if hsts and self._section("acme").get("issuer") == "staging":
+        if hsts and self._section("acme").get("issuer") == "staging" and self._has("tls"):
             reason = "would lock browsers out: staging certificates are not trusted"
-            yield self._problem(path, reason, "0 with acme.issuer staging", set_command(path, 0), hsts)
+            yield self._problem(path, reason, "0 with acme.issuer staging", self._set(path, 0), hsts)
 
-    def _strict(self) -> Iterator[Problem]:
-        if self.raw.get("mtls") != mesh.STRICT:
-            return
-        gateway = self._section("ingress").get("namespace", "istio-system")
-        for index, host in enumerate(self.hosts):
-            routes = host.get("routes")
-            several = [route for route in routes if isinstance(route, dict)] if isinstance(routes, list) else []
-            given = [each.get("namespace") for each in (host, *several)]
-            for namespace in given:
-                if isinstance(namespace, str) and (reason := mesh.refuses_strict(namespace, gateway)):
-                    where = f"cannot be had: an application of hosts[{index}] is in a namespace that {reason}"
-                    fix = set_command(["mtls"], "permissive")
-                    accepted = "strict with applications in namespaces of their own"
-                    yield self._problem(["mtls"], where, accepted, fix, mesh.STRICT)
-                    return
+    def _has(self, key: str) -> bool:
+        """Whether a key is this gateway's own: one of the stack is reported there."""
+        return not self.gateway or key in self.own
+
+
+def _objects(given: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; what is something else has been refused by its own field."""
+    return [each if isinstance(each, dict) else {} for each in given] if isinstance(given, list) else []
+
+
+def _place_of(raw: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the namespace and the Service of a gateway."""
+    ingress = found if isinstance(found := raw.get("ingress"), dict) else {}
+    return ingress.get("namespace", routes.NAMESPACE), ingress.get("service", routes.SERVICE)
+
+
+def _unique(raw: Mapping[str, Any], place: tuple[str | int, ...]) -> Iterator[tuple[str, Path, Any]]:
+    """Yield what no other gateway may have: what it is, where, and its value."""
+    if raw.get("name"):
+        yield "name", [*place, "name"], raw["name"]
+    namespace, service = _place_of(raw)
+    yield "Service", [*place, "ingress", "service"], f"{namespace}/{service}"
+    certificate = found if isinstance(found := raw.get("certificate"), dict) else {}
+    default = f"{raw['name']}-certs" if raw.get("name") else routes.CREDENTIAL
+    yield "Secret", [*place, "certificate", "secretName"], f"{namespace}/{certificate.get('secretName', default)}"
+    for index, host in enumerate(_objects(raw.get("hosts"))):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            yield "host", [*place, "hosts", index, "host"], names.dns_name(host.get("host") or "")

@@ -1,12 +1,13 @@
 """What a host serves: rules between the keys of one host, and between hosts that redirect to each other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from components.rules import names, routes
+from components.rules import mesh, names, routes
 from components.rules.problem import Problem
 
-from .problems import MISSING, Path, set_command
+from .problems import MISSING, Path
 
 Raw = Mapping[str, Any]
 
@@ -15,64 +16,75 @@ _INLINE = (*_DESTINATION, "path", "timeout", "retries")
 _ACCEPTED = "service, namespace and port of the destination, or a list of `routes`"
 
 
-class Report(Protocol):
+class MakeProblem(Protocol):
     """Makes the problem of a key."""
 
     def __call__(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
         """Return it."""
 
 
-def served(hosts: Sequence[Raw], problem: Report) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class Report:
+    """How a gateway's keys are reported: where in the config they are is known there."""
+
+    problem: MakeProblem
+    set: Callable[[Path, Any], str]
+    """The command that sets a key."""
+    remove: Callable[[Path], str]
+    """The command that removes one."""
+
+
+def served(hosts: Sequence[Raw], report: Report) -> Iterator[Problem]:
     """Yield what is wrong with what the hosts serve.
 
     Args:
         hosts: the raw config of each; one that is no object is empty.
-        problem: makes a problem.
+        report: how they are reported.
     """
     for index, host in enumerate(hosts):
         if host.get("redirectTo") is not None:
-            yield from _redirect(index, host, problem)
+            yield from _redirect(index, host, report)
         elif not _in_maintenance(host) or any(host.get(key) is not None for key in (*_INLINE, "routes")):
-            yield from _destinations(index, host, problem)
-    yield from _loops(hosts, problem)
+            yield from _destinations(index, host, report)
+    yield from _loops(hosts, report)
 
 
 def _in_maintenance(host: Raw) -> bool:
     return str(host.get("maintenance", "")).lower() == "true"
 
 
-def _redirect(index: int, host: Raw, problem: Report) -> Iterator[Problem]:
+def _redirect(index: int, host: Raw, report: Report) -> Iterator[Problem]:
     others = [key for key in (*_INLINE, "routes") if host.get(key) not in (None, [], ())]
     for key in [*others, *(["maintenance"] if _in_maintenance(host) else [])]:
-        yield problem(
+        yield report.problem(
             ["hosts", index, key],
             "contradicts redirectTo",
             "redirectTo, or what the host serves itself",
-            f"pulumi config rm --path 'hosts[{index}].{key}', or pulumi config rm --path 'hosts[{index}].redirectTo'",
+            f"{report.remove(['hosts', index, key])}, or {report.remove(['hosts', index, 'redirectTo'])}",
             host[key],
         )
 
 
-def _destinations(index: int, host: Raw, problem: Report) -> Iterator[Problem]:
+def _destinations(index: int, host: Raw, report: Report) -> Iterator[Problem]:
     given = host.get("routes")
     inline = [key for key in _INLINE if host.get(key) is not None]
     if not given:
         for key in [key for key in _DESTINATION if key not in inline]:
             path: Path = ["hosts", index, key]
-            yield problem(path, "is missing", _ACCEPTED, set_command(path, _DESTINATION[key]))
+            yield report.problem(path, "is missing", _ACCEPTED, report.set(path, _DESTINATION[key]))
         return
     for key in inline:
-        yield problem(
+        yield report.problem(
             ["hosts", index, key],
             "contradicts the host's routes",
             _ACCEPTED,
-            f"pulumi config rm --path 'hosts[{index}].{key}'",
+            report.remove(["hosts", index, key]),
             host[key],
         )
-    yield from _routes(index, [route for route in given if isinstance(route, dict)], problem)
+    yield from _routes(index, [route for route in given if isinstance(route, dict)], report)
 
 
-def _routes(index: int, given: Sequence[Raw], problem: Report) -> Iterator[Problem]:
+def _routes(index: int, given: Sequence[Raw], report: Report) -> Iterator[Problem]:
     seen: list[Any] = []
     for position, route in enumerate(given):
         where: list[str | int] = ["hosts", index, "routes", position]
@@ -81,17 +93,19 @@ def _routes(index: int, given: Sequence[Raw], problem: Report) -> Iterator[Probl
         for number, match in enumerate(matches):
             if (match.get("exact") is None) == (match.get("prefix") is None):
                 path = [*where, "headers", number]
-                fix = set_command([*path, "exact"], "VALUE")
+                fix = report.set([*path, "exact"], "VALUE")
                 if match.get("exact") is not None:
-                    fix = f"pulumi config rm --path 'hosts[{index}].routes[{position}].headers[{number}].prefix'"
-                yield problem(path, "has both or none of exact and prefix", "one of exact and prefix", fix, match)
+                    fix = report.remove([*path, "prefix"])
+                yield report.problem(
+                    path, "has both or none of exact and prefix", "one of exact and prefix", fix, match
+                )
         try:
             same = routes.same_requests({**route, "headers": matches})
             if same in seen:
                 reason = "is the path of an earlier route with the same headers, which takes every request"
                 path = [*where, "path"]
-                yield problem(
-                    path, reason, "each path once with the same headers", set_command(path, "/other"), same[0]
+                yield report.problem(
+                    path, reason, "each path once with the same headers", report.set(path, "/other"), same[0]
                 )
             seen.append(same)
         except (AttributeError, KeyError, TypeError):
@@ -99,7 +113,7 @@ def _routes(index: int, given: Sequence[Raw], problem: Report) -> Iterator[Probl
             continue
 
 
-def _loops(hosts: Sequence[Raw], problem: Report) -> Iterator[Problem]:
+def _loops(hosts: Sequence[Raw], report: Report) -> Iterator[Problem]:
     targets: dict[str, str] = {}
     places: dict[str, int] = {}
     for index, host in enumerate(hosts):
@@ -112,10 +126,30 @@ def _loops(hosts: Sequence[Raw], problem: Report) -> Iterator[Problem]:
     for name, target in targets.items():
         if target and routes.redirect_loop(targets, name):
             path: Path = ["hosts", places[name], "redirectTo"]
-            yield problem(
+            yield report.problem(
                 path,
                 "leads in a circle, back to a host that redirects to it",
                 "a name that does not redirect back",
-                f"pulumi config rm --path 'hosts[{places[name]}].redirectTo'",
+                report.remove(path),
                 hosts[places[name]]["redirectTo"],
             )
+
+
+def strict(mtls: Any, gateways: Sequence[tuple[Any, Sequence[Raw]]], report: Report) -> Iterator[Problem]:
+    """Yield why `mtls` cannot be strict: an application is where an ACME solver runs.
+
+    Args:
+        mtls: the key's value.
+        gateways: the namespace and the raw hosts of each gateway.
+        report: how it is reported.
+    """
+    for host in (host for _, hosts in gateways for host in hosts) if mtls == mesh.STRICT else ():
+        given = host.get("routes")
+        several = [route for route in given if isinstance(route, dict)] if isinstance(given, list) else []
+        for namespace in (each.get("namespace") for each in (host, *several)):
+            for of_a_gateway, _ in gateways:
+                if isinstance(namespace, str) and (reason := mesh.refuses_strict(namespace, of_a_gateway)):
+                    where = f"cannot be had: the namespace of an application {reason}"
+                    accepted = "strict with applications in namespaces of their own"
+                    yield report.problem(["mtls"], where, accepted, report.set(["mtls"], "permissive"), mtls)
+                    return
