@@ -334,3 +334,10 @@ def test_there_are_no_alerts_unless_asked_for(up: Any) -> None:
 
 def test_the_main_file_stays_a_table_of_contents() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 80, "logic belongs into a component"
+
+
+def test_a_host_in_maintenance_is_told_at_every_preview() -> None:
+    host = {**good_config()["hosts"][0], "maintenance": True}
+    (warning,) = warnings(settings_of(good_config(hosts=[host])), frozenset())
+    assert warning.startswith("hosts[0] is in maintenance: every request is answered 503"), "where, and what it means"
+    assert warning.endswith("pulumi config set --path 'hosts[0].maintenance' false"), "and what ends it"
