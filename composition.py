@@ -30,7 +30,7 @@ from lookups import Zone, find_challenge_domains, find_kubeconfig, find_workload
 from settings import Settings, decode
 from settings.cluster import INGRESS_COMMANDS
 from settings.crosschecks import cross_checks
-from settings.problems import set_command
+from settings.problems import dotted, set_command
 
 
 def load() -> "Composition":
@@ -346,6 +346,14 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
             " the state has in plain text"
         )
+    for view in settings.views:
+        for index, host in enumerate(view.settings.hosts):
+            if host.maintenance:
+                path = [*view.path, "hosts", index, "maintenance"]
+                yield (
+                    f"{dotted(path[:-1])} is in maintenance: every request is answered {routes.MAINTENANCE_CODE}\n"
+                    f"    {set_command(path, False)}"
+                )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
     if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
         yield (

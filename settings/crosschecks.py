@@ -11,7 +11,7 @@ from typing import Any
 from components.rules import acme, cert_manager, kubeconfig
 from components.rules.problem import Problem
 
-from .gateway_checks import between_gateways, gateway_checks
+from .gateway_checks import between_gateways, gateway_checks, strict
 from .keys import Keys, of_each_gateway
 from .problems import HIDDEN, Path
 
@@ -34,6 +34,7 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
         *_since_1_21_2(stack),
         *(problem for gateway in gateways for problem in gateway_checks(gateway, gateways)),
         *between_gateways(gateways),
+        *strict(gateways),
     ]
 
 

@@ -27,7 +27,6 @@ def gateway_checks(keys: Keys, gateways: Sequence[Keys]) -> Iterator[Problem]:
     yield from served(keys)
     yield from _key_size(keys)
     yield from _hsts(keys)
-    yield from _strict(keys)
 
 
 def between_gateways(gateways: Sequence[Keys]) -> Iterator[Problem]:
@@ -146,20 +145,18 @@ def _hsts(keys: Keys) -> Iterator[Problem]:
         yield keys.problem(path, reason, "0 with acme.issuer staging", keys.set(path, 0), hsts)
 
 
-def _strict(keys: Keys) -> Iterator[Problem]:
-    if keys.raw.get("mtls") != mutual_tls.STRICT:
-        return
-    for index, host in enumerate(keys.hosts):
-        several = host.get("routes")
-        given = [host, *(each for each in several if isinstance(each, dict))] if isinstance(several, list) else [host]
-        for namespace in (each.get("namespace") for each in given):
-            if isinstance(namespace, str) and (reason := mutual_tls.refuses_strict(namespace, keys.place[0])):
-                where = keys.named(["hosts", index])
-                yield keys.of_the_stack(
-                    ["mtls"],
-                    f"cannot be had: an application of {where} is in a namespace that {reason}",
-                    "strict with applications in namespaces of their own",
-                    "permissive",
-                    mutual_tls.STRICT,
-                )
-                return
+def strict(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield why `mtls` cannot be strict: an application is where an ACME solver runs."""
+    stack = gateways[0]
+    for host in (
+        (host for keys in gateways for host in keys.hosts) if stack.raw.get("mtls") == mutual_tls.STRICT else ()
+    ):
+        given = host.get("routes")
+        several = [route for route in given if isinstance(route, dict)] if isinstance(given, list) else []
+        for namespace in (each.get("namespace") for each in (host, *several)):
+            for of_a_gateway in (keys.place[0] for keys in gateways):
+                if isinstance(namespace, str) and (reason := mutual_tls.refuses_strict(namespace, of_a_gateway)):
+                    where = f"cannot be had: the namespace of an application {reason}"
+                    accepted = "strict with applications in namespaces of their own"
+                    yield stack.problem(["mtls"], where, accepted, stack.set(["mtls"], "permissive"), mutual_tls.STRICT)
+                    return

@@ -49,10 +49,6 @@ class Keys:
         shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
         return config_problem(path, accepted, fix, value=shown, reason=reason)
 
-    def of_the_stack(self, path: Path, reason: str, accepted: str, better: Any, value: Any) -> Problem:
-        """Return the problem that a gateway has with a key of the whole stack, which a better value solves."""
-        return config_problem(path, accepted, set_command(path, better), value=value, reason=reason)
-
     @property
     def place(self) -> tuple[Any, Any]:
         """The namespace and the Service of the gateway."""

@@ -145,17 +145,15 @@ class Settings(Section):
 
     @property
     def application_namespaces(self) -> list[str]:
-        """Where the hosts' applications are, each namespace once."""
-        return sorted({route.namespace for host in self.hosts for route in host.destinations})
+        """Where the hosts' applications are, of all gateways, each namespace once."""
+        hosts = (host for view in self.views for host in view.settings.hosts)
+        return sorted({route.namespace for host in hosts for route in host.destinations})
 
     @property
     def mesh_namespaces(self) -> list[str]:
-        """The applications' namespaces that `mtls` is for: gateways' own are left as they are, for the ACME solver."""
-        if self.mtls == "off":
-            return []
-        settings = [view.settings for view in self.views]
-        applications = {each for its in settings for each in its.application_namespaces}
-        return sorted(applications - {its.ingress.namespace for its in settings})
+        """The applications' namespaces that `mtls` is for: the gateways' own are left as they are, for the solvers."""
+        gateways = {view.settings.ingress.namespace for view in self.views}
+        return [each for each in self.application_namespaces if self.mtls != "off" and each not in gateways]
 
     @property
     def client_ca_secret(self) -> str | None:

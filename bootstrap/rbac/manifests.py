@@ -89,8 +89,8 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
     names = rule.get("resourceNames")
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
-    elif names == [client_ca.reference(_DEFAULT.secrets[0])]:
-        rule["resourceNames"] = [client_ca.reference(place.secrets[0])]
+    elif names == [client_ca.reference(routes.CREDENTIAL)]:
+        rule["resourceNames"] = [client_ca.reference(each) for each in place.secrets]
     elif names == [routes.SERVICE]:
         rule["resourceNames"] = list(services)
     elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:

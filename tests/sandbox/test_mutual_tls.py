@@ -34,9 +34,9 @@ HOST, SECRET, AUTHORITY, THERE = "mutual.sandbox.test", "mutual-certs", "mutual-
 class ClientAuthority:
     """A CA that signs clients."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clients")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.certificate = self._sign(self._name, self._key, authority=True)
 
     @property
@@ -76,8 +76,8 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("stacks")
-    ours = ClientAuthority()
-    known, stranger = ours.issue(folder / "known.pem"), ClientAuthority().issue(folder / "stranger.pem")
+    ours, others = ClientAuthority("clients"), ClientAuthority("others")
+    known, stranger = ours.issue(folder / "known.pem"), others.issue(folder / "stranger.pem")
     stack = Stack("mutual", folder)
     stack.configure(
         hosts=[{"host": HOST, "service": "shop", "namespace": "shop", "port": 80}],

@@ -202,3 +202,28 @@ def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:
         ["sandbox.test", "*.sandbox.test"],
         ["far.sandbox.test"],
     ], "each is proven in its zone"
+
+
+def test_mtls_is_for_the_applications_of_all_gateways_and_for_no_gateways_own_namespace() -> None:
+    elsewhere = {**INTERNAL, "ingress": {**INSIDE, "namespace": "internal"}}
+    hosts = [{**good_config()["hosts"][0], "namespace": "shop"}, {**WIKI, "host": "a.sandbox.test"}]
+    assert settings(elsewhere, mtls="strict", hosts=hosts).mesh_namespaces == ["shop", "wiki"], "each once"
+
+    inside = [{**hosts[0], "namespace": "internal"}]
+    assert settings(elsewhere, mtls="permissive", hosts=inside).mesh_namespaces == ["wiki"], (
+        "its solver stays out of it"
+    )
+    with pytest.raises(ProblemsError, match=r"mtls: .* cannot be had: .* the gateway's own namespace"):
+        settings(elsewhere, mtls="strict", hosts=inside)
+
+
+def test_a_gateway_may_ask_for_client_certificates_when_the_others_do_not() -> None:
+    own, internal = settings({**INTERNAL, "tls": {"clientCa": "employees"}}).views
+    assert (own.settings.client_ca_secret, internal.settings.client_ca_secret) == (None, "employees")
+
+
+def test_what_a_host_of_a_gateway_contradicts_is_reported_there() -> None:
+    with pytest.raises(ProblemsError) as refused:
+        settings({**INTERNAL, "hosts": [{**WIKI, "redirectTo": "sandbox.test"}]})
+    found = {problem.where: problem.fix[0] for problem in refused.value.problems}
+    assert "'gateways[0].hosts[0].service'" in found["gateways[0].hosts[0].service"], "with its fix"

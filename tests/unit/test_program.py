@@ -444,3 +444,10 @@ def test_a_dashboard_is_made_only_where_the_config_says_so_and_is_the_stacks_own
     metadata = {"name": "certificates-dashboard-test", "namespace": "istio-system", "labels": {"team": "edge"}}
     assert made.inputs["metadata"] == metadata, "two stacks may share a gateway's namespace"
     assert "istio-ingressgateway-certs" in made.inputs["data"]["certificates.json"], "it shows the stack's certificate"
+
+
+def test_a_host_in_maintenance_is_told_at_every_preview() -> None:
+    host = {**good_config()["hosts"][0], "maintenance": True}
+    (warning,) = warnings(settings_of(good_config(hosts=[host])), frozenset())
+    assert warning.startswith("hosts[0] is in maintenance: every request is answered 503"), "where, and what it means"
+    assert warning.endswith("pulumi config set --path 'hosts[0].maintenance' false"), "and what ends it"
