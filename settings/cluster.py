@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from components.rules import cert_manager, gke, routes
+from components.rules import cert_manager, routes
 from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
 
 
@@ -14,7 +14,7 @@ class Gke(Section):
     cluster: Identifier = Field(description="the name of a GKE cluster", examples=["NAME"])
     location: Identifier = Field(description="the cluster's region or zone", examples=["LOCATION"])
     endpoint: Literal["ip", "dns"] = Field(
-        gke.IP,
+        "ip",
         description="ip or dns: the endpoint of the control plane by its address, or by a name at which IAM lets in",
         examples=["dns"],
     )

@@ -119,7 +119,8 @@ class _CrossChecks:
 
     def _external_accounts(self) -> Iterator[Problem]:
         accounts = self._section("acme").get("externalAccount")
-        for environment in acme.ENVIRONMENTS if isinstance(accounts, dict) else ():
+        accounts = accounts if isinstance(accounts, dict) else {}
+        for environment in acme.ENVIRONMENTS:
             account = accounts.get(environment)
             if not isinstance(account, dict):
                 continue
