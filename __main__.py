@@ -1,5 +1,7 @@
 """TLS on an Istio ingress gateway: the table of contents. Each part is a component of its own."""
 
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
@@ -16,17 +18,14 @@ from components import (
     ReservedAddress,
     TlsGateway,
 )
-from composition import load
+from composition import Composition, load
 
 # Whatever can be refused is refused here, before any resource is registered.
 stack = load()
 settings = stack.settings
 
 cluster = kubernetes.Provider(
-    "cluster",
-    kubeconfig=stack.kubeconfig,
-    context=stack.kubeconfig_context,
-    cluster_identifier=stack.cluster_identifier,
+    "cluster", kubeconfig=stack.kubeconfig, context=stack.context, cluster_identifier=stack.cluster_identifier
 )
 protect = ResourceOptions(protect=settings.protect)
 
@@ -40,32 +39,40 @@ cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.m
 issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
 issuer = issuers.names[settings.acme.issuer]
 
-ingress = IngressGateway("ingress", stack.ingress, on_cluster())
-records = DnsRecords("dns", stack.records(ingress.ip, ingress.ipv6))
-http = HttpGateway("http", stack.http, on_cluster())
 
-# The ACME server must find the names, and port 80 behind them, before it is asked to sign.
-certificate = GatewayCertificate("certificate", stack.certificate(issuer), on_cluster(issuers, records, http))
-tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
+def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
+    """Put TLS on one gateway, and return its outputs."""
+    ingress = IngressGateway(its.called("ingress"), its.ingress, on_cluster())
+    records = DnsRecords(its.called("dns"), its.records(ingress.ip, ingress.ipv6))
+    http = HttpGateway(its.called("http"), its.http, on_cluster())
+
+    # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
+    proven = on_cluster(issuers, records, http)
+    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), proven)
+    tls = TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+    more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if its.has_ipv6 else {}
+    if its.promotes:
+        more["ingressChartValue"] = ReservedAddress(its.called("address"), its.address(ingress.ip)).chart_value
+    return {
+        "urls": tls.urls,
+        "ingressIp": ingress.ip,
+        "certificateSecret": certificate.secret,
+        "certificateNotAfter": certificate.not_after,
+        "certificateRenewalTime": certificate.renewal_time,
+        "dnsRecords": records.addresses,
+        **more,
+    }
+
+
+for name, output in serve(stack).items():
+    pulumi.export(name, output)
+if stack.other_gateways:
+    pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
 
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
-
-if settings.ingress.address == "promote":
-    # Protected always: an address that is released belongs to somebody else a moment later.
-    address = ReservedAddress("address", stack.address(ingress.ip), ResourceOptions(protect=True))
-    pulumi.export("ingressChartValue", address.chart_value)
-
 if settings.dashboard:
     CertificateDashboard("dashboard", stack.dashboard, on_cluster())
 
-pulumi.export("urls", tls.urls)
-pulumi.export("ingressIp", ingress.ip)
-if settings.ingress.family != "ipv4":
-    pulumi.export("ingressIpv6", ingress.ipv6)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
-pulumi.export("certificateSecret", certificate.secret)
-pulumi.export("certificateNotAfter", certificate.not_after)
-pulumi.export("certificateRenewalTime", certificate.renewal_time)
-pulumi.export("dnsRecords", records.addresses)

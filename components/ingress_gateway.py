@@ -53,8 +53,8 @@ class IngressGatewayArgs(TypedDict):
 
 
 SHAPE = inputs.shape(
-    namespace=inputs.value(names.kubernetes_name, "istio-system"),
-    service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
+    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    service=inputs.value(names.kubernetes_name, routes.SERVICE),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
     family=inputs.known(inputs.value(values.one_of(*addresses.FAMILIES), addresses.IPV4)),
     http01=inputs.known(

@@ -13,18 +13,16 @@ from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
+from settings.problems import Path
 from verify.checks import CHECKS
 
 if TYPE_CHECKING:
     from settings.traffic import Host
 
 
-_ADDRESS = "gcp:compute/address:Address"
-
-
 @dataclass(frozen=True)
 class Environment:
-    """One stack, as it is deployed."""
+    """One gateway of a stack, as it is deployed."""
 
     stack: str
     """Its short name."""
@@ -33,9 +31,13 @@ class Environment:
     issuer: str
     """The issuer that signs."""
     settings: Settings
-    """The stack's config: what was asked for."""
+    """The stack's config, as if the gateway were its only one: what was asked for."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
+    gateway: str = ""
+    """The gateway's name; empty for the one of the stack's own keys."""
+    path: Path = ()
+    """Where the gateway is in the config."""
     ipv6: str | None = None
     """The gateway's IPv6 address, where its hosts have AAAA records."""
     reserves: bool = False
@@ -95,8 +97,8 @@ def probe_name(host: str) -> str:
     return host.replace("*", "verify", 1) if names.is_wildcard(host) else host
 
 
-def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> Environment:
-    """Put an environment together.
+def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> list[Environment]:
+    """Put the environment of each gateway together, that of the stack's own keys first.
 
     Args:
         state: what `pulumi stack export --show-secrets` prints.
@@ -117,11 +119,21 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str)
     values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
     secret = {key for key, each in config.items() if each.get("secret")}
     settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
-    if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
+    found, missing = [], []
+    for view in settings.views:
+        live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
+        missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
+        found.append((live, view))
+    if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    reserves = any(each["type"] == _ADDRESS for each in resources)
-    kubeconfig, ipv6 = _kubeconfig(resources), outputs.get("ingressIpv6")
-    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, kubeconfig, ipv6, reserves)
+    kubeconfig = _kubeconfig(resources)
+    return [
+        Environment(
+            name, live.get("ingressIp", ""), outputs["issuer"], view.settings, kubeconfig, view.name, view.path,
+            ipv6=live.get("ingressIpv6"), reserves="ingressChartValue" in live,
+        )
+        for live, view in found
+    ]  # fmt: skip
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

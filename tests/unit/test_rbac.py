@@ -1,6 +1,7 @@
 """The roles inside of a cluster: what they give, how they are handed out, and their comparison with an audit log."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -212,20 +213,27 @@ class TestRoles:
         assert all(each["subjects"][0]["name"] == USER for each in made[1::2])
 
     def test_a_stacks_namespaces_and_names_are_its_configs(self) -> None:
-        place = Place("ingress", "gateway", "certs", ("a", "b"))
+        place = Place(("ingress/gateway",), "certs", ("a", "b"))
         of_drift = rights(roles("drift", place))[0]
         assert {right.namespace for right in of_drift} == {"", "ingress", "certs"}
-        seldom = rights(roles("drift", Place("ingress", control_plane_namespace="istio", mesh_config="istio-blue")))[1]
+        seldom = rights(roles("drift", replace(place, control_plane_namespace="istio", mesh_config="istio-blue")))[1]
         assert Right("", "configmaps", "get", "istio", "istio-blue") in seldom
-        assert Right("apps", "deployments", "get", "ingress", "istio-ingressgateway") in seldom
+        assert Right("apps", "deployments", "get", "ingress", "gateway") in seldom
         assert {right.name for right in of_drift if right.resource == "secrets" and right.verb == "get"} == {"a", "b"}
         assert Right("", "services", "list", "ingress", "gateway") in of_drift
         assert Right("", "namespaces", "delete", name="certs") in rights(roles("deploy", place))[0]
 
     def test_the_namespaces_are_renamed_even_when_they_change_places(self) -> None:
-        swapped = rights(roles("drift", Place("cert-manager", cert_manager_namespace="istio-system")))[0]
+        swapped = rights(
+            roles("drift", Place(("cert-manager/istio-ingressgateway",), cert_manager_namespace="istio-system"))
+        )[0]
         assert Right("", "secrets", "list", "istio-system") in swapped
         assert Right("", "services", "list", "cert-manager", "istio-ingressgateway") in swapped
+
+    def test_each_gateways_namespace_has_its_own(self) -> None:
+        of_drift = rights(roles("drift", Place(("istio-system/a", "istio-system/b", "internal/c"))))[0]
+        services = {(right.namespace, right.name) for right in of_drift if right.resource == "services"}
+        assert services == {("istio-system", "a"), ("istio-system", "b"), ("internal", "c")}
 
 
 class TestCommand:
