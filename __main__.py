@@ -14,10 +14,7 @@ stack = load()
 settings = stack.settings
 
 cluster = kubernetes.Provider(
-    "cluster",
-    kubeconfig=stack.kubeconfig,
-    context=stack.kubeconfig_context,
-    cluster_identifier=stack.cluster_identifier,
+    "cluster", kubeconfig=stack.kubeconfig, context=stack.context, cluster_identifier=stack.cluster_identifier
 )
 protect = ResourceOptions(protect=settings.protect)
 
@@ -45,10 +42,10 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     provable = on_cluster(issuers, records, http, *access, *caa)
     certificate = components.GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
     tls = components.TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
-
-    # Protected always: an address that is released belongs to somebody else a moment later.
-    kept = ResourceOptions(protect=True)
-    fixed = [components.ReservedAddress(its.called("address"), args, kept) for args in its.address(ingress.ip)]
+    more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if its.has_ipv6 else {}
+    if its.promotes:
+        address = components.ReservedAddress(its.called("address"), its.address(ingress.ip))
+        more["ingressChartValue"] = address.chart_value
     return {
         "urls": tls.urls,
         "ingressIp": ingress.ip,
@@ -56,8 +53,7 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
         "certificateNotAfter": certificate.not_after,
         "certificateRenewalTime": certificate.renewal_time,
         "dnsRecords": records.addresses,
-        **({"ingressIpv6": ingress.ipv6} if its.settings.ingress.family != "ipv4" else {}),
-        **({"ingressChartValue": fixed[0].chart_value} if fixed else {}),
+        **more,
     }
 
 

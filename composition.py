@@ -28,9 +28,9 @@ from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
 from lookups import Zone, find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
-from settings.cluster import INGRESS_COMMANDS
+from settings.cluster import ingress_commands
 from settings.crosschecks import cross_checks
-from settings.problems import dotted, set_command
+from settings.problems import Path, dotted, set_command
 
 
 def load() -> "Composition":
@@ -75,16 +75,30 @@ class Composition:
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
     gateway: str = ""
     """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+    path: Path = ()
+    """Where that gateway is in the config."""
 
     @property
     def gateways(self) -> "list[Composition]":
         """The part of each gateway, as if it were the only one; the stack's own first."""
-        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views]
+        return [
+            replace(self, settings=each.settings, gateway=each.name, path=each.path) for each in self.settings.views
+        ]
 
     @property
     def other_gateways(self) -> "list[Composition]":
         """The part of each gateway but the stack's own."""
         return self.gateways[1:]
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the hosts have AAAA records."""
+        return 6 in addresses.FAMILIES[self.settings.ingress.family]
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the gateway's address is reserved."""
+        return self.settings.ingress.address == addresses.PROMOTE
 
     def called(self, name: str) -> str:
         """Return what a component of the gateway is called."""
@@ -96,7 +110,7 @@ class Composition:
         return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
 
     @property
-    def kubeconfig_context(self) -> pulumi.Input[str] | None:
+    def context(self) -> pulumi.Input[str] | None:
         """A context of the kubeconfig, if not its current one."""
         context: pulumi.Input[str] | None = self._kept("context", self.settings.context)
         return context
@@ -193,7 +207,7 @@ class Composition:
             "timeout": given.timeout,
             "family": given.family,
             "plain": bool(self.settings.hosts_proven_by(HTTP01)),
-            "commands": INGRESS_COMMANDS,
+            "commands": ingress_commands(self.path),
         }
         if self.settings.hosts_proven_by(HTTP01):
             args["http01"] = {
@@ -205,16 +219,15 @@ class Composition:
                 args["http01"]["revision"] = given.revision
         return args
 
-    def address(self, ip: pulumi.Input[str]) -> list[ReservedAddressArgs]:
-        """The address that the Service has, if it is to be kept."""
+    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
+        """The address that the Service has."""
         gke = self.settings.gke
-        kept: ReservedAddressArgs = {
+        return {
             "ip": ip,
             "region": self.settings.region,
             "object_name": self.called(f"gateway-{names.stack_suffix(self.stack)}"),
             "project": gke.project if gke else None,
         }
-        return [kept] if self.settings.ingress.address == addresses.PROMOTE else []
 
     def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
         """Every host, at the gateway's addresses."""

@@ -220,7 +220,8 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if profile := given.get("profile"):
         spec["profile"] = profile
     if account := (given.get("external_accounts") or {}).get(environment):
-        secret = account["secret_name"] or acme.external_account_secret(environment)
+        named = account["secret_name"]
+        secret = acme.external_account_secret(environment) if named is None else named
         spec["externalAccountBinding"] = {
             "keyID": account["key_id"],
             "keySecretRef": {"name": secret, "key": acme.MAC_KEY},

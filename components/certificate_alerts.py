@@ -13,7 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .rules import names, renewal, routes, values
-from .rules.metrics import Certificates, acme_failures
+from .rules.metrics import Certificates, acme_failures, by_namespace
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -101,20 +101,18 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         namespace: of the Certificates that are given without one.
         certificates: names, or `NAMESPACE/NAME`.
     """
-    by_namespace: dict[str, list[str]] = {}
-    for each in certificates:
-        where, _, name = each.rpartition("/")
-        by_namespace.setdefault(where or namespace, []).append(name)
-    groups = [(where, _certificate_rules(where, found)) for where, found in by_namespace.items()]
+    groups = [
+        (where, _certificate_rules(Certificates({where: found})))
+        for where, found in by_namespace(namespace, certificates).items()
+    ]
     return {
         "groups": [{"name": f"certificates-{where}", "interval": "60s", "rules": rules} for where, rules in groups]
         + [{"name": "acme", "interval": "60s", "rules": [_ACME_REQUESTS_FAIL]}]
     }
 
 
-def _certificate_rules(namespace: str, certificates: Sequence[str]) -> list[dict[str, Any]]:
+def _certificate_rules(watched: Certificates) -> list[dict[str, Any]]:
     """Return the rules about the Certificates of one namespace."""
-    watched = Certificates(namespace, certificates)
     certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
     look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
     return [

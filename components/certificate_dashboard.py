@@ -19,9 +19,9 @@ class CertificateDashboardArgs(TypedDict):
     """What `CertificateDashboard` takes."""
 
     certificates: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Names of the Certificates to show, `NAMESPACE/NAME` for those in another namespace than the others."""
+    """Names of the Certificates to show; `NAMESPACE/NAME` is one of another namespace."""
     certificates_namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of those without one, `istio-system` by default."""
+    """The namespace of those without one of their own, `istio-system` by default."""
     object_name: NotRequired[pulumi.Input[str]]
     """The name of the ConfigMap, and the dashboard's uid; the component's name by default."""
     namespace: NotRequired[pulumi.Input[str]]

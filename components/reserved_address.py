@@ -37,7 +37,7 @@ SHAPE = inputs.shape(
 
 
 class ReservedAddress(pulumi.ComponentResource):
-    """A regional external address, in use by the load balancer that has it."""
+    """A regional external address, in use by the load balancer that has it, and protected."""
 
     object_name: pulumi.Output[str]
     """The address's name, which the annotation `networking.gke.io/load-balancer-ip-addresses` of a Service takes."""
@@ -55,8 +55,8 @@ class ReservedAddress(pulumi.ComponentResource):
             region=given["region"],
             project=given["project"],
             description="The address of an Istio ingress gateway, kept beyond its Service",
-            # Two addresses of a name cannot be there at once.
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            # What is released belongs to somebody else a moment later. Two of a name cannot be there at once.
+            opts=pulumi.ResourceOptions(parent=self, protect=True, delete_before_replace=True),
         )
         self.object_name = address.name
         self.chart_value = address.address.apply(addresses.chart_value)

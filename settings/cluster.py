@@ -1,11 +1,13 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
+import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from components.rules import cert_manager, routes
 from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
+from settings.problems import Path, dotted
 
 
 class Gke(Section):
@@ -104,11 +106,20 @@ class CertManager(Section):
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
 
 
-INGRESS_COMMANDS = {
-    **{key: f"pulumi config set --path ingress.{key}" for key in ("namespace", "service", "timeout", "family")},
-    "class_field": "pulumi config set --path ingress.classField",
-    "challenge": "pulumi config set challenge",
-    "kubeconfig": "pulumi config set kubeconfig",
-    "context": "pulumi config set context",
-}
-"""What sets an input of IngressGateway, or of its provider, in a stack's config; without the value."""
+def ingress_commands(gateway: Path = ()) -> dict[str, str]:
+    """Return what sets an input of IngressGateway, or of its provider, in a stack's config; without the value.
+
+    Args:
+        gateway: where in the config the gateway is; empty for the stack's own keys.
+    """
+
+    def at(*path: str) -> str:
+        return f"pulumi config set --path {shlex.quote(dotted([*gateway, *path]))}"
+
+    return {
+        **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},
+        "class_field": at("ingress", "classField"),
+        "challenge": at("challenge") if gateway else "pulumi config set challenge",
+        "kubeconfig": "pulumi config set kubeconfig",
+        "context": "pulumi config set context",
+    }

@@ -14,6 +14,7 @@ from components.rules.problem import Problem
 from .gateway_checks import between_gateways, gateway_checks, strict
 from .keys import Keys, of_each_gateway
 from .problems import HIDDEN, Path
+from .signing_checks import signing_checks
 
 
 def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
@@ -29,9 +30,8 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
         *_cluster(stack),
         *_kubeconfig(stack),
         *_issuers(stack, gateways),
-        *_external_accounts(stack),
+        *signing_checks(raw, secret),
         *_chart(stack),
-        *_since_1_21_2(stack),
         *(problem for gateway in gateways for problem in gateway_checks(gateway, gateways)),
         *between_gateways(gateways),
         *strict(gateways),
@@ -90,24 +90,6 @@ def _issuers(stack: Keys, gateways: list[Keys]) -> Iterator[Problem]:
             yield other.problem(where, reason, f"{own}, or any with ClusterIssuers", fix, theirs)
 
 
-def _external_accounts(stack: Keys) -> Iterator[Problem]:
-    accounts = stack.section("acme").get("externalAccount")
-    for environment, account in accounts.items() if isinstance(accounts, dict) else ():
-        if not isinstance(account, dict):
-            continue
-        path: Path = ["acme", "externalAccount", environment, "keySecret"]
-        fix = f"pulumi config set --secret --path {stack.named(path)}"
-        given, named = account.get("keySecret") is not None, account.get("secretName") is not None
-        if given and "acme" not in stack.secret:
-            reason = "stands in plain text in the stack's file: replace it at the CA"
-            yield stack.problem(path, reason, "an HMAC key as a secret", fix, HIDDEN)
-        if given and named:
-            accepted = "keySecret, or secretName"
-            yield stack.problem(path, "contradicts secretName", accepted, stack.remove(path), HIDDEN)
-        elif not given and not named:
-            yield stack.problem(path, "is missing", "keySecret as a secret, or secretName", fix)
-
-
 def _chart(stack: Keys) -> Iterator[Problem]:
     section = stack.section("certManager")
     chart = section.get("chart", cert_manager.CHART)
@@ -123,18 +105,3 @@ def _chart(stack: Keys) -> Iterator[Problem]:
             path: Path = ["certManager", "chart"]
             fix = f"{stack.set(path, 'CHART.tgz')}, or {stack.remove(['certManager', key])}"
             yield stack.problem(path, str(error), f"an OCI reference or a .tgz with certManager.{key}", fix, chart)
-
-
-def _since_1_21_2(stack: Keys) -> Iterator[Problem]:
-    """Yield what cert-manager has had since 1.21.2 alone: another one ignores it, or does not start."""
-    section = stack.section("certManager")
-    version = str(section.get("version", cert_manager.VERSION))
-    if cert_manager.at_least(version, (1, 21, 2)):
-        return
-    path: Path = ["certManager", "version"]
-    accepted, fix = "v1.21.2 and later with it", stack.set(path, cert_manager.VERSION)
-    if stack.section("acme").get("waitInsteadOfSelfCheck") is not None:
-        yield stack.problem(path, "does not know acme.waitInsteadOfSelfCheck", accepted, fix, version)
-    if cert_manager.uses_ari(section.get("values")):
-        reason = "does not renew by ARI (featureGates: ACMEUseARI), or does so in a loop"
-        yield stack.problem(path, reason, accepted, fix, version)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from components.rules import acme, addresses
 from components.rules.issuance import chain_of_problems
-from settings.cluster import INGRESS_COMMANDS
+from settings.cluster import ingress_commands
 from verify import objects
 from verify.certificates import fingerprint
 from verify.environment import Environment
@@ -89,7 +89,7 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
     from components.load_balancer import GatewayProblemsError, UnreachableError, Wanted, find_address
 
     service, wanted = environment.settings.ingress.service, list(environment.addresses.values())
-    look = Wanted(environment.settings.ingress.family, environment.proves_over_http, INGRESS_COMMANDS)
+    look = Wanted(environment.settings.ingress.family, environment.proves_over_http, ingress_commands(environment.path))
     try:
         found = find_address(api, environment.namespace, service, timeout=0, wanted=look)
     except UnreachableError as error:

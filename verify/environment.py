@@ -12,6 +12,7 @@ from components.rules import addresses, names
 from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, printed
+from settings.problems import Path
 from verify.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Environment:
     """The URI of that issuer's ACME account, where the stack knows it."""
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
+    path: Path = ()
+    """Where the gateway is in the config."""
     ipv6: str | None = None
     """The gateway's IPv6 address, where its hosts have AAAA records."""
     reserves: bool = False
@@ -124,14 +127,24 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
     for view in settings.views:
         live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
         missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
-        found.append((live.get("ingressIp", ""), live.get("ingressIpv6"), "ingressChartValue" in live, view))
+        found.append((live, view))
     if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
-    kubeconfig, issuer = _kubeconfig(resources), outputs["issuer"]
+    kubeconfig, account = _kubeconfig(resources), (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
     return [
-        Environment(name, ip, issuer, view.settings, kubeconfig, account, view.name, ipv6, reserves)
-        for ip, ipv6, reserves, view in found
+        Environment(
+            name,
+            live.get("ingressIp", ""),
+            outputs["issuer"],
+            view.settings,
+            kubeconfig,
+            account,
+            view.name,
+            view.path,
+            ipv6=live.get("ingressIpv6"),
+            reserves="ingressChartValue" in live,
+        )
+        for live, view in found
     ]
 
 

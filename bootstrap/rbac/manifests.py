@@ -73,10 +73,8 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
         routes.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
     }
-    places = namespaces[role["metadata"].get("namespace")]
-    if role["metadata"]["name"].endswith(_MESH):
-        places = [place.control_plane_namespace]
-    for namespace in places:
+    mesh = role["metadata"]["name"].endswith(_MESH)
+    for namespace in [place.control_plane_namespace] if mesh else namespaces[role["metadata"].get("namespace")]:
         made = copy.deepcopy(role)
         if namespace:
             made["metadata"]["namespace"] = namespace

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import renewal
-from .metrics import Certificates, acme_failures, acme_requests
+from .metrics import Certificates, acme_failures, acme_requests, by_namespace
 
 LABELS = {"grafana_dashboard": "1"}
 """What the sidecar of Grafana's chart selects ConfigMaps by, unless it is told otherwise."""
@@ -18,17 +18,18 @@ _WIDTH = 24
 _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
 
-def dashboard(uid: str, title: str, namespace: str, names: Sequence[str], acme_errors: float) -> dict[str, Any]:
+def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str], acme_errors: float) -> dict[str, Any]:
     """Return the dashboard.
 
     Args:
         uid: by which Grafana knows it, of at most 40 characters.
         title: shown in the list of dashboards.
-        namespace: of the Certificates.
-        names: of the Certificates.
+        namespace: of the Certificates that are given without one.
+        certificates: names, or `NAMESPACE/NAME`.
         acme_errors: the share of refused requests that the alerts call too many.
     """
-    watched = Certificates(namespace, names)
+    names = by_namespace(namespace, certificates)
+    watched = Certificates(names)
     each = "{{name}}"
     rows = [
         [
@@ -63,7 +64,7 @@ def dashboard(uid: str, title: str, namespace: str, names: Sequence[str], acme_e
             ], legend="{{host}}"),
         ],
         [
-            _panel("timeseries", "Challenges by state", _challenges(namespace), "short", legend="{{status}}"),
+            _panel("timeseries", "Challenges by state", _challenges("|".join(names)), "short", legend="{{status}}"),
             _panel("timeseries", "Failed attempts on Orders and Challenges, in an hour", _errors(), "short", [
                 (None, _GREEN), (1, _YELLOW),
             ], legend="{{controller}}"),
@@ -89,8 +90,8 @@ def _issuers() -> str:
     return " or ".join(f'max by (name) (certmanager_{kind}_ready_status{{condition="True"}})' for kind in kinds)
 
 
-def _challenges(namespace: str) -> str:
-    return f'sum by (status) (certmanager_certificate_challenge_status{{exported_namespace="{namespace}"}} == 1)'
+def _challenges(namespaces: str) -> str:
+    return f'sum by (status) (certmanager_certificate_challenge_status{{exported_namespace=~"{namespaces}"}} == 1)'
 
 
 def _errors() -> str:

@@ -5,29 +5,40 @@ Certificate's in `exported_namespace`: the default of every monitor. Source of t
 internal/collectors and pkg/metrics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FAILED = '{status!~"[23].."}'
 """cert-manager counts a request without an answer as status 999."""
 
 
+def by_namespace(namespace: str, certificates: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names of Certificates by namespace.
+
+    Args:
+        namespace: of those that are given without one.
+        certificates: names, or `NAMESPACE/NAME`.
+    """
+    found: dict[str, list[str]] = {}
+    for each in certificates:
+        where, _, name = each.rpartition("/")
+        found.setdefault(where or namespace, []).append(name)
+    return found
+
+
 @dataclass(frozen=True)
 class Certificates:
-    """Certificates: of one namespace, or `NAMESPACE/NAME`."""
+    """Certificates, by their names in each namespace."""
 
-    namespace: str
-    """Of those that are given without one."""
-    names: Sequence[str]
+    names: Mapping[str, Sequence[str]]
 
     def of_each(self, metric: str, matching: str = "") -> str:
         """Return one value per certificate, whichever of cert-manager's replicas it comes from."""
-        placed = [(where or self.namespace, name) for where, _, name in (each.rpartition("/") for each in self.names)]
-        spaces = dict.fromkeys(where for where, _ in placed)
-        named = "|".join(dict.fromkeys(name.replace(".", "[.]") for _, name in placed))
-        where = f'="{next(iter(spaces), self.namespace)}"' if len(spaces) < 2 else f'=~"{"|".join(spaces)}"'
-        watched = f'exported_namespace{where},name=~"{named}"'
-        return f"max by (exported_namespace, name) (certmanager_certificate_{metric}{{{watched}{matching}}})"
+        selected = " or ".join(
+            f"certmanager_certificate_{metric}{{{_watched(where, names)}{matching}}}"
+            for where, names in self.names.items()
+        )
+        return f"max by (exported_namespace, name) ({selected})"
 
     @property
     def ready(self) -> str:
@@ -58,6 +69,11 @@ class Certificates:
     def share_left(self) -> str:
         """Return the same as a share of its lifetime."""
         return f"(({self.expiry} > 0) - time()) / {self.lifetime}"
+
+
+def _watched(namespace: str, names: Sequence[str]) -> str:
+    named = "|".join(name.replace(".", "[.]") for name in names)
+    return f'exported_namespace="{namespace}",name=~"{named}"'
 
 
 def acme_requests(matching: str = "", by: str = "host") -> str:

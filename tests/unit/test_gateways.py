@@ -10,6 +10,7 @@ import pytest
 import proofs
 from components.rules.problem import ProblemsError
 from settings import Settings, decode
+from settings.cluster import ingress_commands
 from settings.crosschecks import cross_checks
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, PROJECT, RECORD, Recorder, engine_config, good_config
@@ -34,7 +35,8 @@ def settings(*gateways: dict[str, Any], **changes: Any) -> Settings:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Up:
     """`up` of a config, on a cluster in which every Service has an address."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda *gateways: harness.run(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), good_config(gateways=list(gateways))
@@ -227,3 +229,11 @@ def test_what_a_host_of_a_gateway_contradicts_is_reported_there() -> None:
         settings({**INTERNAL, "hosts": [{**WIKI, "redirectTo": "sandbox.test"}]})
     found = {problem.where: problem.fix[0] for problem in refused.value.problems}
     assert "'gateways[0].hosts[0].service'" in found["gateways[0].hosts[0].service"], "with its fix"
+
+
+def test_the_commands_that_fix_a_gateway_set_its_own_keys() -> None:
+    assert ingress_commands()["service"] == "pulumi config set --path ingress.service"
+    assert ingress_commands()["challenge"] == "pulumi config set challenge"
+    (internal,) = (view for view in settings(INTERNAL).views if view.name)
+    assert ingress_commands(internal.path)["service"] == "pulumi config set --path 'gateways[0].ingress.service'"
+    assert ingress_commands(internal.path)["challenge"] == "pulumi config set --path 'gateways[0].challenge'"

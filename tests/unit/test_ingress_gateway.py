@@ -19,7 +19,7 @@ from components.load_balancer import (
     find_address,
 )
 from components.rules.mesh import DEFAULTS, ControlPlane, ingress_label, solver_problem
-from settings.cluster import INGRESS_COMMANDS
+from settings.cluster import ingress_commands
 from tests.unit.api_server import Api
 from tests.unit.harness import run
 
@@ -235,7 +235,7 @@ class TestIngressGateway:
         api.now = service(points=[])
 
         with pytest.raises(pulumi.RunError, match=r"pulumi config set --path ingress\.timeout 2") as refused:
-            up(api, commands=INGRESS_COMMANDS)
+            up(api, commands=ingress_commands())
 
         assert "the input" not in str(refused.value), "its users know no component"
 
@@ -259,7 +259,7 @@ class TestSolversRoute:
         mesh_config(api, ingressSelector="other")
 
         with pytest.raises(pulumi.RunError) as refused:
-            up(api, preview=preview, http01={}, commands=INGRESS_COMMANDS)
+            up(api, preview=preview, http01={}, commands=ingress_commands())
 
         assert "istio=other; this gateway's have istio=ingressgateway" in str(refused.value), "both are named"
         assert "helm upgrade istiod istio/istiod" in str(refused.value), "the mesh can be changed"

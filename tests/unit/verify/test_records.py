@@ -117,7 +117,7 @@ def test_an_address_of_somewhere_else_is_named_at_both(dns_: Dns) -> None:
 def test_the_records_of_the_gateways_ip_versions_are_asked_for(
     dns_: Dns, family: str, kinds: set[str], ip: str
 ) -> None:
-    stack = environments(state(ingressIp=ip, ingressIpv6=IPV6), config(ingress={"family": family}), "dev")[0]
+    (stack,) = environments(state(ingressIp=ip, ingressIpv6=IPV6), config(ingress={"family": family}), "dev")
     assert [each.state for each in look(stack, SHOP, lookups(dns_))] == ["ok", "ok"]
     assert {question.split()[1] for question in dns_.asked if SHOP in question} - {"SOA"} == kinds
 
