@@ -63,10 +63,8 @@ def set_up(by: str, *, route: str, broad: bool) -> Iterator[None]:
 def reader(folder: Path) -> Iterator[Path]:
     """A kubeconfig of somebody who may only read."""
     rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["get", "list"]} for group, kinds in READ.items()]
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": READER}, "rules": rules,
-    }  # fmt: skip
-    kubectl("apply", manifest=role)
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": READER}}
+    kubectl("apply", manifest={**role, "rules": rules})
     kubectl("create", "serviceaccount", READER, "--namespace", "default")
     kubectl("create", "clusterrolebinding", READER, f"--clusterrole={READER}", f"--serviceaccount=default:{READER}")
     content = yaml.safe_load(paths.KUBECONFIG.read_text())
