@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from components.rules import names
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 
@@ -41,6 +42,8 @@ def completed(
     result = copy.deepcopy(dict(document))
     config = result.setdefault("config", {}) or {}
     result["config"] = config
+    if is_placeholder(config.get("gcp:project", "")):
+        del config["gcp:project"]
     config.setdefault("gcp:project", project)
     kept: list[str] = []
     for name, value in decided.items():
@@ -52,6 +55,8 @@ def completed(
 def _completed(there: Any, decided: Any, path: str, kept: list[str]) -> Any:
     """Add to a mapping what it lacks; anything else is kept."""
     if not isinstance(there, dict) or not isinstance(decided, Mapping):
+        if is_placeholder(there):
+            return decided
         if there != decided:
             kept.append(path)
         return there
@@ -59,6 +64,19 @@ def _completed(there: Any, decided: Any, path: str, kept: list[str]) -> Any:
     for name, value in decided.items():
         merged[name] = _completed(there[name], value, f"{path}.{name}", kept) if name in there else value
     return merged
+
+
+def is_placeholder(value: Any) -> bool:
+    """Tell whether something in a value is what a template leaves to be filled in."""
+    if isinstance(value, dict):
+        return any(map(is_placeholder, value.values()))
+    if isinstance(value, list):
+        return any(map(is_placeholder, value))
+    try:
+        names.refuse_placeholder(str(value))
+    except ValueError:
+        return True
+    return False
 
 
 class _Dumper(yaml.SafeDumper):

@@ -33,7 +33,6 @@ class Found:
     ingresses: Sequence[Object] = ()
     services: Sequence[Object] = ()
     deployments: Sequence[Object] = ()
-    namespaces: Sequence[Object] = ()
     istio_api: str = "networking.istio.io/v1"
     """The newest version of Istio's API that the cluster serves."""
     definitions_by_helm: bool = False

@@ -36,7 +36,8 @@ def copies(found: Found, served: Serving, stack: str) -> list[dict[str, Any]]:
             continue
         spec = copy.deepcopy(dict(mapping(obj, "spec")))
         spec["gateways"] = [*(qualified(each) for each in bound(obj)), mine]
-        metadata = {"name": f"{key(obj)[1][:200]}-{COPY}", "namespace": key(obj)[0]}
+        namespace, name = _copy_of(key(obj))
+        metadata = {"name": name, "namespace": namespace}
         found_copies.append(
             {"apiVersion": found.istio_api, "kind": "VirtualService", "metadata": metadata, "spec": spec}
         )
@@ -68,7 +69,7 @@ def leftovers(
 ) -> Iterator[Problem]:
     """Yield what to delete after the `up`, in this order."""
     own = {routes.tls_gateway_name(stack), routes.http_gateway_name(stack)}
-    moved = {each for used in served.moved.values() for each in used} | set(served.redirects)
+    moved = _moved(found, served)
     gone: set[Key] = set()
     for gateway in served.gateways:
         if key(gateway)[0] == served.namespace and key(gateway)[1] in own:
@@ -94,6 +95,16 @@ def leftovers(
         yield Problem(_named("Ingress", each), what, (_kubectl("delete", "ingress", each),))
 
 
+def _moved(found: Found, served: Serving) -> set[Key]:
+    """Return the VirtualServices that the stack's do the work of, for each of their hosts."""
+    used = {each for some in served.moved.values() for each in some} | set(served.redirects)
+    return {
+        key(each)
+        for each in found.virtual_services
+        if key(each) in used and {host.lower() for host in texts(each, "spec", "hosts")} - {"*"} <= set(served.names)
+    }
+
+
 def _hosts(gateway: Object) -> set[str]:
     return {
         host
@@ -108,12 +119,24 @@ def _routes(
     found: Found, served: Serving, moved: Collection[Key], gone: Collection[Key], copied: Sequence[Mapping[str, Any]]
 ) -> Iterator[Problem]:
     own = {(served.namespace, names.object_name(host)) for host in served.names}
-    spare = [key(each) for each in found.virtual_services if key(each) in moved and key(each) not in own]
-    bound_to = {key(each): bound(each) for each in found.virtual_services}
-    for each in (*spare, *(key(one) for one in copied)):
-        if set(bound_to.get(each, [])) <= set(gone):
-            what = "is on no Gateway any more"
-            yield Problem(_named("VirtualService", each), what, (_kubectl("delete", "virtualservice", each),))
+    for obj in found.virtual_services:
+        if key(obj) in moved and key(obj) not in own and set(bound(obj)) <= set(gone):
+            yield _unbound(key(obj))
+    for obj in found.virtual_services:
+        namespace, name = _copy_of(key(obj))
+        # The copy of one that was taken over goes on routing the hosts that stay.
+        needless = key(obj) not in own or (key(obj) in moved and set(bound(obj)) <= set(gone))
+        if needless and (namespace, name) in [key(each) for each in copied]:
+            yield _unbound((namespace, name))
+
+
+def _unbound(of: Key) -> Problem:
+    what = "is not needed any more: the stack's own has the routes"
+    return Problem(_named("VirtualService", of), what, (_kubectl("delete", "virtualservice", of),))
+
+
+def _copy_of(of: Key) -> Key:
+    return of[0], f"{of[1][:200]}-{COPY}"
 
 
 def _certificates(found: Found, served: Serving, signed: Signing) -> Iterator[Problem]:

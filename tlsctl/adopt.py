@@ -80,7 +80,7 @@ def _look(args: argparse.Namespace, given: Mapping[str, str]) -> tuple[Cluster, 
     kubeconfig = args.kubeconfig or given.get(f"{PROJECT}:kubeconfig") or None
     cluster = Cluster(kubeconfig, args.context or given.get(f"{PROJECT}:context") or None)
     project = args.project or given.get("gcp:project") or ""
-    if not project:
+    if not project or config.is_placeholder(project):
         fix = ("gcloud config get project", "uv run python -m tlsctl adopt --project PROJECT")
         raise ProblemsError(Problem("--project", "is needed: the project of the managed zone", fix))
     read = cluster.read()

@@ -84,7 +84,7 @@ class Stack:
         except subprocess.TimeoutExpired:
             raise ProblemsError(Problem(self.address(command), f"took more than {timeout:.0f} s")) from None
         if done.returncode:
-            words = done.stderr.strip().removeprefix("error: ")
+            words = _said(done.stdout) or done.stderr.strip().removeprefix("error: ")
             fix = tuple(self.address(command) for said, command in _FIXES if said in words)
             raise ProblemsError(Problem(f"stack {self.name}", f"cannot be read: {words}", fix[:1]))
         return json.loads(done.stdout)
@@ -94,3 +94,12 @@ class Stack:
 
 
 _MISSING = Problem("pulumi", "is not on PATH", ("curl -fsSL https://get.pulumi.com | sh",))
+
+
+def _said(printed: str) -> str:
+    """Return the errors of a preview that was asked for JSON: they are in it, and nowhere else."""
+    try:
+        diagnostics = json.loads(printed)["diagnostics"]
+        return "\n".join(each["message"].strip() for each in diagnostics if each["severity"] == "error")
+    except (ValueError, KeyError, TypeError):
+        return ""

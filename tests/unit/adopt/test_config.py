@@ -37,6 +37,24 @@ def test_nothing_that_is_there_is_overwritten() -> None:
     assert (document["encryptionsalt"], kept) == ("v1:x", ["acme.email", "hosts"])
 
 
+def test_what_a_template_leaves_to_be_filled_in_is_filled_in() -> None:
+    template = {
+        "config": {
+            "gcp:project": "change-me",
+            "istio-gateway-tls:acme": {"email": "platform@your-domain.com", "issuerKind": "Issuer"},
+            "istio-gateway-tls:hosts": [{"host": "shop.your-domain.com"}],
+        }
+    }
+    document, kept = config.completed(template, DECIDED, "project")
+
+    assert document["config"] == {
+        "gcp:project": "project",
+        "istio-gateway-tls:acme": {**DECIDED["acme"], "issuerKind": "Issuer"},
+        "istio-gateway-tls:hosts": DECIDED["hosts"],
+    }
+    assert kept == []
+
+
 def test_a_second_time_changes_nothing() -> None:
     once, _ = config.completed({}, DECIDED, "project")
 

@@ -93,6 +93,26 @@ def test_routes_on_a_gateway_for_all_hosts_are_copied_since_it_gives_way_at_once
     assert [each["metadata"]["name"] for each in decision.before] == ["shop-by-hand"]
 
 
+def test_a_route_for_a_host_that_stays_keeps_its_gateway() -> None:
+    both = found(gateways=[gateway("shop-gateway", "*")], virtual_services=[route("shop", SHOP, "shop.other.dev")])
+    decision = decide(both, "prod")
+
+    assert [each["host"] for each in decision.config["hosts"]] == [SHOP]
+    assert "shop.other.dev lies outside the managed zone acme" in said(decision)
+    assert commands(decision) == [
+        f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway",
+        f"kubectl --namespace {ISTIO} delete virtualservice shop-by-hand",
+    ], "the copy was for the time of the up"
+
+
+def test_the_copy_of_a_route_that_was_taken_over_stays_for_the_host_that_stays() -> None:
+    both = found(gateways=[gateway("shop-gateway", "*")], virtual_services=[route(SHOP, SHOP, "shop.other.dev")])
+
+    assert commands(decide(both, "prod")) == [
+        f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"
+    ]
+
+
 def test_cert_manager_by_helm_is_taken_over_with_its_values() -> None:
     release = Release("cert-manager", "cert-manager", "v1.21.2", {"crds": {"enabled": True}, "replicaCount": 2})
     decision = decide(found(release=release, definitions_by_helm=True), "prod")
