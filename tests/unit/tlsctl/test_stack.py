@@ -91,7 +91,7 @@ def test_a_failure_of_pulumi_is_a_problem_in_its_own_words(pulumi: Pulumi, said:
 def test_what_a_preview_in_json_says_is_the_problem(pulumi: Pulumi) -> None:
     said = {"diagnostics": [{"severity": "warning", "message": "x"}, {"severity": "error", "message": "no zone\n"}]}
     pulumi(f"print(json.dumps({said!r})); sys.exit(255)")
-    with pytest.raises(ProblemsError, match="cannot be read: no zone$"):
+    with pytest.raises(ProblemsError, match=r"cannot be read: no zone$"):
         DEV.read("pulumi preview --json")
 
 
