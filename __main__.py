@@ -1,5 +1,7 @@
 """TLS on an Istio ingress gateway: the table of contents. Each part is a component of its own."""
 
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
@@ -14,7 +16,7 @@ from components import (
     IngressGateway,
     TlsGateway,
 )
-from composition import load
+from composition import Composition, load
 
 # Whatever can be refused is refused here, before any resource is registered.
 stack = load()
@@ -38,22 +40,34 @@ cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.m
 issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
 issuer = issuers.names[settings.acme.issuer]
 
-ingress = IngressGateway("ingress", stack.ingress, on_cluster())
-records = DnsRecords("dns", stack.records(ingress.ip))
-http = HttpGateway("http", stack.http, on_cluster())
 
-# The ACME server must find the names, and port 80 behind them, before it is asked to sign.
-certificate = GatewayCertificate("certificate", stack.certificate(issuer), on_cluster(issuers, records, http))
-tls = TlsGateway("tls", stack.tls, on_cluster(certificate))
+def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
+    """Put TLS on one gateway, and return its outputs."""
+    ingress = IngressGateway(its.called("ingress"), its.ingress, on_cluster())
+    records = DnsRecords(its.called("dns"), its.records(ingress.ip))
+    http = HttpGateway(its.called("http"), its.http, on_cluster())
+
+    # The ACME server must find the names, and port 80 behind them, before it is asked to sign.
+    proven = on_cluster(issuers, records, http)
+    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), proven)
+    tls = TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+    return {
+        "urls": tls.urls,
+        "ingressIp": ingress.ip,
+        "certificateSecret": certificate.secret,
+        "certificateNotAfter": certificate.not_after,
+        "certificateRenewalTime": certificate.renewal_time,
+        "dnsRecords": records.addresses,
+    }
+
+
+for name, output in serve(stack).items():
+    pulumi.export(name, output)
+if stack.other_gateways:
+    pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
 
 if settings.alerts != "off":
     CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 
-pulumi.export("urls", tls.urls)
-pulumi.export("ingressIp", ingress.ip)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
-pulumi.export("certificateSecret", certificate.secret)
-pulumi.export("certificateNotAfter", certificate.not_after)
-pulumi.export("certificateRenewalTime", certificate.renewal_time)
-pulumi.export("dnsRecords", records.addresses)

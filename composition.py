@@ -1,7 +1,7 @@
 """From stack config to the args of each component: the one place where the names of both meet."""
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
@@ -58,10 +58,22 @@ class Composition:
     """A path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+    gateway: str = ""
+    """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+
+    @property
+    def other_gateways(self) -> "list[Composition]":
+        """The part of each gateway but the stack's own, as if it were the only one."""
+        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views if each.name]
+
+    def called(self, name: str) -> str:
+        """Return what a component of the gateway is called."""
+        return f"{self.gateway}-{name}" if self.gateway else name
 
     def _kept(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
-        return pulumi.Output.secret(value) if key in self.secrets and value is not None else value
+        given = (key, "gateways") if self.gateway else (key,)
+        return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
 
     @property
     def kubeconfig_context(self) -> pulumi.Input[str] | None:
@@ -115,7 +127,7 @@ class Composition:
                 "class_field": self.settings.ingress.class_field,
                 "project": self.settings.dns.project or self.settings.gcp_project,
                 "zone": self.settings.dns.zone,
-                "dns_names": [*self._names, *acme.dns_names] if cluster_wide else [],
+                "dns_names": [*self._all_names, *acme.dns_names] if cluster_wide else [],
                 "dns_zones": list(acme.dns_zones) if cluster_wide else [],
             },
             "timeout": acme.timeout,
@@ -130,7 +142,7 @@ class Composition:
         if acme.issuer_kind == ISSUER:
             return f"Certificates in {self.settings.ingress.namespace}"
         domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
-        listed = ", ".join([*self._names, *acme.dns_names, *domains])
+        listed = ", ".join([*self._all_names, *acme.dns_names, *domains])
         what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
         return f"Certificates in any namespace, for {what}"
 
@@ -152,7 +164,7 @@ class Composition:
     def http(self) -> HttpGatewayArgs:
         """Port 80."""
         return {
-            "gateway": routes.http_gateway_name(self.stack),
+            "gateway": routes.http_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "hosts": self._names,
@@ -177,7 +189,7 @@ class Composition:
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
         return {
-            "gateway": routes.tls_gateway_name(self.stack),
+            "gateway": routes.tls_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
@@ -194,10 +206,24 @@ class Composition:
             "prometheus": self.settings.alerts,
             "object_name": f"certificates-{names.stack_suffix(self.stack)}",
             "namespace": self.settings.cert_manager.namespace,
-            "certificates": list(self.settings.certificates),
+            "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
             "labels": self._kept("alertLabels", self.settings.alert_labels),
         }
+
+    @property
+    def _watched(self) -> list[str]:
+        """The Certificates of all gateways; those in another namespace than the stack's own gateway, with it."""
+        own = self.settings.ingress.namespace
+        return [
+            name if where == own else f"{where}/{name}"
+            for where, each in ((each.settings.ingress.namespace, each.settings) for each in self.settings.views)
+            for name in each.certificates
+        ]
+
+    @property
+    def _all_names(self) -> list[str]:
+        return [host.host for each in self.settings.views for host in each.settings.hosts]
 
     @property
     def _names(self) -> list[str]:
@@ -239,5 +265,5 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         )
 
 
-_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate"}
+_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
 """Keys whose values are the names of objects."""

@@ -1,7 +1,7 @@
 """The GKE cluster and the managed zone that a stack's config names, looked up before any resource is registered."""
 
 import json
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 import pulumi
 import pulumi_gcp as gcp
@@ -11,7 +11,8 @@ from components.rules.kubeconfig import gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
 from settings.cluster import Gke
-from settings.problems import HIDDEN, config_problem, set_command
+from settings.models import View
+from settings.problems import HIDDEN, Path, config_problem, set_command
 
 
 def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
@@ -57,23 +58,32 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     Raises:
         ProblemsError: the zone cannot be read, or has no place for some hosts.
     """
-    zone = settings.dns.zone
-    domain = _zone_domain(zone, settings.dns.project)
-    hidden = "hosts" in secrets
+    zones = {(each.settings.dns.zone, each.settings.dns.project) for each in settings.views}
+    domains = {(zone, project): _zone_domain(zone, project) for zone, project in sorted(zones, key=str)}
     problems = [
-        config_problem(
-            ["hosts", index, "host"],
-            f"{domain} and names below it",
-            set_command(["hosts", index, "host"], f"{'NAME' if hidden else host.host.split('.')[0]}.{domain}")
-            + ", or pulumi config set --path dns.zone NAME",
-            value=HIDDEN if hidden else host.host,
-            reason=f"lies outside the managed zone {zone}",
-        )
-        for index, host in enumerate(settings.hosts)
-        if not names.lies_in(domain, host.host)
+        problem
+        for view in settings.views
+        for problem in _outside(view, domains[view.settings.dns.zone, view.settings.dns.project], secrets)
     ]
     if problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
+
+
+def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
+    """Yield a problem for each host of a gateway that its managed zone cannot hold."""
+    for index, host in enumerate(view.settings.hosts):
+        if names.lies_in(domain, host.host):
+            continue
+        path: Path = [*view.path, "hosts", index, "host"]
+        hidden = path[0] in secrets
+        meant = f"{'NAME' if hidden else host.host.split('.')[0]}.{domain}"
+        yield config_problem(
+            path,
+            f"{domain} and names below it",
+            f"{set_command(path, meant)}, or {set_command([*view.path, 'dns', 'zone'], 'NAME')}",
+            value=HIDDEN if hidden else host.host,
+            reason=f"lies outside the managed zone {view.settings.dns.zone}",
+        )
 
 
 def _zone_domain(zone: str, project: str | None) -> str:

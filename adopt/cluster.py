@@ -72,13 +72,13 @@ class Cluster:
             "release": self._release(deployments),
         }
 
-    def has(self, api_version: str, kind: str, namespace: str, name: str) -> bool:
-        """Tell whether an object is there."""
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
+        """Return an object, or None where there is none."""
         plural = self._plural(api_version, kind)
         if plural is None:
-            return False
+            return None
         scope = f"/namespaces/{namespace}" if namespace else ""
-        return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}") is not None
+        return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}")
 
     def has_release(self, namespace: str, name: str) -> bool:
         """Tell whether Helm has a release, as far as its objects say."""

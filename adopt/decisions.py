@@ -9,7 +9,7 @@ from typing import Any
 from adopt import leftovers, signing
 from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text
 from adopt.serving import Serving, records, serving
-from components.rules import acme, cert_manager
+from components.rules import acme, cert_manager, routes
 from components.rules.problem import Problem
 
 _GKE = re.compile(r"gke_(?P<project>[^_]+)_(?P<location>[^_]+)_(?P<cluster>[^_]+)")
@@ -118,14 +118,14 @@ def _dns(found: Found, served: Serving) -> dict[str, Any]:
 def _ingress(served: Serving, signed: signing.Signing) -> dict[str, Any]:
     given: dict[str, Any] = {
         "namespace": served.namespace,
-        "service": key(served.service)[1] if served.service else "istio-ingressgateway",
+        "service": key(served.service)[1] if served.service else routes.SERVICE,
         "selector": dict(served.selector),
         "classField": signed.class_field,
     }
     usual = {
-        "namespace": "istio-system",
-        "service": "istio-ingressgateway",
-        "selector": {"istio": "ingressgateway"},
+        "namespace": routes.NAMESPACE,
+        "service": routes.SERVICE,
+        "selector": routes.SELECTOR,
         "classField": "class",
     }
     return {name: value for name, value in given.items() if value != usual[name]}
@@ -156,11 +156,11 @@ def _cert_manager(found: Found, notes: list[Problem]) -> tuple[dict[str, Any], b
     where, reason = f"cert-manager {version or ''}".strip(), ""
     release = found.release
     if release is None:
-        reason = f"was installed in {namespace} by a manifest, and not by Helm"
+        reason = f"is installed in {namespace} by a manifest, and not by Helm"
     elif release.name != "cert-manager":
         reason = f"is the Helm release {release.name}; a stack's is called cert-manager"
     elif _shares(found, namespace):
-        reason = f"shares the namespace {namespace} with others; a stack's has its own"
+        reason = f"has the namespace {namespace} in common with others; a stack's has its own"
     if reason:
         what = f"{reason}: it stays as it is, and the stack uses it (certManager.install: false)"
         notes.append(Problem(where, what, _upgrade_fix(version, namespace)))
@@ -199,9 +199,7 @@ def _release(
     if not found.definitions_by_helm:
         # Helm takes over no object that it has not made.
         values["crds"] = {"enabled": False}
-        notes.append(
-            Problem("CRDs of cert-manager", "were applied without Helm: they stay so (certManager.values.crds)")
-        )
+        notes.append(Problem("CRDs of cert-manager", "applied without Helm; they stay so (certManager.values.crds)"))
     return section | ({"values": values} if values else {})
 
 
@@ -240,7 +238,7 @@ def _upgrade_fix(version: str, namespace: str) -> tuple[str, ...]:
 def _istio(found: Found) -> list[Problem]:
     if found.istio_api.endswith("/v1") or not found.gateways:
         return []
-    what = f"serves {found.istio_api} at most; the program needs networking.istio.io/v1, of Istio 1.22 and later"
+    what = f"has {found.istio_api} at most; the program needs networking.istio.io/v1, of Istio 1.22 and later"
     return [Problem("Istio", what, ("istioctl version",))]
 
 
@@ -252,7 +250,7 @@ def _other_records(found: Found, served: Serving) -> Iterator[Problem]:
             continue
         fix = (f"gcloud dns record-sets delete {name}. --type {kind} --zone {found.zone}",)
         what = (
-            "stands where the A record must: remove it just before the `up`"
+            "is where the A record must be: remove it just before the `up`"
             if kind == "CNAME"
             else "leads clients with IPv6 to another address than the gateway's"
         )

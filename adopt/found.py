@@ -106,6 +106,18 @@ def selects(selector: Any, labels: Any) -> bool:
     return bool(wanted) and all(given.get(name) == value for name, value in wanted.items())
 
 
+def has_other_managers(obj: Object) -> bool:
+    """Tell whether fields of an object's spec belong to another program's writes, which an apply conflicts with.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    return any(
+        "f:spec" in mapping(each, "fieldsV1")
+        for each in mappings(obj, "metadata", "managedFields")
+        if not each.get("subresource") and not text(each, "manager").startswith("pulumi")
+    )
+
+
 def other_writers(obj: Object) -> Iterator[str]:
     """Yield who else applies an object, by what those tools leave on it, as a problem's text."""
     annotations, labels = mapping(obj, "metadata", "annotations"), mapping(obj, "metadata", "labels")

@@ -81,7 +81,7 @@ def leftovers(
         ]
         strange = sorted(_hosts(gateway) - set(served.names))
         if left or strange:
-            what = f"serves {', '.join(left or strange)} too: take the stack's hosts out of it by hand"
+            what = f"has {', '.join(left or strange)} too: take the stack's hosts out of it by hand"
             yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("edit", "gateway", key(gateway)),))
             continue
         gone.add(key(gateway))
@@ -165,7 +165,7 @@ def _issuers(found: Found, signed: Signing) -> Iterator[Problem]:
         if not is_acme(each) or taken_over or identity(each) in asked or key(each)[1] in annotated:
             continue
         fix = (_kubectl("delete", text(each, "kind").lower(), key(each)),)
-        yield Problem(_named(text(each, "kind"), key(each)), "signs for no Certificate any more", fix)
+        yield Problem(_named(text(each, "kind"), key(each)), "has no Certificate any more", fix)
 
 
 def mounted(deployment: Object) -> Iterator[Problem]:
@@ -184,8 +184,8 @@ def mounted(deployment: Object) -> Iterator[Problem]:
                 f'{{"op":"remove","path":"{base}/volumes/{volume}"}}]'
             )
             what = (
-                f"mounts the Secret {secret} at {text(mount, 'mountPath')}: Istio delivers it by SDS, and the mount may"
-                " go once the Gateways that read files are gone. It restarts the gateway's Pods"
+                f"has the Secret {secret} mounted at {text(mount, 'mountPath')}: Istio delivers it by SDS, and the"
+                " mount may go once the Gateways that read files are gone. It restarts the gateway's Pods"
             )
             fix = (_kubectl("patch", "deployment", key(deployment), f"--type json --patch '{patch}'"),)
             yield Problem(_named("Deployment", key(deployment)), what, fix)

@@ -40,7 +40,7 @@ class Serving:
     @property
     def namespace(self) -> str:
         """Where the gateway's Service is."""
-        return key(self.service)[0] if self.service else "istio-system"
+        return key(self.service)[0] if self.service else routes.NAMESPACE
 
     @property
     def address(self) -> str:
@@ -128,7 +128,10 @@ def _choose_gateway(found: Found, result: Serving) -> None:
     result.gateways = [each for each in oldest_first(same) if servers(each, 443) or servers(each, 80)]
     for each in tls:
         if each not in same:
-            what = f"selects other Pods than {qualified(key(result.gateways[0]))}: a stack is for one gateway"
+            what = (
+                f"is on other Pods than {qualified(key(result.gateways[0]))}: add that gateway to the config's"
+                " `gateways` by hand (docs/gateways.md)"
+            )
             result.notes.append(Problem(f"Gateway {qualified(key(each))}", what))
 
 
@@ -138,7 +141,7 @@ def _read_servers(gateway: Object, result: Serving) -> None:
         if secret := text(server, "tls", "credentialName"):
             result.credentials.add(secret.rpartition("/")[2])
         elif file := text(server, "tls", "serverCertificate"):
-            what = f"reads its certificate from {file}; the stack's Gateway gets it from the Secret, without a mount"
+            what = f"has its certificate in the file {file}; the stack's gets it from the Secret, without a mount"
             result.notes.append(Problem(where, what))
     if servers(gateway, 443) and servers(gateway, 80):
         what = "has both ports: until it is deleted, the application answers on port 80 as well"

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adopt.found import Found, Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
-from components.rules import acme, names, tls
+from components.rules import acme, names, routes, tls
 from components.rules.problem import Problem
-
-DEFAULT_NAME = "istio-ingressgateway-certs"
-"""What the config calls the certificate by default."""
 
 
 @dataclass
@@ -24,7 +21,7 @@ class Signing:
     certificate: dict[str, Any] = field(default_factory=dict)
     chosen: Object | None = None
     """The Certificate that is taken over."""
-    secret_name: str = DEFAULT_NAME
+    secret_name: str = routes.CREDENTIAL
     notes: list[Problem] = field(default_factory=list)
 
 
@@ -123,7 +120,7 @@ def _read_solvers(issuer: Object, result: Signing) -> None:
         result.challenge = "dns01"
     elif not ingress:
         kinds = sorted({kind for each in solvers for kind in mapping(each, "dns01") or mapping(each, "http01")})
-        what = f"solves by {', '.join(kinds) or 'nothing'}; the stack by HTTP-01 through the gateway, or in Cloud DNS"
+        what = f"has a solver of {', '.join(kinds) or 'nothing'}; the stack's are HTTP-01 by the gateway, and Cloud DNS"
         result.notes.append(_of(issuer, what))
     if any("ingressClassName" in each for each in ingress):
         result.class_field = "ingressClassName"
@@ -139,7 +136,7 @@ def _read_account(found: Found, result: Signing) -> None:
             if secret != wanted:
                 uri = text(each, "status", "acme", "uri")
                 what = (
-                    f"keeps its account's key in the Secret {secret}; the stack's is {wanted}, so it registers a new"
+                    f"has its account's key in the Secret {secret}, and in the stack in {wanted}: it registers a new"
                     " account. No certificate is signed anew for that"
                 )
                 if uri:
@@ -166,13 +163,13 @@ def _read_certificate(found: Found, namespace: str, result: Signing) -> None:
         return
     where, spec = f"Certificate {qualified(key(chosen))}", mapping(chosen, "spec")
     result.secret_name = _secret_name(found, namespace, chosen)
-    if result.secret_name != DEFAULT_NAME:
+    if result.secret_name != routes.CREDENTIAL:
         result.certificate["secretName"] = result.secret_name
     if result.secret_name != key(chosen)[1]:
         result.notes.append(Problem(where, f"cannot be kept: a stack's is called as its Secret, {result.secret_name}"))
         result.chosen = None
     elif (secret := text(spec, "secretName")) != result.secret_name:
-        what = f"moves from the Secret {secret} to {result.secret_name}: it is signed anew, once"
+        what = f"is in the Secret {secret}, and in the stack in {result.secret_name}: it is signed anew, once"
         result.notes.append(Problem(where, what))
     algorithm = text(spec, "privateKey", "algorithm") or "RSA"
     if algorithm not in tls.KEY_SIZES:
@@ -200,7 +197,9 @@ def _secret_name(found: Found, namespace: str, chosen: Object) -> str:
         # cert-manager issues nothing into a Secret that two Certificates name.
         taken = [text(each, "spec", "secretName") for each in found.certificates if key(each)[0] == namespace]
         return next(
-            each for each in (DEFAULT_NAME, *(f"{DEFAULT_NAME}-{n}" for n in range(2, 99))) if each not in taken
+            each
+            for each in (routes.CREDENTIAL, *(f"{routes.CREDENTIAL}-{n}" for n in range(2, 99)))
+            if each not in taken
         )
 
 

@@ -172,7 +172,7 @@ def measure(number: int, grouping: str, runs: int) -> None:
         Path(file.name).write_bytes(authority.root)
         for _ in range(runs):
             began, used = time.perf_counter(), _processor()
-            report = look(environment, Options(make_resolver(None), Path(file.name)), lambda _: None)
+            report = look([environment], Options(make_resolver(None), Path(file.name)), lambda _: None)
             took, used = time.perf_counter() - began, _processor() - used
             wrong = {each.check for each in report.results if each.state == "failed"} - {"certificate", "issuer"}
             print(f"{number:5} hosts  {grouping:8} {took:6.1f} s, {used:6.1f} s of the processor  {wrong or ''}")

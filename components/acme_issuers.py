@@ -18,7 +18,7 @@ from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
 from .credentials import credentials_of
 from .diagnosis import explain_on_failure
-from .rules import acme, names, values
+from .rules import acme, names, routes, values
 
 
 class SolverArgs(TypedDict):
@@ -65,7 +65,7 @@ SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
     kind=inputs.known(inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER)),
-    namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     servers=inputs.optional(
         inputs.shape(**{each: inputs.value(values.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
     ),

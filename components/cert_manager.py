@@ -37,7 +37,7 @@ class CertManagerArgs(TypedDict):
     """The chart's version, `vX.Y.Z`; the pinned one by default."""
     digest: NotRequired[pulumi.Input[str] | None]
     """`sha256:…`, of the chart's manifest where the chart is an OCI reference, of the file where it is a `.tgz`.
-    Without it a version is whatever its registry says it is."""
+    That of the official chart at the pinned version is known; without one, a version is whatever its registry says."""
     keyring: NotRequired[pulumi.Input[str] | None]
     """The path of a keyring; the chart's signature is then verified, which lies beside it (`.prov`)."""
     pod_security: NotRequired[pulumi.Input[str]]
@@ -84,7 +84,7 @@ class CertManager(pulumi.ComponentResource):
             f"{name}-release",
             name=RELEASE,
             namespace=namespace.metadata["name"],
-            chart=_verified(f"CertManager {name!r}", given["chart"], given["digest"]),
+            chart=_verified(f"CertManager {name!r}", given["chart"], given["version"], given["digest"]),
             version=given["version"],
             keyring=given["keyring"],
             verify=None if given["keyring"] is None else True,
@@ -96,29 +96,32 @@ class CertManager(pulumi.ComponentResource):
         )
 
 
-def _verified(component: str, chart: Any, digest: Any) -> Any:
-    """Return the chart's reference, pinned to its digest or compared with it."""
-    if digest is None:
-        return chart
-    if isinstance(chart, str) and isinstance(digest, str):
-        return inputs.check_value(component, "chart", chart, inputs.value(lambda given: located(given, digest)))
+def _verified(component: str, chart: Any, version: Any, digest: Any) -> Any:
+    """Return the chart's reference, pinned to its digest or compared with it where one is given or known."""
+    if all(part is None or isinstance(part, str) for part in (chart, version, digest)):
+        return inputs.check_value(component, "chart", chart, inputs.value(lambda it: located(it, version, digest)))
 
-    def late(both: Sequence[str]) -> str:
+    def late(all_of_them: Sequence[Any]) -> str:
         try:
-            return located(*both)
+            return located(*all_of_them)
         except ValueError as error:
             # The chart may be a secret, so it is not quoted.
             raise inputs.InputsError(component, [Problem("chart", str(error))]) from None
 
-    return pulumi.Output.all(chart, digest).apply(late)
+    return pulumi.Output.all(chart, version, digest).apply(late)
 
 
-def located(chart: str, digest: str) -> str:
+def located(chart: str, version: str, digest: str | None) -> str:
     """Return a chart's reference with its digest, or the path of a package that has the digest.
+
+    A chart without a digest, and of which none is known, is returned as it is.
 
     Raises:
         ValueError: the package has another digest or cannot be read, or the chart has none.
     """
+    digest = digest or cert_manager.known_digest(chart, version)
+    if digest is None:
+        return chart
     reference = cert_manager.pinned(chart, digest)
     if reference.startswith(cert_manager.OCI):
         return reference

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, renewal, values
+from .rules import names, renewal, routes, values
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -30,9 +30,9 @@ class CertificateAlertsArgs(TypedDict):
     prometheus: str
     """`prometheus`, the Prometheus Operator's kinds, or `gmp`, those of Google Cloud Managed Service for Prometheus."""
     certificates: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Names of the Certificates to watch."""
+    """Names of the Certificates to watch, `NAMESPACE/NAME` for those in another namespace than the others."""
     certificates_namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of all of them, `istio-system` by default."""
+    """The namespace of those without one, `istio-system` by default."""
     object_name: NotRequired[pulumi.Input[str]]
     """The name of the objects, unique in the namespace; the component's name by default."""
     namespace: NotRequired[pulumi.Input[str]]
@@ -44,7 +44,7 @@ class CertificateAlertsArgs(TypedDict):
 SHAPE = inputs.shape(
     prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
     certificates=inputs.several(inputs.value(values.string)),
-    certificates_namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    certificates_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     object_name=inputs.value(values.string),
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),
     labels=inputs.optional(inputs.value(values.mapping)),
@@ -96,6 +96,24 @@ def scrape_spec(endpoints: str) -> dict[str, Any]:
 def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
     """Return the rules, of one shape for a PrometheusRule, GMP's Rules and Prometheus' own rule files.
 
+    Args:
+        namespace: of the Certificates that are given without one.
+        certificates: names, or `NAMESPACE/NAME`.
+    """
+    by_namespace: dict[str, list[str]] = {}
+    for each in certificates:
+        where, _, name = each.rpartition("/")
+        by_namespace.setdefault(where or namespace, []).append(name)
+    groups = [(where, _certificate_rules(where, found)) for where, found in by_namespace.items()]
+    return {
+        "groups": [{"name": f"certificates-{where}", "interval": "60s", "rules": rules} for where, rules in groups]
+        + [{"name": "acme", "interval": "60s", "rules": [_ACME_REQUESTS_FAIL]}]
+    }
+
+
+def _certificate_rules(namespace: str, certificates: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rules about the Certificates of one namespace.
+
     A time of 0 is cert-manager's way to say that there is none yet.
     Source of the metrics: cert-manager's internal/collectors and pkg/metrics.
     """
@@ -110,7 +128,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
     lifetime = f"({expiry} - {of_each('not_before_timestamp_seconds')})"
     certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
     look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
-    rules = [
+    return [
         _rule(
             "CertificateNotReady",
             f"{ready} == 0",
@@ -136,17 +154,7 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
             summary=f"Certificate {certificate} is about to expire, or has expired",
             description=f"{{{{ $value | humanizePercentage }}}} of its lifetime are left. The reason: {look}",
         ),
-        _rule(
-            "AcmeRequestsFail",
-            f"{_acme_requests(_FAILED)} / {_acme_requests()} > {ACME_ERRORS}",
-            wait="15m",
-            severity="warning",
-            summary="The ACME server {{ $labels.host }} refuses cert-manager's requests, or does not answer",
-            description="{{ $value | humanizePercentage }} of the last hour's requests failed. Its words:"
-            " kubectl describe clusterissuer,issuer,order,challenge -A",
-        ),
     ]
-    return {"groups": [{"name": "certificates", "interval": "60s", "rules": rules}]}
 
 
 _FAILED = '{status!~"[23].."}'
@@ -167,3 +175,14 @@ def _rule(alert: str, expression: str, *, wait: str, severity: str, summary: str
         "labels": {"severity": severity},
         "annotations": {"summary": summary, "description": description},
     }
+
+
+_ACME_REQUESTS_FAIL = _rule(
+    "AcmeRequestsFail",
+    f"{_acme_requests(_FAILED)} / {_acme_requests()} > {ACME_ERRORS}",
+    wait="15m",
+    severity="warning",
+    summary="The ACME server {{ $labels.host }} refuses cert-manager's requests, or does not answer",
+    description="{{ $value | humanizePercentage }} of the last hour's requests failed. Its words:"
+    " kubectl describe clusterissuer,issuer,order,challenge -A",
+)

@@ -13,7 +13,7 @@ from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
 from .credentials import credentials_of
 from .diagnosis import explain_on_failure
-from .rules import acme, names, tls, values
+from .rules import acme, names, routes, tls, values
 from .tls_gateway import CREDENTIALS, CredentialArgs
 
 
@@ -53,7 +53,7 @@ SHAPE = inputs.shape(
     issuer=inputs.value(values.string),
     issuer_kind=inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER),
     credentials=CREDENTIALS,
-    namespace=inputs.value(names.kubernetes_name, "istio-system"),
+    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     key=inputs.optional(
         inputs.shape(
             algorithm=inputs.known(inputs.value(values.one_of(*tls.KEY_SIZES), "ECDSA")),

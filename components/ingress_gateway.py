@@ -11,7 +11,7 @@ import pulumi
 
 from . import inputs
 from .credentials import Credentials, credentials_of
-from .rules import names, values
+from .rules import names, routes, values
 from .rules.problem import Problem, ProblemsError, text
 
 
@@ -27,8 +27,8 @@ class IngressGatewayArgs(TypedDict):
 
 
 SHAPE = inputs.shape(
-    namespace=inputs.value(names.kubernetes_name, "istio-system"),
-    service=inputs.value(names.kubernetes_name, "istio-ingressgateway"),
+    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    service=inputs.value(names.kubernetes_name, routes.SERVICE),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
 )
 

@@ -177,7 +177,7 @@ def value(rule: Callable[[Any], Any], default: Any = None) -> Check:
 
 GATEWAY = {
     "gateway": value(names.kubernetes_name),
-    "namespace": value(names.kubernetes_name, "istio-system"),
+    "namespace": value(names.kubernetes_name, routes.NAMESPACE),
     "selector": value(values.labels, routes.SELECTOR),
 }
 """The fields of every Gateway: its own name, where it is, and the Pods that it is for."""

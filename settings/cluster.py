@@ -21,10 +21,8 @@ class Gke(Section):
 class Ingress(Section):
     """The gateway that is there already: its Service, and the label its Pods carry."""
 
-    namespace: KubernetesName = Field("istio-system", description="a namespace's name", examples=["istio-system"])
-    service: KubernetesName = Field(
-        "istio-ingressgateway", description="a Service's name", examples=["istio-ingressgateway"]
-    )
+    namespace: KubernetesName = Field(routes.NAMESPACE, description="a namespace's name", examples=[routes.NAMESPACE])
+    service: KubernetesName = Field(routes.SERVICE, description="a Service's name", examples=[routes.SERVICE])
     selector: dict[str, str] = Field(
         routes.SELECTOR,
         min_length=1,
@@ -59,7 +57,8 @@ class CertManager(Section):
     )
     digest: Digest | None = Field(
         None,
-        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of",
+        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of"
+        " (default: that of the default chart at the default version)",
         examples=["sha256:DIGEST"],
     )
     keyring: str | None = Field(

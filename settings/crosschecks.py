@@ -4,14 +4,15 @@ They look at the raw config, not at the validated one, so that they are reported
 fields. What has the wrong type is passed over here: its own field has said so.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from components.rules import acme, cert_manager, kubeconfig, names, tls
+from components.rules import acme, cert_manager, kubeconfig, names, routes, tls
 from components.rules.problem import Problem
 
-from .problems import HIDDEN, MISSING, Path, config_problem, set_command
+from .problems import HIDDEN, MISSING, Path, config_problem, dotted, remove_command, set_command
 
 _DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
 
@@ -27,13 +28,24 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
 
 
 class _CrossChecks:
-    """The rules, over one config."""
+    """The rules, over one config, or over what one gateway of it has."""
 
-    def __init__(self, raw: Mapping[str, Any], secret: Set[str]) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any], secret: Set[str], gateway: Path = (), own: Set[str] = frozenset()
+    ) -> None:
+        """Look at a config.
+
+        Args:
+            raw: the config; of a gateway, with the stack's keys where the gateway has none.
+            secret: keys whose values must not be shown.
+            gateway: where in the stack's config the gateway is; empty for the stack's own keys.
+            own: the keys that the gateway itself has.
+        """
         self.raw = raw
         self.secret = secret
-        hosts = raw.get("hosts")
-        self.hosts = [host if isinstance(host, dict) else {} for host in hosts] if isinstance(hosts, list) else []
+        self.gateway = gateway
+        self.own = own
+        self.hosts = _objects(raw.get("hosts"))
 
     def all(self) -> Iterator[Problem]:
         """Yield every problem."""
@@ -41,6 +53,10 @@ class _CrossChecks:
         yield from self._kubeconfig()
         yield from self._issuers()
         yield from self._chart()
+        yield from self._of_a_gateway()
+        yield from self._gateways()
+
+    def _of_a_gateway(self) -> Iterator[Problem]:
         yield from self._duplicate_hosts()
         yield from self._wildcards()
         yield from self._destinations()
@@ -48,8 +64,37 @@ class _CrossChecks:
         yield from self._hsts()
 
     def _problem(self, path: Path, reason: str, accepted: str, fix: str, value: Any = MISSING) -> Problem:
+        """Return a problem of a key; in a gateway, of the gateway's."""
+        path = self._at(path)
         shown = HIDDEN if value is not MISSING and path[0] in self.secret else value
         return config_problem(path, accepted, fix, value=shown, reason=reason)
+
+    def _at(self, path: Path) -> Path:
+        return [*self.gateway, *path]
+
+    def _set(self, path: Path, value: Any) -> str:
+        return set_command(self._at(path), value)
+
+    def _remove(self, path: Path) -> str:
+        return remove_command(self._at(path))
+
+    def _gateways(self) -> Iterator[Problem]:
+        given = _objects(self.raw.get("gateways"))
+        for number, gateway in enumerate(given):
+            raw = {**self.raw, **gateway, "gateways": []}
+            yield from _CrossChecks(raw, self.secret, ("gateways", number), gateway.keys())._of_a_gateway()
+        yield from self._shared(given)
+
+    def _shared(self, gateways: list[Mapping[str, Any]]) -> Iterator[Problem]:
+        """Yield what two gateways cannot both have: a name, a Service, a host, a Secret."""
+        seen: dict[tuple[str, Any], tuple[Path, str]] = {}
+        places: list[tuple[str | int, ...]] = [(), *(("gateways", number) for number in range(len(gateways)))]
+        for place, raw in zip(places, (self.raw, *gateways), strict=True):
+            for what, path, value in _unique(raw, place):
+                first, key = seen.setdefault((what, value), (place, dotted(path)))
+                if first != place:  # within one gateway another rule compares
+                    accepted, fix = f"each {what} once, in all gateways", set_command(path, "NAME")
+                    yield config_problem(path, accepted, fix, value=value, reason=f"is {key} as well")
 
     def _section(self, key: str) -> Mapping[str, Any]:
         section = self.raw.get(key)
@@ -100,6 +145,14 @@ class _CrossChecks:
                 fix = f"pulumi config rm --path acme.{key}"
                 yield self._problem(["acme", key], reason, "a list with ClusterIssuers", fix, section[key])
 
+        for number, gateway in enumerate(_objects(self.raw.get("gateways"))) if kind == acme.ISSUER else ():
+            theirs, own = (_place_of(each)[0] for each in (gateway, self.raw))
+            if theirs != own:
+                where: Path = ["gateways", number, "ingress", "namespace"]
+                reason = f"has no issuer: the stack's are Issuers of {own}, and sign for that namespace alone"
+                fix = f"{set_command(where, own)}, or {set_command(path, acme.CLUSTER_ISSUER)}"
+                yield self._problem(where, reason, f"{own}, or any with ClusterIssuers", fix, theirs)
+
     def _chart(self) -> Iterator[Problem]:
         section = self._section("certManager")
         chart = section.get("chart", cert_manager.CHART)
@@ -123,10 +176,9 @@ class _CrossChecks:
             if name in seen:
                 yield self._problem(
                     ["hosts", index, "host"],
-                    f"is the same name as hosts[{seen[name]}].host",
+                    f"is the same name as {dotted(self._at(['hosts', seen[name], 'host']))}",
                     "each name once; give one host several `routes`",
-                    f"pulumi config rm --path 'hosts[{index}]', or "
-                    + set_command(["hosts", index, "host"], "other.YOUR-DOMAIN"),
+                    f"{self._remove(['hosts', index])}, or {self._set(['hosts', index, 'host'], 'other.YOUR-DOMAIN')}",
                     self.hosts[index]["host"],
                 )
             seen.setdefault(name, index)
@@ -138,7 +190,7 @@ class _CrossChecks:
                     ["hosts", index, "host"],
                     "is a wildcard, which HTTP-01 cannot prove",
                     "wildcards with challenge dns01, full names with http01",
-                    set_command(["challenge"], "dns01"),
+                    self._set(["challenge"], "dns01"),
                     self.hosts[index]["host"],
                 )
 
@@ -157,14 +209,14 @@ class _CrossChecks:
             if not routes:
                 for key in [key for key in _DESTINATION if key not in inline]:
                     path: Path = ["hosts", index, key]
-                    yield self._problem(path, "is missing", accepted, set_command(path, _DESTINATION[key]))
+                    yield self._problem(path, "is missing", accepted, self._set(path, _DESTINATION[key]))
                 continue
             for key in inline:
                 yield self._problem(
                     ["hosts", index, key],
                     "contradicts the host's routes",
                     accepted,
-                    f"pulumi config rm --path 'hosts[{index}].{key}'",
+                    self._remove(["hosts", index, key]),
                     host[key],
                 )
             yield from self._duplicate_paths(index, routes if isinstance(routes, list) else [])
@@ -175,20 +227,49 @@ class _CrossChecks:
             if path is not MISSING and path in paths[:position]:
                 where: Path = ["hosts", index, "routes", position, "path"]
                 reason = "is the path of an earlier route, which takes every request"
-                yield self._problem(where, reason, "each path once", set_command(where, "/other"), path)
+                yield self._problem(where, reason, "each path once", self._set(where, "/other"), path)
 
     def _key_size(self) -> Iterator[Problem]:
         certificate = self._section("certificate")
         algorithm, size = certificate.get("algorithm", "ECDSA"), certificate.get("size")
         sizes = tls.KEY_SIZES.get(algorithm, ()) if isinstance(algorithm, str) else ()
-        if sizes and size is not None and size not in sizes:
+        if sizes and size is not None and size not in sizes and self._has("certificate"):
             path = ["certificate", "size"]
             accepted = ", ".join(map(str, sizes))
-            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, set_command(path, sizes[0]), size)
+            yield self._problem(path, f"is not a size of {algorithm} keys", accepted, self._set(path, sizes[0]), size)
 
     def _hsts(self) -> Iterator[Problem]:
         # Browsers remember HSTS and then refuse the untrusted staging certificate with no way around it.
         hsts, path = self._section("tls").get("hsts"), ["tls", "hsts"]
-        if hsts and self._section("acme").get("issuer") == "staging":
+        if hsts and self._section("acme").get("issuer") == "staging" and self._has("tls"):
             reason = "would lock browsers out: staging certificates are not trusted"
-            yield self._problem(path, reason, "0 with acme.issuer staging", set_command(path, 0), hsts)
+            yield self._problem(path, reason, "0 with acme.issuer staging", self._set(path, 0), hsts)
+
+    def _has(self, key: str) -> bool:
+        """Whether a key is this gateway's own: one of the stack is reported there."""
+        return not self.gateway or key in self.own
+
+
+def _objects(given: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; what is something else has been refused by its own field."""
+    return [each if isinstance(each, dict) else {} for each in given] if isinstance(given, list) else []
+
+
+def _place_of(raw: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return the namespace and the Service of a gateway."""
+    ingress = found if isinstance(found := raw.get("ingress"), dict) else {}
+    return ingress.get("namespace", routes.NAMESPACE), ingress.get("service", routes.SERVICE)
+
+
+def _unique(raw: Mapping[str, Any], place: tuple[str | int, ...]) -> Iterator[tuple[str, Path, Any]]:
+    """Yield what no other gateway may have: what it is, where, and its value."""
+    if raw.get("name"):
+        yield "name", [*place, "name"], raw["name"]
+    namespace, service = _place_of(raw)
+    yield "Service", [*place, "ingress", "service"], f"{namespace}/{service}"
+    certificate = found if isinstance(found := raw.get("certificate"), dict) else {}
+    default = f"{raw['name']}-certs" if raw.get("name") else routes.CREDENTIAL
+    yield "Secret", [*place, "certificate", "secretName"], f"{namespace}/{certificate.get('secretName', default)}"
+    for index, host in enumerate(_objects(raw.get("hosts"))):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            yield "host", [*place, "hosts", index, "host"], names.dns_name(host.get("host") or "")

@@ -1,14 +1,44 @@
 """The shape of the stack config; each section is in a file of its own subject."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
 from components.rules.acme import group_names
 from settings.cluster import CertManager, Gke, Ingress
-from settings.fields import Identifier, Section, text
+from settings.fields import Identifier, KubernetesName, Section, text
 from settings.signing import Acme, Certificate, Tls
 from settings.traffic import Dns, Host
+
+Challenge = Literal["http01", "dns01"]
+
+
+class Gateway(Section):
+    """Another gateway of the cluster. What is not given here is as the stack's own keys have it."""
+
+    name: KubernetesName = Field(
+        description="a name, which its resources and its Istio Gateways begin with", examples=["internal"]
+    )
+    ingress: Ingress = Field(description="an object with the keys namespace, service, selector")
+    hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
+    challenge: Challenge | None = Field(None, description="http01 or dns01", examples=["dns01"])
+    dns: Dns | None = Field(None, description="an object with the keys zone, project, ttl")
+    certificate: Certificate | None = Field(
+        None,
+        description="an object with the keys secretName, grouping, algorithm (default of secretName: NAME-certs)",
+    )
+    tls: Tls | None = Field(None, description="an object with the keys minVersion, cipherSuites, hsts")
+
+
+class View(NamedTuple):
+    """One gateway's part of a config."""
+
+    name: str
+    """Empty for the gateway of the stack's own keys."""
+    path: tuple[str | int, ...]
+    """Where in the config it is: `()`, or `("gateways", 0)`."""
+    settings: "Settings"
+    """The config as if the gateway were the only one."""
 
 
 class Settings(Section):
@@ -34,9 +64,12 @@ class Settings(Section):
     )
     gke: Gke | None = Field(None, description="an object with the keys cluster, location")
     acme: Acme = Field(description="an object with the keys email, issuer")
-    challenge: Literal["http01", "dns01"] = Field("http01", description="http01 or dns01", examples=["http01"])
+    challenge: Challenge = Field("http01", description="http01 or dns01", examples=["http01"])
     hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
     dns: Dns = Field(description="an object with the keys zone, project, ttl")
+    gateways: tuple[Gateway, ...] = Field(
+        (), description="other gateways of the cluster: a list of {name, ingress, hosts}"
+    )
     ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
     cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
     certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
@@ -60,8 +93,28 @@ class Settings(Section):
         return self.cert_manager.install if create is None else create
 
     @property
+    def views(self) -> list[View]:
+        """Each gateway's part, the one of the stack's own keys first."""
+        return [View("", (), self), *(self._view(number, each) for number, each in enumerate(self.gateways))]
+
+    def _view(self, number: int, gateway: Gateway) -> View:
+        given = {key: value for key in OF_A_GATEWAY if (value := getattr(gateway, key)) is not None}
+        certificate = gateway.certificate or self.certificate
+        if gateway.certificate is None or "secret_name" not in gateway.certificate.model_fields_set:
+            certificate = certificate.model_copy(update={"secret_name": f"{gateway.name}-certs"})
+        return View(
+            gateway.name,
+            ("gateways", number),
+            self.model_copy(update={**given, "certificate": certificate, "gateways": ()}),
+        )
+
+    @property
     def certificates(self) -> dict[str, list[str]]:
         """The hosts of each certificate, by its Secret, which the Certificate is named after."""
         given = self.certificate
         hosts = [host.host for host in self.hosts]
         return group_names(hosts, given.grouping, given.secret_name, self.acme.profile)
+
+
+OF_A_GATEWAY = tuple(name for name in Gateway.model_fields if name in Settings.model_fields)
+"""The keys that each gateway may have of its own."""

@@ -49,6 +49,11 @@ def set_command(path: Path, value: Any) -> str:
     return f"pulumi config set --path {shlex.quote(dotted(path))} {quoted}"
 
 
+def remove_command(path: Path) -> str:
+    """Return the command that removes the value at `path`."""
+    return f"pulumi config rm --path {shlex.quote(dotted(path))}"
+
+
 def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = False) -> Problem:
     """Translate one of pydantic's errors.
 

@@ -6,7 +6,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from settings.models import Settings
+from settings.models import OF_A_GATEWAY, Gateway, Settings
 
 _LONGEST_DEFAULT = 60
 
@@ -19,7 +19,7 @@ every problem is reported at once, with the command that fixes it.
 {table}
 
 Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`.
+`certificateRenewalTime`, `dnsRecords`; and `gateways`, with the same of each of the other gateways.
 
 <!-- Made by `python -m settings.reference`. -->
 """
@@ -41,6 +41,9 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         section = _section(field)
+        if model is Gateway and name in OF_A_GATEWAY:
+            yield key, f"as `{field.alias or name}`", "required" if field.is_required() else f"`{name}`, as it is given"
+            continue
         if section is None:
             yield key, (field.description or "").replace("|", "\\|"), _default(field)
         else:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from components.rules import acme, tls
+from components.rules import acme, routes, tls
 from components.rules.names import email_address
 from settings.fields import CipherSuite, Domain, HostName, KubernetesName, Seconds, Section, Url, pem
 
@@ -67,9 +67,7 @@ class Acme(Section):
 class Certificate(Section):
     """The key and the renewal of the gateway's certificates."""
 
-    secret_name: KubernetesName = Field(
-        "istio-ingressgateway-certs", description="a Secret's name", examples=["istio-ingressgateway-certs"]
-    )
+    secret_name: KubernetesName = Field(routes.CREDENTIAL, description="a Secret's name", examples=[routes.CREDENTIAL])
     grouping: Literal["shared", "perHost"] = Field(
         "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
     )

@@ -18,12 +18,14 @@ from rich.console import Console
 from adopt import config, imports, zone
 from adopt.cluster import Cluster
 from adopt.decisions import Decision, decide
-from adopt.found import Found, texts
+from adopt.found import Found, has_other_managers, texts
 from components.rules import ids
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from tlsctl import printing
 from tlsctl.stack import Stack
+
+_FORCE = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
 
 _PREVIEW = 600
 """Seconds for a preview."""
@@ -52,8 +54,8 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     printing.problems(console, decision.notes, "What the stack does not take over, or changes" * bool(decision.notes))
     with printing.errors().status("previewing what the program would create"):
         written = file.with_name(f"import.{stack.name}.json")
-        taken, created = _import_file(stack, cluster, found.project, written)
-    _say_next(console, stack, decision, written, taken, created)
+        taken, created, force = _import_file(stack, cluster, found.project, written)
+    _say_next(console, stack, decision, written, taken, created, force)
     return 0
 
 
@@ -99,8 +101,11 @@ def _look(args: argparse.Namespace, given: Mapping[str, str]) -> tuple[Cluster, 
 
 def _import_file(
     stack: Stack, cluster: Cluster, project: str, written: Path
-) -> tuple[list[imports.Wanted], list[imports.Wanted]]:
+) -> tuple[list[imports.Wanted], list[imports.Wanted], bool]:
+    """Write the import file; return what it takes over, what is left to create, and whether applies conflict."""
     values = _values(stack.read("pulumi config --json --show-secrets"))
+
+    conflicts: list[bool] = []
 
     @functools.cache
     def record_sets(owner: str, name: str) -> set[tuple[str, str]]:
@@ -114,7 +119,11 @@ def _import_file(
             return cluster.has_release(str(each.inputs["namespace"]), str(each.inputs["name"]))
         metadata = each.inputs.get("metadata") or {}
         version = str(each.inputs.get("apiVersion") or "v1")
-        return cluster.has(version, each.type.rpartition(":")[2], metadata.get("namespace") or "", metadata["name"])
+        kind, namespace = each.type.rpartition(":")[2], metadata.get("namespace") or ""
+        if (obj := cluster.get(version, kind, namespace, metadata["name"])) is None:
+            return False
+        conflicts.append(has_other_managers(obj))
+        return True
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "import.json"
@@ -122,7 +131,7 @@ def _import_file(
         listed = imports.wanted(previewed.get("steps") or (), project)
         filled, taken, created = imports.filled(json.loads(file.read_text()), listed, there)
     written.write_text(json.dumps(filled, indent=2) + "\n")
-    return taken, created
+    return taken, created, any(conflicts)
 
 
 def _say_config(
@@ -142,6 +151,7 @@ def _say_next(
     written: Path,
     taken: list[imports.Wanted],
     created: list[imports.Wanted],
+    force: bool,
 ) -> None:
     console.print(f"\n{written} takes over {_listed(taken)}.", soft_wrap=True)
     console.print(f"The `up` creates beside them {_listed(created)}.", soft_wrap=True)
@@ -151,13 +161,17 @@ def _say_next(
         copies.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": decision.before}, indent=2) + "\n")
         steps.append(("keep requests answered while routes change hands", [f"kubectl apply --filename {copies}"]))
     steps.append(("take over", [f"pulumi import --file {written} --protect=false --generate-code=false --yes"]))
-    steps.append(("look: nothing is replaced, nothing is deleted", ["pulumi preview --diff"]))
+    # Whoever applied the objects owns their fields, until the stack takes them over by force, once.
+    forced = f"{_FORCE} " if force else ""
+    steps.append(("look: nothing is replaced, nothing is deleted", [f"{forced}pulumi preview --diff"]))
     if decision.elsewhere:
         hosts = ", ".join(decision.elsewhere)
-        steps.append((f"all but the records of {hosts}", ["pulumi up --exclude '**RecordSet**'"]))
+        steps.append((f"all but the records of {hosts}", [f"{forced}pulumi up --exclude '**RecordSet**'"]))
         steps.append(("and then the records", ["pulumi up"]))
     else:
-        steps.append(("bring it to what the config says", ["pulumi up"]))
+        steps.append(("bring it to what the config says", [f"{forced}pulumi up"]))
+        if force:
+            steps.append(("take the force back: it changes the provider, and nothing else", ["pulumi up"]))
     console.print("\nTo go on:")
     for number, (what, commands) in enumerate(steps, start=1):
         console.print(f"{number}. {what}", soft_wrap=True)

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,8 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     """Check, print what was seen, and return 0 only if all is ok."""
     try:
         with printing.errors().status("reading the stack") as status:
-            environment = read(stack)
-            seen = _check(environment, _options(args), status, args.timeout if args.watch else 0)
+            environments = read(stack)
+            seen = _check(environments, _options(args), status, args.timeout if args.watch else 0)
     except ProblemsError as error:
         if not args.json:
             raise
@@ -40,7 +41,7 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     return 0 if seen.ok else 1
 
 
-def read(stack: Stack) -> "Environment":
+def read(stack: Stack) -> "list[Environment]":
     """Read a stack's state and config.
 
     Raises:
@@ -52,9 +53,9 @@ def read(stack: Stack) -> "Environment":
         config = pool.submit(stack.read, "pulumi config --json --show-secrets")
         # What checks takes a second to load: it passes while pulumi reads.
         importlib.import_module("verify.run")
-        from verify.environment import environment
+        from verify.environment import environments
 
-        return environment(state.result(), config.result(), stack.name)
+        return environments(state.result(), config.result(), stack.name)
 
 
 def _options(args: argparse.Namespace) -> "Options":
@@ -69,13 +70,13 @@ def _options(args: argparse.Namespace) -> "Options":
         raise ProblemsError(Problem("--resolver", f"{args.resolver or 'is needed'}: {error}")) from None
 
 
-def _check(environment: "Environment", options: "Options", status: Status, seconds: float) -> "Report":
+def _check(environments: "Sequence[Environment]", options: "Options", status: Status, seconds: float) -> "Report":
     """Check until all is ok or the time is up; once at least."""
     from verify.run import look
 
     deadline = time.monotonic() + seconds
     while True:
-        seen = look(environment, options, status.update)
+        seen = look(environments, options, status.update)
         if seen.ok or time.monotonic() + PAUSE > deadline:
             return seen
         waiting = ", ".join(problem.where for problem in seen.problems)

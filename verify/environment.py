@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Environment:
-    """One stack, as it is deployed."""
+    """One gateway of a stack, as it is deployed."""
 
     stack: str
     """Its short name."""
@@ -30,9 +30,11 @@ class Environment:
     issuer: str
     """The issuer that signs."""
     settings: Settings
-    """The stack's config: what was asked for."""
+    """The stack's config, as if the gateway were its only one: what was asked for."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
+    gateway: str = ""
+    """The gateway's name; empty for the one of the stack's own keys."""
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -81,8 +83,8 @@ def probe_name(host: str) -> str:
     return host.replace("*", "verify", 1) if names.is_wildcard(host) else host
 
 
-def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> Environment:
-    """Put an environment together.
+def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> list[Environment]:
+    """Put the environment of each gateway together, that of the stack's own keys first.
 
     Args:
         state: what `pulumi stack export --show-secrets` prints.
@@ -103,9 +105,15 @@ def environment(state: Mapping[str, Any], config: Mapping[str, Any], stack: str)
     values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
     secret = {key for key, each in config.items() if each.get("secret")}
     settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
-    if missing := [host.host for host in settings.hosts if host.host not in outputs["dnsRecords"]]:
+    found, missing = [], []
+    for view in settings.views:
+        live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
+        missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
+        found.append((live.get("ingressIp", ""), view))
+    if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    return Environment(name, outputs["ingressIp"], outputs["issuer"], settings, _kubeconfig(resources))
+    kubeconfig = _kubeconfig(resources)
+    return [Environment(name, ip, outputs["issuer"], view.settings, kubeconfig, view.name) for ip, view in found]
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:

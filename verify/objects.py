@@ -148,8 +148,8 @@ def judge_gateway(environment: Environment, host: str, gateways: Objects, servic
 
 def _wrong_in_servers(environment: Environment, host: str, gateways: Objects) -> str | None:
     for name, number in (
-        (routes.http_gateway_name(environment.stack), 80),
-        (routes.tls_gateway_name(environment.stack), 443),
+        (routes.http_gateway_name(environment.stack, environment.gateway), 80),
+        (routes.tls_gateway_name(environment.stack, environment.gateway), 443),
     ):
         found = gateways.get(name)
         if found is None:
@@ -168,7 +168,7 @@ def _wrong_in_servers(environment: Environment, host: str, gateways: Objects) ->
 
 def tls_server(environment: Environment, host: str, gateways: Objects) -> Object | None:
     """Return the server that the stack's Gateway of port 443 has for a host."""
-    gateway = gateways.get(routes.tls_gateway_name(environment.stack))
+    gateway = gateways.get(routes.tls_gateway_name(environment.stack, environment.gateway))
     return _server_of(gateway, host, 443) if gateway else None
 
 
@@ -187,7 +187,9 @@ def _servers(gateway: Object, number: int) -> list[Object]:
 
 
 def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> str | None:
-    http, tls = (name(environment.stack) for name in (routes.http_gateway_name, routes.tls_gateway_name))
+    http, tls = (
+        name(environment.stack, environment.gateway) for name in (routes.http_gateway_name, routes.tls_gateway_name)
+    )
     destinations = [each.model_dump() for each in environment.hosts[host].destinations]
     expected = {
         names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", host, destinations),

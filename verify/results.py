@@ -5,7 +5,7 @@ explain it. A failure that no other explains is a problem: one cause is one prob
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -15,7 +15,7 @@ from verify.checks import CHECKS
 State = Literal["ok", "failed", "skipped"]
 
 INGRESS = "ingress"
-"""The subject of what all hosts share."""
+"""The subject of what all hosts share; of another gateway than the stack's own, its name follows."""
 
 _NAMED = 3
 """Subjects that a line names; there may be a thousand."""
@@ -53,6 +53,8 @@ class Report:
     results: Sequence[Result]
     certificates: Mapping[str, Sequence[str]]
     """The hosts of each Certificate: what ties the two kinds of subject together."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """What the hosts of a gateway share, for each of its subjects; `INGRESS` where it is not given."""
 
     @property
     def ok(self) -> bool:
@@ -122,11 +124,12 @@ class Report:
         if result.state != "failed":
             return []
         subject = result.subject
-        related = (subject, INGRESS, *self.certificates.get(subject, ()), *self._certificates_of.get(subject, ()))
+        shared = self.shared.get(subject, INGRESS)
+        related = (subject, shared, *self.certificates.get(subject, ()), *self._certificates_of.get(subject, ()))
         return [
             cause
             for check in CHECKS[result.check].because
-            for each in dict.fromkeys(self._failed[check] if subject == INGRESS else related)
+            for each in dict.fromkeys(self._failed[check] if subject == shared else related)
             for cause in self._failed[check].get(each, ())
         ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,29 @@ class Options:
     """Roots to trust, if not those of the stack's issuer."""
 
 
-def look(environment: Environment, options: Options, progress: Progress) -> Report:
-    """Make every check once.
-
-    Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
-    known by the certificates that were presented.
+def look(environments: Sequence[Environment], options: Options, progress: Progress) -> Report:
+    """Make every check once, of one gateway after the other.
 
     Raises:
         ProblemsError: there are no roots to trust.
+    """
+    results: list[Result] = []
+    certificates: dict[str, Sequence[str]] = {}
+    shared: dict[str, str] = {}
+    for environment in environments:
+        ingress = f"{INGRESS} {environment.gateway}".rstrip()
+        found = _look(environment, options, progress)
+        results += [replace(each, subject=ingress) if each.subject == INGRESS else each for each in found]
+        certificates |= environment.certificates
+        shared |= dict.fromkeys((ingress, *environment.certificates, *environment.hosts), ingress)
+    return Report(results, certificates, shared)
+
+
+def _look(environment: Environment, options: Options, progress: Progress) -> list[Result]:
+    """Make every check of a gateway.
+
+    Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
+    known by the certificates that were presented.
     """
     trusted = trust.choose(environment, options.ca)
     profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
@@ -61,7 +76,7 @@ def look(environment: Environment, options: Options, progress: Progress) -> Repo
         *offers.look(environment, groups, profile),
     ]
     subjects = [INGRESS, *environment.certificates, *environment.hosts]
-    return Report(ordered(results, subjects), environment.certificates)
+    return ordered(results, subjects)
 
 
 def _follow(parts: Sequence[Future[Any]], progress: Progress) -> None:

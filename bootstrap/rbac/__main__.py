@@ -69,8 +69,7 @@ def _list(title: str, found: Iterable[Right]) -> None:
 
 def _place(args: argparse.Namespace) -> Place:
     return Place(
-        args.gateway_namespace,
-        args.gateway_service,
+        args.gateway or _DEFAULT.gateways,
         args.cert_manager_namespace,
         args.secret or _DEFAULT.secrets,
         not args.no_cert_manager,
@@ -106,8 +105,7 @@ def _add_log(verb: argparse.ArgumentParser) -> None:
 
 
 def _add_place(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--gateway-namespace", default=_DEFAULT.gateway_namespace, metavar="NAMESPACE")
-    verb.add_argument("--gateway-service", default=_DEFAULT.gateway_service, metavar="NAME")
+    verb.add_argument("--gateway", action="append", metavar="NAMESPACE/SERVICE", help="a gateway, may be repeated")
     verb.add_argument("--cert-manager-namespace", default=_DEFAULT.cert_manager_namespace, metavar="NAMESPACE")
     verb.add_argument("--secret", action="append", metavar="NAME", help="a certificate's Secret, may be repeated")
     verb.add_argument("--no-cert-manager", action="store_true", help="the stack has certManager.install false")

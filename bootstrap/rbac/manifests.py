@@ -1,5 +1,6 @@
 """The roles that ship with the project, and the bindings that give them to the identities of a stack."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
+from components.rules import routes
 
 Object = dict[str, Any]
 
@@ -29,10 +31,10 @@ INSTALLS = "deploy-cert-manager"
 class Place:
     """Where a stack is in its cluster, as its config says."""
 
-    gateway_namespace: str = "istio-system"
-    gateway_service: str = "istio-ingressgateway"
+    gateways: Sequence[str] = (f"{routes.NAMESPACE}/{routes.SERVICE}",)
+    """The namespace and the Service of each gateway."""
     cert_manager_namespace: str = "cert-manager"
-    secrets: Sequence[str] = field(default=("istio-ingressgateway-certs",))
+    secrets: Sequence[str] = field(default=(routes.CREDENTIAL,))
     """The certificates' Secrets."""
     installs: bool = True
     """Whether it installs cert-manager."""
@@ -45,25 +47,37 @@ def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
     """Return an identity's roles, for where a stack is."""
     files = [name for name in FILES[identity] if place.installs or name != INSTALLS]
     texts = [(Path(__file__).parent / f"{name}.yaml").read_text() for name in files]
-    found = [role for text in texts for role in yaml.safe_load_all(text) if role]
-    for role in found:
-        namespace = role["metadata"].get("namespace")
+    services: dict[str, list[str]] = {}
+    for gateway in place.gateways:
+        namespace, _, service = gateway.partition("/")
+        services.setdefault(namespace, []).append(service)
+    return [
+        made for text in texts for role in yaml.safe_load_all(text) if role for made in _placed(role, place, services)
+    ]
+
+
+def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> Iterator[Object]:
+    """Yield a role for each namespace that a stack is in, with the stack's own names."""
+    namespaces: dict[str | None, list[str] | list[None]] = {
+        None: [None],
+        routes.NAMESPACE: list(services),
+        _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
+    }
+    for namespace in namespaces[role["metadata"].get("namespace")]:
+        made = copy.deepcopy(role)
         if namespace:
-            role["metadata"]["namespace"] = {
-                _DEFAULT.gateway_namespace: place.gateway_namespace,
-                _DEFAULT.cert_manager_namespace: place.cert_manager_namespace,
-            }[namespace]
-        for rule in role["rules"]:
-            _rename(rule, place)
-    return found
+            made["metadata"]["namespace"] = namespace
+        for rule in made["rules"]:
+            _rename(rule, place, services.get(namespace or "", []))
+        yield made
 
 
-def _rename(rule: Object, place: Place) -> None:
+def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
     names = rule.get("resourceNames")
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
-    elif names == [_DEFAULT.gateway_service]:
-        rule["resourceNames"] = [place.gateway_service]
+    elif names == [routes.SERVICE]:
+        rule["resourceNames"] = list(services)
     elif rule["resources"] == ["namespaces"] and names:
         rule["resourceNames"] = [place.cert_manager_namespace]
 

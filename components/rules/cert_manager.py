@@ -7,6 +7,9 @@ CHART = "oci://quay.io/jetstack/charts/cert-manager"
 
 VERSION = "v1.21.2"
 
+DIGEST = "sha256:634dce9c13b56677a2c05e2ab76c312d0be2664022d5dd05815da67e1fd5f610"
+"""Of the manifest of `CHART` at `VERSION`, as `helm pull` prints it; a new version comes with a new one."""
+
 OCI = "oci://"
 
 PACKAGE = ".tgz"
@@ -48,6 +51,11 @@ def check_digest(value: str) -> str:
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise ValueError("is not sha256: and 64 hexadecimal digits")
     return value
+
+
+def known_digest(chart: str, version: str) -> str | None:
+    """Return the digest of a chart at a version: that of the official chart at the pinned version, None of another."""
+    return DIGEST if (chart, version) == (CHART, VERSION) else None
 
 
 def pinned(chart: str, digest: str) -> str:

@@ -15,18 +15,32 @@ from . import names, tls
 
 REDIRECT_CODE = 301
 
+NAMESPACE = "istio-system"
+"""Of the gateway that Istio's own charts install, and of its Pods, whose Secrets istiod hands to it."""
+
+SERVICE = "istio-ingressgateway"
+"""Its Service."""
+
+CREDENTIAL = "istio-ingressgateway-certs"
+"""The Secret that holds its certificate, by the name that Istio's documents have always used."""
+
 SELECTOR = {"istio": "ingressgateway"}
 """The label that Istio's own gateway chart puts on the Pods of an ingress gateway of the usual name."""
 
 
-def http_gateway_name(stack: str) -> str:
-    """Return the name of a stack's Gateway of port 80, and of the VirtualService that redirects."""
-    return f"http-{names.stack_suffix(stack)}"
+def http_gateway_name(stack: str, gateway: str = "") -> str:
+    """Return the name of a stack's Gateway of port 80, and of the VirtualService that redirects.
+
+    Args:
+        stack: its name.
+        gateway: the name of one of the stack's other gateways.
+    """
+    return "-".join(part for part in ("http", names.stack_suffix(stack), gateway) if part)
 
 
-def tls_gateway_name(stack: str) -> str:
-    """Return the name of a stack's Gateway of port 443."""
-    return f"tls-{names.stack_suffix(stack)}"
+def tls_gateway_name(stack: str, gateway: str = "") -> str:
+    """Return the name of a stack's Gateway of port 443, as `http_gateway_name` does."""
+    return "-".join(part for part in ("tls", names.stack_suffix(stack), gateway) if part)
 
 
 def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from components.gateway_certificate import (
 )
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
-from components.rules import acme, routes
+from components.rules import acme, cert_manager, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
 
@@ -87,6 +87,19 @@ class TestCertManager:
         assert release["version"] == "v1.21.2"
         assert not release.get("disableWebhooks"), "startupapicheck is a hook"
         assert release["timeout"] > 300, "longer than startupapicheck's own, whose words are better"
+
+    def test_the_default_is_pinned_by_digest(self) -> None:
+        release = run(lambda: CertManager("cm", {})).of(RELEASE)[0].inputs
+        assert release["chart"] == f"{cert_manager.CHART}@{cert_manager.DIGEST}", "its tag could be moved"
+        assert release["version"] == cert_manager.VERSION
+
+        secret = run(lambda: CertManager("cm", {"chart": pulumi.Output.secret(cert_manager.CHART)})).of(RELEASE)[0]
+        assert secret.inputs["chart"]["value"] == release["chart"], "also where the config has it as a secret"
+
+    @pytest.mark.parametrize("another", [{"version": "v1.20.3"}, {"chart": "oci://charts.test/cert-manager"}])
+    def test_the_digest_of_the_default_is_not_that_of_another(self, another: CertManagerArgs) -> None:
+        release = run(lambda: CertManager("cm", another)).of(RELEASE)[0].inputs
+        assert "@" not in release["chart"], "it would be refused"
 
     def test_a_digest_pins_the_reference(self) -> None:
         release = run(lambda: CertManager("cm", {**CHART, "digest": DIGEST})).of(RELEASE)[0].inputs

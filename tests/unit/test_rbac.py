@@ -202,7 +202,7 @@ class TestRoles:
         assert all(each["subjects"][0]["name"] == USER for each in made[1::2])
 
     def test_a_stacks_namespaces_and_names_are_its_configs(self) -> None:
-        place = Place("ingress", "gateway", "certs", ("a", "b"))
+        place = Place(("ingress/gateway",), "certs", ("a", "b"))
         of_drift = rights(roles("drift", place))[0]
         assert {right.namespace for right in of_drift} == {"", "ingress", "certs"}
         assert {right.name for right in of_drift if right.resource == "secrets" and right.verb == "get"} == {"a", "b"}
@@ -210,9 +210,16 @@ class TestRoles:
         assert Right("", "namespaces", "delete", name="certs") in rights(roles("deploy", place))[0]
 
     def test_the_namespaces_are_renamed_even_when_they_change_places(self) -> None:
-        swapped = rights(roles("drift", Place("cert-manager", cert_manager_namespace="istio-system")))[0]
+        swapped = rights(
+            roles("drift", Place(("cert-manager/istio-ingressgateway",), cert_manager_namespace="istio-system"))
+        )[0]
         assert Right("", "secrets", "list", "istio-system") in swapped
         assert Right("", "services", "list", "cert-manager", "istio-ingressgateway") in swapped
+
+    def test_each_gateways_namespace_has_its_own(self) -> None:
+        of_drift = rights(roles("drift", Place(("istio-system/a", "istio-system/b", "internal/c"))))[0]
+        services = {(right.namespace, right.name) for right in of_drift if right.resource == "services"}
+        assert services == {("istio-system", "a"), ("istio-system", "b"), ("internal", "c")}
 
 
 class TestCommand:

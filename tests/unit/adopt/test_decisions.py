@@ -125,13 +125,13 @@ def test_cert_manager_by_helm_is_taken_over_with_its_values() -> None:
     ("changed", "why"),
     [
         ({"release": Release("cm", "cert-manager", "v1.21.2")}, "is the Helm release cm"),
-        ({}, "was installed in cert-manager by a manifest"),
+        ({}, "is installed in cert-manager by a manifest"),
         (
             {
                 "release": Release("cert-manager", "cert-manager", "v1.21.2"),
                 "deployments": [controller(), obj("Deployment", "other", {}, namespace="cert-manager")],
             },
-            "shares the namespace cert-manager",
+            "has the namespace cert-manager in common",
         ),
     ],
 )
@@ -241,7 +241,7 @@ def test_a_secret_that_is_mounted_into_the_gateway_is_told_with_the_patch() -> N
     deployment = obj("Deployment", "istio-ingressgateway", {"template": template})
     told = said(decide(found(deployments=[controller(), deployment]), "prod"))
 
-    assert f"mounts the Secret {CERTIFICATE} at /etc/istio/ingressgateway-certs" in told
+    assert f"has the Secret {CERTIFICATE} mounted at /etc/istio/ingressgateway-certs" in told
     assert '"path":"/spec/template/spec/containers/0/volumeMounts/0"' in told
     assert '"path":"/spec/template/spec/volumes/1"' in told
 

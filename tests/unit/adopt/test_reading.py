@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adopt.cluster import Cluster, decoded
-from adopt.found import Release
+from adopt.found import Release, has_other_managers
 from adopt.zone import choose
 from components.rules.problem import ProblemsError
 from tests.unit.api_server import Api
@@ -94,12 +94,26 @@ def test_an_object_is_looked_for_where_its_kind_is_served(api: Api) -> None:
     }
     cluster = Cluster(api.kubeconfig, None)
 
-    assert cluster.has("networking.istio.io/v1", "Gateway", "istio-system", "a")
-    assert not cluster.has("networking.istio.io/v1", "Gateway", "istio-system", "b")
-    assert not cluster.has("monitoring.coreos.com/v1", "PrometheusRule", "istio-system", "a"), "no such kind"
+    assert cluster.get("networking.istio.io/v1", "Gateway", "istio-system", "a") == {}
+    assert cluster.get("networking.istio.io/v1", "Gateway", "istio-system", "b") is None
+    assert cluster.get("monitoring.coreos.com/v1", "PrometheusRule", "istio-system", "a") is None, "no such kind"
 
 
 def test_a_refusal_is_told(api: Api) -> None:
     api.status = 403
     with pytest.raises(ProblemsError, match="the API server answers 403"):
         Cluster(api.kubeconfig, None).read()
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"manager": "kubectl-client-side-apply", "fieldsV1": {"f:spec": {}}}, True),
+        ({"manager": "pulumi-kubernetes-1a2b3c4d", "fieldsV1": {"f:spec": {}}}, False),
+        ({"manager": "cert-manager-clusterissuers", "subresource": "status", "fieldsV1": {"f:status": {}}}, False),
+        ({"manager": "kubectl-label", "fieldsV1": {"f:metadata": {}}}, False),
+        ({}, False),
+    ],
+)
+def test_an_apply_conflicts_with_who_wrote_the_spec(entry: dict[str, Any], expected: bool) -> None:
+    assert has_other_managers({"metadata": {"managedFields": [entry]}}) is expected

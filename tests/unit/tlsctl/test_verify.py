@@ -12,7 +12,7 @@ from tlsctl import verify as verb
 from tlsctl.reference import page
 from tlsctl.stack import Stack
 from verify import run
-from verify.environment import environment
+from verify.environment import environments
 from verify.results import INGRESS, Report, Result
 
 GOOD = Report([Result("record", SHOP, "ok", IP)], {})
@@ -25,7 +25,7 @@ FIX = "pulumi up --stack dev --config-file dev.yaml --refresh"
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
     """What the next rounds see, in this order."""
     reports: list[Report] = []
-    monkeypatch.setattr(verb, "read", lambda _: environment(state(), config(), "dev"))
+    monkeypatch.setattr(verb, "read", lambda _: environments(state(), config(), "dev"))
     monkeypatch.setattr(run, "look", lambda *_: reports.pop(0))
     monkeypatch.setattr(verb, "PAUSE", 0.0)
     return reports
@@ -97,7 +97,7 @@ def unread(_: Stack) -> None:
 
 
 def read(_: Stack) -> object:
-    return environment(state(), config(), "dev")
+    return environments(state(), config(), "dev")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from verify.environment import Environment, environment
+from verify.environment import Environment, environments
 
 SHOP = "shop.acme.dev"
 SECRET = "istio-ingressgateway-certs"
@@ -50,7 +50,7 @@ def state(kubeconfig: Any = None, **outputs: Any) -> dict[str, Any]:
 def deployed(**changes: Any) -> Environment:
     """A stack with one host and everything by default, but for what is given."""
     hosts = [each["host"] for each in changes.get("hosts", [_HOST])]
-    return environment(state(dnsRecords=dict.fromkeys(hosts, IP)), config(**changes), "dev")
+    return environments(state(dnsRecords=dict.fromkeys(hosts, IP)), config(**changes), "dev")[0]
 
 
 def certificate(

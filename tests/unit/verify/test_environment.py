@@ -8,23 +8,25 @@ import pytest
 from components.rules.problem import ProblemsError
 from tests.unit.verify.support import IP, SECRET, SHOP, config, state
 from verify import cluster
-from verify.environment import environment, probe_name
+from verify.environment import environments, probe_name
 
 
 def test_a_stack_is_read_from_its_state_and_its_config() -> None:
-    read = environment(state(kubeconfig="~/.kube/config"), config(), "dev")
+    read = environments(state(kubeconfig="~/.kube/config"), config(), "dev")[0]
     assert (read.stack, read.ip, list(read.hosts)) == ("dev", IP, [SHOP])
     assert read.certificates == {SECRET: (SHOP,)}, "as the program divides the hosts"
     assert read.kubeconfig == "~/.kube/config", "the cluster is the one that the stack was deployed to"
 
 
 def test_a_stack_may_be_named_in_full() -> None:
-    assert environment(state(), config(), "acme/istio-gateway-tls/dev").stack == "dev", "objects have its short name"
+    assert environments(state(), config(), "acme/istio-gateway-tls/dev")[0].stack == "dev", (
+        "objects have its short name"
+    )
 
 
 def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
     secret = {"4dabf18193072939515e22adb298388d": "1b47", "plaintext": json.dumps("apiVersion: v1\n")}
-    assert environment(state(kubeconfig=secret), config(), "dev").kubeconfig == "apiVersion: v1\n"
+    assert environments(state(kubeconfig=secret), config(), "dev")[0].kubeconfig == "apiVersion: v1\n"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_a_stack_that_cannot_be_checked_is_a_problem_with_a_fix(
     given: dict[str, Any], settings: dict[str, Any], where: str, what: str, fix: str
 ) -> None:
     with pytest.raises(ProblemsError) as refused:
-        environment(given, settings, "dev")
+        environments(given, settings, "dev")[0]
     (problem,) = refused.value.problems
     assert problem.where == where
     assert what in problem.what
@@ -58,7 +60,7 @@ def test_a_secret_of_the_config_is_not_shown() -> None:
     secret = config(alertLabels={"x": 1})
     secret["istio-gateway-tls:alertLabels"]["secret"] = True
     with pytest.raises(ProblemsError) as refused:
-        environment(state(), secret, "dev")
+        environments(state(), secret, "dev")[0]
     assert "[secret]" in str(refused.value), "the key is named, and its value is not"
 
 
@@ -74,11 +76,11 @@ def test_a_cluster_that_does_not_answer_is_no_failure() -> None:
         "current-context": "x",
         "users": [{"name": "x", "user": {}}],
     }
-    (result,) = cluster.look(environment(state(kubeconfig=json.dumps(content)), config(), "dev")).results
+    (result,) = cluster.look(environments(state(kubeconfig=json.dumps(content)), config(), "dev")[0]).results
     assert (result.check, result.state) == ("cluster", "skipped"), "verify goes on from outside"
     assert result.detail.startswith(f"not read from here: {server} does not answer")
 
 
 def test_a_context_that_is_not_there_is_no_failure() -> None:
-    (result,) = cluster.look(environment(state(kubeconfig="/nonexistent"), config(), "dev")).results
+    (result,) = cluster.look(environments(state(kubeconfig="/nonexistent"), config(), "dev")[0]).results
     assert (result.check, result.state) == ("cluster", "skipped")
