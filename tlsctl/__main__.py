@@ -49,6 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         verbs, "plan-rollout", "say how long the CA takes to sign what the config asks for and is not there yet"
     )
     add("--json", action="store_true", help="print JSON")
+    add = _verb(verbs, "adopt", "make a stack of what was set up by hand: its config, and a file for `pulumi import`")
+    add(
+        "--kubeconfig", metavar="FILE", help="a kubeconfig (default: the stack's, then KUBECONFIG, then ~/.kube/config)"
+    )
+    add("--context", metavar="NAME", help="a context of the kubeconfig (default: its current one)")
+    add("--project", metavar="ID", help="the project of the managed zone (default: gcp:project)")
+    add("--zone", metavar="NAME", help="the managed zone (default: the one that most of the hosts lie in)")
+    add("--challenge", choices=("http01", "dns01"), help="how names are to be proven (default: as the issuer does)")
     _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
     return parser
 
