@@ -142,7 +142,7 @@ def test_each_gateway_gets_its_own_parts_and_all_share_the_issuers(up: Up) -> No
     assert "wiki.sandbox.test." in {each.inputs["name"] for each in made.of(RECORD)}
     for issuer in made.of(ISSUER):
         selectors = [each["selector"]["dnsNames"] for each in issuer.inputs["spec"]["acme"]["solvers"]]
-        assert selectors == [["shop.sandbox.test"], ["wiki.sandbox.test"]], "it signs for both gateways' hosts"
+        assert selectors == [["shop.sandbox.test", "wiki.sandbox.test"]], "it signs for both gateways' hosts"
 
 
 def test_a_host_outside_its_gateways_zone_is_refused(up: Up) -> None:
