@@ -159,7 +159,9 @@ def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
 def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(stack: Stack) -> None:
     before = len(proofs("sandbox"))
     hosts = [OVER_HTTP, DELEGATED]
-    with stack.changed(challenge="http01", dns={"challengeZone": {"zone": "proofs"}}, hosts=hosts):
+    # Long enough for a solver's Pod to be served: the ACME server is asked to look once.
+    wait = {"waitInsteadOfSelfCheck": 8}
+    with stack.changed(challenge="http01", dns={"challengeZone": {"zone": "proofs"}}, acme=wait, hosts=hosts):
         stack.up()
         trust = client.trusting(STAGING)
         for host in hosts:
