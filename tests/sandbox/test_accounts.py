@@ -151,7 +151,8 @@ def renew() -> None:
     found = live("certificate", CERTIFICATE, ISTIO)["status"]["conditions"]
     begun = {
         "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        # An attempt that failed after this time would count as this one's.
+        "lastTransitionTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
     status = {"status": {"conditions": [*(each for each in found if each["type"] != "Issuing"), begun]}}
     kubectl(
