@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-import proofs
 from components.rules.problem import ProblemsError
+from composition import proofs
 from settings import Settings, decode
 from settings.cluster import ingress_commands
 from settings.crosschecks import cross_checks

@@ -35,7 +35,7 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
-    monkeypatch.setattr("lookups._answers", lambda address: address != "10.0.0.2")
+    monkeypatch.setattr("composition.lookups._answers", lambda address: address != "10.0.0.2")
 
     def run(
         cluster: dict[str, Any], endpoint: str = "ip", *, address: str = "192.0.2.1", preview: bool = False, **more: Any

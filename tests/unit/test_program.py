@@ -9,7 +9,7 @@ import pulumi
 import pytest
 import yaml
 
-from composition import warnings
+from composition.loading import warnings
 from settings import Settings, decode
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, good_config

@@ -9,7 +9,7 @@ from components.caa_records import CaaHostArgs, CaaRecordsArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.rules import cert_manager, names
 from components.rules.acme import CLUSTER_ISSUER, DNS01
-from lookups import Zone
+from composition.lookups import Zone
 from settings import Settings
 
 _Solver = tuple[str, str, str, bool]

@@ -1,0 +1,87 @@
+"""Reads a stack's config, and refuses or warns of what it names before any resource is registered."""
+
+from collections.abc import Iterator, Set
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+
+from components.rules import routes
+from components.rules.acme import CLUSTER_ISSUER, DIRECTORIES, DNS01, HTTP01, ISSUER, PROD
+from components.rules.limits import LETS_ENCRYPT
+from components.rules.problem import ProblemsError
+from components.rules.production import PROJECT
+from composition import proofs
+from composition.args import Composition
+from composition.lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
+from settings import Settings, decode
+from settings.crosschecks import cross_checks
+from settings.problems import dotted, set_command
+
+
+def load() -> Composition:
+    """Read and validate the stack's config, and look up what it names.
+
+    Raises:
+        pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
+    """
+    config = {**get_config_env(), **CONFIG.get()}
+    secret = {key for key in config if is_config_secret(key)}
+    stack = pulumi.get_stack()
+    try:
+        settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
+        secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
+        require_hosts_in_zone(settings, stack, secrets)
+        challenge_domains = find_challenge_domains(settings)
+        pool = find_workload_pool(settings)
+        kubeconfig = find_kubeconfig(settings, secrets)
+    except ProblemsError as error:
+        raise pulumi.RunError(str(error)) from None
+    for warning in warnings(settings, secrets):
+        pulumi.log.warn(warning)
+    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool)
+
+
+def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
+    """Yield what a stack's config leaves open, each with the command that closes it.
+
+    Args:
+        settings: the config.
+        secrets: keys of it that hold a secret.
+    """
+    for key in sorted(_NAMING & secrets):
+        yield (
+            f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
+            " the state has in plain text"
+        )
+    for view in settings.views:
+        for index, host in enumerate(view.settings.hosts):
+            if host.maintenance:
+                path = [*view.path, "hosts", index, "maintenance"]
+                yield (
+                    f"{dotted(path[:-1])} is in maintenance: every request is answered {routes.MAINTENANCE_CODE}\n"
+                    f"    {set_command(path, False)}"
+                )
+    cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
+    if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
+        yield (
+            "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
+            " stack's hosts and spend the CA's limits\n"
+            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
+        )
+
+    certificates = sum(len(each.settings.certificates) for each in settings.views)
+    limits = LETS_ENCRYPT[PROD].certificates
+    if (
+        settings.acme.servers.prod == DIRECTORIES[PROD]
+        and settings.acme.issuer == PROD
+        and certificates > limits.tokens
+    ):
+        yield (
+            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a"
+            " registered domain: what is new of them may not be signed at once\n"
+            "    uv run python -m tlsctl plan-rollout"
+        )
+
+
+_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
+"""Keys whose values are the names of objects."""
