@@ -6,18 +6,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
-from components import (
-    AcmeIssuers,
-    CaaRecords,
-    CertificateAlerts,
-    CertManager,
-    Dns01Identity,
-    DnsRecords,
-    GatewayCertificate,
-    HttpGateway,
-    IngressGateway,
-    TlsGateway,
-)
+import components
 from composition import Composition, load
 
 # Whatever can be refused is refused here, before any resource is registered.
@@ -25,10 +14,7 @@ stack = load()
 settings = stack.settings
 
 cluster = kubernetes.Provider(
-    "cluster",
-    kubeconfig=stack.kubeconfig,
-    context=stack.kubeconfig_context,
-    cluster_identifier=stack.cluster_identifier,
+    "cluster", kubeconfig=stack.kubeconfig, context=stack.context, cluster_identifier=stack.cluster_identifier
 )
 protect = ResourceOptions(protect=settings.protect)
 
@@ -38,23 +24,28 @@ def on_cluster(*after: pulumi.Resource) -> ResourceOptions:
     return ResourceOptions(provider=cluster, depends_on=list(after))
 
 
-cert_manager = CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
-issuers = AcmeIssuers("issuers", stack.issuers, ResourceOptions.merge(on_cluster(cert_manager), protect))
+cert_manager = components.CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
+signing = ResourceOptions.merge(on_cluster(cert_manager), protect)
+issuers = components.AcmeIssuers("issuers", stack.issuers, signing)
 issuer = issuers.names[settings.acme.issuer]
-access = [Dns01Identity(name, args) for name, args in stack.access.items()]
-caa = [CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
+access = [components.Dns01Identity(name, args) for name, args in stack.access.items()]
+caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
 
 
 def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
-    ingress = IngressGateway(its.called("ingress"), its.ingress, on_cluster())
-    records = DnsRecords(its.called("dns"), its.records(ingress.ip))
-    http = HttpGateway(its.called("http"), its.http, on_cluster())
+    ingress = components.IngressGateway(its.called("ingress"), its.ingress, on_cluster())
+    records = components.DnsRecords(its.called("dns"), its.records(ingress.ip, ingress.ipv6))
+    http = components.HttpGateway(its.called("http"), its.http, on_cluster())
 
     # The ACME server must find the names, what proves them and who may sign before it is asked to sign.
-    proven = on_cluster(issuers, records, http, *access, *caa)
-    certificate = GatewayCertificate(its.called("certificate"), its.certificate(issuer), proven)
-    tls = TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+    provable = on_cluster(issuers, records, http, *access, *caa)
+    certificate = components.GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
+    tls = components.TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
+    more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if its.has_ipv6 else {}
+    if its.promotes:
+        address = components.ReservedAddress(its.called("address"), its.address(ingress.ip))
+        more["ingressChartValue"] = address.chart_value
     return {
         "urls": tls.urls,
         "ingressIp": ingress.ip,
@@ -62,6 +53,7 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
         "certificateNotAfter": certificate.not_after,
         "certificateRenewalTime": certificate.renewal_time,
         "dnsRecords": records.addresses,
+        **more,
     }
 
 
@@ -69,10 +61,13 @@ for name, output in serve(stack).items():
     pulumi.export(name, output)
 if stack.other_gateways:
     pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
-
-if settings.alerts != "off":
-    CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
-
-pulumi.export("acmeAccounts", issuers.accounts)
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
+pulumi.export("acmeAccounts", issuers.accounts)
+
+if settings.mtls != "off":
+    components.MutualTls("mtls", stack.mutual_tls, on_cluster())
+if settings.alerts != "off":
+    components.CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
+if settings.dashboard:
+    components.CertificateDashboard("dashboard", stack.dashboard, on_cluster())

@@ -2,31 +2,35 @@
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 import proofs
-from components.acme_issuers import AcmeIssuersArgs
+from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs
 from components.caa_records import CaaRecordsArgs
 from components.cert_manager import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
+from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
-from components.rules import names, routes
-from components.rules.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
+from components.mutual_tls import MutualTlsArgs
+from components.reserved_address import ReservedAddressArgs
+from components.rules import addresses, client_ca, names, routes
+from components.rules.acme import CLUSTER_ISSUER, DIRECTORIES, DNS01, ENVIRONMENTS, HTTP01, ISSUER, PROD
+from components.rules.limits import LETS_ENCRYPT
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
 from lookups import Zone, find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
 from settings import Settings, decode
+from settings.cluster import ingress_commands
 from settings.crosschecks import cross_checks
-from settings.problems import set_command
-from settings.traffic import Host
+from settings.problems import Path, dotted, set_command
 
 
 def load() -> "Composition":
@@ -71,11 +75,30 @@ class Composition:
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
     gateway: str = ""
     """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+    path: Path = ()
+    """Where that gateway is in the config."""
+
+    @property
+    def gateways(self) -> "list[Composition]":
+        """The part of each gateway, as if it were the only one; the stack's own first."""
+        return [
+            replace(self, settings=each.settings, gateway=each.name, path=each.path) for each in self.settings.views
+        ]
 
     @property
     def other_gateways(self) -> "list[Composition]":
-        """The part of each gateway but the stack's own, as if it were the only one."""
-        return [replace(self, settings=each.settings, gateway=each.name) for each in self.settings.views if each.name]
+        """The part of each gateway but the stack's own."""
+        return self.gateways[1:]
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the hosts have AAAA records."""
+        return 6 in addresses.FAMILIES[self.settings.ingress.family]
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the gateway's address is reserved."""
+        return self.settings.ingress.address == addresses.PROMOTE
 
     def called(self, name: str) -> str:
         """Return what a component of the gateway is called."""
@@ -87,7 +110,7 @@ class Composition:
         return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
 
     @property
-    def kubeconfig_context(self) -> pulumi.Input[str] | None:
+    def context(self) -> pulumi.Input[str] | None:
         """A context of the kubeconfig, if not its current one."""
         context: pulumi.Input[str] | None = self._kept("context", self.settings.context)
         return context
@@ -137,6 +160,8 @@ class Composition:
             "timeout": acme.timeout,
             "ca_bundle": self._kept("acme", acme.ca_bundle),
             "profile": self._kept("acme", acme.profile),
+            "external_accounts": self._external_accounts,
+            "cluster_namespace": self.settings.cert_manager.namespace,
         }
 
     @property
@@ -147,6 +172,19 @@ class Composition:
     def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> dict[str, CaaRecordsArgs]:
         """Who may sign for the hosts: the accounts of both issuers; by the component's name, one for each zone."""
         return proofs.caa_records(self.settings, accounts)
+
+    @property
+    def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
+        found: dict[str, ExternalAccountArgs] = {}
+        for environment in ENVIRONMENTS:
+            if given := getattr(self.settings.acme.external_account, environment):
+                account: ExternalAccountArgs = {"key_id": self._kept("acme", given.key_id)}
+                if given.key_secret is not None:
+                    account["key_secret"] = pulumi.Output.secret(given.key_secret)
+                else:
+                    account["secret_name"] = given.secret_name
+                found[environment] = account
+        return found
 
     @property
     def issuer_scope(self) -> str:
@@ -162,25 +200,51 @@ class Composition:
     @property
     def ingress(self) -> IngressGatewayArgs:
         """The Service that is there already."""
-        return {
-            "namespace": self.settings.ingress.namespace,
-            "service": self.settings.ingress.service,
-            "timeout": self.settings.ingress.timeout,
+        given = self.settings.ingress
+        args: IngressGatewayArgs = {
+            "namespace": given.namespace,
+            "service": given.service,
+            "timeout": given.timeout,
+            "family": given.family,
             "plain": bool(self.settings.hosts_proven_by(HTTP01)),
+            "commands": ingress_commands(self.path),
+        }
+        if self.settings.hosts_proven_by(HTTP01):
+            args["http01"] = {
+                "selector": given.selector,
+                "class_field": given.class_field,
+                "control_plane": given.control_plane,
+            }
+            if given.revision:
+                args["http01"]["revision"] = given.revision
+        return args
+
+    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
+        """The address that the Service has."""
+        gke = self.settings.gke
+        return {
+            "ip": ip,
+            "region": self.settings.region,
+            "object_name": self.called(f"gateway-{names.stack_suffix(self.stack)}"),
+            "project": gke.project if gke else None,
         }
 
-    def records(self, ip: pulumi.Input[str]) -> DnsRecordsArgs:
-        """Every host, at the gateway's address."""
-        dns = self.settings.dns
-        return {
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
+        """Every host, at the gateway's addresses."""
+        dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
+        args: DnsRecordsArgs = {
             "hosts": self._names,
-            "ip": ip,
             "zone": dns.zone,
             "ttl": dns.ttl,
             "project": dns.project,
             "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
             "challenge_hosts": self.delegations.get(self.gateway, []),
         }
+        if 4 in versions:
+            args["ip"] = ip
+        if 6 in versions:
+            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
+        return args
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -210,15 +274,30 @@ class Composition:
     @property
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
-        return {
+        args: TlsGatewayArgs = {
             "gateway": routes.tls_gateway_name(self.stack, self.gateway),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
-            "hosts": [_routed(host) for host in self.settings.hosts],
+            "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
             "min_version": self._kept("tls", self.settings.tls.min_version),
             "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
             "hsts": self._kept("tls", self.settings.tls.hsts),
+        }
+        if (secret := self.settings.client_ca_secret) is not None:
+            given = self.settings.tls.client_ca or ""
+            args["client_ca"] = {"secret_name": secret}
+            if client_ca.is_pem(given):
+                args["client_ca"]["certificates"] = self._kept("tls", given)
+        return args
+
+    @property
+    def mutual_tls(self) -> MutualTlsArgs:
+        """What the sidecars of the applications take."""
+        return {
+            "mode": self.settings.mtls,
+            "namespaces": self.settings.mesh_namespaces,
+            "gateway_namespace": self.settings.ingress.namespace,
         }
 
     @property
@@ -231,6 +310,18 @@ class Composition:
             "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
             "labels": self._kept("alertLabels", self.settings.alert_labels),
+        }
+
+    @property
+    def dashboard(self) -> CertificateDashboardArgs:
+        """This stack's certificates, for Grafana."""
+        return {
+            "object_name": f"certificates-dashboard-{names.stack_suffix(self.stack)}",
+            "namespace": self.settings.ingress.namespace,
+            "certificates": self._watched,
+            "certificates_namespace": self.settings.ingress.namespace,
+            "title": f"Gateway certificates of {self.stack}",
+            "labels": self._kept("dashboardLabels", self.settings.dashboard_labels),
         }
 
     @property
@@ -256,16 +347,6 @@ class Composition:
         return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
 
 
-def _routed(host: Host) -> HostArgs:
-    return {
-        "host": host.host,
-        "routes": [
-            {"path": route.path, "service": route.service, "namespace": route.namespace, "port": route.port}
-            for route in host.destinations
-        ],
-    }
-
-
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
     """Yield what a stack's config leaves open, each with the command that closes it.
 
@@ -278,12 +359,33 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
             " the state has in plain text"
         )
+    for view in settings.views:
+        for index, host in enumerate(view.settings.hosts):
+            if host.maintenance:
+                path = [*view.path, "hosts", index, "maintenance"]
+                yield (
+                    f"{dotted(path[:-1])} is in maintenance: every request is answered {routes.MAINTENANCE_CODE}\n"
+                    f"    {set_command(path, False)}"
+                )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
     if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
         yield (
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"
             f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
+        )
+
+    certificates = sum(len(each.settings.certificates) for each in settings.views)
+    limits = LETS_ENCRYPT[PROD].certificates
+    if (
+        settings.acme.servers.prod == DIRECTORIES[PROD]
+        and settings.acme.issuer == PROD
+        and certificates > limits.tokens
+    ):
+        yield (
+            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a"
+            " registered domain: what is new of them may not be signed at once\n"
+            "    uv run python -m tlsctl plan-rollout"
         )
 
 

@@ -1,19 +1,24 @@
 """What a stack's config names of Google Cloud, looked up before any resource is registered: zones, cluster, project."""
 
 import json
-from collections.abc import Iterator, Set
+import socket
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
 
-from components.rules import acme, dns01, names
+from components.rules import acme, dns01, gke, names
 from components.rules.kubeconfig import gke_kubeconfig, is_content
-from components.rules.problem import Problem, ProblemsError
+from components.rules.problem import Problem, ProblemsError, text
 from settings import Settings, config_heading
 from settings.cluster import Gke
 from settings.models import View
 from settings.problems import HIDDEN, Path, config_problem, dotted, remove_command, set_command
 
+_TIMEOUT = 5.0
+"""Seconds that a private endpoint has to answer in."""
 Zone = tuple[str, str | None]
 """A managed zone's name, and its project if that is not gcp:project."""
 
@@ -28,26 +33,68 @@ def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulu
         secrets: keys of it that hold a secret.
 
     Raises:
-        ProblemsError: the GKE cluster cannot be read.
+        ProblemsError: the GKE cluster cannot be read or entered.
     """
-    kubeconfig = _look_up_cluster(settings.gke) if settings.gke else settings.kubeconfig
+    kubeconfig = _enter(settings, settings.gke) if settings.gke else settings.kubeconfig
     if kubeconfig is None or not ("kubeconfig" in secrets or is_content(kubeconfig)):
         return kubeconfig
     return pulumi.Output.secret(kubeconfig)
 
 
-def _look_up_cluster(gke: Gke) -> str:
+def _enter(settings: Settings, given: Gke) -> str:
+    cluster = _look_up_cluster(given)
+    problems = [problem] if (problem := gke.endpoint_problem(cluster, given.endpoint)) else []
+    if cluster.autopilot and settings.cert_manager.install:
+        problems += gke.autopilot_problems(cluster, settings.cert_manager.values)
+    if not problems and given.endpoint == gke.IP and cluster.private and not _answers(cluster.ip):
+        problem = gke.unreachable(cluster)
+        if pulumi.runtime.is_dry_run():
+            # A preview goes without the cluster, and shows what the program itself knows.
+            pulumi.log.warn(text([problem]))
+        else:
+            problems.append(problem)
+    if problems:
+        raise ProblemsError(*problems)
+    host, authority = (cluster.dns, None) if given.endpoint == gke.DNS else (cluster.ip, cluster.authority)
+    return json.dumps(gke_kubeconfig(given.cluster, host, authority))
+
+
+def _look_up_cluster(given: Gke) -> gke.Cluster:
+    cluster = gke.Cluster(given.cluster, given.location, given.project or "")
     try:
-        found = gcp.container.get_cluster(name=gke.cluster, location=gke.location, project=gke.project)
-        authority = found.master_auths[0].cluster_ca_certificate
+        found = gcp.container.get_cluster(name=given.cluster, location=given.location, project=given.project)
     except Exception as error:
         fix = (
-            f"gcloud container clusters list --filter name={gke.cluster}",
+            f"gcloud container clusters list --filter name={given.cluster}",
             "pulumi config set --path gke.cluster NAME && pulumi config set --path gke.location LOCATION",
         )
-        where = f"the GKE cluster '{gke.cluster}' in '{gke.location}'"
-        raise ProblemsError(Problem(where, f"cannot be read: {error}", fix)) from None
-    return json.dumps(gke_kubeconfig(gke.cluster, found.endpoint, authority))
+        raise ProblemsError(Problem(cluster.where, f"cannot be read: {error}", fix)) from None
+    # Everything is a list of at most one, and older clusters lack some of it.
+    endpoints = _only(found.control_plane_endpoints_configs)
+    by_dns, by_ip = (_only(getattr(endpoints, f"{each}_configs", ())) for each in ("dns_endpoint", "ip_endpoints"))
+    return replace(
+        cluster,
+        ip=found.endpoint or "",
+        authority=getattr(_only(found.master_auths), "cluster_ca_certificate", None) or "",
+        ip_enabled=getattr(by_ip, "enabled", None) is not False,
+        private=bool(getattr(_only(found.private_cluster_configs), "enable_private_endpoint", False)),
+        dns=getattr(by_dns, "endpoint", None) or "",
+        dns_open=bool(getattr(by_dns, "allow_external_traffic", False)),
+        autopilot=bool(found.enable_autopilot),
+    )
+
+
+def _only(found: Sequence[Any] | None) -> Any:
+    """Return the one of a list of at most one; None where there is none."""
+    return next(iter(found or ()), None)
+
+
+def _answers(address: str) -> bool:
+    try:
+        socket.create_connection((address, 443), _TIMEOUT).close()
+    except OSError:
+        return False
+    return True
 
 
 def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = frozenset()) -> None:
@@ -61,8 +108,10 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     Raises:
         ProblemsError: the zone cannot be read, or has no place for some hosts.
     """
-    zones = {(each.settings.dns.zone, each.settings.dns.project) for each in settings.views}
-    domains = {zone: _zone_domain(["dns", "zone"], *zone) for zone in sorted(zones, key=str)}
+    domains: dict[Zone, str] = {}
+    for path, dns in ((each.path, each.settings.dns) for each in settings.views):
+        if (dns.zone, dns.project) not in domains:
+            domains[dns.zone, dns.project] = _zone_domain([*path, "dns", "zone"], dns.zone, dns.project)
     problems = [
         problem
         for view in settings.views

@@ -44,11 +44,14 @@ def _solver(settings: Settings, challenge: str) -> _Solver:
     return challenge, zone, project or settings.gcp_project, settings.dns.challenge_zone is not None
 
 
-def _args(key: _Solver, wait: int) -> SolverArgs:
+def _args(key: _Solver, wait: int | None) -> SolverArgs:
     challenge, where, project, follow = key
-    if challenge != DNS01:
-        return {"challenge": challenge, "class_field": where, "wait": wait}
-    return {"challenge": challenge, "zone": where, "project": project, "follow_cname": follow, "wait": wait}
+    solver: SolverArgs = {"challenge": challenge, "class_field": where}
+    if challenge == DNS01:
+        solver = {"challenge": challenge, "zone": where, "project": project, "follow_cname": follow}
+    if wait is not None:
+        solver["wait_instead_of_self_check"] = wait
+    return solver
 
 
 def _challenge_zone(settings: Settings) -> Zone:

@@ -109,9 +109,7 @@ def objects(environment: Environment, authority: Authority) -> list[dict[str, An
                 version,
                 "VirtualService",
                 names.object_name(host.host),
-                routes.virtual_service_spec(
-                    f"{NAMESPACE}/{tls}", host.host, [each.model_dump() for each in host.destinations]
-                ),
+                routes.virtual_service_spec(f"{NAMESPACE}/{tls}", host.served),
             )
             for host in settings.hosts
         ),

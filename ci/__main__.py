@@ -20,6 +20,7 @@ DRIFT = "drift"
 """The label of the issues."""
 
 VERIFY = ("python", "-m", "tlsctl", "verify")
+PLAN_ROLLOUT = ("python", "-m", "tlsctl", "plan-rollout")
 """The check of a live environment."""
 
 
@@ -94,11 +95,14 @@ def _pull_requests(github: Github, run_: dict[str, Any], repository: int) -> lis
 
 
 def up(stack: str) -> int:
-    """Apply a stack under the policies, and check that it serves."""
+    """Apply a stack under the policies, if the CA can sign what it asks for, and check that it serves."""
     refused = credentials.problem(stack, _given("PULUMI_BACKEND_URL"))
     if refused:
         _error(refused)
         return 1
+    # Else a part of the hosts is without a certificate until the CA's limits allow another one.
+    if (planned := run(*PLAN_ROLLOUT, "--stack", stack)).code:
+        return planned.code
     applied = run("pulumi", "up", "--stack", stack, "--yes", "--non-interactive", "--policy-pack", "policies")
     return applied.code or run(*VERIFY, "--stack", stack, "--watch", "--timeout", "300").code
 

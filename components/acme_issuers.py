@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .awaiting import WAIT_FOR_READY, bounded
@@ -39,6 +40,20 @@ class SolverArgs(TypedDict):
     """The names to solve for; without them and `dns_zones`, any name. A wildcard stands for itself alone."""
     dns_zones: NotRequired[Sequence[pulumi.Input[str]]]
     """Domains to solve for, with every name below them."""
+    wait_instead_of_self_check: NotRequired[int]
+    """Seconds to wait in place of cert-manager's own check of a challenge, which it makes by default."""
+
+
+class ExternalAccountArgs(TypedDict):
+    """An account at the CA itself, which the ACME account is bound to (RFC 8555, section 7.3.4)."""
+
+    key_id: pulumi.Input[str]
+    """The key's identifier, as the CA gives it."""
+    key_secret: NotRequired[pulumi.Input[str]]
+    """The HMAC key, base64url; it is put into a Secret."""
+    secret_name: NotRequired[pulumi.Input[str]]
+    """A Secret that has the HMAC key in `secret` already, in place of `key_secret`: in the issuers' namespace, or for
+    ClusterIssuers in cert-manager's."""
 
 
 class AcmeIssuersArgs(TypedDict):
@@ -64,6 +79,10 @@ class AcmeIssuersArgs(TypedDict):
     """PEM certificates that the ACME servers' own TLS chains to."""
     profile: NotRequired[pulumi.Input[str] | None]
     """The profile that orders ask for."""
+    external_accounts: NotRequired[Mapping[str, ExternalAccountArgs]]
+    """Of `staging` and of `prod`, where the CA asks for one."""
+    cluster_namespace: NotRequired[pulumi.Input[str]]
+    """Where cert-manager looks for the Secrets of ClusterIssuers: its own, `cert-manager` by default."""
 
 
 SOLVER = inputs.shape(
@@ -72,10 +91,17 @@ SOLVER = inputs.shape(
     project=inputs.optional(inputs.value(values.string)),
     zone=inputs.optional(inputs.value(values.string)),
     follow_cname=inputs.known(inputs.value(values.boolean, False)),
-    wait=inputs.known(inputs.value(values.whole(0, 3600), 0)),
+    wait_instead_of_self_check=inputs.known(inputs.optional(inputs.value(values.whole(0, 3600)))),
     dns_names=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
     dns_zones=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain), least=0), [])),
 )
+
+EXTERNAL_ACCOUNT = inputs.shape(
+    key_id=inputs.value(values.string),
+    key_secret=inputs.optional(inputs.value(acme.mac_key)),
+    secret_name=inputs.optional(inputs.value(names.kubernetes_name)),
+)
+
 SHAPE = inputs.shape(
     email=inputs.value(names.email_address),
     create=inputs.known(inputs.value(values.boolean, True)),
@@ -89,6 +115,10 @@ SHAPE = inputs.shape(
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
     ca_bundle=inputs.optional(inputs.value(values.string)),
     profile=inputs.optional(inputs.value(values.string)),
+    external_accounts=inputs.known(
+        inputs.optional(inputs.shape(**{each: inputs.optional(EXTERNAL_ACCOUNT) for each in acme.ENVIRONMENTS}), {})
+    ),
+    cluster_namespace=inputs.value(names.kubernetes_name, "cert-manager"),
 )
 
 
@@ -119,8 +149,10 @@ class AcmeIssuers(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:AcmeIssuers", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         placed = {"namespace": given["namespace"]} if given["kind"] == acme.ISSUER else {}
+        secrets_namespace = placed.get("namespace", given["cluster_namespace"])
         issuers = {}
         for environment in acme.ENVIRONMENTS if given["create"] else ():
+            secret = self._account_secret(f"{name}-{environment}", environment, given, secrets_namespace)
             issuers[environment] = Issuer(
                 f"{name}-{environment}",
                 kind=given["kind"],
@@ -128,6 +160,8 @@ class AcmeIssuers(pulumi.ComponentResource):
                 spec=issuer_spec(environment, given),
                 opts=pulumi.ResourceOptions(
                     parent=self,
+                    # The issuer names it by a plain string, which is no dependency.
+                    depends_on=secret,
                     # cert-manager repeats the e-mail address there, which may be a secret of the program.
                     additional_secret_outputs=["status"],
                     custom_timeouts=bounded(given["timeout"]),
@@ -147,6 +181,23 @@ class AcmeIssuers(pulumi.ComponentResource):
         self.kind = pulumi.Output.from_input(given["kind"])
         self.register_outputs({"names": self.names, "kind": self.kind, "accounts": self.accounts})
 
+    def _account_secret(
+        self, name: str, environment: str, given: Mapping[str, Any], namespace: Any
+    ) -> list[pulumi.Resource]:
+        """Make the Secret of an external account, where its key is given."""
+        account = given["external_accounts"].get(environment)
+        if not account or account["key_secret"] is None:
+            return []
+        key = pulumi.Output.secret(account["key_secret"])
+        return [
+            kubernetes.core.v1.Secret(
+                f"{name}-external-account",
+                metadata={"name": acme.external_account_secret(environment), "namespace": namespace},
+                string_data={acme.MAC_KEY: key},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        ]
+
 
 def account_uris(statuses: Mapping[str, Any]) -> dict[str, str]:
     """Return the URI of each issuer's account, of those that have one."""
@@ -159,7 +210,7 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "email": given["email"],
         "server": given["servers"][environment],
-        "privateKeySecretRef": {"name": f"{acme.issuer_name(environment)}-account-key"},
+        "privateKeySecretRef": {"name": acme.account_key_secret(acme.issuer_name(environment))},
         "solvers": [spec for solver in given["solvers"] for spec in solver_specs(solver)],
     }
     if ca_bundle := given.get("ca_bundle"):
@@ -168,6 +219,13 @@ def issuer_spec(environment: str, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     if profile := given.get("profile"):
         spec["profile"] = profile
+    if account := (given.get("external_accounts") or {}).get(environment):
+        named = account["secret_name"]
+        secret = acme.external_account_secret(environment) if named is None else named
+        spec["externalAccountBinding"] = {
+            "keyID": account["key_id"],
+            "keySecretRef": {"name": secret, "key": acme.MAC_KEY},
+        }
     return {"acme": spec}
 
 
@@ -180,9 +238,10 @@ def solver_specs(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def solver_spec(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return how both issuers have a name proven."""
-    wait = {"waitInsteadOfSelfCheck": f"{given['wait']}s"} if given.get("wait") else {}
+    wait = given.get("wait_instead_of_self_check")
+    common = {} if wait is None else {"waitInsteadOfSelfCheck": f"{wait}s"}
     if given["challenge"] == acme.DNS01:
         zone = {"cloudDNS": {"project": given["project"], "hostedZoneName": given["zone"]}}
-        return {"dns01": {**zone, **({"cnameStrategy": "Follow"} if given.get("follow_cname") else {})}, **wait}
+        return {"dns01": {**zone, **({"cnameStrategy": "Follow"} if given.get("follow_cname") else {})}, **common}
     # ClusterIP: the gateway reaches the solver inside the cluster; the default NodePort would open one on each node.
-    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}, **wait}
+    return {"http01": {"ingress": {given["class_field"]: "istio", "serviceType": "ClusterIP"}}, **common}

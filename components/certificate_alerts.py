@@ -13,6 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .rules import names, renewal, routes, values
+from .rules.metrics import Certificates, acme_failures, by_namespace
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -100,38 +101,24 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         namespace: of the Certificates that are given without one.
         certificates: names, or `NAMESPACE/NAME`.
     """
-    by_namespace: dict[str, list[str]] = {}
-    for each in certificates:
-        where, _, name = each.rpartition("/")
-        by_namespace.setdefault(where or namespace, []).append(name)
-    groups = [(where, _certificate_rules(where, found)) for where, found in by_namespace.items()]
+    groups = [
+        (where, _certificate_rules(Certificates({where: found})))
+        for where, found in by_namespace(namespace, certificates).items()
+    ]
     return {
         "groups": [{"name": f"certificates-{where}", "interval": "60s", "rules": rules} for where, rules in groups]
         + [{"name": "acme", "interval": "60s", "rules": [_ACME_REQUESTS_FAIL]}]
     }
 
 
-def _certificate_rules(namespace: str, certificates: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rules about the Certificates of one namespace.
-
-    A time of 0 is cert-manager's way to say that there is none yet.
-    Source of the metrics: cert-manager's internal/collectors and pkg/metrics.
-    """
-    watched = f'exported_namespace="{namespace}",name=~"{"|".join(name.replace(".", "[.]") for name in certificates)}"'
-
-    def of_each(metric: str, matching: str = "") -> str:
-        # One value per certificate, whichever of cert-manager's replicas it comes from.
-        return f"max by (exported_namespace, name) (certmanager_certificate_{metric}{{{watched}{matching}}})"
-
-    ready = of_each("ready_status", ',condition="True"')
-    expiry, planned = of_each("not_after_timestamp_seconds"), of_each("renewal_timestamp_seconds")
-    lifetime = f"({expiry} - {of_each('not_before_timestamp_seconds')})"
+def _certificate_rules(watched: Certificates) -> list[dict[str, Any]]:
+    """Return the rules about the Certificates of one namespace."""
     certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
     look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
     return [
         _rule(
             "CertificateNotReady",
-            f"{ready} == 0",
+            f"{watched.ready} == 0",
             wait="15m",
             severity="critical",
             summary=f"Certificate {certificate} is not Ready",
@@ -139,7 +126,7 @@ def _certificate_rules(namespace: str, certificates: Sequence[str]) -> list[dict
         ),
         _rule(
             "CertificateRenewalOverdue",
-            f"(time() - ({planned} > 0)) / {lifetime} > {renewal.OVERDUE}",
+            f"(time() - ({watched.renewal} > 0)) / {watched.lifetime} > {renewal.OVERDUE}",
             wait="15m",
             severity="warning",
             summary=f"Certificate {certificate} should have been renewed",
@@ -148,23 +135,13 @@ def _certificate_rules(namespace: str, certificates: Sequence[str]) -> list[dict
         ),
         _rule(
             "CertificateNearExpiry",
-            f"(({expiry} > 0) - time()) / {lifetime} < {renewal.NEAR_EXPIRY}",
+            f"{watched.share_left} < {renewal.NEAR_EXPIRY}",
             wait="5m",
             severity="critical",
             summary=f"Certificate {certificate} is about to expire, or has expired",
             description=f"{{{{ $value | humanizePercentage }}}} of its lifetime are left. The reason: {look}",
         ),
     ]
-
-
-_FAILED = '{status!~"[23].."}'
-"""cert-manager counts a request without an answer as status 999."""
-
-
-def _acme_requests(matching: str = "") -> str:
-    """Return an hour's requests by server. `increase` alone misses the one that begins a series, often the only one."""
-    count = f"certmanager_http_acme_client_request_count{matching}"
-    return f"sum by (host) (({count} unless {count} offset 1h) or increase({count}[1h]))"
 
 
 def _rule(alert: str, expression: str, *, wait: str, severity: str, summary: str, description: str) -> dict[str, Any]:
@@ -179,7 +156,7 @@ def _rule(alert: str, expression: str, *, wait: str, severity: str, summary: str
 
 _ACME_REQUESTS_FAIL = _rule(
     "AcmeRequestsFail",
-    f"{_acme_requests(_FAILED)} / {_acme_requests()} > {ACME_ERRORS}",
+    f"{acme_failures()} > {ACME_ERRORS}",
     wait="15m",
     severity="warning",
     summary="The ACME server {{ $labels.host }} refuses cert-manager's requests, or does not answer",

@@ -117,6 +117,59 @@ def defaults(accepted: Check) -> dict[str, Any]:
     return found
 
 
+Disagree = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
+"""Says what of an object contradicts the rest of it: the field, and what is wrong with it."""
+
+
+def agreeing(check: Check, disagree: Disagree, *reads: str) -> Check:
+    """Accept an object whose fields agree; `agreed` looks again when all of them are known.
+
+    Args:
+        check: of the object.
+        disagree: finds what contradicts the rest.
+        reads: the fields that it looks at; all of them, by default. Where one is an Output, nothing is looked at yet.
+    """
+
+    def both(run: _Run, where: str, given: Any) -> Any:
+        before = len(run.problems)
+        found = check.of(run, where, given)
+        if len(run.problems) == before and _is_plain([found[field] for field in reads or found]):
+            run.problems += _problems(where, found, disagree)
+        return found
+
+    return replace(check, of=both)
+
+
+def agreed(
+    component: pulumi.ComponentResource, name: str, where: str, given: Mapping[str, Any], disagree: Disagree
+) -> pulumi.Output[dict[str, Any]]:
+    """Return an object with everything in it known.
+
+    Raises:
+        InputsError: when it is known, what of it contradicts the rest.
+    """
+
+    def known_now(found: dict[str, Any]) -> dict[str, Any]:
+        if problems := _problems(where, found, disagree):
+            raise InputsError(f"{type(component).__name__} {name!r}", problems)
+        return found
+
+    return pulumi.Output.all(**given).apply(known_now)
+
+
+def _problems(where: str, found: Mapping[str, Any], disagree: Disagree) -> list[Problem]:
+    prefix = f"{where}." if where else ""
+    return [Problem(f"{prefix}{field}", what) for field, what in disagree(found)]
+
+
+def _is_plain(found: Any) -> bool:
+    if isinstance(found, Mapping):
+        return all(map(_is_plain, found.values()))
+    if isinstance(found, list | tuple):
+        return all(map(_is_plain, found))
+    return not isinstance(found, pulumi.Output)
+
+
 def several(item: Check, least: int = 1) -> Check:
     """Accept a list of at least `least` items."""
 
@@ -133,6 +186,17 @@ def several(item: Check, least: int = 1) -> Check:
         return [run.take(f"{where}[{position}]", each, item) for position, each in enumerate(items)]
 
     return Check(check)
+
+
+def lifted(check: Check) -> Check:
+    """Accept an object of any keys, whose values may be Outputs: it is checked when all of them are known."""
+
+    def either(run: _Run, where: str, given: Any) -> Any:
+        if isinstance(given, Mapping) and not _is_plain(given):
+            return run.take(where, pulumi.Output.from_input(given), check)
+        return check.of(run, where, given)
+
+    return replace(check, of=either)
 
 
 def known(check: Check) -> Check:

@@ -1,4 +1,4 @@
-"""Whether the gateway's Service is fit for TLS, and its address.
+"""Whether the gateway's Service is fit for TLS, and its addresses.
 
 The provider cannot tell: `Service.get` never waits (pulumi-kubernetes, since 3.26), a missing Service is only "does
 not exist", and a ServicePatch that waits would write into an object that belongs to another team. So the Service is
@@ -8,15 +8,20 @@ read, and then watched, with the Kubernetes client.
 import ipaddress
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
-from .rules.problem import Problem, ProblemsError
+from .rules import addresses
+from .rules.problem import Problem, ProblemsError, setting
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for the API server to answer."""
+
+Commands = Mapping[str, str]
+"""What sets an input, without its value: see `setting`."""
 
 
 class GatewayProblemsError(ProblemsError):
@@ -27,20 +32,35 @@ class UnreachableError(Exception):
     """The cluster does not answer, or there are no credentials for it."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a Service is read for."""
+
+    family: str = addresses.IPV4
+    """Of the external addresses: one of `addresses.FAMILIES`."""
+    plain: bool = True
+    """Whether port 80 is needed, beside 443."""
+    commands: Commands = field(default_factory=dict)
+    """Without any, a fix names the inputs of the component."""
+
+
+_DEFAULT = Wanted()
+
+
 def find_address(
-    api: client.ApiClient, namespace: str, service: str, timeout: float, *, plain: bool = True
-) -> str | None:
-    """Return the Service's external IPv4 address, waiting for it.
+    api: client.ApiClient, namespace: str, service: str, timeout: float, wanted: Wanted = _DEFAULT
+) -> Sequence[str] | None:
+    """Return the Service's external addresses, one of each IP version that is wanted, waiting for them.
 
     Args:
         api: of the cluster.
         namespace: of the Service.
         service: its name.
         timeout: seconds; 0 reads once.
-        plain: whether port 80 is needed.
+        wanted: which addresses, and which ports.
 
     Returns:
-        None when it has none yet, after the timeout.
+        None when it has not all of them yet, after the timeout.
 
     Raises:
         GatewayProblemsError: when waiting would not help.
@@ -58,12 +78,12 @@ def find_address(
                 _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
             )
             if not listed.items:
-                raise _missing(namespace, service)
-            address = external_ip(listed.items[0], plain=plain)
+                raise _missing(namespace, service, wanted.commands)
+            address = external_ips(listed.items[0], wanted)
             left = math.ceil(deadline - time.monotonic())
             if address is not None or left <= 0:
                 return address
-            address = _watched_address(services, namespace, service, listed.metadata, left, plain=plain)
+            address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
             if address is not None:
                 return address
     except client.ApiException as error:
@@ -72,15 +92,28 @@ def find_address(
         raise UnreachableError(str(error)) from error
 
 
+def read_service(api: client.ApiClient, namespace: str, service: str) -> client.V1Service | None:
+    """Return the Service, or None where there is none.
+
+    Raises:
+        kubernetes.client.ApiException, urllib3.exceptions.HTTPError: it cannot be read.
+    """
+    listed = client.CoreV1Api(api).list_namespaced_service(
+        namespace,
+        field_selector=f"metadata.name={service}",
+        _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
+    )
+    return listed.items[0] if listed.items else None
+
+
 def _watched_address(
     services: client.CoreV1Api,
     namespace: str,
     service: str,
     listed: client.V1ListMeta | None,
     seconds: int,
-    *,
-    plain: bool,
-) -> str | None:
+    wanted: Wanted,
+) -> Sequence[str] | None:
     changes = watch.Watch()
     for event in changes.stream(
         services.list_namespaced_service,
@@ -91,26 +124,37 @@ def _watched_address(
         _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
     ):
         if event["type"] == "DELETED":
-            raise _missing(namespace, service)
-        if address := external_ip(event["object"], plain=plain):
+            raise _missing(namespace, service, wanted.commands)
+        if address := external_ips(event["object"], wanted):
             changes.stop()
             return address
     return None
 
 
-def external_ip(service: client.V1Service, *, plain: bool = True) -> str | None:
-    """Return a Service's external IPv4 address, or None while the load balancer is being made.
+def external_ips(service: client.V1Service, wanted: Wanted = _DEFAULT) -> Sequence[str] | None:
+    """Return a Service's external addresses, one of each IP version that is wanted, in the order of the family.
+
+    Returns:
+        None while the load balancer is being made.
 
     Args:
         service: the Service.
-        plain: whether port 80 is needed.
+        wanted: which addresses, and which ports.
 
     Raises:
         GatewayProblemsError: with everything that is wrong with the Service.
     """
-    if problems := list(_problems(service, plain)):
+    if problems := list(_problems(service, wanted)):
         raise GatewayProblemsError(*problems)
-    return next((point.ip for point in _points(service) if _is_ipv4(point.ip)), None)
+    found = _by_version(service)
+    versions = addresses.FAMILIES[wanted.family]
+    return [found[version] for version in versions] if all(each in found for each in versions) else None
+
+
+def asks_for_address(service: client.V1Service) -> bool:
+    """Tell whether a Service names the address that it wants, so that it gets the same one when it is made anew."""
+    annotations = (service.metadata.annotations if service.metadata else None) or {}
+    return bool((service.spec and service.spec.load_balancer_ip) or annotations.get(addresses.ANNOTATION))
 
 
 def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
@@ -118,11 +162,17 @@ def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
     return (balancer.ingress if balancer else None) or []
 
 
-def _is_ipv4(address: str | None) -> bool:
-    return address is not None and ipaddress.ip_address(address).version == 4
+def _by_version(service: client.V1Service) -> dict[int, str]:
+    """Return the first address of each IP version."""
+    found: dict[int, str] = {}
+    for point in _points(service):
+        if point.ip:
+            found.setdefault(ipaddress.ip_address(point.ip).version, point.ip)
+    return found
 
 
-def _problems(service: client.V1Service, plain: bool) -> Iterator[Problem]:
+def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
+    commands = wanted.commands
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
     patch = f"kubectl --namespace {metadata.namespace} patch service {metadata.name}"
@@ -136,7 +186,7 @@ def _problems(service: client.V1Service, plain: bool) -> Iterator[Problem]:
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
-        if number not in ports and (plain or number != 80):
+        if number not in ports and (wanted.plain or number != 80):
             target = high if unprivileged else number
             port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
             yield Problem(
@@ -144,19 +194,38 @@ def _problems(service: client.V1Service, plain: bool) -> Iterator[Problem]:
                 f"has no port {number} ({protocol})",
                 (f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\'',),
             )
-    points = _points(service)
-    if points and not any(point.ip for point in points):
+    points, found = _points(service), _by_version(service)
+    if points and not found:
         yield Problem(
             where,
             f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
-            ("pulumi config set --path ingress.service NAME    # a Service whose load balancer has an IP",),
+            (setting(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
         )
-    elif points and not any(_is_ipv4(point.ip) for point in points):
-        yield Problem(
-            where,
-            f"has only the IPv6 address {points[0].ip}; an A record needs IPv4",
-            (f'{patch} --type merge --patch \'{{"spec":{{"ipFamilies":["IPv4"]}}}}\'',),
-        )
+    elif points:
+        yield from _wrong_versions(where, patch, found, spec.ip_families or [], wanted)
+
+
+def _wrong_versions(
+    where: str, patch: str, found: Mapping[int, str], families: Sequence[str], wanted: Wanted
+) -> Iterator[Problem]:
+    """Yield what is wrong with a load balancer that has addresses, but not those that are wanted."""
+    versions = addresses.FAMILIES[wanted.family]
+    lacking = [version for version in versions if version not in found]
+    if not lacking or (all(f"IPv{version}" in families for version in versions) and len(versions) > 1):
+        # With both, the second address may still be on its way.
+        return
+    has = ", ".join(f"the IPv{version} address {address}" for version, address in found.items())
+    record = addresses.RECORD_TYPES[lacking[0]]
+    change = '{"ipFamilyPolicy":"RequireDualStack"}' if len(versions) > 1 else f'{{"ipFamilies":["IPv{lacking[0]}"]}}'
+    other = next(name for name, each in addresses.FAMILIES.items() if each == tuple(sorted(found)))
+    yield Problem(
+        where,
+        f"has only {has}; an {record} record needs IPv{lacking[0]}",
+        (
+            f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
+            setting(wanted.commands, "family", other, "in place of the above"),
+        ),
+    )
 
 
 def service_name(namespace: str, service: str) -> str:
@@ -164,14 +233,15 @@ def service_name(namespace: str, service: str) -> str:
     return f"Service {namespace}/{service}"
 
 
-def _missing(namespace: str, service: str) -> GatewayProblemsError:
+def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblemsError:
     return GatewayProblemsError(
         Problem(
             service_name(namespace, service),
             "does not exist",
             (
                 "kubectl get services --all-namespaces --selector istio=ingressgateway",
-                "pulumi config set --path ingress.namespace NAMESPACE && pulumi config set --path ingress.service NAME",
+                setting(commands, "namespace", "NAMESPACE"),
+                setting(commands, "service", "NAME"),
             ),
         )
     )

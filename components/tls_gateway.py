@@ -3,6 +3,7 @@
 Istio delivers the Secrets by SDS and rotates them without a restart, so nothing is mounted into the gateway.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
@@ -10,7 +11,18 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, routes, tls, values
+from .rules import client_ca, headers, names, routes, tls, values
+
+
+class HeaderMatchArgs(TypedDict):
+    """A header that a request must have."""
+
+    name: pulumi.Input[str]
+    """Its name, in any case."""
+    exact: NotRequired[pulumi.Input[str]]
+    """Its whole value."""
+    prefix: NotRequired[pulumi.Input[str]]
+    """The beginning of its value, instead."""
 
 
 class RouteArgs(TypedDict):
@@ -24,15 +36,29 @@ class RouteArgs(TypedDict):
     """The Service's port."""
     path: NotRequired[pulumi.Input[str]]
     """A path prefix, `/` by default."""
+    headers: NotRequired[pulumi.Input[Sequence[HeaderMatchArgs]]]
+    """Headers that a request must have, all of them. Of routes with one path, the one with the most is tried first."""
+    timeout: NotRequired[pulumi.Input[int]]
+    """Seconds for the whole answer, retries included; then the client gets 504. None by default."""
+    retries: NotRequired[pulumi.Input[int]]
+    """How often a request is sent again that its Service did not take, 0 to 10. Istio's default is 2."""
+    response_headers: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
+    """Headers that are set on the answer, beside the host's own."""
 
 
 class HostArgs(TypedDict):
-    """A name and its routes."""
+    """A name, and its routes or what else it answers."""
 
     host: pulumi.Input[str]
     """A DNS name; `*.` may lead it."""
-    routes: pulumi.Input[Sequence[RouteArgs]]
-    """At least one, in any order: the longest path that fits takes a request."""
+    routes: NotRequired[pulumi.Input[Sequence[RouteArgs]]]
+    """In any order: the longest path that fits takes a request. Needed without a redirect or maintenance."""
+    redirect_to: NotRequired[pulumi.Input[str]]
+    """A DNS name that every request is redirected to (301), with its path and query; without routes then."""
+    maintenance: NotRequired[pulumi.Input[bool]]
+    """True answers every request with 503 and Retry-After; the routes, if there are any, wait."""
+    response_headers: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
+    """Headers that are set on every answer, in the place of the application's own of these names."""
 
 
 class CredentialArgs(TypedDict):
@@ -42,6 +68,15 @@ class CredentialArgs(TypedDict):
     """The Secret, in the namespace of the gateway's Pods (istio#27740)."""
     hosts: Sequence[pulumi.Input[str]]
     """The names."""
+
+
+class ClientCaArgs(TypedDict):
+    """The CA whose client certificates are asked for."""
+
+    secret_name: pulumi.Input[str]
+    """The Secret with the CA's certificates (`ca.crt` or `cacert`), in the namespace of the gateway's Pods."""
+    certificates: NotRequired[pulumi.Input[str]]
+    """PEM, of which the Secret is made; without it the Secret is there already."""
 
 
 class TlsGatewayArgs(TypedDict):
@@ -63,13 +98,38 @@ class TlsGatewayArgs(TypedDict):
     """Those of TLS 1.2, in Envoy's names; TLS 1.3 has its own. Mozilla's intermediate profile by default."""
     hsts: NotRequired[pulumi.Input[int]]
     """Seconds of Strict-Transport-Security; 0, the default, sends none."""
+    client_ca: NotRequired[ClientCaArgs]
+    """Asks every client of every host for a certificate of this CA (Istio 1.28 and later); none is, by default."""
 
+
+HEADER_MATCH = inputs.shape(
+    name=inputs.value(headers.name),
+    exact=inputs.optional(inputs.value(headers.value)),
+    prefix=inputs.optional(inputs.value(headers.value)),
+)
 
 ROUTE = inputs.shape(
     service=inputs.value(names.kubernetes_name),
     namespace=inputs.value(names.kubernetes_name),
     port=inputs.value(values.whole(1, 65535)),
-    path=inputs.value(values.path_prefix, "/"),
+    path=inputs.value(headers.path_prefix, "/"),
+    headers=inputs.optional(inputs.several(HEADER_MATCH, least=0), ()),
+    timeout=inputs.optional(inputs.value(values.whole(1, 3600))),
+    retries=inputs.optional(inputs.value(values.whole(0, routes.MAX_RETRIES))),
+    response_headers=inputs.lifted(inputs.value(headers.response, {})),
+)
+
+HOST = inputs.shape(
+    host=inputs.value(names.dns_name),
+    routes=inputs.optional(inputs.several(ROUTE, least=0)),
+    redirect_to=inputs.optional(inputs.value(routes.redirect_target)),
+    maintenance=inputs.value(values.boolean, False),
+    response_headers=inputs.lifted(inputs.value(headers.response, {})),
+)
+
+CLIENT_CA = inputs.shape(
+    secret_name=inputs.value(names.kubernetes_name),
+    certificates=inputs.optional(inputs.value(client_ca.certificates)),
 )
 
 CREDENTIALS = inputs.known(
@@ -85,17 +145,11 @@ CREDENTIALS = inputs.known(
 SHAPE = inputs.shape(
     **inputs.GATEWAY,
     credentials=CREDENTIALS,
-    hosts=inputs.known(
-        inputs.several(
-            inputs.shape(
-                host=inputs.value(names.dns_name),
-                routes=inputs.several(ROUTE),
-            )
-        )
-    ),
+    hosts=inputs.known(inputs.several(inputs.agreeing(HOST, routes.disagreements))),
     min_version=inputs.value(values.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
     cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
     hsts=inputs.value(values.whole(0, tls.MAX_HSTS), 0),
+    client_ca=inputs.known(inputs.optional(CLIENT_CA)),
 )
 
 
@@ -107,30 +161,45 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
+        accepted = inputs.agreeing(SHAPE, routes.split_credentials, "credentials")
+        given = inputs.check_inputs(self, name, {"gateway": name, **args}, accepted)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
+        authority = given["client_ca"] or {"secret_name": None, "certificates": None}
+        made = []
+        if authority["certificates"] is not None:
+            # Beside the certificate's own Secret, whose entries are cert-manager's to write.
+            text = pulumi.Output.from_input(authority["certificates"])
+            secret = kubernetes.core.v1.Secret(
+                f"{name}-client-ca",
+                metadata={"name": authority["secret_name"], "namespace": given["namespace"]},
+                data={client_ca.ENTRY: text.apply(lambda pem: base64.b64encode(pem.encode()).decode())},
+                opts=child,
+            )
+            made.append(secret)
         gateway = kubernetes.apiextensions.CustomResource(
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata={"name": given["gateway"], "namespace": given["namespace"]},
-            spec=pulumi.Output.all(given["selector"], presented, given["min_version"], given["cipher_suites"]).apply(
-                lambda all_of_them: routes.tls_gateway_spec(*all_of_them)
-            ),
-            opts=child,
+            spec=pulumi.Output.all(
+                given["selector"], presented, given["min_version"], given["cipher_suites"], authority["secret_name"]
+            ).apply(lambda all_of_them: routes.tls_gateway_spec(*all_of_them)),
+            # It names the Secret by a plain string, which is no dependency.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=made)),
         )
         qualified = pulumi.Output.format("{}/{}", given["namespace"], given["gateway"])
         # The VirtualServices name the Gateway by a plain string, which is no dependency.
         routed = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway]))
         for position, each in enumerate(given["hosts"]):
             host = pulumi.Output.from_input(each["host"])
+            served = inputs.agreed(self, name, f"hosts[{position}]", each, routes.disagreements)
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{inputs.label(each['host'], position)}",
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
                 metadata={"name": host.apply(names.object_name), "namespace": given["namespace"]},
-                spec=pulumi.Output.all(qualified, host, each["routes"], given["hsts"]).apply(
+                spec=pulumi.Output.all(qualified, served, given["hsts"]).apply(
                     lambda all_of_them: routes.virtual_service_spec(*all_of_them)
                 ),
                 opts=routed,

@@ -1,4 +1,4 @@
-"""The eight components behind Pulumi's provider protocol.
+"""The components behind Pulumi's provider protocol.
 
 The SDK's component host does most of it: it reads the schema off the classes and constructs them. What it does not do,
 and a user of another language would meet, is done here:
@@ -30,12 +30,17 @@ NAME = "istio-gateway-tls"
 
 COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
     components.AcmeIssuers,
+    components.CaaRecords,
     components.CertManager,
     components.CertificateAlerts,
+    components.CertificateDashboard,
+    components.Dns01Identity,
     components.DnsRecords,
     components.GatewayCertificate,
     components.HttpGateway,
     components.IngressGateway,
+    components.MutualTls,
+    components.ReservedAddress,
     components.TlsGateway,
 )
 

@@ -23,8 +23,9 @@ _LONGEST_DEFAULT = 60
 
 _INTRODUCTION = """# Components
 
-Eight Pulumi components. Use one, or all of them in the order of the program in this repository (`__main__.py`). Each
-takes its credentials from its provider: the Kubernetes provider, or for `DnsRecords` the gcp one.
+Pulumi components. Use one, or all of them in the order of the program in this repository (`__main__.py`). Each takes
+its credentials from its provider: the Kubernetes provider, or the gcp one for `DnsRecords`, `CaaRecords`,
+`Dns01Identity` and `ReservedAddress`.
 
 An input that is wrong is named with its path, and everything that is wrong is named at once: before anything is
 created where the value is known, and otherwise when it becomes known. Inputs marked *plain* decide which resources

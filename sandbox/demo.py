@@ -1,13 +1,18 @@
 """A small HTTP service behind the gateway: says who answered, and what reached it.
 
-The environment names it: APP_NAME (default `demo`) and PORT (default 8080).
+The environment names it: APP_NAME (default `demo`) and PORT (default 8080). A request with `delay=SECONDS` in its
+query is answered that much later.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+_LONGEST_DELAY = 30.0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -17,11 +22,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Say the application's name, the path, and the headers that a gateway sets."""
+        for delay in parse_qs(urlsplit(self.path).query).get("delay", []):
+            time.sleep(min(float(delay), _LONGEST_DELAY))
         answer = {
             "app": os.environ.get("APP_NAME", "demo"),
             "path": self.path,
             "host": self.headers.get("Host"),
             "x-forwarded-proto": self.headers.get("X-Forwarded-Proto"),
+            "x-forwarded-client-cert": self.headers.get("X-Forwarded-Client-Cert"),
         }
         body = json.dumps(answer).encode() + b"\n"
         self.send_response(200)

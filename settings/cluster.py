@@ -1,11 +1,13 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
+import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from components.rules import cert_manager, routes
 from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
+from settings.problems import Path, dotted
 
 
 class Gke(Section):
@@ -13,6 +15,11 @@ class Gke(Section):
 
     cluster: Identifier = Field(description="the name of a GKE cluster", examples=["NAME"])
     location: Identifier = Field(description="the cluster's region or zone", examples=["LOCATION"])
+    endpoint: Literal["ip", "dns"] = Field(
+        "ip",
+        description="ip or dns: the endpoint of the control plane by its address, or by a name at which IAM lets in",
+        examples=["dns"],
+    )
     project: Identifier | None = Field(
         None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
@@ -34,6 +41,32 @@ class Ingress(Section):
         description="class (an annotation, which Istio always reads) or ingressClassName (needs an IngressClass"
         " `istio` with controller istio.io/ingress-controller)",
         examples=["class"],
+    )
+    control_plane: KubernetesName = Field(
+        "istio-system",
+        description="istiod's namespace, where the mesh config is that routes HTTP-01",
+        examples=["istio-system"],
+    )
+    revision: KubernetesName | None = Field(
+        None,
+        description="the revision of Istio that the gateway belongs to (default: its Deployment's label istio.io/rev)",
+        examples=["REVISION"],
+    )
+    family: Literal["ipv4", "ipv6", "dual"] = Field(
+        "ipv4",
+        description="ipv4, ipv6 or dual: the external addresses that the Service has and the hosts get records of",
+        examples=["dual"],
+    )
+    address: Literal["ephemeral", "promote"] = Field(
+        "ephemeral",
+        description="ephemeral (the Service's address is left as it is) or promote (it is reserved, and so outlives"
+        " the Service)",
+        examples=["promote"],
+    )
+    region: Identifier | None = Field(
+        None,
+        description="the region of the reserved address (default with gke: the cluster's)",
+        examples=["REGION"],
     )
     timeout: Seconds = Field(
         300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
@@ -71,3 +104,22 @@ class CertManager(Section):
         examples=["restricted"],
     )
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
+
+
+def ingress_commands(gateway: Path = ()) -> dict[str, str]:
+    """Return what sets an input of IngressGateway, or of its provider, in a stack's config; without the value.
+
+    Args:
+        gateway: where in the config the gateway is; empty for the stack's own keys.
+    """
+
+    def at(*path: str) -> str:
+        return f"pulumi config set --path {shlex.quote(dotted([*gateway, *path]))}"
+
+    return {
+        **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},
+        "class_field": at("ingress", "classField"),
+        "challenge": at("challenge") if gateway else "pulumi config set challenge",
+        "kubeconfig": "pulumi config set kubeconfig",
+        "context": "pulumi config set context",
+    }

@@ -4,8 +4,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from components.rules import caa
+from components.rules import caa, client_ca
 from components.rules.acme import group_names
+from components.rules.addresses import region_of
+from components.rules.dashboard import LABELS as DASHBOARD_LABELS
 from settings.cluster import CertManager, Gke, Ingress
 from settings.fields import Identifier, KubernetesName, Section, text
 from settings.signing import Acme, Certificate, Tls
@@ -76,7 +78,13 @@ class Settings(Section):
     ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
     cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
     certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
-    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, hsts")
+    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, clientCa, hsts")
+    mtls: Literal["off", "permissive", "strict"] = Field(
+        "off",
+        description="what the sidecars of the applications' namespaces take from the mesh: off (as Istio has it),"
+        " permissive (plain text as well) or strict (mutual TLS alone)",
+        examples=["permissive"],
+    )
     alerts: Literal["off", "prometheus", "gmp"] = Field(
         "off",
         description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
@@ -86,6 +94,15 @@ class Settings(Section):
         {},
         description="labels by which a Prometheus selects rules and monitors",
         examples=['\'{"release":"kube-prometheus-stack"}\''],
+    )
+    dashboard: bool = Field(
+        False, description="true for a Grafana dashboard of the certificates, as a ConfigMap", examples=[True]
+    )
+    dashboard_labels: dict[str, str] = Field(
+        DASHBOARD_LABELS,
+        min_length=1,
+        description="labels by which Grafana's sidecar selects ConfigMaps",
+        examples=['\'{"grafana_dashboard":"1"}\''],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
 
@@ -125,6 +142,31 @@ class Settings(Section):
             ("gateways", number),
             self.model_copy(update={**given, "certificate": certificate, "gateways": ()}),
         )
+
+    @property
+    def application_namespaces(self) -> list[str]:
+        """Where the hosts' applications are, of all gateways, each namespace once."""
+        hosts = (host for view in self.views for host in view.settings.hosts)
+        return sorted({route.namespace for host in hosts for route in host.destinations})
+
+    @property
+    def mesh_namespaces(self) -> list[str]:
+        """The applications' namespaces that `mtls` is for: the gateways' own are left as they are, for the solvers."""
+        gateways = {view.settings.ingress.namespace for view in self.views}
+        return [each for each in self.application_namespaces if self.mtls != "off" and each not in gateways]
+
+    @property
+    def client_ca_secret(self) -> str | None:
+        """The Secret with the CA of client certificates: the named one, or the one that is made beside the first."""
+        given = self.tls.client_ca
+        if given is None or not client_ca.is_pem(given):
+            return given
+        return client_ca.reference(self.certificate.secret_name)
+
+    @property
+    def region(self) -> str:
+        """The region of the gateway's load balancer; empty where nothing says it."""
+        return self.ingress.region or (region_of(self.gke.location) if self.gke else "")
 
     @property
     def certificates(self) -> dict[str, list[str]]:

@@ -51,7 +51,8 @@ def set_command(path: Path, value: Any) -> str:
 
 def remove_command(path: Path) -> str:
     """Return the command that removes the value at `path`."""
-    return f"pulumi config rm --path {shlex.quote(dotted(path))}"
+    option = "--path " if len(path) > 1 else ""
+    return f"pulumi config rm {option}{shlex.quote(dotted(path))}"
 
 
 def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = False) -> Problem:

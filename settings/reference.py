@@ -18,8 +18,38 @@ every problem is reported at once, with the command that fixes it.
 
 {table}
 
-Outputs: `urls`, `ingressIp`, `issuer`, `issuerScope`, `acmeAccounts`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`; and `gateways`, with the same of each of the other gateways.
+## What a host answers
+
+In the stack's file, beside the keys above:
+
+```yaml
+istio-gateway-tls:hosts:
+  - host: www.YOUR-DOMAIN
+    redirectTo: YOUR-DOMAIN
+  - host: YOUR-DOMAIN
+    responseHeaders: {{x-frame-options: DENY}}
+    routes:
+      - {{service: shop, namespace: shop, port: 80}}
+      - {{service: shop-beta, namespace: shop, port: 80, headers: [{{name: cookie, prefix: beta=}}]}}
+      - {{path: /reports, service: reports, namespace: shop, port: 80, timeout: 300, retries: 0}}
+  - host: old.YOUR-DOMAIN
+    maintenance: true
+```
+
+- The longest `path` that fits takes a request; of routes with one path, the one that asks for the most `headers`; of
+  those, the first.
+- `redirectTo` answers every request with 301 to the same path and query of the other name.
+- `maintenance` answers every request with 503 and `Retry-After`, and wins over the host's routes. `tlsctl verify` then
+  shows the host's `route` as skipped.
+- `responseHeaders` take the place of the application's own headers of these names. A route's win over its host's.
+- `tls.hsts` is sent on all of these answers.
+
+## Outputs
+
+`urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
+`certificateRenewalTime`, `dnsRecords`; with `ingress.family` other than ipv4 `ingressIpv6`, and with `ingress.address`
+promote `ingressChartValue`, the option of `helm upgrade` with which Istio's gateway chart asks for the address.
+`gateways` has what differs of each of the other gateways.
 
 <!-- Made by `python -m settings.reference`. -->
 """

@@ -4,9 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from components.rules import acme, routes, tls
-from components.rules.names import email_address
-from settings.fields import CipherSuite, Domain, HostName, KubernetesName, Seconds, Section, Url, pem
+from components.rules import acme, client_ca, routes, tls
+from components.rules.names import email_address, kubernetes_name
+from settings.fields import CipherSuite, Domain, HostName, Identifier, KubernetesName, Seconds, Section, Url, pem
+
+
+def client_ca_of(value: str) -> str:
+    """Take PEM certificates of a CA, or the name of a Secret."""
+    return client_ca.certificates(value) if client_ca.is_pem(value) else kubernetes_name(value)
 
 
 def _directory(environment: str) -> Any:
@@ -19,6 +24,28 @@ class Servers(Section):
 
     staging: Url = _directory(acme.STAGING)
     prod: Url = _directory(acme.PROD)
+
+
+class ExternalAccount(Section):
+    """An account at the CA, which an ACME account is bound to (EAB)."""
+
+    key_id: Identifier = Field(description="the identifier of the key, as the CA gives it", examples=["KEY_ID"])
+    # What is not in `repr` is not in a report either.
+    key_secret: Annotated[str, AfterValidator(acme.mac_key)] | None = Field(
+        None, repr=False, description="the HMAC key, base64url, as a secret; or secretName", examples=["HMAC_KEY"]
+    )
+    secret_name: KubernetesName | None = Field(
+        None,
+        description="a Secret that has the HMAC key in `secret`, beside the account keys; or keySecret",
+        examples=["NAME"],
+    )
+
+
+class ExternalAccounts(Section):
+    """That of each environment's CA."""
+
+    staging: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
+    prod: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
 
 
 class Acme(Section):
@@ -36,6 +63,15 @@ class Acme(Section):
         None,
         description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
         examples=["classic"],
+    )
+    external_account: ExternalAccounts = Field(ExternalAccounts(), description="an object with the keys staging, prod")
+    wait_instead_of_self_check: int | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="seconds to wait before the ACME server is asked to look, in place of cert-manager's own look at"
+        " the challenge, 0 to 3600 (cert-manager 1.21.2 and later)",
+        examples=[60],
     )
     create_issuers: bool | None = Field(
         None,
@@ -58,14 +94,6 @@ class Acme(Section):
         (),
         description="domains that the ClusterIssuers sign for, with every name below them",
         examples=["YOUR-DOMAIN"],
-    )
-    wait_instead_of_self_check: int = Field(
-        0,
-        ge=0,
-        le=3600,
-        description="seconds to wait before the ACME server is asked to look, 0 to 3600; 0 has cert-manager look first,"
-        " which fails where names resolve otherwise inside",
-        examples=[60],
     )
     timeout: Seconds = Field(
         600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
@@ -104,6 +132,12 @@ class Tls(Section):
         min_length=1,
         description="TLS 1.2 cipher suites among " + ", ".join(tls.CIPHER_SUITES),
         examples=[tls.CIPHER_SUITES[0]],
+    )
+    client_ca: Annotated[str, AfterValidator(client_ca_of)] | None = Field(
+        None,
+        description="PEM certificates of the CA whose client certificates are asked for, or the name of a Secret in the"
+        " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
+        examples=['"$(cat client-ca.pem)"'],
     )
     hsts: int = Field(
         0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]

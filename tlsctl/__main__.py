@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stack = Stack(args.stack, args.config_file)
     try:
         # A verb is loaded when it is run: what they stand on takes a second.
-        return int(importlib.import_module(f"tlsctl.{args.verb}").run(stack, args))
+        return int(importlib.import_module(f"tlsctl.{args.verb.replace('-', '_')}").run(stack, args))
     except ProblemsError as error:
         from tlsctl import printing
 
@@ -40,10 +40,23 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, dest="verb", metavar="VERB")
     add = _verb(verbs, "verify", "check the live environment as a client sees it, and print each problem with its fix")
     add("--ca", type=Path, metavar="FILE", help="roots to trust, PEM (default: what the stack's issuer chains to)")
+    add("--client-cert", type=Path, metavar="FILE", help="a client certificate and its key, PEM, for `tls.clientCa`")
     add("--resolver", metavar="IP", help="the resolver to ask, say 8.8.8.8 (default: the system's)")
     add("--json", action="store_true", help="print JSON")
     add("--watch", action="store_true", help="check again until all is ok")
     add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
+    add = _verb(
+        verbs, "plan-rollout", "say how long the CA takes to sign what the config asks for and is not there yet"
+    )
+    add("--json", action="store_true", help="print JSON")
+    add = _verb(verbs, "adopt", "make a stack of what was set up by hand: its config, and a file for `pulumi import`")
+    add(
+        "--kubeconfig", metavar="FILE", help="a kubeconfig (default: the stack's, then KUBECONFIG, then ~/.kube/config)"
+    )
+    add("--context", metavar="NAME", help="a context of the kubeconfig (default: its current one)")
+    add("--project", metavar="ID", help="the project of the managed zone (default: gcp:project)")
+    add("--zone", metavar="NAME", help="the managed zone (default: the one that most of the hosts lie in)")
+    add("--challenge", choices=("http01", "dns01"), help="how names are to be proven (default: as the issuer does)")
     _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
     return parser
 

@@ -13,12 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.rules.ids import resource_id
 from components.rules.problem import Problem
 from tlsctl import printing
 from tlsctl.stack import Stack
-
-_RELEASE = "kubernetes:helm.sh/v3:Release"
-_RECORD_SET = "gcp:dns/recordSet:RecordSet"
 
 
 def run(stack: Stack, _: argparse.Namespace) -> int:
@@ -69,18 +67,7 @@ def settled(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     taken: dict[str, str] = {}
     for operation in result.pop("pending_operations", ()):
         resource = operation["resource"]
-        if operation["type"] == "creating" and (id_ := _id(resource["type"], resource.get("inputs") or {})):
+        if operation["type"] == "creating" and (id_ := resource_id(resource["type"], resource.get("inputs") or {})):
             result["resources"].append(resource | {"id": id_})
             taken[resource["urn"]] = id_
     return result, taken
-
-
-def _id(type_: str, inputs: Mapping[str, Any]) -> str | None:
-    """Return the id that the provider gives it, as its documentation says under "Import"."""
-    if type_ == _RECORD_SET:
-        zone = f"managedZones/{inputs['managedZone']}/rrsets/{inputs['name']}/{inputs['type']}"
-        return f"projects/{inputs['project']}/{zone}" if inputs.get("project") else None
-    if not type_.startswith("kubernetes:"):
-        return None
-    named = inputs if type_ == _RELEASE else inputs.get("metadata") or {}
-    return "/".join(filter(None, (named.get("namespace"), named.get("name")))) if named.get("name") else None

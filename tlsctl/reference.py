@@ -20,6 +20,7 @@ stack's outputs and config, DNS, the gateway's ports 80 and 443, and the cluster
 | --- | --- |
 | `--config-file FILE` | the stack's config, if it is not `Pulumi.NAME.yaml` |
 | `--ca FILE` | the roots to trust, PEM. Without it: the system's, or Let's Encrypt's staging roots where those sign |
+| `--client-cert FILE` | a certificate and its key, PEM; where `tls.clientCa` asks for one, less is seen without |
 | `--resolver IP` | the resolver to ask, if not the system's |
 | `--watch` | check again until all is ok, for `--timeout` seconds at most |
 | `--json` | print JSON |

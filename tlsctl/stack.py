@@ -17,7 +17,7 @@ _TIMEOUT = 60
 """Seconds for a command that only reads."""
 
 _PER_STACK = re.compile(
-    r"\b(?P<command>pulumi (?:up|preview|refresh|destroy|config(?: set| rm| get)?)|python -m tlsctl \w+"
+    r"\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
     r"|(?P<without_file>pulumi (?:cancel|state \w+|stack (?:export|import|output))))(?= |$)"
 )
 """The commands that work on one stack. Those that never read its config do not take the file of it."""
@@ -67,23 +67,24 @@ class Stack:
         except FileNotFoundError:
             raise ProblemsError(_MISSING) from None
 
-    def read(self, command: str) -> Any:
+    def read(self, command: str, timeout: float = _TIMEOUT) -> Any:
         """Return what a command prints for machines.
 
         Args:
             command: without the stack; it prints JSON.
+            timeout: seconds.
 
         Raises:
             ProblemsError: there is no pulumi, it failed, or it took too long.
         """
         try:
-            done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False, timeout=_TIMEOUT)
+            done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False, timeout=timeout)
         except FileNotFoundError:
             raise ProblemsError(_MISSING) from None
         except subprocess.TimeoutExpired:
-            raise ProblemsError(Problem(self.address(command), f"took more than {_TIMEOUT} s")) from None
+            raise ProblemsError(Problem(self.address(command), f"took more than {timeout:.0f} s")) from None
         if done.returncode:
-            words = done.stderr.strip().removeprefix("error: ")
+            words = _said(done.stdout) or done.stderr.strip().removeprefix("error: ")
             fix = tuple(self.address(command) for said, command in _FIXES if said in words)
             raise ProblemsError(Problem(f"stack {self.name}", f"cannot be read: {words}", fix[:1]))
         return json.loads(done.stdout)
@@ -93,3 +94,12 @@ class Stack:
 
 
 _MISSING = Problem("pulumi", "is not on PATH", ("curl -fsSL https://get.pulumi.com | sh",))
+
+
+def _said(printed: str) -> str:
+    """Return the errors of a preview that was asked for JSON: they are in it, and nowhere else."""
+    try:
+        diagnostics = json.loads(printed)["diagnostics"]
+        return "\n".join(each["message"].strip() for each in diagnostics if each["severity"] == "error")
+    except (ValueError, KeyError, TypeError):
+        return ""

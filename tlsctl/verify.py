@@ -65,7 +65,7 @@ def _options(args: argparse.Namespace) -> "Options":
     from verify.run import Options
 
     try:
-        return Options(make_resolver(args.resolver), args.ca)
+        return Options(make_resolver(args.resolver), args.ca, args.client_cert)
     except (ValueError, dns.exception.DNSException) as error:
         raise ProblemsError(Problem("--resolver", f"{args.resolver or 'is needed'}: {error}")) from None
 

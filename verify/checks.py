@@ -58,7 +58,7 @@ CHECKS: Mapping[str, Check] = {
     ),
     "issuer": Check(
         "the ClusterIssuer is Ready and has an account at the ACME server of the config",
-        "the ACME server is out of reach, or refuses",
+        "the ACME server is out of reach, refuses, or does not know the account any more",
         ("kubectl --namespace {namespace} describe {issuer_kind} {issuer}", UP),
     ),
     "certificate": Check(
@@ -151,11 +151,23 @@ CHECKS: Mapping[str, Check] = {
         (_ROUTES, UP),
         ("port-80", "gateway"),
     ),
+    "mtls": Check(
+        "the applications' namespaces have the PeerAuthentication of `mtls`, and no older one",
+        "it was edited or deleted, or another one was there before: Istio reads the oldest of a namespace",
+        ("kubectl get peerauthentications --all-namespaces", UP),
+    ),
     "route": Check(
-        "a request over HTTPS reaches the application",
+        "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
         "its Service, the Service's port or a ready Pod is missing",
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
         ("handshake", "gateway"),
+    ),
+    "coalescing": Check(
+        "over the connection of another host of the same certificate, as a browser asks with HTTP/2, it is answered as"
+        " over its own, or with 421",
+        "its routes are on another server or Gateway than the name that the connection was made for",
+        ("kubectl get gateways,virtualservices --all-namespaces | grep {domain}", UP),
+        ("handshake", "gateway", "route"),
     ),
     "hsts": Check(
         "Strict-Transport-Security is sent as `tls.hsts` says",

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from components.rules import acme
+from components.rules import acme, addresses
 from components.rules.issuance import chain_of_problems
+from settings.cluster import ingress_commands
 from verify import objects
 from verify.certificates import fingerprint
 from verify.environment import Environment
@@ -24,6 +25,7 @@ TIMEOUT = (3, 5)
 """Seconds to connect and to answer."""
 
 ISTIO = "networking.istio.io"
+SECURITY = "security.istio.io"
 CERT_MANAGER = "cert-manager.io"
 ACME = "acme.cert-manager.io"
 
@@ -40,6 +42,8 @@ class Seen:
     """The server of a Gateway that is there for each host; empty where they cannot be read."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """Of the certificate in each Secret."""
+    words: list[str] = field(default_factory=list)
+    """What is wrong with the Certificates, their Orders and Challenges."""
 
 
 def look(environment: Environment) -> Seen:
@@ -82,11 +86,12 @@ def _refusal(error: client.ApiException) -> str:
 
 
 def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    from components.load_balancer import GatewayProblemsError, UnreachableError, find_address
+    from components.load_balancer import GatewayProblemsError, UnreachableError, Wanted, find_address
 
-    service = environment.settings.ingress.service
+    service, wanted = environment.settings.ingress.service, list(environment.addresses.values())
+    look = Wanted(environment.settings.ingress.family, environment.proves_over_http, ingress_commands(environment.path))
     try:
-        address = find_address(api, environment.namespace, service, timeout=0, plain=environment.proves_over_http)
+        found = find_address(api, environment.namespace, service, timeout=0, wanted=look)
     except UnreachableError as error:
         return [Result("service", INGRESS, "skipped", f"not read from here: {error}")]
     except GatewayProblemsError as error:
@@ -94,20 +99,33 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
             Result("service", INGRESS, "failed", f"{problem.where} {problem.what}", problem.fix)
             for problem in error.problems
         ]
-    if address != environment.ip:
-        detail = f"its address is {address or 'pending'}, the stack's is {environment.ip}"
+    at = ", ".join(found or ["pending"])
+    if found is None or list(found) != wanted:
+        detail = f"its address is {at}, the stack's is {', '.join(wanted)}"
         return [Result("service", INGRESS, "failed", detail, environment.fix("service"))]
-    return [Result("service", INGRESS, "ok", f"its ports are there, at {address}")]
+    return [Result("service", INGRESS, "ok", f"its ports are there, at {at}{_kept(environment, api)}")]
 
 
-def _issuer(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _kept(environment: Environment, api: client.ApiClient) -> str:
+    """Say whether the Service would have the same address if it were made anew, as far as that is known from here."""
+    from components.load_balancer import asks_for_address, read_service
+
+    service = read_service(api, environment.namespace, environment.settings.ingress.service)
+    asks = service is not None and asks_for_address(service)
+    if environment.reserves:
+        ask = addresses.chart_value(environment.ip)
+        return ", reserved" if asks else f", reserved; the Service does not ask for it yet (helm upgrade … {ask})"
+    return ", which the Service asks for" if asks else ", which is lost if the Service is made anew (ingress.address)"
+
+
+def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
     listed = _list(api, CERT_MANAGER, f"{kind.lower()}s", namespace)
-    return [objects.judge_issuer(environment, listed.get(environment.issuer))]
+    return [objects.judge_issuer(environment, listed.get(environment.issuer), seen.words)]
 
 
-def _certificates(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     where = environment.namespace
     certificates = _list(api, CERT_MANAGER, "certificates", where)
     chain = [
@@ -119,6 +137,7 @@ def _certificates(environment: Environment, api: client.ApiClient, _: Seen) -> l
     for name in environment.certificates:
         found = certificates.get(name)
         problems = chain_of_problems(name, [found], *chain) if found else []
+        seen.words += [problem.what for problem in problems]
         results.append(objects.judge_certificate(environment, name, found, problems, now))
     return results
 
@@ -156,7 +175,19 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
         if server := objects.tls_server(environment, host, gateways):
             secret = server.get("tls", {}).get("credentialName", "")
             seen.servers[host] = objects.Server(objects.tls_settings(server), seen.fingerprints.get(secret))
-    return [objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts]
+    neighbours = (objects.judge_neighbours(environment, host, gateways) for host in environment.hosts)
+    return [
+        *(objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts),
+        *(each for each in neighbours if each),
+    ]
+
+
+def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+    if environment.settings.mtls == "off":
+        return []
+    namespaces = environment.settings.mesh_namespaces
+    found = {each: _list(api, SECURITY, "peerauthentications", each) for each in namespaces}
+    return [objects.judge_mtls(environment, found)]
 
 
 def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> dict[str, objects.Object]:
@@ -173,9 +204,11 @@ def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None 
 
 _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (
     ("service", _service),
-    ("issuer", _issuer),
     ("certificate", _certificates),
+    ("issuer", _issuer),
     ("secret", _secrets),
     ("gateway", _gateways),
+    ("mtls", _mtls),
 )
-"""In this order: which server is there for a host is known by its Secret."""
+"""In this order: which server is there for a host is known by its Secret, and by the Orders whether the ACME server
+knows the issuer's account."""

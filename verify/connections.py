@@ -3,7 +3,6 @@
 The standard library's client does, given a socket: every connection goes to one address, whatever the name resolves to.
 """
 
-import functools
 import http.client
 import socket
 import ssl
@@ -12,6 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from verify.environment import Environment, probe_name
+
+HTTP2 = "h2"
+"""Its name in the handshake (ALPN)."""
 
 TIMEOUT = 3.0
 """Seconds for each step: the connection, the handshake, the answer."""
@@ -48,8 +50,14 @@ def tls(environment: Environment, host: str, context: ssl.SSLContext) -> ssl.SSL
         raise
 
 
-def ask(connection: socket.socket, host: str, path: str) -> Answer:
+def ask(connection: socket.socket, host: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
     """Make a request and close the connection; the body is not read.
+
+    Args:
+        connection: to the gateway.
+        host: as in the config.
+        path: what is asked for.
+        headers: sent with it.
 
     Raises:
         OSError: there is no answer.
@@ -57,17 +65,23 @@ def ask(connection: socket.socket, host: str, path: str) -> Answer:
     """
     with closing(http.client.HTTPConnection(probe_name(host))) as request:
         request.sock = connection
-        request.request("GET", path, headers={"User-Agent": "verify", "Connection": "close"})
+        request.request("GET", path, headers={**(headers or {}), "User-Agent": "verify", "Connection": "close"})
         answer = request.getresponse()
         return Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()})
 
 
-@functools.cache
 def any_certificate() -> ssl.SSLContext:
     """Return a client that takes whatever is presented, to say what it is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def http2() -> ssl.SSLContext:
+    """Return such a client that speaks HTTP/2 alone."""
+    context = any_certificate()
+    context.set_alpn_protocols([HTTP2])
     return context
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from components.rules import names
+from components.rules import addresses, names
 from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
-from components.rules.production import PROJECT
-from settings import Settings, decode
-from settings.crosschecks import cross_checks
+from settings import Settings, printed
+from settings.problems import Path
 from verify.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -38,6 +37,12 @@ class Environment:
     """The URI of that issuer's ACME account, where the stack knows it."""
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
+    path: Path = ()
+    """Where the gateway is in the config."""
+    ipv6: str | None = None
+    """The gateway's IPv6 address, where its hosts have AAAA records."""
+    reserves: bool = False
+    """Whether the stack has reserved the address."""
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -58,6 +63,13 @@ class Environment:
     def proves_over_http(self) -> bool:
         """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
         return bool(self.settings.hosts_proven_by(HTTP01))
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each type of record that every host has."""
+        by_version = {4: self.ip, 6: self.ipv6 or self.ip}
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        return {addresses.RECORD_TYPES[version]: by_version[version] for version in versions}
 
     @property
     def namespace(self) -> str:
@@ -110,20 +122,29 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
         raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
     # Objects are named after the short name, whatever the organization and the project before it.
     name = str(root["urn"].split(":")[2])
-    values = {key: each.get("objectValue", each.get("value")) for key, each in config.items()}
-    secret = {key for key, each in config.items() if each.get("secret")}
-    settings = decode(Settings, values, PROJECT, name, secret=secret, cross_check=cross_checks)
+    settings = printed.read(config, name)
     found, missing = [], []
     for view in settings.views:
         live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
         missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
-        found.append((live.get("ingressIp", ""), view))
+        found.append((live, view))
     if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    kubeconfig = _kubeconfig(resources)
-    account = (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
+    kubeconfig, account = _kubeconfig(resources), (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
     return [
-        Environment(name, ip, outputs["issuer"], view.settings, kubeconfig, account, view.name) for ip, view in found
+        Environment(
+            name,
+            live.get("ingressIp", ""),
+            outputs["issuer"],
+            view.settings,
+            kubeconfig,
+            account,
+            view.name,
+            view.path,
+            ipv6=live.get("ingressIpv6"),
+            reserves="ingressChartValue" in live,
+        )
+        for live, view in found
     ]
 
 

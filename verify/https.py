@@ -9,7 +9,7 @@ from cryptography import x509
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from verify import certificates, requests
-from verify.connections import Answer, any_certificate, ask, tls, words
+from verify.connections import Answer, ask, tls, words
 from verify.environment import Environment
 from verify.results import Result
 from verify.trust import Trust
@@ -51,7 +51,7 @@ def look(environment: Environment, host: str, trust: Trust, profile: TlsConfigur
             certificates.name(environment, host, certificate),
             certificates.expiry(environment, host, certificate, datetime.datetime.now(datetime.UTC)),
             certificates.key(environment, host, certificate, profile),
-            *_application(environment, host, connection),
+            *_application(environment, host, connection, trust),
         ),
         certificates.fingerprint(leaf),
     )
@@ -64,26 +64,42 @@ def _connect(
     try:
         return tls(environment, host, trust.context), None
     except ssl.SSLCertVerificationError as error:
-        return tls(environment, host, any_certificate()), error
+        return tls(environment, host, trust.untrusting), error
 
 
-def _application(environment: Environment, host: str, connection: ssl.SSLSocket) -> list[Result]:
-    """Ask for each route's path; of HSTS, every path's answer counts."""
-    answers: dict[str, Answer] = {}
-    for route in environment.hosts[host].destinations:
+def _application(environment: Environment, host: str, connection: ssl.SSLSocket, trust: Trust) -> list[Result]:
+    """Make a request for each route; of HSTS, every answer counts."""
+    if environment.settings.tls.client_ca and not trust.identified:
+        return _without_certificate(environment, host, connection)
+    answers: dict[requests.Probe, Answer] = {}
+    for probe in requests.probes(environment.hosts[host]):
         try:
             # The first goes over the connection that is there.
-            over = tls(environment, host, any_certificate()) if answers else connection
-            answers[route.path] = ask(over, host, route.path)
+            over = tls(environment, host, trust.untrusting) if answers else connection
+            answers[probe] = ask(over, host, probe.path, dict(probe.headers))
         except (OSError, http.client.HTTPException) as error:
-            fix = environment.fix("route", host=host, application=route.namespace)
+            fix = environment.fix("route", host=host, application=probe.namespace)
             return [
-                Result("route", host, "failed", f"{route.path}: {words(error)}", fix),
+                Result("route", host, "failed", f"{probe}: {words(error)}", fix),
                 Result("hsts", host, "failed", "no answer is seen"),
             ]
     return [
         requests.judge_route(environment, host, answers),
         requests.judge_hsts(environment, host, answers),
+    ]
+
+
+def _without_certificate(environment: Environment, host: str, connection: ssl.SSLSocket) -> list[Result]:
+    """See that a client without a certificate is refused: TLS 1.3 says so in place of the answer."""
+    try:
+        answer = ask(connection, host, "/")
+    except (OSError, http.client.HTTPException) as error:
+        refused = f"refused without a client certificate ({words(error)}); what is behind it needs --client-cert FILE"
+        return [Result(check, host, "skipped", refused) for check in ("route", "hsts")]
+    served = f"/ is answered {answer.status} without a client certificate, which tls.clientCa asks for"
+    return [
+        Result("route", host, "failed", served, environment.fix("gateway", host=host)),
+        Result("hsts", host, "skipped", "not asked"),
     ]
 
 

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.rules import acme, names, renewal, routes
+from components.rules import acme, client_ca, headers, mutual_tls, names, renewal, routes
+from components.rules.issuance import account_is_lost
 from components.rules.problem import Problem
 from verify.checks import UP
 from verify.environment import Environment
@@ -26,6 +27,8 @@ Objects = Mapping[str, Object]
 
 _PUBLIC = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 _UP = (UP,)
+_PARTS = ("match", "route", "redirect", "directResponse", "timeout", "retries")
+"""What of a route of a VirtualService decides about an answer, beside its headers."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,14 @@ class Server:
     """Of the certificate in its Secret; None where that cannot be read."""
 
 
-def judge_issuer(environment: Environment, found: Object | None) -> Result:
-    """Judge the issuer: Ready, and at the ACME server of the config."""
+def judge_issuer(environment: Environment, found: Object | None, words: Sequence[str] = ()) -> Result:
+    """Judge the issuer: Ready, at the ACME server of the config, and with an account that the server knows.
+
+    Args:
+        environment: of the issuer.
+        found: the object, or None where there is none.
+        words: of the Certificates' Orders: an issuer stays Ready when its account is gone.
+    """
     name, kind = environment.issuer, environment.settings.acme.issuer_kind
     if found is None:
         return Result("issuer", INGRESS, "failed", f"{kind} {name} does not exist", _UP)
@@ -50,10 +59,22 @@ def judge_issuer(environment: Environment, found: Object | None) -> Result:
     if server != wanted:
         detail = f"{kind} {name} is at {server}, the config says {wanted}{because}"
         return Result("issuer", INGRESS, "failed", detail, _UP)
+    lost = next(filter(account_is_lost, [because, *words]), None)
+    if lost:
+        detail = f"{kind} {name} has an account that {server} does not take: {lost.removeprefix('; ')}"
+        return Result("issuer", INGRESS, "failed", detail, _register_anew(environment))
     if because:
         detail = f"{kind} {name} is {because.removeprefix('; ')}"
         return Result("issuer", INGRESS, "failed", detail, environment.fix("issuer"))
     return Result("issuer", INGRESS, "ok", f"{name} is Ready, with an account at {server}")
+
+
+def _register_anew(environment: Environment) -> tuple[str, ...]:
+    """Return the commands that give an issuer another account, and have the certificates ordered with it."""
+    issuer, namespaced = environment.issuer, environment.settings.acme.issuer_kind == acme.ISSUER
+    namespace = environment.namespace if namespaced else environment.settings.cert_manager.namespace
+    renew = [each for name in environment.certificates for each in environment.fix("certificate", certificate=name)[1:]]
+    return (f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(issuer)}", *renew)
 
 
 def judge_certificate(
@@ -81,6 +102,8 @@ def judge_certificate(
         return Result("certificate", name, "failed", f"does not ask for {', '.join(sorted(missing))}", _UP)
     words = "; ".join(f"{problem.where}: {problem.what}" for problem in problems)
     fix = environment.fix("certificate", certificate=name)
+    if own := [each for problem in problems for each in problem.fix]:
+        fix = (*own, fix[-1])
     if not is_true(condition(found, "Ready")):
         detail = words or "not Ready: cert-manager has not looked at it yet"
         return Result("certificate", name, "failed", detail, fix)
@@ -163,6 +186,38 @@ def _wrong_in_servers(environment: Environment, host: str, gateways: Objects) ->
         secret = server.get("tls", {}).get("credentialName")
         if number == 443 and secret != environment.certificate_of[host]:
             return f"Gateway {name} presents Secret {secret}, not {environment.certificate_of[host]}"
+        if number == 443 and (wrong := _wrong_in_clients(environment, server.get("tls", {}))):
+            return f"Gateway {name} {wrong}"
+    return None
+
+
+def _wrong_in_clients(environment: Environment, given: Mapping[str, Any]) -> str | None:
+    secret = environment.settings.client_ca_secret
+    mode, authority = ("MUTUAL", client_ca.reference(secret)) if secret else ("SIMPLE", None)
+    if given.get("mode") != mode:
+        return f"has the TLS mode {given.get('mode')}, the config says {mode}"
+    found = given.get("caCertCredentialName")
+    return f"takes client certificates of {found or 'no Secret'}, not of {authority}" if found != authority else None
+
+
+def judge_neighbours(environment: Environment, host: str, gateways: Objects) -> Result | None:
+    """Judge the other Gateways at the same Pods: a wildcard of one draws a browser's requests away from this host.
+
+    Returns:
+        None where there is no such wildcard.
+    """
+    own = routes.tls_gateway_name(environment.stack)
+    for name, gateway in gateways.items():
+        if name == own or gateway["spec"].get("selector") != environment.settings.ingress.selector:
+            continue
+        for server in _servers(gateway, 443):
+            for each in _plain(server.get("hosts", [])):
+                if names.is_wildcard(each) and names.covers(each, host):
+                    detail = (
+                        f"Gateway {name} has {each}, whose certificate is good for this host: over a connection to it,"
+                        " a browser asks that Gateway's routes; have one stack serve both"
+                    )
+                    return Result("coalescing", host, "failed", detail, environment.fix("coalescing", host=host))
     return None
 
 
@@ -190,9 +245,9 @@ def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> 
     http, tls = (
         name(environment.stack, environment.gateway) for name in (routes.http_gateway_name, routes.tls_gateway_name)
     )
-    destinations = [each.model_dump() for each in environment.hosts[host].destinations]
+    served = environment.hosts[host].served
     expected = {
-        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", host, destinations),
+        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", served),
         http: routes.redirect_spec(f"{environment.namespace}/{http}", [host]),
     }
     for name, spec in expected.items():
@@ -203,13 +258,19 @@ def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> 
             return f"VirtualService {name} is for {', '.join(found['spec'].get('hosts', [])) or 'no host'}"
         if found["spec"].get("gateways") != spec["gateways"]:
             return f"VirtualService {name} is bound to {', '.join(found['spec'].get('gateways', ['the mesh']))}"
-        if _destinations(found["spec"]) != _destinations(spec):
-            return f"VirtualService {name} does not route as the config says"
+        if _answers(found["spec"]) != _answers(spec):
+            return f"VirtualService {name} does not answer as the config says"
     return None
 
 
-def _destinations(spec: Object) -> list[Any]:
-    return [[each.get(part) for part in ("match", "route", "redirect")] for each in spec.get("http", [])]
+def _answers(spec: Object) -> list[Any]:
+    return [[*(each.get(part) for part in _PARTS), _headers_set(each)] for each in spec.get("http", [])]
+
+
+def _headers_set(route: Object) -> Mapping[str, str]:
+    """Return the headers that a route sets, all but that of HSTS, which clients are asked for."""
+    given = route.get("headers", {}).get("response", {}).get("set", {})
+    return {name: value for name, value in given.items() if name != headers.HSTS}
 
 
 def _plain(hosts: Sequence[str]) -> list[str]:
@@ -219,6 +280,41 @@ def _plain(hosts: Sequence[str]) -> list[str]:
 
 def _labels(labels: Mapping[str, str] | None) -> str:
     return ", ".join(f"{key}={value}" for key, value in (labels or {}).items()) or "every Pod"
+
+
+def judge_mtls(environment: Environment, found: Mapping[str, Objects]) -> Result:
+    """Judge what the sidecars of the applications take: Istio reads the oldest PeerAuthentication of a namespace.
+
+    Args:
+        environment: of the applications.
+        found: by namespace, its PeerAuthentications.
+    """
+    mode = environment.settings.mtls
+    wrong = [
+        f"{namespace}: {reason}"
+        for namespace in environment.settings.mesh_namespaces
+        if (reason := _wrong_in_mesh(found.get(namespace, {}), mode.upper()))
+    ]
+    if wrong:
+        return Result("mtls", INGRESS, "failed", "; ".join(wrong), environment.fix("mtls"))
+    skipped = set(environment.settings.application_namespaces) - set(environment.settings.mesh_namespaces)
+    words = f"{mode} in {', '.join(environment.settings.mesh_namespaces) or 'no namespace'}"
+    words += f"; not in {', '.join(sorted(skipped))}, the gateway's own" if skipped else ""
+    return Result("mtls", INGRESS, "ok", words)
+
+
+def _wrong_in_mesh(found: Objects, mode: str) -> str | None:
+    whole = [each for each in found.values() if not each.get("spec", {}).get("selector", {}).get("matchLabels")]
+    if mutual_tls.PEER_AUTHENTICATION not in found:
+        return f"there is no PeerAuthentication {mutual_tls.PEER_AUTHENTICATION}"
+    oldest = min(whole, key=lambda each: str(each["metadata"].get("creationTimestamp", "")), default=None)
+    name = oldest["metadata"]["name"] if oldest else None
+    if oldest is None:
+        return f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} has a selector"
+    if name != mutual_tls.PEER_AUTHENTICATION:
+        return f"PeerAuthentication {name} is older, and Istio reads that one alone"
+    given = oldest.get("spec", {}).get("mtls", {}).get("mode", "UNSET")
+    return f"PeerAuthentication {name} says {given}, the config {mode}" if given != mode else None
 
 
 def condition(found: Object, kind: str) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
-"""The A record: at the zone's own name servers, which have it first, and at a resolver, as clients do."""
+"""The records of addresses: at the zone's own name servers, which have it first, and at a resolver, as clients do."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -69,22 +70,22 @@ class Lookups:
                 self._zones[zone] = self._unless_silent(self.resolver, lambda: list(self._servers(zone)))
             return zone, self._zones[zone]
 
-    def ask(self, name: dns.name.Name, address: str) -> tuple[list[str], int]:
-        """Return the A records that a name server answers, and their TTL.
+    def ask(self, name: dns.name.Name, address: str, kind: str = "A") -> tuple[list[str], int]:
+        """Return the records of a type that a name server answers, and their TTL.
 
         Raises:
             SilentError: it does not answer.
         """
-        return self._unless_silent(address, lambda: _ask(name, address))
+        return self._unless_silent(address, lambda: _ask(name, address, kind))
 
-    def resolve(self, name: str) -> tuple[list[str], int]:
-        """Return the A records that the resolver answers, and for how long.
+    def resolve(self, name: str, kind: str = "A") -> tuple[list[str], int]:
+        """Return the records of a type that the resolver answers, and for how long.
 
         Raises:
             dns.exception.DNSException: there are none.
             SilentError: it does not answer.
         """
-        answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, "A"))
+        answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, kind))
         return sorted(str(each) for each in answer), answer.rrset.ttl if answer.rrset is not None else 0
 
     def caa(self, name: dns.name.Name) -> list[str]:
@@ -118,13 +119,13 @@ class Lookups:
             raise SilentError(self._silent[server]) from None
 
 
-def _ask(name: dns.name.Name, address: str) -> tuple[list[str], int]:
-    question = dns.message.make_query(name, "A")
+def _ask(name: dns.name.Name, address: str, kind: str) -> tuple[list[str], int]:
+    question = dns.message.make_query(name, kind)
     try:
         answer, _ = dns.query.udp_with_fallback(question, address, timeout=_TRY)
     except dns.exception.Timeout:
         answer, _ = dns.query.udp_with_fallback(question, address, timeout=_TRY)
-    sets = [found for found in answer.answer if found.rdtype == dns.rdatatype.A]
+    sets = [found for found in answer.answer if found.rdtype == question.question[0].rdtype]
     return sorted(str(each) for found in sets for each in found), min((found.ttl for found in sets), default=0)
 
 
@@ -143,30 +144,36 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
     if not servers:
         return Result("record", host, "failed", f"the zone {zone} has no name servers", fix)
     ttl = 0
-    for server, address in servers:
+    for (server, address), (kind, wanted) in itertools.product(servers, environment.addresses.items()):
         try:
-            found, ttl = lookups.ask(name, address)
+            found, ttl = lookups.ask(name, address, kind)
         except (dns.exception.DNSException, SilentError) as error:
             detail = f"{server} does not answer: {words(error)}"
             return Result("record", host, "failed", detail, (f"dig @{server} {zone} SOA",))
-        if found != [environment.ip]:
+        if found != [wanted]:
             seen = f"is {', '.join(found)}" if found else "does not exist"
-            detail = f"the A record {seen} at {server}; the gateway is {environment.ip}"
+            detail = f"the {kind} record {seen} at {server}; the gateway is {wanted}"
             return Result("record", host, "failed", detail, environment.fix("record", host=host))
     count = f"{len(servers)} name server{'s' if len(servers) > 1 else ''}"
-    return Result("record", host, "ok", f"{environment.ip} at {count} of {zone}, TTL {ttl} s")
+    return Result("record", host, "ok", f"{_all(environment)} at {count} of {zone}, TTL {ttl} s")
 
 
 def _resolved(environment: Environment, host: str, lookups: Lookups) -> Result:
     where, fix = lookups.resolver, environment.fix("resolver", host=host)
-    try:
-        found, ttl = lookups.resolve(f"{probe_name(host)}.")
-    except (dns.exception.DNSException, SilentError) as error:
-        return Result("resolver", host, "failed", f"{where} has no answer: {words(error)}", fix)
-    if found != [environment.ip]:
-        detail = f"{where} answers {', '.join(found)}, for {ttl} s more; the gateway is {environment.ip}"
-        return Result("resolver", host, "failed", detail, fix)
-    return Result("resolver", host, "ok", f"{environment.ip} at {where}, TTL {ttl} s left")
+    ttl = 0
+    for kind, wanted in environment.addresses.items():
+        try:
+            found, ttl = lookups.resolve(f"{probe_name(host)}.", kind)
+        except (dns.exception.DNSException, SilentError) as error:
+            return Result("resolver", host, "failed", f"{where} has no answer: {words(error)}", fix)
+        if found != [wanted]:
+            detail = f"{where} answers {', '.join(found)}, for {ttl} s more; the gateway is {wanted}"
+            return Result("resolver", host, "failed", detail, fix)
+    return Result("resolver", host, "ok", f"{_all(environment)} at {where}, TTL {ttl} s left")
+
+
+def _all(environment: Environment) -> str:
+    return ", ".join(environment.addresses.values())
 
 
 def words(error: Exception) -> str:

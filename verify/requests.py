@@ -1,13 +1,21 @@
 """What a client is answered: over port 80 the redirect and the HTTP-01 path, over port 443 the application."""
 
+from __future__ import annotations
+
 import http.client
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from components.rules import routes
 from components.rules.acme import HTTP01
 from verify.connections import Answer, ask, tcp, words
 from verify.environment import Environment, probe_name
-from verify.results import INGRESS, Result
+from verify.results import INGRESS, Result, State
+
+if TYPE_CHECKING:
+    from settings.traffic import Host
 
 CHALLENGE = "/.well-known/acme-challenge/verify"
 _REDIRECTS = (301, 308)
@@ -84,31 +92,97 @@ def judge_challenge(host: str, answer: Answer) -> str | None:
     return "the challenge path is not served" if judge_redirect(host, answer) else None
 
 
-def judge_route(environment: Environment, host: str, answers: Mapping[str, Answer]) -> Result:
-    """Tell an answer of the application, whatever it is, from Envoy's own.
+@dataclass(frozen=True)
+class Probe:
+    """A request that one route of a host takes."""
+
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    """Those that the route asks for, with a value that it takes."""
+    service: str = ""
+    """The Service that it leads to; none for a redirect."""
+    namespace: str = ""
+    port: int = 0
+
+    def __str__(self) -> str:
+        return " ".join([self.path, *(f"{name}={value}" for name, value in self.headers)])
+
+
+def probes(host: Host) -> list[Probe]:
+    """Return a request for each route; where none is taken, one for the whole host."""
+    if host.redirect_to or host.maintenance:
+        return [Probe("/")]
+    return [
+        Probe(
+            route.path,
+            tuple((each.name, each.exact or each.prefix or "") for each in route.headers),
+            route.service,
+            route.namespace,
+            route.port,
+        )
+        for route in host.destinations
+    ]
+
+
+def judge_route(environment: Environment, host: str, answers: Mapping[Probe, Answer]) -> Result:
+    """Tell an answer of the application, whatever it is, from Envoy's own, which only some hosts should give.
 
     Args:
         environment: of the host.
         host: as in the config.
-        answers: by path.
+        answers: by what was asked for.
     """
-    for path, answer in answers.items():
-        if _APPLICATION not in answer.headers and answer.status in (404, 503):
-            route = next(each for each in environment.hosts[host].destinations if each.path == path)
-            why = "no route" if answer.status == 404 else f"nothing serves {route.service} on port {route.port}"
-            detail = f"{path} is answered {answer.status} by the gateway: {why}"
-            fix = environment.fix("route", host=host, application=route.namespace)
+    wanted = environment.hosts[host]
+    if wanted.redirect_to:
+        return _judge_whole_host(environment, host, answers, _redirected(wanted.redirect_to))
+    if wanted.maintenance:
+        return _judge_whole_host(environment, host, answers, _refused)
+    for probe, answer in answers.items():
+        if _APPLICATION not in answer.headers and answer.status in (404, 503, 504):
+            why = {404: "no route", 503: f"nothing serves {probe.service} on port {probe.port}"}.get(
+                answer.status, f"{probe.service} takes longer than the route's timeout"
+            )
+            detail = f"{probe} is answered {answer.status} by the gateway: {why}"
+            fix = environment.fix("route", host=host, application=probe.namespace)
             return Result("route", host, "failed", detail, fix)
-    return Result("route", host, "ok", ", ".join(f"{path} {answer.status}" for path, answer in answers.items()))
+    return Result("route", host, "ok", ", ".join(f"{probe} {answer.status}" for probe, answer in answers.items()))
 
 
-def judge_hsts(environment: Environment, host: str, answers: Mapping[str, Answer]) -> Result:
+def _judge_whole_host(
+    environment: Environment, host: str, answers: Mapping[Probe, Answer], judge: Callable[[Answer], tuple[State, str]]
+) -> Result:
+    for probe, answer in answers.items():
+        state, words = judge(answer)
+        # No application is behind it: what its objects are is of no use.
+        fix = environment.fix("gateway", host=host) if state == "failed" else ()
+        return Result("route", host, state, f"{probe} {answer.status}: {words}", fix)
+    return Result("route", host, "skipped", "nothing was asked for")
+
+
+def _redirected(target: str) -> Callable[[Answer], tuple[State, str]]:
+    def judge(answer: Answer) -> tuple[State, str]:
+        location = answer.headers.get("location", "")
+        if answer.status == routes.REDIRECT_CODE and location == f"https://{target}/":
+            return "ok", location
+        return "failed", f"does not redirect to https://{target}/" + (f" but to {location}" if location else "")
+
+    return judge
+
+
+def _refused(answer: Answer) -> tuple[State, str]:
+    """Judge a host in maintenance: its 503 is what the config asks for, and yet nobody should call that ok."""
+    if answer.status == routes.MAINTENANCE_CODE and _APPLICATION not in answer.headers:
+        return "skipped", "in maintenance, as the config says"
+    return "failed", "serves, and the config says that it is in maintenance"
+
+
+def judge_hsts(environment: Environment, host: str, answers: Mapping[Probe, Answer]) -> Result:
     """Compare Strict-Transport-Security with `tls.hsts`; 0 sends none, and then it is the application's own."""
     wanted = environment.settings.tls.hsts
-    for path, answer in answers.items():
+    for probe, answer in answers.items():
         given = answer.headers.get("strict-transport-security", "")
         age = re.search(r'max-age="?(\d+)', given)
         if wanted and (not age or int(age[1]) != wanted):
-            detail = f"{path} sends {given or 'none'}, the config says max-age={wanted}"
+            detail = f"{probe} sends {given or 'none'}, the config says max-age={wanted}"
             return Result("hsts", host, "failed", detail, environment.fix("hsts", host=host))
     return Result("hsts", host, "ok" if wanted else "skipped", f"max-age={wanted}" if wanted else "not configured")

@@ -8,7 +8,7 @@ from typing import Any
 
 import dns.resolver
 
-from verify import caa, cluster, https, offers, records, requests, trust
+from verify import caa, cluster, coalescing, https, offers, records, requests, trust
 from verify.environment import Environment
 from verify.results import INGRESS, Report, Result, ordered
 
@@ -26,13 +26,15 @@ class Options:
     resolver: dns.resolver.Resolver
     ca: Path | None = None
     """Roots to trust, if not those of the stack's issuer."""
+    client_certificate: Path | None = None
+    """A client certificate and its key, for gateways that ask for one."""
 
 
 def look(environments: Sequence[Environment], options: Options, progress: Progress) -> Report:
     """Make every check once, of one gateway after the other.
 
     Raises:
-        ProblemsError: there are no roots to trust.
+        ProblemsError: there are no roots to trust, or no client certificate.
     """
     results: list[Result] = []
     certificates: dict[str, Sequence[str]] = {}
@@ -52,7 +54,7 @@ def _look(environment: Environment, options: Options, progress: Progress) -> lis
     Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
     known by the certificates that were presented.
     """
-    trusted = trust.choose(environment, options.ca)
+    trusted = trust.choose(environment, options.ca, options.client_certificate)
     profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     with ThreadPoolExecutor(_WORKERS) as pool:
         in_cluster = pool.submit(cluster.look, environment)
@@ -64,6 +66,9 @@ def _look(environment: Environment, options: Options, progress: Progress) -> lis
             others.append(pool.submit(records.look, environment, host, lookups))
             others.append(pool.submit(caa.look, environment, host, lookups))
             others.append(pool.submit(requests.plain, environment, host, port_80))
+        if port_443:
+            for via, hosts_of in coalescing.shared(environment):
+                others.append(pool.submit(coalescing.look, environment, via, hosts_of, trusted))
         _follow([in_cluster, *hosts, *others], progress)
     seen = [each.result() for each in hosts]
     presented = {each.host: each.fingerprint for each in seen if each.fingerprint is not None}

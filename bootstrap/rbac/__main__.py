@@ -73,6 +73,9 @@ def _place(args: argparse.Namespace) -> Place:
         args.cert_manager_namespace,
         args.secret or _DEFAULT.secrets,
         not args.no_cert_manager,
+        args.control_plane_namespace,
+        args.mesh_config,
+        args.dashboard,
     )
 
 
@@ -107,6 +110,11 @@ def _add_log(verb: argparse.ArgumentParser) -> None:
 def _add_place(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--gateway", action="append", metavar="NAMESPACE/SERVICE", help="a gateway, may be repeated")
     verb.add_argument("--cert-manager-namespace", default=_DEFAULT.cert_manager_namespace, metavar="NAMESPACE")
+    verb.add_argument("--control-plane-namespace", default=_DEFAULT.control_plane_namespace, metavar="NAMESPACE")
+    verb.add_argument(
+        "--mesh-config", default=_DEFAULT.mesh_config, metavar="CONFIGMAP", help="istio-REVISION, or istio"
+    )
+    verb.add_argument("--dashboard", default=_DEFAULT.dashboard, metavar="CONFIGMAP", help=argparse.SUPPRESS)
     verb.add_argument("--secret", action="append", metavar="NAME", help="a certificate's Secret, may be repeated")
     verb.add_argument("--no-cert-manager", action="store_true", help="the stack has certManager.install false")
 

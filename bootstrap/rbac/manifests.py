@@ -2,14 +2,15 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
-from components.rules import routes
+from components.rules import client_ca, routes
+from components.rules.names import stack_suffix
 
 Object = dict[str, Any]
 
@@ -38,9 +39,18 @@ class Place:
     """The certificates' Secrets."""
     installs: bool = True
     """Whether it installs cert-manager."""
+    control_plane_namespace: str = "istio-system"
+    """istiod's."""
+    mesh_config: str = "istio"
+    """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
+    dashboard: str = "certificates-dashboard"
+    """The ConfigMap of the stack's dashboard; `manifests` makes the name out of the stack's."""
 
 
 _DEFAULT = Place()
+
+_MESH = "-mesh"
+"""How the name of a role ends that is for istiod's namespace."""
 
 
 def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
@@ -63,7 +73,8 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
         routes.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
     }
-    for namespace in namespaces[role["metadata"].get("namespace")]:
+    mesh = role["metadata"]["name"].endswith(_MESH)
+    for namespace in [place.control_plane_namespace] if mesh else namespaces[role["metadata"].get("namespace")]:
         made = copy.deepcopy(role)
         if namespace:
             made["metadata"]["namespace"] = namespace
@@ -76,8 +87,14 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
     names = rule.get("resourceNames")
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
+    elif names == [client_ca.reference(routes.CREDENTIAL)]:
+        rule["resourceNames"] = [client_ca.reference(each) for each in place.secrets]
     elif names == [routes.SERVICE]:
         rule["resourceNames"] = list(services)
+    elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
+        rule["resourceNames"] = [place.mesh_config]
+    elif names == [_DEFAULT.dashboard]:
+        rule["resourceNames"] = [place.dashboard]
     elif rule["resources"] == ["namespaces"] and names:
         rule["resourceNames"] = [place.cert_manager_namespace]
 
@@ -93,7 +110,7 @@ def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> 
         user: the service account's e-mail address, which is its name in a GKE cluster.
         place: where the stack is.
     """
-    for role in roles(identity, place):
+    for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
         metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
         yield role | {"metadata": metadata}
         yield {

@@ -1,5 +1,6 @@
 """ACME: the two environments of a CA, their issuers, Let's Encrypt's profiles and limits."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,39 @@ _DEFAULT = PROFILES["classic"]
 
 GROUPINGS = ("shared", "perHost")
 """How hosts are divided among certificates: as few as the limit allows, or one each."""
+
+
+MAC_KEY = "secret"
+"""The entry of a Secret that holds the HMAC key of an external account."""
+
+
+def external_account_secret(environment: str) -> str:
+    """Return the name of the Secret that the program makes for an external account."""
+    return f"{issuer_name(environment)}-external-account"
+
+
+def account_key_secret(issuer: str) -> str:
+    """Return the name of the Secret in which cert-manager keeps an issuer's account key."""
+    return f"{issuer}-account-key"
+
+
+def mac_key(value: str) -> str:
+    """Return the HMAC key of an external account as cert-manager reads it: base64url without padding.
+
+    Raises:
+        ValueError: it is not base64, or too short to be one.
+    """
+    text = value.strip().rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        raise ValueError("is not base64url") from None
+    if len(key) < _MAC_KEY_BYTES:
+        raise ValueError(f"is shorter than {_MAC_KEY_BYTES} bytes")
+    return text
+
+
+_MAC_KEY_BYTES = 16
 
 
 def profile(name: str | None) -> Profile:

@@ -51,6 +51,25 @@ def check_version(value: str) -> str:
     return f"v{value.removeprefix('v')}"
 
 
+def at_least(version: str, first: tuple[int, int, int]) -> bool:
+    """Tell whether a version is one that is at least as new; what is no version has been refused already."""
+    numbers = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    return numbers is None or tuple(int(number) for number in numbers.groups()) >= first
+
+
+def uses_ari(values: Any) -> bool:
+    """Tell whether values of the chart turn renewal by ARI (RFC 9773) on: by its flag, or by a file of flags."""
+    given = values if isinstance(values, Mapping) else {}
+    config = given.get("config")
+    gates = config.get("featureGates") if isinstance(config, Mapping) else None
+    named = gates.get(_ARI) if isinstance(gates, Mapping) else None
+    flags = " ".join(map(str, [given.get("featureGates"), *(given.get("extraArgs") or [])]))
+    return str(named).lower() == "true" or f"{_ARI}=true" in flags
+
+
+_ARI = "ACMEUseARI"
+
+
 def check_digest(value: str) -> str:
     """Return a digest.
 

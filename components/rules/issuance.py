@@ -3,6 +3,7 @@
 https://cert-manager.io/docs/troubleshooting/acme/
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -84,7 +85,27 @@ def _newest(objects: Sequence[Object]) -> list[Object]:
     return sorted(objects, key=lambda each: str(each["metadata"].get("creationTimestamp", "")))[-1:]
 
 
+_LOST = re.compile(
+    r"accountDoesNotExist|account does not exist|account[^:;]*deactivated|deactivated[^:;]*account"
+    r"|has status \"(deactivated|revoked)\"",
+    re.IGNORECASE,
+)
+"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client."""
+
+_UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
+
+
+def account_is_lost(words: str) -> bool:
+    """Tell whether an ACME server says that it has no such account, or has it no longer: a retry will not help."""
+    return bool(_LOST.search(words))
+
+
 def _state(kind: str, found: Object) -> Iterator[Problem]:
     status = found.get("status", {})
-    if status.get("reason") or status.get("state", "") not in _DONE:
-        yield Problem(kind, f"{status.get('state', 'waiting')}: {status.get('reason') or 'no reason given'}")
+    reason = str(status.get("reason") or "")
+    if reason or status.get("state", "") not in _DONE:
+        # Let's Encrypt pauses a name that has failed too often, and lifts that at a page of its own alone.
+        # https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
+        page = _UNPAUSE.search(reason)
+        fix = (f"xdg-open '{page[0]}'    # in a browser; it lifts the pause",) if page else ()
+        yield Problem(kind, f"{status.get('state', 'waiting')}: {reason or 'no reason given'}", fix)

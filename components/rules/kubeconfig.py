@@ -75,13 +75,13 @@ def _embedded(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"clusters[{position}].cluster.proxy-url"
 
 
-def gke_kubeconfig(name: str, endpoint: str, authority: str) -> dict[str, Any]:
+def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str, Any]:
     """Return the kubeconfig of a GKE cluster; it holds no credentials, since the gcloud plugin brings them.
 
     Args:
         name: the cluster's.
         endpoint: host or address of its API server.
-        authority: the API server's CA, base64 of PEM.
+        authority: the API server's CA, base64 of PEM; None where its certificate is one of the web's.
     """
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
@@ -90,13 +90,14 @@ def gke_kubeconfig(name: str, endpoint: str, authority: str) -> dict[str, Any]:
         "interactiveMode": "Never",
         "provideClusterInfo": True,
     }
+    trusted = {} if authority is None else {"certificate-authority-data": authority}
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {
                 "name": name,
-                "cluster": {"server": f"https://{endpoint}", "certificate-authority-data": authority},
+                "cluster": {"server": f"https://{endpoint}", **trusted},
             }
         ],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],

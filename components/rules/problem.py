@@ -4,7 +4,7 @@ Settings, the gateway's Service, a failed certificate and the checks of verify a
 turn them into text: the error that the engine prints, verify's table, its JSON.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -48,3 +48,16 @@ def sentence(problem: Problem) -> str:
 def count(problems: Sequence[Problem], noun: str = "problem") -> str:
     """Say how many there are: `a problem`, `3 problems`."""
     return f"a {noun}" if len(problems) == 1 else f"{len(problems)} {noun}s"
+
+
+def setting(commands: Mapping[str, str], key: str, value: object, comment: str = "") -> str:
+    """Return how an input of a component is set: by its program's own command, where it has named one.
+
+    Args:
+        commands: without the value, by input.
+        key: the input.
+        value: what to set it to; in capitals where that is the user's to say.
+        comment: why, for the end of the line.
+    """
+    line = f"{commands[key]} {value}" if key in commands else f"set the input {key} to {value}"
+    return f"{line}    # {comment}" if comment else line

@@ -8,10 +8,10 @@ Two traps shape them, and both break the first issuance or leak plain HTTP:
   name only the one of port 443.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from . import names, tls
+from . import client_ca, headers, names, tls
 
 REDIRECT_CODE = 301
 
@@ -23,6 +23,12 @@ SERVICE = "istio-ingressgateway"
 
 CREDENTIAL = "istio-ingressgateway-certs"
 """The Secret that holds its certificate, by the name that Istio's documents have always used."""
+MAINTENANCE_CODE = 503
+MAINTENANCE_BODY = "Down for maintenance. Please try again later.\n"
+RETRY_AFTER = 300
+"""Seconds after which a client may ask again for a host in maintenance."""
+
+MAX_RETRIES = 10
 
 SELECTOR = {"istio": "ingressgateway"}
 """The label that Istio's own gateway chart puts on the Pods of an ingress gateway of the usual name."""
@@ -58,8 +64,35 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def split_credentials(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the credentials that a browser or Istio would trip over: the field, and what is wrong.
+
+    A browser asks for every name of a certificate over one connection, and Envoy knows there the routes of one server
+    (istio#13589); Istio passes over a server with a host that an earlier one has. A wildcard's server has the routes of
+    the exact hosts that it covers as well, since Istio binds routes to Gateways: those may have other certificates.
+
+    Args:
+        given: with `credentials`, each a `secret_name` and `hosts`.
+    """
+    secrets: set[str] = set()
+    seen: set[str] = set()
+    for position, each in enumerate(given["credentials"]):
+        if each["secret_name"] in secrets:
+            what = "is the Secret of earlier credentials: one certificate is one server, or browsers get 404 (HTTP/2)"
+            yield f"credentials[{position}].secret_name", what
+        secrets.add(each["secret_name"])
+        for number, host in enumerate(each["hosts"]):
+            if host in seen:
+                yield f"credentials[{position}].hosts[{number}]", "has another certificate already"
+            seen.add(host)
+
+
 def tls_gateway_spec(
-    selector: Any, credentials: Sequence[tuple[Any, Sequence[Any]]], min_version: str, cipher_suites: Sequence[str]
+    selector: Any,
+    credentials: Sequence[tuple[Any, Sequence[Any]]],
+    min_version: str,
+    cipher_suites: Sequence[str],
+    client_ca_secret: str | None = None,
 ) -> dict[str, Any]:
     """Return the Gateway of port 443: one server per certificate, since a server presents one.
 
@@ -68,9 +101,12 @@ def tls_gateway_spec(
         credentials: each certificate's Secret and the hosts that it is presented for.
         min_version: one of `tls.VERSIONS`.
         cipher_suites: those of TLS 1.2.
+        client_ca_secret: the Secret with the CA whose client certificates are asked for; none is, without one.
     """
     # Istio hardens nothing that is not written here, and TLS 1.3 takes no list of ciphers.
     hardened: dict[str, Any] = {"mode": "SIMPLE", "minProtocolVersion": tls.istio_version(min_version)}
+    if client_ca_secret:
+        hardened |= {"mode": "MUTUAL", "caCertCredentialName": client_ca.reference(client_ca_secret)}
     if min_version == "1.2":
         hardened["cipherSuites"] = list(cipher_suites)
     return {
@@ -91,34 +127,125 @@ def tls_gateway_spec(
     }
 
 
-def virtual_service_spec(gateway: Any, host: Any, routes: Sequence[Mapping[str, Any]], hsts: int = 0) -> dict[str, Any]:
-    """Return a host's VirtualService: its routes, on the Gateway of port 443 alone.
+def redirect_target(given: Any) -> str:
+    """Take the name that a host redirects to."""
+    host = names.dns_name(given)
+    if names.is_wildcard(host):
+        raise ValueError("is a wildcard; a redirect goes to one name")
+    return host
 
-    Istio takes the first route that matches, and `/` matches everything, so the longest prefix comes first.
+
+def disagreements(served: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what of a host contradicts the rest of it: the field, and what is wrong.
+
+    Args:
+        served: as `virtual_service_spec` takes it.
+    """
+    if served["redirect_to"]:
+        if served["redirect_to"] == served["host"]:
+            yield "redirect_to", "is the host itself, so that the redirect would have no end"
+        if served["routes"]:
+            yield "routes", "contradicts the redirect of the whole host"
+        if served["maintenance"]:
+            yield "maintenance", "contradicts the redirect of the whole host"
+    elif not served["routes"] and not served["maintenance"]:
+        yield "routes", "is missing: a host has routes, a redirect, or is in maintenance"
+    seen: set[Any] = set()
+    for position, route in enumerate(served["routes"] or ()):
+        for number, match in enumerate(route["headers"]):
+            if (match["exact"] is None) == (match["prefix"] is None):
+                yield f"routes[{position}].headers[{number}]", "has exact and prefix, or none: one is needed"
+        if same_requests(route) in seen:
+            yield f"routes[{position}].path", "is the path of an earlier route with the same headers"
+        seen.add(same_requests(route))
+
+
+def same_requests(route: Mapping[str, Any]) -> Any:
+    """Return what two routes have in common that are for the same requests, so that one would never be taken."""
+    matches = ((each["name"].lower(), each.get("exact"), each.get("prefix")) for each in route.get("headers") or ())
+    return route.get("path") or "/", frozenset(matches)
+
+
+def redirect_loop(targets: Mapping[str, str], host: str) -> list[str]:
+    """Return the names that a request for a host is sent to, where it comes back to one of them; else nothing.
+
+    Args:
+        targets: what each host redirects to; hosts that do not are mapped to nothing (an empty text).
+        host: where it begins; a wildcard of the hosts takes the names that none of them is.
+    """
+    seen = [host]
+    while target := targets.get(_taken_by(targets, seen[-1]), ""):
+        seen.append(target)
+        if _taken_by(targets, target) in [_taken_by(targets, each) for each in seen[:-1]]:
+            return seen
+    return []
+
+
+def _taken_by(hosts: Iterable[str], name: str) -> str:
+    """Return which of the hosts takes the requests for a name; the name itself where none does."""
+    wildcard = f"{names.WILDCARD}{name.partition('.')[2]}"
+    return wildcard if name not in hosts and wildcard in hosts else name
+
+
+def virtual_service_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0) -> dict[str, Any]:
+    """Return a host's VirtualService on the Gateway of port 443 alone: its routes, its redirect, or its maintenance.
+
+    Istio takes the first route that matches, and `/` matches everything: the longest prefix comes first, and of one
+    length the route that asks for the most headers.
 
     Args:
         gateway: `NAMESPACE/NAME`.
-        host: a DNS name.
-        routes: each a path prefix, and the Service, namespace and port that it leads to.
+        served: `host`, a DNS name; `routes`, each with `path`, `service`, `namespace` and `port`, and perhaps with
+            `headers` to match (`name` and `exact` or `prefix`), `timeout` in seconds, `retries` and
+            `response_headers`; `redirect_to`; `maintenance`, which wins over the routes; `response_headers` of every
+            answer.
         hsts: seconds of Strict-Transport-Security; 0 sends none.
     """
-    headers = {"response": {"set": {"strict-transport-security": f"max-age={hsts}"}}}
-    return {
-        "hosts": [host],
-        "gateways": [gateway],
-        "http": [
-            {
-                "match": [{"uri": {"prefix": route["path"]}}],
-                "route": [
-                    {
-                        "destination": {
-                            "host": f"{route['service']}.{route['namespace']}.svc.cluster.local",
-                            "port": {"number": route["port"]},
-                        }
-                    }
-                ],
-                **({"headers": headers} if hsts else {}),
-            }
-            for route in sorted(routes, key=lambda route: (-len(route["path"]), route["path"]))
-        ],
+    common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
+    if served.get("redirect_to"):
+        # The path and the query stay as they are where a redirect does not name others.
+        redirect = {"scheme": "https", "authority": served["redirect_to"], "redirectCode": REDIRECT_CODE}
+        http = [{"redirect": redirect, **_set(common)}]
+    elif served.get("maintenance"):
+        answer = {"status": MAINTENANCE_CODE, "body": {"string": MAINTENANCE_BODY}}
+        http = [{"directResponse": answer, **_set({**common, "retry-after": str(RETRY_AFTER)})}]
+    else:
+        http = [_route_spec(each, common) for each in sorted(served["routes"], key=_precedence)]
+    return {"hosts": [served["host"]], "gateways": [gateway], "http": http}
+
+
+def _precedence(route: Mapping[str, Any]) -> tuple[int, int, str]:
+    path = route.get("path") or "/"
+    return -len(path), -len(route.get("headers") or ()), path
+
+
+def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
+    match: dict[str, Any] = {"uri": {"prefix": route["path"]}}
+    if wanted := route.get("headers"):
+        match["headers"] = {each["name"]: _compared(each) for each in wanted}
+    destination = {
+        "host": f"{route['service']}.{route['namespace']}.svc.cluster.local",
+        "port": {"number": route["port"]},
     }
+    spec = {
+        "match": [match],
+        "route": [{"destination": destination}],
+        **_set({**common, **(route.get("response_headers") or {})}),
+    }
+    if route.get("timeout"):
+        spec["timeout"] = f"{route['timeout']}s"
+    if route.get("retries") is not None:
+        spec["retries"] = {"attempts": route["retries"]}
+    return spec
+
+
+def _compared(match: Mapping[str, Any]) -> dict[str, str]:
+    kind = "prefix" if match.get("exact") is None else "exact"
+    return {kind: match[kind]}
+
+
+def _set(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return what sets headers on an answer, in the place of the application's own of these names."""
+    if not given:
+        return {}
+    return {"headers": {"response": {"set": {name: headers.literal(value) for name, value in given.items()}}}}

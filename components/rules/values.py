@@ -77,6 +77,14 @@ def ipv4(given: Any) -> str:
         raise ValueError("is not an IPv4 address") from None
 
 
+def ipv6(given: Any) -> str:
+    """Take an IPv6 address, which is what an AAAA record holds."""
+    try:
+        return str(ipaddress.IPv6Address(given))
+    except ValueError:
+        raise ValueError("is not an IPv6 address") from None
+
+
 def workload_pool(given: Any) -> str:
     """Take the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
     if not re.fullmatch(r"projects/\d+/locations/global/workloadIdentityPools/[^/\s]+\.svc\.id\.goog", str(given)):
@@ -100,10 +108,3 @@ def accounts(given: Any) -> dict[str, str]:
     ):
         raise ValueError("is not an object of ACME accounts' URIs")
     return dict(given)
-
-
-def path_prefix(given: Any) -> str:
-    """Take the beginning of a URL's path."""
-    if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):
-        raise ValueError("is not a path that begins with /")
-    return given

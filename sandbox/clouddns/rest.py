@@ -16,6 +16,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from sandbox.clouddns.access import guard, iam_routes
+from sandbox.clouddns.addresses import add_addresses
 from sandbox.clouddns.errors import ApiError, already_exists, invalid, not_found, required
 from sandbox.clouddns.iam import PROJECT_NUMBER, Iam
 from sandbox.clouddns.records import RecordSet, parse_name, parse_record_set, parse_type
@@ -87,6 +88,7 @@ def make_app(zones: Zones, iam: Iam | None = None) -> Flask:
     _add_changes(app, zones)
     app.register_blueprint(iam_routes(iam))
     guard(app, iam)
+    add_addresses(app, zones.project)
     return app
 
 

@@ -14,6 +14,7 @@ from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
 from tests.unit.harness import Recorder, good_config
+from tests.unit.test_mutual_tls import CA
 from tests.unit.test_program import program, stack_config
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The policies that a stack of a config breaks, the one of advice among them."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
 
     def judge(config: Mapping[str, Any], stack: str = "dev") -> set[str]:
@@ -51,10 +53,26 @@ def test_our_own_stacks_pass_every_policy(broken: Any, stack: str) -> None:
         good_config(challenge="dns01", hosts=[{**good_config()["hosts"][0], "host": "*.sandbox.test"}]),
         good_config(certManager={"install": False}),
         good_config(tls={"minVersion": "1.3"}),
+        good_config(tls={"clientCa": CA}, mtls="strict"),
+        good_config(
+            hosts=[
+                {"host": "www.sandbox.test", "redirectTo": "sandbox.test"},
+                {"host": "sandbox.test", "maintenance": True, "responseHeaders": {"x-frame-options": "DENY"}},
+            ]
+        ),
         good_config(ingress={"selector": {"istio": "public"}}),
         good_config(hosts=[{**good_config()["hosts"][0], "host": f"shop-{n}.sandbox.test"} for n in range(120)]),
     ],
-    ids=["perHost", "wildcard", "second stack", "TLS 1.3", "other Pods", "more hosts than one certificate holds"],
+    ids=[
+        "perHost",
+        "wildcard",
+        "second stack",
+        "TLS 1.3",
+        "mutual TLS",
+        "redirect and maintenance",
+        "other Pods",
+        "more hosts than one certificate holds",
+    ],
 )
 def test_what_the_settings_allow_passes_too(broken: Any, config: dict[str, Any]) -> None:
     assert broken(config) == set(), "the settings and the policies agree"

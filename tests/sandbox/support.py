@@ -86,6 +86,19 @@ def names(kind: str, namespace: str | None = None) -> set[str]:
     return {item["metadata"]["name"] for item in items(kind, namespace)}
 
 
+def renew(name: str, namespace: str = "istio-system") -> None:
+    """Have a Certificate issued anew, in the way of `cmctl renew`: by the condition Issuing."""
+    condition = {
+        "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    conditions = [
+        each for each in live("certificate", name, namespace)["status"]["conditions"] if each["type"] != "Issuing"
+    ]
+    patch = json.dumps({"status": {"conditions": [*conditions, condition]}})
+    kubectl("patch", "certificate", name, "-n", namespace, "--subresource=status", "--type=merge", f"--patch={patch}")
+
+
 def cloud_dns(method: str, path: str = "", body: Any = None, *, below: str = RECORD_SETS) -> Any:
     """Call Cloud DNS: `path` is below the record sets of the sandbox's zone, or of what `below` names.
 

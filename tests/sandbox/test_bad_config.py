@@ -227,7 +227,8 @@ def test_a_missing_service_is_explained_with_the_commands_that_find_the_right_on
         "it says how to find the right one"
     )
     assert commands(error, "pulumi") == [
-        "pulumi config set --path ingress.namespace NAMESPACE && pulumi config set --path ingress.service NAME"
+        "pulumi config set --path ingress.namespace NAMESPACE",
+        "pulumi config set --path ingress.service NAME",
     ], "and how to set it"
 
 

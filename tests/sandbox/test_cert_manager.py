@@ -1,6 +1,7 @@
 """cert-manager as production has it: its chart is what it claims, and what is advised for it lets it work."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.cert_manager import chart_values
 from sandbox import paths
 from tests.sandbox.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
 from tests.sandbox.registry import Registry
@@ -201,3 +203,17 @@ def test_its_network_policies_hold_back_the_rest() -> None:
         "an application asks the webhook at one": Connection(shop, webhook, 22),
     }
     assert [what for what, connection in unwanted.items() if allowed(connection)] == [], "nothing may get through"
+
+
+def test_nothing_of_the_release_is_in_kube_system_which_autopilot_keeps_closed() -> None:
+    chart = str(paths.CHARTS / CERT_MANAGER)
+    argv = ["helm", "template", CERT_MANAGER, chart, "--namespace", CERT_MANAGER, "--values", "-"]
+
+    def namespaces(values: str) -> set[str]:
+        done = subprocess.run(argv, input=values, capture_output=True, text=True, timeout=60, check=True)
+        made = [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
+        named = {word for each in made for word in re.findall(r"namespace[=:] ?['\"]?([a-z-]+)", yaml.safe_dump(each))}
+        return {each["metadata"].get("namespace", "") for each in made} | named
+
+    assert "kube-system" in namespaces("{}"), "the chart's own default elects its leaders there"
+    assert "kube-system" not in namespaces(yaml.safe_dump(chart_values(CERT_MANAGER, {}))), "the program's does not"

@@ -18,7 +18,7 @@ from cryptography import x509
 from sandbox.acme import PROD, STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import a_records, eventually, get, items, kubectl, live
+from tests.sandbox.support import a_records, eventually, get, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 
@@ -105,19 +105,6 @@ def gateway_pods() -> dict[str, list[int]]:
         for pod in items("pods", ISTIO)
         if pod["metadata"]["labels"].get("istio") == "ingressgateway"
     }
-
-
-def renew(name: str) -> None:
-    """Have a Certificate issued anew, in the way of `cmctl renew`: by the condition Issuing."""
-    condition = {
-        "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
-    conditions = [
-        each for each in live("certificate", name, ISTIO)["status"]["conditions"] if each["type"] != "Issuing"
-    ]
-    patch = json.dumps({"status": {"conditions": [*conditions, condition]}})
-    kubectl("patch", "certificate", name, "-n", ISTIO, "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
 def another(host: str, trust: ssl.SSLContext, serial: int) -> Callable[[], client.Answer | None]:

@@ -85,6 +85,7 @@ CHANGED = {
     "hosts": [{"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}],
     # A label of every object of the chart, its definitions included, as another version would change.
     "certManager": {"values": {"global": {"commonLabels": {"changed": "yes"}}}},
+    "mtls": "permissive",
 }
 
 
@@ -100,7 +101,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> str:
         identities.check()
         # Its namespace is there from now on.
         identities.grant("drift")
-        with identities.stack.changed(**CHANGED):
+        # A CA that is at hand; nobody has a certificate of it to show.
+        clients = {"clientCa": (paths.PKI / "ca.crt").read_text()}
+        with identities.stack.changed(**CHANGED, tls=clients):
             assert "other@sandbox.test" in identities.become("preview").preview(), "what would change"
             identities.become("deploy").up()
             seen = identities.become("drift").preview("--refresh", "--expect-no-changes")

@@ -212,6 +212,18 @@ def test_the_host_of_the_gateway(verify: Verify) -> None:
     verify.fix(problem)
 
 
+def test_a_certificate_on_two_servers(verify: Verify) -> None:
+    def split(spec: Any) -> None:
+        server = spec["servers"][0]
+        other = {**server, "hosts": [API], "port": {**server["port"], "name": "https-api"}}
+        spec["servers"] = [{**server, "hosts": [SHOP]}, other]
+
+    edit("gateway", "tls-verify", split, ISTIO)
+    problem = verify.names("coalescing", API)
+    assert f"over the connection of {SHOP}: / is answered 404" in problem["what"], "as a browser would see it"
+    verify.fix(problem)
+
+
 def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
     root, data = expired_certificate(tmp_path)
     with cert_manager_stopped():

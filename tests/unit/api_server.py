@@ -15,11 +15,13 @@ VERSION = "7"
 
 
 class Api:
-    """A list answers `now`, a watch from there tells `later`; what is in `objects` is answered by its path."""
+    """A list answers `now`, a watch from there tells `later`; what is in `objects` is answered by its path,
+    and everything else with `refused`, or 404."""
 
     def __init__(self, now: dict[str, Any] | None = None) -> None:
         self.now = now
         self.status = 200
+        self.refused = 0
         self.later: list[tuple[str, dict[str, Any]]] = []
         self.objects: dict[str, Any] = {}
         api = self
@@ -49,6 +51,8 @@ class Api:
                 return 504, b"Too large resource version"
             events = [{"type": kind, "object": each} for kind, each in self.later]
             return 200, b"".join(json.dumps(event).encode() + b"\n" for event in events)
+        if not route.endswith("/services"):
+            return self.refused or 404, b"{}"
         found = {"metadata": {"resourceVersion": VERSION}, "items": [self.now] if self.now else []}
         return self.status, json.dumps(found).encode()
 

@@ -100,7 +100,7 @@ def main() -> int:
         state: dict[str, Any] = json.load(file)
     given = "" if sys.stdin.isatty() or program != "gh" else sys.stdin.read()
     state["calls"].append([program, *arguments])
-    if program in state["fail"]:
+    if {program, *sys.argv[1:]} & {*state["fail"]}:
         keep(state)
         print(state["prints"].get(program, ""), flush=True)
         print(f"{program} is out of order", file=sys.stderr)

@@ -54,6 +54,8 @@ class Recorder(mocks.Mocks):
     zone_domain: str = "sandbox.test."
     visibility: str = "public"
     endpoint: str = "192.0.2.1"
+    cluster: Mapping[str, Any] = field(default_factory=dict)
+    """More of the GKE cluster, as the provider's function returns it."""
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     logged: list[str] = field(default_factory=list)
@@ -69,7 +71,7 @@ class Recorder(mocks.Mocks):
             return {"number": number}, [] if number else [("projectId", "googleapi: Error 403: forbidden")]
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
-        return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority]}, []
+        return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority], **self.cluster}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)

@@ -256,17 +256,25 @@ class TestUp:
 
         assert done.returncode == 0, done.stdout
         assert machine.calls("pulumi")[-1] == f"up --stack {stack} --yes --non-interactive --policy-pack policies"
-        assert machine.calls("python") == [f"-m tlsctl verify --stack {stack} --watch --timeout 300"]
+        assert machine.calls("python") == [
+            f"-m tlsctl plan-rollout --stack {stack}",
+            f"-m tlsctl verify --stack {stack} --watch --timeout 300",
+        ]
 
     def test_a_stack_that_does_not_serve_stops_the_next_one(self, machine: Machine) -> None:
-        machine.state(fail=["python"])
+        machine.state(fail=["verify"])
         assert machine.run(step("up", "dev", "ci up"), STACK="dev").returncode == 1
+
+    def test_an_update_that_the_ca_would_cut_off_is_not_begun(self, machine: Machine) -> None:
+        machine.state(fail=["plan-rollout"])
+        assert machine.run(step("up", "dev", "ci up"), STACK="dev").returncode == 1
+        assert not [call for call in machine.calls("pulumi") if call.startswith("up ")]
 
     def test_an_update_that_fails_is_not_checked(self, machine: Machine) -> None:
         machine.state(fail=["pulumi"])
         done = machine.run(step("up", "dev", "ci up"), STACK="dev", PULUMI_BACKEND_URL="file:///state")
         assert done.returncode == 1
-        assert not machine.calls("python")
+        assert machine.calls("python") == ["-m tlsctl plan-rollout --stack dev"]
 
 
 class TestCredentials:

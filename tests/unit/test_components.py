@@ -22,9 +22,10 @@ from components.gateway_certificate import (
 )
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
+from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.rules import acme, cert_manager, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
-from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, run
+from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
 DIGEST = f"sha256:{'a' * 64}"
 CHART: CertManagerArgs = {
@@ -246,7 +247,7 @@ class TestAcmeIssuers:
     def test_each_solver_is_for_its_own_names(self) -> None:
         solvers: list[SolverArgs] = [
             {**SOLVER, "dns_names": ["a.test"]},
-            {**SOLVER, "challenge": "dns01", "dns_names": ["*.b.test"], "wait": 5},
+            {**SOLVER, "challenge": "dns01", "dns_names": ["*.b.test"], "wait_instead_of_self_check": 5},
         ]
         issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": solvers})).of(ISSUER)[0]
         http, dns = issuer.inputs["spec"]["acme"]["solvers"]
@@ -296,6 +297,49 @@ class TestDns01Identity:
             run(lambda: Dns01Identity("dns01", {**ACCESS, "pool": pool}))
 
 
+class TestExternalAccounts:
+    KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+    def made(self, **args: Any) -> Recorder:
+        given: Any = {**ISSUERS, **args}
+        return run(lambda: AcmeIssuers("issuers", given))
+
+    def test_a_key_becomes_a_secret_beside_the_issuer_and_is_hidden_in_the_state(self) -> None:
+        accounts = {"prod": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, cluster_namespace="certs")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"] == {"name": "letsencrypt-prod-istio-external-account", "namespace": "certs"}
+        assert secret.inputs["stringData"]["value"] == {"secret": self.KEY}, "as a secret"
+        assert self.KEY not in secret.shown, "the state has it encrypted"
+        staging, prod = (each.inputs["spec"]["acme"] for each in done.of(ISSUER))
+        assert "externalAccountBinding" not in staging, "another CA, or none"
+        reference = {"name": "letsencrypt-prod-istio-external-account", "key": "secret"}
+        assert prod["externalAccountBinding"] == {"keyID": "kid", "keySecretRef": reference}
+        assert secret.urn in done.named("issuers-prod").dependencies, "cert-manager does not try again without it"
+
+    def test_an_issuer_of_a_namespace_has_it_there(self) -> None:
+        accounts = {"staging": {"key_id": "kid", "key_secret": self.KEY}}
+        done = self.made(external_accounts=accounts, kind="Issuer", namespace="gateways")
+
+        (secret,) = done.of("kubernetes:core/v1:Secret")
+        assert secret.inputs["metadata"]["namespace"] == "gateways"
+
+    def test_a_secret_that_is_there_is_named(self) -> None:
+        done = self.made(external_accounts={"staging": {"key_id": "kid", "secret_name": "zerossl"}})
+
+        assert not done.of("kubernetes:core/v1:Secret")
+        binding = done.of(ISSUER)[0].inputs["spec"]["acme"]["externalAccountBinding"]
+        assert binding["keySecretRef"] == {"name": "zerossl", "key": "secret"}
+
+    @pytest.mark.parametrize("challenge", ["http01", "dns01"])
+    def test_a_wait_takes_the_place_of_the_self_check(self, challenge: str) -> None:
+        given = {"challenge": challenge, "class_field": "class", "project": "p", "zone": "z"}
+
+        assert "waitInsteadOfSelfCheck" not in acme_issuers.solver_spec(given), "cert-manager looks itself"
+        assert acme_issuers.solver_spec({**given, "wait_instead_of_self_check": 0})["waitInsteadOfSelfCheck"] == "0s"
+
+
 class TestDnsRecords:
     def test_names_that_are_proven_in_another_zone_lead_there(self) -> None:
         hosts = ["shop.sandbox.test", "*.shop.sandbox.test", "api.sandbox.test"]
@@ -321,6 +365,37 @@ class TestDnsRecords:
             assert record.inputs["rrdatas"] == ["203.0.113.10"]
             assert (record.inputs["type"], record.inputs["ttl"]) == ("A", 60)
             assert record.inputs["managedZone"] == "sandbox"
+
+    def test_each_host_gets_an_aaaa_record_where_there_is_an_ipv6_address(self) -> None:
+        args: DnsRecordsArgs = {"hosts": ["shop.sandbox.test"], "zone": "sandbox", "ipv6": "2001:db8::1"}
+        both: DnsRecordsArgs = {**args, "ip": "203.0.113.10"}
+
+        def addresses(args: DnsRecordsArgs) -> dict[str, Any]:
+            made = run(lambda: DnsRecords("dns", args)).of(RECORD)
+            return {each.inputs["type"]: (each.name, each.inputs["rrdatas"]) for each in made}
+
+        aaaa = ("dns-shop.sandbox.test-ipv6", ["2001:db8::1"])
+        assert addresses(args) == {"AAAA": aaaa}, "the only one"
+        assert addresses(both) == {"A": ("dns-shop.sandbox.test", ["203.0.113.10"]), "AAAA": aaaa}, "one of each"
+
+    def test_without_any_address_there_is_nothing_to_write(self) -> None:
+        with pytest.raises(pulumi.RunError, match="ip is missing"):
+            run(lambda: DnsRecords("dns", {"hosts": ["shop.sandbox.test"], "zone": "sandbox"}))
+
+
+class TestReservedAddress:
+    def test_the_address_is_reserved_as_it_is(self) -> None:
+        args: ReservedAddressArgs = {"ip": "203.0.113.10", "region": "europe-west1", "object_name": "gateway-dev"}
+
+        def program() -> None:
+            pulumi.export("value", ReservedAddress("address", args).chart_value)
+
+        done = run(program)
+
+        (made,) = done.of("gcp:compute/address:Address")
+        assert (made.inputs["address"], made.inputs["region"]) == ("203.0.113.10", "europe-west1"), "promoted"
+        assert made.inputs["addressType"] == "EXTERNAL", "no other can be"
+        assert done.outputs["value"] == "--set service.loadBalancerIP=203.0.113.10", "what Istio's chart takes"
 
 
 class TestHttpGateway:
@@ -445,13 +520,13 @@ class TestTlsGateway:
 
     def test_the_longest_prefix_is_tried_first(self) -> None:
         given: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
-        spec = routes.virtual_service_spec("gw", "shop.test", given)
+        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
 
         prefixes = [route["match"][0]["uri"]["prefix"] for route in spec["http"]]
         assert prefixes == ["/v2", "/v", "/"], "Istio takes the first match, and / matches everything"
 
     def test_a_route_goes_to_the_services_own_namespace_and_port(self) -> None:
-        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE])["http"][0]
+        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]})["http"][0]
 
         assert route["route"][0]["destination"] == {
             "host": "shop.shops.svc.cluster.local",
@@ -460,9 +535,102 @@ class TestTlsGateway:
         assert "headers" not in route, "no HSTS unless it is asked for"
 
     def test_hsts_is_sent_by_https_routes(self) -> None:
-        route = routes.virtual_service_spec("gw", "shop.sandbox.test", [ROUTE], hsts=63072000)["http"][0]
+        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]}, hsts=63072000)[
+            "http"
+        ][0]
 
         assert route["headers"] == {"response": {"set": {"strict-transport-security": "max-age=63072000"}}}
+
+    def test_of_one_path_the_route_with_the_most_headers_is_tried_first(self) -> None:
+        to: Any = {"service": "s", "namespace": "n", "port": 1}
+        one, two = {"name": "x-a", "exact": "1"}, {"name": "x-b", "prefix": "2"}
+        given: Any = [{**to, "path": "/", "headers": each} for each in ((), (one,), (one, two))]
+        given.append({**to, "path": "/v1", "headers": ()})
+        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
+
+        assert [(each["match"][0]["uri"]["prefix"], each["match"][0].get("headers")) for each in spec["http"]] == [
+            ("/v1", None),
+            ("/", {"x-a": {"exact": "1"}, "x-b": {"prefix": "2"}}),
+            ("/", {"x-a": {"exact": "1"}}),
+            ("/", None),
+        ]
+
+    def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
+        given: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
+        served: Any = {"host": "shop.test", "routes": [given], "response_headers": {"x-a": "1", "x-b": "2"}}
+        (route,) = routes.virtual_service_spec("gw", served)["http"]
+
+        assert (route["timeout"], route["retries"]) == ("5s", {"attempts": 0}), "none is not Istio's default"
+        assert route["headers"]["response"]["set"] == {"x-a": "1", "x-b": "100%%"}, "Envoy takes % for a variable"
+
+    def test_a_redirect_and_maintenance_are_the_only_answer_and_send_hsts_too(self) -> None:
+        for served, found in (
+            (
+                {"host": "www.test.dev", "redirect_to": "test.dev"},
+                {"redirect": {"scheme": "https", "authority": "test.dev", "redirectCode": 301}},
+            ),
+            (
+                {"host": "test.dev", "maintenance": True, "routes": [ROUTE]},
+                {"directResponse": {"status": 503, "body": {"string": routes.MAINTENANCE_BODY}}},
+            ),
+        ):
+            (route,) = routes.virtual_service_spec("gw", served, hsts=60)["http"]
+            headers = route.pop("headers")["response"]["set"]
+            assert route == found
+            assert headers["strict-transport-security"] == "max-age=60", "every answer over HTTPS has it"
+            assert ("retry-after" in headers) is ("maintenance" in served)
+
+    @pytest.mark.parametrize(
+        ("host", "problem"),
+        [
+            ({}, r"hosts\[0\]\.routes is missing: a host has routes, a redirect, or is in maintenance"),
+            ({"redirect_to": "b.test", "routes": [ROUTE]}, r"hosts\[0\]\.routes: contradicts the redirect"),
+            ({"redirect_to": "b.test", "maintenance": True}, r"hosts\[0\]\.maintenance: contradicts the redirect"),
+            ({"redirect_to": "a.test"}, r"hosts\[0\]\.redirect_to is the host itself"),
+            ({"redirect_to": "*.a.test"}, r"hosts\[0\]\.redirect_to: '\*\.a\.test' is a wildcard"),
+            ({"routes": [ROUTE, ROUTE]}, r"hosts\[0\]\.routes\[1\]\.path is the path of an earlier route"),
+            (
+                {"routes": [{**ROUTE, "headers": [{"name": "x-a"}]}]},
+                r"hosts\[0\]\.routes\[0\]\.headers\[0\] has exact and prefix, or none",
+            ),
+            (
+                {"routes": [ROUTE], "response_headers": {"x-a": "1\n2"}},
+                r"hosts\[0\]\.response_headers: .* has a value of x-a that has characters",
+            ),
+            (
+                {"routes": [ROUTE], "response_headers": {"content-length": "1"}},
+                r"hosts\[0\]\.response_headers: .* has content-length, which belongs to the connection",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("late", [False, True])
+    def test_a_host_that_contradicts_itself_is_refused(self, host: dict[str, Any], problem: str, late: bool) -> None:
+        def program() -> None:
+            # An Output's value is known when the program has run.
+            given = {key: pulumi.Output.from_input(value) if late else value for key, value in host.items()}
+            TlsGateway("tls", {**TLS, "hosts": [{"host": "a.test", **given}]})  # type: ignore[typeddict-item]
+
+        with pytest.raises(InputsError, match=problem):
+            run(program)
+
+    @pytest.mark.parametrize(
+        ("credentials", "problem"),
+        [
+            (
+                [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "certs", "hosts": ["b.test"]}],
+                r"credentials\[1\]\.secret_name is the Secret of earlier credentials: one certificate is one server",
+            ),
+            (
+                [{"secret_name": "a", "hosts": ["a.test"]}, {"secret_name": "b", "hosts": ["A.test"]}],
+                r"credentials\[1\]\.hosts\[0\] has another certificate already",
+            ),
+        ],
+    )
+    def test_credentials_that_browsers_or_istio_would_trip_over_are_refused(
+        self, credentials: Any, problem: str
+    ) -> None:
+        with pytest.raises(InputsError, match=problem):
+            run(lambda: TlsGateway("tls", {**TLS, "credentials": credentials}))
 
     def test_a_wildcard_is_served_but_has_no_url(self) -> None:
         def program() -> None:

@@ -10,6 +10,7 @@ import pytest
 import proofs
 from components.rules.problem import ProblemsError
 from settings import Settings, decode
+from settings.cluster import ingress_commands
 from settings.crosschecks import cross_checks
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, PROJECT, RECORD, Recorder, engine_config, good_config
@@ -34,7 +35,8 @@ def settings(*gateways: dict[str, Any], **changes: Any) -> Settings:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Up:
     """`up` of a config, on a cluster in which every Service has an address."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: "203.0.113.10")
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda *gateways: harness.run(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), good_config(gateways=list(gateways))
@@ -139,7 +141,8 @@ def test_each_gateway_gets_its_own_parts_and_all_share_the_issuers(up: Up) -> No
     }
     assert "wiki.sandbox.test." in {each.inputs["name"] for each in made.of(RECORD)}
     for issuer in made.of(ISSUER):
-        assert "wiki.sandbox.test" in issuer.inputs["spec"]["acme"]["solvers"][0]["selector"]["dnsNames"]
+        selectors = [each["selector"]["dnsNames"] for each in issuer.inputs["spec"]["acme"]["solvers"]]
+        assert selectors == [["shop.sandbox.test", "wiki.sandbox.test"]], "it signs for both gateways' hosts"
 
 
 def test_a_host_outside_its_gateways_zone_is_refused(up: Up) -> None:
@@ -201,3 +204,36 @@ def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:
         ["sandbox.test", "*.sandbox.test"],
         ["far.sandbox.test"],
     ], "each is proven in its zone"
+
+
+def test_mtls_is_for_the_applications_of_all_gateways_and_for_no_gateways_own_namespace() -> None:
+    elsewhere = {**INTERNAL, "ingress": {**INSIDE, "namespace": "internal"}}
+    hosts = [{**good_config()["hosts"][0], "namespace": "shop"}, {**WIKI, "host": "a.sandbox.test"}]
+    assert settings(elsewhere, mtls="strict", hosts=hosts).mesh_namespaces == ["shop", "wiki"], "each once"
+
+    inside = [{**hosts[0], "namespace": "internal"}]
+    assert settings(elsewhere, mtls="permissive", hosts=inside).mesh_namespaces == ["wiki"], (
+        "its solver stays out of it"
+    )
+    with pytest.raises(ProblemsError, match=r"mtls: .* cannot be had: .* the gateway's own namespace"):
+        settings(elsewhere, mtls="strict", hosts=inside)
+
+
+def test_a_gateway_may_ask_for_client_certificates_when_the_others_do_not() -> None:
+    own, internal = settings({**INTERNAL, "tls": {"clientCa": "employees"}}).views
+    assert (own.settings.client_ca_secret, internal.settings.client_ca_secret) == (None, "employees")
+
+
+def test_what_a_host_of_a_gateway_contradicts_is_reported_there() -> None:
+    with pytest.raises(ProblemsError) as refused:
+        settings({**INTERNAL, "hosts": [{**WIKI, "redirectTo": "sandbox.test"}]})
+    found = {problem.where: problem.fix[0] for problem in refused.value.problems}
+    assert "'gateways[0].hosts[0].service'" in found["gateways[0].hosts[0].service"], "with its fix"
+
+
+def test_the_commands_that_fix_a_gateway_set_its_own_keys() -> None:
+    assert ingress_commands()["service"] == "pulumi config set --path ingress.service"
+    assert ingress_commands()["challenge"] == "pulumi config set challenge"
+    (internal,) = (view for view in settings(INTERNAL).views if view.name)
+    assert ingress_commands(internal.path)["service"] == "pulumi config set --path 'gateways[0].ingress.service'"
+    assert ingress_commands(internal.path)["challenge"] == "pulumi config set --path 'gateways[0].challenge'"

@@ -32,7 +32,7 @@ def test_verify_knows_nothing_of_pulumi_and_the_composition() -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["recover", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["recover", "--help"], ["adopt", "--help"]])
 def test_the_help_of_tlsctl_loads_nothing_that_takes_long(arguments: list[str]) -> None:
     after = f"try:\n    tlsctl.__main__.main({arguments})\nexcept SystemExit:\n    pass"
     assert not {"rich", "settings", "verify", "kubernetes", "sslyze", "dns"} & loaded("tlsctl.__main__", after=after)

@@ -25,7 +25,8 @@ def program() -> None:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`up` of a config, on a cluster whose Service has an address."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: IP)
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: [IP])
+    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
     return lambda config, **options: harness.run(program, config, **options)
 
@@ -303,6 +304,15 @@ def test_production_is_hardened(up: Any) -> None:
     assert {each["response"]["set"]["strict-transport-security"] for each in headers} == {"max-age=63072000"}
 
 
+@pytest.mark.parametrize(("count", "warned"), [(50, False), (51, True)])
+def test_more_certificates_than_the_ca_signs_in_a_week_are_warned_of(count: int, warned: bool) -> None:
+    hosts = [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(count)]
+    acme = {"email": "platform@sandbox.test", "issuer": "prod"}
+    config = good_config(hosts=hosts, acme=acme, certificate={"grouping": "perHost"})
+    told = [each for each in warnings(settings_of(config), set()) if "tlsctl plan-rollout" in each]
+    assert bool(told) == warned
+
+
 @pytest.mark.parametrize(
     ("changes", "secrets", "words"),
     [
@@ -399,3 +409,45 @@ def test_there_are_no_alerts_unless_asked_for(up: Any) -> None:
 
 def test_the_main_file_stays_a_table_of_contents() -> None:
     assert len((ROOT / "__main__.py").read_text().splitlines()) < 80, "logic belongs into a component"
+
+
+def test_an_address_is_reserved_only_where_the_config_says_so_and_is_protected(up: Any) -> None:
+    left = up(good_config())
+    assert not left.of("gcp:compute/address:Address"), "it is left as it is"
+
+    promoted = up(good_config(ingress={"address": "promote", "region": "europe-west1"}))
+    (address,) = promoted.of("gcp:compute/address:Address")
+    assert address.protect, "though the rest of the stack is not"
+    assert (address.inputs["name"], address.inputs["address"]) == ("gateway-test", IP)
+    assert promoted.outputs["ingressChartValue"] == f"--set service.loadBalancerIP={IP}"
+
+
+@pytest.mark.parametrize(("family", "kinds"), [("ipv4", ["A"]), ("ipv6", ["AAAA"]), ("dual", ["A", "AAAA"])])
+def test_the_hosts_get_records_of_the_gateways_ip_versions(
+    up: Any, monkeypatch: pytest.MonkeyPatch, family: str, kinds: list[str]
+) -> None:
+    found = {"ipv4": [IP], "ipv6": ["2001:db8::1"], "dual": [IP, "2001:db8::1"]}[family]
+    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: found)
+
+    done = up(good_config(ingress={"family": family}))
+
+    records = {each.inputs["type"]: each.inputs["rrdatas"] for each in done.of(RECORD)}
+    assert records == dict(zip(kinds, [[each] for each in found], strict=True))
+    assert done.outputs.get("ingressIpv6") == (None if family == "ipv4" else "2001:db8::1")
+
+
+def test_a_dashboard_is_made_only_where_the_config_says_so_and_is_the_stacks_own(up: Any) -> None:
+    kind = "kubernetes:core/v1:ConfigMap"
+    assert not up(good_config()).of(kind), "nobody asked for it"
+
+    (made,) = up(good_config(dashboard=True, dashboardLabels={"team": "edge"})).of(kind)
+    metadata = {"name": "certificates-dashboard-test", "namespace": "istio-system", "labels": {"team": "edge"}}
+    assert made.inputs["metadata"] == metadata, "two stacks may share a gateway's namespace"
+    assert "istio-ingressgateway-certs" in made.inputs["data"]["certificates.json"], "it shows the stack's certificate"
+
+
+def test_a_host_in_maintenance_is_told_at_every_preview() -> None:
+    host = {**good_config()["hosts"][0], "maintenance": True}
+    (warning,) = warnings(settings_of(good_config(hosts=[host])), frozenset())
+    assert warning.startswith("hosts[0] is in maintenance: every request is answered 503"), "where, and what it means"
+    assert warning.endswith("pulumi config set --path 'hosts[0].maintenance' false"), "and what ends it"

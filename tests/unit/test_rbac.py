@@ -1,6 +1,7 @@
 """The roles inside of a cluster: what they give, how they are handed out, and their comparison with an audit log."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from bootstrap.rbac.__main__ import main
 from bootstrap.rbac.audit import Use, compare, uses
 from bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
 from bootstrap.rbac.rules import Right, as_rules, rights_of
+from components.rules.acme import ENVIRONMENTS, external_account_secret
 
 USER = "pulumi-deploy-dev@platform.iam.gserviceaccount.com"
 READS = {"get", "list", "watch"}
+EXTERNAL_ACCOUNTS = {external_account_secret(environment) for environment in ENVIRONMENTS}
 
 
 def event(verb: str, resource: str, uri: str = "/x", code: int = 200, user: str = USER, **ref: str) -> dict[str, Any]:
@@ -181,15 +184,25 @@ class TestRoles:
         always, seldom = rights(roles("drift"))
         assert {right for right in always | seldom if right.resource == "secrets"} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs"),
+            Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs-cacert"),
             Right("", "secrets", "list", "cert-manager"),
+            *(Right("", "secrets", "get", "istio-system", name) for name in EXTERNAL_ACCOUNTS),
         }
 
     def test_a_stack_that_does_not_install_cert_manager_has_no_other_namespaces_secrets(self) -> None:
         always, seldom = rights(roles("deploy", Place(installs=False)))
-        assert {right for right in always | seldom if right.resource == "secrets"} == {
+        secrets = {right for right in always | seldom if right.resource == "secrets"}
+        assert {right for right in always if right in secrets} == {
             Right("", "secrets", "get", "istio-system", "istio-ingressgateway-certs")
         }
-        assert not [right for right in always | seldom if right.resource in ("pods", "deployments", "clusterroles")]
+        assert {right.namespace for right in secrets} == {"istio-system"}, "cert-manager's are somebody else's"
+        assert {right.name for right in secrets if right.verb != "create"} == {
+            "istio-ingressgateway-certs",
+            "istio-ingressgateway-certs-cacert",
+            *EXTERNAL_ACCOUNTS,
+        }
+        assert not [right for right in always | seldom if right.resource in ("pods", "clusterroles")]
+        assert not [right for right in always if right.resource == "deployments"]
 
     def test_every_role_and_binding_is_of_its_stack_and_identity(self) -> None:
         made = list(manifests("drift", "dev", USER))
@@ -205,6 +218,9 @@ class TestRoles:
         place = Place(("ingress/gateway",), "certs", ("a", "b"))
         of_drift = rights(roles("drift", place))[0]
         assert {right.namespace for right in of_drift} == {"", "ingress", "certs"}
+        seldom = rights(roles("drift", replace(place, control_plane_namespace="istio", mesh_config="istio-blue")))[1]
+        assert Right("", "configmaps", "get", "istio", "istio-blue") in seldom
+        assert Right("apps", "deployments", "get", "ingress", "gateway") in seldom
         assert {right.name for right in of_drift if right.resource == "secrets" and right.verb == "get"} == {"a", "b"}
         assert Right("", "services", "list", "ingress", "gateway") in of_drift
         assert Right("", "namespaces", "delete", name="certs") in rights(roles("deploy", place))[0]

@@ -70,7 +70,7 @@ def test_every_component_is_served_under_the_token_that_it_registers() -> None:
 
     registered = {each.type for each in run(program)}
     assert registered == {f"{NAME}:index:{each.__name__}" for each in provider.COMPONENTS}
-    assert len(registered) == 8, "all of them"
+    assert len(registered) == 13, "all of them"
 
 
 def test_the_plugin_installs_what_the_lock_pins() -> None:
@@ -101,8 +101,8 @@ class TestNumbers:
         spec = Mock(return_value={})
         monkeypatch.setattr("components.tls_gateway.routes.virtual_service_spec", spec)
         construct("TlsGateway", lambda: TLS)
-        _, _, routes, _ = spec.call_args.args
-        assert repr(routes[0]["port"]) == "8080"
+        _, served, _ = spec.call_args.args
+        assert repr(served["routes"][0]["port"]) == "8080"
 
     def test_a_bound_is_whole(self) -> None:
         inputs = {"issuer": "letsencrypt-staging-istio", "credentials": CREDENTIALS, "timeout": 90.0}

@@ -15,6 +15,7 @@ from tests.unit.harness import PROJECT, engine_config, good_config
 
 DIGEST = f"sha256:{'a' * 64}"
 HOST = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+TO = {"service": "a", "namespace": "a", "port": 1}
 
 
 def load(config: dict[str, Any], secret: tuple[str, ...] = ()) -> Settings:
@@ -51,6 +52,48 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "words", "command"),
     [
+        pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid", "keySecret": "c2VjcmV0IGtleSBzZWNyZXQga2V5"}})},
+            "acme.externalAccount.prod.keySecret",
+            "stands in plain text",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="an HMAC key in plain text",
+        ),
+        pytest.param(
+            {"acme": acme(externalAccount={"prod": {"keyId": "kid"}})},
+            "acme.externalAccount.prod.keySecret",
+            "not set",
+            "--secret --path acme.externalAccount.prod.keySecret",
+            id="no HMAC key",
+        ),
+        pytest.param(
+            {"acme": acme(waitInsteadOfSelfCheck=30), "certManager": {"version": "v1.20.3"}},
+            "certManager.version",
+            "does not know acme.waitInsteadOfSelfCheck",
+            "certManager.version v1.21.2",
+            id="a wait that cert-manager does not know",
+        ),
+        pytest.param(
+            {"certManager": {"version": "v1.20.3", "values": {"featureGates": "ACMEUseARI=true"}}},
+            "certManager.version",
+            "does not renew by ARI",
+            "certManager.version v1.21.2",
+            id="ARI before 1.21.2",
+        ),
+        pytest.param(
+            {"ingress": {"address": "promote"}},
+            "ingress.region",
+            "not set",
+            "ingress.region REGION",
+            id="no region of the address",
+        ),
+        pytest.param(
+            {"ingress": {"address": "promote", "family": "ipv6", "region": "europe-west1"}},
+            "ingress.address",
+            "has no effect on an IPv6 address",
+            "ingress.address ephemeral",
+            id="an IPv6 address to promote",
+        ),
         pytest.param({"acme": {"issuer": "staging"}}, "acme.email", "not set", "acme.email", id="no e-mail"),
         pytest.param(
             {"acme": acme(email="platform")},
@@ -161,6 +204,102 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
             "'hosts[0].routes[1].path'",
             id="duplicate path",
         ),
+        pytest.param(
+            {"hosts": [{**HOST, "redirectTo": "other.sandbox.test"}]},
+            "hosts[0].service",
+            "contradicts redirectTo",
+            "config rm --path 'hosts[0].service'",
+            id="a redirect with a destination",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "b.sandbox.test", "maintenance": True}]},
+            "hosts[0].maintenance",
+            "contradicts redirectTo",
+            "config rm --path 'hosts[0].maintenance'",
+            id="a redirect in maintenance",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "*.sandbox.test"}]},
+            "hosts[0].redirectTo",
+            "is a wildcard",
+            "'hosts[0].redirectTo' YOUR-DOMAIN",
+            id="a redirect to a wildcard",
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "redirectTo": "A.sandbox.test."}]},
+            "hosts[0].redirectTo",
+            "leads in a circle",
+            "config rm --path 'hosts[0].redirectTo'",
+            id="a redirect to itself",
+        ),
+        pytest.param(
+            {
+                "challenge": "dns01",
+                "hosts": [
+                    {"host": "a.sandbox.test", "redirectTo": "b.sandbox.test"},
+                    {"host": "*.sandbox.test", "redirectTo": "a.sandbox.test"},
+                ],
+            },
+            "hosts[1].redirectTo",
+            "leads in a circle",
+            "config rm --path 'hosts[1].redirectTo'",
+            id="redirects in a circle, over a wildcard",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "responseHeaders": {"x-a": "1\r\nset-cookie: a=b"}}]},
+            "hosts[0].responseHeaders",
+            "has a value of x-a that has characters that are not visible ASCII",
+            "'hosts[0].responseHeaders'",
+            id="a header that breaks out",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "responseHeaders": {"Strict-Transport-Security": "max-age=1"}}]},
+            "hosts[0].responseHeaders",
+            "has a setting of its own: hsts",
+            "'hosts[0].responseHeaders'",
+            id="HSTS by hand",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "path": "/a\x00b"}]},
+            "hosts[0].path",
+            "is not percent-encoded ASCII",
+            "'hosts[0].path' /",
+            id="a path with NUL",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "path": "/" + "a" * 1024}]},
+            "hosts[0].path",
+            "has 1025 characters",
+            "'hosts[0].path' /",
+            id="a path that is too long",
+        ),
+        pytest.param(
+            {"hosts": [{**HOST, "timeout": 0}]}, "hosts[0].timeout", "0 is not accepted", "timeout' 60", id="no time"
+        ),
+        pytest.param(
+            {"hosts": [{"host": "a.sandbox.test", "routes": [{**TO, "headers": [{"name": "x-a"}]}]}]},
+            "hosts[0].routes[0].headers[0]",
+            "has both or none of exact and prefix",
+            "'hosts[0].routes[0].headers[0].exact' VALUE",
+            id="a header without a value",
+        ),
+        pytest.param(
+            {
+                "hosts": [
+                    {
+                        "host": "a.sandbox.test",
+                        "routes": [
+                            {**TO, "headers": [{"name": "X-A", "exact": "1"}]},
+                            {**TO, "headers": [{"name": "x-a", "exact": "1"}]},
+                        ],
+                    }
+                ]
+            },
+            "hosts[0].routes[1].path",
+            "path of an earlier route with the same headers",
+            "'hosts[0].routes[1].path'",
+            id="duplicate path and headers",
+        ),
         pytest.param({"dns": {}}, "dns.zone", "not set", "dns.zone", id="no zone"),
         pytest.param({"dns": "sandbox"}, "dns", '"sandbox"', "pulumi config set", id="not an object"),
         pytest.param(
@@ -177,7 +316,35 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
             "config rm certmanager",
             id="unknown key",
         ),
-        pytest.param({"mtls": "strict"}, "mtls", "is not read by anything", "config rm mtls", id="planned key"),
+        pytest.param({"mtls": "on"}, "mtls", '"on"', "config set mtls permissive", id="mtls"),
+        pytest.param(
+            {"mtls": "strict", "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the gateway's own namespace, where the ACME solver runs",
+            "config set mtls permissive",
+            id="strict where the solver runs",
+        ),
+        pytest.param(
+            {"mtls": "strict", "ingress": {"namespace": "gateways"}, "hosts": [{**HOST, "namespace": "istio-system"}]},
+            "mtls",
+            "the mesh's root namespace",
+            "config set mtls permissive",
+            id="strict for the whole mesh",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "Not A Secret"}},
+            "tls.clientCa",
+            "is not a Kubernetes name",
+            "tls.clientCa",
+            id="a client CA that is neither",
+        ),
+        pytest.param(
+            {"tls": {"clientCa": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}},
+            "tls.clientCa",
+            "is not PEM",
+            "$(cat client-ca.pem)",
+            id="a client CA that is no PEM",
+        ),
         pytest.param({"protect": "maybe"}, "protect", '"maybe"', "protect true", id="boolean"),
         pytest.param(
             {"certManager": {"version": "v1.20.0"}},
@@ -436,6 +603,28 @@ def test_any_config_is_settings_or_one_report(changes: dict[str, Any]) -> None:
         assert outcome.startswith("the config of stack 'dev' has"), "no other error, whatever is given"
 
 
+def test_a_host_may_redirect_or_be_in_maintenance_without_a_destination() -> None:
+    loaded = settings(
+        hosts=[
+            {"host": "www.sandbox.test", "redirectTo": "Sandbox.test."},
+            {"host": "sandbox.test", "maintenance": True},
+            {**HOST, "host": "a.sandbox.test", "maintenance": True, "timeout": 5},
+        ]
+    )
+
+    assert [len(host.destinations) for host in loaded.hosts] == [0, 0, 1], "a route waits for the end of maintenance"
+    assert loaded.hosts[0].served["redirect_to"] == "sandbox.test", "as a DNS name"
+
+
+def test_mtls_is_for_the_applications_namespaces_and_not_for_the_gateways_own() -> None:
+    hosts = [
+        {**HOST, "host": f"{name}.sandbox.test", "namespace": namespace}
+        for name, namespace in (("a", "shop"), ("b", "istio-system"), ("c", "shop"), ("d", "api"))
+    ]
+    assert settings(hosts=hosts, mtls="permissive").mesh_namespaces == ["api", "shop"], "the solver stays out of it"
+    assert settings(hosts=hosts).mesh_namespaces == [], "off by default"
+
+
 class TestChallenges:
     def test_a_host_says_itself_how_it_is_proven(self) -> None:
         hosts = [{**HOST, "host": "*.sandbox.test", "challenge": "dns01"}, HOST]
@@ -475,3 +664,18 @@ class TestCaa:
         assert "dns.caaIdentities: not set; accepted: the CAs' domains" in report
         assert "pulumi config set --path 'dns.caaIdentities[0]' CA-DOMAIN" in report
         assert settings(acme=acme(servers=servers)).caa_identities is None, "without CAA records nobody asks"
+
+
+@pytest.mark.parametrize(
+    ("changes", "region"),
+    [
+        ({"gke": {"cluster": "one", "location": "europe-west1"}}, "europe-west1"),
+        ({"gke": {"cluster": "one", "location": "europe-west1-b"}}, "europe-west1"),
+        ({"ingress": {"region": "us-east4"}, "gke": {"cluster": "one", "location": "europe-west1"}}, "us-east4"),
+        ({}, ""),
+    ],
+)
+def test_the_region_of_the_address_is_the_clusters(changes: dict[str, Any], region: str) -> None:
+    config = {key: value for key, value in good_config(**changes).items() if key != "kubeconfig"}
+
+    assert load(config).region == region

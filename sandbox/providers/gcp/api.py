@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Settings:
         endpoint: Base URL of Cloud DNS, with a final slash.
         iam_endpoint: Base URL of IAM, likewise.
         projects_endpoint: Base URL of the Resource Manager, likewise.
+        compute: That of Compute Engine.
         deletion_policy: Policy of resources that name none.
     """
 
@@ -63,24 +65,29 @@ class Settings:
     iam_endpoint: str
     projects_endpoint: str
     deletion_policy: str
+    compute: str = ""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
         """Read the configuration, and what the real provider takes from the environment."""
         project = config.get("project") or next(filter(None, map(os.environ.get, _PROJECT_VARIABLES)), "")
 
-        def endpoint(key: str, variable: str) -> str:
-            given = config.get(key) or os.environ.get(variable, "")
-            return given if given.endswith("/") or not given else f"{given}/"
-
         return cls(
             project=str(project),
-            endpoint=endpoint("dnsCustomEndpoint", "GOOGLE_DNS_CUSTOM_ENDPOINT"),
-            iam_endpoint=endpoint("iamCustomEndpoint", "GOOGLE_IAM_CUSTOM_ENDPOINT"),
-            projects_endpoint=endpoint("resourceManagerCustomEndpoint", "GOOGLE_RESOURCE_MANAGER_CUSTOM_ENDPOINT"),
+            endpoint=_endpoint(config, "dns"),
+            iam_endpoint=_endpoint(config, "iam"),
+            projects_endpoint=_endpoint(config, "resourceManager"),
+            compute=_endpoint(config, "compute"),
             token=str(config.get("accessToken") or "stand-in"),
             deletion_policy=str(config.get("deletionPolicy") or "DELETE"),
         )
+
+
+def _endpoint(config: Mapping[str, Any], service: str) -> str:
+    given = config.get(f"{service}CustomEndpoint")
+    words = re.sub("([A-Z])", r"_\1", service).upper()
+    endpoint = str(given or os.environ.get(f"GOOGLE_{words}_CUSTOM_ENDPOINT", ""))
+    return endpoint if endpoint.endswith("/") or not endpoint else f"{endpoint}/"
 
 
 class CloudDns:
@@ -155,27 +162,34 @@ class CloudDns:
 
     def role(self, method: str, name: str, body: Json | None = None) -> Json:
         """Call IAM about a custom role, `projects/PROJECT/roles/ID`, or about all of a project's."""
-        return self._call(method, quote(name, safe="/:"), body, base=("iamCustomEndpoint", self.settings.iam_endpoint))
+        return self._request("IAM", "iam", self.settings.iam_endpoint, method, quote(name, safe="/:"), body)
 
     def project_of(self, project: str) -> Json:
         """Return a project, as the Resource Manager knows it."""
-        base = "resourceManagerCustomEndpoint", self.settings.projects_endpoint
-        return self._call("GET", f"projects/{quote(project)}", base=base)
+        endpoint = self.settings.projects_endpoint
+        return self._request("Resource Manager", "resourceManager", endpoint, "GET", f"projects/{quote(project)}", None)
 
-    def _call(
+    def compute(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Call Compute Engine; what changes something answers with an operation."""
+        return self._request("Compute Engine", "compute", self.settings.compute, method, path, body)
+
+    def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
+        return self._request("Cloud DNS", "dns", self.settings.endpoint, method, path, body, query)
+
+    def _request(
         self,
+        service: str,
+        key: str,
+        endpoint: str,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | None,
         query: Mapping[str, str] | None = None,
-        *,
-        base: tuple[str, str] | None = None,
     ) -> Json:
-        key, endpoint = base or ("dnsCustomEndpoint", self.settings.endpoint)
         if not endpoint:
             raise ProviderError(
-                f"gcp:{key} is not set. This is the sandbox's stand-in of the gcp provider, which "
-                "does not talk to Google Cloud: set it to the sandbox's Cloud DNS, or install the real plugin "
+                f"gcp:{key}CustomEndpoint is not set. This is the sandbox's stand-in of the gcp provider, which "
+                f"does not talk to Google Cloud: set it to the sandbox's {service}, or install the real plugin "
                 "with `pulumi plugin install resource gcp`"
             )
         url = endpoint + path
@@ -187,9 +201,7 @@ class CloudDns:
                 response = self._http.request(method, url, json=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             reason = str(error).rpartition(": ")[2]
-            raise ProviderError(
-                f"cannot reach {'Cloud DNS' if base is None else 'Google Cloud'} at {endpoint}: {reason}"
-            ) from None
+            raise ProviderError(f"cannot reach {service} at {endpoint}: {reason}") from None
         if response.status >= 400:
             raise GoogleError(response.status, response.data.decode(errors="replace"))
         answer: Json = json.loads(response.data) if response.data else {}

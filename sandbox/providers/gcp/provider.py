@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
-from sandbox.providers.gcp import access, managed_zone, record_set
+from sandbox.providers.gcp import access, address, managed_zone, record_set
 from sandbox.providers.gcp.api import CloudDns, Json, Settings
 from sandbox.providers.gcp.resource import NotFoundError, Properties, Resource
 from sandbox.providers.rpc import ProviderError
@@ -20,6 +20,7 @@ from sandbox.providers.values import Secret, Unknown, contains, from_struct, rev
 RESOURCES: Final[Mapping[str, Resource]] = {
     "gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember": access.ZoneMember(),
     "gcp:projects/iAMCustomRole:IAMCustomRole": access.CustomRole(),
+    "gcp:compute/address:Address": address.Address(),
     "gcp:dns/managedZone:ManagedZone": managed_zone.ManagedZone(),
     "gcp:dns/recordSet:RecordSet": record_set.RecordSet(),
 }

@@ -22,6 +22,7 @@ CONFIG = {
     "gcp:dnsCustomEndpoint": ENDPOINT,
     "gcp:iamCustomEndpoint": IAM,
     "gcp:resourceManagerCustomEndpoint": IAM,
+    "gcp:computeCustomEndpoint": f"{CLOUD_DNS}/compute/v1/",
     "gcp:accessToken": "x",
 }
 
@@ -45,6 +46,8 @@ for name, args in spec.get("roles", {}).items():
     role = gcp.projects.IAMCustomRole(name, **args)
     for member in spec["members"]:
         gcp.dns.DnsManagedZoneIamMember(member, managed_zone="contract", role=role.name, member=member)
+for name, args in spec.get("addresses", {}).items():
+    gcp.compute.Address(name, **args)
 for name in spec.get("lookups", []):
     pulumi.export(name, gcp.dns.get_managed_zone(name=name).__dict__)
 """
@@ -294,3 +297,28 @@ def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
     said = stack.up(fails=True)
     assert "127.0.0.1:1" in said
     assert "refused" in said
+
+
+ADDRESSES = "/compute/v1/projects/sandbox/regions/europe-west1/addresses"
+ADDRESS = {"name": "contract", "address": "203.0.113.77", "address_type": "EXTERNAL", "region": "europe-west1"}
+
+
+def test_an_address_in_use_is_reserved_labelled_and_released(stack: Stack) -> None:
+    stack.spec(addresses={"ip": ADDRESS})
+    assert stack.ops() == {"ip": ["create"]}
+
+    stack.up()
+    found = cloud_dns("GET", "/contract", below=ADDRESSES)
+    assert found["address"] == "203.0.113.77", "the one that was asked for"
+    assert found["labels"] == {"goog-pulumi-provisioned": "true"}, "as the provider labels what it makes"
+    state = stack.resource("ip")
+    assert state["id"] == "projects/sandbox/regions/europe-west1/addresses/contract"
+    assert {"address": "203.0.113.77", "region": "europe-west1", "name": "contract"}.items() <= state["outputs"].items()
+    assert stack.ops() == {}, "a second preview is empty"
+
+    stack.spec(addresses={"ip": ADDRESS | {"address": "203.0.113.78"}})
+    assert "replace" in stack.ops()["ip"], "an address cannot become another one"
+
+    stack.spec()
+    stack.up()
+    assert cloud_dns("GET", below=ADDRESSES)["items"] == [], "it is released"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.rules import acme
 from components.rules.acme import DIRECTORIES, environment_of, group_names, issuer_name
 
 hosts = st.integers(1, 260).map(lambda count: [f"h{number}.sandbox.test" for number in range(count)])
@@ -59,3 +60,19 @@ def test_the_acme_server_tells_the_environment_and_the_name_only_where_it_cannot
     server: str, issuer: str, environment: str | None
 ) -> None:
     assert environment_of(server, issuer) == environment
+
+
+KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+
+
+@pytest.mark.parametrize("given", [KEY, f" {KEY}\n", f"{KEY[:-2]}==", KEY.replace("z", "+")])
+def test_an_hmac_key_is_base64url_without_padding_however_a_ca_gives_it(given: str) -> None:
+    taken = acme.mac_key(given)
+
+    assert not set("+/= \n") & set(taken), "cert-manager takes no other alphabet, and no padding"
+
+
+@pytest.mark.parametrize("given", ["", "not base64!", "c2hvcnQ"])
+def test_what_is_no_hmac_key_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match=r"is (not base64url|shorter)"):
+        acme.mac_key(given)

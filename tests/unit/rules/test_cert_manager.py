@@ -1,7 +1,10 @@
 """Which versions of cert-manager are accepted."""
 
+from typing import Any
+
 import pytest
 
+from components.rules import cert_manager
 from components.rules.cert_manager import VERSION, check_digest, check_signable, check_version, pinned
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -52,3 +55,23 @@ def test_a_folder_has_no_signature() -> None:
     assert check_signable("cert-manager.tgz") == "cert-manager.tgz"
     with pytest.raises(ValueError, match="cannot be signed"):
         check_signable("charts/cert-manager")
+
+
+@pytest.mark.parametrize(
+    ("values", "on"),
+    [
+        ({"featureGates": "ACMEUseARI=true"}, True),
+        ({"featureGates": "A=true,ACMEUseARI=false"}, False),
+        ({"config": {"featureGates": {"ACMEUseARI": True}}}, True),
+        ({"extraArgs": ["--feature-gates=ACMEUseARI=true"]}, True),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_ari_is_turned_on_in_three_ways(values: Any, on: bool) -> None:
+    assert cert_manager.uses_ari(values) is on
+
+
+@pytest.mark.parametrize(("version", "new"), [("v1.21.2", True), ("1.22.0", True), ("v1.20.9", False)])
+def test_versions_are_compared_by_their_numbers(version: str, new: bool) -> None:
+    assert cert_manager.at_least(version, (1, 21, 2)) is new

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.rules.issuance import chain_of_problems
+from components.rules.issuance import account_is_lost, chain_of_problems
 from components.rules.problem import Problem
 
 
@@ -51,3 +51,38 @@ def test_a_name_that_needs_no_solver_is_not_mentioned(
     authorization: dict[str, Any], challenges: list[dict[str, Any]], state: str
 ) -> None:
     assert problems(authorization, *challenges, state=state) == []
+
+
+PAUSED = (
+    "Failed to create Order: 429 urn:ietf:params:acme:error:rateLimited: Your account is temporarily prevented from"
+    " requesting certificates for shop.acme.dev and possibly others. Please visit:"
+    " https://sfe.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOi.eyJhdWQi.c2ln"
+)
+
+
+def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
+    order = {
+        "metadata": {"name": "o", "ownerReferences": [{"kind": "CertificateRequest", "name": "r"}]},
+        "status": {"state": "errored", "reason": PAUSED},
+    }
+    request = {"metadata": {"name": "r", "ownerReferences": [{"kind": "Certificate", "name": "c"}]}}
+
+    (problem,) = chain_of_problems("c", [], [request], [order], [])
+
+    (fix,) = problem.fix
+    assert fix.startswith("xdg-open 'https://sfe.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOi.eyJhdWQi.c2ln'")
+
+
+@pytest.mark.parametrize(
+    ("words", "lost"),
+    [
+        ("400 urn:ietf:params:acme:error:accountDoesNotExist: unable to find account 1", True),
+        ("acme: account does not exist", True),
+        ('403 urn:ietf:params:acme:error:unauthorized: Account is not valid, has status "deactivated"', True),
+        ("An account with the provided public key exists but is deactivated", True),
+        ("403 urn:ietf:params:acme:error:unauthorized: Invalid response from http://shop/: 404", False),
+        (PAUSED, False),
+    ],
+)
+def test_a_lost_account_is_told_from_other_refusals(words: str, lost: bool) -> None:
+    assert account_is_lost(words) is lost, "a retry does not bring it back"

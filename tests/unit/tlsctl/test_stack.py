@@ -88,6 +88,13 @@ def test_a_failure_of_pulumi_is_a_problem_in_its_own_words(pulumi: Pulumi, said:
     assert failed.value.problems == (Problem("stack dev", f"cannot be read: {said.removeprefix('error: ')}", fix),)
 
 
+def test_what_a_preview_in_json_says_is_the_problem(pulumi: Pulumi) -> None:
+    said = {"diagnostics": [{"severity": "warning", "message": "x"}, {"severity": "error", "message": "no zone\n"}]}
+    pulumi(f"print(json.dumps({said!r})); sys.exit(255)")
+    with pytest.raises(ProblemsError, match=r"cannot be read: no zone$"):
+        DEV.read("pulumi preview --json")
+
+
 def test_a_machine_without_pulumi_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     for work in (lambda: DEV.read("pulumi stack export"), lambda: DEV.run("pulumi cancel")):

@@ -154,9 +154,7 @@ def made(environment: Environment) -> tuple[Objects, Objects]:
         tls: routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
     }
     services = {http: routes.redirect_spec(f"istio-system/{http}", list(environment.hosts))} | {
-        names.object_name(host.host): routes.virtual_service_spec(
-            f"istio-system/{tls}", host.host, [each.model_dump() for each in host.destinations], settings.tls.hsts
-        )
+        names.object_name(host.host): routes.virtual_service_spec(f"istio-system/{tls}", host.served, settings.tls.hsts)
         for host in settings.hosts
     }
     return gateways, services
@@ -193,7 +191,7 @@ def test_what_the_program_makes_is_ok(host: str, grouping: str) -> None:
         ("gateways", "tls-dev", {"servers": []}, "no server for it on port 443"),
         ("services", SHOP, {"hosts": ["other"]}, "is for other"),
         ("services", SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
-        ("services", SHOP, {"http": []}, "does not route as the config says"),
+        ("services", SHOP, {"http": []}, "does not answer as the config says"),
     ],
 )
 def test_what_was_deleted_or_edited_is_named(where: str, name: str, change: Any, words: str) -> None:
@@ -220,3 +218,28 @@ def test_hosts_may_be_qualified_by_a_namespace() -> None:
     gateways, services = made(environment)
     gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
     assert served(environment, SHOP, gateways, services).state == "ok", "Istio serves it all the same"
+
+
+LOST = "errored: Failed to create Order: 400 urn:ietf:params:acme:error:accountDoesNotExist: unable to find account"
+
+
+@pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-system")])
+def test_an_account_that_the_server_does_not_know_is_registered_anew(kind: str, namespace: str) -> None:
+    stack = deployed(acme={"email": "platform@acme.dev", "issuer": "staging", "issuerKind": kind})
+    server = stack.settings.acme.servers.staging
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    found = {"spec": {"acme": {"server": server}}, "status": ready}
+
+    assert judge_issuer(stack, found, ["pending: no answer yet"]).state == "ok"
+    result = judge_issuer(stack, found, ["pending: no answer yet", LOST])
+    assert result.state == "failed", "though it is Ready"
+    assert "accountDoesNotExist" in result.detail, "in the server's words"
+    assert result.fix == (
+        f"kubectl --namespace {namespace} delete secret {ISSUER}-account-key",
+        f"cmctl renew --namespace istio-system {SECRET}",
+    ), "to renew alone would fail again"
+
+
+def test_a_problem_with_a_fix_of_its_own_has_it_before_the_renewal() -> None:
+    result = judged(object_of("False"), BEGIN, Problem("Order", "errored: paused", ("xdg-open 'https://page'",)))
+    assert result.fix == ("xdg-open 'https://page'", f"cmctl renew --namespace istio-system {SECRET}")

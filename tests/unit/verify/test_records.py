@@ -3,13 +3,16 @@
 import dns.exception
 import dns.message
 import dns.name
+import dns.rdatatype
 import dns.resolver
 import dns.rrset
 import pytest
 
-from tests.unit.verify.support import IP, SHOP, deployed
+from tests.unit.verify.support import IP, SHOP, config, deployed, state
+from verify.environment import environments
 from verify.records import Lookups, look, make_resolver
 
+IPV6 = "2001:db8::1"
 ZONE, SERVER = dns.name.from_text("acme.dev"), "192.0.2.53"
 
 
@@ -20,6 +23,7 @@ class Dns:
         self.asked: list[str] = []
         self.silent: set[str] = set()
         self.address = IP
+        self.ipv6 = IPV6
 
     def zone_for_name(self, name: dns.name.Name, **_: object) -> dns.name.Name:
         self._answer("resolver", f"SOA {name}")
@@ -27,7 +31,8 @@ class Dns:
 
     def resolve(self, name: object, kind: str) -> dns.resolver.Answer:
         self._answer("resolver", f"{kind} {name}")
-        data = {"NS": "ns1.acme.dev.", "A": SERVER if str(name).startswith("ns1") else self.address}[kind]
+        host = SERVER if str(name).startswith("ns1") else self.address
+        data = {"NS": "ns1.acme.dev.", "A": host, "AAAA": self.ipv6}[kind]
         full = dns.name.from_text(str(name))
         answer = dns.message.make_response(dns.message.make_query(full, kind))
         answer.answer = [dns.rrset.from_text(full, 60, "IN", kind, data)]
@@ -36,9 +41,12 @@ class Dns:
         return dns.resolver.Answer(full, question.rdtype, question.rdclass, received)
 
     def udp(self, question: dns.message.Message, address: str, **_: object) -> tuple[dns.message.Message, bool]:
-        self._answer(address, f"A {question.question[0].name}")
+        asked = question.question[0]
+        kind = dns.rdatatype.to_text(asked.rdtype)
+        self._answer(address, f"{kind} {asked.name}")
         answer = dns.message.make_response(question)
-        answer.answer = [dns.rrset.from_text(question.question[0].name, 60, "IN", "A", self.address)]
+        data = self.ipv6 if kind == "AAAA" else self.address
+        answer.answer = [dns.rrset.from_text(asked.name, 60, "IN", kind, data)]
         return answer, False
 
     def _answer(self, server: str, question: str) -> None:
@@ -101,6 +109,23 @@ def test_an_address_of_somewhere_else_is_named_at_both(dns_: Dns) -> None:
     assert record.detail == f"the A record is 192.0.2.99 at ns1.acme.dev; the gateway is {IP}"
     assert record.fix == ("pulumi up --refresh",)
     assert resolved.detail.startswith("resolver 192.0.2.1 answers 192.0.2.99")
+
+
+@pytest.mark.parametrize(
+    ("family", "kinds", "ip"), [("ipv4", {"A"}, IP), ("ipv6", {"AAAA"}, IPV6), ("dual", {"A", "AAAA"}, IP)]
+)
+def test_the_records_of_the_gateways_ip_versions_are_asked_for(
+    dns_: Dns, family: str, kinds: set[str], ip: str
+) -> None:
+    (stack,) = environments(state(ingressIp=ip, ingressIpv6=IPV6), config(ingress={"family": family}), "dev")
+    assert [each.state for each in look(stack, SHOP, lookups(dns_))] == ["ok", "ok"]
+    assert {question.split()[1] for question in dns_.asked if SHOP in question} - {"SOA"} == kinds
+
+    dns_.ipv6 = "2001:db8::99"
+    record, resolved = look(stack, SHOP, lookups(dns_))
+    assert (record.state, resolved.state) == ("ok" if family == "ipv4" else "failed",) * 2
+    if family != "ipv4":
+        assert record.detail == f"the AAAA record is 2001:db8::99 at ns1.acme.dev; the gateway is {IPV6}"
 
 
 @pytest.mark.parametrize("address", ["dns.google", ""])

@@ -4,7 +4,17 @@ import pytest
 
 from tests.unit.verify.support import PROD, SHOP, deployed
 from verify.connections import Answer
-from verify.requests import CHALLENGE, judge_challenge, judge_hsts, judge_redirect, judge_route, plain, port
+from verify.requests import (
+    CHALLENGE,
+    Probe,
+    judge_challenge,
+    judge_hsts,
+    judge_redirect,
+    judge_route,
+    plain,
+    port,
+    probes,
+)
 
 HTTPS = f"https://{SHOP}"
 FROM_APPLICATION = {"x-envoy-upstream-service-time": "1"}
@@ -59,10 +69,11 @@ def test_a_closed_port_80_is_a_failure_where_names_are_proven_there(
         pytest.param(Answer(503, FROM_APPLICATION), None, id="the application is busy"),
         pytest.param(Answer(404, {}), "no route", id="the gateway knows no route"),
         pytest.param(Answer(503, {}), "nothing serves shop on port 80", id="no Pod is ready"),
+        pytest.param(Answer(504, {}), "longer than the route's timeout", id="the application is slow"),
     ],
 )
 def test_the_gateways_own_errors_are_told_from_the_applications(answer: Answer, words: str | None) -> None:
-    result = judge_route(deployed(), SHOP, {"/": answer})
+    result = judge_route(deployed(), SHOP, {Probe("/", (), "shop", "shop", 80): answer})
     assert (result.state == "ok") is (words is None), result.detail
     assert words is None or words in result.detail
 
@@ -80,4 +91,58 @@ def test_the_gateways_own_errors_are_told_from_the_applications(answer: Answer, 
 )
 def test_hsts_is_what_the_config_says(wanted: int, header: str | None, state: str) -> None:
     answer = Answer(200, {"strict-transport-security": header} if header else {})
-    assert judge_hsts(deployed(acme=PROD, tls={"hsts": wanted}), SHOP, {"/": answer}).state == state
+    assert (
+        judge_hsts(deployed(acme=PROD, tls={"hsts": wanted}), SHOP, {Probe("/", (), "shop", "shop", 80): answer}).state
+        == state
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "state", "words"),
+    [
+        pytest.param(
+            {"redirectTo": "acme.dev"},
+            Answer(301, {"location": "https://acme.dev/"}),
+            "ok",
+            "https://acme.dev/",
+            id="www",
+        ),
+        pytest.param(
+            {"redirectTo": "acme.dev"},
+            Answer(301, {"location": "https://other.dev/"}),
+            "failed",
+            "does not redirect to https://acme.dev/ but to https://other.dev/",
+            id="elsewhere",
+        ),
+        pytest.param(
+            {"redirectTo": "acme.dev"}, Answer(200, FROM_APPLICATION), "failed", "does not redirect", id="not"
+        ),
+        pytest.param(
+            {"maintenance": True}, Answer(503, {}), "skipped", "in maintenance, as the config says", id="down"
+        ),
+        pytest.param({"maintenance": True}, Answer(200, FROM_APPLICATION), "failed", "serves", id="still up"),
+        pytest.param(
+            {"maintenance": True}, Answer(503, FROM_APPLICATION), "failed", "serves", id="the application's 503"
+        ),
+    ],
+)
+def test_a_host_without_an_application_answers_as_the_config_says(
+    host: dict[str, object], answer: Answer, state: str, words: str
+) -> None:
+    environment = deployed(hosts=[{"host": SHOP, **host}])
+    (probe,) = probes(environment.hosts[SHOP])
+
+    result = judge_route(environment, SHOP, {probe: answer})
+
+    assert (result.state, words in result.detail) == (state, True), result.detail
+
+
+def test_a_route_that_asks_for_a_header_is_asked_with_it() -> None:
+    there = {"service": "shop", "namespace": "shop", "port": 80}
+    beta = {**there, "headers": [{"name": "X-Version", "exact": "beta"}, {"name": "cookie", "prefix": "beta="}]}
+    environment = deployed(hosts=[{"host": SHOP, "routes": [there, beta]}])
+
+    assert [probe.headers for probe in probes(environment.hosts[SHOP])] == [
+        (),
+        (("x-version", "beta"), ("cookie", "beta=")),
+    ], "each route is seen, with values that it takes"

@@ -48,3 +48,17 @@ def test_the_staging_roots_are_four_and_no_root_of_the_public() -> None:
     names = [x509.load_der_x509_certificate(root).subject.rfc4514_string() for root in roots]
     assert len(names) == 4, "X1, X2, YR and YE"
     assert all("(STAGING)" in name for name in names), names
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_client_certificate_that_is_none_is_told(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "client.pem"
+    if content:
+        file.write_text(content)
+
+    with pytest.raises(ProblemsError, match=rf"--client-cert: {file}: "):
+        choose(deployed(), None, file)
+
+
+def test_only_a_client_with_a_certificate_is_identified() -> None:
+    assert not choose(deployed(), None).identified, "it is not asked for what is behind a client CA"

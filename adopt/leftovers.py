@@ -1,0 +1,202 @@
+"""What the stack makes beside the objects that were made by hand, and how those go without a gap.
+
+Of two Gateways with the same host on port 443 istiod takes the older one, and leaves the whole server of the other
+out (mergeGateways in pilot/pkg/model/gateway.go). So the stack's Gateway serves from the moment at which the older one
+is deleted, and the routes on the older one are deleted after it.
+"""
+
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from adopt.found import Found, Key, Object, key, mapping, mappings, qualified, text, texts
+from adopt.serving import Serving, bound, server_hosts, servers
+from adopt.signing import Signing, identity, is_acme, reference
+from components.rules import acme, names, routes
+from components.rules.problem import Problem
+
+COPY = "by-hand"
+"""What is added to the name of a copy."""
+
+
+def copies(found: Found, served: Serving, stack: str) -> list[dict[str, Any]]:
+    """Return VirtualServices to apply before the `up`.
+
+    A VirtualService of the name that the program uses is taken over, and so leaves the older Gateway, which still
+    serves its hosts. A Gateway for all hosts gives way to the stack's as soon as that is there, before its routes are.
+    In both cases a copy goes on routing, on both Gateways.
+    """
+    own = {(served.namespace, names.object_name(host)) for host in served.names}
+    broad = {key(each) for each in served.gateways if _is_broad(each)}
+    mine = f"{served.namespace}/{routes.tls_gateway_name(stack)}"
+    moved = {each for used in served.moved.values() for each in used}
+    found_copies = []
+    for obj in found.virtual_services:
+        if key(obj) not in moved or not (key(obj) in own or broad & set(bound(obj))):
+            continue
+        spec = copy.deepcopy(dict(mapping(obj, "spec")))
+        spec["gateways"] = [*(qualified(each) for each in bound(obj)), mine]
+        namespace, name = _copy_of(key(obj))
+        metadata = {"name": name, "namespace": namespace}
+        found_copies.append(
+            {"apiVersion": found.istio_api, "kind": "VirtualService", "metadata": metadata, "spec": spec}
+        )
+    return found_copies
+
+
+def _is_broad(gateway: Object) -> bool:
+    return any("*" in host for server in servers(gateway, 443) for host in server_hosts(server))
+
+
+def redirects_in_the_way(served: Serving) -> Iterator[Problem]:
+    """Yield the Gateways whose `httpsRedirect` answers a challenge as well (istio#27643)."""
+    for gateway in served.gateways:
+        for position, server in enumerate(mappings(gateway, "spec", "servers")):
+            if mapping(server, "tls").get("httpsRedirect") is True:
+                where = f"Gateway {qualified(key(gateway))}"
+                what = (
+                    "has httpsRedirect, which answers HTTP-01's challenges with a redirect: no certificate can be"
+                    " signed until it is gone. The stack redirects without it"
+                )
+                patch = f'[{{"op":"remove","path":"/spec/servers/{position}/tls"}}]'
+                yield Problem(
+                    where, what, (_kubectl("patch", "gateway", key(gateway), f"--type json --patch '{patch}'"),)
+                )
+
+
+def leftovers(
+    found: Found, served: Serving, signed: Signing, stack: str, copied: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """Yield what to delete after the `up`, in this order."""
+    own = {routes.tls_gateway_name(stack), routes.http_gateway_name(stack)}
+    moved = _moved(found, served)
+    gone: set[Key] = set()
+    for gateway in served.gateways:
+        if key(gateway)[0] == served.namespace and key(gateway)[1] in own:
+            continue
+        left = [
+            qualified(key(each))
+            for each in found.virtual_services
+            if key(gateway) in bound(each) and key(each) not in moved
+        ]
+        strange = sorted(_hosts(gateway) - set(served.names))
+        if left or strange:
+            what = f"has {', '.join(left or strange)} too: take the stack's hosts out of it by hand"
+            yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("edit", "gateway", key(gateway)),))
+            continue
+        gone.add(key(gateway))
+        what = "is older than the stack's, which serves from the moment at which this one is gone"
+        yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("delete", "gateway", key(gateway)),))
+    yield from _routes(found, served, moved, gone, copied)
+    yield from _certificates(found, served, signed)
+    yield from _issuers(found, signed)
+    for each in served.ingresses:
+        what = "is not needed once its hosts' records lead to the gateway, and resolvers have forgotten the old ones"
+        yield Problem(_named("Ingress", each), what, (_kubectl("delete", "ingress", each),))
+
+
+def _moved(found: Found, served: Serving) -> set[Key]:
+    """Return the VirtualServices that the stack's do the work of, for each of their hosts."""
+    used = {each for some in served.moved.values() for each in some} | set(served.redirects)
+    return {
+        key(each)
+        for each in found.virtual_services
+        if key(each) in used and {host.lower() for host in texts(each, "spec", "hosts")} - {"*"} <= set(served.names)
+    }
+
+
+def _hosts(gateway: Object) -> set[str]:
+    return {
+        host
+        for port in (80, 443)
+        for server in servers(gateway, port)
+        for host in server_hosts(server)
+        if not host.startswith("*")
+    }
+
+
+def _routes(
+    found: Found, served: Serving, moved: Collection[Key], gone: Collection[Key], copied: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    own = {(served.namespace, names.object_name(host)) for host in served.names}
+    for obj in found.virtual_services:
+        if key(obj) in moved and key(obj) not in own and set(bound(obj)) <= set(gone):
+            yield _unbound(key(obj))
+    for obj in found.virtual_services:
+        namespace, name = _copy_of(key(obj))
+        # The copy of one that was taken over goes on routing the hosts that stay.
+        needless = key(obj) not in own or (key(obj) in moved and set(bound(obj)) <= set(gone))
+        if needless and (namespace, name) in [key(each) for each in copied]:
+            yield _unbound((namespace, name))
+
+
+def _unbound(of: Key) -> Problem:
+    what = "is not needed any more: the stack's own has the routes"
+    return Problem(_named("VirtualService", of), what, (_kubectl("delete", "virtualservice", of),))
+
+
+def _copy_of(of: Key) -> Key:
+    return of[0], f"{of[1][:200]}-{COPY}"
+
+
+def _certificates(found: Found, served: Serving, signed: Signing) -> Iterator[Problem]:
+    for each in found.certificates:
+        covered = set(texts(each, "spec", "dnsNames")) <= set(served.names)
+        named = text(each, "spec", "secretName") in served.credentials
+        if key(each)[0] != served.namespace or each is signed.chosen or key(each)[1] == signed.secret_name:
+            continue
+        if covered and named:
+            secret = (served.namespace, text(each, "spec", "secretName"))
+            fix = (_kubectl("delete", "certificate", key(each)), _kubectl("delete", "secret", secret))
+            yield Problem(_named("Certificate", key(each)), "is presented by no Gateway any more", fix)
+
+
+def _issuers(found: Found, signed: Signing) -> Iterator[Problem]:
+    kind = signed.acme.get("issuerKind", acme.CLUSTER_ISSUER)
+    ours = {acme.issuer_name(environment) for environment in acme.ENVIRONMENTS}
+    asked = {reference(each) for each in found.certificates if each is not signed.chosen}
+    annotated = {
+        text(each, "metadata", "annotations", f"cert-manager.io/{field}")
+        for each in found.ingresses
+        for field in ("cluster-issuer", "issuer")
+    }
+    for each in found.issuers:
+        taken_over = text(each, "kind") == kind and key(each)[1] in ours
+        if not is_acme(each) or taken_over or identity(each) in asked or key(each)[1] in annotated:
+            continue
+        fix = (_kubectl("delete", text(each, "kind").lower(), key(each)),)
+        yield Problem(_named(text(each, "kind"), key(each)), "has no Certificate any more", fix)
+
+
+def mounted(deployment: Object) -> Iterator[Problem]:
+    """Yield the Secrets that are mounted into the gateway's Pods below /etc/istio."""
+    pod = mapping(deployment, "spec", "template", "spec")
+    secrets = {text(each, "name"): text(each, "secret", "secretName") for each in mappings(pod, "volumes")}
+    for position, container in enumerate(mappings(pod, "containers")):
+        for index, mount in enumerate(mappings(container, "volumeMounts")):
+            secret = secrets.get(text(mount, "name"))
+            if not secret or not text(mount, "mountPath").startswith("/etc/istio/"):
+                continue
+            volume = [text(each, "name") for each in mappings(pod, "volumes")].index(text(mount, "name"))
+            base = "/spec/template/spec"
+            patch = (
+                f'[{{"op":"remove","path":"{base}/containers/{position}/volumeMounts/{index}"}},'
+                f'{{"op":"remove","path":"{base}/volumes/{volume}"}}]'
+            )
+            what = (
+                f"has the Secret {secret} mounted at {text(mount, 'mountPath')}: Istio delivers it by SDS, and the"
+                " mount may go once the Gateways that read files are gone. It restarts the gateway's Pods"
+            )
+            fix = (_kubectl("patch", "deployment", key(deployment), f"--type json --patch '{patch}'"),)
+            yield Problem(_named("Deployment", key(deployment)), what, fix)
+
+
+def _named(kind: str, of: Key) -> str:
+    return f"{kind} {qualified(of)}"
+
+
+def _kubectl(verb: str, kind: str, of: Key, more: str = "") -> str:
+    # Other APIs have kinds of these names as well.
+    full = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}.get(kind, kind)
+    namespace = f"--namespace {of[0]} " if of[0] else ""
+    return f"kubectl {namespace}{verb} {full} {of[1]} {more}".strip()

@@ -1,0 +1,63 @@
+"""The gateway's address, reserved in the cloud: the Service has it already, and gets it again when it is made anew.
+
+Google gives a load balancer an ephemeral address, which is gone with the Service. A reservation of the same address
+makes it stay ("promote"), without a change of the Service. That the Service asks for it is then one value of Istio's
+chart, which belongs to whoever installed Istio.
+https://cloud.google.com/vpc/docs/reserve-static-external-ip-address#promote_ephemeral_ip
+"""
+
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_gcp as gcp
+
+from . import inputs
+from .rules import addresses, names, values
+
+
+class ReservedAddressArgs(TypedDict):
+    """What `ReservedAddress` takes."""
+
+    ip: pulumi.Input[str]
+    """The external IPv4 address that the gateway's Service has."""
+    region: pulumi.Input[str]
+    """The region of the load balancer, which is the cluster's."""
+    object_name: NotRequired[pulumi.Input[str]]
+    """The address's name in the project; the component's name by default."""
+    project: NotRequired[pulumi.Input[str] | None]
+    """The cluster's project, if not the gcp provider's."""
+
+
+SHAPE = inputs.shape(
+    ip=inputs.value(values.ipv4),
+    region=inputs.value(values.string),
+    object_name=inputs.value(names.kubernetes_name),
+    project=inputs.optional(inputs.value(values.string)),
+)
+
+
+class ReservedAddress(pulumi.ComponentResource):
+    """A regional external address, in use by the load balancer that has it, and protected."""
+
+    object_name: pulumi.Output[str]
+    """The address's name, which the annotation `networking.gke.io/load-balancer-ip-addresses` of a Service takes."""
+    chart_value: pulumi.Output[str]
+    """The option of `helm upgrade` with which Istio's gateway chart asks for the address."""
+
+    def __init__(self, name: str, args: ReservedAddressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("istio-gateway-tls:index:ReservedAddress", name, {}, opts)
+        given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
+        address = gcp.compute.Address(
+            f"{name}-address",
+            name=given["object_name"],
+            address=given["ip"],
+            address_type="EXTERNAL",
+            region=given["region"],
+            project=given["project"],
+            description="The address of an Istio ingress gateway, kept beyond its Service",
+            # What is released belongs to somebody else a moment later. Two of a name cannot be there at once.
+            opts=pulumi.ResourceOptions(parent=self, protect=True, delete_before_replace=True),
+        )
+        self.object_name = address.name
+        self.chart_value = address.address.apply(addresses.chart_value)
+        self.register_outputs({"object_name": self.object_name, "chart_value": self.chart_value})

@@ -1,0 +1,140 @@
+"""A Grafana dashboard of the gateway's certificates, on the metrics that the alerts use.
+
+https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import renewal
+from .metrics import Certificates, acme_failures, acme_requests, by_namespace
+
+LABELS = {"grafana_dashboard": "1"}
+"""What the sidecar of Grafana's chart selects ConfigMaps by, unless it is told otherwise."""
+
+_WIDTH = 24
+"""Of Grafana's grid."""
+
+_GREEN, _YELLOW, _RED = "green", "yellow", "red"
+
+
+def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str], acme_errors: float) -> dict[str, Any]:
+    """Return the dashboard.
+
+    Args:
+        uid: by which Grafana knows it, of at most 40 characters.
+        title: shown in the list of dashboards.
+        namespace: of the Certificates that are given without one.
+        certificates: names, or `NAMESPACE/NAME`.
+        acme_errors: the share of refused requests that the alerts call too many.
+    """
+    names = by_namespace(namespace, certificates)
+    watched = Certificates(names)
+    each = "{{name}}"
+    rows = [
+        [
+            _panel("stat", "Certificates that are not Ready", f"count({watched.ready} == 0) or vector(0)", "none", [
+                (None, _GREEN), (1, _RED),
+            ]),
+            _panel("stat", "Time until the first one expires", f"min({watched.seconds_left})", "s"),
+            _panel("stat", "Time until the next renewal", f"min(({watched.renewal} > 0) - time())", "s", [
+                (None, _YELLOW), (0, _GREEN),
+            ]),
+            _panel("stat", "Issuers that are not Ready", f"count({_issuers()} == 0) or vector(0)", "none", [
+                (None, _GREEN), (1, _RED),
+            ]),
+        ],
+        [
+            _panel("timeseries", "Validity left", watched.seconds_left, "s", legend=each),
+            _panel("timeseries", "Validity left, of the lifetime", watched.share_left, "percentunit", [
+                (None, _RED), (renewal.NEAR_EXPIRY, _GREEN),
+            ], legend=each),
+        ],
+        [
+            _panel("timeseries", "Time until renewal (below 0: overdue)", f"({watched.renewal} > 0) - time()", "s", [
+                (None, _RED), (0, _GREEN),
+            ], legend=each),
+            _panel("state-timeline", "Ready", watched.ready, "bool_yes_no", [(None, _RED), (1, _GREEN)], legend=each),
+        ],
+        [
+            _panel("timeseries", "ACME requests in an hour, by status", acme_requests(by="host, status"), "short",
+                   legend="{{host}} {{status}}"),
+            _panel("timeseries", "ACME requests that failed, of an hour's", acme_failures(), "percentunit", [
+                (None, _GREEN), (acme_errors, _RED),
+            ], legend="{{host}}"),
+        ],
+        [
+            _panel("timeseries", "Challenges by state", _challenges("|".join(names)), "short", legend="{{status}}"),
+            _panel("timeseries", "Failed attempts on Orders and Challenges, in an hour", _errors(), "short", [
+                (None, _GREEN), (1, _YELLOW),
+            ], legend="{{controller}}"),
+        ],
+    ]  # fmt: skip
+    return {
+        "uid": uid,
+        "title": title,
+        "tags": ["cert-manager", "istio"],
+        "schemaVersion": 39,
+        "editable": False,
+        "time": {"from": "now-7d", "to": "now"},
+        "refresh": "1m",
+        "templating": {
+            "list": [{"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}]
+        },
+        "panels": list(_placed(rows)),
+    }
+
+
+def _issuers() -> str:
+    kinds = ("clusterissuer", "issuer")
+    return " or ".join(f'max by (name) (certmanager_{kind}_ready_status{{condition="True"}})' for kind in kinds)
+
+
+def _challenges(namespaces: str) -> str:
+    return f'sum by (status) (certmanager_certificate_challenge_status{{exported_namespace=~"{namespaces}"}} == 1)'
+
+
+def _errors() -> str:
+    """Return how often cert-manager has failed at Orders and Challenges: there is no metric of Orders themselves."""
+    return (
+        'sum by (controller) (increase(certmanager_controller_sync_error_count{controller=~"orders|challenges"}[1h]))'
+    )
+
+
+def _panel(
+    kind: str,
+    title: str,
+    expression: str,
+    unit: str,
+    steps: Sequence[tuple[float | None, str]] = ((None, _GREEN),),
+    legend: str = "",
+) -> dict[str, Any]:
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    return {
+        "type": kind,
+        "title": title,
+        "datasource": source,
+        "targets": [{"refId": "A", "datasource": source, "expr": expression, "legendFormat": legend or "__auto"}],
+        "fieldConfig": {
+            "defaults": {
+                "unit": unit,
+                "thresholds": {
+                    "mode": "absolute",
+                    "steps": [{"value": value, "color": color} for value, color in steps],
+                },
+                "color": {"mode": "palette-classic" if kind == "timeseries" else "thresholds"},
+            },
+            "overrides": [],
+        },
+    }
+
+
+def _placed(rows: Sequence[Sequence[Mapping[str, Any]]]) -> Any:
+    """Yield the panels with their place: every row fills the grid."""
+    number, top = 1, 0
+    for row in rows:
+        width, height = _WIDTH // len(row), 4 if row[0]["type"] == "stat" else 8
+        for position, panel in enumerate(row):
+            yield {**panel, "id": number, "gridPos": {"x": position * width, "y": top, "w": width, "h": height}}
+            number += 1
+        top += height

@@ -1,0 +1,68 @@
+"""The import file: of what a preview would create, what is there already, below the parents that it needs."""
+
+from typing import Any
+
+from adopt.imports import Wanted, filled, wanted
+
+URN = "urn:pulumi:prod::istio-gateway-tls"
+GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
+RECORD = "gcp:dns/recordSet:RecordSet"
+
+
+def step(type_: str, name: str, inputs: dict[str, Any], op: str = "create", custom: bool = True) -> dict[str, Any]:
+    return {"op": op, "newState": {"urn": f"{URN}::{type_}::{name}", "type": type_, "custom": custom, "inputs": inputs}}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"metadata": {"namespace": "istio-system", "name": name}}
+
+
+FILE = {
+    "resources": [
+        {"type": "pulumi:providers:kubernetes", "name": "cluster", "inputs": {"kubeconfig": "x"}},
+        {"type": "istio-gateway-tls:index:TlsGateway", "name": "tls", "component": True},
+        {"type": "istio-gateway-tls:index:HttpGateway", "name": "http", "component": True},
+        {"type": GATEWAY, "name": "tls-gateway", "id": "<PLACEHOLDER>", "parent": "tls", "provider": "cluster"},
+        {"type": GATEWAY, "name": "http-gateway", "id": "<PLACEHOLDER>", "parent": "http", "provider": "cluster"},
+        {
+            "type": RECORD, "name": "dns-shopRecordSet", "logicalName": "dns-shop", "id": "<PLACEHOLDER>",
+        },
+    ]
+}  # fmt: skip
+STEPS = [
+    step("pulumi:providers:kubernetes", "cluster", {}),
+    step("istio-gateway-tls:index:TlsGateway", "tls", {}, custom=False),
+    step(GATEWAY, "tls-gateway", named("tls-prod")),
+    step(GATEWAY, "http-gateway", named("http-prod")),
+    step(RECORD, "dns-shop", {"managedZone": "acme", "name": "shop.acme.dev.", "type": "A"}),
+    step(GATEWAY, "old", named("old"), op="same"),
+]
+
+
+def names_of(resources: list[Wanted]) -> list[str]:
+    return [each.name for each in resources]
+
+
+def test_what_is_there_gets_its_id_and_keeps_its_parent_and_provider() -> None:
+    file, taken, created = filled(FILE, wanted(STEPS, "project"), lambda each: each.name == "tls-gateway")
+
+    assert [(each["name"], each.get("id")) for each in file["resources"]] == [
+        ("cluster", None), ("tls", None), ("tls-gateway", "istio-system/tls-prod"),
+    ], "the component of what is created is created with it"  # fmt: skip
+    assert (names_of(taken), names_of(created)) == (["tls-gateway"], ["http-gateway", "dns-shop"])
+
+
+def test_a_record_set_is_found_by_its_logical_name_in_the_providers_project() -> None:
+    file, taken, _ = filled(FILE, wanted(STEPS, "project"), lambda each: each.type == RECORD)
+
+    (record,) = file["resources"]
+    assert record["id"] == "projects/project/managedZones/acme/rrsets/shop.acme.dev./A"
+    assert [each.described for each in taken] == ["record set shop.acme.dev. A"]
+
+
+def test_what_is_in_the_state_is_not_imported_again() -> None:
+    assert "old" not in names_of(wanted(STEPS, None))
+
+
+def test_nothing_there_is_an_empty_file() -> None:
+    assert filled(FILE, wanted(STEPS, "project"), lambda _: False)[0]["resources"] == []

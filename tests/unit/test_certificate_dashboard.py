@@ -1,0 +1,108 @@
+"""The dashboard: what Grafana's sidecar finds, and, by Prometheus' promtool, that each panel shows what it says."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.certificate_dashboard import CertificateDashboard, document
+from tests.unit.harness import run
+from tests.unit.test_certificate_alerts import acme, promtool
+
+DAY = 24 * 60 * 60
+NAMES = ["certs", "certs-2.shop"]
+SHOWN: dict[str, Any] = json.loads(document("certificates-dashboard-dev", "Certificates", "istio-system", NAMES))
+PANELS: list[dict[str, Any]] = SHOWN["panels"]
+UNITS = {"none", "short", "s", "percentunit", "bool_yes_no"}
+"""Grafana's ids of those that are used (@grafana/data, valueFormats/categories.ts)."""
+
+needs_promtool = pytest.mark.skipif(
+    not shutil.which("promtool"), reason="promtool is missing: apt-get install -y prometheus"
+)
+
+
+def test_the_sidecar_finds_it_by_its_label() -> None:
+    made = run(lambda: CertificateDashboard("dashboard", {"certificates": NAMES, "object_name": "certificates"}))
+
+    (config,) = made.of("kubernetes:core/v1:ConfigMap")
+    assert config.inputs["metadata"]["labels"] == {"grafana_dashboard": "1"}, "as Grafana's chart has it by default"
+    assert json.loads(config.inputs["data"]["certificates.json"])["uid"] == "certificates", "it is replaced in place"
+
+
+def test_every_panel_has_a_title_of_its_own_a_unit_and_a_source() -> None:
+    assert len({panel["title"] for panel in PANELS}) == len(PANELS) > 8, "nothing is shown twice"
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS), "Grafana drops panels of one id"
+    for panel in PANELS:
+        assert panel["title"][0].isupper(), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
+        assert panel["datasource"]["uid"] == "${datasource}", "the reader says which Prometheus"
+    assert SHOWN["templating"]["list"][0]["name"] == "datasource", "and chooses it at the top"
+    assert len(SHOWN["uid"]) <= 40, "Grafana refuses a longer one"
+
+
+def test_the_panels_fill_the_grid_and_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for place in (panel["gridPos"] for panel in PANELS):
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, "they lie beside each other"
+        taken |= cells
+    assert taken == {(x, y) for x in range(24) for y in range(max(y for _, y in taken) + 1)}, "without holes"
+
+
+@needs_promtool
+def test_every_expression_is_promql(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{panel['id']}", "expr": panel["targets"][0]["expr"]} for panel in PANELS]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+
+    assert f"{len(PANELS)} rules found" in promtool("check", "rules", str(file)), "each is parsed"
+
+
+def series(metric: str, value: str, labels: str = "") -> dict[str, str]:
+    given = f'namespace="cert-manager",exported_namespace="istio-system",name="certs"{labels}'
+    return {"series": f"certmanager_certificate_{metric}{{{given}}}", "values": value}
+
+
+ISSUED = [
+    series("not_before_timestamp_seconds", "1x120"),
+    series("renewal_timestamp_seconds", f"{60 * DAY}x120"),
+    series("not_after_timestamp_seconds", f"{90 * DAY}x120"),
+    series("ready_status", "1x120", ',condition="True"'),
+    series("challenge_status", "1x120", ',status="pending"'),
+    {"series": 'certmanager_issuer_ready_status{condition="True",name="prod"}', "values": "0x120"},
+    {"series": 'certmanager_controller_sync_error_count{controller="orders"}', "values": "0+1x120"},
+    acme(200, "0x60 3x60"),
+    acme(429, "_x60 1x60"),
+]
+SEEN = {
+    "Certificates that are not Ready": 0,
+    "Time until the first one expires": 90 * DAY - 6000,
+    "Time until the next renewal": 60 * DAY - 6000,
+    "Issuers that are not Ready": 1,
+    "Ready": 1,
+    "ACME requests that failed, of an hour's": 0.25,
+    "Challenges by state": 1,
+    "Failed attempts on Orders and Challenges, in an hour": 60,
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize(("title", "value"), SEEN.items(), ids=list(SEEN))
+def test_a_panel_shows_what_it_says(tmp_path: Path, title: str, value: float) -> None:
+    (panel,) = (panel for panel in PANELS if panel["title"] == title)
+    case = {
+        "expr": f"max({panel['targets'][0]['expr']})",
+        "eval_time": "100m",
+        "exp_samples": [{"labels": "{}", "value": value}],
+    }
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": ISSUED, "promql_expr_test": [case]}]}))
+
+    promtool("test", "rules", str(file))

@@ -1,0 +1,190 @@
+"""``tlsctl adopt``: makes a stack of what was set up by hand, without a change of it.
+
+It reads the cluster and the managed zone, writes what the stack's config lacks, and has a preview say what the program
+would create. What of that is there already goes into a file for `pulumi import`. It then prints the commands to go on
+with; none of them is run here.
+"""
+
+import argparse
+import functools
+import json
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from adopt import config, imports, zone
+from adopt.cluster import Cluster
+from adopt.decisions import Decision, decide
+from adopt.found import Found, has_other_managers, texts
+from components.rules import ids
+from components.rules.problem import Problem, ProblemsError
+from components.rules.production import PROJECT
+from tlsctl import printing
+from tlsctl.stack import Stack
+
+_FORCE = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
+
+_PREVIEW = 600
+"""Seconds for a preview."""
+
+
+def run(stack: Stack, args: argparse.Namespace) -> int:
+    """Write the config and the import file, and print what to do with them."""
+    console = printing.output()
+    file = Path(stack.config_file or f"Pulumi.{stack.name}.yaml")
+    with printing.errors().status("reading the stack") as status:
+        exists(stack)
+        given = _values(stack.read("pulumi config --json --show-secrets"))
+        document = config.read(file)
+        status.update("reading the cluster and the managed zone")
+        cluster, found = _look(args, given)
+        decision = decide(found, stack.name, args.challenge or given.get(f"{PROJECT}:challenge") or None)
+        if args.kubeconfig:
+            decision.config = {"kubeconfig": args.kubeconfig, **decision.config}
+            if "gke" in decision.config:
+                decision.config["context"] = args.context or found.context
+                del decision.config["gke"]
+        completed, kept = config.completed(document, decision.config, found.project)
+        if completed != document:
+            config.write(file, completed)
+    _say_config(console, file, document, completed, kept)
+    printing.problems(console, decision.notes, "What the stack does not take over, or changes" * bool(decision.notes))
+    with printing.errors().status("previewing what the program would create"):
+        written = file.with_name(f"import.{stack.name}.json")
+        taken, created, force = _import_file(stack, cluster, found.project, written)
+    _say_next(console, stack, decision, written, taken, created, force)
+    return 0
+
+
+def exists(stack: Stack) -> None:
+    """Read a stack, to see whether there is one.
+
+    Raises:
+        ProblemsError: there is none, or it cannot be read.
+    """
+    try:
+        stack.read("pulumi stack export")
+    except ProblemsError as error:
+        if "no stack named" not in str(error):
+            raise
+        fix = (f"pulumi stack init {stack.name}",)
+        raise ProblemsError(Problem(f"stack {stack.name}", "does not exist; it is made empty first", fix)) from None
+
+
+def _values(printed: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(each.get("value") or "") for name, each in printed.items()}
+
+
+def _look(args: argparse.Namespace, given: Mapping[str, str]) -> tuple[Cluster, Found]:
+    kubeconfig = args.kubeconfig or given.get(f"{PROJECT}:kubeconfig") or None
+    cluster = Cluster(kubeconfig, args.context or given.get(f"{PROJECT}:context") or None)
+    project = args.project or given.get("gcp:project") or ""
+    if not project or config.is_placeholder(project):
+        fix = ("gcloud config get project", "uv run python -m tlsctl adopt --project PROJECT")
+        raise ProblemsError(Problem("--project", "is needed: the project of the managed zone", fix))
+    read = cluster.read()
+    dns = zone.CloudDns(project, given)
+    named = [host for each in read["virtual_services"] for host in texts(each, "spec", "hosts") if "." in host]
+    chosen = zone.choose(dns.zones(), named, args.zone)
+    return cluster, Found(
+        **read,
+        context=args.context or cluster.current_context,
+        zone=str(chosen["name"]),
+        domain=str(chosen["dnsName"]).rstrip(".").lower(),
+        project=project,
+        record_sets=dns.record_sets(str(chosen["name"])),
+    )
+
+
+def _import_file(
+    stack: Stack, cluster: Cluster, project: str, written: Path
+) -> tuple[list[imports.Wanted], list[imports.Wanted], bool]:
+    """Write the import file; return what it takes over, what is left to create, and whether applies conflict."""
+    values = _values(stack.read("pulumi config --json --show-secrets"))
+
+    conflicts: list[bool] = []
+
+    @functools.cache
+    def record_sets(owner: str, name: str) -> set[tuple[str, str]]:
+        return {(each["name"], each["type"]) for each in zone.CloudDns(owner, values).record_sets(name)}
+
+    def there(each: imports.Wanted) -> bool:
+        if each.type == ids.RECORD_SET:
+            sets = record_sets(str(each.inputs["project"]), str(each.inputs["managedZone"]))
+            return (each.inputs["name"], each.inputs["type"]) in sets
+        if each.type == ids.RELEASE:
+            return cluster.has_release(str(each.inputs["namespace"]), str(each.inputs["name"]))
+        metadata = each.inputs.get("metadata") or {}
+        version = str(each.inputs.get("apiVersion") or "v1")
+        kind, namespace = each.type.rpartition(":")[2], metadata.get("namespace") or ""
+        if (obj := cluster.get(version, kind, namespace, metadata["name"])) is None:
+            return False
+        conflicts.append(has_other_managers(obj))
+        return True
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "import.json"
+        previewed = stack.read(f"pulumi preview --json --import-file {file}", timeout=_PREVIEW)
+        listed = imports.wanted(previewed.get("steps") or (), project)
+        filled, taken, created = imports.filled(json.loads(file.read_text()), listed, there)
+    written.write_text(json.dumps(filled, indent=2) + "\n")
+    return taken, created, any(conflicts)
+
+
+def _say_config(
+    console: Console, file: Path, before: Mapping[str, Any], after: Mapping[str, Any], kept: Iterable[str]
+) -> None:
+    added = [name for name, value in after["config"].items() if (before.get("config") or {}).get(name) != value]
+    if added:
+        console.print(f"{file} has what was found: {', '.join(each.rpartition(':')[2] for each in added)}.")
+    if kept := list(kept):
+        console.print(f"{file} keeps what it says otherwise: {', '.join(kept)}.", soft_wrap=True)
+
+
+def _say_next(
+    console: Console,
+    stack: Stack,
+    decision: Decision,
+    written: Path,
+    taken: list[imports.Wanted],
+    created: list[imports.Wanted],
+    force: bool,
+) -> None:
+    console.print(f"\n{written} takes over {_listed(taken)}.", soft_wrap=True)
+    console.print(f"The `up` creates beside them {_listed(created)}.", soft_wrap=True)
+    steps: list[tuple[str, list[str]]] = []
+    if decision.before:
+        copies = written.with_name(f"before.{stack.name}.json")
+        copies.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": decision.before}, indent=2) + "\n")
+        steps.append(("keep requests answered while routes change hands", [f"kubectl apply --filename {copies}"]))
+    steps.append(("take over", [f"pulumi import --file {written} --protect=false --generate-code=false --yes"]))
+    # Whoever applied the objects owns their fields, until the stack takes them over by force, once.
+    forced = f"{_FORCE} " if force else ""
+    steps.append(("look: nothing is replaced, nothing is deleted", [f"{forced}pulumi preview --diff"]))
+    if decision.elsewhere:
+        hosts = ", ".join(decision.elsewhere)
+        steps.append((f"all but the records of {hosts}", [f"{forced}pulumi up --exclude '**RecordSet**'"]))
+        steps.append(("and then the records", ["pulumi up"]))
+    else:
+        steps.append(("bring it to what the config says", [f"{forced}pulumi up"]))
+        if force:
+            steps.append(("take the force back: it changes the provider, and nothing else", ["pulumi up"]))
+    console.print("\nTo go on:")
+    for number, (what, commands) in enumerate(steps, start=1):
+        console.print(f"{number}. {what}", soft_wrap=True)
+        for command in commands:
+            console.print("   ", end="")
+            printing.command(console, stack.address(command))
+    printing.problems(
+        console, decision.before_notes, "\nBefore a certificate can be signed" * bool(decision.before_notes)
+    )
+    printing.problems(
+        console, decision.after, "\nAfter the `up`, in this order, so that HTTPS does not stop" * bool(decision.after)
+    )
+
+
+def _listed(resources: list[imports.Wanted]) -> str:
+    return ", ".join(each.described for each in resources) or "nothing"
