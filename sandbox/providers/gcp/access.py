@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar
 
 from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
 from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, missing, zone_name
 from sandbox.providers.values import UNKNOWN, Unknown, contains
+
+
+_POLICIES = threading.Lock()
+"""A policy is read, changed and written as a whole; the real provider has one mutex for each policy."""
 
 
 class ZoneMember(Resource):
@@ -49,10 +54,11 @@ class ZoneMember(Resource):
     def create(self, api: CloudDns, inputs: Properties) -> Json:
         """Add the member to the policy."""
         project, zone = api.project(inputs), zone_name(inputs["managedZone"])
-        policy = api.zone_policy(project, zone)
-        bindings = {each["role"]: each["members"] for each in policy.get("bindings", [])}
-        bindings[inputs["role"]] = sorted({*bindings.get(inputs["role"], []), inputs["member"]})
-        self._write(api, project, zone, bindings)
+        with _POLICIES:
+            policy = api.zone_policy(project, zone)
+            bindings = {each["role"]: each["members"] for each in policy.get("bindings", [])}
+            bindings[inputs["role"]] = sorted({*bindings.get(inputs["role"], []), inputs["member"]})
+            self._write(api, project, zone, bindings)
         return self.read(api, inputs)
 
     def read(self, api: CloudDns, state: Properties) -> Json:
@@ -76,6 +82,10 @@ class ZoneMember(Resource):
 
     def delete(self, api: CloudDns, state: Properties) -> None:
         """Take the member out of the policy."""
+        with _POLICIES:
+            self._remove(api, state)
+
+    def _remove(self, api: CloudDns, state: Properties) -> None:
         project, zone = api.project(state), zone_name(state["managedZone"])
         try:
             policy = api.zone_policy(project, zone)
