@@ -13,7 +13,6 @@ from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
 from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, missing, zone_name
 from sandbox.providers.values import UNKNOWN, Unknown, contains
 
-
 _POLICIES = threading.Lock()
 """A policy is read, changed and written as a whole; the real provider has one mutex for each policy."""
 
