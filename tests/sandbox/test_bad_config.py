@@ -84,8 +84,8 @@ REPORTED = {
         "pulumi config set --path 'hosts[6].host' shop.YOUR-DOMAIN",
     ),
     "an unknown key in an object, with the nearest known one": (
-        "dns.tll: 5 is not read by anything (did you mean ttl?); accepted: zone, project, ttl, caa, caaIdentities, challengeZone, "
-        "workloadIdentity, workloadPool",
+        "dns.tll: 5 is not read by anything (did you mean ttl?); accepted: zone, project, ttl, caa, caaIdentities, "
+        "challengeZone, workloadIdentity, workloadPool",
         "pulumi config rm --path dns.tll && pulumi config set --path dns.ttl 5",
     ),
 }
