@@ -14,7 +14,7 @@ import pulumi
 
 from . import inputs
 from .credentials import Credentials, credentials_of
-from .rules import addresses, names, routes, values
+from .rules import addresses, mesh, names, routes, values
 from .rules.problem import Problem, ProblemsError, setting, text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ SHAPE = inputs.shape(
             inputs.shape(
                 selector=inputs.value(values.labels, routes.SELECTOR),
                 class_field=inputs.value(values.one_of("class", "ingressClassName"), "class"),
-                control_plane=inputs.value(names.kubernetes_name, "istio-system"),
+                control_plane=inputs.value(names.kubernetes_name, mesh.CONTROL_PLANE),
                 revision=inputs.optional(inputs.value(values.string)),
             )
         )

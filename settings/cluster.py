@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from components.rules import cert_manager, routes
+from components.rules import cert_manager, mesh, routes
 from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
 from settings.problems import Path, dotted
 
@@ -43,9 +43,9 @@ class Ingress(Section):
         examples=["class"],
     )
     control_plane: KubernetesName = Field(
-        "istio-system",
+        mesh.CONTROL_PLANE,
         description="istiod's namespace, where the mesh config is that routes HTTP-01",
-        examples=["istio-system"],
+        examples=[mesh.CONTROL_PLANE],
     )
     revision: KubernetesName | None = Field(
         None,

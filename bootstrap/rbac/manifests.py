@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
-from components.rules import client_ca, routes
+from components.rules import client_ca, mesh, routes
 from components.rules.names import stack_suffix
 
 Object = dict[str, Any]
@@ -39,7 +39,7 @@ class Place:
     """The certificates' Secrets."""
     installs: bool = True
     """Whether it installs cert-manager."""
-    control_plane_namespace: str = "istio-system"
+    control_plane_namespace: str = mesh.CONTROL_PLANE
     """istiod's."""
     mesh_config: str = "istio"
     """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
@@ -73,8 +73,8 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
         routes.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
     }
-    mesh = role["metadata"]["name"].endswith(_MESH)
-    for namespace in [place.control_plane_namespace] if mesh else namespaces[role["metadata"].get("namespace")]:
+    of_mesh = role["metadata"]["name"].endswith(_MESH)
+    for namespace in [place.control_plane_namespace] if of_mesh else namespaces[role["metadata"].get("namespace")]:
         made = copy.deepcopy(role)
         if namespace:
             made["metadata"]["namespace"] = namespace

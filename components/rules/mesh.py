@@ -17,6 +17,9 @@ CLASS = "istio"
 CONTROLLER = "istio.io/ingress-controller"
 """Of an IngressClass that is Istio's."""
 
+CONTROL_PLANE = "istio-system"
+"""The namespace that Istio's own charts install istiod into."""
+
 REVISION = "istio.io/rev"
 """The label of what belongs to a revision of Istio; `default` is the one without a name."""
 
@@ -36,7 +39,7 @@ _MODES = ("UNSPECIFIED", "OFF", "DEFAULT", "STRICT")
 class ControlPlane:
     """The istiod that configures a gateway."""
 
-    namespace: str = "istio-system"
+    namespace: str = CONTROL_PLANE
     revision: str = ""
     """Empty for the one without a name."""
 
