@@ -22,7 +22,10 @@ AWAY = "https://127.0.0.1:1"
 def kubeconfig(**cluster: Any) -> str:
     """The ambient kubeconfig as contents, with its cluster changed."""
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    config["clusters"][0]["cluster"] |= cluster
+    given = config["clusters"][0]["cluster"]
+    if "certificate-authority-data" in cluster:
+        del given["certificate-authority"]  # the real provider takes one of them, and not both
+    given |= cluster
     return json.dumps(config)
 
 
