@@ -58,16 +58,14 @@ def solver_problem(
 
 def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:
     apps = client.AppsV1Api(api)
-    found = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT), None)
+    found = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT))
     template = found.spec.template.metadata if found and found.spec else None
     return (template.labels if template else None) or {}
 
 
 def _mesh_config(api: client.ApiClient, plane: mesh.ControlPlane) -> Mapping[str, Any] | None:
     core = client.CoreV1Api(api)
-    found = _read(
-        lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT), None
-    )
+    found = _read(lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT))
     try:
         config = yaml.safe_load((found.data or {}).get("mesh") or "{}") if found else None
     except yaml.YAMLError:
@@ -87,8 +85,8 @@ def _controller(api: client.ApiClient) -> str | None:
     return (found.spec.controller if found.spec else None) or ""
 
 
-def _read(read: Callable[[], T], otherwise: T | None) -> T | None:
+def _read(read: Callable[[], T]) -> T | None:
     try:
         return read()
     except (client.ApiException, HTTPError):
-        return otherwise
+        return None

@@ -30,7 +30,7 @@ def cross_checks(raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
         *_cluster(stack),
         *_kubeconfig(stack),
         *_issuers(stack, gateways),
-        *signing_checks(raw, secret),
+        *signing_checks(stack),
         *_chart(stack),
         *(problem for gateway in gateways for problem in gateway_checks(gateway, gateways)),
         *between_gateways(gateways),

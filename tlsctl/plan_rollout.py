@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.rules import acme
-from components.rules.limits import LETS_ENCRYPT, Limits, by_day, schedule
+from components.rules.limits import DAY, LETS_ENCRYPT, Limits, by_day, schedule
 from components.rules.names import WILDCARD
 from settings import Settings, printed
 from tlsctl import printing
@@ -81,8 +81,7 @@ def plan(settings: Settings, state: Mapping[str, Any]) -> Rollout | None:
 
 def limits_of(settings: Settings) -> Limits | None:
     """Return the limits of the CA that signs, None of another one than Let's Encrypt."""
-    server = getattr(settings.acme.servers, settings.acme.issuer)
-    environment = next((each for each, directory in acme.DIRECTORIES.items() if directory == server), None)
+    environment = acme.environment_of(getattr(settings.acme.servers, settings.acme.issuer))
     return LETS_ENCRYPT[environment] if environment else None
 
 
@@ -139,7 +138,7 @@ def _print(stack: Stack, settings: Settings, found: Rollout) -> None:
         console.print(table)
         console.print(
             Text(
-                f"One update would be cut off: the last is signed on day {int(max(found.signed)) // 86400}.",
+                f"One update would be cut off: the last is signed on day {int(max(found.signed)) // DAY}.",
                 style="red",
             )
         )
