@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.resolver
+from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from verify import caa, cluster, coalescing, https, offers, records, requests, trust
 from verify.environment import Environment
@@ -39,23 +40,29 @@ def look(environments: Sequence[Environment], options: Options, progress: Progre
     results: list[Result] = []
     certificates: dict[str, Sequence[str]] = {}
     shared: dict[str, str] = {}
+    profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     for environment in environments:
         ingress = f"{INGRESS} {environment.gateway}".rstrip()
-        found = _look(environment, options, progress)
+        trusted = trust.choose(environment, options.ca, options.client_certificate)
+        found = _look(environment, trusted, profile, lookups, progress)
         results += [replace(each, subject=ingress) if each.subject == INGRESS else each for each in found]
         certificates |= environment.certificates
         shared |= dict.fromkeys((ingress, *environment.certificates, *environment.hosts), ingress)
     return Report(results, certificates, shared)
 
 
-def _look(environment: Environment, options: Options, progress: Progress) -> list[Result]:
+def _look(
+    environment: Environment,
+    trusted: trust.Trust,
+    profile: TlsConfigurationAsJson,
+    lookups: records.Lookups,
+    progress: Progress,
+) -> list[Result]:
     """Make every check of a gateway.
 
     Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
     known by the certificates that were presented.
     """
-    trusted = trust.choose(environment, options.ca, options.client_certificate)
-    profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     with ThreadPoolExecutor(_WORKERS) as pool:
         in_cluster = pool.submit(cluster.look, environment)
         ports = list(pool.map(lambda number: requests.port(environment, number), (80, 443)))
