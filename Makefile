@@ -10,6 +10,9 @@ STACK   := sandbox
 ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 
+# Images often set it. Each command would compile what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help up audit bench down check types unit test test-one pictures format .venv
 

@@ -137,6 +137,8 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
     """`base` with what a command inside the sandbox needs to find its tools, cluster and Pulumi backend."""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     dropped = {"PYTHONHOME", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"}
+    # With it each command compiles the generated kubernetes client anew: a preview takes 7.5 s in place of 3.2 s.
+    dropped.add("PYTHONDONTWRITEBYTECODE")
     return {key: value for key, value in base.items() if key not in dropped} | {
         "SANDBOX": name,
         "PATH": os.pathsep.join([str(paths.BIN), str(paths.VENV_BIN), base.get("PATH", system), "/usr/sbin:/sbin"]),
@@ -153,7 +155,6 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
         # Protects nothing: the stack's state ends with the sandbox, and its configuration holds no secret.
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
