@@ -76,9 +76,9 @@ def external_dns() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def theirs() -> Iterator[dict[str, Any]]:
+def theirs() -> Iterator[tuple[list[str], int]]:
     """A VirtualService of somebody else, with the record that external-dns has made for it."""
-    server = {"port": {"number": 9080, "name": "http", "protocol": "HTTP"}, "hosts": [THEIRS["host"]]}
+    server = {"port": {"number": 9080, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
     made = {"apiVersion": "networking.istio.io/v1", "metadata": {"name": BY_HAND, "namespace": ISTIO}}
     selector = {"istio": "ingressgateway"}
     kubectl("create", manifest={**made, "kind": "Gateway", "spec": {"selector": selector, "servers": [server]}})
