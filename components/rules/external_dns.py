@@ -110,7 +110,9 @@ def _stands_for(txt: str, name: str, kind: str) -> bool:
     word = kind.lower()
     if txt.endswith(name):
         before = txt.removesuffix(name)
-        return before.endswith(f"{word}-") or word in before.replace("-", ".").split(".")
+        # The prefix may end in anything, so that AAAA's would be an A's with more of it.
+        joined = before.endswith(f"{word}-") and not (word == "a" and before.endswith("aaaa-"))
+        return joined or word in before.replace("-", ".").split(".")
     if not txt.endswith(f".{rest}"):
         return False
     own = txt.removesuffix(f".{rest}")

@@ -82,3 +82,7 @@ def test_other_values_of_the_txt_record_are_kept() -> None:
     assert owner is not None
     (release, *_) = handover({SHOP: [owner]}, "zone-a").fix
     assert release.startswith("gcloud dns record-sets update shop.a.test. --zone zone-a --type TXT --rrdatas '\"v=spf1")
+
+
+def test_a_txt_record_of_aaaa_owns_no_a_record() -> None:
+    assert owners({"aaaa-shop.a.test": [MADE], "edns-aaaa-shop.a.test": [MADE]}, {SHOP}, {SHOP}) == {}
