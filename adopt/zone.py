@@ -3,10 +3,11 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from components.rules import external_dns
 from components.rules.names import lies_in
 from components.rules.problem import Problem, ProblemsError
 
@@ -83,6 +84,20 @@ def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
     if done.returncode:
         raise ProblemsError(Problem(where, f"cannot be read: {done.stderr.strip()}", fix))
     return done.stdout.strip()
+
+
+def owned(record_sets: Iterable[Mapping[str, Any]], hosts: Iterable[str], zone: str, project: str) -> Iterator[Problem]:
+    """Yield the problem of the hosts' records that external-dns owns; it would go on writing and deleting them."""
+    sets = {(str(each["name"]).removesuffix(".").lower(), str(each["type"])): each for each in record_sets}
+    texts = {
+        name: [str(value) for value in each.get("rrdatas") or ()]
+        for (name, kind), each in sets.items()
+        if kind == "TXT"
+    }
+    wanted = [(host, kind) for host in hosts for kind in external_dns.TYPES]
+    found = external_dns.owners(texts, sets, [key for key in wanted if key in sets])
+    if found:
+        yield external_dns.handover(found, zone, project, then="uv run python -m tlsctl adopt")
 
 
 def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str | None) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
 
 from . import inputs
+from .record_sets import existing
 from .rules import acme, caa, names, values
 from .rules.problem import Problem, text
 
@@ -96,24 +97,12 @@ def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: st
         zone, project = given.get("managedZone"), given.get("project")
         if not isinstance(zone, str):
             return  # not known yet: a zone of this program's own
-        found = await existing(zone, f"{owner}.", project, pulumi.InvokeOptions(parent=component))
+        found = await existing(zone, f"{owner}.", "CAA", project, pulumi.InvokeOptions(parent=component))
         if found:
             raise pulumi.RunError(text([overwriting(owner, found, zone)]))
 
     hook = pulumi.ResourceHook(f"{name}-refuse", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook])
-
-
-async def existing(zone: str, name: str, project: str | None, opts: pulumi.InvokeOptions) -> list[str]:
-    """Return the CAA records of a name; the provider has no look-up that may find none."""
-    arguments = {"managedZone": zone, "name": name, "type": "CAA", "project": project}
-    try:
-        found = await pulumi.runtime.invoke_async("gcp:dns/getRecordSet:getRecordSet", arguments, opts)
-    except Exception as error:
-        if "got 0" in str(error):
-            return []
-        raise
-    return [str(each) for each in found.get("rrdatas", [])]
 
 
 def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
+from .dns_owners import OwnedRecords
 from .rules import names, values
 
 
@@ -63,7 +64,16 @@ class DnsRecords(pulumi.ComponentResource):
         if given["ip"] is None and given["ipv6"] is None:
             inputs.check_inputs(self, name, {}, _ADDRESS)
         # An A record keeps the name that it had before there were others.
-        kinds = [("A", "", given["ip"]), ("AAAA", "-ipv6", given["ipv6"])]
+        addresses = [("A", "", given["ip"]), ("AAAA", "-ipv6", given["ipv6"])]
+        kinds = [each for each in addresses if each[2] is not None]
+        # A wildcard and its domain are proven by the same name.
+        challenges = list(dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]))
+        known = [(host, kind) for kind, _, _ in kinds for host in given["hosts"] if isinstance(host, str)]
+        owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
+
+        def opts_of(record: str) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions(parent=self, hooks=owned.hooks(record))
+
         records = {
             kind: [
                 gcp.dns.RecordSet(
@@ -74,16 +84,14 @@ class DnsRecords(pulumi.ComponentResource):
                     managed_zone=given["zone"],
                     project=given["project"],
                     rrdatas=[address],
-                    opts=pulumi.ResourceOptions(parent=self),
+                    opts=opts_of(f"{name}-{inputs.label(host, position)}{suffix}"),
                 )
                 for position, host in enumerate(given["hosts"])
             ]
             for kind, suffix, address in kinds
-            if address is not None
         }
         shown = next(iter(records.values()))
-        # A wildcard and its domain are proven by the same name.
-        for base in dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]):
+        for base in challenges:
             gcp.dns.RecordSet(
                 f"{name}-challenge-{base}",
                 name=f"{names.challenge_name(base)}.",
@@ -92,7 +100,7 @@ class DnsRecords(pulumi.ComponentResource):
                 managed_zone=given["zone"],
                 project=given["project"],
                 rrdatas=[pulumi.Output.format("{}.{}.", base, given["challenge_domain"])],
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=opts_of(f"{name}-challenge-{base}"),
             )
         self.addresses = pulumi.Output.all(
             *(pulumi.Output.all(host, record.rrdatas) for host, record in zip(given["hosts"], shown, strict=True))

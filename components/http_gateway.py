@@ -36,7 +36,7 @@ class HttpGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
-        metadata = {"name": given["gateway"], "namespace": given["namespace"]}
+        metadata = routes.metadata(given["gateway"], given["namespace"])
         gateway = kubernetes.apiextensions.CustomResource(
             f"{name}-gateway",
             api_version="networking.istio.io/v1",

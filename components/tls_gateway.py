@@ -181,7 +181,7 @@ class TlsGateway(pulumi.ComponentResource):
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
-            metadata={"name": given["gateway"], "namespace": given["namespace"]},
+            metadata=routes.metadata(given["gateway"], given["namespace"]),
             spec=pulumi.Output.all(
                 given["selector"], presented, given["min_version"], given["cipher_suites"], authority["secret_name"]
             ).apply(lambda all_of_them: routes.tls_gateway_spec(*all_of_them)),
@@ -198,7 +198,7 @@ class TlsGateway(pulumi.ComponentResource):
                 f"{name}-{inputs.label(each['host'], position)}",
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
-                metadata={"name": host.apply(names.object_name), "namespace": given["namespace"]},
+                metadata=routes.metadata(host.apply(names.object_name), given["namespace"]),
                 spec=pulumi.Output.all(qualified, served, given["hsts"]).apply(
                     lambda all_of_them: routes.virtual_service_spec(*all_of_them)
                 ),

@@ -56,8 +56,10 @@ YAML_HOST = Build(
 """The language host of programs in YAML."""
 SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",), usual=Record(10, 100))
 """Writes the Node.js SDK of a schema."""
-TEST_BUILDS = (YAML_HOST, SDK_GENERATOR)
-"""What the tests of the plugin run, and no sandbox does."""
+EXTERNAL_DNS = Build("external-dns", (".",), usual=Record(72, 661))
+"""external-dns with the provider of Google, to be run beside a stack."""
+TEST_BUILDS = (YAML_HOST, SDK_GENERATOR, EXTERNAL_DNS)
+"""What tests run, and no sandbox does."""
 
 
 def _kubernetes_ldflags() -> str:

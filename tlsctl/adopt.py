@@ -42,6 +42,9 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         status.update("reading the cluster and the managed zone")
         cluster, found = _look(args, given)
         decision = decide(found, stack.name, args.challenge or given.get(f"{PROJECT}:challenge") or None)
+        hosts = [str(each["host"]) for each in decision.config["hosts"]]
+        if owned := list(zone.owned(found.record_sets, hosts, found.zone, found.project)):
+            raise ProblemsError(*owned)
         if args.kubeconfig:
             decision.config = {"kubeconfig": args.kubeconfig, **decision.config}
             if "gke" in decision.config:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, request
 
 from sandbox.clouddns.errors import ApiError
-from sandbox.clouddns.iam import PROJECT_NUMBER, Iam
+from sandbox.clouddns.iam import PROJECT, PROJECT_NUMBER, Iam
 
 _ZONE = "/dns/v1/projects/<project>/managedZones/<zone>"
 _ROLES = "/v1/projects/<project>/roles"
@@ -94,6 +94,10 @@ def iam_routes(iam: Iam) -> Blueprint:
     @routes.post(f"{_ZONE}:setIamPolicy")
     def set_policy(zone: str) -> dict[str, Any]:
         return iam.set_policy(zone, _body().get("policy") or {})
+
+    @routes.post("/v1/projects/<project>:setIamPolicy")
+    def set_project_policy() -> dict[str, Any]:
+        return iam.set_policy(PROJECT, _body().get("policy") or {})
 
     @routes.post(_ROLES)
     def create_role() -> dict[str, Any]:

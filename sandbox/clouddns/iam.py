@@ -18,6 +18,8 @@ PodIdentity = Callable[[str], tuple[str, str] | None]
 """Address of a Pod -> namespace and name of its ServiceAccount."""
 
 PROJECT_NUMBER = "123456789012"
+PROJECT = ""
+"""In the place of a zone: the policy of the project."""
 _DELETED = "deleted"
 
 
@@ -66,7 +68,8 @@ class Iam:
                 raise ApiError(403, "forbidden", message)
 
     def _held(self, principal: str, zone: str) -> set[str]:
-        bindings = self.policy(zone).get("bindings", [])
+        # What is granted on the project holds for each of its zones.
+        bindings = [each for where in {PROJECT, zone} for each in self.policy(where).get("bindings", [])]
         roles = [self._roles.get(each["role"], {}) for each in bindings if principal in each.get("members", [])]
         return {each for role in roles if not role.get(_DELETED) for each in role.get("includedPermissions", [])}
 

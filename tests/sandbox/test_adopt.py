@@ -90,11 +90,7 @@ def made(name: str, folder: Path, by: str) -> Stack:
 def adopt(stack: Stack, kubeconfig: Path) -> tuple[list[str], list[str]]:
     """Adopt, as somebody who may only read; return the commands to go on with, and those for what is left over."""
     before = versions()
-    done = subprocess.run(
-        [sys.executable, "-m", "tlsctl", "adopt", "--stack", stack.name, "--config-file", str(stack.file),
-         "--kubeconfig", str(kubeconfig), "--zone", "sandbox"],
-        cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    done = ask_to_adopt(stack, kubeconfig)
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     assert versions() == before, "it only reads"
@@ -104,6 +100,31 @@ def adopt(stack: Stack, kubeconfig: Path) -> tuple[list[str], list[str]]:
         [line for line in lines[lines.index("After the `up`, in this order, so that HTTPS does not stop:"):]
          if line.startswith("kubectl ")],
     )  # fmt: skip
+
+
+def ask_to_adopt(stack: Stack, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+    """Run `tlsctl adopt`."""
+    return subprocess.run(
+        [sys.executable, "-m", "tlsctl", "adopt", "--stack", stack.name, "--config-file", str(stack.file),
+         "--kubeconfig", str(kubeconfig), "--zone", "sandbox"],
+        cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+
+
+def refuses_what_external_dns_owns(stack: Stack, kubeconfig: Path) -> None:
+    """Have the record owned by external-dns, with a prefix of its own, for as long as one try takes."""
+    text = '"heritage=external-dns,external-dns/owner=team,external-dns/resource=service/istio-system/gateway"'
+    name, config = f"edns-a-{HOST}.", stack.file.read_text()
+    cloud_dns("POST", body={"name": name, "type": "TXT", "ttl": 5, "rrdatas": [text]})
+    try:
+        done = ask_to_adopt(stack, kubeconfig)
+    finally:
+        cloud_dns("DELETE", f"/{name}/TXT")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0
+    assert f"record set {HOST}. A: made by external-dns (owner id team, for service/istio-system/gateway)" in told
+    assert f"gcloud dns record-sets delete {name} --zone sandbox" in told
+    assert stack.file.read_text() == config, "nothing was written"
 
 
 def versions() -> dict[tuple[str, str], str]:
@@ -148,6 +169,8 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
         stack = made(f"by-hand-{by}", tmp_path, by)
         try:
             with client.traffic(HOST, trust) as seen:
+                if by == "manifest":
+                    refuses_what_external_dns_owns(stack, kubeconfig)
                 go_on, left = adopt(stack, kubeconfig)
                 kubeconfig.write_text(paths.KUBECONFIG.read_text())
                 before = identities()

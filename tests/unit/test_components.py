@@ -25,7 +25,7 @@ from components.inputs import InputsError
 from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.rules import acme, cert_manager, routes
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
-from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
+from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
 DIGEST = f"sha256:{'a' * 64}"
 CHART: CertManagerArgs = {
@@ -420,8 +420,12 @@ class TestHttpGateway:
             )
             TlsGateway("tls", TLS)
 
-        made = run(program).of(VIRTUAL_SERVICE)
+        recorded = run(program)
+        made = recorded.of(VIRTUAL_SERVICE)
 
+        for each in [*recorded.of(GATEWAY), *made]:
+            left_alone = {f"external-dns.{level}kubernetes.io/controller" for level in ("", "alpha.")}
+            assert each.inputs["metadata"]["annotations"].keys() == left_alone, "external-dns has no records for it"
         for each in made:
             plain = "istio-system/http-test" in each.inputs["spec"]["gateways"]
             redirects = all("redirect" in route for route in each.inputs["spec"]["http"])

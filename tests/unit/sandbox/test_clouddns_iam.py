@@ -34,12 +34,12 @@ class Cloud:
         assert answer.status_code < 400, answer.text
         return answer.get_json(silent=True)
 
-    def grant(self, *permissions: str) -> None:
-        """Give cert-manager a role with these permissions on the zone."""
+    def grant(self, *permissions: str, on: str = ZONE) -> None:
+        """Give cert-manager a role with these permissions on the zone, or the project."""
         self.owner("POST", ROLES, {"roleId": "solver", "role": {"includedPermissions": permissions}})
         members = [self.iam.principal(*PODS["10.244.1.7"])]
         binding = {"role": "projects/sandbox/roles/solver", "members": members}
-        self.owner("POST", f"{ZONE}:setIamPolicy", {"policy": {"bindings": [binding]}})
+        self.owner("POST", f"{on}:setIamPolicy", {"policy": {"bindings": [binding]}})
 
     def pod(self, address: str, method: str, path: str, body: Any = None) -> int:
         """Call as a Pod does, over HTTPS with a token; return the status."""
@@ -66,6 +66,15 @@ def test_a_pod_may_do_what_its_service_account_is_granted_on_the_zone_and_no_mor
     assert cloud.pod("10.244.1.7", "POST", f"{ZONE}:setIamPolicy", {}) == 403, "nobody grants it more to itself"
     cloud.owner("DELETE", f"{ROLES}/solver")
     assert cloud.pod("10.244.1.7", "GET", rrsets) == 403, "a deleted role gives nothing"
+
+
+def test_what_is_granted_on_the_project_holds_for_its_zones(cloud: Cloud) -> None:
+    zones = ZONE.rpartition("/")[0]
+    assert cloud.pod("10.244.1.7", "GET", zones) == 403, "nothing is granted yet"
+    cloud.grant("dns.managedZones.list", "dns.resourceRecordSets.list", on="/v1/projects/sandbox")
+    for path in (zones, f"{ZONE}/rrsets", f"{zones}/other/rrsets"):
+        assert cloud.pod("10.244.1.7", "GET", path) == 200, path
+    assert cloud.pod("10.244.1.8", "GET", zones) == 403, "of this ServiceAccount alone"
 
 
 def test_there_is_no_access_over_https_without_a_token_and_no_token_for_who_is_no_pod(cloud: Cloud) -> None:

@@ -1,0 +1,60 @@
+"""Refuses to create a record set that external-dns owns.
+
+The provider would replace it without a word, and external-dns would put it back or delete it. A record set that the
+stack has costs no look-up.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import monitor_supports_feature
+
+from .record_sets import existing
+from .rules import external_dns
+from .rules.external_dns import Key, Owner
+from .rules.problem import Problem, text
+
+
+class OwnedRecords:
+    """The record sets of one component, looked at before one of them is created, at the preview too."""
+
+    def __init__(self, component: pulumi.ComponentResource, all_of_them: Sequence[Key]) -> None:
+        """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
+        self._options = pulumi.InvokeOptions(parent=component)
+        self._all = all_of_them
+        self._told = False
+        self._supported = monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS)
+
+    def hooks(self, name: str) -> pulumi.ResourceHookBinding | None:
+        """Return the hooks of a resource."""
+        if not self._supported:
+            return None
+        options = pulumi.ResourceHookOptions(on_dry_run=True)
+        return pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"{name}-owner", self._refuse, options)])
+
+    async def _refuse(self, args: pulumi.ResourceHookArgs) -> None:
+        given: Mapping[str, Any] = args.new_inputs or {}
+        zone, project, name, kind = (given.get(key) for key in ("managedZone", "project", "name", "type"))
+        if not all(isinstance(each, str) for each in (zone, name, kind)):
+            return  # not known yet: a zone of this program's own
+        key = (str(name).removesuffix("."), str(kind))
+        if not await self._owners(str(zone), project, key):
+            return
+        if self._told:
+            where = f"record set {key[0]}. {key[1]}"
+            raise pulumi.RunError(text([Problem(where, "is owned by external-dns too, as the first error says")]))
+        self._told = True
+        keys = list(dict.fromkeys([key, *self._all]))
+        found = await asyncio.gather(*(self._owners(str(zone), project, each) for each in keys))
+        owned = {each: listed for each, listed in zip(keys, found, strict=True) if listed}
+        raise pulumi.RunError(text([external_dns.handover(owned, str(zone), project)]))
+
+    async def _owners(self, zone: str, project: str | None, key: Key) -> list[Owner]:
+        found = []
+        for name in external_dns.txt_names(*key):
+            values = await existing(zone, f"{name}.", "TXT", project, self._options)
+            found.append(external_dns.Owner.read(name, values))
+        return [each for each in found if each]
