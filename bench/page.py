@@ -1,11 +1,13 @@
 """`python -m bench.page`: write docs/numbers.md and its pictures from bench/results.json."""
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench import plots
 from bench.results import COLUMNS, FILE, Results, row
 
+_COLUMNS = 120
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = "numbers.md"
 PLOTTED = {
@@ -49,7 +51,9 @@ def _page(results: Results) -> str:
         parts.append(_table([COLUMNS[at] for at in used], [[each[at] for at in used] for each in rows]))
         floors = dict.fromkeys(each.against for each in figures if each.against)
         notes = dict.fromkeys(each.note for each in figures if each.note)
-        parts += [f"\n{text}\n" for text in (*(f"The floor: {each}." for each in floors), *notes)]
+        parts += [
+            f"\n{textwrap.fill(text, _COLUMNS)}\n" for text in (*(f"The floor: {each}." for each in floors), *notes)
+        ]
     if results.missing:
         parts.append("\n## Not measured\n")
         parts.append(_table(["", "why"], [list(each) for each in results.missing.items()]))

@@ -90,9 +90,10 @@ class Results:
             raise ValueError(
                 "the results that there are were measured on another machine, or of other versions: measure all"
             )
-        again = newer.groups()
-        kept = [each for each in self.figures if each.group not in again]
-        return Results(self.machine, [*kept, *newer.figures], self.missing | newer.missing)
+        groups = {**self.groups(), **newer.groups()}
+        return Results(
+            self.machine, [each for group in groups.values() for each in group], self.missing | newer.missing
+        )
 
     def dump(self) -> str:
         """Return the JSON."""

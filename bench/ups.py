@@ -16,6 +16,10 @@ from tests.sandbox.support import eventually, items
 
 GROUP = "`up` from an empty cluster"
 _SMALL = 2
+_NOTE = (
+    "Beyond the Order there is what `up` of 2 hosts takes as well: the start of Pulumi, and the installation of "
+    "cert-manager, before which nothing can be ordered."
+)
 _QUICK = 4
 """How many hosts do in place of many."""
 _TIMEOUT = 900
@@ -70,7 +74,7 @@ def _many(bench: Bench, number: int, *, look: bool = False) -> None:
     try:
         took = timed(lambda: _until_served(partial(ours.up, timeout=_TIMEOUT), number))
         bench.results.add(
-            Figure(GROUP, f"{number} hosts, HTTP-01", [took], [ordered()], _BY_HAND, goal=Goal(ratio=1.1))
+            Figure(GROUP, f"{number} hosts, HTTP-01", [took], [ordered()], _BY_HAND, goal=Goal(ratio=1.1), note=_NOTE)
         )
         if look:
             previews.no_change(bench, ours, number)

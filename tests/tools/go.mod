@@ -1,4 +1,4 @@
-// Go programs that the tests run: `go -C tests/tools tool actionlint`.
+// Go programs that the tests and the benchmark run: `go -C tests/tools tool actionlint`.
 module istio-gateway-tls/tests/tools
 
 go 1.26.0

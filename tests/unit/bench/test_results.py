@@ -71,10 +71,10 @@ def test_results_are_read_as_they_were_written(ours: list[float], floor: list[fl
 
 def test_what_is_measured_again_takes_the_place_of_what_was() -> None:
     other = Figure("Imports", "the rules", [1.0])
-    held = Results({"cores": "2"}, [SLOW, other], {"scale": "no time"})
+    held = Results({"cores": "2"}, [SLOW, SLOW, other], {"scale": "no time"})
     again = Figure("First preview", "2 hosts", [1.0])
     merged = held.merged(Results({"cores": "2"}, [again]))
-    assert merged.figures == [other, again]
+    assert merged.figures == [again, other], "in the same order"
     assert merged.missing == {"scale": "no time"}
     with pytest.raises(ValueError, match="another machine"):
         held.merged(Results({"cores": "4"}, [again]))
