@@ -13,6 +13,10 @@ from bench.results import Figure
 # It hooks its plugins into all imports, by an interface that Python warns of; there are none here.
 sys.meta_path[:] = [each for each in sys.meta_path if type(each).__module__ != pygal.__name__]
 
+# A page may be dark.
+_STYLE = CleanStyle(
+    background="white", font_family="Verdana, DejaVu Sans, sans-serif", label_font_size=12, value_font_size=12
+)
 _ROW = 46
 """Pixels of height for each figure."""
 
@@ -22,7 +26,7 @@ def bars(title: str, figures: Sequence[Figure], name: str) -> str:
     unit = figures[0].unit
     chart = pygal.HorizontalBar(
         # Nothing is loaded, and nothing runs: it is shown as an image.
-        js=[], title=f"{title} ({unit})" if unit else title, style=CleanStyle, disable_xml_declaration=True,
+        js=[], title=f"{title} ({unit})" if unit else title, style=_STYLE, disable_xml_declaration=True,
         width=900, height=120 + _ROW * len(figures), print_values=True, legend_at_bottom=True,
         value_formatter=lambda value: f"{value:.1f}", explicit_size=True, margin=20,
     )  # fmt: skip
