@@ -21,7 +21,7 @@ from sandbox.instance import Instance
 BUDGET = 30 * 60
 """Seconds for everything but builds."""
 _GRACE = 60
-"""Seconds beyond, in which the last figure may end."""
+"""Seconds of it in which the last figure may end."""
 _STARTS = 5
 _BUILD = 600
 
@@ -48,6 +48,9 @@ def main() -> int:
         results = measure(quick=args.quick, figures=args.figures)
     except SandboxError as error:
         err.print(f"[red]error:[/] {error}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        err.print("Interrupted. The sandbox has ended, and no results are written.")
         return 1
     finally:
         sandboxes.end()
@@ -101,13 +104,13 @@ def measure(*, quick: bool, figures: list[str]) -> Results:
 def _run_inside(file: Path, seconds: float, options: list[str], generator: str) -> bool:
     """Measure inside the sandbox; return whether that ended in time."""
     instance = Instance.require(sandboxes.NAME)
-    argv = [sys.executable, "-m", "bench.inside", f"--seconds={seconds:.0f}", f"--output={file}", *options]
+    argv = [sys.executable, "-m", "bench.inside", f"--seconds={seconds - _GRACE:.0f}", f"--output={file}", *options]
     with subprocess.Popen(
         instance.command(argv, paths.PROJECT), env=instance.environment() | {load.PROGRAM: generator},
         stdin=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
-            return process.wait(seconds + _GRACE) == 0
+            return process.wait(seconds) == 0
         except subprocess.TimeoutExpired:
             return False
         finally:

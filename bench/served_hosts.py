@@ -118,16 +118,16 @@ def served(environment: Environment, authority: Authority) -> Iterator[None]:
     try:
         _cloud_dns({"additions": records})
         _kubectl("create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": items})
-        _wait_for(list(environment.hosts)[-1], environment.ip)
+        _wait_for(list(environment.hosts)[-1], environment.ip, authority)
         yield
     finally:
-        _kubectl("delete", "gateways,virtualservices,secrets", "--selector=bench=verify")
+        _kubectl("delete", "gateways,virtualservices,secrets", "--selector=bench=verify", "--wait=false")
         _cloud_dns({"deletions": records})
 
 
-def _wait_for(host: str, address: str) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def _wait_for(host: str, address: str, authority: Authority) -> None:
+    # Those of an earlier CA may be served for a moment.
+    context = ssl.create_default_context(cadata=authority.root.decode())
     deadline = time.monotonic() + READY
     while True:
         try:

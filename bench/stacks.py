@@ -5,6 +5,8 @@ from tests.sandbox.stack import Stack
 from tests.sandbox.support import kubectl
 
 ISTIO = "istio-system"
+_TIMEOUT = 900
+"""Seconds for a `destroy`."""
 GROUPINGS = ("shared", "perHost")
 
 
@@ -30,7 +32,7 @@ def stack(bench: Bench, name: str, number: int, grouping: str = "shared") -> Sta
 
 def empty(stack: Stack) -> None:
     """Leave the cluster as it was before the stack: `destroy` keeps the Secrets and cert-manager's CRDs."""
-    stack.destroy()
+    stack.run("destroy", "--yes", "--skip-preview", timeout=_TIMEOUT)
     empty_cluster()
 
 
