@@ -33,7 +33,7 @@ ISSUED = {"shared": 1000, "perHost": 200}
 """How many hosts are signed for. A certificate each for 1,000 is not tried: it is five times as much of the same."""
 _CHANGES = 5
 _PARTS = {"istiod": "pilot-discovery", "Envoy": "envoy"}
-_TIMEOUT = 900
+_TIMEOUT = 1200
 """Seconds for one `up`, or for a Secret to be served."""
 _POLL = 0.01
 _BEFORE = "the memory before they were made"

@@ -25,7 +25,7 @@ def stack(bench: Bench, name: str, number: int, grouping: str = "shared") -> Sta
     made.configure(
         hosts=hosts(number),
         certificate={"grouping": grouping, "secretName": f"{name}-certs"},
-        acme={"timeout": 900},
+        acme={"timeout": 1200},
     )
     return made
 
