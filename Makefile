@@ -67,10 +67,9 @@ audit: .venv ## look up known vulnerabilities of the pinned Python packages and 
 	@set -e; for program in $$(find $(CACHE)/tools -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
 	echo "govulncheck $$(basename $$program)"; go -C tests/tools tool govulncheck -mode binary $$program; done
 
-bench: .venv ## what `make up` takes, warm, stage by stage, what the cold builds took, and the memory in the end
-	@export SANDBOX=bench; trap '$(MAKE) --no-print-directory down' EXIT; began=$$(date +%s); \
-	$(MAKE) --no-print-directory up && ended=$$(date +%s) && $(sandbox) timings --builds && \
-	echo "make up took $$((ended - began)) s"
+bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
+	@$(sandbox) doctor --fix
+	$(PYTHON) -m bench $(BENCH)
 
 pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
 	$(PYTHON) -m docs.pictures

@@ -1,196 +1,65 @@
-"""`python -m bench.verify_hosts 100 1000`: how long verify takes by the number of hosts; run inside a sandbox.
+"""How long verify takes by the number of hosts, beside one handshake with each; run inside a sandbox."""
 
-The hosts are real to Istio and DNS: Gateways, VirtualServices, Secrets and records as the program makes them. Their
-certificates come from a CA made here, not from the ACME server, so that a thousand are there in a minute. There are no
-Certificates, whose checks therefore fail; nothing else may.
-"""
-
-import argparse
-import datetime
-import http.client
-import json
-import resource
 import socket
 import ssl
-import subprocess
-import tempfile
-import time
-from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-from components.rules import acme, names, routes
-from settings import Settings, decode
+from bench import scale
+from bench.results import Figure, Goal
+from bench.runs import Bench
+from bench.served_hosts import Authority, served, stack
+from components.rules import acme
 from verify.environment import Environment
 from verify.records import make_resolver
 from verify.run import Options, look
 
-STACK = "bench"
-NAMESPACE, SERVICE = "istio-system", "istio-ingressgateway"
-CHANGES = "/dns/v1/projects/sandbox/managedZones/sandbox/changes"
-PEM = serialization.Encoding.PEM
-READY = 300
-"""Seconds for the last host to be served."""
+GROUP = "`tlsctl verify`"
+_AGAINST = "one TLS handshake with each host, one after the other, that verifies the chain"
+_NOTE = "Without the start of the command, which `tlsctl --help` below tells."
+_GOALS = {100: Goal(most=15), 1000: Goal(most=60)}
+_FIRST = 2
+_WITHOUT_CERTIFICATES = {"certificate", "issuer"}
+"""Checks that fail here."""
+_RUNS = {2: 5, 30: 5, 100: 3, 1000: 1}
 
 
-class Authority:
-    """A CA of the benchmark's own."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "the benchmark's root")])
-        constraints = x509.BasicConstraints(ca=True, path_length=None)
-        self.root = self._signed(self._name, self._key, (constraints, True)).public_bytes(PEM)
-
-    def secret(self, name: str, hosts: Sequence[str]) -> dict[str, Any]:
-        """Return a Secret with a certificate for these hosts."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        alternative = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-        leaf = self._signed(x509.Name([]), key, (alternative, True))
-        private = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        data = {"tls.crt": leaf.public_bytes(PEM), "tls.key": private}
-        encoded = {entry: b64encode(each).decode() for entry, each in data.items()}
-        return {**_object("v1", "Secret", name), "type": "kubernetes.io/tls", "data": encoded}
-
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: tuple[x509.ExtensionType, bool]
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).add_extension(*extension)
-            .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=90))
-            .sign(self._key, hashes.SHA256())
-        )  # fmt: skip
-
-
-def _object(api_version: str, kind: str, name: str, spec: Any = None) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": NAMESPACE, "labels": {"bench": "verify"}}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata} | ({"spec": spec} if spec else {})
-
-
-def stack(number: int, grouping: str) -> Environment:
-    """Return a stack with this many hosts."""
-    hosts = [
-        {"host": f"h{each}.sandbox.test", "service": "shop", "namespace": "shop", "port": 80} for each in range(number)
-    ]
-    config = {
-        "gcp:project": "sandbox",
-        "bench:acme": {"email": "bench@sandbox.test", "issuer": acme.STAGING},
-        "bench:dns": {"zone": "sandbox"},
-        "bench:hosts": hosts,
-        "bench:certificate": {"grouping": grouping, "secretName": STACK},
-    }
-    address = _kubectl("get", "service", SERVICE, "--output=jsonpath={.status.loadBalancer.ingress[0].ip}")
-    return Environment(STACK, address, acme.issuer_name(acme.STAGING), decode(Settings, config, STACK, STACK))
-
-
-def objects(environment: Environment, authority: Authority) -> list[dict[str, Any]]:
-    """Return what serves the hosts, as the program makes it."""
-    settings, hosts = environment.settings, list(environment.hosts)
-    selector, credentials = settings.ingress.selector, list(environment.certificates.items())
-    http, tls = routes.http_gateway_name(STACK), routes.tls_gateway_name(STACK)
-    version = "networking.istio.io/v1"
-    port_443 = routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites)
-    return [
-        *(authority.secret(name, covered) for name, covered in credentials),
-        _object(version, "Gateway", http, routes.http_gateway_spec(selector, hosts)),
-        _object(version, "Gateway", tls, port_443),
-        _object(version, "VirtualService", http, routes.redirect_spec(f"{NAMESPACE}/{http}", hosts)),
-        *(
-            _object(
-                version,
-                "VirtualService",
-                names.object_name(host.host),
-                routes.virtual_service_spec(f"{NAMESPACE}/{tls}", host.served),
-            )
-            for host in settings.hosts
-        ),
-    ]
-
-
-@contextmanager
-def served(environment: Environment, authority: Authority) -> Iterator[None]:
-    """Serve the hosts while the block runs."""
-    records = [{"name": f"{host}.", "type": "A", "ttl": 60, "rrdatas": [environment.ip]} for host in environment.hosts]
-    items = objects(environment, authority)
-    try:
-        _cloud_dns({"additions": records})
-        _kubectl("create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": items})
-        _wait_for(list(environment.hosts)[-1], environment.ip)
-        yield
-    finally:
-        _kubectl("delete", "gateways,virtualservices,secrets", "--selector=bench=verify")
-        _cloud_dns({"deletions": records})
-
-
-def _wait_for(host: str, address: str) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    deadline = time.monotonic() + READY
-    while True:
-        try:
-            with context.wrap_socket(socket.create_connection((address, 443), 5), server_hostname=host):
-                return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
-
-
-def _kubectl(*arguments: str, given: Any = None) -> str:
-    done = subprocess.run(
-        ["kubectl", "--namespace", NAMESPACE, *arguments], input=json.dumps(given) if given else None,
-        capture_output=True, text=True, check=False, timeout=READY,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
-    return done.stdout
-
-
-def _cloud_dns(change: Any) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", 8053, timeout=60)
-    connection.request("POST", CHANGES, json.dumps(change), {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    if answer.status >= http.client.BAD_REQUEST:
-        raise RuntimeError(answer.read().decode())
-
-
-def measure(number: int, grouping: str, runs: int) -> None:
-    """Print how long verify takes for this many hosts."""
-    authority, environment = Authority(), stack(number, grouping)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file, served(environment, authority):
-        Path(file.name).write_bytes(authority.root)
-        for _ in range(runs):
-            began, used = time.perf_counter(), _processor()
-            report = look([environment], Options(make_resolver(None), Path(file.name)), lambda _: None)
-            took, used = time.perf_counter() - began, _processor() - used
-            wrong = {each.check for each in report.results if each.state == "failed"} - {"certificate", "issuer"}
-            print(f"{number:5} hosts  {grouping:8} {took:6.1f} s, {used:6.1f} s of the processor  {wrong or ''}")
-
-
-def _processor() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def main() -> None:
-    """Run it for each number of hosts."""
-    parser = argparse.ArgumentParser(prog="python -m bench.verify_hosts", description=__doc__)
-    parser.add_argument("hosts", nargs="+", type=int, help="how many")
-    parser.add_argument("--runs", type=int, default=3, help="of each (default: 3)")
-    args = parser.parse_args()
-    for number in args.hosts:
+def figures(bench: Bench) -> None:
+    """Measure it for each number of hosts."""
+    for number in bench.sizes(2, 30, 100, 1000):
         for grouping in acme.GROUPINGS:
-            measure(number, grouping, args.runs)
+            _measure(bench, number, grouping)
 
 
-if __name__ == "__main__":
-    main()
+def _measure(bench: Bench, number: int, grouping: str) -> None:
+    authority, environment = Authority(), stack(number, grouping)
+    file = bench.folder / "root.pem"
+    file.write_bytes(authority.root)
+    wrong: set[str] = set()
+
+    def verify() -> None:
+        report = look([environment], Options(make_resolver(None), file), lambda _: None)
+        wrong.update({each.check for each in report.results if each.state == "failed"} - _WITHOUT_CERTIFICATES)
+
+    what = f"{number:,} hosts, {grouping}"
+    bench.say(f"verify: {what}: making them")
+    before = scale.memory()
+    with served(environment, authority):
+        if number == _FIRST:
+            verify()  # It loads what it needs.
+        works = {"ours": verify, "handshakes": lambda: handshakes(environment, authority)}
+        taken = bench.turns(f"verify: {what}", works, bench.times(_RUNS[number]))
+        if bench.quick or number == scale.HOSTS:
+            scale.secrets(bench, environment, authority, before)
+    note = f"{_NOTE} With {what}, checks failed that should not: {', '.join(sorted(wrong))}." if wrong else _NOTE
+    goal = _GOALS.get(number)
+    bench.results.add(Figure(GROUP, what, taken["ours"], taken["handshakes"], _AGAINST, goal=goal, note=note))
+
+
+def handshakes(environment: Environment, authority: Authority) -> None:
+    """Have a handshake with each host."""
+    context = ssl.create_default_context(cadata=authority.root.decode())
+    for host in environment.hosts:
+        with (
+            socket.create_connection((environment.ip, 443), 10) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            pass

