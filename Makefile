@@ -11,7 +11,7 @@ ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 
 .DEFAULT_GOAL := help
-.PHONY: help up audit bench down check types unit test test-one pictures format .venv
+.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ bench: .venv ## what `make up` takes, warm, stage by stage, what the cold builds
 	@export SANDBOX=bench; trap '$(MAKE) --no-print-directory down' EXIT; began=$$(date +%s); \
 	$(MAKE) --no-print-directory up && ended=$$(date +%s) && $(sandbox) timings --builds && \
 	echo "make up took $$((ended - began)) s"
+
+faults: .venv ## kill parts at random and stage named faults, in a sandbox of their own: make faults SEED=1 ROUNDS=50, or ONLY=17
+	@$(sandbox) doctor --fix --tests
+	@trap '$(sandbox) --name faults down' EXIT; $(sandbox) --name faults up && \
+	$(sandbox) --name faults exec -- python -m faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
 	$(PYTHON) -m docs.pictures
