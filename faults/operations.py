@@ -159,6 +159,7 @@ class Running(Started):
             code = 1
         seconds = time.monotonic() - self._began
         printed = self.command.printed
+        self.command.__exit__(None, None, None)  # It was begun in one place and has ended in another.
         self._project.printed.append((f"what {self._what} printed", printed))
         return Ended(self._what, code, printed, seconds, BOUND)
 
