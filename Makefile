@@ -14,7 +14,7 @@ testers := test-1 test-2 test-3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up audit bench down check types unit test test-one pictures format .venv
+.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ audit: .venv ## look up known vulnerabilities of the pinned Python packages and 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
 	@$(sandbox) doctor --fix
 	$(PYTHON) -m bench $(BENCH)
+
+faults: .venv ## kill parts of a sandbox at random and see what must hold: make faults SEED=1 ROUNDS=50, or ONLY=17
+	@$(sandbox) doctor --fix --tests
+	@trap '$(sandbox) --name faults down' EXIT; $(sandbox) --name faults up && \
+	$(sandbox) --name faults exec -- python -m faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
 	$(PYTHON) -m docs.pictures

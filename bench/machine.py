@@ -22,7 +22,7 @@ def facts(standins: Collection[str], *, quick: bool) -> dict[str, str]:
     return {
         "cores": f"{os.cpu_count()} ({_processor()})",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "Python": platform.python_version(),
         "Pulumi SDK": metadata.version("pulumi"),
         "Pulumi": _engine(),

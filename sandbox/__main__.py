@@ -147,7 +147,7 @@ def _become(instance: Instance, argv: list[str], cwd: Path) -> NoReturn:
 
 
 def control(arguments: argparse.Namespace) -> int:
-    """Stop or start one part, to see how the rest takes it."""
+    """Stop, kill (without a warning, as a crash) or start one part, to see how the rest takes it."""
     Instance.require(arguments.name).request(arguments.verb, arguments.part)
     return 0
 
@@ -190,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     log = add("logs", logs)
     log.add_argument("part", nargs="?", metavar="PART", help="a part, or a piece of a Pod's name; none lists them")
     log.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    for verb in ("stop", "start"):
+    for verb in ("stop", "kill", "start"):
         add(verb, control).add_argument("part", metavar="PART")
     add("policy-pack", policy_pack).add_argument("pack", type=Path, metavar="FOLDER", help="the pack itself")
     doctors = add("doctor", diagnose)

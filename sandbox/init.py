@@ -108,7 +108,11 @@ class Init:
                     os.waitpid(exited.si_pid, 0)
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        verbs: dict[str, Callable[[Part], None]] = {"stop": self._stop, "start": self._start}
+        verbs: dict[str, Callable[[Part], None]] = {
+            "stop": self._stop,
+            "kill": self._kill,
+            "start": self._start,
+        }
         if request["verb"] in verbs:
             part = self._parts.get(request["part"])
             if part is None:
@@ -119,6 +123,10 @@ class Init:
     def _stop(self, part: Part) -> None:
         with self._lock:
             part.stop()
+
+    def _kill(self, part: Part) -> None:
+        with self._lock:
+            part.kill()
 
     def _start(self, part: Part) -> None:
         with self._lock:

@@ -71,7 +71,7 @@ class Instance:
     def request(self, verb: str, part: str | None = None) -> Status:
         """Ask the sandbox's first process, which answers with its status when it has done what the verb says.
 
-        Verbs are status, stop and start (of a part).
+        Verbs are status, and stop, kill and start (of a part).
 
         Raises:
             SandboxError: it refused, with its own words, or did not answer in time.

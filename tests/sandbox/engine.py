@@ -56,6 +56,11 @@ class Command:
         return self._process.poll() is None
 
     @property
+    def group(self) -> int:
+        """Its process group, which is all that it has started."""
+        return self._process.pid
+
+    @property
     def printed(self) -> str:
         """What it has printed so far."""
         return self._read(self._out) + self._read(self._err)
@@ -106,13 +111,14 @@ class StackDriver:
         name: The stack's name.
         folder: The project's folder.
         config: The stack's config file, if not the one beside the project's.
+        environment: What its commands run in.
     """
 
     def __init__(
         self, name: str, folder: Path, *, config: Path | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
         self.name, self.folder, self.config = name, folder, config
-        self._environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, **(environment or {})}
         self._applied: object = None
 
     def start(self, *arguments: str, config: bool = True) -> Command:
@@ -122,7 +128,7 @@ class StackDriver:
         options = [*name, *file, "--non-interactive", "--color=never"]
         end = arguments.index("--") if "--" in arguments else len(arguments)
         argv = ["pulumi", *arguments[:end], *options, *arguments[end:]]
-        return Command(argv, self.folder, self._environment)
+        return Command(argv, self.folder, self.environment)
 
     def run(self, *arguments: str, fails: bool = False, config: bool = True, timeout: float = TIMEOUT) -> str:
         """Run a command of pulumi and return what it printed; without warnings where that is JSON.

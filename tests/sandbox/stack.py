@@ -26,15 +26,18 @@ class Stack(StackDriver):
         file: The config file.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         self.file = folder / f"Pulumi.{name}.yaml"
-        super().__init__(name, PROJECT, config=self.file)
+        super().__init__(name, PROJECT, config=self.file, environment=environment)
         self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
+        if "PULUMI_CONFIG_PASSPHRASE" in (environment or {}):
+            del self._document["encryptionsalt"]  # it is of the sandbox's own passphrase
         self._write()
         # `stack select` has no --config-file and writes to the stack's own, which may be one of the project's:
         # it is run in another folder of the same project.
         shutil.copy(PROJECT / "Pulumi.yaml", folder)
         self.run("stack", "select", "--create", "--cwd", str(folder), config=False)
+        self._document["encryptionsalt"] = yaml.safe_load(self.file.read_text())["encryptionsalt"]
 
     def configure(self, **settings: Any) -> None:
         """Merge values into the config: objects key by key, anything else as a whole; None removes a key."""

@@ -1,5 +1,6 @@
 """What the sandbox tests share: a bounded wait, the cluster through kubectl, the zone through its REST API."""
 
+import datetime
 import json
 import subprocess
 import time
@@ -90,7 +91,8 @@ def renew(name: str, namespace: str = "istio-system") -> None:
     """Have a Certificate issued anew, in the way of `cmctl renew`: by the condition Issuing."""
     condition = {
         "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        # An attempt that failed after this time would count as this one's.
+        "lastTransitionTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
     conditions = [
         each for each in live("certificate", name, namespace)["status"]["conditions"] if each["type"] != "Issuing"

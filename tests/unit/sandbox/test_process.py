@@ -137,6 +137,15 @@ def test_a_part_that_is_deaf_to_sigterm_is_killed(workshop: Workshop) -> None:
     assert part.poll() == -signal.SIGKILL, "SIGKILL did"
 
 
+def test_a_part_is_killed_without_a_warning(workshop: Workshop) -> None:
+    part = workshop.part(f"print('up', flush=True); {FOREVER}", workshop.said("up"))
+    part.start(workshop.logs)
+    part.wait_ready()
+    part.kill()
+    assert part.poll() == -signal.SIGKILL, "it had no time to end by itself"
+    part.kill()  # What has ended is killed.
+
+
 def test_what_a_part_has_started_ends_with_it_even_if_it_is_deaf(workshop: Workshop) -> None:
     child = f"import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', {DEAF!r}])"
     part = workshop.part(f"{child}; print('child', c.pid, flush=True); {FOREVER}", workshop.said("deaf"))

@@ -1,0 +1,41 @@
+"""Each invariant finds what it is there to find."""
+
+from pathlib import Path
+
+from faults import invariants
+from faults.invariants import GRACE, Ended, LogScan, Outage
+from faults.watching import Sample
+
+
+def ended(code: int = 0, printed: str = "", seconds: float = 1.0) -> Ended:
+    return Ended("up", code, printed, seconds, bound=10.0)
+
+
+def test_a_failed_request_counts_unless_the_gateway_was_away() -> None:
+    failed = [Sample(5.0, 5.1, "refused")]
+    assert invariants.requests_are_answered([Sample(5.0, 5.1)], None) == []
+    assert invariants.requests_are_answered(failed, None) == ["1 of 1 requests failed, the first with refused"]
+    assert invariants.requests_are_answered(failed, Outage(4.0, 6.0)) == [], "it could not be answered"
+    assert invariants.requests_are_answered(failed, Outage(5.2, 6.0)), "it failed before the kill"
+    assert invariants.requests_are_answered(failed, Outage(1.0, 4.9 - GRACE)), "the gateway was long back"
+
+
+def test_a_failure_names_its_cause_and_has_no_traceback() -> None:
+    assert invariants.cause_is_named([ended(1, "error: etcdserver is away")], "etcdserver") == []
+    assert invariants.cause_is_named([ended(1, "error: 42")], "etcdserver"), "nobody can act on that"
+    assert invariants.cause_is_named([ended(0, "Traceback (most recent call last)")], "etcdserver")
+    assert invariants.cause_is_named([ended(-9)], "etcdserver") == [], "what was killed can say nothing"
+
+
+def test_what_takes_too_long_is_named() -> None:
+    assert invariants.ends_in_its_bound([ended(seconds=11.0), ended()]) == ["up took 11 s of at most 10"]
+
+
+def test_a_secret_is_found_in_a_log_also_if_it_was_written_in_two_parts(tmp_path: Path) -> None:
+    log, scan = tmp_path / "a.log", LogScan([tmp_path])
+    log.write_text("begin hun")
+    shown = [(str(path), text) for path, text in scan.news()]
+    assert invariants.no_secret_is_shown([("the key", "hunter2")], shown) == []
+    log.write_text("begin hunter2")
+    shown = [(str(path), text) for path, text in scan.news()]
+    assert invariants.no_secret_is_shown([("the key", "hunter2")], shown) == [f"the key is in {log}"]
