@@ -48,7 +48,7 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	@$(MAKE) --no-print-directory check
 	@trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
 	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
-	$(PYTHON) -m pytest -v -m sandbox --dist loadfile \
+	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 	$(PYTHON) -m pytest -v -m "readme or network"
 
