@@ -2,14 +2,16 @@
 
 Of two Gateways with the same host on port 443 istiod takes the older one, and leaves the whole server of the other
 out (mergeGateways in pilot/pkg/model/gateway.go). So the stack's Gateway serves from the moment at which the older one
-is deleted, and the routes on the older one are deleted after it.
+names other hosts. handover.py says how it then goes; the routes on it are deleted after it.
 """
 
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from adopt import handover
 from adopt.found import Found, Key, Object, key, mapping, mappings, qualified, text, texts
+from adopt.handover import kubectl as _kubectl
 from adopt.serving import Serving, bound, server_hosts, servers
 from adopt.signing import Signing, identity, is_acme, reference
 from components.rules import acme, names, routes
@@ -70,7 +72,7 @@ def leftovers(
     """Yield what to delete after the `up`, in this order."""
     own = {routes.tls_gateway_name(stack), routes.http_gateway_name(stack)}
     moved = _moved(found, served)
-    gone: set[Key] = set()
+    gone: dict[Key, Object] = {}
     for gateway in served.gateways:
         if key(gateway)[0] == served.namespace and key(gateway)[1] in own:
             continue
@@ -84,9 +86,8 @@ def leftovers(
             what = f"has {', '.join(left or strange)} too: take the stack's hosts out of it by hand"
             yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("edit", "gateway", key(gateway)),))
             continue
-        gone.add(key(gateway))
-        what = "is older than the stack's, which serves from the moment at which this one is gone"
-        yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("delete", "gateway", key(gateway)),))
+        gone[key(gateway)] = gateway
+    yield from handover.steps(found, served, list(gone.values()))
     yield from _routes(found, served, moved, gone, copied)
     yield from _certificates(found, served, signed)
     yield from _issuers(found, signed)
@@ -193,10 +194,3 @@ def mounted(deployment: Object) -> Iterator[Problem]:
 
 def _named(kind: str, of: Key) -> str:
     return f"{kind} {qualified(of)}"
-
-
-def _kubectl(verb: str, kind: str, of: Key, more: str = "") -> str:
-    # Other APIs have kinds of these names as well.
-    full = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}.get(kind, kind)
-    namespace = f"--namespace {of[0]} " if of[0] else ""
-    return f"kubectl {namespace}{verb} {full} {of[1]} {more}".strip()

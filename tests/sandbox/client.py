@@ -132,9 +132,43 @@ class Traffic:
     failures: list[str] = field(default_factory=list)
 
 
+class _Kept:
+    """A connection that is kept, and made anew where the other side has ended it, as a user's client does."""
+
+    def __init__(self, host: str, trust: ssl.SSLContext) -> None:
+        self._connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=trust)
+
+    def status(self) -> int:
+        """Ask for the page, and return the answer's status."""
+        reused = self._connection.sock is not None
+        try:
+            return self._get()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            self._connection.close()
+            if not reused:
+                raise
+        return self._get()
+
+    def close(self) -> None:
+        """End it."""
+        self._connection.close()
+
+    def _get(self) -> int:
+        self._connection.request("GET", "/")
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status
+
+
 @contextmanager
-def traffic(host: str, trust: ssl.SSLContext) -> Iterator[Traffic]:
-    """Ask for a host's page over and over while the block runs, each time in a new connection."""
+def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator[Traffic]:
+    """Ask for a host's page over and over while the block runs, each time in a new connection.
+
+    Args:
+        host: The host.
+        trust: Whose certificates are trusted.
+        kept: Whether to ask in a connection that is kept as well.
+    """
     seen, enough = Traffic(), threading.Event()
 
     def ask() -> None:
@@ -151,10 +185,23 @@ def traffic(host: str, trust: ssl.SSLContext) -> Iterator[Traffic]:
             if answer.serial not in seen.serials[-1:]:
                 seen.serials.append(answer.serial)
 
-    client = threading.Thread(target=ask)
-    client.start()
+    def ask_again() -> None:
+        with closing(_Kept(host, trust)) as connection:
+            while not enough.wait(0.1):
+                try:
+                    status = connection.status()
+                except (OSError, http.client.HTTPException) as error:
+                    seen.failures.append(f"in a kept connection: {type(error).__name__}: {error}")
+                    continue
+                if status != http.client.OK:
+                    seen.failures.append(f"answered {status} in a kept connection")
+
+    clients = [threading.Thread(target=each) for each in ([ask, ask_again] if kept else [ask])]
+    for each in clients:
+        each.start()
     try:
         yield seen
     finally:
         enough.set()
-        client.join()
+        for each in clients:
+            each.join()

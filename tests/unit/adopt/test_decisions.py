@@ -53,8 +53,11 @@ def test_the_ten_steps_become_a_config_that_the_program_takes() -> None:
     assert accepted(decision).hosts[0].host == SHOP, "nothing is left to fill in"
 
 
-def test_the_gateway_goes_before_the_route_on_it() -> None:
+def test_the_gateway_goes_before_the_route_on_it_and_is_out_of_use_before_that() -> None:
+    patch = '[{"op":"replace","path":"/spec/servers/1/hosts","value":["*"]}]'
     assert commands(decide(found(), "prod")) == [
+        f"kubectl --namespace {ISTIO} patch gateways.networking.istio.io shop-gateway --type json --patch '{patch}'",
+        "sleep 60",
         f"kubectl --namespace {ISTIO} delete gateways.networking.istio.io shop-gateway",
         f"kubectl --namespace {ISTIO} delete virtualservice shop",
     ], "the stack's Gateway serves when the older one is gone; its own route has been there since the up"
