@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-OPERATIONS = {"up": 9.0, "change": 6.0, "preview": 5.0, "renewal": 4.0, "destroy": 9.0, "first up": 22.0}
-"""The operations, and the seconds in which the moment of the kill falls: about what each takes undisturbed."""
+OPERATIONS = {"up": 5.0, "change": 3.0, "preview": 3.0, "renewal": 3.0, "destroy": 5.0, "first up": 15.0}
+"""The operations, and the seconds in which the moment of the kill falls: no more than each takes undisturbed."""
 _WEIGHTS = {"up": 4, "change": 4, "preview": 3, "renewal": 4, "destroy": 1, "first up": 1}
 """How often each comes: what begins or ends with nothing takes twice as long as the rest."""
 
