@@ -5,6 +5,7 @@ the zone's IAM policy allows its ServiceAccount, and nothing else.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,8 @@ CONDITION = {
     "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
     "lastTransitionTime": "2026-01-01T00:00:00Z",
 }  # fmt: skip
+PROOF = re.compile(r'"[\w-]{43}"')
+"""A SHA-256 in base64url (RFC 8555, section 8.4)."""
 PRINCIPAL = (
     "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/sandbox.svc.id.goog"
     "/subject/ns/cert-manager/sa/cert-manager"
@@ -93,10 +96,10 @@ def texts(zone: str) -> set[str]:
 
 
 def proofs(zone: str) -> list[str]:
-    """The values of every TXT record that was ever written to a zone, with their names."""
+    """The values of every proof that was ever written to a zone, with their names; others write TXT records too."""
     changes = cloud_dns("GET", f"/{zone}/changes?maxResults=1000&sortOrder=ascending", below=ZONES)["changes"]
     written = [each for change in changes for each in change.get("additions", []) if each["type"] == "TXT"]
-    return [f"{each['name']} {value}" for each in written for value in each["rrdatas"]]
+    return [f"{each['name']} {value}" for each in written for value in each["rrdatas"] if PROOF.fullmatch(value)]
 
 
 def renew() -> None:
