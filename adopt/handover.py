@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from adopt.found import Found, Key, Object, key, mapping, mappings, qualified, text
+from adopt.found import Key, Object, key, mappings, qualified, text
 from adopt.serving import Serving, server_hosts, servers, shared
 from components.rules.names import WILDCARD
 from components.rules.problem import Problem
@@ -23,21 +23,21 @@ _PORT = 443
 _TLS_13 = "TLSV1_3"
 
 
-def steps(found: Found, served: Serving, going: Sequence[Object]) -> Iterator[Problem]:
+def steps(served: Serving, going: Sequence[Object]) -> Iterator[Problem]:
     """Yield how Gateways go, in this order.
 
     Args:
-        found: the cluster.
         served: what is served.
         going: the Gateways that serve nothing but the stack's hosts.
     """
     patched = False
     taken = set(served.names) | _hosts(going)
-    staying = _hosts(_on_the_same_pods(found, served, going))
+    staying = _hosts(each for each in served.gateways if each not in going)
     for gateway in going:
         patch: list[dict[str, Any]] = []
+        tls = servers(gateway, _PORT)
         for position, server in enumerate(mappings(gateway, "spec", "servers")):
-            if server in servers(gateway, _PORT):
+            if server in tls:
                 change = _change(position, server, taken, staying)
                 taken.update(change["value"] if change.get("op") == "replace" else ())
                 patch += [change] if change else []
@@ -47,7 +47,7 @@ def steps(found: Found, served: Serving, going: Sequence[Object]) -> Iterator[Pr
             what = "is changed first, so that its connections end and new ones come to the stack's"
             command = f"--type json --patch '{json.dumps(patch, separators=(',', ':'))}'"
             yield Problem(where, what, (kubectl("patch", "gateway", key(gateway), command),))
-        if len(patch) < len(servers(gateway, _PORT)):
+        if len(patch) < len(tls):
             what = (
                 "has a server on port 443 that cannot be changed without taking requests from other Gateways: while it"
                 " is deleted, requests may be answered 404"
@@ -93,12 +93,6 @@ def _wider(host: str, taken: Collection[str], staying: Collection[str]) -> str:
 
 def _hosts(gateways: Iterable[Object]) -> set[str]:
     return {host for each in gateways for server in servers(each, _PORT) for host in server_hosts(server)}
-
-
-def _on_the_same_pods(found: Found, served: Serving, going: Sequence[Object]) -> Iterator[Object]:
-    for each in found.gateways:
-        if each not in going and mapping(each, "spec", "selector") == served.selector:
-            yield each
 
 
 def kubectl(verb: str, kind: str, of: Key, more: str = "") -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from adopt import handover
 from adopt.found import Found, Key, Object, key, mapping, mappings, qualified, text, texts
-from adopt.handover import kubectl as _kubectl
+from adopt.handover import kubectl
 from adopt.serving import Serving, bound, server_hosts, servers
 from adopt.signing import Signing, identity, is_acme, reference
 from components.rules import acme, names, routes
@@ -62,7 +62,7 @@ def redirects_in_the_way(served: Serving) -> Iterator[Problem]:
                 )
                 patch = f'[{{"op":"remove","path":"/spec/servers/{position}/tls"}}]'
                 yield Problem(
-                    where, what, (_kubectl("patch", "gateway", key(gateway), f"--type json --patch '{patch}'"),)
+                    where, what, (kubectl("patch", "gateway", key(gateway), f"--type json --patch '{patch}'"),)
                 )
 
 
@@ -84,16 +84,16 @@ def leftovers(
         strange = sorted(_hosts(gateway) - set(served.names))
         if left or strange:
             what = f"has {', '.join(left or strange)} too: take the stack's hosts out of it by hand"
-            yield Problem(_named("Gateway", key(gateway)), what, (_kubectl("edit", "gateway", key(gateway)),))
+            yield Problem(_named("Gateway", key(gateway)), what, (kubectl("edit", "gateway", key(gateway)),))
             continue
         gone[key(gateway)] = gateway
-    yield from handover.steps(found, served, list(gone.values()))
+    yield from handover.steps(served, list(gone.values()))
     yield from _routes(found, served, moved, gone, copied)
     yield from _certificates(found, served, signed)
     yield from _issuers(found, signed)
     for each in served.ingresses:
         what = "is not needed once its hosts' records lead to the gateway, and resolvers have forgotten the old ones"
-        yield Problem(_named("Ingress", each), what, (_kubectl("delete", "ingress", each),))
+        yield Problem(_named("Ingress", each), what, (kubectl("delete", "ingress", each),))
 
 
 def _moved(found: Found, served: Serving) -> set[Key]:
@@ -133,7 +133,7 @@ def _routes(
 
 def _unbound(of: Key) -> Problem:
     what = "is not needed any more: the stack's own has the routes"
-    return Problem(_named("VirtualService", of), what, (_kubectl("delete", "virtualservice", of),))
+    return Problem(_named("VirtualService", of), what, (kubectl("delete", "virtualservice", of),))
 
 
 def _copy_of(of: Key) -> Key:
@@ -148,7 +148,7 @@ def _certificates(found: Found, served: Serving, signed: Signing) -> Iterator[Pr
             continue
         if covered and named:
             secret = (served.namespace, text(each, "spec", "secretName"))
-            fix = (_kubectl("delete", "certificate", key(each)), _kubectl("delete", "secret", secret))
+            fix = (kubectl("delete", "certificate", key(each)), kubectl("delete", "secret", secret))
             yield Problem(_named("Certificate", key(each)), "is presented by no Gateway any more", fix)
 
 
@@ -165,7 +165,7 @@ def _issuers(found: Found, signed: Signing) -> Iterator[Problem]:
         taken_over = text(each, "kind") == kind and key(each)[1] in ours
         if not is_acme(each) or taken_over or identity(each) in asked or key(each)[1] in annotated:
             continue
-        fix = (_kubectl("delete", text(each, "kind").lower(), key(each)),)
+        fix = (kubectl("delete", text(each, "kind").lower(), key(each)),)
         yield Problem(_named(text(each, "kind"), key(each)), "has no Certificate any more", fix)
 
 
@@ -188,7 +188,7 @@ def mounted(deployment: Object) -> Iterator[Problem]:
                 f"has the Secret {secret} mounted at {text(mount, 'mountPath')}: Istio delivers it by SDS, and the"
                 " mount may go once the Gateways that read files are gone. It restarts the gateway's Pods"
             )
-            fix = (_kubectl("patch", "deployment", key(deployment), f"--type json --patch '{patch}'"),)
+            fix = (kubectl("patch", "deployment", key(deployment), f"--type json --patch '{patch}'"),)
             yield Problem(_named("Deployment", key(deployment)), what, fix)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pulumi.runtime.rpc import UNKNOWN
 
 from tests.sandbox.engine import StackDriver
 from tests.sandbox.stack import PREFIX, Stack
@@ -17,7 +18,6 @@ _INTERNAL = {"__internal", "version", "__defaults"}
 _STACK = "pulumi:pulumi:Stack"
 _DEFAULT = "default"
 """How the names of providers begin that a program does not make."""
-_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class FlatStack(StackDriver):
@@ -60,7 +60,7 @@ def raw(states: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
         if not each.get("custom") or (_is_provider(each) and name.startswith(_DEFAULT)):
             continue
         inputs = {key: value for key, value in each["inputs"].items() if key not in _INTERNAL and value is not None}
-        if _UNKNOWN in json.dumps(inputs):
+        if UNKNOWN in json.dumps(inputs):
             raise ValueError(f"{name} has an input that is not known yet, so the flat program cannot have it")
         if isinstance(metadata := inputs.get("metadata"), dict) and metadata.get("namespace") == "default":
             # The provider adds it while it does not know whether a kind has namespaces: while its CRD is not there.

@@ -7,7 +7,8 @@ from typing import Any
 from bench.flat_stack import FlatStack, planned, require_same
 from bench.results import Figure, Goal
 from bench.runs import Bench, timed
-from bench.stacks import GROUPINGS, stack
+from bench.stacks import stack
+from components.rules.acme import GROUPINGS
 from tests.sandbox.stack import Stack
 
 _AGAINST = (

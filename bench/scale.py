@@ -20,7 +20,7 @@ from bench.results import Figure, Goal
 from bench.runs import Bench, timed
 from bench.served_hosts import NAMESPACE, Authority, served
 from bench.served_hosts import stack as environment_of
-from bench.stacks import GROUPINGS, empty, hosts, stack
+from bench.stacks import empty, hosts, stack
 from bench.ups import ordered
 from components.rules import acme
 from sandbox.acme import STAGING
@@ -86,7 +86,7 @@ def presented(address: str, host: str) -> bytes:
 
 def issue(bench: Bench) -> None:
     """Measure `up` of many hosts that are proven by DNS-01, beside the Orders' own time."""
-    for grouping in GROUPINGS:
+    for grouping in acme.GROUPINGS:
         number = 2 if bench.quick else ISSUED[grouping]
         ours = stack(bench, f"scale-{grouping.lower()}", number, grouping)
         ours.configure(

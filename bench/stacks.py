@@ -7,7 +7,6 @@ from tests.sandbox.support import kubectl
 ISTIO = "istio-system"
 _TIMEOUT = 900
 """Seconds for a `destroy`."""
-GROUPINGS = ("shared", "perHost")
 
 
 def hosts(number: int, domain: str = "sandbox.test") -> list[dict[str, object]]:

@@ -10,11 +10,9 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
 from . import inputs
-from .record_sets import existing
+from .record_sets import before_create, existing
 from .rules import acme, caa, names, values
 from .rules.problem import Problem, text
 
@@ -89,8 +87,6 @@ def _records(served: Mapping[bool, str], identities: Sequence[str], accounts: Ma
 
 def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: str) -> pulumi.ResourceHookBinding | None:
     """Return hooks that let a record set be created only where there is none: what the stack has is updated."""
-    if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
-        return None
 
     async def refuse(args: pulumi.ResourceHookArgs) -> None:
         given: Mapping[str, Any] = args.new_inputs or {}
@@ -101,8 +97,7 @@ def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: st
         if found:
             raise pulumi.RunError(text([overwriting(owner, found, zone)]))
 
-    hook = pulumi.ResourceHook(f"{name}-refuse", refuse, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return before_create(f"{name}-refuse", refuse)
 
 
 def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:

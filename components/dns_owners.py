@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
-from .record_sets import existing
+from .record_sets import before_create, existing
 from .rules import external_dns
 from .rules.external_dns import Key, Owner
 from .rules.problem import Problem, text
@@ -26,14 +24,10 @@ class OwnedRecords:
         self._options = pulumi.InvokeOptions(parent=component)
         self._all = all_of_them
         self._told = False
-        self._supported = monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS)
 
     def hooks(self, name: str) -> pulumi.ResourceHookBinding | None:
         """Return the hooks of a resource."""
-        if not self._supported:
-            return None
-        options = pulumi.ResourceHookOptions(on_dry_run=True)
-        return pulumi.ResourceHookBinding(before_create=[pulumi.ResourceHook(f"{name}-owner", self._refuse, options)])
+        return before_create(f"{name}-owner", self._refuse)
 
     async def _refuse(self, args: pulumi.ResourceHookArgs) -> None:
         given: Mapping[str, Any] = args.new_inputs or {}

@@ -71,37 +71,31 @@ class DnsRecords(pulumi.ComponentResource):
         known = [(host, kind) for kind, _, _ in kinds for host in given["hosts"] if isinstance(host, str)]
         owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
 
-        def opts_of(record: str) -> pulumi.ResourceOptions:
-            return pulumi.ResourceOptions(parent=self, hooks=owned.hooks(record))
+        def record_set(
+            resource: str, owner: pulumi.Input[str], kind: str, value: pulumi.Input[str]
+        ) -> gcp.dns.RecordSet:
+            return gcp.dns.RecordSet(
+                resource,
+                name=pulumi.Output.format("{}.", owner),
+                type=kind,
+                ttl=given["ttl"],
+                managed_zone=given["zone"],
+                project=given["project"],
+                rrdatas=[value],
+                opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks(resource)),
+            )
 
         records = {
             kind: [
-                gcp.dns.RecordSet(
-                    f"{name}-{inputs.label(host, position)}{suffix}",
-                    name=pulumi.Output.format("{}.", host),
-                    type=kind,
-                    ttl=given["ttl"],
-                    managed_zone=given["zone"],
-                    project=given["project"],
-                    rrdatas=[address],
-                    opts=opts_of(f"{name}-{inputs.label(host, position)}{suffix}"),
-                )
+                record_set(f"{name}-{inputs.label(host, position)}{suffix}", host, kind, address)
                 for position, host in enumerate(given["hosts"])
             ]
             for kind, suffix, address in kinds
         }
         shown = next(iter(records.values()))
         for base in challenges:
-            gcp.dns.RecordSet(
-                f"{name}-challenge-{base}",
-                name=f"{names.challenge_name(base)}.",
-                type="CNAME",
-                ttl=given["ttl"],
-                managed_zone=given["zone"],
-                project=given["project"],
-                rrdatas=[pulumi.Output.format("{}.{}.", base, given["challenge_domain"])],
-                opts=opts_of(f"{name}-challenge-{base}"),
-            )
+            target = pulumi.Output.format("{}.{}.", base, given["challenge_domain"])
+            record_set(f"{name}-challenge-{base}", names.challenge_name(base), "CNAME", target)
         self.addresses = pulumi.Output.all(
             *(pulumi.Output.all(host, record.rrdatas) for host, record in zip(given["hosts"], shown, strict=True))
         ).apply(lambda pairs: {host: (rrdatas or [""])[0] for host, rrdatas in pairs})

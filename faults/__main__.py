@@ -1,4 +1,4 @@
-"""`python -m faults --seed 1 --rounds 50`, inside a sandbox: rounds of kills, scenarios, and what came of them."""
+"""`python -m faults --seed 1 --rounds 50`, inside a sandbox: rounds of kills, and what came of them."""
 
 from __future__ import annotations
 

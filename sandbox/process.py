@@ -99,9 +99,7 @@ class Part:
         os.killpg(self.process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout)
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self._gone(timeout)
+        self._kill_group(self.process, timeout)
 
     def kill(self, timeout: float = STOP_TIMEOUT) -> None:
         """End the process and its group as a crash does: by SIGKILL, so that it writes and closes nothing.
@@ -114,16 +112,15 @@ class Part:
         """
         if self.process is None or self.process.poll() is not None:
             return
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self._gone(timeout)
+        self._kill_group(self.process, timeout)
 
-    def _gone(self, timeout: float) -> None:
-        assert self.process is not None  # noqa: S101 - who calls has looked
+    def _kill_group(self, process: subprocess.Popen[bytes], timeout: float) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         try:
-            self.process.wait(timeout)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise SandboxError(f"{self.name} (process {self.process.pid}) did not end on SIGKILL.") from None
+            raise SandboxError(f"{self.name} (process {process.pid}) did not end on SIGKILL.") from None
 
     def tail(self, lines: int = 15) -> str:
         """The last lines of the log, indented."""

@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,26 +138,20 @@ class _Kept:
     def __init__(self, host: str, trust: ssl.SSLContext) -> None:
         self._connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=trust)
 
-    def status(self) -> int:
-        """Ask for the page, and return the answer's status."""
+    def get(self) -> Answer:
+        """Ask for the page."""
         reused = self._connection.sock is not None
         try:
-            return self._get()
-        except (ConnectionError, http.client.RemoteDisconnected):
+            return _ask(self._connection, "/")
+        except ConnectionError:
             self._connection.close()
             if not reused:
                 raise
-        return self._get()
+        return _ask(self._connection, "/")
 
     def close(self) -> None:
         """End it."""
         self._connection.close()
-
-    def _get(self) -> int:
-        self._connection.request("GET", "/")
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status
 
 
 @contextmanager
@@ -171,32 +165,30 @@ def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator
     """
     seen, enough = Traffic(), threading.Event()
 
-    def ask() -> None:
+    def go_on(ask: Callable[[], Answer], where: str = "") -> None:
         # A few requests each second, so that the client does not take the time of what it looks at.
         while not enough.wait(0.1):
             try:
-                answer = https(host, trust)
+                answer = ask()
             except (OSError, http.client.HTTPException) as error:
-                seen.failures.append(f"{type(error).__name__}: {error}")
+                seen.failures.append(f"{type(error).__name__}: {error}{where}")
                 continue
             if answer.status != http.client.OK:
-                seen.failures.append(f"answered {answer.status}")
+                seen.failures.append(f"answered {answer.status}{where}")
+            if answer.certificate is None:
+                continue  # It came with the connection, long ago.
             seen.answered += 1
             if answer.serial not in seen.serials[-1:]:
                 seen.serials.append(answer.serial)
 
     def ask_again() -> None:
         with closing(_Kept(host, trust)) as connection:
-            while not enough.wait(0.1):
-                try:
-                    status = connection.status()
-                except (OSError, http.client.HTTPException) as error:
-                    seen.failures.append(f"in a kept connection: {type(error).__name__}: {error}")
-                    continue
-                if status != http.client.OK:
-                    seen.failures.append(f"answered {status} in a kept connection")
+            go_on(connection.get, " in a kept connection")
 
-    clients = [threading.Thread(target=each) for each in ([ask, ask_again] if kept else [ask])]
+    def ask_anew() -> None:
+        go_on(lambda: https(host, trust))
+
+    clients = [threading.Thread(target=each) for each in ([ask_anew, ask_again] if kept else [ask_anew])]
     for each in clients:
         each.start()
     try:

@@ -13,7 +13,7 @@ from tests.unit.adopt.objects import ISTIO, SHOP, found, gateway, obj
 
 def handed_over(*going: Object, staying: tuple[Object, ...] = ()) -> list[Problem]:
     cluster = found(gateways=[*going, *staying])
-    return list(handover.steps(cluster, serving(cluster, "http01"), going))
+    return list(handover.steps(serving(cluster, "http01"), going))
 
 
 def patches(problems: list[Problem]) -> dict[str, Any]:
