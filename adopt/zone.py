@@ -88,14 +88,14 @@ def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
 
 def owned(record_sets: Iterable[Mapping[str, Any]], hosts: Iterable[str], zone: str, project: str) -> Iterator[Problem]:
     """Yield the problem of the hosts' records that external-dns owns; it would go on writing and deleting them."""
-    sets = {(str(each["name"]).removesuffix(".").lower(), str(each["type"])): each for each in record_sets}
-    texts = {
-        name: [str(value) for value in each.get("rrdatas") or ()]
-        for (name, kind), each in sets.items()
-        if kind == "TXT"
+    records = {
+        (str(each["name"]).removesuffix(".").lower(), str(each["type"])): [
+            str(value) for value in each.get("rrdatas") or ()
+        ]
+        for each in record_sets
     }
     wanted = [(host, kind) for host in hosts for kind in external_dns.TYPES]
-    found = external_dns.owners(texts, sets, [key for key in wanted if key in sets])
+    found = external_dns.owners(records, [key for key in wanted if key in records])
     if found:
         yield external_dns.handover(found, zone, project, then="uv run python -m tlsctl adopt")
 

@@ -1,7 +1,7 @@
 """Refuses to create a record set that external-dns owns.
 
-The provider would replace it without a word, and external-dns would put it back or delete it. A record set that the
-stack has costs no look-up.
+The provider would replace it without a word, and external-dns would put it back or delete it. The zone is read once,
+and only where a record set is created.
 """
 
 import asyncio
@@ -12,8 +12,10 @@ import pulumi
 
 from .record_sets import before_create, existing
 from .rules import external_dns
-from .rules.external_dns import Key, Owner
+from .rules.external_dns import Key
 from .rules.problem import Problem, text
+
+_Zone = dict[Key, list[str]]
 
 
 class OwnedRecords:
@@ -23,6 +25,7 @@ class OwnedRecords:
         """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
         self._options = pulumi.InvokeOptions(parent=component)
         self._all = all_of_them
+        self._zones: dict[tuple[str, str | None], asyncio.Future[_Zone]] = {}
         self._told = False
 
     def hooks(self, name: str) -> pulumi.ResourceHookBinding | None:
@@ -35,20 +38,18 @@ class OwnedRecords:
         if not all(isinstance(each, str) for each in (zone, name, kind)):
             return  # not known yet: a zone of this program's own
         key = (str(name).removesuffix("."), str(kind))
-        if not await self._owners(str(zone), project, key):
+        records = await self._read(str(zone), project)
+        if not external_dns.owners(records, [key]):
             return
         if self._told:
             where = f"record set {key[0]}. {key[1]}"
             raise pulumi.RunError(text([Problem(where, "is owned by external-dns too, as the first error says")]))
         self._told = True
-        keys = list(dict.fromkeys([key, *self._all]))
-        found = await asyncio.gather(*(self._owners(str(zone), project, each) for each in keys))
-        owned = {each: listed for each, listed in zip(keys, found, strict=True) if listed}
+        owned = external_dns.owners(records, [key, *self._all])
         raise pulumi.RunError(text([external_dns.handover(owned, str(zone), project)]))
 
-    async def _owners(self, zone: str, project: str | None, key: Key) -> list[Owner]:
-        found = []
-        for name in external_dns.txt_names(*key):
-            values = await existing(zone, f"{name}.", "TXT", project, self._options)
-            found.append(external_dns.Owner.read(name, values))
-        return [each for each in found if each]
+    async def _read(self, zone: str, project: str | None) -> _Zone:
+        # A thousand record sets are created side by side, and the zone is one.
+        if (zone, project) not in self._zones:
+            self._zones[zone, project] = asyncio.ensure_future(existing(self._options, zone, project))
+        return await self._zones[zone, project]

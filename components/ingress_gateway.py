@@ -8,6 +8,7 @@ read what Istio does with the solvers' Ingresses, as far as they may.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import pulumi
@@ -85,7 +86,9 @@ class IngressGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
-        known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"])
+        # The client takes half a second to load. So it is loaded while the provider starts, which takes as long.
+        loaded = asyncio.to_thread(import_module, f"{__package__}.load_balancer")
+        known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"], loaded)
         # The address is public, though the kubeconfig that it was read with may be a secret.
         options = _Options(given["timeout"], given["family"], given["plain"], given["commands"])
         found: pulumi.Output[Sequence[str]] = pulumi.Output.unsecret(
@@ -122,7 +125,6 @@ class _Gateway:
         Raises:
             pulumi.RunError: what is wrong with the gateway, or why it cannot be read, and the commands that fix it.
         """
-        # The client takes most of a second to load: no longer than the first resources take to register.
         from kubernetes.config import ConfigException
 
         from .load_balancer import UnreachableError, service_name

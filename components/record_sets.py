@@ -1,6 +1,7 @@
 """Looks at the managed zone before a record set is created, by the gcp provider and its credentials."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pulumi
 from pulumi.runtime.proto import resource_pb2
@@ -24,13 +25,20 @@ def before_create(
     return pulumi.ResourceHookBinding(before_create=[hook])
 
 
-async def existing(zone: str, name: str, kind: str, project: str | None, opts: pulumi.InvokeOptions) -> list[str]:
-    """Return the records of a name and type; the provider has no look-up that may find none."""
-    arguments = {"managedZone": zone, "name": name, "type": kind, "project": project}
-    try:
-        found = await pulumi.runtime.invoke_async("gcp:dns/getRecordSet:getRecordSet", arguments, opts)
-    except Exception as error:
-        if "got 0" in str(error):
-            return []
-        raise
-    return [str(each) for each in found.get("rrdatas", [])]
+async def existing(
+    opts: pulumi.InvokeOptions, zone: str, project: str | None, **only: str
+) -> dict[tuple[str, str], list[str]]:
+    """Return the records of a managed zone by name, without the trailing dot, and type.
+
+    Args:
+        opts: of the look-up.
+        zone: the managed zone's name.
+        project: the zone's project, if not the provider's.
+        only: `name`, with the trailing dot, and `type` of the record sets that are wanted; without them it is all.
+    """
+    arguments = {"managedZone": zone, "project": project, **only}
+    found: Mapping[str, Any] = await pulumi.runtime.invoke_async("gcp:dns/getRecordSets:getRecordSets", arguments, opts)
+    return {
+        (str(each["name"]).removesuffix("."), str(each["type"])): [str(value) for value in each.get("rrdatas") or ()]
+        for each in found.get("rrsets") or ()
+    }

@@ -74,25 +74,27 @@ def txt_names(name: str, kind: str) -> list[str]:
     return older if is_wildcard(name) else [*older, f"{kind.lower()}-{name}"]
 
 
-def owners(
-    texts: Mapping[str, Sequence[str]], present: Collection[Key], wanted: Collection[Key]
-) -> dict[Key, list[Owner]]:
-    """Return which of the wanted record sets external-dns owns, from all that is in a zone.
+def owners(records: Mapping[Key, Sequence[str]], wanted: Collection[Key]) -> dict[Key, list[Owner]]:
+    """Return which of the wanted record sets external-dns owns.
 
     A TXT record does not say which set it stands for, and its name has whatever prefix or suffix was configured. It
-    stands for the one whose name has the least added to it.
+    stands for the one whose name has the least added to it. Where the zone does not have that set, only the default
+    names count: what is left of another set's is not taken for its own.
 
     Args:
-        texts: the values of the zone's TXT record sets, by name.
-        present: the record sets that the zone has.
+        records: all that is in the zone.
         wanted: those that are asked for, in the zone or not.
     """
     found: dict[Key, list[Owner]] = {}
-    for name, values in texts.items():
-        owner = Owner.read(name, values)
+    for (name, kind), values in records.items():
+        owner = Owner.read(name, values) if kind == "TXT" else None
         if owner is None:
             continue
-        fits = [key for key in {*present, *wanted} if key[1] in TYPES and _stands_for(owner.txt, *key)]
+        fits = [
+            key
+            for key in {*records, *wanted}
+            if key[1] in TYPES and (_stands_for(name, *key) if key in records else name in txt_names(*key))
+        ]
         # Sorted, so that of two that fit as well the same one is taken each time.
         key = max(sorted(fits), key=lambda each: len(each[0]), default=None)
         if key in wanted and key is not None:

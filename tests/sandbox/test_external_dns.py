@@ -188,6 +188,27 @@ def test_what_it_owns_is_refused_and_then_handed_over_without_a_gap(stack: Stack
         assert (f"{host}.", "A") not in gone - made, "the name was there throughout"
 
 
+def test_what_it_owns_by_a_txt_record_with_a_prefix_is_refused_too(stack: Stack) -> None:
+    stack.stand()
+    host = OURS | {"host": "prefixed.xdns.sandbox.test"}
+    txt = f"edns-a-{host['host']}."
+    value = '"heritage=external-dns,external-dns/owner=prefixed,external-dns/resource=service/shop/shop"'
+    made = [
+        {"name": txt, "type": "TXT", "ttl": 60, "rrdatas": [value]},
+        {"name": f"{host['host']}.", "type": "A", "ttl": 60, "rrdatas": ["192.0.2.1"]},
+    ]
+    for each in made:
+        cloud_dns("POST", "", each)
+    try:
+        with stack.changed(hosts=[OURS, host]):
+            told = stack.preview(fails=True)
+        assert f"record set {host['host']}. A: made by external-dns (owner id prefixed" in told
+        assert commands(told)[0][:5] == ["gcloud", "dns", "record-sets", "delete", txt]
+    finally:
+        for each in made:
+            cloud_dns("DELETE", f"/{each['name']}/{each['type']}")
+
+
 def commands(told: str) -> list[list[str]]:
     """The commands of the first error, each as its words."""
     lines = [line.strip() for line in told.splitlines()]

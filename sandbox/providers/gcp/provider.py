@@ -26,7 +26,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
 }
 FUNCTIONS: Final[Mapping[str, Callable[[CloudDns, Properties], Json]]] = {
     "gcp:dns/getManagedZone:getManagedZone": managed_zone.lookup,
-    "gcp:dns/getRecordSet:getRecordSet": record_set.lookup,
+    "gcp:dns/getRecordSets:getRecordSets": record_set.lookup,
     "gcp:organizations/getProject:getProject": access.project,
 }
 DEFAULTS: Final = "__defaults"

@@ -139,14 +139,25 @@ class RecordSet(Resource):
 
 
 def lookup(api: CloudDns, arguments: Properties) -> Json:
-    """`gcp:dns/getRecordSet:getRecordSet`."""
+    """`gcp:dns/getRecordSets:getRecordSets`."""
     project, zone = api.project(arguments), arguments["managedZone"]
-    found = api.record_sets(project, zone, name=arguments["name"], type=arguments["type"])
-    if len(found) != 1:
-        raise ProviderError(f"Only expected 1 record set, got {len(found)}")
-    outputs = {key: found[0][key] for key in ("name", "rrdatas", "ttl", "type")}
-    outputs |= {"managedZone": zone, "project": project}
-    return outputs | {"id": RecordSet().id(outputs)}
+    query = {key: arguments[key] for key in ("name", "type") if arguments.get(key)}
+    try:
+        # The API refuses a type without a name.
+        found = api.record_sets(project, zone, **(query if "name" in query else {}))
+    except GoogleError as error:
+        raise ProviderError(f"error reading DNS Record Sets: {error}") from None
+    rrsets = [
+        {key: each[key] for key in ("name", "rrdatas", "ttl", "type")}
+        for each in found
+        if each["type"] == query.get("type", each["type"])
+    ]
+    return query | {
+        "managedZone": zone,
+        "project": project,
+        "rrsets": rrsets,
+        "id": f"projects/{project}/managedZones/{zone}",
+    }
 
 
 def _rrset(properties: Properties) -> Json:

@@ -50,6 +50,10 @@ for name, args in spec.get("addresses", {}).items():
     gcp.compute.Address(name, **args)
 for name in spec.get("lookups", []):
     pulumi.export(name, gcp.dns.get_managed_zone(name=name).__dict__)
+for name, args in spec.get("record lookups", {}).items():
+    found = gcp.dns.get_record_sets(**args)
+    keys = ("name", "type", "ttl", "rrdatas")
+    pulumi.export(name, [{key: getattr(each, key) for key in keys} for each in found.rrsets])
 """
 
 
@@ -257,6 +261,26 @@ def test_a_zone_is_looked_up(stack: Stack, zone: str) -> None:
     found = stack.outputs()[zone]
     assert (found["dns_name"], found["id"]) == ("contract.test.", f"projects/sandbox/managedZones/{zone}")
     stack.spec(lookups=["nope"])
+    assert "The 'parameters.managedZone' resource named 'nope' does not exist" in stack.up(fails=True)
+
+
+def test_record_sets_are_looked_up_and_there_may_be_none(stack: Stack, zone: str) -> None:
+    made = {"managed_zone": zone, "type": "A", "ttl": 60, "rrdatas": ["203.0.113.7"]}
+    stack.spec(records={each: {**made, "name": f"{each}.contract.test."} for each in ("one", "other")})
+    stack.up()
+    lookups = {
+        "all": {}, "of a type": {"type": "A"}, "of a name": {"name": "one.contract.test.", "type": "A"},
+        "none": {"name": "nope.contract.test.", "type": "TXT"},
+    }  # fmt: skip
+    stack.spec(**{"record lookups": {name: {"managed_zone": zone, **given} for name, given in lookups.items()}})
+    stack.up()
+    found = stack.outputs()
+    names = {name: {f"{each['name']} {each['type']}" for each in found[name]} for name in lookups}
+    assert names["all"] >= {"contract.test. NS", "contract.test. SOA", "one.contract.test. A", "other.contract.test. A"}
+    assert names["of a type"] == {"one.contract.test. A", "other.contract.test. A"}
+    assert found["of a name"] == [{"name": "one.contract.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.7"]}]
+    assert names["none"] == set(), "that is no error"
+    stack.spec(**{"record lookups": {"gone": {"managed_zone": "nope"}}})
     assert "The 'parameters.managedZone' resource named 'nope' does not exist" in stack.up(fails=True)
 
 

@@ -10,6 +10,11 @@ SHOP = ("shop.a.test", "A")
 WILD = ("*.a.test", "A")
 
 
+def zone(txt: str, *sets: tuple[str, str]) -> dict[tuple[str, str], list[str]]:
+    """A zone with a TXT record of external-dns's, and these record sets."""
+    return {(txt, "TXT"): [MADE], **{each: ["192.0.2.1"] for each in sets}}
+
+
 @pytest.mark.parametrize(
     ("txt", "key"),
     [
@@ -28,7 +33,7 @@ WILD = ("*.a.test", "A")
     ],
 )
 def test_a_txt_record_owns_a_set_whatever_prefix_or_suffix_it_has(txt: str, key: tuple[str, str]) -> None:
-    found = owners({txt: [MADE]}, {key}, {key})
+    found = owners(zone(txt, key), {key})
     assert [each.resource for each in found[key]] == ["virtualservice/shop/shop"]
 
 
@@ -43,7 +48,7 @@ def test_a_txt_record_owns_a_set_whatever_prefix_or_suffix_it_has(txt: str, key:
     ],
 )
 def test_a_txt_record_of_another_set_owns_none_of_ours(txt: str, of: tuple[str, str]) -> None:
-    assert owners({txt: [MADE]}, {SHOP, WILD, of}, {SHOP, WILD}) == {}
+    assert owners(zone(txt, SHOP, WILD, of), {SHOP, WILD}) == {}
 
 
 def test_a_txt_record_of_somebody_else_owns_nothing() -> None:
@@ -85,4 +90,14 @@ def test_other_values_of_the_txt_record_are_kept() -> None:
 
 
 def test_a_txt_record_of_aaaa_owns_no_a_record() -> None:
-    assert owners({"aaaa-shop.a.test": [MADE], "edns-aaaa-shop.a.test": [MADE]}, {SHOP}, {SHOP}) == {}
+    assert owners(zone("aaaa-shop.a.test", SHOP) | zone("edns-aaaa-shop.a.test", SHOP), {SHOP}) == {}
+
+
+@pytest.mark.parametrize("txt", ["a-my.shop.a.test", "a-blog-shop.a.test", "edns-a-shop.a.test"])
+def test_what_is_left_of_another_set_does_not_own_one_that_is_to_be_made(txt: str) -> None:
+    assert owners(zone(txt), {SHOP}) == {}
+
+
+@pytest.mark.parametrize("txt", ["shop.a.test", "a-shop.a.test"])
+def test_a_set_that_is_to_be_made_is_owned_by_the_default_names(txt: str) -> None:
+    assert list(owners(zone(txt), {SHOP})) == [SHOP], "external-dns would take it for its own"
