@@ -17,12 +17,14 @@ class Bench:
         folder: for files that end with the sandbox.
         quick: whether everything is done once and with the smallest sizes, to see that it works.
         until: when no further figure is begun, by the monotonic clock.
+        by_hand: the seconds of each `up` by hand, but for its Order; empty where none was measured.
     """
 
     folder: Path
     quick: bool
     until: float
     results: Results = field(default_factory=Results)
+    by_hand: list[float] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def sizes(self, *numbers: int) -> tuple[int, ...]:
