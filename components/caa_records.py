@@ -93,8 +93,7 @@ def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: st
         zone, project = given.get("managedZone"), given.get("project")
         if not isinstance(zone, str):
             return  # not known yet: a zone of this program's own
-        options = pulumi.InvokeOptions(parent=component)
-        found = await existing(options, zone, project, name=f"{owner}.", type="CAA")
+        found = await existing(component, zone, project, name=f"{owner}.", type="CAA")
         for records in found.values():
             raise pulumi.RunError(text([overwriting(owner, records, zone)]))
 

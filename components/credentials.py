@@ -3,14 +3,13 @@
 So a component takes its credentials once, as every resource does: by its provider.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import rpc
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import get_monitor
+
+from . import engine
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -54,15 +53,8 @@ def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credent
 
 
 async def _ask_engine(urn: str) -> Any:
-    """Read a provider's inputs from the engine, which knows every resource of the running program by its URN.
-
-    Not by `pulumi.runtime.invoke`: it drops what is not known yet, which would pass for the ambient kubeconfig.
-    """
-    arguments = await rpc.serialize_properties({"urn": urn}, {})
-    request = resource_pb2.ResourceInvokeRequest(tok="pulumi:pulumi:getResource", args=arguments)
-    monitor: Any = get_monitor()
-    answer = await asyncio.to_thread(monitor.Invoke, request)
-    returned = rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)
+    """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
+    returned = await engine.ask("pulumi:pulumi:getResource", {"urn": urn})
     state = rpc.unwrap_rpc_secret(returned.get("state") or {})
     given = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
     return pulumi.UNKNOWN if any(rpc.contains_unknowns(each) for each in given.values()) else Credentials(**given)

@@ -4,7 +4,6 @@ The provider's error ends at the awaited object's status. The reason lies furthe
 the Order and the Challenges, which are read here. Nothing is retried, and an engine without error hooks just says less.
 """
 
-import asyncio
 import time
 
 import pulumi
@@ -12,6 +11,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
 
 from .credentials import Credentials
+from .engine import in_thread
 from .rules.problem import Problem, text
 
 MOMENT = 10.0
@@ -35,9 +35,7 @@ def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pu
         metadata = inputs.get("metadata", {})
         known = await credentials.future() or Credentials()
         try:
-            found = await asyncio.to_thread(
-                wait_for_words, known, inputs["kind"], metadata.get("namespace"), metadata["name"]
-            )
+            found = await in_thread(wait_for_words, known, inputs["kind"], metadata.get("namespace"), metadata["name"])
         except Exception as error:  # whatever it is, it must not hide the failure that is being explained
             found = [Problem(metadata["name"], f"the reason cannot be read: {error}")]
         if found:

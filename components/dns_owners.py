@@ -23,7 +23,7 @@ class OwnedRecords:
 
     def __init__(self, component: pulumi.ComponentResource, all_of_them: Sequence[Key]) -> None:
         """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
-        self._options = pulumi.InvokeOptions(parent=component)
+        self._component = component
         self._all = all_of_them
         self._zones: dict[tuple[str, str | None], asyncio.Future[_Zone]] = {}
         self._told = False
@@ -51,5 +51,5 @@ class OwnedRecords:
     async def _read(self, zone: str, project: str | None) -> _Zone:
         # A thousand record sets are created side by side, and the zone is one.
         if (zone, project) not in self._zones:
-            self._zones[zone, project] = asyncio.ensure_future(existing(self._options, zone, project))
+            self._zones[zone, project] = asyncio.ensure_future(existing(self._component, zone, project))
         return await self._zones[zone, project]

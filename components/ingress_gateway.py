@@ -5,7 +5,6 @@ Service once and never waits; `up` waits for the external IP, within a bound. Wh
 read what Istio does with the solvers' Ingresses, as far as they may.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +14,7 @@ import pulumi
 
 from . import inputs
 from .credentials import Credentials, credentials_of
+from .engine import in_thread
 from .rules import addresses, mesh, names, routes, values
 from .rules.problem import Problem, ProblemsError, setting, text
 
@@ -87,7 +87,7 @@ class IngressGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         # The client takes half a second to load. So it is loaded while the provider starts, which takes as long.
-        loaded = asyncio.to_thread(import_module, f"{__package__}.load_balancer")
+        loaded = in_thread(import_module, f"{__package__}.load_balancer")
         known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"], loaded)
         # The address is public, though the kubeconfig that it was read with may be a secret.
         options = _Options(given["timeout"], given["family"], given["plain"], given["commands"])
@@ -132,7 +132,7 @@ class _Gateway:
         preview = pulumi.runtime.is_dry_run()
         where = service_name(self.namespace, self.service)
         try:
-            address = await asyncio.to_thread(self._find, 0 if preview else self.options.timeout)
+            address = await in_thread(self._find, 0 if preview else self.options.timeout)
         except ProblemsError as error:
             raise pulumi.RunError(text(error.problems)) from None
         except (UnreachableError, ConfigException) as error:

@@ -1,11 +1,14 @@
 """Looks at the managed zone before a record set is created, by the gcp provider and its credentials."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import pulumi
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
+
+from . import engine
+
+_RECORD_SETS = "gcp:dns/getRecordSets:getRecordSets"
 
 
 def before_create(
@@ -26,18 +29,21 @@ def before_create(
 
 
 async def existing(
-    opts: pulumi.InvokeOptions, zone: str, project: str | None, **only: str
+    component: pulumi.ComponentResource, zone: str, project: str | None, **only: str
 ) -> dict[tuple[str, str], list[str]]:
     """Return the records of a managed zone by name, without the trailing dot, and type.
 
     Args:
-        opts: of the look-up.
+        component: whose provider is asked.
         zone: the managed zone's name.
         project: the zone's project, if not the provider's.
         only: `name`, with the trailing dot, and `type` of the record sets that are wanted; without them it is all.
+
+    Raises:
+        RuntimeError: the zone cannot be read; carries the provider's words.
     """
     arguments = {"managedZone": zone, "project": project, **only}
-    found: Mapping[str, Any] = await pulumi.runtime.invoke_async("gcp:dns/getRecordSets:getRecordSets", arguments, opts)
+    found = await engine.ask(_RECORD_SETS, arguments, component.get_provider(_RECORD_SETS))
     return {
         (str(each["name"]).removesuffix("."), str(each["type"])): [str(value) for value in each.get("rrdatas") or ()]
         for each in found.get("rrsets") or ()

@@ -99,6 +99,15 @@ def test_records_of_somebody_else_are_not_replaced(stack: Stack) -> None:
         stack.up()
 
 
+def test_more_names_are_looked_at_than_the_engine_works_on_at_once(stack: Stack) -> None:
+    stack.stand()
+    more = [LOCKED | {"host": f"locked-{number}.sandbox.test"} for number in range(4)]
+    with stack.changed(hosts=[LOCKED, *more]):
+        # Each registration holds a thread of Pulumi's until its hook has looked, and there are as many as this.
+        told = stack.preview("--parallel=2")
+    assert all(f"caa-{host['host']}" in told for host in more), "a hook that waits for such a thread waits for ever"
+
+
 def test_drift_of_the_records_is_found_and_put_right(stack: Stack) -> None:
     stack.stand()
     ours = records(LOCKED["host"])

@@ -1,0 +1,58 @@
+"""What a component asks the engine while its resources are being registered, and the threads that it does so in.
+
+asyncio's own threads are as many as the engine works on at once (`--parallel`), and each registration holds one of them
+until the engine is done with the resource, its hooks included. A hook that waited for one would wait for ever as soon
+as all are held by registrations with hooks.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+import pulumi
+from pulumi.runtime import rpc
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import get_monitor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = ThreadPoolExecutor(16, "istio-gateway-tls")
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what `work` returns, which runs in a thread of ours; what it raises is raised."""
+    context = copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: context.run(work, *args, **kwargs))
+
+
+async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.ProviderResource | None = None) -> Any:
+    """Return what a function of a provider answers, with unknown values kept as `pulumi.UNKNOWN`, and secrets as such.
+
+    Not by `pulumi.runtime.invoke_async`, which takes a thread of asyncio's, and drops what is not known yet.
+
+    Args:
+        token: of the function, such as `gcp:dns/getRecordSets:getRecordSets`.
+        arguments: of the function, as the provider calls them; None is left out.
+        provider: the one that is asked, if not the default one.
+
+    Raises:
+        RuntimeError: the provider refused; carries its words.
+    """
+    given = {key: value for key, value in arguments.items() if value is not None}
+    reference = f"{await provider.urn.future()}::{await provider.id.future() or rpc.UNKNOWN}" if provider else ""
+    request = resource_pb2.ResourceInvokeRequest(
+        tok=token, args=await rpc.serialize_properties(given, {}), provider=reference
+    )
+    monitor: Any = get_monitor()
+    try:
+        answer = await in_thread(monitor.Invoke, request)
+    except grpc.RpcError as error:
+        details: Any = error  # the types of gRPC know no details
+        raise RuntimeError(f"{token}: {details.details()}") from None
+    for failure in answer.failures:
+        raise RuntimeError(f"{token}: {failure.reason} ({failure.property})")
+    return rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)

@@ -1,0 +1,34 @@
+"""What hooks do goes on while every thread of asyncio is held by a registration."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from components.engine import in_thread
+
+
+def test_work_runs_while_all_of_asyncios_threads_are_held() -> None:
+    done = threading.Event()
+
+    async def program() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        held = loop.run_in_executor(None, done.wait)
+        try:
+            return await asyncio.wait_for(in_thread(lambda: "done"), timeout=5)
+        finally:
+            done.set()
+            await held
+
+    assert asyncio.run(program()) == "done", "a registration holds a thread until its hook has returned"
+
+
+def test_what_the_work_raises_is_raised() -> None:
+    async def program() -> str:
+        try:
+            await in_thread(int, "no number")
+        except ValueError as error:
+            return str(error)
+        return "nothing"
+
+    assert "no number" in asyncio.run(program())
