@@ -12,7 +12,6 @@ from typing import Any
 
 import pulumi
 
-from components.kubernetes_api import api_client
 from components.rules.acme import issuer_name
 from components.rules.limits import Limits, Room, batches
 from components.rules.problem import Problem, ProblemsError
@@ -31,6 +30,10 @@ Signed = tuple[float, list[str]]
 """When a certificate was signed, in seconds from now, and its names."""
 
 
+class UnreadableError(Exception):
+    """The cluster cannot be asked; the engine itself says what is wrong with it."""
+
+
 def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None:
     """Refuse a config that one update cannot bring about; warn where the cluster cannot be asked.
 
@@ -47,10 +50,10 @@ def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None
         return
     try:
         there = certificates(settings, reader(kubeconfig, settings.context))
-    except Exception as error:  # whatever it is: the engine itself says what is wrong with a cluster
+    except UnreadableError as error:
         pulumi.log.warn(
             f"the stack has {len(_wanted(settings))} certificates, which the CA does not sign all at once, and what is"
-            f" there of them cannot be read ({type(error).__name__}): an update may be cut off half-way\n    {PLAN}"
+            f" there of them cannot be read ({error}): an update may be cut off half-way\n    {PLAN}"
         )
         return
     problems = list(cut_off(settings, limits, there))
@@ -106,12 +109,18 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
     """Return what reads a Certificate from the stack's cluster.
 
     Raises:
-        kubernetes.config.ConfigException: there is no such kubeconfig.
+        UnreadableError: there is no such kubeconfig; what is returned raises it too, of a cluster that does not answer.
     """
     # The client takes most of a second to load; a stack that fits does without it.
-    from kubernetes import client
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
 
-    objects = client.CustomObjectsApi(api_client(kubeconfig, context))
+    from components.kubernetes_api import api_client
+
+    try:
+        objects = client.CustomObjectsApi(api_client(kubeconfig, context))
+    except config.ConfigException as error:
+        raise UnreadableError(str(error)) from None
 
     def read(namespace: str, name: str) -> Mapping[str, Any] | None:
         try:
@@ -121,7 +130,9 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
         except client.ApiException as error:
             if error.status == 404:
                 return None
-            raise
+            raise UnreadableError(f"{error.status} {error.reason}") from None
+        except HTTPError as error:
+            raise UnreadableError(type(error).__name__) from None
         return found
 
     return read

@@ -170,11 +170,8 @@ def _print(stack: Stack, settings: Settings, found: Rollout) -> None:
 def _left(left: int, another: float) -> str:
     if left:
         return f"there is room for {left} new certificates at once"
-    return (
-        f"the next new certificate can be signed {another / DAY:.1f} days from now"
-        if another > DAY
-        else (f"the next new certificate can be signed {another / HOUR:.1f} hours from now")
-    )
+    wait = f"{another / DAY:.1f} days" if another > 2 * DAY else f"{another / HOUR:.1f} hours"
+    return f"the next new certificate can be signed in {wait}"
 
 
 def _cost(settings: Settings) -> str:

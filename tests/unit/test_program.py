@@ -304,15 +304,6 @@ def test_production_is_hardened(up: Any) -> None:
     assert {each["response"]["set"]["strict-transport-security"] for each in headers} == {"max-age=63072000"}
 
 
-@pytest.mark.parametrize(("count", "warned"), [(50, False), (51, True)])
-def test_more_certificates_than_the_ca_signs_in_a_week_are_warned_of(count: int, warned: bool) -> None:
-    hosts = [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(count)]
-    acme = {"email": "platform@sandbox.test", "issuer": "prod"}
-    config = good_config(hosts=hosts, acme=acme, certificate={"grouping": "perHost"})
-    told = [each for each in warnings(settings_of(config), set()) if "tlsctl plan-rollout" in each]
-    assert bool(told) == warned
-
-
 @pytest.mark.parametrize(
     ("changes", "secrets", "words"),
     [
