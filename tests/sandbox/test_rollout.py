@@ -4,6 +4,7 @@ A client orders what the plan has for each day, and nothing is refused; one orde
 quick as the limits allow. The days are those of the proxy's clock.
 """
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 from acme import messages
+from cryptography import x509
 
 from settings import printed
 from tests.sandbox.acme_client import TRUSTING, Account, pebble
 from tests.sandbox.acme_proxy import AcmeProxy
-from tests.sandbox.rate_limits import DAY, CaLimits, RateLimits
+from tests.sandbox.rate_limits import DAY, HOUR, CaLimits, RateLimits
+from tests.sandbox.stack import PROJECT
 from tests.unit.verify.support import config as stack_config
 from tlsctl.plan_rollout import Rollout, plan
 
@@ -63,10 +66,8 @@ class Shape:
 
     def enforced(self) -> RateLimits:
         """Return the limits of its CA, from their own source."""
-        theirs = {
-            "orders": (12, 3 * 3600), "certificates": (4, 7 * DAY), "same_names": (2, 7 * DAY)
-        }  # fmt: skip
-        return RateLimits(CaLimits(**(theirs if self.limits else {})))
+        theirs = CaLimits(orders=(12, 3 * HOUR), certificates=(4, 7 * DAY), same_names=(2, 7 * DAY))
+        return RateLimits(theirs if self.limits else CaLimits())
 
 
 SHAPES = {
@@ -113,20 +114,26 @@ def refusal(account: Account, names: Sequence[str]) -> str:
     return str(refused.value.detail)
 
 
-def play(account: Account, limits: RateLimits, found: Rollout) -> None:
-    """Order each batch at its time; before each, try the first of it at every earlier day at which it could be tried.
+def order_all(account: Account, certificates: Sequence[Sequence[str]]) -> list[x509.Certificate]:
+    """Order certificates, some of them at a time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(account.order, certificates))
 
-    What is refused there takes nothing, so the plan goes on undisturbed.
+
+def play(account: Account, limits: RateLimits, found: Rollout) -> x509.Certificate:
+    """Order each batch at its time, and some of the next one too early; return the last certificate.
+
+    What is refused takes nothing, so the plan goes on undisturbed.
     """
     for number, batch in enumerate(found.batches):
         limits.move(batch.at - float(limits.now))
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda place: account.order(found.certificates[place]), batch.places))
+        signed = order_all(account, [found.certificates[place] for place in batch.places])
         for later in found.batches[number + 1 :][:1]:
             for place in {later.places[0], later.places[-1]}:
                 assert "too many" in refusal(account, found.certificates[place]), "no batch is larger than it can be"
             limits.move(later.at - DAY - float(limits.now))
             assert "too many" in refusal(account, found.certificates[later.places[0]]), "nor could it be a day earlier"
+    return signed[-1]
 
 
 @pytest.mark.parametrize("what", SHAPES)
@@ -137,3 +144,94 @@ def test_a_plan_is_kept_by_the_ca_and_no_quicker_one_is(what: str, ca: AcmeProxy
     ca.limits = limits = shape.enforced()
     play(account, limits, found)
     assert limits.issued == len(found.certificates), "everything was signed"
+
+
+def test_the_page_says_how_many_orders_are_played() -> None:
+    played = sum(sum(sizes) for _, sizes in SHAPES.values())
+    text = " ".join((PROJECT / "docs" / "operations.md").read_text().split())
+    assert f"In {played} orders of seven rollouts" in text
+    assert len(SHAPES) == 7
+
+
+LEFT = {
+    "room for more": Shape(30),
+    "no room for a day": Shape(50),
+    "another CA": Shape(6, limits=ANOTHER_CA),
+    "clusters that have used up the same names": Shape(1, clusters=5),
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_is_said_to_be_left_is_left_and_no_more(what: str, ca: AcmeProxy, account: Account) -> None:
+    found = LEFT[what].rollout()
+    ca.limits = limits = LEFT[what].enforced()
+    last = play(account, limits, found)
+    names = found.certificates[found.batches[-1].places[-1]]
+    for _ in range(found.again):
+        account.order(names)
+    assert "for this exact set of identifiers in the last 168h0m0s" in refusal(account, names)
+    order_all(account, [[f"new{number}.sandbox.test"] for number in range(found.new["sandbox.test"])])
+    assert 'already issued for "sandbox.test" in the last 168h0m0s' in refusal(account, ["another.sandbox.test"])
+
+    account.order(names, replaces=ari_identifier(last))
+    issued = len(found.certificates) + found.again + found.new["sandbox.test"] + 1
+    assert limits.issued == issued, "a renewal that ARI asks for meets no limit"
+
+
+def test_another_host_is_signed_when_the_plan_says_and_not_before(ca: AcmeProxy, account: Account) -> None:
+    found = Shape(50).rollout()
+    assert found.new == {"sandbox.test": 0}
+    ca.limits = limits = RateLimits(CaLimits())
+    play(account, limits, found)
+    limits.move(found.another["sandbox.test"] - 1)
+    assert "retry after 2026-01-01 03:21:36 UTC" in refusal(account, ["another.sandbox.test"]), "after 201.6 minutes"
+    limits.move(1)
+    account.order(["another.sandbox.test"])
+
+
+def test_a_host_that_joins_a_shared_certificate_costs_one_more_of_the_domains(ca: AcmeProxy, account: Account) -> None:
+    before, after = (Shape(count, grouping="shared").rollout() for count in (3, 4))
+    ca.limits = limits = RateLimits(CaLimits(certificates=(2, 7 * DAY)))
+    account.order(before.certificates[0])
+    account.order(before.certificates[0])
+    account.order(after.certificates[0])
+    assert 'certificates (2) already issued for "sandbox.test"' in refusal(account, ["another.sandbox.test"]), (
+        "the same names again took none of them, the joined host one"
+    )
+    assert limits.issued == 3
+
+
+def test_the_limits_of_accounts_and_of_failed_authorizations_are_kept_too(acme: AcmeProxy, tmp_path: Path) -> None:
+    """In front of the sandbox's own Pebble, which looks at what it is told."""
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text(acme.ca_bundle)
+    acme.limits = limits = RateLimits(CaLimits(accounts=(2, 3 * HOUR)))
+    accounts = [Account(acme.url, bundle) for _ in range(2)]
+    try:
+        with pytest.raises(messages.Error, match=r"too many new registrations \(2\) from this IP address"):
+            Account(acme.url, bundle)
+        for _ in range(5):
+            with pytest.raises(messages.Error) as failed:
+                accounts[0].order(["nowhere.sandbox.test"])
+            assert failed.value.code in ("dns", "connection", "unauthorized"), failed.value
+        assert 'failed authorizations (5) for "nowhere.sandbox.test"' in refusal(accounts[0], ["nowhere.sandbox.test"])
+        with pytest.raises(messages.Error) as failed:
+            accounts[1].order(["nowhere.sandbox.test"])
+        assert failed.value.code != "rateLimited", "another account's count is its own"
+        limits.move(720)
+        with pytest.raises(messages.Error) as failed:
+            accounts[0].order(["nowhere.sandbox.test"])
+        assert failed.value.code != "rateLimited", "one is back after twelve minutes"
+    finally:
+        acme.limits = None
+        for each in accounts:
+            each.close()
+
+
+def ari_identifier(certificate: x509.Certificate) -> str:
+    """Return what ARI calls a certificate (RFC 9773, section 4.1)."""
+    key = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    assert key is not None, "the certificate says who signed it"
+    serial = certificate.serial_number
+    parts = (key, serial.to_bytes(serial.bit_length() // 8 + 1, "big"))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
