@@ -124,7 +124,7 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
 
     def read(namespace: str, name: str) -> Mapping[str, Any] | None:
         try:
-            found: Mapping[str, Any] = objects.get_namespaced_custom_object(
+            found: Any = objects.get_namespaced_custom_object(
                 "cert-manager.io", "v1", namespace, "certificates", name, _request_timeout=_TIMEOUT
             )
         except client.ApiException as error:
@@ -133,7 +133,7 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
             raise UnreadableError(f"{error.status} {error.reason}") from None
         except HTTPError as error:
             raise UnreadableError(type(error).__name__) from None
-        return found
+        return dict(found)
 
     return read
 

@@ -91,7 +91,8 @@ class RateLimits:
             if path.startswith("/sign-me-up"):
                 if jws.payload(body).get("onlyReturnExisting"):
                     return None
-                checked = counted = [("accounts", address)]
+                accounts: tuple[str, ...] = ("accounts", address)
+                checked, counted = [accounts], [accounts]
             elif path.startswith("/order-plz"):
                 checked, counted = self._new_order(body)
             else:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sandbox
 
 ISTIO = "istio-system"
 SECRET = "rollout-certs"
-HOSTS = [
+HOSTS: list[dict[str, Any]] = [
     {"host": f"rollout{number}.sandbox.test", "service": "shop", "namespace": "shop", "port": 80} for number in range(3)
 ]
 LIMITS = {"certificates": "2/7d"}

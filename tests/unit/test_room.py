@@ -11,6 +11,7 @@ from components.rules.problem import ProblemsError
 from composition import rollout
 from settings import Settings, decode
 from tests.unit import harness
+from tests.unit.api_server import Api
 from tests.unit.harness import Recorder, good_config
 from tests.unit.test_program import HOST, program
 
@@ -122,6 +123,22 @@ def test_a_cluster_that_cannot_be_asked_is_warned_of(monkeypatch: pytest.MonkeyP
     assert "51 certificates, which the CA does not sign all at once" in warned[0]
     assert "cannot be read (403 Forbidden)" in warned[0]
     assert "tlsctl plan-rollout" in warned[0]
+
+
+def test_a_certificate_is_read_from_the_cluster() -> None:
+    api = Api()
+    api.objects["/apis/cert-manager.io/v1/namespaces/istio-system/certificates/shop"] = {"spec": {}}
+    read = rollout.reader(api.kubeconfig, None)
+    assert read("istio-system", "shop") == {"spec": {}}
+    assert read("istio-system", "blog") is None, "there is none"
+    api.refused = 403
+    with pytest.raises(rollout.UnreadableError, match="403"):
+        read("istio-system", "blog")
+    api.close()
+    with pytest.raises(rollout.UnreadableError):
+        read("istio-system", "shop")
+    with pytest.raises(rollout.UnreadableError, match="No configuration found"):
+        rollout.reader("/no/such/file", None)
 
 
 def test_the_program_refuses_it_before_anything_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,8 @@ def test_what_is_left_after_the_last_batch_is_told() -> None:
     assert (done.new, done.again) == ({"sandbox.test": 20}, 4), "of 50 certificates, and of 5 for the same names"
     assert done.another == {"sandbox.test": 0}
     full = planned(50)
-    assert (full.new, full.another) == ({"sandbox.test": 0}, {"sandbox.test": pytest.approx(201.6 * 60)})
+    assert full.new == {"sandbox.test": 0}
+    assert full.another["sandbox.test"] == pytest.approx(201.6 * 60)
     old = planned(1, there=state(["h0.sandbox.test"], ago=24 * 30))
     assert (old.batches, old.again) == ([], 5)
 
