@@ -15,7 +15,7 @@ from tests.sandbox import client
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.rate_limits import DAY, CaLimits, RateLimits
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import eventually, get, items, kubectl
+from tests.sandbox.support import eventually, get, kubectl
 
 pytestmark = pytest.mark.sandbox
 
@@ -84,27 +84,18 @@ def test_an_update_that_would_be_cut_off_is_refused_and_the_planned_one_is_not(s
         for each in HOSTS[:2]:
             host = each["host"]
             eventually(f"{host} is served", partial(client.served, host, client.trusting(STAGING)))
-        stack.preview("--expect-no-changes")
 
     code, plan = planned(stack)
     assert (code, plan["standing"]) == (1, 2)
     assert [each["day"] for each in plan["days"]] == [4], "a token is back after three and a half days"
-    for printed in (stack.preview(fails=True), stack.up(fails=True)):
-        assert_refused(printed, 1, 0, HOSTS[2]["host"])
+    assert_refused(stack.preview(fails=True), 1, 0, HOSTS[2]["host"])
     assert get("certificate", f"{SECRET}-{HOSTS[2]['host']}", ISTIO) is None, "it was not begun either"
 
 
-def test_without_the_limits_in_the_config_the_same_update_is_cut_off(stack: Stack, acme: AcmeProxy) -> None:
+def test_without_the_limits_in_the_config_the_same_update_is_cut_off(stack: Stack) -> None:
     with stack.changed(hosts=HOSTS[:2]):
         stack.stand()
     with stack.changed(acme={"limits": None, "timeout": 10}):
         printed = stack.up(fails=True)
-        assert 'too many certificates (2) already issued for "sandbox.test"' in re.sub(r"\s+", " ", printed), printed
-        assert acme.limits is not None
-        acme.limits.move(3.5 * DAY)
-        name = f"{SECRET}-{HOSTS[2]['host']}"
-        assert any(each["metadata"]["name"].startswith(name) for each in items("certificaterequests", ISTIO))
-        kubectl("delete", "certificate", name, "--namespace", ISTIO)
-        stack.run("up", "--yes", "--skip-preview", "--refresh")
-        host = HOSTS[2]["host"]
-        eventually(f"{host} is served", partial(client.served, host, client.trusting(STAGING)))
+    assert 'too many certificates (2) already issued for "sandbox.test"' in re.sub(r"\s+", " ", printed), printed
+    assert get("certificate", f"{SECRET}-{HOSTS[2]['host']}", ISTIO) is not None, "it was begun"
