@@ -113,9 +113,17 @@ def signed_before(state: Mapping[str, Any], issuer: str, now: float) -> dict[fro
         if each["type"] != _CERTIFICATE or not isinstance(spec, Mapping):
             continue
         if spec.get("issuerRef", {}).get("name") == issuer:
-            made = each.get("created")
+            made = _made(each)
             found[frozenset(spec["dnsNames"])] = datetime.fromisoformat(made).timestamp() - now if made else -math.inf
     return found
+
+
+def _made(resource: Mapping[str, Any]) -> str | None:
+    """Return when an object was made, as the cluster has it: one that was imported is older than its resource."""
+    metadata = resource.get("outputs", {}).get("metadata")
+    there = metadata.get("creationTimestamp") if isinstance(metadata, Mapping) else None
+    made: str | None = there or resource.get("created")
+    return made
 
 
 def document(stack: Stack, found: Rollout | None) -> dict[str, Any]:

@@ -77,6 +77,9 @@ def test_more_new_certificates_than_the_ca_signs_are_refused(monkeypatch: pytest
         "      uv run python -m tlsctl plan-rollout\n"
         "      pulumi config set --path certificate.grouping shared"
     )
+    with pytest.raises(ProblemsError, match=r"without \[secret\] and those like it") as error:
+        rollout.require_room(settings_of(config(51)), "dev", None, {"hosts"})
+    assert "h50" not in str(error.value)
     servers = {"prod": "https://ca.test/directory"}
     assert "3 new certificates are wanted, and the CA signs 2" in refused(
         3, servers=servers, limits={"certificates": "2/7d"}

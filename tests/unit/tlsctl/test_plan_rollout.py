@@ -91,6 +91,10 @@ def test_the_next_batch_is_the_one_of_the_next_day() -> None:
     assert planned(57, there=state(*first, ago=24)).at_once
     assert [len(each.places) for each in planned(60, there=state(*first, ago=24)).batches] == [7, 3]
     assert planned(90, there=state(*first, ago=24 * 30)).at_once
+    imported = state(*first, ago=2)
+    for each in imported["deployment"]["resources"][1:]:
+        each["outputs"] = {"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}
+    assert planned(90, there=imported).at_once, "an object that was imported is as old as the cluster says"
     assert planned(90, there=state(*first)).at_once, "a state of an old engine has no times"
 
 
