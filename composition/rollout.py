@@ -50,7 +50,7 @@ def require_room(settings: Settings, stack: str, kubeconfig: str | None, secrets
     if limits is None or len(batches(_wanted(settings), Room(limits, registered_domain))) <= 1:
         return
     try:
-        there = certificates(settings, reader(kubeconfig, settings.context))
+        there = certificates(settings, limits, reader(kubeconfig, settings.context))
     except UnreadableError as error:
         pulumi.log.warn(
             f"the stack has {len(_wanted(settings))} certificates, which the CA does not sign all at once, and what is"
@@ -92,8 +92,12 @@ def cut_off(
     )
 
 
-def certificates(settings: Settings, read: Read) -> dict[frozenset[str], float]:
-    """Return when each certificate that is as it is wanted was asked for, in seconds from now, by its names."""
+def certificates(settings: Settings, limits: Limits, read: Read) -> dict[frozenset[str], float]:
+    """Return when each certificate that is as it is wanted was asked for, in seconds from now, by its names.
+
+    One that was never signed is yet to be. One that has lost its Secret is not new to the CA, and is told by its age.
+    """
+    remembered = limits.certificates.tokens * limits.certificates.seconds
     issuer, now = issuer_name(settings.acme.issuer), time.time()
     places = [
         (view.settings.ingress.namespace, name, frozenset(hosts))
@@ -104,11 +108,13 @@ def certificates(settings: Settings, read: Read) -> dict[frozenset[str], float]:
     found = [read(*places[0][:2])]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found += pool.map(lambda place: read(*place[:2]), places[1:])
-    return {
-        names: datetime.fromisoformat(each["metadata"]["creationTimestamp"]).timestamp() - now
-        for (*_, names), each in zip(places, found, strict=True)
-        if each and _is_signed(each, names, issuer)
-    }
+    there = {}
+    for (*_, names), each in zip(places, found, strict=True):
+        if each and _is_for(each, names, issuer):
+            made = datetime.fromisoformat(each["metadata"]["creationTimestamp"]).timestamp() - now
+            if each.get("status", {}).get("notAfter") or made < -remembered:
+                there[names] = made
+    return there
 
 
 def reader(kubeconfig: str | None, context: str | None) -> Read:
@@ -144,10 +150,9 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
     return read
 
 
-def _is_signed(found: Mapping[str, Any], names: frozenset[str], issuer: str) -> bool:
+def _is_for(found: Mapping[str, Any], names: frozenset[str], issuer: str) -> bool:
     spec = found.get("spec", {})
-    same = frozenset(spec.get("dnsNames", ())) == names and spec.get("issuerRef", {}).get("name") == issuer
-    return bool(same and found.get("status", {}).get("notAfter"))
+    return frozenset(spec.get("dnsNames", ())) == names and spec.get("issuerRef", {}).get("name") == issuer
 
 
 def _wanted(settings: Settings) -> list[list[str]]:

@@ -110,7 +110,8 @@ def signed_before(state: Mapping[str, Any], issuer: str, now: float) -> dict[fro
     found: dict[frozenset[str], float] = {}
     for each in resources:
         spec = each.get("inputs", {}).get("spec", {})
-        if each["type"] != _CERTIFICATE or not isinstance(spec, Mapping):
+        # One that was awaited in vain has been cut off, and is yet to be signed.
+        if each["type"] != _CERTIFICATE or not isinstance(spec, Mapping) or each.get("initErrors"):
             continue
         if spec.get("issuerRef", {}).get("name") == issuer:
             made = _made(each)

@@ -111,8 +111,13 @@ def test_what_is_there_counts_by_when_it_was_made(
 def test_what_is_not_signed_by_this_issuer_for_these_names_is_new(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    cluster(monkeypatch, lambda name: certificate(name, 999, **changes))
+    cluster(monkeypatch, lambda name: certificate(name, 9, **changes))
     assert "51 new certificates are wanted" in refused(51)
+
+
+def test_what_has_lost_its_secret_is_not_new_to_the_ca(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(monkeypatch, lambda name: certificate(name, 24 * 8, status={}))
+    rollout.require_room(settings_of(config(51)), "dev", None)
 
 
 def test_a_cluster_that_cannot_be_asked_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

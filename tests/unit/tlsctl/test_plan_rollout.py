@@ -98,6 +98,14 @@ def test_the_next_batch_is_the_one_of_the_next_day() -> None:
     assert planned(90, there=state(*first)).at_once, "a state of an old engine has no times"
 
 
+def test_what_was_cut_off_is_yet_to_be_signed() -> None:
+    there = state(*([f"h{number}.sandbox.test"] for number in range(51)), ago=1)
+    there["deployment"]["resources"][-1]["initErrors"] = ["Resource has condition Ready=False"]
+    found = planned(51, there=there)
+    assert (found.certificates, found.standing) == ([("h50.sandbox.test",)], 50)
+    assert not found.at_once
+
+
 def test_what_is_left_after_the_last_batch_is_told() -> None:
     done = planned(30)
     assert (done.new, done.again) == ({"sandbox.test": 20}, 4), "of 50 certificates, and of 5 for the same names"
