@@ -12,8 +12,8 @@ from composition import rollout
 from settings import Settings, decode
 from tests.unit import harness
 from tests.unit.api_server import Api
-from tests.unit.harness import Recorder, good_config
-from tests.unit.test_program import HOST, program
+from tests.unit.harness import good_config
+from tests.unit.test_program import HOST
 
 ACME = {"email": "platform@sandbox.test", "issuer": "prod"}
 ISSUER = "letsencrypt-prod-istio"
@@ -147,11 +147,3 @@ def test_a_certificate_is_read_from_the_cluster() -> None:
         read("istio-system", "shop")
     with pytest.raises(rollout.UnreadableError, match="No configuration found"):
         rollout.reader("/no/such/file", None)
-
-
-def test_the_program_refuses_it_before_anything_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder()
-    cluster(monkeypatch, lambda _: None)
-    with pytest.raises(pulumi.RunError, match="51 new certificates are wanted"):
-        harness.run(program, config(51), recorder=recorder)
-    assert not [each for each in recorder if not each.type.startswith("pulumi:providers")]
