@@ -6,13 +6,13 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.rules import routes
-from components.rules.acme import CLUSTER_ISSUER, DIRECTORIES, DNS01, HTTP01, ISSUER, PROD
-from components.rules.limits import LETS_ENCRYPT
+from components.rules.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from components.rules.problem import ProblemsError
 from components.rules.production import PROJECT
 from composition import proofs
 from composition.args import Composition
-from composition.lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, require_hosts_in_zone
+from composition.lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, kept, require_hosts_in_zone
+from composition.rollout import require_room
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
 from settings.problems import dotted, set_command
@@ -33,12 +33,15 @@ def load() -> Composition:
         require_hosts_in_zone(settings, stack, secrets)
         challenge_domains = find_challenge_domains(settings)
         pool = find_workload_pool(settings)
-        kubeconfig = find_kubeconfig(settings, secrets)
+        kubeconfig = find_kubeconfig(settings)
+        require_room(settings, stack, kubeconfig, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    return Composition(settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool)
+    return Composition(
+        settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
+    )
 
 
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
@@ -67,19 +70,6 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"
             f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
-        )
-
-    certificates = sum(len(each.settings.certificates) for each in settings.views)
-    limits = LETS_ENCRYPT[PROD].certificates
-    if (
-        settings.acme.servers.prod == DIRECTORIES[PROD]
-        and settings.acme.issuer == PROD
-        and certificates > limits.tokens
-    ):
-        yield (
-            f"the stack has {certificates} certificates, and Let's Encrypt signs {limits.tokens} a week for a"
-            " registered domain: what is new of them may not be signed at once\n"
-            "    uv run python -m tlsctl plan-rollout"
         )
 
 

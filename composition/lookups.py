@@ -23,19 +23,25 @@ Zone = tuple[str, str | None]
 """A managed zone's name, and its project if that is not gcp:project."""
 
 
-def find_kubeconfig(settings: Settings, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
+def find_kubeconfig(settings: Settings) -> str | None:
     """Return the kubeconfig, of the GKE cluster where one is named; None is the ambient one.
-
-    It is a secret, since content may hold credentials; a path is one only where the config has it as one.
 
     Args:
         settings: the config.
-        secrets: keys of it that hold a secret.
 
     Raises:
         ProblemsError: the GKE cluster cannot be read or entered.
     """
-    kubeconfig = _enter(settings, settings.gke) if settings.gke else settings.kubeconfig
+    return _enter(settings, settings.gke) if settings.gke else settings.kubeconfig
+
+
+def kept(kubeconfig: str | None, secrets: Set[str] = frozenset()) -> pulumi.Input[str] | None:
+    """Return a kubeconfig as an input: a secret, since content may hold credentials.
+
+    Args:
+        kubeconfig: a path or content. A path is a secret only where the config has it as one.
+        secrets: keys of the config that hold a secret.
+    """
     if kubeconfig is None or not ("kubeconfig" in secrets or is_content(kubeconfig)):
         return kubeconfig
     return pulumi.Output.secret(kubeconfig)

@@ -1,10 +1,12 @@
 """The sections about certificates: who signs them, their keys and renewal, and what the gateway offers."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from components.rules import acme, client_ca, routes, tls
+from components.rules.limits import LETS_ENCRYPT, NONE, Limits, parse
 from components.rules.names import email_address, kubernetes_name
 from settings.fields import CipherSuite, Domain, HostName, Identifier, KubernetesName, Seconds, Section, Url, pem
 
@@ -48,6 +50,29 @@ class ExternalAccounts(Section):
     prod: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
 
 
+def limit(value: str) -> str:
+    """Return a limit as it is written."""
+    parse(value)
+    return value
+
+
+CaLimit = Annotated[str, AfterValidator(limit)] | None
+
+
+class CaLimits(Section):
+    """What the CA signs at most, where it is not what Let's Encrypt documents."""
+
+    orders: CaLimit = Field(
+        None, description="new orders of an ACME account, as NUMBER/TIME with s, m, h or d", examples=["300/3h"]
+    )
+    certificates: CaLimit = Field(
+        None, description="new certificates for a registered domain, as NUMBER/TIME", examples=["50/7d"]
+    )
+    same_names: CaLimit = Field(
+        None, description="certificates for exactly the same names, as NUMBER/TIME", examples=["5/7d"]
+    )
+
+
 class Acme(Section):
     """Who signs."""
 
@@ -65,6 +90,11 @@ class Acme(Section):
         examples=["classic"],
     )
     external_account: ExternalAccounts = Field(ExternalAccounts(), description="an object with the keys staging, prod")
+    limits: CaLimits = Field(
+        CaLimits(),
+        description="an object with the keys orders, certificates, sameNames: the limits of the CA that signs, where"
+        " they are not those that Let's Encrypt documents",
+    )
     wait_instead_of_self_check: int | None = Field(
         None,
         ge=0,
@@ -98,6 +128,16 @@ class Acme(Section):
     timeout: Seconds = Field(
         600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
     )
+
+    @property
+    def ca_limits(self) -> Limits | None:
+        """What the CA that signs signs at most; None where nobody says."""
+        environment = acme.environment_of(getattr(self.servers, self.issuer))
+        given = {key: parse(value) for key, value in self.limits if value is not None}
+        if environment is None and not given:
+            return None
+        known = LETS_ENCRYPT[environment] if environment else NONE
+        return replace(known, **given)
 
 
 class Certificate(Section):

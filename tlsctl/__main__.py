@@ -46,7 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--watch", action="store_true", help="check again until all is ok")
     add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
     add = _verb(
-        verbs, "plan-rollout", "say how long the CA takes to sign what the config asks for and is not there yet"
+        verbs, "plan-rollout", "say in which batches the CA signs what the config asks for and is not there yet"
+    )
+    add(
+        "--clusters",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="stacks with certificates for the same names (default: 1)",
     )
     add("--json", action="store_true", help="print JSON")
     add = _verb(verbs, "adopt", "make a stack of what was set up by hand: its config, and a file for `pulumi import`")
@@ -59,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--challenge", choices=("http01", "dns01"), help="how names are to be proven (default: as the issuer does)")
     _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
     return parser
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 1000:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of clusters, 1 to 1000")
+    return int(value)
 
 
 def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str) -> Callable[..., object]:

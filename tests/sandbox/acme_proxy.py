@@ -1,4 +1,4 @@
-"""An ACME server that can be made to fail, and to heed CAA: Pebble's staging directory behind a listener of our own."""
+"""An ACME server that can be made to fail, to heed CAA and to keep limits: Pebble behind a listener of our own."""
 
 import json
 import ssl
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import network
-from sandbox.acme import STAGING
+from sandbox.acme import STAGING, Directory
 from sandbox.pki import Authority
 from tests.sandbox import caa, client
+from tests.sandbox.rate_limits import RateLimits
 
 PEBBLE = 14000
 RATE_LIMITED = {
@@ -29,7 +30,7 @@ class AcmeProxy:
     Its certificate is signed by a CA of its own, which is in no other bundle.
     """
 
-    def __init__(self, folder: Path, pebble_ca: str) -> None:
+    def __init__(self, folder: Path, pebble_ca: str, pebble: Directory = STAGING) -> None:
         authority = Authority.create(folder, "acme-proxy-ca")
         authority.issue("proxy", network.HOST, sans=[network.HOST])
         self.ca_bundle = (folder / "ca.crt").read_text()
@@ -38,6 +39,8 @@ class AcmeProxy:
         self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
         self.refuses_orders = False
         self.heeds_caa = False
+        self.limits: RateLimits | None = None
+        self.pebble = pebble
         self._port = 0
         self.open()
 
@@ -114,7 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
             if problem:
                 self._refuse(problem)
                 return
-        self._pass_on(content)
+        limits = self.acme.limits
+        problem = limits.refusal(self.path, content, self.client_address[0]) if limits else None
+        if problem:
+            self._refuse(problem)
+            return
+        self._pass_on(content, limits)
 
     def log_message(self, *_: object) -> None:
         """Nothing: pytest would show it among a test's own words."""
@@ -124,12 +132,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, problem: dict[str, Any]) -> None:
         headers = [("Content-Type", "application/problem+json")]
-        self._answer(problem["status"], headers, json.dumps(problem).encode())
+        if wait := problem.get("retry_after"):
+            headers.append(("Retry-After", str(wait)))
+        document = {key: problem[key] for key in ("type", "detail", "status")}
+        self._answer(problem["status"], headers, json.dumps(document).encode())
 
-    def _pass_on(self, content: bytes | None = None) -> None:
+    def _pass_on(self, content: bytes | None = None, limits: RateLimits | None = None) -> None:
         content = self._content() if content is None else content
         request = client.Request(self.path, self.command, content, dict(self.headers))
-        answer = client.https(STAGING.address, self.acme.pebble_tls, request, port=PEBBLE)
+        answer = client.https(self.acme.pebble.address, self.acme.pebble_tls, request, port=PEBBLE)
+        if limits:
+            limits.saw(self.path, content, answer.status, answer.content)
         self._answer(answer.status, answer.headers.items(), answer.content)
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:

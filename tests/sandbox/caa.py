@@ -1,7 +1,5 @@
 """CAA as a CA enforces it (RFC 8659 and RFC 8657), on the sandbox's own DNS: Pebble does not look at it."""
 
-import base64
-import json
 from typing import Any
 
 import dns.message
@@ -10,6 +8,7 @@ import dns.query
 import dns.rdatatype
 
 from sandbox import network
+from tests.sandbox import jws
 
 IDENTITY = "ca.sandbox.test"
 """By which the CA knows itself."""
@@ -17,9 +16,7 @@ IDENTITY = "ca.sandbox.test"
 
 def order_of(body: bytes) -> tuple[str, list[str]]:
     """Return the account that a new order is signed by, and the names that it is for."""
-    signed = json.loads(body)
-    header, order = (json.loads(_decoded(signed[part])) for part in ("protected", "payload"))
-    return header["kid"], [each["value"] for each in order["identifiers"]]
+    return jws.account(body), [each["value"] for each in jws.payload(body)["identifiers"]]
 
 
 def refusal(account: str, names: list[str]) -> dict[str, Any] | None:
@@ -53,7 +50,3 @@ def _names(value: str, account: str) -> bool:
     domain, *parameters = (part.strip() for part in value.split(";"))
     given = dict(part.split("=", 1) for part in parameters if part)
     return domain == IDENTITY and given.get("accounturi", account) == account
-
-
-def _decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -285,6 +285,19 @@ def test_a_private_zone_is_refused_before_anything_is_registered(up: Any) -> Non
     assert not [each for each in recorder if not each.type.startswith("pulumi:providers")]
 
 
+def test_more_new_certificates_than_the_ca_signs_are_refused_before_anything_is_registered(
+    up: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("composition.rollout.reader", lambda *_: lambda *_: None)
+    recorder = Recorder()
+    hosts = [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(51)]
+    acme = {"email": "platform@sandbox.test", "issuer": "prod"}
+    with pytest.raises(pulumi.RunError, match="51 new certificates are wanted"):
+        up(good_config(hosts=hosts, acme=acme, certificate={"grouping": "perHost"}), recorder=recorder)
+
+    assert not [each for each in recorder if not each.type.startswith("pulumi:providers")]
+
+
 def test_a_name_too_long_for_the_zone_of_proofs_is_refused(up: Any) -> None:
     long = ".".join(["a" * 60] * 4)[:236] + ".sandbox.test"
     with pytest.raises(pulumi.RunError, match=r"dns\.challengeZone\.zone: .* would be proven by a name of"):
@@ -302,15 +315,6 @@ def test_production_is_hardened(up: Any) -> None:
     for part in (values, values["webhook"], values["cainjector"]):
         assert part["networkPolicy"]["enabled"] is True, "nobody else talks to it, and it to nobody else"
     assert {each["response"]["set"]["strict-transport-security"] for each in headers} == {"max-age=63072000"}
-
-
-@pytest.mark.parametrize(("count", "warned"), [(50, False), (51, True)])
-def test_more_certificates_than_the_ca_signs_in_a_week_are_warned_of(count: int, warned: bool) -> None:
-    hosts = [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(count)]
-    acme = {"email": "platform@sandbox.test", "issuer": "prod"}
-    config = good_config(hosts=hosts, acme=acme, certificate={"grouping": "perHost"})
-    told = [each for each in warnings(settings_of(config), set()) if "tlsctl plan-rollout" in each]
-    assert bool(told) == warned
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
-"""When new certificates fit into a CA's limits."""
+"""In which batches certificates fit into a CA's limits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.rules.acme import PROD
-from components.rules.limits import DAY, HOUR, LETS_ENCRYPT, Limit, Limits, by_day, schedule
+from components.rules.limits import DAY, HOUR, LETS_ENCRYPT, NONE, Batch, Limit, Limits, Room, batches, parse
 
 SMALL = Limits(orders=Limit(4, 10), certificates=Limit(2, 100), same_names=Limit(5, 1000))
 
@@ -20,28 +21,60 @@ def hosts(count: int, of: str = "shop.test") -> list[list[str]]:
     return [[f"h{number}.{of}"] for number in range(count)]
 
 
+def planned(certificates: Sequence[Sequence[str]], limits: Limits, every: float) -> list[tuple[float, list[int]]]:
+    return [(each.at, list(each.places)) for each in batches(certificates, Room(limits, domain), every)]
+
+
 def test_what_the_bucket_holds_is_signed_at_once_and_the_rest_as_tokens_come_back() -> None:
-    assert schedule(hosts(4), SMALL, domain) == [0, 0, 100, 200]
+    assert planned(hosts(4), SMALL, 50) == [(0, [0, 1]), (100, [2]), (200, [3])]
+    assert planned(hosts(5), SMALL, 200) == [(0, [0, 1]), (200, [2, 3]), (400, [4])], "two are back by the next update"
 
 
 def test_domains_do_not_wait_for_each_other_but_share_the_account() -> None:
     mixed = [*hosts(3), *hosts(3, "blog.test")]
-    assert schedule(mixed, SMALL, domain) == [0, 0, 100, 0, 0, 100]
+    assert planned(mixed, SMALL, 100) == [(0, [0, 1, 3, 4]), (100, [2, 5])]
     many = [[f"a.d{number}.test"] for number in range(6)]
-    assert schedule(many, SMALL, domain) == [0, 0, 0, 0, 10, 20], "four orders, then one every ten seconds"
+    assert planned(many, SMALL, 10) == [(0, [0, 1, 2, 3]), (10, [4]), (20, [5])]
 
 
 def test_a_certificate_for_two_domains_waits_for_both() -> None:
     both = [["a.shop.test", "a.blog.test"]]
-    assert schedule([*hosts(2), *both], SMALL, domain)[2] == 100
+    assert planned([*hosts(2), *both], SMALL, 100) == [(0, [0, 1]), (100, [2])]
 
 
-@pytest.mark.parametrize(("count", "days"), [(50, 0), (51, 0), (57, 0), (58, 1), (1000, 133)])
-def test_a_host_each_at_lets_encrypt(count: int, days: int) -> None:
-    """Fifty at once and one more every 201.6 minutes: 7 a day."""
-    signed = schedule(hosts(count), LETS_ENCRYPT[PROD], domain)
-    assert int(max(signed) // DAY) == days
-    assert next(len(each) for _, each in by_day(signed)) == min(count, 57)
+def test_the_same_names_again_are_a_renewal_to_the_ca_once_it_has_signed_them() -> None:
+    limits = Limits(orders=Limit(2, 10**6), certificates=Limit(2, 10**6), same_names=Limit(3, 100))
+    assert planned(hosts(1) * 5, limits, 100) == [(0, [0, 1]), (100, [2, 3]), (200, [4])], (
+        "two at once are new both, and take from the domain; the others take of the same names alone"
+    )
+    signed = Room(limits, domain, [(-1000, ["h0.shop.test"])])
+    assert [list(each.places) for each in batches(hosts(1) * 3, signed)] == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (57, [50, 7]), (58, [50, 7, 1])])
+def test_a_host_each_at_lets_encrypt(count: int, sizes: list[int]) -> None:
+    found = batches(hosts(count), Room(LETS_ENCRYPT[PROD], domain))
+    assert [len(each.places) for each in found] == sizes
+    assert [each.day for each in found] == list(range(len(sizes)))
+
+
+def test_a_thousand_hosts_come_by_seven_a_day_and_once_a_week_by_eight() -> None:
+    found = batches(hosts(1000), Room(LETS_ENCRYPT[PROD], domain))
+    assert found[-1].day == 133
+    assert [len(each.places) for each in found[:9]] == [50, 7, 7, 7, 7, 7, 7, 8, 7]
+
+
+def test_what_was_signed_before_is_counted_until_it_has_come_back() -> None:
+    real = LETS_ENCRYPT[PROD]
+    before = [(-2.0 * HOUR, names) for names in hosts(50)]
+    room = Room(real, domain, before)
+    assert room.new("shop.test", 0) == 0
+    assert room.ready(["another.shop.test"], 0) == pytest.approx(201.6 * 60 - 2 * HOUR)
+    assert room.again(["h0.shop.test"], 0) == 4, "each set of names has four left"
+    assert Room(real, domain, [(at - DAY, names) for at, names in before]).new("shop.test", 0) == 7
+    assert Room(real, domain, [(at - 7 * DAY, names) for at, names in before]).new("shop.test", 0) == 50
+    longer = Room(real, domain, [(-2.0 * HOUR, names) for names in hosts(60)])
+    assert longer.ready(["another.shop.test"], 0) <= 201.6 * 60, "more than there can have been is no debt"
 
 
 def test_a_refill_is_as_the_documents_have_it() -> None:
@@ -51,14 +84,83 @@ def test_a_refill_is_as_the_documents_have_it() -> None:
     assert real.same_names.seconds / HOUR == pytest.approx(34, abs=1), "hours"
 
 
-@given(st.lists(st.sampled_from(["a.test", "b.test", "c.test"]), max_size=30))
-def test_no_window_holds_more_than_the_bucket_and_what_came_back(of: Sequence[str]) -> None:
-    signed = schedule([[f"h{number}.{each}"] for number, each in enumerate(of)], SMALL, domain)
-    for kind, times in [
-        (SMALL.orders, signed),
-        *((SMALL.certificates, [at for at, own in zip(signed, of, strict=True) if own == each]) for each in set(of)),
-    ]:
-        for begin in times:
-            for end in times:
-                within = sum(begin <= at <= end for at in times)
-                assert end < begin or within <= kind.tokens + (end - begin) / kind.seconds
+def test_a_ca_without_limits_signs_everything_at_once() -> None:
+    assert len(batches(hosts(2000) * 2, Room(NONE, domain))) == 1
+    assert Room(NONE, domain, [(-1.0, ["a.test"])]).new("a.test", 0) > 10**6
+
+
+def test_a_limit_is_read_as_it_is_written() -> None:
+    assert parse("300/3h") == LETS_ENCRYPT[PROD].orders
+    assert parse("50/7d") == LETS_ENCRYPT[PROD].certificates
+    assert parse("2/10s") == Limit(2, 5)
+
+
+@pytest.mark.parametrize("value", ["", "50", "50/7", "50/7w", "0/7d", "5/0d", "-1/1d", "1.5/1d", "50 / 7d", "5/7d\n"])
+def test_what_is_no_limit_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="is not a number and a time such as 50/7d"):
+        parse(value)
+
+
+class Ca:
+    """Buckets as a CA keeps them: what it holds is counted up as time passes, and down with each certificate."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._held: dict[tuple[str, ...], tuple[Fraction, int]] = {}
+        self._first: dict[frozenset[str], int] = {}
+
+    def sign(self, names: Sequence[str], now: int) -> bool:
+        """Sign, if there is a token in each bucket; say whether."""
+        met: dict[tuple[str, ...], Limit] = {("names", *sorted(names)): self._limits.same_names}
+        if self._first.get(frozenset(names), now) == now:
+            met[("account",)] = self._limits.orders
+            met |= {("domain", domain(name)): self._limits.certificates for name in names}
+        held = {key: self._now(key, limit, now) for key, limit in met.items()}
+        if min(held.values()) < 1:
+            return False
+        self._first.setdefault(frozenset(names), now)
+        self._held |= {key: (tokens - 1, now) for key, tokens in held.items()}
+        return True
+
+    def _now(self, key: tuple[str, ...], limit: Limit, now: int) -> Fraction:
+        tokens, at = self._held.get(key, (Fraction(limit.tokens), now))
+        return min(Fraction(limit.tokens), tokens + Fraction(now - at) / Fraction(limit.seconds))
+
+
+LIMIT = st.builds(Limit, st.integers(1, 6), st.integers(1, 40))
+LIMITS = st.builds(Limits, LIMIT, LIMIT, LIMIT)
+NAME = st.builds("{}.{}".format, st.sampled_from("abcde"), st.sampled_from(["x.test", "y.test", "z.test"]))
+CERTIFICATES = st.lists(st.lists(NAME, min_size=1, max_size=3, unique=True), max_size=25)
+
+
+@given(CERTIFICATES, LIMITS, st.integers(1, 60))
+def test_a_ca_signs_each_batch_and_nothing_more_at_its_time_or_before_it(
+    certificates: Sequence[Sequence[str]], limits: Limits, every: int
+) -> None:
+    plan = batches(certificates, Room(limits, domain), every)
+    assert sorted(place for each in plan for place in each.places) == list(range(len(certificates))), "each has a place"
+    sizes: Mapping[int, Batch] = {int(each.at): each for each in plan}
+    ca, waiting = Ca(limits), set(range(len(certificates)))
+    for now in range(0, int(plan[-1].at) + 1 if plan else 0, every):
+        for place in sizes[now].places if now in sizes else ():
+            assert ca.sign(certificates[place], now), "nothing that is planned is refused"
+            waiting.remove(place)
+        for place in waiting:
+            assert not ca.sign(certificates[place], now), "nothing that waits could be signed sooner"
+
+
+@given(CERTIFICATES, LIMITS, st.integers(1, 60), st.integers(0, 500))
+def test_what_is_said_to_be_left_is_left_and_no_more(
+    certificates: Sequence[Sequence[str]], limits: Limits, every: int, later: int
+) -> None:
+    room, ca = Room(limits, domain), Ca(limits)
+    plan = batches(certificates, room, every)
+    for batch in plan:
+        for place in batch.places:
+            assert ca.sign(certificates[place], int(batch.at))
+    now = (int(plan[-1].at) if plan else 0) + 1 + later
+    for names in {frozenset(names) for names in certificates}:
+        again = room.again(names, now)
+        assert [ca.sign(sorted(names), now) for _ in range(again + 1)] == [True] * again + [False]
+    new = room.new("x.test", now)
+    assert [ca.sign([f"new{number}.x.test"], now) for number in range(new + 1)] == [True] * new + [False]
