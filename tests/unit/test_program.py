@@ -14,6 +14,12 @@ from settings import Settings, decode
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, good_config
 
+INTERNAL = {
+    "name": "internal",
+    "ingress": {"service": "internal"},
+    "challenge": "dns01",
+    "hosts": [{"host": "wiki.sandbox.test", "service": "wiki", "namespace": "wiki", "port": 80}],
+}
 ROOT = Path(__file__).parents[2]
 IP = "203.0.113.10"
 
@@ -328,7 +334,12 @@ def test_what_the_config_leaves_open_is_warned_of(changes: dict[str, str], secre
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"certManager": {"install": False}, "production": "true"}, {"challenge": "dns01", "production": "true"}],
+    [
+        {},
+        {"certManager": {"install": False}, "production": "true"},
+        {"challenge": "dns01", "production": "true"},
+        {"gateways": [INTERNAL], "production": "true"},
+    ],
 )
 def test_there_is_no_warning_without_a_way_to_heed_it(changes: dict[str, Any]) -> None:
     assert not list(warnings(settings_of(good_config(**changes)), {"kubeconfig", "certManager"}))
