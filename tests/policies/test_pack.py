@@ -26,6 +26,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
+    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
 
     def judge(config: Mapping[str, Any], stack: str = "dev") -> set[str]:
         done: Recorder = harness.run(program, config, stack=stack)

@@ -34,6 +34,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: [IP])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
+    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
     return lambda config, **options: harness.run(program, config, **options)
 
 
