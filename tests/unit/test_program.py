@@ -42,9 +42,9 @@ def settings_of(config: dict[str, Any]) -> Settings:
     return decode(Settings, harness.engine_config(config), harness.PROJECT, "test")
 
 
-def stack_config(stack: str) -> dict[str, Any]:
+def stack_config(stack: str, folder: Path = ROOT) -> dict[str, Any]:
     """Read a stack's file, with what a user has yet to fill in filled in."""
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    text = (folder / f"Pulumi.{stack}.yaml").read_text()
     filled = text.replace("change-me", "filled-in").replace("your-domain.com", "sandbox.test")
     config: dict[str, Any] = yaml.safe_load(filled)["config"]
     prefix = f"{harness.PROJECT}:"
@@ -52,6 +52,13 @@ def stack_config(stack: str) -> dict[str, Any]:
         key.removeprefix(prefix): str(value).lower() if isinstance(value, bool) else value
         for key, value in config.items()
     }
+
+
+def example_stack() -> tuple[dict[str, Any], Recorder]:
+    """Return the config of the whole stack that is an example, and what answers it."""
+    by_dns = {"dnsEndpointConfigs": [{"endpoint": "gke-1.europe-west1.gke.goog", "allowExternalTraffic": True}]}
+    recorder = Recorder(zone_domain="acme.dev.", cluster={"controlPlaneEndpointsConfigs": [by_dns]})
+    return stack_config("prod", ROOT / "examples" / "stack") | {"gcp:project": "platform"}, recorder
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
@@ -76,6 +83,18 @@ def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
     assert done.outputs["issuer"] == f"letsencrypt-{'prod' if stack == 'prod' else 'staging'}-istio"
     assert set(done.outputs["dnsRecords"].values()) == {IP}, "every host points at the gateway"
     assert {f"https://{host}" for host in done.outputs["dnsRecords"]} == set(done.outputs["urls"])
+
+
+def test_the_example_of_a_whole_stack_is_one(up: Any) -> None:
+    config, recorder = example_stack()
+
+    done: Recorder = up(config, stack="prod", recorder=recorder)
+
+    assert done.outputs["urls"] == ["https://acme.dev", "https://www.acme.dev"], "the public gateway's hosts"
+    assert done.outputs["gateways"]["internal"]["urls"] == ["https://wiki.acme.dev"], "and the internal one's"
+    assert done.of("gcp:compute/address:Address"), "the address stays"
+    assert {each.inputs["type"] for each in done.of(RECORD)} >= {"A", "CAA"}
+    assert list(warnings(settings_of(config), frozenset())) == [], "nothing in it is warned of"
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
