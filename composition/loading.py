@@ -65,7 +65,9 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
                     f"    {set_command(path, False)}"
                 )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
-    if settings.production and cluster_wide and settings.challenge == HTTP01 and not settings.hosts_proven_by(DNS01):
+    # An Issuer cannot prove names by DNS-01, of whichever gateway.
+    by_dns = any(view.settings.hosts_proven_by(DNS01) for view in settings.views)
+    if settings.production and cluster_wide and settings.challenge == HTTP01 and not by_dns:
         yield (
             "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
             " stack's hosts and spend the CA's limits\n"

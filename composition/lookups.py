@@ -1,7 +1,9 @@
 """What a stack's config names of Google Cloud, looked up before any resource is registered: zones, cluster, project."""
 
 import json
+import shutil
 import socket
+import urllib.request
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from components.rules import acme, dns01, gke, names
-from components.rules.kubeconfig import gke_kubeconfig, is_content
+from components.rules.kubeconfig import GKE_PLUGIN, gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError, text
 from settings import Settings, config_heading
 from settings.cluster import Gke
@@ -18,7 +20,7 @@ from settings.models import View
 from settings.problems import HIDDEN, Path, config_problem, dotted, remove_command, set_command
 
 _TIMEOUT = 5.0
-"""Seconds that a private endpoint has to answer in."""
+"""Seconds that an endpoint by address has to answer in."""
 Zone = tuple[str, str | None]
 """A managed zone's name, and its project if that is not gcp:project."""
 
@@ -52,13 +54,12 @@ def _enter(settings: Settings, given: Gke) -> str:
     problems = [problem] if (problem := gke.endpoint_problem(cluster, given.endpoint)) else []
     if cluster.autopilot and settings.cert_manager.install:
         problems += gke.autopilot_problems(cluster, settings.cert_manager.values)
-    if not problems and given.endpoint == gke.IP and cluster.private and not _answers(cluster.ip):
-        problem = gke.unreachable(cluster)
-        if pulumi.runtime.is_dry_run():
-            # A preview goes without the cluster, and shows what the program itself knows.
-            pulumi.log.warn(text([problem]))
-        else:
-            problems.append(problem)
+    obstacles = [] if problems else list(_obstacles(cluster, given.endpoint))
+    if obstacles and pulumi.runtime.is_dry_run():
+        # A preview goes without the cluster, and shows what the program itself knows.
+        pulumi.log.warn(text(obstacles))
+    else:
+        problems += obstacles
     if problems:
         raise ProblemsError(*problems)
     host, authority = (cluster.dns, None) if given.endpoint == gke.DNS else (cluster.ip, cluster.authority)
@@ -95,7 +96,18 @@ def _only(found: Sequence[Any] | None) -> Any:
     return next(iter(found or ()), None)
 
 
+def _obstacles(cluster: gke.Cluster, endpoint: str) -> Iterator[Problem]:
+    """Yield what keeps this machine out of a cluster that others may enter."""
+    if shutil.which(GKE_PLUGIN) is None:
+        yield gke.without_plugin(cluster)
+    if endpoint == gke.IP and not _answers(cluster.ip):
+        yield gke.unreachable(cluster)
+
+
 def _answers(address: str) -> bool:
+    if "https" in urllib.request.getproxies() and not urllib.request.proxy_bypass(address):
+        # A proxy connects, which may be the bastion of a private cluster.
+        return True
     try:
         socket.create_connection((address, 443), _TIMEOUT).close()
     except OSError:

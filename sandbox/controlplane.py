@@ -38,7 +38,9 @@ def prepare() -> None:
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
     ]
-    authority.issue("apiserver", "kube-apiserver", sans=[*names, "localhost", "127.0.0.1", network.HOST, "10.96.0.1"])
+    authority.issue(
+        "apiserver", "kube-apiserver", sans=[*names, "localhost", "127.0.0.1", network.HOST, network.KUBERNETES]
+    )
     authority.issue("service-account", "service-accounts")
     authority.issue("admin", "sandbox-admin", group="system:masters")
     authority.issue("controller-manager", "system:kube-controller-manager")
@@ -61,14 +63,19 @@ def etcd() -> Part:
     return Part("etcd", argv, lambda: answers(f"{_ETCD}/health"))
 
 
-def apiserver() -> Part:
-    """The API server, on the bridge's address since Endpoints refuse a loopback one."""
+def apiserver(*other_names: Path) -> Part:
+    """The API server, on the bridge's address since Endpoints refuse a loopback one.
+
+    Args:
+        other_names: certificates for clients that ask for it by another name, each `FILE.crt` beside its `FILE.key`.
+    """
     pki = paths.PKI
     argv = [
         str(paths.BIN / "kube-apiserver"),
         f"--etcd-servers={_ETCD}",
         "--bind-address=0.0.0.0", "--secure-port=6443", f"--advertise-address={network.HOST}",
         f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
+        *(f"--tls-sni-cert-key={each},{each.with_suffix('.key')}" for each in other_names),
         f"--client-ca-file={pki}/ca.crt",
         f"--service-cluster-ip-range={network.SERVICE_CIDR}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",

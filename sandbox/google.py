@@ -1,9 +1,9 @@
-"""What a Pod finds of Google Cloud: `dns.googleapis.com` with a certificate of its own CA, and the metadata server.
+"""What is of Google's: `dns.googleapis.com` and the metadata server for Pods, and GKE's control planes.
 
-Both are the Cloud DNS emulator (`sandbox/clouddns`). cert-manager's solver has no option for another endpoint.
+The first two are the Cloud DNS emulator (`sandbox/clouddns`). cert-manager's solver has no option for another endpoint.
 """
 
-from sandbox import paths
+from sandbox import network, paths
 from sandbox.pki import Authority
 
 DNS_API = "dns.googleapis.com"
@@ -11,7 +11,14 @@ ADDRESS = "10.244.0.4"
 """Its own address on the Pods' bridge; the API listens on port 443 and the metadata server on port 80 of it."""
 _FOLDER = paths.RUN / "google"
 ROOTS = _FOLDER / "ca.crt"
-"""What the API's certificate chains to."""
+"""What certificates of Google's chain to, the API's and those of control planes by their names."""
+
+REGION = "europe-west1"
+"""Of GKE clusters."""
+CONTROL_PLANE = _FOLDER / "control-plane.crt"
+"""The API server's certificate for the names of the clusters' DNS endpoints; its key lies beside it."""
+PRIVATE_ENDPOINT = "10.244.0.99"
+"""Of GKE clusters: nobody has it."""
 
 ENVIRONMENT = {"GCE_METADATA_HOST": ADDRESS}
 """Where the metadata server is. At GKE's, 169.254.169.254, Istio would take this for a machine of Google's."""
@@ -20,8 +27,10 @@ FILES = {"/etc/ssl/certs/ca-certificates.crt": ROOTS}
 
 
 def prepare() -> None:
-    """Write the CA and the API's certificate below /run/sandbox/google."""
-    Authority.create(_FOLDER, "sandbox-google-ca").issue("api", DNS_API, sans=[DNS_API])
+    """Write the CA, the API's certificate and that of control planes below /run/sandbox/google."""
+    authority, endpoints = Authority.create(_FOLDER, "sandbox-google-ca"), f"*.{REGION}.gke.goog"
+    authority.issue("api", DNS_API, sans=[DNS_API])
+    authority.issue(CONTROL_PLANE.stem, endpoints, sans=[endpoints])
 
 
 def arguments() -> list[str]:
@@ -30,4 +39,5 @@ def arguments() -> list[str]:
         "--rest-tls", f"{ADDRESS}:443", "--tls-cert", f"{_FOLDER}/api.crt", "--tls-key", f"{_FOLDER}/api.key",
         "--metadata", f"{ADDRESS}:80",
         "--host", f"{DNS_API}={ADDRESS}",
+        "--control-plane", network.KUBERNETES, PRIVATE_ENDPOINT, REGION, f"{paths.PKI}/ca.crt",
     ]  # fmt: skip

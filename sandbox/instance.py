@@ -103,7 +103,10 @@ class Instance:
         """
         if self.pid == 0:
             raise SandboxError(f"Sandbox {self.name!r} is ended from outside, not by a command inside.")
-        handle = os.pidfd_open(self.pid)
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return  # Somebody else has ended it since it was found.
         try:
             for number, timeout in ((signal.SIGTERM, _DOWN_TIMEOUT), (signal.SIGKILL, _DOWN_TIMEOUT)):
                 with suppress(ProcessLookupError):

@@ -21,6 +21,8 @@ HOST = "10.244.0.1"
 """The node's address: the API server, DNS and the node agent listen on it."""
 POD_CIDR = "10.244.0.0/16"
 SERVICE_CIDR = "10.96.0.0/16"
+KUBERNETES = "10.96.0.1"
+"""The Service `kubernetes`: the API server on port 443."""
 LOAD_BALANCER_CIDR = "203.0.113.0/24"
 
 _SYSCTLS = {

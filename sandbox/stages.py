@@ -50,7 +50,7 @@ def stages(plan: Plan) -> list[Stage]:
     return [
         Stage("network, certificates and charts", prepare),
         Stage("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
-        Stage("Kubernetes API server", lambda: [controlplane.apiserver()]),
+        Stage("Kubernetes API server", lambda: [controlplane.apiserver(google.CONTROL_PLANE)]),
         Stage("controllers and node", lambda: [controlplane.controller_manager(), node(modules.istio)]),
         Stage("kube-proxy", lambda: [controlplane.proxy()]),
         Stage("Istio", lambda: istio.install(modules.istio)),

@@ -14,7 +14,7 @@ _LONGEST_DEFAULT = 60
 _PAGE = """# Configuration
 
 The keys of `pulumi config`; nested ones are set with `--path`. Everything is checked before anything is created, and
-every problem is reported at once, with the command that fixes it.
+every problem is reported at once, with the command that fixes it. [examples/stack](../examples/stack) is a whole file.
 
 {table}
 

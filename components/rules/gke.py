@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .kubeconfig import GKE_PLUGIN
 from .problem import Problem
 
 IP, DNS = "ip", "dns"
@@ -66,12 +67,20 @@ def endpoint_problem(cluster: Cluster, endpoint: str) -> Problem | None:
 
 
 def unreachable(cluster: Cluster) -> Problem:
-    """Return the problem of a private endpoint that does not answer from here."""
+    """Return the problem of an endpoint by address that does not answer from here."""
     opened = () if cluster.dns_open else (cluster.update("--enable-dns-access"),)
-    what = (
-        f"has a private endpoint alone, {cluster.ip}, which does not answer from here: it is for the cluster's network"
-    )
+    if cluster.private:
+        what = f"has a private endpoint alone, {cluster.ip}, which does not answer from here: it is for the cluster's"
+        what += " network"
+    else:
+        what = f"does not answer from here at {cluster.ip}: its authorized networks may leave this machine out"
     return Problem(cluster.where, what, (*opened, _use(DNS)))
+
+
+def without_plugin(cluster: Cluster) -> Problem:
+    """Return the problem of a machine that has nothing to bring credentials with."""
+    what = f"is entered with {GKE_PLUGIN}, which is not on PATH"
+    return Problem(cluster.where, what, (f"gcloud components install {GKE_PLUGIN}",))
 
 
 def _use(endpoint: str) -> str:

@@ -10,6 +10,9 @@ _LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 _CREDENTIALS = ("token", "password", "client-key-data")
 """Of a user (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). A file's path is none."""
 
+GKE_PLUGIN = "gke-gcloud-auth-plugin"
+"""What brings the credentials for a GKE cluster."""
+
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|PRIVATE|API_?KEY", re.IGNORECASE)
 """Names of environment variables that hold credentials."""
 
@@ -85,8 +88,8 @@ def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str,
     """
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": "gke-gcloud-auth-plugin",
-        "installHint": "gcloud components install gke-gcloud-auth-plugin",
+        "command": GKE_PLUGIN,
+        "installHint": f"gcloud components install {GKE_PLUGIN}",
         "interactiveMode": "Never",
         "provideClusterInfo": True,
     }

@@ -4,4 +4,6 @@ Managed zones live in memory. What is written through REST is served authoritati
 once; there is no propagation delay, no DNSSEC and no routing policies. It is also the only resolver of the
 sandbox's network namespace, so it knows two more kinds of names, which REST never lists: static hosts, and
 the cluster's Services.
+
+Beside it are the other APIs of Google's that a stack on GKE talks to, as far as it does.
 """

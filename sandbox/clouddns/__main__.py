@@ -8,12 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sandbox.clouddns.access import metadata_app
 from sandbox.clouddns.authority import Authority, Zone
+from sandbox.clouddns.clusters import Clusters, ControlPlane
 from sandbox.clouddns.errors import ApiError
 from sandbox.clouddns.iam import Iam
 from sandbox.clouddns.rest import make_app
@@ -54,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=ADDRESS",
         help="a host REST never lists",
+    )
+    add(
+        "--control-plane",
+        nargs=4,
+        metavar=("ADDRESS", "PRIVATE", "REGION", "CA"),
+        help="serve the container API for clusters with this API server",
     )
     add("--cluster-kubeconfig", metavar="FILE", help="answer for the Services of this cluster")
     return parser
@@ -108,9 +116,15 @@ def main(argv: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    app = make_app(managed, iam)
+    clusters = None
+    if args.control_plane:
+        address, private, region, authority = args.control_plane
+        clusters = Clusters(args.project, ControlPlane(address, private, region, Path(authority)))
+    app = make_app(managed, iam, clusters)
     try:
-        server = DnsServer(Authority(lambda: [*static, *managed.public]), *args.dns)
+        server = DnsServer(
+            Authority(lambda: [*static, *managed.public, *(clusters.hosts if clusters else [])]), *args.dns
+        )
         # A listener asks for the name of its address, which nobody else answers.
         server.start()
         listeners = [_listener(app, args.rest)]

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox.clouddns.access import guard, iam_routes
 from sandbox.clouddns.addresses import add_addresses
+from sandbox.clouddns.clusters import Clusters, add_clusters
 from sandbox.clouddns.errors import ApiError, already_exists, invalid, not_found, required
 from sandbox.clouddns.iam import PROJECT_NUMBER, Iam
 from sandbox.clouddns.records import RecordSet, parse_name, parse_record_set, parse_type
@@ -30,8 +31,8 @@ _RRSET = f"{_ZONE}/rrsets/<name>/<rdtype>"
 _PAGE = 100
 
 
-def make_app(zones: Zones, iam: Iam | None = None) -> Flask:
-    """The application that serves these zones, to Pods as `iam` says."""
+def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = None) -> Flask:
+    """The application that serves these zones, to Pods as `iam` says, and these clusters."""
     iam = iam or Iam(zones.project)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
@@ -89,6 +90,8 @@ def make_app(zones: Zones, iam: Iam | None = None) -> Flask:
     app.register_blueprint(iam_routes(iam))
     guard(app, iam)
     add_addresses(app, zones.project)
+    if clusters:
+        add_clusters(app, clusters)
     return app
 
 

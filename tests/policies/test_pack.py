@@ -15,7 +15,7 @@ from tests.policies.support import configured, findings, resource
 from tests.unit import harness
 from tests.unit.harness import Recorder, good_config
 from tests.unit.test_mutual_tls import CA
-from tests.unit.test_program import program, stack_config
+from tests.unit.test_program import example_stack, program, stack_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,9 +26,10 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
+    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
 
-    def judge(config: Mapping[str, Any], stack: str = "dev") -> set[str]:
-        done: Recorder = harness.run(program, config, stack=stack)
+    def judge(config: Mapping[str, Any], stack: str = "dev", recorder: Recorder | None = None) -> set[str]:
+        done: Recorder = harness.run(program, config, stack=stack, recorder=recorder)
         resources = [_seen(each, stack) for each in done]
         assert len(resources) > 10, "the program was really run"
         with configured(**config):
@@ -44,6 +45,11 @@ def _seen(registered: harness.Registered, stack: str) -> PolicyResource:
 @pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
 def test_our_own_stacks_pass_every_policy(broken: Any, stack: str) -> None:
     assert broken(stack_config(stack), stack) == set(), f"every policy holds in {stack}, and all is judged"
+
+
+def test_the_example_of_a_whole_stack_passes_every_policy(broken: Any) -> None:
+    config, recorder = example_stack()
+    assert broken(config, "prod", recorder) == {"everything-is-judged"}, "the advice names the second gateway's Pods"
 
 
 @pytest.mark.parametrize(

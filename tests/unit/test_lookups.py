@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from composition import lookups
 from tests.unit import harness
 from tests.unit.harness import Recorder, good_config
 
@@ -35,11 +36,18 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
-    monkeypatch.setattr("composition.lookups._answers", lambda address: address != "10.0.0.2")
+    monkeypatch.setattr("composition.lookups._answers", lambda address: not address.endswith(".2"))
 
     def run(
-        cluster: dict[str, Any], endpoint: str = "ip", *, address: str = "192.0.2.1", preview: bool = False, **more: Any
+        cluster: dict[str, Any],
+        endpoint: str = "ip",
+        *,
+        address: str = "192.0.2.1",
+        preview: bool = False,
+        plugin: bool = True,
+        **more: Any,
     ) -> str:
+        monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if plugin else None)
         gke = {"cluster": "platform", "location": "europe-west1", "endpoint": endpoint}
         recorder = Recorder(cluster=cluster, endpoint=address)
         program = ROOT / "__main__.py"
@@ -110,6 +118,36 @@ def test_a_private_endpoint_that_does_not_answer_from_here_is_explained_at_once(
     assert "has a private endpoint alone, 10.0.0.2, which does not answer from here" in str(refused.value)
     assert f"{UPDATE} --enable-dns-access" in str(refused.value), "what opens another way"
     assert "pulumi config set --path gke.endpoint dns" in str(refused.value), "and takes it"
+
+
+def test_a_public_endpoint_that_does_not_answer_from_here_is_explained_at_once(enter: Any) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        enter(endpoints(**dns(opened=True)), address="192.0.2.2")
+
+    first, *commands = str(refused.value).splitlines()
+    assert "does not answer from here at 192.0.2.2: its authorized networks" in first, "what may keep this machine out"
+    assert [each.strip() for each in commands] == ["pulumi config set --path gke.endpoint dns"], "that one is open"
+
+
+def test_an_address_behind_a_proxy_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = "127.0.0.254"
+    for each in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    assert not lookups._answers(refusing), "nobody listens there"
+
+    monkeypatch.setenv("https_proxy", "http://bastion.sandbox.test:8888")
+    assert lookups._answers(refusing), "the bastion may reach it"
+    monkeypatch.setenv("no_proxy", refusing)
+    assert not lookups._answers(refusing), "past the bastion nobody does"
+
+
+def test_a_machine_without_the_plugin_is_told_before_it_enters(enter: Any) -> None:
+    with pytest.raises(pulumi.RunError) as refused:
+        enter(endpoints(**dns(opened=True)), "dns", plugin=False)
+
+    assert "is entered with gke-gcloud-auth-plugin, which is not on PATH" in str(refused.value)
+    assert "gcloud components install gke-gcloud-auth-plugin" in str(refused.value)
+    assert enter(endpoints(**dns(opened=True)), "dns", plugin=False, preview=True), "a preview does without"
 
 
 def test_a_private_endpoint_is_used_from_within_its_network(enter: Any) -> None:

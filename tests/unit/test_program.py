@@ -14,6 +14,12 @@ from settings import Settings, decode
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, good_config
 
+INTERNAL = {
+    "name": "internal",
+    "ingress": {"service": "internal"},
+    "challenge": "dns01",
+    "hosts": [{"host": "wiki.sandbox.test", "service": "wiki", "namespace": "wiki", "port": 80}],
+}
 ROOT = Path(__file__).parents[2]
 IP = "203.0.113.10"
 
@@ -28,6 +34,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: [IP])
     monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
+    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
     return lambda config, **options: harness.run(program, config, **options)
 
 
@@ -35,9 +42,9 @@ def settings_of(config: dict[str, Any]) -> Settings:
     return decode(Settings, harness.engine_config(config), harness.PROJECT, "test")
 
 
-def stack_config(stack: str) -> dict[str, Any]:
+def stack_config(stack: str, folder: Path = ROOT) -> dict[str, Any]:
     """Read a stack's file, with what a user has yet to fill in filled in."""
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    text = (folder / f"Pulumi.{stack}.yaml").read_text()
     filled = text.replace("change-me", "filled-in").replace("your-domain.com", "sandbox.test")
     config: dict[str, Any] = yaml.safe_load(filled)["config"]
     prefix = f"{harness.PROJECT}:"
@@ -45,6 +52,13 @@ def stack_config(stack: str) -> dict[str, Any]:
         key.removeprefix(prefix): str(value).lower() if isinstance(value, bool) else value
         for key, value in config.items()
     }
+
+
+def example_stack() -> tuple[dict[str, Any], Recorder]:
+    """Return the config of the whole stack that is an example, and what answers it."""
+    by_dns = {"dnsEndpointConfigs": [{"endpoint": "gke-1.europe-west1.gke.goog", "allowExternalTraffic": True}]}
+    recorder = Recorder(zone_domain="acme.dev.", cluster={"controlPlaneEndpointsConfigs": [by_dns]})
+    return stack_config("prod", ROOT / "examples" / "stack") | {"gcp:project": "platform"}, recorder
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
@@ -69,6 +83,18 @@ def test_every_stack_runs_to_its_outputs(up: Any, stack: str) -> None:
     assert done.outputs["issuer"] == f"letsencrypt-{'prod' if stack == 'prod' else 'staging'}-istio"
     assert set(done.outputs["dnsRecords"].values()) == {IP}, "every host points at the gateway"
     assert {f"https://{host}" for host in done.outputs["dnsRecords"]} == set(done.outputs["urls"])
+
+
+def test_the_example_of_a_whole_stack_is_one(up: Any) -> None:
+    config, recorder = example_stack()
+
+    done: Recorder = up(config, stack="prod", recorder=recorder)
+
+    assert done.outputs["urls"] == ["https://acme.dev", "https://www.acme.dev"], "the public gateway's hosts"
+    assert done.outputs["gateways"]["internal"]["urls"] == ["https://wiki.acme.dev"], "and the internal one's"
+    assert done.of("gcp:compute/address:Address"), "the address stays"
+    assert {each.inputs["type"] for each in done.of(RECORD)} >= {"A", "CAA"}
+    assert list(warnings(settings_of(config), frozenset())) == [], "nothing in it is warned of"
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -332,7 +358,12 @@ def test_what_the_config_leaves_open_is_warned_of(changes: dict[str, str], secre
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"certManager": {"install": False}, "production": "true"}, {"challenge": "dns01", "production": "true"}],
+    [
+        {},
+        {"certManager": {"install": False}, "production": "true"},
+        {"challenge": "dns01", "production": "true"},
+        {"gateways": [INTERNAL], "production": "true"},
+    ],
 )
 def test_there_is_no_warning_without_a_way_to_heed_it(changes: dict[str, Any]) -> None:
     assert not list(warnings(settings_of(good_config(**changes)), {"kubeconfig", "certManager"}))

@@ -56,6 +56,7 @@ class Settings:
         iam_endpoint: Base URL of IAM, likewise.
         projects_endpoint: Base URL of the Resource Manager, likewise.
         compute: That of Compute Engine.
+        container: That of Kubernetes Engine.
         deletion_policy: Policy of resources that name none.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     projects_endpoint: str
     deletion_policy: str
     compute: str = ""
+    container: str = ""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
@@ -78,6 +80,7 @@ class Settings:
             iam_endpoint=_endpoint(config, "iam"),
             projects_endpoint=_endpoint(config, "resourceManager"),
             compute=_endpoint(config, "compute"),
+            container=_endpoint(config, "container"),
             token=str(config.get("accessToken") or "stand-in"),
             deletion_policy=str(config.get("deletionPolicy") or "DELETE"),
         )
@@ -172,6 +175,10 @@ class CloudDns:
     def compute(self, method: str, path: str, body: Json | None = None) -> Json:
         """Call Compute Engine; what changes something answers with an operation."""
         return self._request("Compute Engine", "compute", self.settings.compute, method, path, body)
+
+    def cluster(self, path: str) -> Json:
+        """Return a cluster of Kubernetes Engine, by its full name."""
+        return self._request("Kubernetes Engine", "container", self.settings.container, "GET", quote(path), None)
 
     def _call(self, method: str, path: str, body: Json | None = None, query: Mapping[str, str] | None = None) -> Json:
         return self._request("Cloud DNS", "dns", self.settings.endpoint, method, path, body, query)

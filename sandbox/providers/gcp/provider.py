@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers import rpc
-from sandbox.providers.gcp import access, address, managed_zone, record_set
+from sandbox.providers.gcp import access, address, cluster, managed_zone, record_set
 from sandbox.providers.gcp.api import CloudDns, Json, Settings
 from sandbox.providers.gcp.resource import NotFoundError, Properties, Resource
 from sandbox.providers.rpc import ProviderError
@@ -25,6 +25,7 @@ RESOURCES: Final[Mapping[str, Resource]] = {
     "gcp:dns/recordSet:RecordSet": record_set.RecordSet(),
 }
 FUNCTIONS: Final[Mapping[str, Callable[[CloudDns, Properties], Json]]] = {
+    "gcp:container/getCluster:getCluster": cluster.lookup,
     "gcp:dns/getManagedZone:getManagedZone": managed_zone.lookup,
     "gcp:dns/getRecordSets:getRecordSets": record_set.lookup,
     "gcp:organizations/getProject:getProject": access.project,

@@ -23,6 +23,7 @@ CONFIG = {
     "gcp:iamCustomEndpoint": IAM,
     "gcp:resourceManagerCustomEndpoint": IAM,
     "gcp:computeCustomEndpoint": f"{CLOUD_DNS}/compute/v1/",
+    "gcp:containerCustomEndpoint": IAM,
     "gcp:accessToken": "x",
 }
 
@@ -54,6 +55,10 @@ for name, args in spec.get("record lookups", {}).items():
     found = gcp.dns.get_record_sets(**args)
     keys = ("name", "type", "ttl", "rrdatas")
     pulumi.export(name, [{key: getattr(each, key) for key in keys} for each in found.rrsets])
+for name in spec.get("clusters", []):
+    found = gcp.container.get_cluster(name=name, location="europe-west1")
+    blocks = found.master_auths, found.control_plane_endpoints_configs, found.private_cluster_configs
+    pulumi.export(name, [found.id, found.endpoint, found.enable_autopilot, found.workload_identity_configs, *blocks])
 """
 
 
@@ -346,3 +351,42 @@ def test_an_address_in_use_is_reserved_labelled_and_released(stack: Stack) -> No
     stack.spec()
     stack.up()
     assert cloud_dns("GET", below=ADDRESSES)["items"] == [], "it is released"
+
+
+CLUSTERS = "/v1/projects/sandbox/locations/europe-west1/clusters"
+
+
+@pytest.fixture
+def clusters() -> Iterator[list[str]]:
+    """An Autopilot with its DNS endpoint open, and a cluster with a private endpoint alone."""
+    by_dns = {"dnsEndpointConfig": {"allowExternalTraffic": True}}
+    by_ip = {"ipEndpointsConfig": {"enablePublicEndpoint": False}}
+    made = {"opened": {"autopilot": {"enabled": True}, "controlPlaneEndpointsConfig": by_dns}}
+    made |= {"private": {"controlPlaneEndpointsConfig": by_ip}}
+    for name, cluster in made.items():
+        cloud_dns("POST", "", {"cluster": {"name": name, **cluster}}, below=CLUSTERS)
+    yield [*made]
+    for name in made:
+        cloud_dns("DELETE", f"/{name}", below=CLUSTERS)
+
+
+def test_a_cluster_is_looked_up_with_its_endpoints_as_blocks(stack: Stack, clusters: list[str]) -> None:
+    stack.spec(clusters=clusters)
+    stack.up()
+    made = {name: cloud_dns("GET", f"/{name}", below=CLUSTERS) for name in clusters}
+    for name, opened in {"opened": True, "private": False}.items():
+        its_id, endpoint, autopilot, pools, *blocks = stack.outputs()[name]
+        assert its_id == f"projects/sandbox/locations/europe-west1/clusters/{name}"
+        assert endpoint == made[name]["endpoint"], "the address"
+        assert autopilot is opened
+        assert pools == [{"workloadPool": "sandbox.svc.id.goog"}]
+        (authority,), (endpoints,), (private,) = blocks
+        assert authority["clusterCaCertificate"] == made[name]["masterAuth"]["clusterCaCertificate"], "as base64"
+        (by_dns,) = endpoints["dnsEndpointConfigs"]
+        assert by_dns["endpoint"] == made[name]["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"]
+        assert by_dns["allowExternalTraffic"] is opened
+        assert endpoints["ipEndpointsConfigs"] == [{"enabled": True}]
+        assert private["enablePrivateEndpoint"] is not opened, "what has no public endpoint is private"
+
+    stack.spec(clusters=["nope"])
+    assert "projects/sandbox/locations/europe-west1/clusters/nope not found" in stack.up(fails=True)

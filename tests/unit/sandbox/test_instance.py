@@ -234,6 +234,7 @@ def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
     with subprocess.Popen(["true"]) as first:
         os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
         Instance("x", first.pid).end()
+    Instance("x", first.pid).end()  # and once it is reaped there is no such process, as after another `down`
 
 
 def test_a_sandbox_is_not_ended_from_within() -> None:
