@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
-import grpc
 import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import resource_pb2
@@ -50,9 +49,10 @@ async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.Provide
     monitor: Any = get_monitor()
     try:
         answer = await in_thread(monitor.Invoke, request)
-    except grpc.RpcError as error:
-        details: Any = error  # the types of gRPC know no details
-        raise RuntimeError(f"{token}: {details.details()}") from None
+    except Exception as error:
+        # The text of gRPC's own has its state and more beside the provider's words.
+        details = getattr(error, "details", lambda: str(error))
+        raise RuntimeError(f"{token}: {details()}") from None
     for failure in answer.failures:
         raise RuntimeError(f"{token}: {failure.reason} ({failure.property})")
     return rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)
