@@ -51,8 +51,8 @@ async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.Provide
         answer = await in_thread(monitor.Invoke, request)
     except Exception as error:
         # The text of gRPC's own has its state and more beside the provider's words.
-        details = getattr(error, "details", lambda: str(error))
-        raise RuntimeError(f"{token}: {details()}") from None
+        words = getattr(error, "details", None)
+        raise RuntimeError(f"{token}: {words() if words else error}") from None
     for failure in answer.failures:
         raise RuntimeError(f"{token}: {failure.reason} ({failure.property})")
     return rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)
