@@ -11,6 +11,7 @@ from adopt.found import Found, at, key, mapping, other_writers, qualified, selec
 from adopt.serving import Serving, records, serving
 from components.rules import acme, cert_manager, routes
 from components.rules.problem import Problem
+from components.rules.shell import word
 
 _GKE = re.compile(r"gke_(?P<project>[^_]+)_(?P<location>[^_]+)_(?P<cluster>[^_]+)")
 """How gcloud calls the context of a cluster."""
@@ -183,14 +184,16 @@ def _release(
             f"{error}: the `up` upgrades it to {cert_manager.VERSION}; cert-manager's way is a minor version at a time"
         )
         fix = (
-            f"helm get values cert-manager --namespace {namespace}",
+            f"helm get values cert-manager --namespace {word(namespace)}",
             "https://cert-manager.io/docs/releases/upgrading/",
         )
         notes.append(Problem(f"cert-manager {version or 'of an unknown version'}", what, fix[:1]))
     if found.release is not None and found.release.version is None:
         what = "are in a Secret that cannot be read from here; what they change belongs into certManager.values"
         notes.append(
-            Problem("values of the Helm release", what, (f"helm get values cert-manager --namespace {namespace}",))
+            Problem(
+                "values of the Helm release", what, (f"helm get values cert-manager --namespace {word(namespace)}",)
+            )
         )
     values = {name: value for name, value in given.items() if name not in _OWN_VALUES and value is not None}
     leader = mapping(values, "global", "leaderElection")
@@ -231,7 +234,8 @@ def _upgrade_fix(version: str, namespace: str) -> tuple[str, ...]:
     try:
         cert_manager.check_version(version)
     except ValueError:
-        return (f"kubectl --namespace {namespace} get deployments    # older than the stack would install: upgrade it",)
+        look = f"kubectl --namespace {word(namespace)} get deployments"
+        return (f"{look}    # older than the stack would install: upgrade it",)
     return ()
 
 
@@ -248,7 +252,7 @@ def _other_records(found: Found, served: Serving) -> Iterator[Problem]:
         name, kind = text(each, "name").rstrip(".").lower(), text(each, "type")
         if name not in served.names or kind not in ("CNAME", "AAAA"):
             continue
-        fix = (f"gcloud dns record-sets delete {name}. --type {kind} --zone {found.zone}",)
+        fix = (f"gcloud dns record-sets delete {word(name + '.')} --type {word(kind)} --zone {word(found.zone)}",)
         what = (
             "is where the A record must be: remove it just before the `up`"
             if kind == "CNAME"

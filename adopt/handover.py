@@ -14,6 +14,7 @@ from adopt.found import Key, Object, key, mappings, qualified, text
 from adopt.serving import Serving, server_hosts, servers, shared
 from components.rules.names import WILDCARD
 from components.rules.problem import Problem
+from components.rules.shell import word
 
 WAIT = 60
 """Seconds: one or two for istiod, and Envoy lets connections end for 45, unless meshConfig's drainDuration differs."""
@@ -98,5 +99,5 @@ def _hosts(gateways: Iterable[Object]) -> set[str]:
 def kubectl(verb: str, kind: str, of: Key, more: str = "") -> str:
     """Return a command on an object; other APIs have kinds of these names as well, so those are written in full."""
     full = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}.get(kind, kind)
-    namespace = f"--namespace {of[0]} " if of[0] else ""
-    return f"kubectl {namespace}{verb} {full} {of[1]} {more}".strip()
+    namespace = f"--namespace {word(of[0])} " if of[0] else ""
+    return f"kubectl {namespace}{verb} {full} {word(of[1])} {more}".strip()

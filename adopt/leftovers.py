@@ -16,6 +16,7 @@ from adopt.serving import Serving, bound, server_hosts, servers
 from adopt.signing import Signing, identity, is_acme, reference
 from components.rules import acme, names, routes
 from components.rules.problem import Problem
+from components.rules.shell import word
 
 COPY = "by-hand"
 """What is added to the name of a copy."""
@@ -62,7 +63,7 @@ def redirects_in_the_way(served: Serving) -> Iterator[Problem]:
                 )
                 patch = f'[{{"op":"remove","path":"/spec/servers/{position}/tls"}}]'
                 yield Problem(
-                    where, what, (kubectl("patch", "gateway", key(gateway), f"--type json --patch '{patch}'"),)
+                    where, what, (kubectl("patch", "gateway", key(gateway), f"--type json --patch {word(patch)}"),)
                 )
 
 
@@ -188,7 +189,7 @@ def mounted(deployment: Object) -> Iterator[Problem]:
                 f"has the Secret {secret} mounted at {text(mount, 'mountPath')}: Istio delivers it by SDS, and the"
                 " mount may go once the Gateways that read files are gone. It restarts the gateway's Pods"
             )
-            fix = (kubectl("patch", "deployment", key(deployment), f"--type json --patch '{patch}'"),)
+            fix = (kubectl("patch", "deployment", key(deployment), f"--type json --patch {word(patch)}"),)
             yield Problem(_named("Deployment", key(deployment)), what, fix)
 
 

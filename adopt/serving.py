@@ -8,6 +8,7 @@ from adopt import routing
 from adopt.found import Found, Key, Object, at, key, mapping, mappings, oldest_first, qualified, selects, text, texts
 from components.rules import names, routes
 from components.rules.problem import Problem
+from components.rules.shell import word
 
 
 @dataclass
@@ -122,7 +123,7 @@ def _choose_gateway(found: Found, result: Serving) -> None:
     result.service = next((each for each in balancers if selects(chosen, mapping(each, "spec", "selector"))), None)
     if result.service is None:
         labels = ",".join(f"{name}={value}" for name, value in result.selector.items())
-        fix = (f"kubectl get services --all-namespaces --selector {labels}",)
+        fix = (f"kubectl get services --all-namespaces --selector {word(labels)}",)
         result.notes.append(Problem("gateway", f"has no Service of type LoadBalancer with the selector {labels}", fix))
     same = [each for each in found.gateways if mapping(each, "spec", "selector") == chosen]
     result.gateways = [each for each in oldest_first(same) if servers(each, 443) or servers(each, 80)]

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from components.rules import external_dns
 from components.rules.names import lies_in
 from components.rules.problem import Problem, ProblemsError
+from components.rules.shell import word
 
 ENDPOINT = "https://dns.googleapis.com/dns/v1/"
 _TIMEOUT = 30
@@ -59,7 +60,7 @@ class CloudDns:
 
         url = f"{self._endpoint.rstrip('/')}/projects/{quote(self.project, safe='')}/{path}"
         where = f"Cloud DNS of the project {self.project}"
-        fix = ("gcloud auth application-default login", f"gcloud dns managed-zones list --project {self.project}")
+        fix = ("gcloud auth application-default login", f"gcloud dns managed-zones list --project {word(self.project)}")
         self._token = self._token or _gcloud_token(where, fix)
         try:
             answer = self._http.request("GET", url, headers={"Authorization": f"Bearer {self._token}"})

@@ -7,8 +7,9 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, Field
 
 from components.rules.problem import ProblemsError
+from components.rules.shell import Expression
 from settings import decode
-from settings.fields import Identifier, Section
+from settings.fields import GoogleName, Section
 
 
 class Stack(Section):
@@ -17,19 +18,19 @@ class Stack(Section):
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,13}[a-z0-9])?$")] = Field(
         description="the stack's name, of up to 15 lower-case letters, digits and hyphens", examples=["dev"]
     )
-    zones: tuple[Identifier, ...] = Field(
+    zones: tuple[GoogleName, ...] = Field(
         min_length=1, description="a list of names of Cloud DNS managed zones", examples=["ZONE"]
     )
     production: bool = Field(
         False, description="true where a pull request needs an approval to read the stack's state", examples=[True]
     )
-    cluster_project: Identifier | None = Field(
+    cluster_project: GoogleName | None = Field(
         None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
-    dns01_zone: Identifier | None = Field(
+    dns01_zone: GoogleName | None = Field(
         None, description="the managed zone that cert-manager may prove names in by DNS-01", examples=["ZONE"]
     )
-    dns_project: Identifier | None = Field(
+    dns_project: GoogleName | None = Field(
         None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
     )
 
@@ -44,19 +45,19 @@ def _each_once(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
 class Bootstrap(Section):
     """The whole config."""
 
-    project: Identifier = Field(
+    project: GoogleName = Field(
         alias="gcp:project", description="the project of the buckets, the keys and the identities", examples=["PROJECT"]
     )
-    repository_id: Annotated[str, Field(pattern=r"^[1-9]\d*$")] = Field(
+    repository_id: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] = Field(
         description="the number of the GitHub repository, which another one of the same name does not get",
-        examples=['"$(gh api repos/OWNER/NAME --jq .id)"'],
+        examples=[Expression('"$(gh api repos/OWNER/NAME --jq .id)"')],
     )
-    location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")] = Field(
+    location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]+$")] = Field(
         description="a region, such as europe-west1", examples=["europe-west1"]
     )
     stacks: Annotated[tuple[Stack, ...], AfterValidator(_each_once)] = Field(
         description="a list of {name, zones}, each name once",
-        examples=["""'[{"name":"dev","zones":["ZONE"]}]'"""],
+        examples=['[{"name":"dev","zones":["ZONE"]}]'],
     )
 
 

@@ -80,7 +80,7 @@ def comment(stacks: Sequence[str]) -> int:
             _error(f"artifact preview-{stack} {error}")
             bad += 1
             continue
-        title = f"{'Failed preview' if found.code else 'Preview'} of stack `{stack}`"
+        title = f"{'Failed preview' if found.code else 'Preview'} of stack {report.code(stack)}"
         body = report.section(title, Ran(" ".join(_preview(stack)), found.code, found.output))
         for number in pull_requests:
             github.comment(number, f"preview of {stack}", f"{body}\nOf {run_['head_sha']}.\n")
@@ -111,8 +111,8 @@ def drift(stack: str) -> int:
     """Compare a stack with what is there, and keep one issue that says what differs; closed when nothing does."""
     changed = run(*_pulumi("preview", stack), "--refresh", "--expect-no-changes", "--diff")
     seen = run(*VERIFY, "--stack", stack)
-    bad = [(f"Stack `{stack}` is not as its program says", changed)] if changed.code else []
-    bad += [(f"Stack `{stack}` does not serve as it should", seen)] if seen.code else []
+    bad = [(f"Stack {report.code(stack)} is not as its program says", changed)] if changed.code else []
+    bad += [(f"Stack {report.code(stack)} does not serve as it should", seen)] if seen.code else []
     job = f"{_server()}/actions/runs/{_given('GITHUB_RUN_ID')}"
     github, marker = _github(), f"drift of {stack}"
     if bad:

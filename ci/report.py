@@ -44,9 +44,21 @@ def sections(titled: Sequence[tuple[str, Ran]]) -> str:
 def _section(title: str, command: str, output: str, cut: int) -> str:
     if cut:
         output = f"[{cut} characters before this are in the job's log]\n{output[cut:]}"
-    # A fence that the text cannot close.
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", output)), default=0))
-    return f"### {title}\n\n`{command}`\n\n{fence}\n{output}\n{fence}\n"
+    fence = _longer(output, 3)
+    return f"### {title}\n\n{code(command)}\n\n{fence}\n{output}\n{fence}\n"
+
+
+def code(text: str) -> str:
+    """Return a text as code within a line of Markdown, whatever is in it."""
+    line = _HIDDEN.sub("\ufffd", " ".join(text.split()))
+    quotes = _longer(line, 1)
+    space = " " if line[:1] == "`" or line[-1:] == "`" else ""
+    return f"{quotes}{space}{line}{space}{quotes}"
+
+
+def _longer(text: str, least: int) -> str:
+    """Return backticks that the text cannot close."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
 
 
 def _size(text: str) -> int:

@@ -15,6 +15,7 @@ from . import inputs
 from .record_sets import before_create, existing
 from .rules import acme, caa, names, values
 from .rules.problem import Problem, text
+from .rules.shell import word
 
 
 class CaaHostArgs(TypedDict):
@@ -109,7 +110,8 @@ def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:
         f"CAA of {owner}",
         f"has records that are not this stack's: {'; '.join(found)}. Replaced by the stack's, {loss}",
         (
-            f"gcloud dns record-sets delete {owner}. --zone {zone} --type CAA    # then the stack makes its own",
+            f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
+            "    # then the stack makes its own",
             "pulumi config set --path dns.caa false    # leaves it as it is",
         ),
     )

@@ -44,7 +44,7 @@ class CertificateAlertsArgs(TypedDict):
 
 SHAPE = inputs.shape(
     prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
-    certificates=inputs.several(inputs.value(values.string)),
+    certificates=inputs.several(inputs.value(names.object_reference)),
     certificates_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     object_name=inputs.value(values.string),
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),

@@ -33,7 +33,7 @@ class CertificateDashboardArgs(TypedDict):
 
 
 SHAPE = inputs.shape(
-    certificates=inputs.several(inputs.value(values.string)),
+    certificates=inputs.several(inputs.value(names.object_reference)),
     certificates_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
     object_name=inputs.value(values.string),
     namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),

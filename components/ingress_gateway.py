@@ -17,6 +17,7 @@ from .credentials import Credentials, credentials_of
 from .engine import in_thread
 from .rules import addresses, mesh, names, routes, values
 from .rules.problem import Problem, ProblemsError, setting, text
+from .rules.shell import word
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -146,7 +147,7 @@ class _Gateway:
             return pulumi.UNKNOWN
         if address is None:
             fix = (
-                f"kubectl --namespace {self.namespace} describe service {self.service}",
+                f"kubectl --namespace {word(self.namespace)} describe service {word(self.service)}",
                 setting(self.options.commands, "timeout", min(self.options.timeout * 2, 3600)),
             )
             problem = Problem(where, f"got no external IP in {self.options.timeout} s; its events say why", fix)

@@ -6,6 +6,7 @@ from kubernetes import client
 
 from .rules.issuance import Object, chain_of_problems, condition_problems
 from .rules.problem import Problem
+from .rules.shell import word
 
 READ_TIMEOUT = 10
 """Seconds for each read."""
@@ -68,12 +69,12 @@ def _is_ready(found: Object) -> bool:
 
 def silence(kind: str, namespace: str | None, name: str) -> Problem:
     """Return the problem of an object about which cert-manager says nothing."""
-    where = f"--namespace {namespace} " if namespace else ""
+    where = f"--namespace {word(namespace)} " if namespace else ""
     return Problem(
         name,
         "cert-manager has not said anything about it yet",
         (
-            f"kubectl {where}describe {kind.lower()} {name}",
+            f"kubectl {where}describe {kind.lower()} {word(name)}",
             "kubectl --namespace cert-manager logs deployment/cert-manager",
         ),
     )

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from .rules import addresses
 from .rules.problem import Problem, ProblemsError, setting
+from .rules.shell import word
 
 CONNECT_TIMEOUT = 5
 """Seconds to wait for the API server to answer."""
@@ -175,7 +176,7 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
     commands = wanted.commands
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
-    patch = f"kubectl --namespace {metadata.namespace} patch service {metadata.name}"
+    patch = f"kubectl --namespace {word(metadata.namespace)} patch service {word(metadata.name)}"
     ports = {port.port: port for port in spec.ports or []}
     if spec.type != "LoadBalancer":
         yield Problem(

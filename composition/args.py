@@ -154,7 +154,7 @@ class Composition:
                 if given.key_secret is not None:
                     account["key_secret"] = pulumi.Output.secret(given.key_secret)
                 else:
-                    account["secret_name"] = given.secret_name
+                    account["secret_name"] = self._kept("acme", given.secret_name)
                 found[environment] = account
         return found
 

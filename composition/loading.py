@@ -1,13 +1,16 @@
 """Reads a stack's config, and refuses or warns of what it names before any resource is registered."""
 
-from collections.abc import Iterator, Set
+import contextlib
+import json
+from collections.abc import Iterator, Sequence, Set
+from typing import Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.rules import routes
 from components.rules.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
-from components.rules.problem import ProblemsError
+from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
 from composition import proofs
 from composition.args import Composition
@@ -15,7 +18,7 @@ from composition.lookups import find_challenge_domains, find_kubeconfig, find_wo
 from composition.rollout import require_room
 from settings import Settings, decode
 from settings.crosschecks import cross_checks
-from settings.problems import dotted, set_command
+from settings.problems import HIDDEN, dotted, set_command
 
 
 def load() -> Composition:
@@ -30,11 +33,12 @@ def load() -> Composition:
     try:
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
-        require_hosts_in_zone(settings, stack, secrets)
-        challenge_domains = find_challenge_domains(settings)
-        pool = find_workload_pool(settings)
-        kubeconfig = find_kubeconfig(settings)
-        require_room(settings, stack, kubeconfig, secrets)
+        with _hiding(list(_texts([config[key] for key in secret]))):
+            require_hosts_in_zone(settings, stack, secrets)
+            challenge_domains = find_challenge_domains(settings)
+            pool = find_workload_pool(settings)
+            kubeconfig = find_kubeconfig(settings)
+            require_room(settings, stack, kubeconfig, secrets)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
@@ -44,6 +48,40 @@ def load() -> Composition:
     )
 
 
+@contextlib.contextmanager
+def _hiding(secrets: Sequence[str]) -> Iterator[None]:
+    """Hide texts in the problems of what is looked up: they name what was asked for, and quote the answer."""
+
+    def hidden(given: str) -> str:
+        for each in sorted(secrets, key=len, reverse=True):
+            given = given.replace(each, HIDDEN)
+        return given
+
+    try:
+        yield
+    except ProblemsError as error:
+        found = [
+            Problem(hidden(each.where), hidden(each.what), tuple(map(hidden, each.fix))) for each in error.problems
+        ]
+        raise ProblemsError(*found, heading=error.heading) from None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of a config's values that tell something; objects may be JSON."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    elif isinstance(value, str) and len(value) >= _TELLING:
+        yield value
+
+
+_TELLING = 4
+"""Characters: what is shorter stands in many words, and is known to all."""
+
+
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
     """Yield what a stack's config leaves open, each with the command that closes it.
 
@@ -51,7 +89,7 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         settings: the config.
         secrets: keys of it that hold a secret.
     """
-    for key in sorted(_NAMING & secrets):
+    for key in sorted(NAMING & secrets):
         yield (
             f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
             " the state has in plain text"
@@ -75,5 +113,5 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
         )
 
 
-_NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
+NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
 """Keys whose values are the names of objects."""

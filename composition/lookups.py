@@ -14,6 +14,7 @@ import pulumi_gcp as gcp
 from components.rules import acme, dns01, gke, names
 from components.rules.kubeconfig import GKE_PLUGIN, gke_kubeconfig, is_content
 from components.rules.problem import Problem, ProblemsError, text
+from components.rules.shell import word
 from settings import Settings, config_heading
 from settings.cluster import Gke
 from settings.models import View
@@ -72,7 +73,7 @@ def _look_up_cluster(given: Gke) -> gke.Cluster:
         found = gcp.container.get_cluster(name=given.cluster, location=given.location, project=given.project)
     except Exception as error:
         fix = (
-            f"gcloud container clusters list --filter name={given.cluster}",
+            f"gcloud container clusters list --filter {word(f'name={given.cluster}')}",
             "pulumi config set --path gke.cluster NAME && pulumi config set --path gke.location LOCATION",
         )
         raise ProblemsError(Problem(cluster.where, f"cannot be read: {error}", fix)) from None
@@ -195,7 +196,7 @@ def find_workload_pool(settings: Settings) -> str | None:
         number = gcp.organizations.get_project(project_id=project).number
     except Exception as error:
         fix = (
-            f"gcloud projects describe {project} --format 'value(projectNumber)'",
+            f"gcloud projects describe {word(project)} --format 'value(projectNumber)'",
             set_command(["dns", "workloadPool"], dns01.pool(project, "NUMBER")),
         )
         what = f"the number of the project {project} cannot be read: {error}"

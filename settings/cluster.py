@@ -1,26 +1,26 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
-import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from components.rules import cert_manager, mesh, routes
-from settings.fields import Digest, Identifier, KubernetesName, Seconds, Section
+from components.rules.shell import word
+from settings.fields import Digest, GoogleName, Identifier, KubernetesName, Labels, Seconds, Section
 from settings.problems import Path, dotted
 
 
 class Gke(Section):
     """A GKE cluster, found through the gcp provider and entered with gke-gcloud-auth-plugin."""
 
-    cluster: Identifier = Field(description="the name of a GKE cluster", examples=["NAME"])
-    location: Identifier = Field(description="the cluster's region or zone", examples=["LOCATION"])
+    cluster: GoogleName = Field(description="the name of a GKE cluster", examples=["NAME"])
+    location: GoogleName = Field(description="the cluster's region or zone", examples=["LOCATION"])
     endpoint: Literal["ip", "dns"] = Field(
         "ip",
         description="ip or dns: the endpoint of the control plane by its address, or by a name at which IAM lets in",
         examples=["dns"],
     )
-    project: Identifier | None = Field(
+    project: GoogleName | None = Field(
         None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
 
@@ -30,11 +30,11 @@ class Ingress(Section):
 
     namespace: KubernetesName = Field(routes.NAMESPACE, description="a namespace's name", examples=[routes.NAMESPACE])
     service: KubernetesName = Field(routes.SERVICE, description="a Service's name", examples=[routes.SERVICE])
-    selector: dict[str, str] = Field(
+    selector: Labels = Field(
         routes.SELECTOR,
         min_length=1,
         description="labels of the gateway's Pods",
-        examples=['\'{"istio":"ingressgateway"}\''],
+        examples=['{"istio":"ingressgateway"}'],
     )
     class_field: Literal["class", "ingressClassName"] = Field(
         "class",
@@ -63,7 +63,7 @@ class Ingress(Section):
         " the Service)",
         examples=["promote"],
     )
-    region: Identifier | None = Field(
+    region: GoogleName | None = Field(
         None,
         description="the region of the reserved address (default with gke: the cluster's)",
         examples=["REGION"],
@@ -94,7 +94,7 @@ class CertManager(Section):
         " (default: that of the default chart at the default version)",
         examples=["sha256:DIGEST"],
     )
-    keyring: str | None = Field(
+    keyring: Identifier | None = Field(
         None, description="the path of a keyring, to verify the chart's signature with", examples=["KEYRING"]
     )
     pod_security: Literal["restricted", "baseline", "privileged"] = Field(
@@ -114,7 +114,7 @@ def ingress_commands(gateway: Path = ()) -> dict[str, str]:
     """
 
     def at(*path: str) -> str:
-        return f"pulumi config set --path {shlex.quote(dotted([*gateway, *path]))}"
+        return f"pulumi config set --path {word(dotted([*gateway, *path]))}"
 
     return {
         **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},

@@ -85,9 +85,11 @@ def _issuers(stack: Keys, gateways: list[Keys]) -> Iterator[Problem]:
         theirs, own = other.place[0], stack.place[0]
         if theirs != own:
             where: Path = ["ingress", "namespace"]
-            reason = f"has no issuer: the stack's are Issuers of {own}, and sign for that namespace alone"
-            fix = f"{other.set(where, own)}, or {stack.set(path, acme.CLUSTER_ISSUER)}"
-            yield other.problem(where, reason, f"{own}, or any with ClusterIssuers", fix, theirs)
+            hidden = "ingress" in stack.secret
+            named = "the namespace of the stack's own gateway" if hidden else str(own)
+            reason = f"has no issuer: the stack's are Issuers of {named}, and sign for that namespace alone"
+            fix = f"{other.set(where, 'NAMESPACE' if hidden else own)}, or {stack.set(path, acme.CLUSTER_ISSUER)}"
+            yield other.problem(where, reason, f"{named}, or any with ClusterIssuers", fix, theirs)
 
 
 def _chart(stack: Keys) -> Iterator[Problem]:

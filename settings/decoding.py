@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from components.rules.problem import Problem, ProblemsError, count
 
 from .fields import Section
-from .problems import Path, problem_of
+from .problems import Path, holds_secret, problem_of
+from .readable import unreadable
 
 Model = TypeVar("Model", bound=Section)
 CrossCheck = Callable[[Mapping[str, Any], Set[str]], Iterable[Problem]]
@@ -46,7 +47,11 @@ def decode(
     foreign = {key: value for key, value in config.items() if key in names}
     encrypted = {short for key in secret if (short := _short(key, project) or key)}
     raw = _raw(names, {**given, **foreign})
-    model, problems = _validated(schema, raw, encrypted | {name for name, field in names.items() if not field.repr})
+    hidden = encrypted | {name for name, field in names.items() if holds_secret(field)}
+    if odd := list(unreadable(raw, schema, hidden)):
+        # What holds such values has no other problem that would mean anything.
+        raise ProblemsError(*odd, heading=config_heading(stack, odd))
+    model, problems = _validated(schema, raw, encrypted)
     problems += cross_check(raw, encrypted) if cross_check else ()
     if model is None or problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
@@ -72,8 +77,8 @@ def _raw(fields: Mapping[str, FieldInfo], given: Mapping[Any, Any]) -> dict[str,
     for key, value in given.items():
         field = fields.get(key)
         if field is not None and isinstance(value, str) and not _is_scalar(field.annotation):
-            # A string that is no JSON is left for the validation to refuse, with the reason.
-            with contextlib.suppress(json.JSONDecodeError):
+            # A string that is no JSON, or too deep or long for it, is left for the validation to refuse.
+            with contextlib.suppress(ValueError, RecursionError):
                 value = json.loads(value)
         if value in ("", None) and field is not None and _is_scalar(field.annotation):
             # The engine hands over a declared key that is not set as an empty string.

@@ -12,7 +12,7 @@ from cryptography import x509
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.rules import cert_manager, tls
+from components.rules import cert_manager, tls, values
 from components.rules.names import dns_name, domain, kubernetes_name, refuse_placeholder
 
 
@@ -27,7 +27,7 @@ def pem(value: str) -> str:
 
 def https(value: str) -> str:
     """Return an https:// URL as it is."""
-    if not re.fullmatch(r"https://[^\s/]+\S*", value):
+    if not re.fullmatch(r"https://[A-Za-z0-9\[][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*", value):
         raise ValueError("is not an https:// URL")
     return value
 
@@ -40,7 +40,10 @@ def text(value: Any) -> Any:
 CipherSuite = Annotated[str, AfterValidator(tls.cipher_suite)]
 Digest = Annotated[str, AfterValidator(cert_manager.check_digest)]
 Domain = Annotated[str, AfterValidator(domain)]
-Identifier = Annotated[str, Field(min_length=1), AfterValidator(refuse_placeholder)]
+GoogleName = Annotated[str, AfterValidator(values.google_name), AfterValidator(refuse_placeholder)]
+Line = Annotated[str, AfterValidator(values.line)]
+Identifier = Annotated[Line, Field(min_length=1), AfterValidator(refuse_placeholder)]
+Labels = Annotated[dict[str, str], AfterValidator(values.object_labels)]
 HostName = Annotated[str, AfterValidator(dns_name)]
 KubernetesName = Annotated[str, AfterValidator(kubernetes_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -34,6 +34,8 @@ def between_gateways(gateways: Sequence[Keys]) -> Iterator[Problem]:
     seen: dict[tuple[str, Any], tuple[Keys, str]] = {}
     for keys in gateways:
         for what, path, value in _unique(keys):
+            if not isinstance(value, str):
+                continue  # its own field has said so
             first, key = seen.setdefault((what, value), (keys, keys.named(path)))
             if first is not keys:  # within one gateway another rule compares
                 accepted = f"each {what} once, in all gateways"

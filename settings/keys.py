@@ -69,9 +69,9 @@ class Keys:
         """Return a key as `pulumi config` takes it."""
         return dotted(self._at(path))
 
-    def set(self, path: Path, value: Any) -> str:
+    def set(self, path: Path, value: Any, secret: bool = False) -> str:
         """Return the command that sets a key."""
-        return set_command(self._at(path), value)
+        return set_command(self._at(path), value, secret)
 
     def remove(self, path: Path) -> str:
         """Return the command that removes a key."""

@@ -9,7 +9,7 @@ from components.rules.acme import group_names
 from components.rules.addresses import region_of
 from components.rules.dashboard import LABELS as DASHBOARD_LABELS
 from settings.cluster import CertManager, Gke, Ingress
-from settings.fields import Identifier, KubernetesName, Section, text
+from settings.fields import GoogleName, KubernetesName, Labels, Line, Section, text
 from settings.signing import Acme, Certificate, Tls
 from settings.traffic import Dns, Host
 
@@ -47,7 +47,7 @@ class View(NamedTuple):
 class Settings(Section):
     """The whole config of a stack."""
 
-    gcp_project: Identifier = Field(
+    gcp_project: GoogleName = Field(
         alias="gcp:project", description="the project of the DNS zone", examples=["PROJECT"]
     )
     production: bool = Field(
@@ -59,8 +59,8 @@ class Settings(Section):
     kubeconfig: Annotated[str, BeforeValidator(text)] | None = Field(
         None, repr=False, description="a path or the content of a kubeconfig", examples=["PATH"]
     )
-    context: str | None = Field(None, description="a context of the kubeconfig")
-    cluster_identifier: str | None = Field(
+    context: Line | None = Field(None, description="a context of the kubeconfig")
+    cluster_identifier: Line | None = Field(
         None,
         description="a name of the cluster, by which it stays the same one when its endpoint or CA changes"
         " (default with gke: its project, location and name)",
@@ -90,19 +90,19 @@ class Settings(Section):
         description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
         examples=["gmp"],
     )
-    alert_labels: dict[str, str] = Field(
+    alert_labels: Labels = Field(
         {},
         description="labels by which a Prometheus selects rules and monitors",
-        examples=['\'{"release":"kube-prometheus-stack"}\''],
+        examples=['{"release":"kube-prometheus-stack"}'],
     )
     dashboard: bool = Field(
         False, description="true for a Grafana dashboard of the certificates, as a ConfigMap", examples=[True]
     )
-    dashboard_labels: dict[str, str] = Field(
+    dashboard_labels: Labels = Field(
         DASHBOARD_LABELS,
         min_length=1,
         description="labels by which Grafana's sidecar selects ConfigMaps",
-        examples=['\'{"grafana_dashboard":"1"}\''],
+        examples=['{"grafana_dashboard":"1"}'],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
 

@@ -6,7 +6,7 @@ from typing import Any
 from components.rules import names, routes
 from components.rules.problem import Problem
 
-from .keys import Keys, Raw
+from .keys import Keys, Raw, objects
 from .problems import Path
 
 _DESTINATION = {"service": "NAME", "namespace": "NAME", "port": 80}
@@ -56,12 +56,14 @@ def _destinations(index: int, host: Raw, keys: Keys) -> Iterator[Problem]:
             keys.remove(["hosts", index, key]),
             host[key],
         )
-    yield from _routes(index, [route for route in given if isinstance(route, dict)], keys)
+    yield from _routes(index, objects(given), keys)
 
 
 def _routes(index: int, given: Sequence[Raw], keys: Keys) -> Iterator[Problem]:
     seen: list[Any] = []
     for position, route in enumerate(given):
+        if not route:
+            continue  # its own field has said what it lacks
         where: list[str | int] = ["hosts", index, "routes", position]
         matches = route.get("headers") or []
         matches = [each for each in matches if isinstance(each, dict)] if isinstance(matches, list) else []

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from components.rules import acme, client_ca, routes, tls
 from components.rules.limits import LETS_ENCRYPT, NONE, Limits, parse
 from components.rules.names import email_address, kubernetes_name
+from components.rules.shell import Expression
 from settings.fields import CipherSuite, Domain, HostName, Identifier, KubernetesName, Seconds, Section, Url, pem
 
 
@@ -82,7 +83,9 @@ class Acme(Section):
     issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
     servers: Servers = Field(Servers(), description="an object with the keys staging, prod")
     ca_bundle: Annotated[str, AfterValidator(pem)] | None = Field(
-        None, description="PEM certificates that the ACME servers' own TLS chains to", examples=['"$(cat ca.pem)"']
+        None,
+        description="PEM certificates that the ACME servers' own TLS chains to",
+        examples=[Expression('"$(cat ca.pem)"')],
     )
     profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
         None,
@@ -177,7 +180,7 @@ class Tls(Section):
         None,
         description="PEM certificates of the CA whose client certificates are asked for, or the name of a Secret in the"
         " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
-        examples=['"$(cat client-ca.pem)"'],
+        examples=[Expression('"$(cat client-ca.pem)"')],
     )
     hsts: int = Field(
         0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]

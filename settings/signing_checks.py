@@ -23,7 +23,7 @@ def _external_accounts(stack: Keys) -> Iterator[Problem]:
         if not isinstance(account, dict):
             continue
         path: Path = ["acme", "externalAccount", environment, "keySecret"]
-        fix = f"pulumi config set --secret --path {stack.named(path)}"
+        fix = stack.set(path, "HMAC_KEY", secret=True)
         given, named = account.get("keySecret") is not None, account.get("secretName") is not None
         if given and "acme" not in stack.secret:
             reason = "stands in plain text in the stack's file: replace it at the CA"

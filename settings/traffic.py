@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from components.rules import headers, routes, values
-from settings.fields import Domain, HostName, Identifier, KubernetesName, Port, Section
+from settings.fields import Domain, GoogleName, HostName, KubernetesName, Port, Section
 
 _Path = Annotated[str, AfterValidator(headers.path_prefix)]
 _Target = Annotated[str, AfterValidator(routes.redirect_target)]
@@ -35,7 +35,7 @@ def _response_headers(of: str) -> Any:
     return Field(
         {},
         description=f"headers that are set on {of}: an object of names and values of visible ASCII",
-        examples=['\'{"x-frame-options":"DENY"}\''],
+        examples=['{"x-frame-options":"DENY"}'],
     )
 
 
@@ -110,15 +110,15 @@ class Host(Section):
 class ChallengeZone(Section):
     """A zone for the TXT records of DNS-01 alone, to which a CNAME of each name leads."""
 
-    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
-    project: Identifier | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
+    zone: GoogleName = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
+    project: GoogleName | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
 
 
 class Dns(Section):
     """The Cloud DNS managed zone that the A records go to."""
 
-    zone: Identifier = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
-    project: Identifier | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
+    zone: GoogleName = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
+    project: GoogleName | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
     ttl: int = Field(300, ge=1, le=86400, description="seconds, 1 to 86400", examples=[300])
     caa: bool = Field(
         False,

@@ -22,6 +22,7 @@ from adopt.found import Found, has_other_managers, texts
 from components.rules import ids
 from components.rules.problem import Problem, ProblemsError
 from components.rules.production import PROJECT
+from components.rules.shell import word, words
 from tlsctl import printing
 from tlsctl.stack import Stack
 
@@ -73,7 +74,7 @@ def exists(stack: Stack) -> None:
     except ProblemsError as error:
         if "no stack named" not in str(error):
             raise
-        fix = (f"pulumi stack init {stack.name}",)
+        fix = (f"pulumi stack init {words(stack.name)}",)
         raise ProblemsError(Problem(f"stack {stack.name}", "does not exist; it is made empty first", fix)) from None
 
 
@@ -130,7 +131,7 @@ def _import_file(
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "import.json"
-        previewed = stack.read(f"pulumi preview --json --import-file {file}", timeout=_PREVIEW)
+        previewed = stack.read(f"pulumi preview --json --import-file {word(file)}", timeout=_PREVIEW)
         listed = imports.wanted(previewed.get("steps") or (), project)
         filled, taken, created = imports.filled(json.loads(file.read_text()), listed, there)
     written.write_text(json.dumps(filled, indent=2) + "\n")
@@ -142,9 +143,9 @@ def _say_config(
 ) -> None:
     added = [name for name, value in after["config"].items() if (before.get("config") or {}).get(name) != value]
     if added:
-        console.print(f"{file} has what was found: {', '.join(each.rpartition(':')[2] for each in added)}.")
+        printing.say(console, f"{file} has what was found: {', '.join(each.rpartition(':')[2] for each in added)}.")
     if kept := list(kept):
-        console.print(f"{file} keeps what it says otherwise: {', '.join(kept)}.", soft_wrap=True)
+        printing.say(console, f"{file} keeps what it says otherwise: {', '.join(kept)}.")
 
 
 def _say_next(
@@ -156,14 +157,14 @@ def _say_next(
     created: list[imports.Wanted],
     force: bool,
 ) -> None:
-    console.print(f"\n{written} takes over {_listed(taken)}.", soft_wrap=True)
-    console.print(f"The `up` creates beside them {_listed(created)}.", soft_wrap=True)
+    printing.say(console, f"\n{written} takes over {_listed(taken)}.")
+    printing.say(console, f"The `up` creates beside them {_listed(created)}.")
     steps: list[tuple[str, list[str]]] = []
     if decision.before:
         copies = written.with_name(f"before.{stack.name}.json")
         copies.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": decision.before}, indent=2) + "\n")
-        steps.append(("keep requests answered while routes change hands", [f"kubectl apply --filename {copies}"]))
-    steps.append(("take over", [f"pulumi import --file {written} --protect=false --generate-code=false --yes"]))
+        steps.append(("keep requests answered while routes change hands", [f"kubectl apply --filename {word(copies)}"]))
+    steps.append(("take over", [f"pulumi import --file {word(written)} --protect=false --generate-code=false --yes"]))
     # Whoever applied the objects owns their fields, until the stack takes them over by force, once.
     forced = f"{_FORCE} " if force else ""
     steps.append(("look: nothing is replaced, nothing is deleted", [f"{forced}pulumi preview --diff"]))
@@ -177,7 +178,7 @@ def _say_next(
             steps.append(("take the force back: it changes the provider, and nothing else", ["pulumi up"]))
     console.print("\nTo go on:")
     for number, (what, commands) in enumerate(steps, start=1):
-        console.print(f"{number}. {what}", soft_wrap=True)
+        printing.say(console, f"{number}. {what}")
         for command in commands:
             console.print("   ", end="")
             printing.command(console, stack.address(command))

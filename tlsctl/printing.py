@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from components.rules.problem import Problem, sentence
+from components.rules.problem import Problem, sentence, visible
 
 
 def output() -> Console:
@@ -25,13 +25,18 @@ def problems(console: Console, found: Iterable[Problem], heading: str = "") -> N
         console.print(Text(f"{heading}:"), soft_wrap=True)
     for problem in found:
         line = Text(indent + sentence(problem))
-        line.stylize("bold red", len(indent), len(indent) + len(problem.where))
+        line.stylize("bold red", len(indent), len(indent) + len(visible(problem.where)))
         console.print(line, soft_wrap=True)
         for command in problem.fix:
             # Not wrapped, so that it can be copied.
-            console.print(Text.assemble(f"{indent}    ", (command, "cyan")), soft_wrap=True)
+            console.print(Text.assemble(f"{indent}    ", (visible(command), "cyan")), soft_wrap=True)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: what it quotes is neither Rich's markup nor a control sequence of the terminal's."""
+    console.print(Text("\n" * text.startswith("\n") + visible(text)), soft_wrap=True)
 
 
 def command(console: Console, text: str) -> None:
     """Print a command that is about to run."""
-    console.print(Text.assemble(("$ ", "dim"), (text, "cyan")), soft_wrap=True)
+    console.print(Text.assemble(("$ ", "dim"), (visible(text), "cyan")), soft_wrap=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from components.rules.ids import resource_id
 from components.rules.problem import Problem
+from components.rules.shell import word
 from tlsctl import printing
 from tlsctl.stack import Stack
 
@@ -34,15 +35,15 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
         return 1
     exported = stack.read("pulumi stack export")
     pending = exported["deployment"].get("pending_operations") or []
-    console.print(f"Interrupted operations: {len(pending)}")
+    printing.say(console, f"Interrupted operations: {len(pending)}")
     if pending:
         exported["deployment"], taken = settled(exported["deployment"])
         for urn, id_ in taken.items():
-            console.print(f"  written into the state: {urn.split('::')[-1]}, with the id {id_}", soft_wrap=True)
+            printing.say(console, f"  written into the state: {urn.split('::')[-1]}, with the id {id_}")
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.json"
             state.write_text(json.dumps(exported))
-            if failed(f"pulumi stack import --file {state}"):
+            if failed(f"pulumi stack import --file {word(state)}"):
                 return 1
     if failed("pulumi refresh --yes --skip-preview"):
         return 1

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.rules.problem import Problem, count
+from components.rules.problem import Problem, count, visible
 from tlsctl import printing
 from tlsctl.stack import Stack
 from verify.checks import CHECKS
@@ -30,10 +30,10 @@ def table(console: Console, stack: Stack, report: Report) -> None:
     ]
     for subject, results in by_subject:
         if subject not in quiet:
-            console.print(Text(subject, style="bold"))
+            console.print(Text(visible(subject), style="bold"))
             console.print(_lines(report, results))
     if quiet:
-        console.print(Text.assemble(("✓", "green"), f" {some(quiet)}: every check is ok"))
+        console.print(Text.assemble(("✓", "green"), f" {visible(some(quiet))}: every check is ok"))
     checked = sum(result.state != "skipped" for result in report.results)
     if report.ok:
         console.print(Text.assemble(("All is ok:", "green"), f" {checked} checks of the stack {stack.name}."))
@@ -61,8 +61,8 @@ def _lines(report: Report, results: Iterable[Result]) -> Table:
 def _seen(report: Report, result: Result) -> Text:
     because = [problem.where for problem in report.because(result)]
     if not because:
-        return Text(result.detail, style="dim" if result.state == "skipped" else "")
-    return Text.assemble(result.detail, (f"  because of {some(because)}", "yellow"))
+        return Text(visible(result.detail), style="dim" if result.state == "skipped" else "")
+    return Text.assemble(visible(result.detail), (f"  because of {visible(some(because))}", "yellow"))
 
 
 def document(stack: Stack, report: Report) -> dict[str, Any]:

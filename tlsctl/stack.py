@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from components.rules.problem import Problem, ProblemsError
+from components.rules.shell import QUOTED, unquoted, word
 
 P = TypeVar("P", bound=Problem)
 
@@ -17,7 +18,8 @@ _TIMEOUT = 60
 """Seconds for a command that only reads."""
 
 _PER_STACK = re.compile(
-    r"\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
+    rf"(?P<quoted>{QUOTED})"
+    r"|\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
     r"|(?P<without_file>pulumi (?:cancel|state \w+|stack (?:export|import|output))))(?= |$)"
 )
 """The commands that work on one stack. Those that never read its config do not take the file of it."""
@@ -41,11 +43,15 @@ class Stack:
 
     def address(self, command: str) -> str:
         """Return a command with the stack that it is for: every `pulumi` and `tlsctl` in it gets the options."""
-        if "--stack" in command:
+        if "--stack" in unquoted(command):
             return command
-        stack = f" --stack {shlex.quote(self.name)}"
-        file = f" --config-file {shlex.quote(self.config_file)}" if self.config_file else ""
-        return _PER_STACK.sub(lambda found: found[0] + stack + ("" if found["without_file"] else file), command)
+        stack = f" --stack {word(self.name)}"
+        file = f" --config-file {word(self.config_file)}" if self.config_file else ""
+
+        def addressed(found: re.Match[str]) -> str:
+            return found[0] if found["quoted"] else found[0] + stack + ("" if found["without_file"] else file)
+
+        return _PER_STACK.sub(addressed, command)
 
     def addressed(self, problems: Iterable[P]) -> list[P]:
         """Return problems whose fixes name the stack."""

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from rich.status import Status
+from rich.text import Text
 
-from components.rules.problem import Problem, ProblemsError
+from components.rules.problem import Problem, ProblemsError, visible
 from tlsctl import printing, report
 from tlsctl.stack import Stack
 
@@ -80,5 +81,5 @@ def _check(environments: "Sequence[Environment]", options: "Options", status: St
         if seen.ok or time.monotonic() + PAUSE > deadline:
             return seen
         waiting = ", ".join(problem.where for problem in seen.problems)
-        status.update(f"waiting for {waiting}, {deadline - time.monotonic():.0f} s left")
+        status.update(Text(f"waiting for {visible(waiting)}, {deadline - time.monotonic():.0f} s left"))
         time.sleep(PAUSE)

@@ -4,6 +4,7 @@ import dns.exception
 import dns.name
 
 from components.rules import caa, names
+from components.rules.shell import word
 from verify.environment import Environment
 from verify.records import Lookups, SilentError, words
 from verify.results import Result
@@ -44,4 +45,4 @@ def _closest(name: dns.name.Name, lookups: Lookups) -> tuple[str, list[str]]:
 
 
 def _dig(name: str) -> tuple[str, ...]:
-    return (f"dig {name.removeprefix(names.WILDCARD)} CAA", "pulumi up --refresh")
+    return (f"dig {word(name.removeprefix(names.WILDCARD))} CAA", "pulumi up --refresh")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from components.rules import addresses, names
 from components.rules.acme import HTTP01
 from components.rules.problem import Problem, ProblemsError
+from components.rules.shell import word
 from settings import Settings, printed
 from settings.problems import Path
 from verify.checks import CHECKS
@@ -95,7 +96,8 @@ class Environment:
             "domain": host.removeprefix(names.WILDCARD),
             "application": application,
         }
-        return tuple(command.format_map(fields) for command in CHECKS[check].fix)
+        quoted = {name: word(value) if value else "" for name, value in fields.items()}
+        return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
 
 
 def probe_name(host: str) -> str:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from components.rules import acme, client_ca, headers, mutual_tls, names, renewal, routes
 from components.rules.issuance import account_is_lost
 from components.rules.problem import Problem
+from components.rules.shell import word
 from verify.checks import UP
 from verify.environment import Environment
 from verify.results import INGRESS, Result
@@ -74,7 +75,7 @@ def _register_anew(environment: Environment) -> tuple[str, ...]:
     issuer, namespaced = environment.issuer, environment.settings.acme.issuer_kind == acme.ISSUER
     namespace = environment.namespace if namespaced else environment.settings.cert_manager.namespace
     renew = [each for name in environment.certificates for each in environment.fix("certificate", certificate=name)[1:]]
-    return (f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(issuer)}", *renew)
+    return (f"kubectl --namespace {word(namespace)} delete secret {acme.account_key_secret(issuer)}", *renew)
 
 
 def judge_certificate(

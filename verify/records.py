@@ -12,6 +12,7 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 
+from components.rules.shell import word
 from verify.environment import Environment, probe_name
 from verify.results import Result
 
@@ -136,7 +137,7 @@ def look(environment: Environment, host: str, lookups: Lookups) -> list[Result]:
 
 def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
     name = dns.name.from_text(probe_name(host))
-    fix = (f"dig +trace {name}", "gcloud dns managed-zones list")
+    fix = (f"dig +trace {word(name)}", "gcloud dns managed-zones list")
     try:
         zone, servers = lookups.zone(name)
     except (dns.exception.DNSException, SilentError) as error:
@@ -149,7 +150,7 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
             found, ttl = lookups.ask(name, address, kind)
         except (dns.exception.DNSException, SilentError) as error:
             detail = f"{server} does not answer: {words(error)}"
-            return Result("record", host, "failed", detail, (f"dig @{server} {zone} SOA",))
+            return Result("record", host, "failed", detail, (f"dig {word(f'@{server}')} {word(zone)} SOA",))
         if found != [wanted]:
             seen = f"is {', '.join(found)}" if found else "does not exist"
             detail = f"the {kind} record {seen} at {server}; the gateway is {wanted}"

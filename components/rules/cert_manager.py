@@ -34,13 +34,16 @@ def service_account(values: Mapping[str, Any]) -> str:
     return str(named or values.get("fullnameOverride") or "cert-manager")
 
 
+_NUMBERS = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
+
+
 def check_version(value: str) -> str:
     """Return a version, with its leading `v`.
 
     Raises:
         ValueError: it is no version, or one with a known fault.
     """
-    numbers = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", value)
+    numbers = _NUMBERS.fullmatch(value)
     if not numbers:
         raise ValueError("is not a chart version")
     major, minor, patch = (int(number) for number in numbers.groups())
@@ -53,7 +56,7 @@ def check_version(value: str) -> str:
 
 def at_least(version: str, first: tuple[int, int, int]) -> bool:
     """Tell whether a version is one that is at least as new; what is no version has been refused already."""
-    numbers = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    numbers = _NUMBERS.fullmatch(version)
     return numbers is None or tuple(int(number) for number in numbers.groups()) >= first
 
 

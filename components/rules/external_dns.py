@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .names import is_wildcard
 from .problem import Problem
+from .shell import word
 
 CONTROLLER = "istio-gateway-tls"
 
@@ -143,7 +144,7 @@ def handover(
     where = f"record set{'s' if len(listed) > 1 else ''} {', '.join(listed)}"
     them = "them" if len(listed) > 1 else "it"
     what = f"made by external-dns (owner id {who}), which goes on writing {them} and may delete {them}"
-    option = f" --zone {zone}" + (f" --project {project}" if project else "")
+    option = f" --zone {word(zone)}" + (f" --project {word(project)}" if project else "")
     fix = [_release(each, option) for each in every]
     fix[0] += "    # external-dns owns nothing without these, and leaves the records as they are"
     fix += dict.fromkeys(_leave(each.resource) for each in every if each.resource.count("/") == 2)
@@ -153,15 +154,16 @@ def handover(
 
 def _release(owner: Owner, option: str) -> str:
     if not owner.others:
-        return f"gcloud dns record-sets delete {owner.txt}.{option} --type TXT"
-    values = ",".join(f"'{each}'" for each in owner.others)
-    return f"gcloud dns record-sets update {owner.txt}.{option} --type TXT --rrdatas {values}"
+        return f"gcloud dns record-sets delete {word(owner.txt + '.')}{option} --type TXT"
+    values = ",".join(map(word, owner.others))
+    return f"gcloud dns record-sets update {word(owner.txt + '.')}{option} --type TXT --rrdatas {values}"
 
 
 def _leave(resource: str) -> str:
     kind, namespace, name = resource.split("/")
     annotations = " ".join(f"{key}={value}" for key, value in ANNOTATIONS.items())
     return (
-        f"kubectl --namespace {namespace} annotate --overwrite {_KINDS.get(kind, kind)} {name} {annotations}"
+        f"kubectl --namespace {word(namespace)} annotate --overwrite {word(_KINDS.get(kind, kind))} {word(name)}"
+        f" {annotations}"
         "    # or take the names out of it; other records that it has are deleted"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from .kubeconfig import GKE_PLUGIN
 from .problem import Problem
+from .shell import word
 
 IP, DNS = "ip", "dns"
 ENDPOINTS = (IP, DNS)
@@ -42,8 +43,8 @@ class Cluster:
 
     def update(self, option: str) -> str:
         """Return the command that changes it."""
-        project = f" --project {self.project}" if self.project else ""
-        return f"gcloud container clusters update {self.name} --location {self.location}{project} {option}"
+        project = f" --project {word(self.project)}" if self.project else ""
+        return f"gcloud container clusters update {word(self.name)} --location {word(self.location)}{project} {option}"
 
 
 def endpoint_problem(cluster: Cluster, endpoint: str) -> Problem | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import names
 from .problem import Problem
+from .shell import word
 
 Object = Mapping[str, Any]
 
@@ -55,7 +56,7 @@ def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
     for authorization in status.get("authorizations", []):
         name = _identifier(authorization, "identifier")
         if authorization.get("initialState") == _PENDING and name not in solved:
-            fix = f"pulumi config set --path 'acme.dnsNames[0]' {name!r}    # in the stack that makes the issuer"
+            fix = f"pulumi config set --path 'acme.dnsNames[0]' {word(name)}    # in the stack that makes the issuer"
             yield Problem("Order", f"no solver of the issuer is for {name}", (fix,))
 
 
@@ -107,5 +108,5 @@ def _state(kind: str, found: Object) -> Iterator[Problem]:
         # Let's Encrypt pauses a name that has failed too often, and lifts that at a page of its own alone.
         # https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
         page = _UNPAUSE.search(reason)
-        fix = (f"xdg-open '{page[0]}'    # in a browser; it lifts the pause",) if page else ()
+        fix = (f"xdg-open {word(page[0])}    # in a browser; it lifts the pause",) if page else ()
         yield Problem(kind, f"{status.get('state', 'waiting')}: {reason or 'no reason given'}", fix)

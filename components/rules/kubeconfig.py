@@ -33,7 +33,8 @@ def parse(content: str) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(content)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # Those that are not the parser's own come of a tag whose value is none of its kind: `!!int x`.
         # The parser's own words quote the line, which may be a key.
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise ValueError("is not YAML" if line is None else f"is not YAML, from line {line + 1} on") from None

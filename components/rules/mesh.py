@@ -10,6 +10,7 @@ from typing import Any
 
 from .problem import Problem, setting
 from .routes import SELECTOR
+from .shell import word
 
 CLASS = "istio"
 """The ingress class of every solver here."""
@@ -52,8 +53,8 @@ class ControlPlane:
         """Return the command that sets a key of MeshConfig."""
         release = f"istiod-{self.revision}" if self.revision else "istiod"
         return (
-            f"helm upgrade {release} istio/istiod --namespace {self.namespace} --reuse-values"
-            f" --set meshConfig.{key}={value}"
+            f"helm upgrade {word(release)} istio/istiod --namespace {word(self.namespace)} --reuse-values"
+            f" --set {word(f'meshConfig.{key}={value}')}"
         )
 
 
@@ -99,7 +100,7 @@ def solver_problem(
         fix = (
             plane.upgrade("ingressControllerMode", "STRICT"),
             # Whether there is a controller of Ingresses is decided when istiod starts.
-            f"kubectl --namespace {plane.namespace} rollout restart deployment {release}",
+            f"kubectl --namespace {word(plane.namespace)} rollout restart deployment {word(release)}",
         )
     elif class_field == "class" and mesh["ingressClass"] != CLASS:
         what = f"has ingressClass {mesh['ingressClass']!r}, so Istio leaves Ingresses of class istio alone"

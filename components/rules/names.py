@@ -5,6 +5,7 @@ and the command are added where problems are reported.
 """
 
 import re
+from typing import Any
 
 MAX_NAME = 253
 """Characters in a DNS name without its trailing dot (RFC 1035, section 2.3.4)."""
@@ -135,6 +136,18 @@ def kubernetes_name(value: str) -> str:
 def object_name(host: str) -> str:
     """Return a Kubernetes object's name for a host: itself, or for a wildcard `DOMAIN-wildcard`."""
     return f"{host.removeprefix(WILDCARD)}-wildcard" if is_wildcard(host) else host
+
+
+def object_reference(value: Any) -> str:
+    """Take the name of a Kubernetes object (RFC 1123 subdomain), with its namespace before it or without."""
+    namespace, slash, name = str(value).rpartition("/")
+    if (
+        not all(map(_LABEL.fullmatch, name.split(".")))
+        or len(name) > MAX_NAME
+        or (slash and not _LABEL.fullmatch(namespace))
+    ):
+        raise ValueError("is not NAME or NAMESPACE/NAME of a Kubernetes object")
+    return str(value)
 
 
 def stack_suffix(stack: str) -> str:

@@ -7,6 +7,8 @@ turn them into text: the error that the engine prints, verify's table, its JSON.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from .shell import words
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -32,17 +34,37 @@ class ProblemsError(Exception):
 def text(problems: Iterable[Problem], heading: str = "") -> str:
     """Render problems for a terminal: a line each, with its commands indented below."""
     indent = "  " if heading else ""
-    lines = [f"{heading}:"] if heading else []
+    lines = [f"{visible(heading)}:"] if heading else []
     for problem in problems:
         lines.append(f"{indent}{sentence(problem)}")
-        lines += [f"{indent}    {command}" for command in problem.fix]
+        lines += [f"{indent}    {visible(command)}" for command in problem.fix]
     return "\n".join(lines)
 
 
+def visible(given: object) -> str:
+    r"""Return a text as one line in which every character shows itself.
+
+    What others have written is quoted in problems: values of a config, the words of a server, names of objects. None of
+    it may move the cursor, colour or hide text, turn its direction, or add a line that reads like one of ours. The
+    parts of lines that belong together are joined by a space; the rest is written as `\x1b` and `\u202e`.
+    """
+    line = (
+        " ".join(part for part in map(str.strip, str(given).split("\n")) if part) if "\n" in str(given) else str(given)
+    )
+    return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def sentence(problem: Problem) -> str:
-    """Return where and what as one sentence: with a colon between them, unless it reads on."""
+    """Return where and what as one sentence of one line: with a colon between them, unless it reads on."""
     reads_on = problem.what.startswith(("is ", "has ", "does ", "got ", "cannot ", "lies "))
-    return f"{problem.where}{' ' if reads_on else ': '}{problem.what}"
+    return f"{visible(problem.where)}{' ' if reads_on else ': '}{visible(problem.what)}"
 
 
 def count(problems: Sequence[Problem], noun: str = "problem") -> str:
@@ -59,5 +81,5 @@ def setting(commands: Mapping[str, str], key: str, value: object, comment: str =
         value: what to set it to; in capitals where that is the user's to say.
         comment: why, for the end of the line.
     """
-    line = f"{commands[key]} {value}" if key in commands else f"set the input {key} to {value}"
+    line = f"{commands[key]} {words(value)}" if key in commands else f"set the input {key} to {value}"
     return f"{line}    # {comment}" if comment else line

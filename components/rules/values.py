@@ -13,6 +13,56 @@ def string(given: Any) -> str:
     return given
 
 
+def refused_character(given: str) -> str:
+    """Return why a text is none that YAML, a terminal or a log takes; empty where it is one.
+
+    Refused are control characters other than tabs and ends of lines, and halves of surrogate pairs.
+    """
+    found = _REFUSED.search(given)
+    return f"has the character U+{ord(found[0]):04X}" if found else ""
+
+
+_REFUSED = re.compile(r"[^\t\n\r -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def line(given: str) -> str:
+    """Take a text of one line, in which every character is seen."""
+    hidden = next((each for each in given if not each.isprintable()), None)
+    if hidden is not None:
+        raise ValueError(f"has the character U+{ord(hidden):04X}, which is not seen")
+    return given
+
+
+def google_name(given: str) -> str:
+    """Take the name of something in Google Cloud: a project, a cluster, a region, a managed zone."""
+    if not _GOOGLE_NAME.fullmatch(given):
+        raise ValueError("is not a name in Google Cloud: letters, digits and inner . : - _")
+    return given
+
+
+_GOOGLE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
+
+
+def object_labels(given: Mapping[str, str]) -> dict[str, str]:
+    """Take labels of Kubernetes objects.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    for key, each in given.items():
+        prefix, slash, name = key.rpartition("/")
+        if not _LABEL.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
+            raise ValueError(
+                "has a key that is not a label's: letters, digits and inner - _ . after DOMAIN/ or nothing"
+            )
+        if each and not _LABEL.fullmatch(each):
+            raise ValueError("has a value that is not a label's: at most 63 letters, digits and inner - _ .")
+    return dict(given)
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
 def boolean(given: Any) -> bool:
     """Take true or false."""
     if not isinstance(given, bool):
@@ -85,9 +135,14 @@ def ipv6(given: Any) -> str:
         raise ValueError("is not an IPv6 address") from None
 
 
+_POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog")
+
+
 def workload_pool(given: Any) -> str:
     """Take the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
-    if not re.fullmatch(r"projects/\d+/locations/global/workloadIdentityPools/[^/\s]+\.svc\.id\.goog", str(given)):
+    if not re.fullmatch(
+        r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog", str(given)
+    ):
         raise ValueError("is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog")
     return str(given)
 

@@ -188,7 +188,8 @@ def _forget(loop: asyncio.AbstractEventLoop) -> None:
 
 def configure(config: Mapping[str, Any], secret: tuple[str, ...] = ()) -> None:
     """Set the stack config as the engine does."""
-    pulumi.runtime.set_all_config(engine_config(config), [f"{PROJECT}:{key}" for key in secret])
+    hidden = [key if ":" in key else f"{PROJECT}:{key}" for key in secret]
+    pulumi.runtime.set_all_config(engine_config(config), hidden)
 
 
 def engine_config(config: Mapping[str, Any]) -> dict[str, str]:

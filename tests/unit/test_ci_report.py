@@ -6,9 +6,10 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from ci.commands import Ran
-from ci.report import section, sections
+from ci.report import code, section, sections
 
 GITHUB = 65_536
 """Characters of a comment or an issue."""
@@ -68,3 +69,13 @@ def test_a_short_output_is_shown_whole() -> None:
 @pytest.mark.parametrize("hidden", ["\x1b[31m", "\x00", "\u202e", "\r", "\ud800"])
 def test_what_a_reader_would_not_see_is_shown_as_something(hidden: str) -> None:
     assert f"a\ufffd{hidden[1:]}b" in section("Preview", Ran("pulumi preview", 0, f"a{hidden}b"))
+
+
+@pytest.mark.parametrize(
+    "text", ["`", "a`b", "``", "`a", "[x](https://evil.test)", "a\nb", "<img>", "@everyone", "a\x1b"]
+)
+def test_code_within_a_line_is_nothing_else(text: str) -> None:
+    [_, inline, _] = MarkdownIt().parse(f"Stack {code(text)} is")
+    [before, quoted, after] = list(inline.children or ())
+    assert (before.content, quoted.type, after.content) == ("Stack ", "code_inline", " is")
+    assert quoted.content == " ".join(text.split()).replace("\x1b", "\ufffd")

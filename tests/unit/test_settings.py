@@ -262,7 +262,7 @@ def test_a_minimal_config_gets_the_documented_defaults() -> None:
         pytest.param(
             {"hosts": [{**HOST, "path": "/a\x00b"}]},
             "hosts[0].path",
-            "is not percent-encoded ASCII",
+            "has the character U+0000",
             "'hosts[0].path' /",
             id="a path with NUL",
         ),

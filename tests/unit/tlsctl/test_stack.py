@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from components.rules.problem import Problem, ProblemsError
+from components.rules.shell import words
 from tests.unit.verify.support import SHOP, deployed
 from tlsctl.stack import Stack
 from verify.checks import CHECKS
@@ -106,3 +107,11 @@ def test_a_machine_without_pulumi_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
 def test_the_exit_code_of_a_command_is_returned(pulumi: Pulumi) -> None:
     pulumi("sys.exit(255)")
     assert DEV.run("pulumi cancel --yes") == 255
+
+
+def test_what_a_fix_quotes_is_no_command_to_be_addressed() -> None:
+    quoted = Stack("dev").address("pulumi config set --path a.b 'pulumi up --stack prod; pulumi destroy'")
+    assert quoted == "pulumi config set --stack dev --path a.b 'pulumi up --stack prod; pulumi destroy'"
+    assert (
+        Stack("dev").address(f"pulumi config rm {words('--stack=x')}") == "pulumi config rm --stack dev -- '--stack=x'"
+    )

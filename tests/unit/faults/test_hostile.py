@@ -1,0 +1,144 @@
+"""Hostile configs: a few hundred of them, and that each check finds what it is there to find."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from components.rules.problem import Problem, ProblemsError
+from faults.hostile import checks, payloads, play, rendered, shape
+from faults.hostile.strategies import BASE, CANARY, KEYS, Hostile, keyed
+from settings import Settings
+from tests.unit.harness import VIRTUAL_SERVICE, Registered
+
+GOOD = Problem("a.b", "is bad; accepted: c", ("pulumi config set --path a.b c",))
+
+
+def test_hostile_configs_break_nothing() -> None:
+    result = play.run(300, seed=1)
+
+    assert result.broken == []
+    assert result.configs == result.valid + result.refused == 300
+    assert min(result.valid, result.refused) > 50, "both sides are seen"
+    assert len(result.kinds) > 100, "they are of many kinds"
+    assert result.as_json()["broken"] == []
+
+
+def test_a_seed_makes_the_same_configs_again() -> None:
+    first, again, other = (play.run(40, seed).kinds for seed in (7, 7, 8))
+
+    assert first == again
+    assert first != other
+
+
+def test_every_key_of_the_settings_is_attacked_beside_a_value_that_it_takes() -> None:
+    paths = {".".join(str(each) for each in key.path) for key in KEYS}
+
+    assert set(paths) >= {"gcp:project", "hosts.0.routes.0.headers.0.exact", "gateways.0.dns.challengeZone.zone"}
+    assert {str(key.path[0]) for key in KEYS} == {field.alias or name for name, field in Settings.model_fields.items()}
+    for key in KEYS:
+        config: dict[str, Any] = {}
+        shape.put(config, key.path)
+        value: Any = config
+        for part in key.path:
+            value = value[part]
+        TypeAdapter(key.annotation).validate_python(value)
+
+
+@pytest.mark.parametrize("rule", shape.ACCEPTED, ids=lambda rule: rule.__name__)
+def test_a_rule_takes_the_value_that_stands_for_it(rule: Any) -> None:
+    rule(shape.ACCEPTED[rule]())
+
+
+def broken(check: Iterator[str]) -> str:
+    return "; ".join(check)
+
+
+@pytest.mark.parametrize(
+    ("fix", "what"),
+    [
+        ("pulumi config set a $(id)", "is not quoted"),
+        ("pulumi config set a 'x'; id", "is not quoted"),
+        ('pulumi config set a "$(id)"', "the shell works out"),
+        ("pulumi config set a b c", "a word too many"),
+        ("pulumi config set a", "a word too many or too few"),
+        ("pulumi config set a --config-file=b", "an option was added"),
+        ("rm -rf x", "is no program of a fix"),
+        ("pulumi config set a 'b", "is not quoted"),
+    ],
+)
+def test_a_word_that_leaves_its_place_in_a_fix_is_found(fix: str, what: str) -> None:
+    assert what in broken(checks.words([Problem("a", "is bad", (fix,))]))
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [
+        "pulumi config rm --path 'hosts[0]' && pulumi config set --path a.b 'x; y'",
+        "pulumi config rm a, or pulumi config set --path a.b $'x\\ny'",
+        'pulumi config set --path acme.caBundle "$(cat ca.pem)"',
+        "pulumi config set -- a --config-file=b",
+        "pulumi config set --secret kubeconfig < KUBECONFIG",
+        "pulumi config    # lists the keys",
+    ],
+)
+def test_a_fix_as_it_should_be_is_none(fix: str) -> None:
+    assert broken(checks.words([Problem("a", "is bad", (fix,))])) == ""
+
+
+def test_a_report_that_does_not_hold_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Hostile({}, holds_secret=True)
+    assert broken(checks.report(given, ProblemsError(GOOD, heading="x"))) == ""
+    assert "a secret is shown" in broken(checks.report(given, ProblemsError(GOOD, heading=CANARY)))
+    assert "no fix" in broken(checks.report(given, ProblemsError(Problem("a", "accepted: b"), heading="x")))
+    assert "no accepted" in broken(checks.report(given, ProblemsError(Problem("a", "b", ("c",)), heading="x")))
+    monkeypatch.setattr("components.rules.problem.visible", str)
+    shown = broken(checks.report(given, ProblemsError(Problem("a", "\x1b; accepted: b\n", ("c",)), heading="x")))
+    assert "U+001B reached the terminal" in shown
+    assert "added a line" in shown
+
+
+def test_markup_that_the_terminal_would_obey_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = [Problem("a", f"{text} is bad") for text in payloads.MARKUP]
+    assert broken(checks.printed(hostile)) == ""
+    monkeypatch.setattr("tlsctl.printing.Text", lambda text: Plain(text))
+    assert "the terminal shows something else" in broken(checks.printed([Problem("a", "[red]x[/red]")]))
+
+
+class Plain(str):
+    def stylize(self, *_: object) -> None: ...
+
+
+def test_markdown_that_takes_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text in payloads.MARKDOWN:
+        assert broken(checks.commented(text)) == ""
+    monkeypatch.setattr("ci.report._longer", lambda _, least: "`" * least)
+    assert "a comment has" in broken(checks.commented("```\n# heading"))
+
+
+def registered(**inputs: Any) -> str:
+    resource = Registered(VIRTUAL_SERVICE, "x", inputs, str(inputs), "", frozenset(), False, "", "", "")
+    return broken(rendered._registered(resource, Hostile({}, frozenset({"x"}), holds_secret=True)))
+
+
+def test_what_its_consumer_would_misread_is_found() -> None:
+    route = {"match": [{"uri": {"prefix": "/"}}], "headers": {"response": {"set": {"a": "b"}}}}
+    assert registered(spec={"http": [route]}, metadata={"name": "x"}) == ""
+    assert "has the name" in registered(spec={"http": []}, metadata={"name": "x\ny"})
+    assert "a secret is in the state" in registered(spec={"http": []}, note=CANARY)
+    assert "PromQL" in registered(spec={"http": []}, rules=[{"expr": 'x{a="b"c"}'}])
+    assert "compares with" in registered(spec={"http": []}, rules=[{"expr": 'x{a="b c"}'}])
+    for value in ("a\nb", "%REQ(cookie)%", ""):
+        spec = {"http": [{**route, "headers": {"response": {"set": {"a": value}}}}]}
+        assert "the header a" in registered(spec=spec), value
+    assert "a route matches" in registered(spec={"http": [{"match": [{"uri": {"prefix": "/\u202e"}}]}]})
+
+
+def test_a_program_that_takes_what_the_settings_refuse_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with rendered.scratch():
+        assert "takes a config that the settings refuse" in broken(
+            rendered.registers_nothing(Hostile(keyed(BASE, False)))
+        )
+    monkeypatch.setattr("faults.hostile.play.decode", lambda *_, **__: 1 / 0)
+    assert "ZeroDivisionError in place of a report" in play.run(2, seed=1).broken[0]
