@@ -57,7 +57,7 @@ def parse(value: str) -> Limit:
     Raises:
         ValueError: it is not written like that.
     """
-    found = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,5})([smhd])", value)
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})([smhd])", value)
     if not found:
         raise ValueError("is not a number and a time such as 50/7d")
     tokens = int(found[1])

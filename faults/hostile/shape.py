@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from components.rules import acme, cert_manager, headers, names, routes, tls, values
-from settings import Settings, fields
+from settings import Settings, fields, signing
 from settings.cluster import Ingress
 from settings.fields import Section
 from settings.signing import ExternalAccount, client_ca_of
@@ -79,6 +79,7 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     headers.value: lambda: "beta",
     headers.response: lambda: {"x-frame-options": "DENY"},
     routes.redirect_target: lambda: "elsewhere.test",
+    signing.limit: lambda: "50/7d",
     values.workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
 }
 """By rule, not by key: what the rules of single values accept."""
