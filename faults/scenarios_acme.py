@@ -15,7 +15,7 @@ from sandbox.instance import Instance
 from tests.sandbox import caa
 from tests.sandbox.support import cloud_dns, eventually, items, kubectl, renew
 
-GIVEN_UP = 45
+GIVEN_UP = 40
 """Seconds in which cert-manager has tried a request as often as it does."""
 _SOLVER = "acme.cert-manager.io/http01-solver"
 _CHALLENGES = "challenges.acme.cert-manager.io"

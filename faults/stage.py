@@ -15,7 +15,7 @@ from faults.invariants import Ended, Outage
 from faults.operations import PATIENCE, Project, Started
 from tests.sandbox.acme_proxy import AcmeProxy
 
-IMPATIENCE = 15
+IMPATIENCE = 10
 """Seconds that an `up` waits where what it waits for will not come."""
 
 
