@@ -26,7 +26,8 @@ _API_SERVER = (
 _NOT_SIGNED = r"(faults-certs|letsencrypt-(staging|prod)-istio) is not Ready:"
 CAUSES = {
     draw.ENGINE: r"$^",  # A process that was killed says nothing.
-    draw.LANGUAGE_HOST: r"language (host|runtime|plugin)|(error reading from server|transport).*(EOF|closing|reset)",
+    # The engine calls its plugins by their connections.
+    draw.LANGUAGE_HOST: r"error reading from server: (EOF|.*reset)|transport: Error while dialing: dial tcp 127\.0\.0\.1:",
     draw.CERT_MANAGER: rf'{_NOT_SIGNED}|failed calling webhook "webhook\.cert-manager\.io"',
     draw.ISTIOD: r'failed calling webhook "[\w.-]*validation\.istio\.io"',
     draw.GATEWAY: r"Challenge for (shop|other)\.sandbox\.test: ",

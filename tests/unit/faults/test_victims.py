@@ -13,6 +13,10 @@ from faults.victims import CAUSES, processes
 REFUSED = "HTTPSConnection(host='10.244.0.1', port=6443): Failed to establish a new connection: Connection refused"
 SEEN = [
     (draw.LANGUAGE_HOST, "error: failed to discover package requirements: error reading from server: EOF"),
+    (
+        draw.LANGUAGE_HOST,
+        'error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:34887: connect: connection refused"',
+    ),
     (draw.API_SERVER, f"error: Service istio-system/istio-ingressgateway cannot be read: {REFUSED}"),
     (draw.API_SERVER, "error: Preview failed: failed to read resource state due to unreachable cluster."),
     (draw.ETCD, "cannot be read: HTTPSConnectionPool(host='10.244.0.1', port=6443): Read timed out. (read timeout=5)"),
