@@ -27,7 +27,7 @@ _NOT_SIGNED = r"(faults-certs|letsencrypt-(staging|prod)-istio) is not Ready:"
 CAUSES = {
     draw.ENGINE: r"$^",  # A process that was killed says nothing.
     # The engine calls its plugins by their connections.
-    draw.LANGUAGE_HOST: r"error reading from server: (EOF|.*reset)|transport: Error while dialing: dial tcp 127\.0\.0\.1:",
+    draw.LANGUAGE_HOST: r"error reading from server: EOF|transport: Error while dialing: dial tcp 127\.0\.0\.1:",
     draw.CERT_MANAGER: rf'{_NOT_SIGNED}|failed calling webhook "webhook\.cert-manager\.io"',
     draw.ISTIOD: r'failed calling webhook "[\w.-]*validation\.istio\.io"',
     draw.GATEWAY: r"Challenge for (shop|other)\.sandbox\.test: ",
