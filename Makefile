@@ -71,11 +71,11 @@ bench: .venv ## measure speed and scale, each figure beside its floor: half an h
 	@$(sandbox) doctor --fix
 	$(PYTHON) -m bench $(BENCH)
 
-faults: .venv ## kill parts of a sandbox at random and see what must hold: make faults SEED=1 ROUNDS=50, or ONLY=17
+faults: .venv ## stage faults by name, then kill parts at random: make faults SEED=1, or SCENARIOS=disk-full, or ONLY=17
 	@$(sandbox) doctor --fix --tests
 	@trap '$(sandbox) --name faults down' EXIT; $(sandbox) --name faults up && \
 	$(sandbox) --name faults exec -- python -m faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-	$(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+	$(if $(ONLY),--only $(ONLY)) $(if $(SCENARIOS),--scenarios $(SCENARIOS:all=)) $(if $(JSON),--json $(JSON))
 
 pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
 	$(PYTHON) -m docs.pictures

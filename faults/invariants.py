@@ -121,8 +121,27 @@ def cause_is_named(ended: Sequence[Ended], cause: str) -> Broken:
     return broken + [
         f"{each.what} failed without naming the cause: {tail(each.printed)}"
         for each in failed
-        if not re.search(cause, each.printed, re.IGNORECASE)
+        if not re.search(cause, "\n".join(_told(each.printed)), re.IGNORECASE)
     ]
+
+
+def naming(ended: Ended, cause: str) -> str:
+    """Return the last words by which a failure names its cause; empty where it went through, or nothing does.
+
+    They are a line, or what is around the cause in one that is long.
+    """
+    if ended.code <= 0:
+        return ""
+    words = ""
+    for line in _told(ended.printed):
+        if found := re.search(cause, line, re.IGNORECASE):
+            begin, end = max(found.start() - _AROUND, 0), found.end() + _AROUND
+            words = f"{'…' * bool(begin)}{line[begin:end]}{'…' * (end < len(line))}"
+    return words
+
+
+_AROUND = 60
+"""Characters on each side."""
 
 
 def no_secret_is_shown(secrets: Sequence[tuple[str, str]], shown: Iterable[tuple[str, str]]) -> Broken:
@@ -146,5 +165,19 @@ def state_and_cluster_agree(compared: Ended) -> Broken:
 
 
 def tail(printed: str) -> str:
-    """Return the end of what was printed, on one line."""
-    return " | ".join(line.strip() for line in printed.strip().splitlines()[-6:] if line.strip())[-600:]
+    """Return the end of what was told, on one line."""
+    return " | ".join(_told(printed)[-8:])[-600:]
+
+
+def _told(printed: str) -> list[str]:
+    """Return the lines that say what went wrong: of Pulumi its diagnostics, without those of every command.
+
+    The rest of what it prints names everything that there is, and so the cause of any failure.
+    """
+    _, gathered, diagnostics = printed.rpartition("\nDiagnostics:\n")
+    told = re.split(r"\n(?:Outputs|Resources):", diagnostics)[0] if gathered else printed
+    lines = [line.strip() for line in told.splitlines() if not _ALWAYS.search(line)]
+    return [line for line in lines if line]
+
+
+_ALWAYS = re.compile(r"warning: using pulumi-|the sandbox's stand-in for version")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from faults.watching import Watch
 from sandbox import acme
 from tests.sandbox import client
 from tests.sandbox.engine import Command, CommandError
-from tests.sandbox.stack import Stack
+from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.support import a_records, eventually, get, items, kubectl, live, names, renew
 
 ISTIO = "istio-system"
@@ -25,17 +26,23 @@ _DEFINITIONS = "customresourcedefinitions"
 SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 OTHER = {"host": "other.sandbox.test", "service": "api", "namespace": "api", "port": 8080}
 PASSPHRASE = "a passphrase of the faults' own"  # noqa: S105 - of a stack that ends with its sandbox
+PATIENCE = 100
+"""Seconds that an `up` waits for the ACME server."""
 BOUND = 180.0
 """Seconds for any one command: what the stack waits for at most, twice, and the installation of cert-manager."""
 
 
 class Project:
-    """The stack that is disturbed, and what clients see of it."""
+    """The stack that is disturbed, and what clients see of it.
 
-    def __init__(self, folder: Path) -> None:
-        self.stack = Stack(NAME, folder, environment={"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE})
+    Its config is in a folder, and its state where all stacks of the sandbox have theirs, or in a folder of its own.
+    """
+
+    def __init__(self, folder: Path, state: Path | None = None) -> None:
+        backend = {"PULUMI_BACKEND_URL": f"file://{state}"} if state else {}
+        self.stack = Stack(NAME, folder, environment={"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE, **backend})
         self.stack.configure(
-            acme={"timeout": 100}, ingress={"timeout": 30}, certificate={"secretName": SECRET}, hosts=[SHOP]
+            acme={"timeout": PATIENCE}, ingress={"timeout": 30}, certificate={"secretName": SECRET}, hosts=[SHOP]
         )
         address = live("service", "istio-ingressgateway", ISTIO)["status"]["loadBalancer"]["ingress"][0]["ip"]
         self.watch = Watch(str(SHOP["host"]), address, client.trusting(acme.STAGING))
@@ -73,6 +80,20 @@ class Project:
     def compare(self) -> Ended:
         """Preview what an `up` would do, looking at what there is; it fails where there is something to do."""
         return self.run("preview", "--diff", "--refresh", "--expect-no-changes")
+
+    def tlsctl(self, command: str, *options: str) -> Ended:
+        """Run a command of `tlsctl` on the stack."""
+        began, stack = time.monotonic(), self.stack
+        argv = ["python", "-m", "tlsctl", command, "--stack", stack.name, "--config-file", str(stack.file), *options]
+        try:
+            done = subprocess.run(
+                argv, cwd=PROJECT, env=stack.environment, capture_output=True, text=True, timeout=BOUND, check=False
+            )
+            code, printed = done.returncode, done.stdout + done.stderr
+        except subprocess.TimeoutExpired as error:
+            code, printed = 1, f"killed: {error}"
+        self.printed.append((f"what {command} printed", printed))
+        return Ended(command, code, printed, time.monotonic() - began, BOUND)
 
     def trust_again(self) -> None:
         """Trust the root that the ACME server made when it was started again, beside those from before."""

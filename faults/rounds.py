@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 
 from faults import draw, invariants, victims
 from faults.draw import Round
-from faults.invariants import Ended, LogScan, Outage
-from faults.operations import ISTIO, SECRET, SHOP, Project, Started
-from sandbox import paths
-from tests.sandbox.support import eventually, kubectl
-
-NO_CAUSE = "$^"
-"""No words name the cause of a failure where nothing was to fail."""
-SERVED = 120.0
-"""Seconds after the last `up` for the certificate to be served."""
+from faults.invariants import Outage
+from faults.operations import SHOP, Project, Started
+from faults.player import SERVED, Player
+from tests.sandbox.support import eventually
 
 
 @dataclass
@@ -25,6 +20,7 @@ class Played:
     Attributes:
         round: The round.
         outcome: Whether the operation went through by itself, failed, or had nothing that could be killed.
+        told: The last line by which a failure named its cause.
         recovered: Seconds from the kill until what the operation was for had been reached.
         seconds: How long the round took in all.
         broken: The invariants that did not hold.
@@ -32,28 +28,18 @@ class Played:
 
     round: Round
     outcome: str = ""
+    told: str = ""
     recovered: float | None = None
     seconds: float = 0.0
     broken: list[str] = field(default_factory=list)
 
 
-class Rounds:
+class Rounds(Player):
     """Plays rounds with one stack."""
 
     def __init__(self, project: Project) -> None:
-        self._project = project
+        super().__init__(project)
         self._victims = victims.roster()
-        self._scan = LogScan([paths.LOGS, paths.PULUMI_STATE])
-
-    def stand(self) -> None:
-        """Bring the stack up for the first time.
-
-        Raises:
-            AssertionError: Undisturbed, it does not come up.
-        """
-        first = self._project.run("up", "--yes", "--skip-preview")
-        assert first.code == 0, first.printed  # noqa: S101
-        self._serves()
 
     def play(self, drawn: Round) -> Played:
         """Play a round; what goes wrong in it is in the answer."""
@@ -89,36 +75,20 @@ class Rounds:
             time.sleep(drawn.away)
             victim.bring_back()
             outage = Outage(killed_at, time.monotonic())
-        ended = started.end()
-        done = time.monotonic()
+        ended, done = started.end(), time.monotonic()
         played.outcome = "over before the kill" if killed_at is None else "failed" if ended.code else "went through"
         if drawn.operation == "destroy" and not ended.code:
             played.broken += self.emptied(ended)
         if killed_at is not None:
             self._put_right(drawn.victim)
-        commands = [ended]
-        if ended.code or drawn.operation == "destroy" or (agrees := project.compare()).code:
-            commands.append(project.fix())
-            played.broken += invariants.cause_is_named(commands[1:], NO_CAUSE)
-            self._serves()
-            done = time.monotonic() if ended.code else done
-            agrees = project.compare()
+        settled = self._settle(ended, done, again=drawn.operation == "destroy")
+        played.broken += settled.broken + invariants.cause_is_named([ended], victim.cause)
+        played.told = invariants.naming(ended, victim.cause)
         if drawn.operation == "renewal" and ended.code:
             eventually("the renewal is served", started.over, SERVED)
-            done = time.monotonic()
-        played.recovered = None if killed_at is None else done - killed_at
-        played.broken += invariants.ends_in_its_bound([*commands, agrees])
-        played.broken += invariants.cause_is_named([ended], victim.cause)
-        played.broken += invariants.state_and_cluster_agree(agrees)
-        played.broken += self.shown()
+            settled.done = time.monotonic()
+        played.recovered = None if killed_at is None else settled.done - killed_at
         return outage
-
-    def emptied(self, destroyed: Ended) -> list[str]:
-        """Return what a destroy has left, or that it failed."""
-        broken = invariants.cause_is_named([destroyed], NO_CAUSE) + invariants.nothing_is_left(self._project.left())
-        # cert-manager leaves the Secret, on purpose: the next certificate is to be another one.
-        kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
-        return broken
 
     def _kill(self, drawn: Round, started: Started) -> float | None:
         """Kill the victim at its moment, or as soon as there is one; return when, or None if there never was."""
@@ -135,17 +105,8 @@ class Rounds:
         """Do what an operator does when this was killed, beside the next `up`."""
         project = self._project
         if victim == draw.ENGINE:
-            stack = project.stack
-            project.printed.append(("what recover printed", victims.release(stack.name, stack.file, stack.environment)))
+            released = project.tlsctl("recover")
+            assert released.code == 0, f"tlsctl recover ended with {released.code}: {released.printed}"  # noqa: S101
         if victim == draw.ACME:
             project.trust_again()
             project.register_anew()
-
-    def _serves(self) -> None:
-        eventually("the host is served", lambda: self._project.watch.serial, SERVED)
-
-    def shown(self) -> list[str]:
-        """Return the secrets that were shown since the last look, in logs, in the state or in what was printed."""
-        printed, self._project.printed = self._project.printed, []
-        logs = [(str(path), text) for path, text in self._scan.news()]
-        return invariants.no_secret_is_shown(self._project.secrets(), [*printed, *logs])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from . import names
+from . import acme, names
 from .problem import Problem
 from .shell import word
 
@@ -18,6 +18,7 @@ UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in t
 
 _DONE = {"", "valid", "pending", "ready"}
 _PENDING = "pending"
+_ERRORED = "errored"
 
 
 def chain_of_problems(
@@ -40,11 +41,35 @@ def chain_of_problems(
         found += condition_problems("CertificateRequest", request)
         for order in _owned(orders, "CertificateRequest", request["metadata"]["name"]):
             found += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
+            found += _unknown_account(order)
             owned = _owned(challenges, "Order", order["metadata"]["name"])
             found += _unsolved(order, owned)
             for challenge in owned:
                 found += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
+            found += _stuck(request, order, owned)
     return found
+
+
+def _unknown_account(order: Object) -> Iterator[Problem]:
+    """Yield an account that the ACME server does not know: what it answers may name a header instead."""
+    if not account_is_lost(str(order.get("status", {}).get("reason") or "")):
+        return
+    issuer = order.get("spec", {}).get("issuerRef", {})
+    kind, name = issuer.get("kind", acme.ISSUER), issuer.get("name", "")
+    # Where cert-manager's own namespace has another name, so has this command; `verify` knows it.
+    namespace = order["metadata"].get("namespace") if kind == acme.ISSUER else "cert-manager"
+    fix = f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(name)}    # it registers anew"
+    yield Problem(f"{kind} {name}", "has an account that the ACME server does not know", (fix,))
+
+
+def _stuck(request: Object, order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
+    """Yield an Order that waits for good: the ACME server knows nothing of a Challenge that has errored here."""
+    errored = any(each.get("status", {}).get("state") == _ERRORED for each in challenges)
+    if errored and order.get("status", {}).get("state") == _PENDING:
+        metadata = request["metadata"]
+        fix = f"kubectl --namespace {metadata.get('namespace')} delete certificaterequest {metadata['name']}"
+        what = "waits for a Challenge that cert-manager does not try again; without its request, it orders anew"
+        yield Problem("Order", what, (fix,))
 
 
 def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
@@ -88,10 +113,11 @@ def _newest(objects: Sequence[Object]) -> list[Object]:
 
 _LOST = re.compile(
     r"accountDoesNotExist|account does not exist|account[^:;]*deactivated|deactivated[^:;]*account"
-    r"|has status \"(deactivated|revoked)\"",
+    r"|has status \"(deactivated|revoked)\"|Key ID[^:;]* in JWS header",
     re.IGNORECASE,
 )
-"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client."""
+"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client. A client that does not find the account
+orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
 
 _UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
 

@@ -21,15 +21,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="what decides them (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there as well")
     arguments = parser.parse_args()
+    result = told(arguments.configs, arguments.seed)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result.as_json(), indent=1) + "\n")
+    return 1 if result.broken else 0
+
+
+def told(configs: int, seed: int) -> Result:
+    """Play so many configs; say how far it has come, and what came of them."""
     said = time.monotonic()
 
     def progress(result: Result) -> None:
         nonlocal said
         if time.monotonic() > said + _PAUSE:
             said = time.monotonic()
-            print(f"{result.configs} of {arguments.configs}, {result.seconds:.0f} s", flush=True)
+            print(f"{result.configs} of {configs} hostile configs, {result.seconds:.0f} s", flush=True)
 
-    result = run(arguments.configs, arguments.seed, progress)
+    result = run(configs, seed, progress)
     print(
         f"{result.configs} hostile configs of seed {result.seed} in {result.seconds:.0f} s"
         f" ({result.configs / max(result.seconds, 0.1):.0f} a second):"
@@ -38,9 +46,7 @@ def main() -> int:
     )
     for each in result.broken:
         print(f"    {each}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result.as_json(), indent=1) + "\n")
-    return 1 if result.broken else 0
+    return result
 
 
 if __name__ == "__main__":

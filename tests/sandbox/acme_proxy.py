@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,8 +20,18 @@ RATE_LIMITED = {
     "type": "urn:ietf:params:acme:error:rateLimited",
     "detail": "too many certificates already issued for this exact set of identifiers",
     "status": 429,
+    "retry_after": 5,
 }
-"""What Let's Encrypt answers to a sixth order for the same names in a week, as an RFC 8555 problem document."""
+"""What Let's Encrypt answers to a sixth order for the same names in a week, as an RFC 8555 problem document.
+
+It asks to wait some seconds then, where the CA asks for hours.
+"""
+BAD_NONCE = {
+    "type": "urn:ietf:params:acme:error:badNonce",
+    "detail": "JWS has an invalid anti-replay nonce",
+    "status": 400,
+}
+"""RFC 8555, section 6.5: the client tries again with the nonce that comes with it."""
 
 
 class AcmeProxy:
@@ -39,6 +49,7 @@ class AcmeProxy:
         self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
         self.refuses_orders = False
         self.heeds_caa = False
+        self.rejects_nonce: Callable[[str], bool] = lambda _: False
         self.limits: RateLimits | None = None
         self.pebble = pebble
         self._port = 0
@@ -87,6 +98,15 @@ class AcmeProxy:
         finally:
             self.refuses_orders = False
 
+    @contextmanager
+    def storm(self, rejects: Callable[[str], bool]) -> Iterator[None]:
+        """The nonces of signed requests are rejected where `rejects` says so of the path, while the block runs."""
+        self.rejects_nonce = rejects
+        try:
+            yield
+        finally:
+            self.rejects_nonce = lambda _: False
+
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
@@ -108,7 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Everything else, signed."""
+        if self.acme.rejects_nonce(self.path):
+            self._content()
+            nonce = self._ask_pebble(client.Request("/nonce-plz", "HEAD")).headers["Replay-Nonce"]
+            self._refuse(BAD_NONCE, ("Replay-Nonce", nonce))
+            return
         if self.acme.refuses_orders and self.path.startswith("/order-plz"):
+            self._content()
             self._refuse(RATE_LIMITED)
             return
         content = self._content()
@@ -130,8 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _content(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _refuse(self, problem: dict[str, Any]) -> None:
-        headers = [("Content-Type", "application/problem+json")]
+    def _refuse(self, problem: dict[str, Any], *more: tuple[str, str]) -> None:
+        headers = [("Content-Type", "application/problem+json"), *more]
         if wait := problem.get("retry_after"):
             headers.append(("Retry-After", str(wait)))
         document = {key: problem[key] for key in ("type", "detail", "status")}
@@ -140,10 +166,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, content: bytes | None = None, limits: RateLimits | None = None) -> None:
         content = self._content() if content is None else content
         request = client.Request(self.path, self.command, content, dict(self.headers))
-        answer = client.https(self.acme.pebble.address, self.acme.pebble_tls, request, port=PEBBLE)
+        answer = self._ask_pebble(request)
         if limits:
             limits.saw(self.path, content, answer.status, answer.content)
         self._answer(answer.status, answer.headers.items(), answer.content)
+
+    def _ask_pebble(self, request: client.Request) -> client.Answer:
+        return client.https(self.acme.pebble.address, self.acme.pebble_tls, request, port=PEBBLE)
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)

@@ -56,8 +56,8 @@ class Command:
         return self._process.poll() is None
 
     @property
-    def group(self) -> int:
-        """Its process group, which is all that it has started."""
+    def pid(self) -> int:
+        """Its process id, and that of its process group, in which its plugins are not."""
         return self._process.pid
 
     @property
@@ -71,7 +71,7 @@ class Command:
         return self._read(self._out)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the command and all that it has started."""
+        """Send a signal to the command and all that it has started, but the engine's plugins: they end with it."""
         os.killpg(self._process.pid, number)
 
     def wait(self, timeout: float = TIMEOUT) -> int:

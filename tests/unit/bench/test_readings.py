@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import clusters, machine
+from bench import clusters
 from bench.flat_stack import flattened, raw, require_same
 from bench.load import Seen, figures, read
 from bench.processes import pss
@@ -133,12 +133,6 @@ def test_hosts_are_unlike_each_other_and_of_both_applications() -> None:
 def test_the_memory_of_a_process_is_read() -> None:
     assert pss() > 1_000_000, "of this one at least"
     assert pss("no-such-program") == 0
-
-
-def test_a_stand_in_is_named() -> None:
-    assert "stand-in" in machine.provider("kubernetes", ["pulumi-resource-kubernetes"])
-    assert machine.provider("gcp", ["pulumi-resource-kubernetes"]).startswith("the real one, ")
-    assert "quick" in machine.facts([], quick=True)["runs"]
 
 
 def test_the_arithmetic_of_several_clusters() -> None:

@@ -27,6 +27,23 @@ def test_a_failure_names_its_cause_and_has_no_traceback() -> None:
     assert invariants.cause_is_named([ended(-9)], "etcdserver") == [], "what was killed can say nothing"
 
 
+def test_a_failure_is_shown_by_the_line_that_names_its_cause() -> None:
+    printed = "error: etcdserver is slow\n  error: etcdserver is away\nend"
+    assert invariants.naming(ended(1, printed), "etcdserver") == "error: etcdserver is away"
+    assert invariants.naming(ended(0, printed), "etcdserver") == "", "nothing failed"
+    long = invariants.naming(ended(1, f"{'a' * 200} no space {'b' * 200}"), "no space")
+    assert (len(long), "no space" in long) == (130, True), "of a long line, what is around it"
+    assert invariants.naming(ended(1, "error: 42"), "etcdserver") == ""
+
+
+def test_what_is_quoted_of_a_failure_is_what_pulumi_gathers_at_its_end() -> None:
+    printed = (
+        "Updating:\nDiagnostics:\n  a:\n    warning: using pulumi-x from $PATH\n    error: 42\n\nResources:\n    1"
+    )
+    assert invariants.tail(printed) == "a: | error: 42"
+    assert invariants.tail("one\n\n  two\n") == "one | two"
+
+
 def test_what_takes_too_long_is_named() -> None:
     assert invariants.ends_in_its_bound([ended(seconds=11.0), ended()]) == ["up took 11 s of at most 10"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.rules.issuance import account_is_lost, chain_of_problems
-from components.rules.problem import Problem
+from components.rules.problem import Problem, sentence
 
 
 def owned(kind: str, owner: str, name: str, **parts: Any) -> dict[str, Any]:
@@ -78,6 +78,8 @@ def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
     [
         ("400 urn:ietf:params:acme:error:accountDoesNotExist: unable to find account 1", True),
         ("acme: account does not exist", True),
+        ("400 urn:ietf:params:acme:error:malformed: No Key ID in JWS header", True),
+        ("400 urn:ietf:params:acme:error:malformed: Key ID (kid) in JWS header missing expected URL prefix", True),
         ('403 urn:ietf:params:acme:error:unauthorized: Account is not valid, has status "deactivated"', True),
         ("An account with the provided public key exists but is deactivated", True),
         ("403 urn:ietf:params:acme:error:unauthorized: Invalid response from http://shop/: 404", False),
@@ -86,3 +88,42 @@ def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
 )
 def test_a_lost_account_is_told_from_other_refusals(words: str, lost: bool) -> None:
     assert account_is_lost(words) is lost, "a retry does not bring it back"
+
+
+@pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-system")])
+def test_a_lost_account_is_told_as_one_though_the_ca_complains_of_a_header(kind: str, namespace: str) -> None:
+    order = {
+        "metadata": {
+            "name": "o",
+            "namespace": "istio-system",
+            "ownerReferences": [{"kind": "CertificateRequest", "name": "r"}],
+        },
+        "spec": {"issuerRef": {"kind": kind, "name": "letsencrypt-prod-istio"}},
+        "status": {"state": "errored", "reason": "Failed to create Order: 400 malformed: No Key ID in JWS header"},
+    }
+    request = {"metadata": {"name": "r", "ownerReferences": [{"kind": "Certificate", "name": "c"}]}}
+
+    words, account = chain_of_problems("c", [], [request], [order], [])
+
+    assert "No Key ID in JWS header" in words.what, "the CA's words come first"
+    assert sentence(account) == f"{kind} letsencrypt-prod-istio has an account that the ACME server does not know"
+    (fix,) = account.fix
+    assert fix.startswith(f"kubectl --namespace {namespace} delete secret letsencrypt-prod-istio-account-key")
+
+
+@pytest.mark.parametrize(("state", "waits"), [("errored", True), ("pending", False), ("invalid", False)])
+def test_an_order_whose_challenge_has_errored_is_released_by_the_fix(state: str, waits: bool) -> None:
+    request = owned("Certificate", "certs", "certs-1", status={})
+    request["metadata"]["namespace"] = "istio-system"
+    order = owned("CertificateRequest", "certs-1", "certs-1-1", status={"state": "pending"})
+    reason = "400 urn:ietf:params:acme:error:badNonce: JWS has an invalid anti-replay nonce"
+    challenge = owned("Order", "certs-1-1", "c", spec={"dnsName": "a.test"}, status={"state": state, "reason": reason})
+
+    told, *stuck = chain_of_problems("certs", [], [request], [order], [challenge])
+
+    assert "badNonce" in told.what, "the reason comes first"
+    assert bool(stuck) is waits, (
+        "the ACME server ends the order of a challenge that is invalid, and cert-manager retries"
+    )
+    fixes = [fix for each in stuck for fix in each.fix]
+    assert fixes == ["kubectl --namespace istio-system delete certificaterequest certs-1"] * waits
