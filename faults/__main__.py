@@ -1,4 +1,4 @@
-"""`python -m faults --seed 1`, inside a sandbox: scenarios, rounds of kills and hostile configs, and what came of them."""
+"""`python -m faults --seed 1`, inside a sandbox: scenarios, rounds of kills, hostile configs, and what came of them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def main() -> int:
     hostile = told(configs, seed) if configs else Result(seed)
     if arguments.json:
         report.write(arguments.json, seed, rounds, scenarios, hostile)
-    return 1 if hostile.broken or any(each.broken for each in (*rounds, *scenarios)) else 0
+    broken = [*hostile.broken, *(what for each in rounds for what in each.broken)]
+    return 1 if broken or any(each.broken for each in scenarios) else 0
 
 
 if __name__ == "__main__":
