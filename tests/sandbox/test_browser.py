@@ -51,9 +51,6 @@ SPLIT = "browser-split"
 ANY = "any.browser.sandbox.test"
 """A name that the wildcard serves."""
 
-REUSED = "HTTP2_SESSION_POOL_FOUND_EXISTING_SESSION_FROM_IP_POOL"
-"""What the log says where a connection that was made for one host is taken for another at the same address."""
-MADE = "HTTP2_SESSION_INITIALIZED"
 WAIT = 20_000
 """Milliseconds for Chromium to start, and for each page."""
 
@@ -64,10 +61,8 @@ class Visit:
 
     answers: list[tuple[int, str | None]]
     """Of each page: its status, and which host's routes served it."""
-    made: int
-    """Connections of HTTP/2 that it made."""
-    reused: int
-    """Times that it took a connection made for another host."""
+    connections: list[list[str]]
+    """Of each connection of HTTP/2: the hosts that it was asked for, in order."""
 
 
 def visit(folder: Path, *hosts: str) -> Visit:
@@ -93,10 +88,18 @@ def visit(folder: Path, *hosts: str) -> Visit:
                 answers.append((answer.status, answer.header_value("x-served")))
         finally:
             browser.close()
-    said = json.loads(log.read_text())
-    types = [each["type"] for each in said["events"]]
-    known = said["constants"]["logEventTypes"]
-    return Visit(answers, types.count(known[MADE]), types.count(known[REUSED]))
+    return Visit(answers, connections(json.loads(log.read_text())))
+
+
+def connections(log: dict[str, Any]) -> list[list[str]]:
+    """What Chromium's log says: the hosts asked for over each connection."""
+    sent = log["constants"]["logEventTypes"]["HTTP2_SESSION_SEND_HEADERS"]
+    found: dict[int, list[str]] = {}
+    for event in log["events"]:
+        if event["type"] == sent:
+            headers = dict(each.rsplit(": ", 1) for each in event["params"]["headers"])
+            found.setdefault(event["source"]["id"], []).append(headers[":authority"])
+    return list(found.values())
 
 
 def signer() -> str:
@@ -182,20 +185,20 @@ def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_conn
     stack: Stack, tmp_path: Path
 ) -> None:
     seen = visit(tmp_path, ANY, EXACT["host"])
-    assert seen == Visit([(200, "wildcard"), (200, "exact")], made=1, reused=1), "the connection was taken for both"
+    assert seen == Visit([(200, "wildcard"), (200, "exact")], [[ANY, EXACT["host"]]]), "over one connection"
     assert coalescing(stack) == {EXACT["host"]: "ok"}, "and verify says the same"
 
 
 def test_a_browser_makes_a_connection_where_the_certificate_is_not_good_for_the_other_host(tmp_path: Path) -> None:
     seen = visit(tmp_path, EXACT["host"], ANY)
-    assert seen == Visit([(200, "exact"), (200, "wildcard")], made=2, reused=0)
+    assert seen == Visit([(200, "exact"), (200, "wildcard")], [[EXACT["host"]], [ANY]])
 
 
 def test_a_browser_gets_the_other_stacks_routes_where_two_stacks_divide_a_wildcard(
     neighbour: Stack, tmp_path: Path
 ) -> None:
     seen = visit(tmp_path, ANY, OTHER["host"])
-    assert seen == Visit([(200, "wildcard"), (200, "wildcard")], made=1, reused=1), "not by the host's own stack"
+    assert seen == Visit([(200, "wildcard"), (200, "wildcard")], [[ANY, OTHER["host"]]]), "not by its own stack"
     assert coalescing(neighbour) == {OTHER["host"]: "failed"}, "verify says so"
 
 
@@ -228,5 +231,5 @@ def of_istio(kind: str, name: str, spec: Any) -> dict[str, Any]:
 def test_a_browser_gets_404_where_a_certificate_is_on_two_servers(split: list[str], tmp_path: Path) -> None:
     one, two = split
     seen = visit(tmp_path, one, two)
-    assert seen == Visit([(200, one), (404, None)], made=1, reused=1), "its routes are on another server"
-    assert visit(tmp_path, two) == Visit([(200, two)], made=1, reused=0), "which a connection of its own leads to"
+    assert seen == Visit([(200, one), (404, None)], [[one, two]]), "its routes are on the other server"
+    assert visit(tmp_path, two) == Visit([(200, two)], [[two]]), "which a connection of its own leads to"
