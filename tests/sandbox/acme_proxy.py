@@ -5,9 +5,11 @@ import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox import network
 from sandbox.acme import STAGING
@@ -38,6 +40,8 @@ class AcmeProxy:
         self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
         self.refuses_orders = False
         self.heeds_caa = False
+        self.challenges: dict[str, tuple[str, str]] = {}
+        """Of every authorization that was read: by the path of its URL, the name that it proves and the method."""
         self._port = 0
         self.open()
 
@@ -109,12 +113,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(RATE_LIMITED)
             return
         content = self._content()
-        if self.acme.heeds_caa and self.path.startswith("/order-plz"):
-            problem = caa.refusal(*caa.order_of(content))
-            if problem:
-                self._refuse(problem)
-                return
+        if self.acme.heeds_caa and (problem := self._forbidden(content)):
+            self._refuse(problem)
+            return
         self._pass_on(content)
+
+    def _forbidden(self, content: bytes) -> dict[str, Any] | None:
+        """What CAA says of a new order, and of a method once its challenge is taken."""
+        if self.path.startswith("/order-plz"):
+            return caa.refusal(caa.signer(content), caa.ordered(content))
+        if (proves := self.acme.challenges.get(self.path)) and caa.is_taken(content):
+            name, method = proves
+            return caa.refusal(caa.signer(content), [name], method)
+        return None
 
     def log_message(self, *_: object) -> None:
         """Nothing: pytest would show it among a test's own words."""
@@ -130,6 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self._content() if content is None else content
         request = client.Request(self.path, self.command, content, dict(self.headers))
         answer = client.https(STAGING.address, self.acme.pebble_tls, request, port=PEBBLE)
+        if self.path.startswith("/authZ/") and answer.status == HTTPStatus.OK:
+            offered = caa.offered(answer.json())
+            self.acme.challenges.update({urlsplit(url).path: proves for url, proves in offered.items()})
         self._answer(answer.status, answer.headers.items(), answer.content)
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:

@@ -76,7 +76,7 @@ def visit(folder: Path, *hosts: str) -> Visit:
         browser = playwright.chromium.launch(
             executable_path=chromium.program(), args=options, timeout=WAIT,
             env={**os.environ, **chromium.environment(), "HOME": str(folder)},
-            # In a sandbox everybody is root, as whom Chromium does not start with its own.
+            # Its own sandbox: Chromium does not start in it as root, who everybody is in ours.
             chromium_sandbox=False,
         )  # fmt: skip
         try:
@@ -97,16 +97,16 @@ def connections(log: dict[str, Any]) -> list[list[str]]:
     found: dict[int, list[str]] = {}
     for event in log["events"]:
         if event["type"] == sent:
-            headers = dict(each.rsplit(": ", 1) for each in event["params"]["headers"])
-            found.setdefault(event["source"]["id"], []).append(headers[":authority"])
+            (host,) = (each for each in event["params"]["headers"] if each.startswith(":authority: "))
+            found.setdefault(event["source"]["id"], []).append(host.removeprefix(":authority: "))
     return list(found.values())
 
 
 def signer() -> str:
     """The SHA-256 of the key that signed the wildcard's certificate, in base64: Chromium takes what it has signed.
 
-    It would take the root from a database of NSS too, and decides alike about connections. Nothing that needs no root
-    to be installed writes one.
+    To trust the root it would need a database of NSS, and nothing writes one that can be installed without rights. With
+    one, it takes connections in the same way.
     """
     chain = base64.b64decode(live("secret", wildcards_secret(), ISTIO)["data"]["tls.crt"])
     _, issuer = x509.load_pem_x509_certificates(chain)

@@ -610,7 +610,7 @@ class TestTlsGateway:
 
     def test_each_host_knows_the_others(self) -> None:
         hosts: Any = [{"host": host, "routes": [ROUTE]} for host in ("*.a.test", "shop.a.test")]
-        credentials = [{"secret_name": "certs", "hosts": ["*.a.test", "shop.a.test"]}]
+        credentials: Any = [{"secret_name": "certs", "hosts": ["*.a.test", "shop.a.test"]}]
         made = run(lambda: TlsGateway("tls", {**TLS, "hosts": hosts, "credentials": credentials})).of(VIRTUAL_SERVICE)
         matches = {each.inputs["spec"]["hosts"][0]: each.inputs["spec"]["http"][0]["match"][0] for each in made}
         assert "withoutHeaders" in matches["*.a.test"], "it leaves the other one's requests"
