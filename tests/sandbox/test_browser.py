@@ -39,6 +39,7 @@ WILDCARD: dict[str, Any] = {
 }
 EXACT: dict[str, Any] = {
     "host": "exact.browser.sandbox.test",
+    "challenge": "http01",
     "routes": [SHOP],
     "responseHeaders": {"x-served": "exact"},
 }
@@ -128,8 +129,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack("browser", tmp_path_factory.mktemp("stacks"))
     stack.configure(
         challenge="dns01",
-        # cert-manager's own look takes a minute for each name: it waits for the TTL of what it has found.
-        acme={"waitInsteadOfSelfCheck": 1},
+        # cert-manager's own look takes a minute for DNS-01: it waits for the TTL of what it has found. This is long
+        # enough for a solver's Pod to be served.
+        acme={"waitInsteadOfSelfCheck": 8},
         dns={"workloadIdentity": True},
         certificate={"secretName": SECRET, "grouping": "perHost"},
         hosts=[WILDCARD, EXACT],
@@ -179,6 +181,12 @@ def coalescing(stack: Stack) -> dict[str, str]:
     return {
         each["subject"]: each["state"] for each in json.loads(done.stdout)["checks"] if each["check"] == "coalescing"
     }
+
+
+@pytest.mark.parametrize("host", [ANY, EXACT["host"]])
+def test_both_are_redirected_to_https(host: str) -> None:
+    answer = client.plain(host, "/cart")
+    assert (answer.status, answer.headers["location"]) == (301, f"https://{host}/cart")
 
 
 def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_connection(
