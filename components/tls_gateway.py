@@ -191,6 +191,7 @@ class TlsGateway(pulumi.ComponentResource):
         qualified = pulumi.Output.format("{}/{}", given["namespace"], given["gateway"])
         # The VirtualServices name the Gateway by a plain string, which is no dependency.
         routed = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway]))
+        others = pulumi.Output.all(*(each["host"] for each in given["hosts"]))
         for position, each in enumerate(given["hosts"]):
             host = pulumi.Output.from_input(each["host"])
             served = inputs.agreed(self, name, f"hosts[{position}]", each, routes.disagreements)
@@ -199,7 +200,7 @@ class TlsGateway(pulumi.ComponentResource):
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
                 metadata=routes.metadata(host.apply(names.object_name), given["namespace"]),
-                spec=pulumi.Output.all(qualified, served, given["hsts"]).apply(
+                spec=pulumi.Output.all(qualified, served, given["hsts"], others).apply(
                     lambda all_of_them: routes.virtual_service_spec(*all_of_them)
                 ),
                 opts=routed,

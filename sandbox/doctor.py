@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sandbox import mounts, paths, plugins, provision, tools
+from sandbox import chromium, mounts, paths, plugins, provision, tools
 from sandbox.errors import SandboxError
 from sandbox.instance import NAMESPACES
 
@@ -80,6 +80,8 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     for_tests = tools.TEST_BUILDS if tests else ()
     if fix:
         provision.build(console, for_tests)
+    if fix and tests:
+        chromium.install(console)
     good = True
     for check in checks(tests=tests):
         present = check.present()
@@ -89,6 +91,8 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     for build in (*tools.builds(), *for_tests):
         state = "[green]ok[/]     " if tools.is_ready(build) else "[dim]to build[/]"
         console.print(f"{state}  {', '.join(build.programs)}")
+    if tests and chromium.is_for_this_machine():
+        console.print(("[green]ok[/]     " if chromium.is_ready() else "[dim]to load[/] ") + "  chromium")
     for provider in ("kubernetes", "gcp"):
         version = plugins.version(provider)
         if plugins.present(provider):

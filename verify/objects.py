@@ -247,15 +247,16 @@ def _wrong_in_routes(environment: Environment, host: str, services: Objects) -> 
         name(environment.stack, environment.gateway) for name in (routes.http_gateway_name, routes.tls_gateway_name)
     )
     served = environment.hosts[host].served
+    hosts = list(environment.hosts)
     expected = {
-        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", served),
-        http: routes.redirect_spec(f"{environment.namespace}/{http}", [host]),
+        names.object_name(host): routes.virtual_service_spec(f"{environment.namespace}/{tls}", served, others=hosts),
+        http: routes.redirect_spec(f"{environment.namespace}/{http}", hosts),
     }
     for name, spec in expected.items():
         found = services.get(name)
         if found is None:
             return f"VirtualService {name} does not exist"
-        if host not in found["spec"].get("hosts", []):
+        if not {each for each in spec["hosts"] if names.takes(each, host)} <= set(found["spec"].get("hosts", [])):
             return f"VirtualService {name} is for {', '.join(found['spec'].get('hosts', [])) or 'no host'}"
         if found["spec"].get("gateways") != spec["gateways"]:
             return f"VirtualService {name} is bound to {', '.join(found['spec'].get('gateways', ['the mesh']))}"

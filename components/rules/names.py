@@ -93,6 +93,12 @@ def covers(name: str, host: str) -> bool:
     )
 
 
+def takes(name: str, host: str) -> bool:
+    """Tell whether Istio gives a host's requests to a name: the same one, or a wildcard however many labels above."""
+    name, host = _plain(name), _plain(host)
+    return name == host or (is_wildcard(name) and host.endswith(name.removeprefix("*")))
+
+
 def lies_in(domain: str, host: str) -> bool:
     """Tell whether a host can be a record of the zone of `domain`: the domain itself, or a name below it."""
     return f".{_plain(host)}".endswith(f".{_plain(domain)}")

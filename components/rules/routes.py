@@ -8,6 +8,7 @@ Two traps shape them, and both break the first issuance or leak plain HTTP:
   name only the one of port 443.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,11 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
+def taken_with(hosts: Sequence[str], host: str) -> bool:
+    """Tell whether a wildcard of the hosts takes another one of them."""
+    return any(other != host and names.takes(other, host) for other in hosts)
+
+
 def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     """Return the Gateway of port 80; its hosts are listed, so that two stacks can share a gateway."""
     port = {"number": 80, "name": "http", "protocol": "HTTP"}
@@ -61,9 +67,12 @@ def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:
 
 
 def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
-    """Return the VirtualService that redirects to HTTPS: no match, on the Gateway of port 80 alone."""
+    """Return the VirtualService that redirects to HTTPS: no match, on the Gateway of port 80 alone.
+
+    Istio refuses hosts that another one of them takes ("duplicate hosts"), and redirects them with it.
+    """
     return {
-        "hosts": list(hosts),
+        "hosts": [host for host in hosts if not taken_with(hosts, host)],
         "gateways": [gateway],
         "http": [{"redirect": {"scheme": "https", "redirectCode": REDIRECT_CODE}}],
     }
@@ -192,7 +201,9 @@ def _taken_by(hosts: Iterable[str], name: str) -> str:
     return wildcard if name not in hosts and wildcard in hosts else name
 
 
-def virtual_service_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0) -> dict[str, Any]:
+def virtual_service_spec(
+    gateway: Any, served: Mapping[str, Any], hsts: int = 0, others: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return a host's VirtualService on the Gateway of port 443 alone: its routes, its redirect, or its maintenance.
 
     Istio takes the first route that matches, and `/` matches everything: the longest prefix comes first, and of one
@@ -205,6 +216,8 @@ def virtual_service_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0)
             `response_headers`; `redirect_to`; `maintenance`, which wins over the routes; `response_headers` of every
             answer.
         hsts: seconds of Strict-Transport-Security; 0 sends none.
+        others: the other hosts of the Gateway. Istio gives a host the routes of a wildcard above it as well, and those
+            first that are older: the wildcard's are not for the hosts below it.
     """
     common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
     if served.get("redirect_to"):
@@ -216,7 +229,16 @@ def virtual_service_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0)
         http = [{"directResponse": answer, **_set({**common, "retry-after": str(RETRY_AFTER)})}]
     else:
         http = [_route_spec(each, common) for each in sorted(served["routes"], key=_precedence)]
+    if lower := [other for other in others if other != served["host"] and names.takes(served["host"], other)]:
+        for route in http:
+            route["match"] = [{**match, "withoutHeaders": _named(lower)} for match in route.get("match", [{}])]
     return {"hosts": [served["host"]], "gateways": [gateway], "http": http}
+
+
+def _named(hosts: Sequence[str]) -> dict[str, Any]:
+    """Return what a request's host is matched by: in any case, with a port or without."""
+    patterns = "|".join(re.escape(host).replace(r"\*", ".+") for host in hosts)
+    return {":authority": {"regex": rf"(?i)({patterns})(:\d+)?"}}
 
 
 def _precedence(route: Mapping[str, Any]) -> tuple[int, int, str]:

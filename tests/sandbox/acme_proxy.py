@@ -5,14 +5,16 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox import network
 from sandbox.acme import STAGING, Directory
 from sandbox.pki import Authority
-from tests.sandbox import caa, client
+from tests.sandbox import caa, client, jws
 from tests.sandbox.rate_limits import RateLimits
 
 PEBBLE = 14000
@@ -52,6 +54,8 @@ class AcmeProxy:
         self.rejects_nonce: Callable[[str], bool] = lambda _: False
         self.limits: RateLimits | None = None
         self.pebble = pebble
+        self.challenges: dict[str, tuple[str, str]] = {}
+        """Of every authorization that was read: by the path of its URL, the name that it proves and the method."""
         self._port = 0
         self.open()
 
@@ -138,17 +142,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(RATE_LIMITED)
             return
         content = self._content()
-        if self.acme.heeds_caa and self.path.startswith("/order-plz"):
-            problem = caa.refusal(*caa.order_of(content))
-            if problem:
-                self._refuse(problem)
-                return
+        if self.acme.heeds_caa and (problem := self._forbidden(content)):
+            self._refuse(problem)
+            return
         limits = self.acme.limits
         problem = limits.refusal(self.path, content, self.client_address[0]) if limits else None
         if problem:
             self._refuse(problem)
             return
         self._pass_on(content, limits)
+
+    def _forbidden(self, content: bytes) -> dict[str, Any] | None:
+        """What CAA says of a new order, and of a method once its challenge is taken."""
+        if self.path.startswith("/order-plz"):
+            return caa.refusal(jws.account(content), jws.names(content))
+        if (proves := self.acme.challenges.get(self.path)) and caa.is_taken(content):
+            name, method = proves
+            return caa.refusal(jws.account(content), [name], method)
+        return None
 
     def log_message(self, *_: object) -> None:
         """Nothing: pytest would show it among a test's own words."""
@@ -169,6 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._ask_pebble(request)
         if limits:
             limits.saw(self.path, content, answer.status, answer.content)
+        if self.path.startswith("/authZ/") and answer.status == HTTPStatus.OK:
+            offered = caa.offered(answer.json())
+            self.acme.challenges.update({urlsplit(url).path: proves for url, proves in offered.items()})
         self._answer(answer.status, answer.headers.items(), answer.content)
 
     def _ask_pebble(self, request: client.Request) -> client.Answer:

@@ -1,5 +1,7 @@
 """CAA as a CA enforces it (RFC 8659 and RFC 8657), on the sandbox's own DNS: Pebble does not look at it."""
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dns.message
@@ -8,34 +10,47 @@ import dns.query
 import dns.rdatatype
 
 from sandbox import network
-from tests.sandbox import jws
 
 IDENTITY = "ca.sandbox.test"
 """By which the CA knows itself."""
 
 
-def order_of(body: bytes) -> tuple[str, list[str]]:
-    """Return the account that a new order is signed by, and the names that it is for."""
-    return jws.account(body), [each["value"] for each in jws.payload(body)["identifiers"]]
+def is_taken(body: bytes) -> bool:
+    """Tell whether a request to a challenge takes it; one without a payload reads it (RFC 8555, section 7.5.1)."""
+    return bool(json.loads(body)["payload"])
 
 
-def refusal(account: str, names: list[str]) -> dict[str, Any] | None:
-    """Return the problem document (RFC 8555, section 6.7) of an order that CAA forbids."""
-    forbidden = [name for name in names if not _allows(name, account)]
+def offered(authorization: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the challenges of an authorization by URL: the name that each proves, and its method."""
+    star = "*." if authorization.get("wildcard") else ""
+    name = star + authorization["identifier"]["value"]
+    return {each["url"]: (name, each["type"]) for each in authorization["challenges"]}
+
+
+def refusal(account: str, names: Iterable[str], method: str | None = None) -> dict[str, Any] | None:
+    """Return the problem document (RFC 8555, section 6.7) of what CAA forbids.
+
+    Args:
+        account: that asks.
+        names: that it asks for.
+        method: by which it is about to prove them; None as long as that is open.
+    """
+    forbidden = [name for name in names if not _allows(name, account, method)]
     if not forbidden:
         return None
-    detail = f"CAA record for {', '.join(forbidden)} prevents issuance"
+    how = f" by {method}" if method else ""
+    detail = f"CAA record for {', '.join(forbidden)} prevents issuance{how}"
     return {"type": "urn:ietf:params:acme:error:caa", "detail": detail, "status": 403}
 
 
-def _allows(name: str, account: str) -> bool:
+def _allows(name: str, account: str, method: str | None) -> bool:
     owner, wildcard = dns.name.from_text(name.removeprefix("*.")), name.startswith("*.")
     while owner != dns.name.root:
         found = [(each.tag.decode(), each.value.decode()) for each in records(owner)]
         if found:
             wild = [value for tag, value in found if tag == "issuewild"] if wildcard else []
             counting = wild or [value for tag, value in found if tag == "issue"]
-            return not counting or any(_names(value, account) for value in counting)
+            return not counting or any(_names(value, account, method) for value in counting)
         owner = owner.parent()
     return True
 
@@ -46,7 +61,9 @@ def records(owner: dns.name.Name) -> list[Any]:
     return [each for found in answer.answer if found.rdtype == dns.rdatatype.CAA for each in found]
 
 
-def _names(value: str, account: str) -> bool:
+def _names(value: str, account: str, method: str | None) -> bool:
     domain, *parameters = (part.strip() for part in value.split(";"))
     given = dict(part.split("=", 1) for part in parameters if part)
-    return domain == IDENTITY and given.get("accounturi", account) == account
+    methods = given.get("validationmethods")
+    listed = method is None or methods is None or method in methods.split(",")
+    return domain == IDENTITY and given.get("accounturi", account) == account and listed

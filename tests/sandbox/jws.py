@@ -15,6 +15,11 @@ def payload(body: bytes) -> Any:
     return _part(body, "payload")
 
 
+def names(body: bytes) -> list[str]:
+    """Return the names that a new order is for."""
+    return [each["value"] for each in payload(body)["identifiers"]]
+
+
 def _part(body: bytes, name: str) -> Any:
     text = json.loads(body)[name]
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))

@@ -11,7 +11,7 @@ from sandbox.acme import STAGING
 from tests.sandbox import caa, client
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, items, kubectl, live
+from tests.sandbox.support import cloud_dns, eventually, items, kubectl, live, names, renew
 
 pytestmark = pytest.mark.sandbox
 
@@ -81,6 +81,30 @@ def test_the_stacks_accounts_alone_may_have_a_certificate(stack: Stack) -> None:
         kubectl("delete", "certificate", THIEF, "--namespace", ISTIO)
         kubectl("delete", "clusterissuer", THIEF)
         kubectl("delete", "secret", f"{THIEF}-key", "--namespace=cert-manager", "--ignore-not-found")
+
+
+def test_the_method_that_the_records_list_proves_a_name_and_no_other_does(stack: Stack) -> None:
+    stack.stand()
+    served = partial(client.served, LOCKED["host"], client.trusting(STAGING))
+    old = eventually("the host is served", served).serial
+    renew(SECRET)
+    eventually("HTTP-01 is listed, and proves the host", served, until=lambda answer: answer.serial != old)
+
+    ours = records(LOCKED["host"])
+    path = f"/{LOCKED['host']}./CAA"
+    cloud_dns("PATCH", path, {"rrdatas": [each.replace("http-01", "dns-01") for each in ours]})
+    try:
+        renew(SECRET)
+        eventually(
+            "the ACME server refuses HTTP-01",
+            lambda: [each.get("status", {}).get("reason", "") for each in items("challenges", ISTIO)],
+            until=lambda told: any("prevents issuance by http-01" in each for each in told),
+        )
+    finally:
+        cloud_dns("PATCH", path, {"rrdatas": ours})
+        # At this server the order stays open, where a CA would have ended it: cert-manager is to make another one.
+        requests = [each for each in names("certificaterequests", ISTIO) if each.startswith(SECRET)]
+        kubectl("delete", "certificaterequests", *requests, "--namespace", ISTIO)
 
 
 def test_records_of_somebody_else_are_not_replaced(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +408,12 @@ class TestHttpGateway:
         assert "tls" not in gateway["servers"][0], "httpsRedirect would answer the solver's path too"
         assert gateway["servers"][0]["hosts"] == ["shop.sandbox.test"], "not *: two stacks share a gateway"
 
+    def test_a_host_below_a_wildcard_is_redirected_with_it(self) -> None:
+        hosts = ["a.test", "shop.a.test", "*.a.test", "*.deep.a.test", "*.b.test"]
+        spec = routes.redirect_spec("istio-system/http-test", hosts)
+        assert spec["hosts"] == ["a.test", "*.a.test", "*.b.test"], "Istio refuses both in one VirtualService"
+        assert routes.http_gateway_spec({}, hosts)["servers"][0]["hosts"] == hosts, "and takes the Gateway's"
+
     def test_only_the_redirect_is_on_port_80(self) -> None:
         def program() -> None:
             HttpGateway(
@@ -583,6 +590,31 @@ class TestTlsGateway:
             assert route == found
             assert headers["strict-transport-security"] == "max-age=60", "every answer over HTTPS has it"
             assert ("retry-after" in headers) is ("maintenance" in served)
+
+    @pytest.mark.parametrize("served", [{"routes": [ROUTE]}, {"redirect_to": "b.test"}, {"maintenance": True}])
+    def test_a_wildcards_answers_are_not_for_the_hosts_below_it(self, served: dict[str, Any]) -> None:
+        others = ["shop.a.test", "*.deep.a.test", "a.test", "*.a.test", "shopa.test"]
+        (route,) = routes.virtual_service_spec("gw", {"host": "*.a.test", **served}, others=others)["http"]
+
+        (match,) = route["match"]
+        pattern = match["withoutHeaders"][":authority"]["regex"]
+        for below in ("shop.a.test", "SHOP.a.test", "shop.a.test:443", "x.deep.a.test"):
+            assert re.fullmatch(pattern, below), "Istio would give it the wildcard's answer where that is older"
+        for own in ("a.test", "x.a.test", "shopXa.test", "deep.a.test", "x-shop.a.test"):
+            assert not re.fullmatch(pattern, own), f"{own} is the wildcard's, or nobody's"
+
+    def test_other_hosts_do_not_change_what_an_exact_host_answers(self) -> None:
+        served: Any = {"host": "shop.a.test", "routes": [ROUTE]}
+        spec = routes.virtual_service_spec("gw", served, others=["*.a.test", "shop.a.test", "x.a.test"])
+        assert spec == routes.virtual_service_spec("gw", served)
+
+    def test_each_host_knows_the_others(self) -> None:
+        hosts: Any = [{"host": host, "routes": [ROUTE]} for host in ("*.a.test", "shop.a.test")]
+        credentials: Any = [{"secret_name": "certs", "hosts": ["*.a.test", "shop.a.test"]}]
+        made = run(lambda: TlsGateway("tls", {**TLS, "hosts": hosts, "credentials": credentials})).of(VIRTUAL_SERVICE)
+        matches = {each.inputs["spec"]["hosts"][0]: each.inputs["spec"]["http"][0]["match"][0] for each in made}
+        assert "withoutHeaders" in matches["*.a.test"], "it leaves the other one's requests"
+        assert "withoutHeaders" not in matches["shop.a.test"]
 
     @pytest.mark.parametrize(
         ("host", "problem"),

@@ -101,7 +101,7 @@ class TestNumbers:
         spec = Mock(return_value={})
         monkeypatch.setattr("components.tls_gateway.routes.virtual_service_spec", spec)
         construct("TlsGateway", lambda: TLS)
-        _, served, _ = spec.call_args.args
+        _, served, *_ = spec.call_args.args
         assert repr(served["routes"][0]["port"]) == "8080"
 
     def test_a_bound_is_whole(self) -> None:

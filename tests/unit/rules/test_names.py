@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix
+from components.rules.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix, takes
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
     lambda label: label[2:4] != "--" and "domain" not in label
@@ -68,6 +68,24 @@ def test_a_zone_holds_itself_and_what_is_below_it_only(zone: str, label: str) ->
 )
 def test_a_wildcard_stands_for_one_label(name: str, host: str, covered: bool) -> None:
     assert covers(name, host) is covered
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "taken"),
+    [
+        ("shop.x.test", "Shop.X.test.", True),
+        ("*.x.test", "shop.x.test", True),
+        ("*.x.test", "a.shop.x.test", True),
+        ("*.x.test", "*.shop.x.test", True),
+        ("*.x.test", "*.x.test", True),
+        ("*.x.test", "x.test", False),
+        ("*.x.test", "shopx.test", False),
+        ("x.test", "shop.x.test", False),
+        ("*.shop.x.test", "*.x.test", False),
+    ],
+)
+def test_istio_gives_a_wildcard_the_names_of_any_number_of_labels(name: str, host: str, taken: bool) -> None:
+    assert takes(name, host) is taken
 
 
 def test_objects_are_named_after_their_host() -> None:

@@ -154,7 +154,9 @@ def made(environment: Environment) -> tuple[Objects, Objects]:
         tls: routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
     }
     services = {http: routes.redirect_spec(f"istio-system/{http}", list(environment.hosts))} | {
-        names.object_name(host.host): routes.virtual_service_spec(f"istio-system/{tls}", host.served, settings.tls.hsts)
+        names.object_name(host.host): routes.virtual_service_spec(
+            f"istio-system/{tls}", host.served, settings.tls.hsts, list(environment.hosts)
+        )
         for host in settings.hosts
     }
     return gateways, services
@@ -165,19 +167,29 @@ def served(environment: Environment, host: str, gateways: Objects, services: Obj
     return judge_gateway(environment, host, *both)
 
 
-@pytest.mark.parametrize("host", [SHOP, "*.acme.dev"])
+@pytest.mark.parametrize("hosts", [[SHOP], ["*.acme.dev"], ["*.acme.dev", SHOP]])
 @pytest.mark.parametrize("grouping", ["shared", "perHost"])
-def test_what_the_program_makes_is_ok(host: str, grouping: str) -> None:
-    given = {"host": host, "service": "shop", "namespace": "shop", "port": 80}
+def test_what_the_program_makes_is_ok(hosts: list[str], grouping: str) -> None:
     environment = deployed(
-        hosts=[given],
+        hosts=[{"host": host, "service": "shop", "namespace": "shop", "port": 80} for host in hosts],
         acme=PROD,
         challenge="dns01",
         certificate={"grouping": grouping},
         tls={"hsts": 300, "minVersion": "1.3"},
     )
-    result = served(environment, host, *made(environment))
-    assert result.state == "ok", result.detail
+    for host in hosts:
+        result = served(environment, host, *made(environment))
+        assert result.state == "ok", result.detail
+
+
+def test_a_redirect_that_leaves_out_the_wildcard_is_named() -> None:
+    given = {"service": "shop", "namespace": "shop", "port": 80}
+    environment = deployed(hosts=[{"host": host, **given} for host in ("*.acme.dev", SHOP)], challenge="dns01")
+    gateways, services = made(environment)
+    services["http-dev"]["hosts"] = ["other"]
+    for host in ("*.acme.dev", SHOP):
+        result = served(environment, host, gateways, services)
+        assert (result.state, "VirtualService http-dev is for other" in result.detail) == ("failed", True)
 
 
 @pytest.mark.parametrize(
