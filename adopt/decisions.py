@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adopt import leftovers, signing
+from adopt import departing, leftovers, signing
 from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text
-from adopt.serving import Serving, records, serving
+from adopt.serving import Serving, elsewhere, serving
 from components.rules import acme, cert_manager, routes
 from components.rules.problem import Problem
 
@@ -35,6 +35,8 @@ class Decision:
     """What the stack cannot take over, or changes."""
     elsewhere: list[str] = field(default_factory=list)
     """Hosts whose record does not lead to the gateway."""
+    address: str = ""
+    """The gateway's."""
 
 
 def decide(found: Found, stack: str, challenge: str | None = None) -> Decision:
@@ -71,18 +73,27 @@ def decide(found: Found, stack: str, challenge: str | None = None) -> Decision:
     if tls := _tls(served, signed):
         config["tls"] = tls
     decision = Decision(config, notes=notes)
-    decision.elsewhere = [
-        host
-        for host in served.names
-        if served.address and records(found, host) and served.address not in records(found, host)
-    ]
+    decision.elsewhere, decision.address = elsewhere(found, served), served.address
     decision.before = leftovers.copies(found, served, stack)
     decision.before_notes = list(leftovers.redirects_in_the_way(served))
-    decision.after = list(leftovers.leftovers(found, served, signed, stack, decision.before))
+    decision.before_notes += _access(found, signed, proven)
+    departed = departing.departing(found, served, signed)
+    decision.after = list(leftovers.leftovers(found, served, signed, stack, decision.before, departed))
+    notes += departing.renewals(found, served, signed, departed)
     notes += _istio(found)
     notes += _other_records(found, served)
     notes += _shared_with(found, served)
     return decision
+
+
+def _access(found: Found, signed: signing.Signing, proven: str) -> Iterator[Problem]:
+    """Yield that cert-manager needs access to the zone, where it is the first time that it proves names there."""
+    if proven == "dns01" and signed.challenge != "dns01":
+        what = (
+            f"needs access to the managed zone {found.zone}, to prove names there. On GKE with Workload Identity the"
+            " stack grants it; other ways are in docs/challenges.md"
+        )
+        yield Problem("cert-manager", what, ("pulumi config set --path dns.workloadIdentity true",))
 
 
 def _order(served: Serving, signed: signing.Signing) -> None:

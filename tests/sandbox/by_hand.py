@@ -64,17 +64,20 @@ def _manifest(chart: str) -> list[dict[str, Any]]:
 
 
 def make_issuers(
-    issuers: Mapping[str, str] = MappingProxyType(ISSUERS), solver: Mapping[str, str] = MappingProxyType(CLASS)
+    issuers: Mapping[str, str] = MappingProxyType(ISSUERS),
+    solver: Mapping[str, str] = MappingProxyType(CLASS),
+    namespaces: Sequence[str | None] = (None,),
 ) -> None:
-    """Make ClusterIssuers, as a manifest that was copied from somewhere has them.
+    """Make issuers, as a manifest that was copied from somewhere has them.
 
     Args:
         issuers: The environment of each, by name.
         solver: Who serves their challenges.
+        namespaces: Where to make them: an Issuer in each, and ClusterIssuers for None.
     """
     acme = CONFIG[f"{PREFIX}acme"]
 
-    def issuer(name: str, environment: str) -> dict[str, Any]:
+    def issuer(name: str, environment: str, namespace: str | None) -> dict[str, Any]:
         spec = {
             "server": acme["servers"][environment],
             "email": "by-hand@sandbox.test",
@@ -83,12 +86,15 @@ def make_issuers(
             "privateKeySecretRef": {"name": name},
             "solvers": [{"http01": {"ingress": dict(solver)}}],
         }
-        return _object("cert-manager.io/v1", "ClusterIssuer", name, None, {"acme": spec})
+        return _object(
+            "cert-manager.io/v1", "Issuer" if namespace else "ClusterIssuer", name, namespace, {"acme": spec}
+        )
 
     def applied() -> bool:
         # The webhook is trusted some time after its Pod is ready, and by hand one tries again.
         try:
-            kubectl("apply", manifest=_list([issuer(*each) for each in issuers.items()]))
+            made = [issuer(*each, namespace) for each in issuers.items() for namespace in namespaces]
+            kubectl("apply", manifest=_list(made))
         except AssertionError:
             return False
         return True
