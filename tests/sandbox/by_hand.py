@@ -113,13 +113,16 @@ def request_certificate(hosts: Sequence[str], environment: str = "staging") -> N
     kubectl("apply", manifest=_object("cert-manager.io/v1", "Certificate", CERTIFICATE, ISTIO, spec))
 
 
-def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False) -> None:
+def open_gateway(
+    hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False, credential: str = CERTIFICATE
+) -> None:
     """Make one Gateway with both ports, and a VirtualService on it: the application answers on port 80 as well.
 
     Args:
         hosts: What is served.
         route: The VirtualService's name.
         broad: Whether the Gateway is for all hosts, as in most examples.
+        credential: The Secret that it presents.
     """
     named = ["*"] if broad else list(hosts)
     servers = [
@@ -127,7 +130,7 @@ def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = Fals
         {
             "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
             "hosts": named,
-            "tls": {"mode": "SIMPLE", "credentialName": CERTIFICATE},
+            "tls": {"mode": "SIMPLE", "credentialName": credential},
         },
     ]
     gateway = {"selector": {"istio": "ingressgateway"}, "servers": servers}
@@ -154,9 +157,9 @@ def point_names(hosts: Sequence[str], address: str = "", ttl: int = 60) -> None:
         cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": ttl, "rrdatas": [address]})
 
 
-def ready() -> bool:
-    """Look whether the Certificate is issued."""
-    found = get("certificate", CERTIFICATE, ISTIO) or {}
+def ready(certificate: str = CERTIFICATE, namespace: str = ISTIO) -> bool:
+    """Look whether a Certificate is issued."""
+    found = get("certificate", certificate, namespace) or {}
     conditions = found.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 

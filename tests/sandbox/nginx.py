@@ -1,10 +1,9 @@
 """A stand-in for the controller of ingress-nginx, whose image is in no registry of packages.
 
-It reads Ingresses of the class nginx, and serves them at an address of its own: TLS with the certificate of the Ingress's
-Secret, by SNI, and each request at the Service with the longest path. What an Ingress serves by TLS is redirected on port
-80, as ingress-nginx does by default. It looks at the cluster anew for each connection, so it has no reload to wait for,
-and ends every connection after one answer, as a reload of nginx ends idle ones. Annotations of ingress-nginx mean nothing
-to it.
+It reads Ingresses of the class nginx, and serves them at an address of its own: TLS with the certificate of the
+Ingress's Secret, by SNI, and each request at the Service with the longest path. What an Ingress serves by TLS is
+redirected on port 80, as ingress-nginx does by default. It looks at the cluster anew for each connection, so there is
+no reload to wait for, and ends each after one answer. Annotations of ingress-nginx mean nothing to it.
 """
 
 from __future__ import annotations

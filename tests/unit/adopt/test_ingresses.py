@@ -24,6 +24,8 @@ from tests.unit.adopt.objects import (
 BLOG = "blog.acme.dev"
 NEWS = "news.acme.dev"
 ELSEWHERE = "198.51.100.7"
+TLS = "blog-tls"
+"""A Secret."""
 NGINX = "nginx.ingress.kubernetes.io"
 BY_ISSUER = {"cert-manager.io/cluster-issuer": "letsencrypt"}
 
@@ -33,9 +35,7 @@ def path(prefix: str = "/", service: str = "blog", port: Any = 8080, kind: str =
     return {"path": prefix, "pathType": kind, "backend": {"service": {"name": service, "port": named}}}
 
 
-def ingress(
-    name: str = "blog", *hosts: str, paths: Any = None, secret: str = "blog-tls", **more: Any
-) -> dict[str, Any]:
+def ingress(name: str = "blog", *hosts: str, paths: Any = None, secret: str = TLS, **more: Any) -> dict[str, Any]:
     """An Ingress of the namespace blog; `tls` says which of its hosts have TLS, if not all."""
     named = list(hosts or [BLOG])
     spec = {
@@ -53,7 +53,7 @@ def annotated(**annotations: str) -> dict[str, Any]:
     return given
 
 
-def owned(*hosts: str, by: str = "blog", secret: str = "blog-tls", namespace: str = "blog") -> dict[str, Any]:
+def owned(*hosts: str, by: str = "blog", secret: str = TLS, namespace: str = "blog") -> dict[str, Any]:
     """The Certificate that the ingress-shim makes for an Ingress."""
     of = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": by, "uid": f"uid-{by}", "controller": True}
     made = certificate(secret, *(hosts or [BLOG]), issuerRef={"name": "letsencrypt", "kind": "ClusterIssuer"})
