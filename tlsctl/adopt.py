@@ -194,17 +194,17 @@ def _say_next(
         steps.append(("bring it to what the config says", [f"{forced}pulumi up"]))
         if imported.force:
             steps.append(("take the force back: it changes the provider, and nothing else", ["pulumi up"]))
+    printing.problems(
+        console,
+        stack.addressed(decision.before_notes),
+        "\nBefore a certificate can be signed" * bool(decision.before_notes),
+    )
     console.print("\nTo go on:")
     for number, (what, commands) in enumerate(steps, start=1):
         console.print(f"{number}. {what}", soft_wrap=True)
         for command in commands:
             console.print("   ", end="")
             printing.command(console, stack.address(command))
-    printing.problems(
-        console,
-        stack.addressed(decision.before_notes),
-        "\nBefore a certificate can be signed" * bool(decision.before_notes),
-    )
     printing.problems(
         console, decision.after, "\nAfter the `up`, in this order, so that HTTPS does not stop" * bool(decision.after)
     )

@@ -37,6 +37,7 @@ SHARED, OWN, EDGE = "moves-tls", "moves-too-tls", "edge-tls"
 """Secrets: of two Ingresses, of one with an Issuer of its namespace, and of one beside the gateway."""
 SECRETS = {SHARED: SHOP, OWN: API, "stays-tls": SHOP, EDGE: by_hand.ISTIO, by_hand.CERTIFICATE: by_hand.ISTIO}
 ISSUER = "letsencrypt"
+SECRETS[ISSUER] = API  # the key of its account there
 SNIPPET = "nginx.ingress.kubernetes.io/configuration-snippet"
 GATEWAYS = "gateways.networking.istio.io"
 COMMAND = re.compile(r" +(\$ |(kubectl|pulumi|sleep) )")
@@ -49,11 +50,11 @@ def ingress(
     namespace: str,
     host: str,
     secret: str,
+    annotations: dict[str, str],
     *,
     path: str = "/",
     service: str = "",
     port: int = 80,
-    **annotations: str,
 ) -> dict[str, Any]:
     """An Ingress as users of ingress-nginx have it; its Service is called as the namespace is, if not otherwise."""
     backend = {"service": {"name": service or namespace, "port": {"number": port}}}
@@ -71,14 +72,14 @@ def ingress(
     }  # fmt: skip
 
 
-BY_CLUSTER_ISSUER = {"cert-manager.io/cluster-issuer": ISSUER}
+ASKED = {"cert-manager.io/cluster-issuer": ISSUER}
 INGRESSES = [
-    ingress("moves", SHOP, HOST, SHARED, **BY_CLUSTER_ISSUER),
-    ingress("moves-news", SHOP, HOST, SHARED, path="/news", **BY_CLUSTER_ISSUER),
-    ingress("moves-too", API, OTHER, OWN, port=8080, **{"cert-manager.io/issuer": ISSUER}),
-    ingress("stays", SHOP, STAYS, "stays-tls", **BY_CLUSTER_ISSUER, **{SNIPPET: "deny all;"}),
+    ingress("moves", SHOP, HOST, SHARED, ASKED),
+    ingress("moves-news", SHOP, HOST, SHARED, ASKED, path="/news"),
+    ingress("moves-too", API, OTHER, OWN, {"cert-manager.io/issuer": ISSUER}, port=8080),
+    ingress("stays", SHOP, STAYS, "stays-tls", ASKED | {SNIPPET: "deny all;"}),
 ]
-BEFORE_THE_GATEWAY = ingress("edge", by_hand.ISTIO, HOST, EDGE, service="istio-ingressgateway", **BY_CLUSTER_ISSUER)
+BEFORE_THE_GATEWAY = ingress("edge", by_hand.ISTIO, HOST, EDGE, ASKED, service="istio-ingressgateway")
 """Of a team that has ingress-nginx before the gateway, and whose Gateway presents the Ingress's certificate as well."""
 
 
@@ -99,6 +100,8 @@ def set_up(ingresses: list[dict[str, Any]]) -> Iterator[None]:
             kubectl("delete", "ingress", name, "--namespace", namespace, "--ignore-not-found")
         for host in set(HOSTS) & set(a_records()):
             cloud_dns("DELETE", f"/{host}./A")
+        kubectl("delete", "clusterissuer", ISSUER, "--ignore-not-found")
+        kubectl("delete", "issuer", ISSUER, "--namespace", API, "--ignore-not-found")
         by_hand.remove_cert_manager(by="helm")
         for secret, namespace in SECRETS.items():
             kubectl("delete", "secret", secret, "--namespace", namespace, "--ignore-not-found")
@@ -161,11 +164,12 @@ def planned(preview: str) -> set[str]:
 
 
 def stack_of(name: str, folder: Path) -> Stack:
-    """A stack whose config says nothing but where Google Cloud and the chart are."""
+    """A stack whose config says nothing but where Google Cloud, the chart and the environment without an issuer are."""
     stack = Stack(name, folder)
+    servers = {"staging": stack.get("acme")["servers"]["staging"]}
     stack.configure(acme=None, hosts=None, dns=None, ingress=None, kubeconfig=None, certManager={"values": None})
     # cert-manager's own look takes a minute for each name.
-    stack.configure(acme={"waitInsteadOfSelfCheck": 1})
+    stack.configure(acme={"servers": servers, "timeout": 60, "waitInsteadOfSelfCheck": 1})
     return stack
 
 
@@ -228,6 +232,7 @@ def remains() -> None:
     assert names("ingresses", API) == set()
     assert names("certificates", SHOP) == {"stays-tls"}, "it was deleted with the Ingress that it was made for"
     assert names("certificates", API) == set()
+    eventually("cert-manager has put the challenge away", lambda: not items("challenges", API))
     assert get("secret", SHARED, SHOP) is None
     assert get("secret", OWN, API) is None
     assert get("secret", "stays-tls", SHOP) is not None
@@ -249,7 +254,8 @@ def test_a_certificate_that_an_ingress_owns_outlives_it_in_the_stack(tmp_path: P
             let_go, take_over, *_ = printed.go_on
             run(let_go)
             run(take_over)
-            assert stack.resource("certificate")["id"] == f"{by_hand.ISTIO}/{EDGE}"
+            (taken,) = (each for each in stack.resources() if each["type"].endswith(":Certificate") and "id" in each)
+            assert taken["id"] == f"{by_hand.ISTIO}/{EDGE}"
             # The ingress-shim looks at an Ingress that changes: it must not take the Certificate back.
             kubectl("annotate", "ingress", "edge", "--namespace", by_hand.ISTIO, "changed=by-a-test")
             (gone,) = [command for command in printed.left if " delete ingress " in command]
