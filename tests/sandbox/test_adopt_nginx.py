@@ -24,6 +24,7 @@ from sandbox import paths
 from sandbox.acme import PROD
 from tests.sandbox import by_hand, client, nginx
 from tests.sandbox.stack import PROJECT, Stack
+from tests.sandbox.stack import TIMEOUT as OF_PULUMI
 from tests.sandbox.support import a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
 
 pytestmark = pytest.mark.sandbox
@@ -37,7 +38,7 @@ SHARED, OWN, EDGE = "moves-tls", "moves-too-tls", "edge-tls"
 """Secrets: of two Ingresses, of one with an Issuer of its namespace, and of one beside the gateway."""
 SECRETS = {SHARED: SHOP, OWN: API, "stays-tls": SHOP, EDGE: by_hand.ISTIO, by_hand.CERTIFICATE: by_hand.ISTIO}
 ISSUER = "letsencrypt"
-SECRETS[ISSUER] = API  # the key of its account there
+"""The name of both issuers, and of the Secrets with their accounts' keys."""
 SNIPPET = "nginx.ingress.kubernetes.io/configuration-snippet"
 GATEWAYS = "gateways.networking.istio.io"
 COMMAND = re.compile(r" +(\$ |(kubectl|pulumi|sleep) )")
@@ -103,7 +104,7 @@ def set_up(ingresses: list[dict[str, Any]]) -> Iterator[None]:
         kubectl("delete", "clusterissuer", ISSUER, "--ignore-not-found")
         kubectl("delete", "issuer", ISSUER, "--namespace", API, "--ignore-not-found")
         by_hand.remove_cert_manager(by="helm")
-        for secret, namespace in SECRETS.items():
+        for secret, namespace in (*SECRETS.items(), (ISSUER, API)):
             kubectl("delete", "secret", secret, "--namespace", namespace, "--ignore-not-found")
 
 
@@ -151,7 +152,7 @@ def run(command: str) -> str:
         command += " --non-interactive --color=never" + (" --yes --skip-preview" if "up" in words else "")
     done = subprocess.run(
         ["sh", "-c", command], cwd=PROJECT, env={**os.environ, "CURL_CA_BUNDLE": str(PROD.root_file)},
-        capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        capture_output=True, text=True, timeout=OF_PULUMI, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -169,7 +170,7 @@ def stack_of(name: str, folder: Path) -> Stack:
     servers = {"staging": stack.get("acme")["servers"]["staging"]}
     stack.configure(acme=None, hosts=None, dns=None, ingress=None, kubeconfig=None, certManager={"values": None})
     # cert-manager's own look takes a minute for each name.
-    stack.configure(acme={"servers": servers, "timeout": 60, "waitInsteadOfSelfCheck": 1})
+    stack.configure(acme={"servers": servers, "timeout": 120, "waitInsteadOfSelfCheck": 1})
     return stack
 
 
