@@ -207,7 +207,7 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
                 eventually(
                     "HTTP-01 fails at the new address, as adopt said",
                     lambda: [each.get("status", {}).get("reason", "") for each in items("challenges", API)],
-                    until=lambda reasons: any("wrong status code" in each for each in reasons),
+                    until=lambda reasons: any("did not get expected response" in each for each in reasons),
                 )
                 for command in printed.left:
                     run(command)
