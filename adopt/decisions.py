@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adopt import departing, leftovers, signing
-from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text
+from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text, texts
 from adopt.serving import Serving, elsewhere, serving
 from components.rules import acme, cert_manager, routes
 from components.rules.problem import Problem
@@ -259,12 +259,19 @@ def _other_records(found: Found, served: Serving) -> Iterator[Problem]:
         name, kind = text(each, "name").rstrip(".").lower(), text(each, "type")
         if name not in served.names or kind not in ("CNAME", "AAAA"):
             continue
-        fix = (f"gcloud dns record-sets delete {name}. --type {kind} --zone {found.zone}",)
-        what = (
-            "is where the A record must be: remove it just before the `up`"
-            if kind == "CNAME"
-            else "leads clients with IPv6 to another address than the gateway's"
-        )
+        fix: tuple[str, ...] = (f"gcloud dns record-sets delete {name}. --type {kind} --zone {found.zone}",)
+        what = "leads clients with IPv6 to another address than the gateway's"
+        if kind == "CNAME":
+            what = "is where the A record must be: replace it by one with the address that it leads to, and adopt again"
+            change = f"gcloud dns record-sets transaction {{}} --zone {found.zone}"
+            record = f"--name {name}. --ttl {at(each, 'ttl') or _DEFAULT_TTL} --type"
+            fix = (
+                change.format("start"),
+                f"{change.format('remove')} {record} CNAME {next(iter(texts(each, 'rrdatas')), 'TARGET')}",
+                f"{change.format('add')} {record} A ADDRESS",
+                change.format("execute"),
+                "uv run python -m tlsctl adopt",
+            )
         yield Problem(f"record set {name}. {kind}", what, fix)
 
 

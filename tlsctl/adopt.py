@@ -56,7 +56,9 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         if completed != document:
             config.write(file, completed)
     _say_config(console, file, document, completed, kept)
-    printing.problems(console, decision.notes, "What the stack does not take over, or changes" * bool(decision.notes))
+    printing.problems(
+        console, stack.addressed(decision.notes), "What the stack does not take over, or changes" * bool(decision.notes)
+    )
     with printing.errors().status("previewing what the program would create"):
         written = file.with_name(f"import.{stack.name}.json")
         imported = _import_file(stack, cluster, found.project, written)

@@ -319,3 +319,17 @@ def test_certificates_of_ingresses_at_the_gateway_are_not_deleted_before_them() 
     )
 
     assert not any("certificate" in each for each in commands(decision)), "its Ingress would have it made anew"
+
+
+def test_a_cname_becomes_an_a_record_in_one_change_before_all_else() -> None:
+    led = {"name": f"{BLOG}.", "type": "CNAME", "ttl": 60, "rrdatas": ["nginx.acme.net."]}
+    decision = moving(record_sets=[led])
+
+    (told,) = [each for each in decision.notes if each.where == f"record set {BLOG}. CNAME"]
+    assert told.fix == (
+        "gcloud dns record-sets transaction start --zone acme",
+        f"gcloud dns record-sets transaction remove --zone acme --name {BLOG}. --ttl 60 --type CNAME nginx.acme.net.",
+        f"gcloud dns record-sets transaction add --zone acme --name {BLOG}. --ttl 60 --type A ADDRESS",
+        "gcloud dns record-sets transaction execute --zone acme",
+        "uv run python -m tlsctl adopt",
+    )
