@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adopt import leftovers, signing
-from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text
-from adopt.serving import Serving, records, serving
+from adopt import departing, leftovers, signing
+from adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text, texts
+from adopt.serving import Serving, elsewhere, serving
 from components.rules import acme, cert_manager, routes
 from components.rules.problem import Problem
 from components.rules.shell import word
@@ -36,6 +36,8 @@ class Decision:
     """What the stack cannot take over, or changes."""
     elsewhere: list[str] = field(default_factory=list)
     """Hosts whose record does not lead to the gateway."""
+    address: str = ""
+    """The gateway's."""
 
 
 def decide(found: Found, stack: str, challenge: str | None = None) -> Decision:
@@ -72,18 +74,27 @@ def decide(found: Found, stack: str, challenge: str | None = None) -> Decision:
     if tls := _tls(served, signed):
         config["tls"] = tls
     decision = Decision(config, notes=notes)
-    decision.elsewhere = [
-        host
-        for host in served.names
-        if served.address and records(found, host) and served.address not in records(found, host)
-    ]
+    decision.elsewhere, decision.address = elsewhere(found, served), served.address
     decision.before = leftovers.copies(found, served, stack)
     decision.before_notes = list(leftovers.redirects_in_the_way(served))
-    decision.after = list(leftovers.leftovers(found, served, signed, stack, decision.before))
+    decision.before_notes += _access(found, signed, proven)
+    departed = departing.departing(found, served, signed)
+    decision.after = list(leftovers.leftovers(found, served, signed, stack, decision.before, departed))
+    notes += departing.renewals(found, served, signed, departed)
     notes += _istio(found)
     notes += _other_records(found, served)
     notes += _shared_with(found, served)
     return decision
+
+
+def _access(found: Found, signed: signing.Signing, proven: str) -> Iterator[Problem]:
+    """Yield that cert-manager needs access to the zone, where it is the first time that it proves names there."""
+    if proven == "dns01" and signed.challenge != "dns01":
+        what = (
+            f"needs access to the managed zone {found.zone}, to prove names there. On GKE with Workload Identity the"
+            " stack grants it; other ways are in docs/challenges.md"
+        )
+        yield Problem("cert-manager", what, ("pulumi config set --path dns.workloadIdentity true",))
 
 
 def _order(served: Serving, signed: signing.Signing) -> None:
@@ -252,12 +263,21 @@ def _other_records(found: Found, served: Serving) -> Iterator[Problem]:
         name, kind = text(each, "name").rstrip(".").lower(), text(each, "type")
         if name not in served.names or kind not in ("CNAME", "AAAA"):
             continue
-        fix = (f"gcloud dns record-sets delete {word(name + '.')} --type {word(kind)} --zone {word(found.zone)}",)
-        what = (
-            "is where the A record must be: remove it just before the `up`"
-            if kind == "CNAME"
-            else "leads clients with IPv6 to another address than the gateway's"
+        fix: tuple[str, ...] = (
+            f"gcloud dns record-sets delete {word(name + '.')} --type {word(kind)} --zone {word(found.zone)}",
         )
+        what = "leads clients with IPv6 to another address than the gateway's"
+        if kind == "CNAME":
+            what = "is where the A record must be: replace it by one with the address that it leads to, and adopt again"
+            change = f"gcloud dns record-sets transaction {{}} --zone {word(found.zone)}"
+            record = f"--name {word(name + '.')} --ttl {at(each, 'ttl') or _DEFAULT_TTL} --type"
+            fix = (
+                change.format("start"),
+                f"{change.format('remove')} {record} CNAME {word(next(iter(texts(each, 'rrdatas')), 'TARGET'))}",
+                f"{change.format('add')} {record} A ADDRESS",
+                change.format("execute"),
+                "uv run python -m tlsctl adopt",
+            )
         yield Problem(f"record set {name}. {kind}", what, fix)
 
 

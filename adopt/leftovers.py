@@ -9,12 +9,13 @@ import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from adopt import handover
+from adopt import departing, handover
+from adopt.departing import Departing
 from adopt.found import Found, Key, Object, key, mapping, mappings, qualified, text, texts
 from adopt.handover import kubectl
 from adopt.serving import Serving, bound, server_hosts, servers
-from adopt.signing import Signing, identity, is_acme, reference
-from components.rules import acme, names, routes
+from adopt.signing import Signing, identity, is_acme, is_taken_over, reference
+from components.rules import names, routes
 from components.rules.problem import Problem
 from components.rules.shell import word
 
@@ -68,9 +69,23 @@ def redirects_in_the_way(served: Serving) -> Iterator[Problem]:
 
 
 def leftovers(
-    found: Found, served: Serving, signed: Signing, stack: str, copied: Sequence[Mapping[str, Any]]
+    found: Found,
+    served: Serving,
+    signed: Signing,
+    stack: str,
+    copied: Sequence[Mapping[str, Any]],
+    departed: Departing,
 ) -> Iterator[Problem]:
-    """Yield what to delete after the `up`, in this order."""
+    """Yield what to delete after the `up`, in this order.
+
+    Args:
+        found: the cluster and the zone.
+        served: what of it the stack serves.
+        signed: what of it the stack has signed.
+        stack: the stack's name.
+        copied: what `copies` returned.
+        departed: the Ingresses that go.
+    """
     own = {routes.tls_gateway_name(stack), routes.http_gateway_name(stack)}
     moved = _moved(found, served)
     gone: dict[Key, Object] = {}
@@ -90,11 +105,13 @@ def leftovers(
         gone[key(gateway)] = gateway
     yield from handover.steps(served, list(gone.values()))
     yield from _routes(found, served, moved, gone, copied)
-    yield from _certificates(found, served, signed)
-    yield from _issuers(found, signed)
-    for each in served.ingresses:
-        what = "is not needed once its hosts' records lead to the gateway, and resolvers have forgotten the old ones"
-        yield Problem(_named("Ingress", each), what, (kubectl("delete", "ingress", each),))
+    needless = _certificates(found, served, signed)
+    for each in needless:
+        secret = (served.namespace, text(each, "spec", "secretName"))
+        fix = (kubectl("delete", "certificate", key(each)), kubectl("delete", "secret", secret))
+        yield Problem(_named("Certificate", key(each)), "is presented by no Gateway any more", fix)
+    yield from departing.leftovers(found, served, departed)
+    yield from _issuers(found, signed, departed, [*needless, *departed.certificates])
 
 
 def _moved(found: Found, served: Serving) -> set[Key]:
@@ -141,30 +158,25 @@ def _copy_of(of: Key) -> Key:
     return of[0], f"{of[1][:200]}-{COPY}"
 
 
-def _certificates(found: Found, served: Serving, signed: Signing) -> Iterator[Problem]:
-    for each in found.certificates:
-        covered = set(texts(each, "spec", "dnsNames")) <= set(served.names)
-        named = text(each, "spec", "secretName") in served.credentials
-        if key(each)[0] != served.namespace or each is signed.chosen or key(each)[1] == signed.secret_name:
-            continue
-        if covered and named:
-            secret = (served.namespace, text(each, "spec", "secretName"))
-            fix = (kubectl("delete", "certificate", key(each)), kubectl("delete", "secret", secret))
-            yield Problem(_named("Certificate", key(each)), "is presented by no Gateway any more", fix)
+def _certificates(found: Found, served: Serving, signed: Signing) -> list[Object]:
+    """Return the Certificates that were presented by Gateways, and are not any more."""
+    return [
+        each
+        for each in found.certificates
+        if key(each)[0] == served.namespace
+        and each is not signed.chosen
+        and key(each)[1] != signed.secret_name
+        and not departing.owners(each)  # Its Ingress would have it made anew.
+        and set(texts(each, "spec", "dnsNames")) <= set(served.names)
+        and text(each, "spec", "secretName") in served.credentials
+    ]
 
 
-def _issuers(found: Found, signed: Signing) -> Iterator[Problem]:
-    kind = signed.acme.get("issuerKind", acme.CLUSTER_ISSUER)
-    ours = {acme.issuer_name(environment) for environment in acme.ENVIRONMENTS}
-    asked = {reference(each) for each in found.certificates if each is not signed.chosen}
-    annotated = {
-        text(each, "metadata", "annotations", f"cert-manager.io/{field}")
-        for each in found.ingresses
-        for field in ("cluster-issuer", "issuer")
-    }
+def _issuers(found: Found, signed: Signing, departed: Departing, gone: Sequence[Object]) -> Iterator[Problem]:
+    asked = {reference(each) for each in found.certificates if each is not signed.chosen and each not in gone}
+    asked.update(of for each in departed.staying for of in departing.annotated(each))
     for each in found.issuers:
-        taken_over = text(each, "kind") == kind and key(each)[1] in ours
-        if not is_acme(each) or taken_over or identity(each) in asked or key(each)[1] in annotated:
+        if not is_acme(each) or is_taken_over(each, signed) or identity(each) in asked:
             continue
         fix = (kubectl("delete", text(each, "kind").lower(), key(each)),)
         yield Problem(_named(text(each, "kind"), key(each)), "has no Certificate any more", fix)

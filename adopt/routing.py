@@ -1,11 +1,11 @@
-"""The routes of VirtualServices and Ingresses as a stack's config has them, or why it cannot have them."""
+"""The routes of VirtualServices as a stack's config has them, or why it cannot have them."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adopt.found import Object, at, key, mapping, mappings, text, texts
+from adopt.found import Object, at, key, mapping, mappings, text
 from components.rules import names
 
 HSTS = "strict-transport-security"
@@ -87,10 +87,21 @@ def _service(host: str, namespace: str, port: Any, services: Sequence[Object]) -
     service, *rest = host.split(".")
     if rest[1:] not in ([], ["svc"], ["svc", "cluster", "local"]):
         raise ValueError(f"leads to {host}, which is no Service")
-    return _checked(service, rest[0] if rest else namespace, port, services)
+    return to_service(service, rest[0] if rest else namespace, port, services)
 
 
-def _checked(service: str, namespace: str, port: Any, services: Sequence[Object]) -> Route:
+def to_service(service: str, namespace: str, port: Any, services: Sequence[Object]) -> Route:
+    """Return the route to a Service, without a path.
+
+    Args:
+        service: its name.
+        namespace: its namespace.
+        port: the number or name of one of its ports, or None where it has only one.
+        services: where a port may be named.
+
+    Raises:
+        ValueError: there is none such, or its port is not known.
+    """
     for name in (service, namespace):
         try:
             names.kubernetes_name(name)
@@ -117,49 +128,3 @@ def reached(routes: Iterable[Route]) -> list[Route]:
         if not any(route["path"].startswith(earlier["path"]) for earlier in found):
             found.append(route)
     return found
-
-
-def of_ingress(obj: Object, host: str, services: Sequence[Object]) -> Routes:
-    """Return the routes of a host of an Ingress."""
-    odd = sorted(
-        name
-        for name in mapping(obj, "metadata", "annotations")
-        if str(name).startswith("nginx.ingress.kubernetes.io/") and str(name).rpartition("/")[2] not in _HARMLESS
-    )
-    if odd:
-        return Routes(reason=f"has the annotation {', '.join(odd)}")
-    found = Routes()
-    namespace = key(obj)[0]
-    for rule in mappings(obj, "spec", "rules"):
-        if text(rule, "host") != host:
-            continue
-        for path in mappings(rule, "http", "paths"):
-            if text(path, "pathType") == "Exact":
-                return Routes(reason=f"has the exact path {text(path, 'path')}")
-            prefix = text(path, "path") or "/"
-            port = at(path, "backend", "service", "port", "number")
-            port = at(path, "backend", "service", "port", "name") if port is None else port
-            try:
-                where = _checked(text(path, "backend", "service", "name"), namespace, port, services)
-            except ValueError as error:
-                return Routes(reason=str(error))
-            if not re.fullmatch(r"/\S*", prefix):
-                return Routes(reason=f"has the path {prefix}")
-            found.routes.append({"path": prefix, **where})
-    # The longest path takes a request, whatever the order.
-    found.routes = reached(sorted(found.routes, key=lambda each: -len(each["path"])))
-    return found if found.routes else Routes(reason="has no route for it")
-
-
-_HARMLESS = {"ssl-redirect", "force-ssl-redirect"}
-
-
-def ingress_hosts(obj: Object) -> list[str]:
-    """Return the hosts of an Ingress that are served by TLS."""
-    found = [host for tls in mappings(obj, "spec", "tls") for host in texts(tls, "hosts")]
-    return list(dict.fromkeys(found))
-
-
-def is_solver(obj: Object) -> bool:
-    """Tell the Ingress of a challenge, which is gone in a minute."""
-    return "acme.cert-manager.io/http01-solver" in mapping(obj, "metadata", "labels")

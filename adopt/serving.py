@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from adopt import ingresses as of_ingresses
 from adopt import routing
 from adopt.found import Found, Key, Object, at, key, mapping, mappings, oldest_first, qualified, selects, text, texts
 from components.rules import names, routes
@@ -29,8 +30,6 @@ class Serving:
     """VirtualServices that only redirect."""
     credentials: set[str] = field(default_factory=set)
     """Secrets that a Gateway presents."""
-    ingresses: list[Key] = field(default_factory=list)
-    """Those that hosts were taken from."""
     notes: list[Problem] = field(default_factory=list)
 
     @property
@@ -108,8 +107,8 @@ def serving(found: Found, challenge: str) -> Serving:
             result.moved[host] = [key(obj) for obj, _ in parts]
             ages.add(max(read.hsts for _, read in parts))
     result.hsts = ages.pop() if len(ages) == 1 else 0
-    for obj in oldest_first(found.ingresses):
-        _read_ingress(obj, found, result, challenge)
+    for host, ingresses in of_ingresses.by_host(found.ingresses).items():
+        _read_ingresses(host, ingresses, found, result, challenge)
     return result
 
 
@@ -193,14 +192,24 @@ def _refusal(host: str, found: Found, challenge: str, address: str) -> str:
     return ""
 
 
-def records(found: Found, host: str) -> list[str]:
-    """Return the addresses of a host's A record."""
+def records_of(found: Found, host: str) -> list[Object]:
+    """Return a host's A records."""
     return [
-        address
+        each
         for each in found.record_sets
         if text(each, "type") == "A" and text(each, "name").rstrip(".").lower() == host
-        for address in texts(each, "rrdatas")
     ]
+
+
+def records(found: Found, host: str) -> list[str]:
+    """Return the addresses of a host's A records."""
+    return [address for each in records_of(found, host) for address in texts(each, "rrdatas")]
+
+
+def elsewhere(found: Found, served: Serving) -> list[str]:
+    """Return the hosts whose record leads to another address than the gateway's."""
+    address = served.address
+    return [host for host in served.names if address and (led := records(found, host)) and address not in led]
 
 
 def _left(host: str, reason: str) -> Problem:
@@ -216,15 +225,13 @@ def _host(host: str, found: list[routing.Route]) -> dict[str, Any]:
     return {"host": host, **only}
 
 
-def _read_ingress(obj: Object, found: Found, result: Serving, challenge: str) -> None:
-    if routing.is_solver(obj):
+def _read_ingresses(host: str, ingresses: Sequence[Object], found: Found, result: Serving, challenge: str) -> None:
+    """Take over a host of Ingresses, unless VirtualServices serve it already."""
+    if host in result.names:
         return
-    for host in routing.ingress_hosts(obj):
-        read = routing.of_ingress(obj, host, found.services)
-        if read.reason:
-            reason = f"Ingress {qualified(key(obj))} {read.reason}, which the config does not know"
-            result.notes.append(_left(host, reason))
-        elif _admitted(host, found, result, challenge):
-            result.hosts.append(_host(host, read.routes))
-            if key(obj) not in result.ingresses:
-                result.ingresses.append(key(obj))
+    read = of_ingresses.routes(host, ingresses, found.services)
+    if read.reason:
+        result.notes.append(_left(host, read.reason))
+    elif _admitted(host, found, result, challenge):
+        result.hosts.append(_host(host, read.routes))
+        result.notes += of_ingresses.changes(host, ingresses)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adopt.found import Found, Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
-from components.rules import acme, names, routes, tls
+from components.rules import acme, mesh, names, routes, tls
 from components.rules.problem import Problem
 
 
@@ -15,6 +15,8 @@ from components.rules.problem import Problem
 class Signing:
     """What the config says about issuers and certificates."""
 
+    namespace: str = routes.NAMESPACE
+    """Of the gateway's Pods."""
     acme: dict[str, Any] = field(default_factory=dict)
     challenge: str = "http01"
     class_field: str = "class"
@@ -42,6 +44,13 @@ def identity(issuer: Object) -> tuple[str, str, str]:
     return text(issuer, "kind"), key(issuer)[0], key(issuer)[1]
 
 
+def is_taken_over(issuer: Object, signed: Signing) -> bool:
+    """Tell whether the stack takes an issuer over: it has the kind, the name and the namespace of one of its own."""
+    kind = signed.acme.get("issuerKind", acme.CLUSTER_ISSUER)
+    named = text(issuer, "kind") == kind and key(issuer)[1] in map(acme.issuer_name, acme.ENVIRONMENTS)
+    return named and key(issuer)[0] == (signed.namespace if kind == acme.ISSUER else "")
+
+
 def choose_certificate(found: Found, namespace: str, credentials: Collection[str]) -> Object | None:
     """Return the Certificate that the gateway presents: of several, the one with most names, then the oldest."""
     presented = [
@@ -60,7 +69,7 @@ def signing(found: Found, namespace: str, credentials: Collection[str]) -> Signi
         namespace: of the gateway's Pods.
         credentials: Secrets that a Gateway presents.
     """
-    result = Signing()
+    result = Signing(namespace)
     result.chosen = choose_certificate(found, namespace, credentials)
     issuer = _choose_issuer(found, result)
     if issuer is not None:
@@ -92,7 +101,7 @@ def _read_issuer(issuer: Object, found: Found, result: Signing) -> None:
     result.acme = {"issuer": signs}
     if email := text(spec, "email"):
         result.acme["email"] = email
-    if text(issuer, "kind") == acme.ISSUER:
+    if text(issuer, "kind") == acme.ISSUER and key(issuer)[0] == result.namespace:
         result.acme["issuerKind"] = acme.ISSUER
     servers = {}
     for each in (*found.issuers, issuer):
@@ -122,7 +131,7 @@ def _read_solvers(issuer: Object, result: Signing) -> None:
         kinds = sorted({kind for each in solvers for kind in mapping(each, "dns01") or mapping(each, "http01")})
         what = f"has a solver of {', '.join(kinds) or 'nothing'}; the stack's are HTTP-01 by the gateway, and Cloud DNS"
         result.notes.append(_of(issuer, what))
-    if any("ingressClassName" in each for each in ingress):
+    if any(each.get("ingressClassName") == mesh.CLASS for each in ingress):
         result.class_field = "ingressClassName"
 
 
@@ -159,7 +168,9 @@ def names_of_others(found: Found, hosts: Sequence[str], chosen: Object | None) -
 def _read_certificate(found: Found, namespace: str, result: Signing) -> None:
     chosen = result.chosen
     if chosen is None:
-        result.notes.append(Problem("certificate", "is not one of cert-manager's: it is signed by the first `up`"))
+        result.notes.append(
+            Problem("certificate", "is none of cert-manager's at the gateway: the first `up` has one signed")
+        )
         return
     where, spec = f"Certificate {qualified(key(chosen))}", mapping(chosen, "spec")
     result.secret_name = _secret_name(found, namespace, chosen)

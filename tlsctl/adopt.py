@@ -10,17 +10,19 @@ import functools
 import json
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from adopt import config, imports, zone
+from adopt import config, departing, imports, ingresses, zone
 from adopt.cluster import Cluster
 from adopt.decisions import Decision, decide
 from adopt.found import Found, has_other_managers, texts
 from components.rules import ids
-from components.rules.problem import Problem, ProblemsError
+from components.rules.names import is_wildcard
+from components.rules.problem import Problem, ProblemsError, sentence
 from components.rules.production import PROJECT
 from components.rules.shell import word, words
 from tlsctl import printing
@@ -55,11 +57,13 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         if completed != document:
             config.write(file, completed)
     _say_config(console, file, document, completed, kept)
-    printing.problems(console, decision.notes, "What the stack does not take over, or changes" * bool(decision.notes))
+    printing.problems(
+        console, stack.addressed(decision.notes), "What the stack does not take over, or changes" * bool(decision.notes)
+    )
     with printing.errors().status("previewing what the program would create"):
         written = file.with_name(f"import.{stack.name}.json")
-        taken, created, force = _import_file(stack, cluster, found.project, written)
-    _say_next(console, stack, decision, written, taken, created, force)
+        imported = _import_file(stack, cluster, found.project, written)
+    _say_next(console, stack, decision, written, imported)
     return 0
 
 
@@ -92,6 +96,7 @@ def _look(args: argparse.Namespace, given: Mapping[str, str]) -> tuple[Cluster, 
     read = cluster.read()
     dns = zone.CloudDns(project, given)
     named = [host for each in read["virtual_services"] for host in texts(each, "spec", "hosts") if "." in host]
+    named += [host for each in read["ingresses"] for host in ingresses.tls_hosts(each)]
     chosen = zone.choose(dns.zones(), named, args.zone)
     return cluster, Found(
         **read,
@@ -103,13 +108,23 @@ def _look(args: argparse.Namespace, given: Mapping[str, str]) -> tuple[Cluster, 
     )
 
 
-def _import_file(
-    stack: Stack, cluster: Cluster, project: str, written: Path
-) -> tuple[list[imports.Wanted], list[imports.Wanted], bool]:
-    """Write the import file; return what it takes over, what is left to create, and whether applies conflict."""
+@dataclass(frozen=True)
+class _Imported:
+    taken: list[imports.Wanted]
+    created: list[imports.Wanted]
+    """What is left to create."""
+    force: bool
+    """Whether applies conflict."""
+    owned: list[Problem]
+    """What would be deleted with an object that owns it."""
+
+
+def _import_file(stack: Stack, cluster: Cluster, project: str, written: Path) -> _Imported:
+    """Write the import file."""
     values = _values(stack.read("pulumi config --json --show-secrets"))
 
     conflicts: list[bool] = []
+    owned: list[Problem] = []
 
     @functools.cache
     def record_sets(owner: str, name: str) -> set[tuple[str, str]]:
@@ -127,6 +142,7 @@ def _import_file(
         if (obj := cluster.get(version, kind, namespace, metadata["name"])) is None:
             return False
         conflicts.append(has_other_managers(obj))
+        owned.extend(filter(None, [departing.release(obj)]))
         return True
 
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +151,7 @@ def _import_file(
         listed = imports.wanted(previewed.get("steps") or (), project)
         filled, taken, created = imports.filled(json.loads(file.read_text()), listed, there)
     written.write_text(json.dumps(filled, indent=2) + "\n")
-    return taken, created, any(conflicts)
+    return _Imported(taken, created, any(conflicts), owned)
 
 
 def _say_config(
@@ -153,29 +169,39 @@ def _say_next(
     stack: Stack,
     decision: Decision,
     written: Path,
-    taken: list[imports.Wanted],
-    created: list[imports.Wanted],
-    force: bool,
+    imported: _Imported,
 ) -> None:
-    printing.say(console, f"\n{written} takes over {_listed(taken)}.")
-    printing.say(console, f"The `up` creates beside them {_listed(created)}.")
+    printing.say(console, f"\n{written} takes over {_listed(imported.taken)}.")
+    printing.say(console, f"The `up` creates beside them {_listed(imported.created)}.")
     steps: list[tuple[str, list[str]]] = []
     if decision.before:
         copies = written.with_name(f"before.{stack.name}.json")
         copies.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": decision.before}, indent=2) + "\n")
         steps.append(("keep requests answered while routes change hands", [f"kubectl apply --filename {word(copies)}"]))
+    steps += [(f"let it go: {sentence(each)}", list(each.fix)) for each in imported.owned]
     steps.append(("take over", [f"pulumi import --file {word(written)} --protect=false --generate-code=false --yes"]))
     # Whoever applied the objects owns their fields, until the stack takes them over by force, once.
-    forced = f"{_FORCE} " if force else ""
+    forced = f"{_FORCE} " if imported.force else ""
     steps.append(("look: nothing is replaced, nothing is deleted", [f"{forced}pulumi preview --diff"]))
     if decision.elsewhere:
         hosts = ", ".join(decision.elsewhere)
-        steps.append((f"all but the records of {hosts}", [f"{forced}pulumi up --exclude '**RecordSet**'"]))
+        steps.append((f"all but the records of {hosts}", [f"{forced}pulumi up {excluded(decision, imported.taken)}"]))
+        asked = [
+            f"curl --resolve {each}:443:{decision.address} https://{each}/"
+            for each in decision.elsewhere
+            if not is_wildcard(each)
+        ]
+        steps.append(("look: the gateway serves at its own address", asked))
         steps.append(("and then the records", ["pulumi up"]))
     else:
         steps.append(("bring it to what the config says", [f"{forced}pulumi up"]))
-        if force:
+        if imported.force:
             steps.append(("take the force back: it changes the provider, and nothing else", ["pulumi up"]))
+    printing.problems(
+        console,
+        stack.addressed(decision.before_notes),
+        "\nBefore a certificate can be signed" * bool(decision.before_notes),
+    )
     console.print("\nTo go on:")
     for number, (what, commands) in enumerate(steps, start=1):
         printing.say(console, f"{number}. {what}")
@@ -183,11 +209,19 @@ def _say_next(
             console.print("   ", end="")
             printing.command(console, stack.address(command))
     printing.problems(
-        console, decision.before_notes, "\nBefore a certificate can be signed" * bool(decision.before_notes)
-    )
-    printing.problems(
         console, decision.after, "\nAfter the `up`, in this order, so that HTTPS does not stop" * bool(decision.after)
     )
+
+
+def excluded(decision: Decision, taken: Iterable[imports.Wanted]) -> str:
+    """Return the options by which an `up` leaves the records of the hosts that lead elsewhere.
+
+    They name what is imported alone: where a record set is left out that is not in the state, Pulumi (3.259) writes a
+    state without it, in which others depend on it, and refuses that state from then on.
+    """
+    moving = {f"{host}." for host in decision.elsewhere}
+    records = [each for each in taken if each.type == ids.RECORD_SET and each.inputs["name"] in moving]
+    return " ".join(f"--exclude '**RecordSet::{each.name}'" for each in records)
 
 
 def _listed(resources: list[imports.Wanted]) -> str:

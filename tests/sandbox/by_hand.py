@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -19,7 +20,9 @@ CERTIFICATE = "istio-ingressgateway-certs"
 GATEWAY = "istio-tls-gateway"
 ROUTE = "shop-route"
 CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())["config"]
-ISSUERS = {each: f"letsencrypt-{each}-istio" for each in ("staging", "prod")}
+ISSUERS = {f"letsencrypt-{each}-istio": each for each in ("staging", "prod")}
+"""The environment of each, by name."""
+CLASS = {"class": "istio"}
 TIMEOUT = 120
 
 
@@ -60,25 +63,38 @@ def _manifest(chart: str) -> list[dict[str, Any]]:
     return [each for each in yaml.load_all(rendered, yaml.CSafeLoader) if each]
 
 
-def make_issuers() -> None:
-    """Make both ClusterIssuers, as a manifest that was copied from somewhere has them."""
+def make_issuers(
+    issuers: Mapping[str, str] = MappingProxyType(ISSUERS),
+    solver: Mapping[str, str] = MappingProxyType(CLASS),
+    namespaces: Sequence[str | None] = (None,),
+) -> None:
+    """Make issuers, as a manifest that was copied from somewhere has them.
+
+    Args:
+        issuers: The environment of each, by name.
+        solver: Who serves their challenges.
+        namespaces: Where to make them: an Issuer in each, and ClusterIssuers for None.
+    """
     acme = CONFIG[f"{PREFIX}acme"]
 
-    def issuer(environment: str) -> dict[str, Any]:
+    def issuer(name: str, environment: str, namespace: str | None) -> dict[str, Any]:
         spec = {
             "server": acme["servers"][environment],
             "email": "by-hand@sandbox.test",
             "profile": acme["profile"],
             "caBundle": base64.b64encode(acme["caBundle"].encode()).decode(),
-            "privateKeySecretRef": {"name": ISSUERS[environment]},
-            "solvers": [{"http01": {"ingress": {"class": "istio"}}}],
+            "privateKeySecretRef": {"name": name},
+            "solvers": [{"http01": {"ingress": dict(solver)}}],
         }
-        return _object("cert-manager.io/v1", "ClusterIssuer", ISSUERS[environment], None, {"acme": spec})
+        return _object(
+            "cert-manager.io/v1", "Issuer" if namespace else "ClusterIssuer", name, namespace, {"acme": spec}
+        )
 
     def applied() -> bool:
         # The webhook is trusted some time after its Pod is ready, and by hand one tries again.
         try:
-            kubectl("apply", manifest=_list([issuer(each) for each in ISSUERS]))
+            made = [issuer(*each, namespace) for each in issuers.items() for namespace in namespaces]
+            kubectl("apply", manifest=_list(made))
         except AssertionError:
             return False
         return True
@@ -90,20 +106,23 @@ def request_certificate(hosts: Sequence[str], environment: str = "staging") -> N
     """Make the Certificate of the gateway."""
     spec = {
         "secretName": CERTIFICATE,
-        "issuerRef": {"name": ISSUERS[environment], "kind": "ClusterIssuer"},
+        "issuerRef": {"name": f"letsencrypt-{environment}-istio", "kind": "ClusterIssuer"},
         "commonName": hosts[0],
         "dnsNames": list(hosts),
     }
     kubectl("apply", manifest=_object("cert-manager.io/v1", "Certificate", CERTIFICATE, ISTIO, spec))
 
 
-def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False) -> None:
+def open_gateway(
+    hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False, credential: str = CERTIFICATE
+) -> None:
     """Make one Gateway with both ports, and a VirtualService on it: the application answers on port 80 as well.
 
     Args:
         hosts: What is served.
         route: The VirtualService's name.
         broad: Whether the Gateway is for all hosts, as in most examples.
+        credential: The Secret that it presents.
     """
     named = ["*"] if broad else list(hosts)
     servers = [
@@ -111,7 +130,7 @@ def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = Fals
         {
             "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
             "hosts": named,
-            "tls": {"mode": "SIMPLE", "credentialName": CERTIFICATE},
+            "tls": {"mode": "SIMPLE", "credentialName": credential},
         },
     ]
     gateway = {"selector": {"istio": "ingressgateway"}, "servers": servers}
@@ -125,17 +144,22 @@ def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = Fals
     kubectl("apply", manifest=_object("networking.istio.io/v1beta1", "VirtualService", route, ISTIO, spec))
 
 
-def point_names(hosts: Sequence[str]) -> None:
-    """Copy the gateway's address into a record set for each name."""
+def gateway_address() -> str:
+    """Return the gateway's address."""
     service = live("service", "istio-ingressgateway", ISTIO)
-    address = service["status"]["loadBalancer"]["ingress"][0]["ip"]
+    return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])
+
+
+def point_names(hosts: Sequence[str], address: str = "", ttl: int = 60) -> None:
+    """Write an address, the gateway's by default, into a record set for each name."""
+    address = address or gateway_address()
     for host in hosts:
-        cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": 60, "rrdatas": [address]})
+        cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": ttl, "rrdatas": [address]})
 
 
-def ready() -> bool:
-    """Look whether the Certificate is issued."""
-    found = get("certificate", CERTIFICATE, ISTIO) or {}
+def ready(certificate: str = CERTIFICATE, namespace: str = ISTIO) -> bool:
+    """Look whether a Certificate is issued."""
+    found = get("certificate", certificate, namespace) or {}
     conditions = found.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 

@@ -213,24 +213,6 @@ def test_a_host_that_leads_elsewhere_waits_for_dns01() -> None:
     assert (moved.elsewhere, moved.config["challenge"]) == ([SHOP], "dns01"), "its record moves last"
 
 
-def test_hosts_of_ingress_nginx_are_written() -> None:
-    path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "blog", "port": {"number": 8080}}}}
-    spec = {
-        "ingressClassName": "nginx",
-        "tls": [{"hosts": ["blog.acme.dev"], "secretName": "blog-tls"}],
-        "rules": [{"host": "blog.acme.dev", "http": {"paths": [path]}}],
-    }
-    ingress = obj("Ingress", "blog", spec, namespace="blog")
-    records = [record(), record("blog.acme.dev", "198.51.100.7")]
-    decision = decide(found(ingresses=[ingress], record_sets=records), "prod", "dns01")
-
-    assert decision.config["hosts"][1] == {
-        "host": "blog.acme.dev", "service": "blog", "namespace": "blog", "port": 8080,
-    }  # fmt: skip
-    assert decision.elsewhere == ["blog.acme.dev"]
-    assert commands(decision)[-1] == "kubectl --namespace blog delete ingress blog"
-
-
 def test_a_secret_that_is_mounted_into_the_gateway_is_told_with_the_patch() -> None:
     pod = {
         "volumes": [{"name": "own"}, {"name": "certs", "secret": {"secretName": CERTIFICATE}}],

@@ -16,6 +16,8 @@ _KEYS = [
     "hosts", "gateways", "http", "servers", "tls", "port", "number", "match", "uri", "prefix", "route", "destination",
     "host", "selector", "dnsNames", "secretName", "issuerRef", "name", "acme", "solvers", "http01", "ingress",
     "headers", "response", "set", "volumes", "containers", "spec", "metadata", "labels",
+    "annotations", "rules", "paths", "path", "pathType", "backend", "service", "hosts", "defaultBackend", "kind",
+    "ownerReferences", "solvers", "ingressClassName",
 ]  # fmt: skip
 _KINDS = [
     "issuers", "certificates", "gateways", "virtual_services", "ingresses", "services", "deployments", "record_sets",

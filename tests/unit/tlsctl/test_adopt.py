@@ -1,0 +1,22 @@
+"""What `adopt` prints of commands that a stack's state depends on."""
+
+from adopt.decisions import Decision
+from adopt.imports import Wanted
+from components.rules import ids
+from tlsctl.adopt import excluded
+
+SHOP, NEW = "shop.acme.dev", "new.acme.dev"
+
+
+def record_set(host: str) -> Wanted:
+    urn = f"urn:pulumi:prod::istio-gateway-tls::istio-gateway-tls:index:DnsRecords${ids.RECORD_SET}::dns-{host}"
+    return Wanted(urn, ids.RECORD_SET, {"name": f"{host}.", "type": "A"})
+
+
+def test_only_imported_records_that_lead_elsewhere_are_excluded() -> None:
+    decision = Decision({}, elsewhere=[SHOP, NEW])
+    taken = [record_set(SHOP), record_set("here.acme.dev"), Wanted("urn::x", ids.RELEASE, {"name": f"{SHOP}."})]
+
+    assert excluded(decision, taken) == f"--exclude '**RecordSet::dns-{SHOP}'", (
+        "what is excluded without being in the state breaks the state"
+    )
