@@ -10,12 +10,12 @@ from typing import Any
 
 import pulumi
 
-from .record_sets import before_create, existing
+from .record_sets import Records, before_create, existing
 from .rules import external_dns
-from .rules.external_dns import Key
+from .rules.external_dns import Key, Owner
 from .rules.problem import Problem, text
 
-_Zone = dict[Key, list[str]]
+_Owned = dict[Key, list[Owner]]
 
 
 class OwnedRecords:
@@ -24,8 +24,8 @@ class OwnedRecords:
     def __init__(self, component: pulumi.ComponentResource, all_of_them: Sequence[Key]) -> None:
         """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
         self._component = component
-        self._all = all_of_them
-        self._zones: dict[tuple[str, str | None], asyncio.Future[_Zone]] = {}
+        self._all = frozenset(all_of_them)
+        self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, _Owned]]] = {}
         self._told = False
 
     def hooks(self, name: str) -> pulumi.ResourceHookBinding | None:
@@ -38,18 +38,23 @@ class OwnedRecords:
         if not all(isinstance(each, str) for each in (zone, name, kind)):
             return  # not known yet: a zone of this program's own
         key = (str(name).removesuffix("."), str(kind))
-        records = await self._read(str(zone), project)
-        if not external_dns.owners(records, [key]):
+        records, owned = await self._read(str(zone), project)
+        if key not in self._all:  # its name was not known before
+            owned = owned | external_dns.owners(records, [key])
+        if key not in owned:
             return
         if self._told:
             where = f"record set {key[0]}. {key[1]}"
             raise pulumi.RunError(text([Problem(where, "is owned by external-dns too, as the first error says")]))
         self._told = True
-        owned = external_dns.owners(records, [key, *self._all])
         raise pulumi.RunError(text([external_dns.handover(owned, str(zone), project)]))
 
-    async def _read(self, zone: str, project: str | None) -> _Zone:
+    async def _read(self, zone: str, project: str | None) -> tuple[Records, _Owned]:
         # A thousand record sets are created side by side, and the zone is one.
         if (zone, project) not in self._zones:
-            self._zones[zone, project] = asyncio.ensure_future(existing(self._component, zone, project))
+            self._zones[zone, project] = asyncio.ensure_future(self._look(zone, project))
         return await self._zones[zone, project]
+
+    async def _look(self, zone: str, project: str | None) -> tuple[Records, _Owned]:
+        records = await existing(self._component, zone, project)
+        return records, external_dns.owners(records, self._all)

@@ -8,6 +8,9 @@ from pulumi.runtime.settings import monitor_supports_feature
 
 from . import engine
 
+Records = dict[tuple[str, str], list[str]]
+"""The records of a managed zone, by name, without the trailing dot, and type."""
+
 _RECORD_SETS = "gcp:dns/getRecordSets:getRecordSets"
 
 
@@ -28,10 +31,8 @@ def before_create(
     return pulumi.ResourceHookBinding(before_create=[hook])
 
 
-async def existing(
-    component: pulumi.ComponentResource, zone: str, project: str | None, **only: str
-) -> dict[tuple[str, str], list[str]]:
-    """Return the records of a managed zone by name, without the trailing dot, and type.
+async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **only: str) -> Records:
+    """Return the records of a managed zone.
 
     Args:
         component: whose provider is asked.
