@@ -9,6 +9,7 @@ STACK   := sandbox
 # Of the two ACME servers; the shell inside expands it.
 ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
+faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 
 # Images often set it. Each command would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -71,10 +72,11 @@ bench: .venv ## measure speed and scale, each figure beside its floor: half an h
 	@$(sandbox) doctor --fix
 	$(PYTHON) -m bench $(BENCH)
 
-faults: .venv ## stage faults by name, then kill parts at random: make faults SEED=1, or SCENARIOS=disk-full, or ONLY=17
+faults: .venv ## stage faults by name, kill parts at random, play hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
 	@$(sandbox) doctor --fix --tests
-	@trap '$(sandbox) --name faults down' EXIT; $(sandbox) --name faults up && \
-	$(sandbox) --name faults exec -- python -m faults $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	@trap 'for name in $(faulty); do $(sandbox) --name $$name down; done' EXIT; \
+	for name in $(faulty); do $(sandbox) --name $$name up || exit; done; \
+	$(PYTHON) -m faults $(faulty) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	$(if $(ONLY),--only $(ONLY)) $(if $(SCENARIOS),--scenarios $(SCENARIOS:all=)) $(if $(JSON),--json $(JSON))
 
 pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own

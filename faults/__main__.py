@@ -1,60 +1,74 @@
-"""`python -m faults --seed 1`, inside a sandbox: scenarios, rounds of kills, hostile configs, and what came of them."""
+"""`make faults`: plays scenarios and rounds side by side, each in a sandbox of its own, and says what came of them."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
+import signal
+import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from faults import report
-from faults.draw import draw
-from faults.hostile.__main__ import told
-from faults.hostile.play import Result
-from faults.operations import Project
-from faults.rounds import Played, Rounds
 from faults.scenarios import SCENARIOS
-from faults.scenes import PlayedScenario, theatre
+from sandbox import paths
+from sandbox.errors import SandboxError
+from sandbox.instance import Instance
 
-out = Console(highlight=False, width=150)
+BOUND = 3600.0
+"""Seconds for all of it: twice what it takes."""
 
-
-def stage(seed: int, names: Sequence[str], progress: report.Progress) -> list[PlayedScenario]:
-    """Play scenarios, a line for each."""
-    if not names:
-        return []
-    played = []
-    with theatre() as scenes:
-        for name in names:
-            played.append(scenes.play(SCENARIOS[name], seed))
-            report.scenario(out, played[-1], seed, progress)
-        played[-1].broken += report.last(out, scenes)
-    return played
+out = Console(highlight=False, soft_wrap=True)
 
 
-def play(seed: int, numbers: range, progress: report.Progress) -> list[Played]:
-    """Play rounds, a line for each."""
-    if not numbers:
-        return []
-    played = []
-    with tempfile.TemporaryDirectory() as folder:
-        rounds = Rounds(Project(Path(folder)))
-        rounds.stand()
-        for number in numbers:
-            played.append(rounds.play(draw(seed, number)))
-            report.round_(out, played[-1], progress)
-        played[-1].broken += report.last(out, rounds)
-    return played
+def shares(arguments: argparse.Namespace) -> list[list[str]]:
+    """Return what each sandbox plays: the options of `faults.inside`."""
+    if arguments.only:
+        return [[f"--first={arguments.only}", "--rounds=1"]]
+    if arguments.scenarios is not None:
+        return [["--scenarios", *(arguments.scenarios or SCENARIOS)]]
+    named = ["--scenarios", *SCENARIOS, f"--configs={arguments.configs}"]
+    return [named, [f"--first={arguments.first}", f"--rounds={arguments.rounds}"]]
+
+
+def play(sandboxes: Sequence[str], seed: int, played: Sequence[Sequence[str]]) -> tuple[int, dict[str, Any]]:
+    """Play each share in its sandbox; return the exit code and what was written down.
+
+    Raises:
+        SandboxError: a sandbox does not run.
+        subprocess.TimeoutExpired: it takes longer than `BOUND`.
+    """
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder, ExitStack() as running:
+        started = []
+        for number, (name, options) in enumerate(zip(sandboxes, played, strict=False)):
+            instance, file = Instance.require(name), Path(folder) / f"{number}.json"
+            argv = [sys.executable, "-m", "faults.inside", f"--seed={seed}", f"--json={file}", *options]
+            process = subprocess.Popen(
+                instance.command(argv, paths.PROJECT), env=instance.environment(), stdin=subprocess.DEVNULL
+            )
+            running.enter_context(process)
+            # With the sandbox goes what it has started.
+            running.callback(process.kill)
+            started.append((process, file))
+        codes = [process.wait(BOUND) for process, _ in started]
+        for _, file in started:
+            written = json.loads(file.read_text()) if file.exists() else {}
+            found |= {key: value for key, value in written.items() if value or key not in found}
+    return max(codes), found
 
 
 def main() -> int:
     """Run the command line; the exit code is 1 when an invariant did not hold."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
+    parser.add_argument("sandboxes", nargs="+", metavar="SANDBOX", help="two that run; one for a part alone")
     parser.add_argument("--seed", type=int, help="what decides every moment (default: another one each time)")
     parser.add_argument(
         "--scenarios",
@@ -70,21 +84,26 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
     arguments = parser.parse_args()
     seed = random.randrange(1, 1_000_000) if arguments.seed is None else arguments.seed  # noqa: S311
-    first, count = (arguments.only, 1) if arguments.only else (arguments.first, arguments.rounds)
-    names, numbers, configs = list(SCENARIOS), range(first, first + count), arguments.configs
-    if arguments.scenarios is not None:
-        names, numbers, configs = arguments.scenarios or names, range(0), 0
-    elif arguments.only:
-        names, configs = [], 0
-    out.print(f"Seed {seed}: {len(names)} scenarios, {len(numbers)} rounds, {configs} hostile configs.")
-    progress = report.Progress(len(names) + len(numbers), time.monotonic())
-    scenarios, rounds = stage(seed, names, progress), play(seed, numbers, progress)
-    report.summary(out, rounds)
-    hostile = told(configs, seed) if configs else Result(seed)
+    played = shares(arguments)
+    if len(arguments.sandboxes) < len(played):
+        parser.error(f"{len(played)} sandboxes are needed, for scenarios and for rounds")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    out.print(f"Seed {seed}. Each of these is repeated with it: make faults SEED={seed}")
+    try:
+        code, found = play(arguments.sandboxes, seed, played)
+    except SandboxError as error:
+        out.print(f"[red]error:[/] {error}")
+        return 1
+    except subprocess.TimeoutExpired:
+        out.print(f"[red]error:[/] it took more than {BOUND:.0f} s, and was ended")
+        return 1
+    except KeyboardInterrupt:
+        out.print("Interrupted; no results are written.")
+        return os.EX_TEMPFAIL
     if arguments.json:
-        report.write(arguments.json, seed, rounds, scenarios, hostile)
-    broken = [*hostile.broken, *(what for each in rounds for what in each.broken)]
-    return 1 if broken or any(each.broken for each in scenarios) else 0
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        out.print(f"Written: {arguments.json}")
+    return code
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
 import random
 import re
-from pathlib import Path
 
 import pytest
 
+from faults.page import ABOUT
 from faults.scenarios import SCENARIOS
 from faults.scenarios_acme import two_in_three
 
-PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
-
 
 def test_the_page_has_every_scenario_in_the_order_of_play_with_what_is_done() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| (.+?) \|", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.+?) \|", ABOUT.read_text(), re.MULTILINE)
     assert rows == [(name, scenario.what) for name, scenario in SCENARIOS.items()]
 
 
@@ -23,7 +21,7 @@ def test_a_cause_matches_its_own_words_and_no_other_scenarios(name: str) -> None
     if not cause:
         return
     assert not re.search(cause, ""), "a failure that says nothing names no cause"
-    (row,) = (line for line in PAGE.read_text().splitlines() if line.startswith(f"| `{name}`"))
+    (row,) = (line for line in ABOUT.read_text().splitlines() if line.startswith(f"| `{name}`"))
     promised = re.findall(r"`([^`]+)`", row.split(" | ")[2])[-1]
     assert promised.split("(")[0] in cause.replace("\\", ""), "the page promises what is looked for"
     for other, scenario in SCENARIOS.items():
