@@ -13,7 +13,7 @@ from components.rules.problem import Problem
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, ResourceRule, StackRule, Unjudged, guarded
 from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, own
-from policies.stack_config import selector
+from policies.stack_config import selectors
 
 ISTIO = "networking.istio.io"
 
@@ -84,9 +84,8 @@ def servers(gateway: KubernetesObject) -> Iterator[Server]:
 
 
 def is_foreign(labels: Any) -> bool:
-    """Tell whether a selector is for other Pods than the ingress gateway's: a Pod has one value for a label."""
-    ours = selector()
-    return any(get(labels, key) not in (None, value) for key, value in ours.items())
+    """Tell whether a selector is for other Pods than an ingress gateway's: a Pod has one value for a label."""
+    return all(any(get(labels, key) not in (None, value) for key, value in ours.items()) for ours in selectors())
 
 
 def _each_server(resource: Resource, judge: Any) -> Iterator[Finding]:
@@ -139,11 +138,15 @@ def _modes(server: Server) -> Iterator[Problem]:
         yield Problem(server.where, f"has the TLS mode {mode}: no policy sees the certificate that clients get")
 
 
+def _labels() -> str:
+    return " or ".join(str(dict(each)) for each in selectors())
+
+
 def other_modes(resource: Resource) -> Iterator[Finding]:
     """Yield the servers that leave TLS to someone else."""
     for gateway in own(resource, ISTIO, "Gateway"):
         if is_foreign(gateway.get("spec", "selector")):
-            yield Unjudged(gateway.where, f"is for other Pods than those with the labels {dict(selector())}")
+            yield Unjudged(gateway.where, f"is for other Pods than those with the labels {_labels()}")
     yield from _each_server(resource, _modes)
 
 
@@ -221,7 +224,7 @@ MODE = ResourceRule(
     " OPTIONAL_MUTUAL.",
     fix=("mode: SIMPLE    # on the server, with credentialName and minProtocolVersion; or use TlsGateway",),
     stops="PASSTHROUGH (which no mode is, too), AUTO_PASSTHROUGH, ISTIO_MUTUAL; HTTPS or TLS without TLS settings",
-    cannot_see="Gateways for other Pods than `ingress.selector` (egress, east-west, another team's): they are named"
+    cannot_see="Gateways for other Pods than the stack's gateways' (egress, east-west, another team's): they are named"
     " as an advice, and no policy judges them",
     find=other_modes,
 )

@@ -25,16 +25,19 @@ def acme_servers() -> Mapping[str, str]:
     return servers if isinstance(servers, dict) else {}
 
 
-def selector() -> Mapping[str, str]:
-    """Return the labels of the ingress gateway's Pods."""
-    given = _value("ingress").get("selector")
-    return given if given and isinstance(given, dict) else SELECTOR
+def selectors() -> list[Mapping[str, str]]:
+    """Return the labels of the Pods of each of the stack's ingress gateways."""
+    others = _value("gateways", list)
+    ingresses = [_value("ingress"), *(each.get("ingress") for each in others if isinstance(each, dict))]
+    given = [each.get("selector") for each in ingresses if isinstance(each, dict)]
+    # A gateway that names none has the default's, as the settings have it.
+    return [each if each and isinstance(each, dict) else SELECTOR for each in given]
 
 
-def _value(key: str) -> Mapping[str, Any]:
-    """Return an object of the config; what is no object is left to the settings to refuse."""
+def _value(key: str, kind: type[Any] = dict) -> Any:
+    """Return an object or a list of the config; what is neither is left to the settings to refuse."""
     try:
-        value = json.loads(get_config_env().get(f"{PROJECT}:{key}") or "{}")
+        value = json.loads(get_config_env().get(f"{PROJECT}:{key}") or "null")
     except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
+        value = None
+    return value if isinstance(value, kind) else kind()

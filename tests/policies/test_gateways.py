@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
+from components.rules import routes
 from components.rules.names import covers
 from components.rules.tls import CIPHER_SUITES
 from policies import gateways
@@ -162,3 +163,14 @@ def test_a_gateway_is_meant_by_every_form_of_its_name(name: str, place: str, own
         assert resolve(form, own) == (place, name), f"{form} is in a namespace"
     for form in (name, f"./{name}"):
         assert resolve(form, own) == (own, name), f"{form} is in the VirtualService's own"
+
+
+def test_the_gateways_of_the_stacks_other_ingress_gateways_are_judged() -> None:
+    internal = gateway(https(mode="PASSTHROUGH"), selector={"istio": "internal"})
+    others = [{"name": "internal", "ingress": {"service": "internal", "selector": {"istio": "internal"}}}]
+    assert len(advice(internal, rule=gateways.MODE)) == 1, "it is nobody's that the config knows"
+    with configured(gateways=others):
+        breaks(gateways.MODE, internal, saying="PASSTHROUGH")
+        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(routes.SELECTOR)), saying="PASSTHROUGH")
+    with configured(gateways="nonsense"):
+        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(routes.SELECTOR)), saying="PASSTHROUGH")
