@@ -141,7 +141,10 @@ class _Gateway:
                 # The cluster may not exist yet, and a preview in a pull request may have no way to it.
                 pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
                 return pulumi.UNKNOWN
-            fix = ("kubectl cluster-info", *(setting(self.options.commands, *each) for each in _PROVIDER))
+            commands = self.options.commands
+            # A program that names commands, and none for these, has its cluster from elsewhere.
+            named = [each for each in _PROVIDER if not commands or each[0] in commands]
+            fix = ("kubectl cluster-info", *(setting(commands, *each) for each in named))
             raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", fix)])) from None
         if address is None and preview:
             return pulumi.UNKNOWN

@@ -179,7 +179,7 @@ class Composition:
             "timeout": given.timeout,
             "family": given.family,
             "plain": bool(self.settings.hosts_proven_by(HTTP01)),
-            "commands": ingress_commands(self.path),
+            "commands": ingress_commands(self.path, gke=self.settings.gke is not None),
         }
         if self.settings.hosts_proven_by(HTTP01):
             args["http01"] = {

@@ -106,12 +106,14 @@ class CertManager(Section):
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
 
 
-def ingress_commands(gateway: Path = ()) -> dict[str, str]:
+def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]:
     """Return what sets an input of IngressGateway, or of its provider, in a stack's config; without the value.
 
     Args:
         gateway: where in the config the gateway is; empty for the stack's own keys.
+        gke: whether the cluster is that of `gke`, which is entered without these inputs of a provider.
     """
+    provider = {key: f"pulumi config set {key}" for key in ("kubeconfig", "context")}
 
     def at(*path: str) -> str:
         return f"pulumi config set --path {word(dotted([*gateway, *path]))}"
@@ -120,6 +122,5 @@ def ingress_commands(gateway: Path = ()) -> dict[str, str]:
         **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},
         "class_field": at("ingress", "classField"),
         "challenge": at("challenge") if gateway else "pulumi config set challenge",
-        "kubeconfig": "pulumi config set kubeconfig",
-        "context": "pulumi config set context",
+        **({} if gke else provider),
     }

@@ -225,6 +225,16 @@ class TestIngressGateway:
         with pytest.raises(pulumi.RunError, match=r"cannot be read.*\n.*kubectl cluster-info"):
             up(api)
 
+    @pytest.mark.parametrize("gke", [True, False])
+    def test_a_kubeconfig_is_named_where_the_config_takes_one(self, api: Api, gke: bool) -> None:
+        api.close()
+
+        with pytest.raises(pulumi.RunError, match="cannot be read") as refused:
+            up(api, commands=ingress_commands(gke=gke))
+
+        assert ("pulumi config set kubeconfig" in str(refused.value)) is not gke, "it is refused beside `gke`"
+        assert "the input" not in str(refused.value)
+
     def test_forbidden_is_not_missing(self, api: Api) -> None:
         api.status = 403
 
