@@ -57,7 +57,7 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
 
 def taken_with(hosts: Sequence[str], host: str) -> bool:
     """Tell whether a wildcard of the hosts takes another one of them."""
-    return any(other != host and names.takes(other, host) for other in hosts)
+    return any(names.is_wildcard(other) and other != host and names.takes(other, host) for other in hosts)
 
 
 def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:
@@ -71,8 +71,9 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
 
     Istio refuses hosts that another one of them takes ("duplicate hosts"), and redirects them with it.
     """
+    wildcards = list(filter(names.is_wildcard, hosts))
     return {
-        "hosts": [host for host in hosts if not taken_with(hosts, host)],
+        "hosts": [host for host in hosts if not taken_with(wildcards, host)],
         "gateways": [gateway],
         "http": [{"redirect": {"scheme": "https", "redirectCode": REDIRECT_CODE}}],
     }
@@ -229,7 +230,9 @@ def virtual_service_spec(
         http = [{"directResponse": answer, **_set({**common, "retry-after": str(RETRY_AFTER)})}]
     else:
         http = [_route_spec(each, common) for each in sorted(served["routes"], key=_precedence)]
-    if lower := [other for other in others if other != served["host"] and names.takes(served["host"], other)]:
+    host = served["host"]
+    lower = [each for each in others if each != host and names.takes(host, each)] if names.is_wildcard(host) else []
+    if lower:
         for route in http:
             route["match"] = [{**match, "withoutHeaders": _named(lower)} for match in route.get("match", [{}])]
     return {"hosts": [served["host"]], "gateways": [gateway], "http": http}
