@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from bench import phases
 from bench.flat_stack import FlatStack, planned, require_same
 from bench.results import Figure, Goal
 from bench.runs import Bench, timed
@@ -17,6 +18,7 @@ _AGAINST = (
 )
 _NOTE = "Beyond the flat program, ours checks the config, reads the zone and the gateway, and registers components."
 _GOAL = Goal(ratio=1.15)
+_SMALLEST = 2
 _FEW = 1000
 """From so many hosts on, a run takes minutes."""
 
@@ -52,6 +54,8 @@ def first(bench: Bench) -> None:
                 pair.flat.take(pair.registered)
                 taken["flat"].append(timed(pair.preview_flat))
                 same = require_same(pair.registered, pair.flatly)
+            if number == _SMALLEST and grouping == GROUPINGS[0]:
+                phases.measure(bench, ours, pair.flat)
             name = f"{what} ({same:,} resources)"
             bench.results.add(
                 Figure("First preview", name, taken["ours"], taken["flat"], _AGAINST, goal=_GOAL, note=_NOTE)
