@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import plots
+from bench import phases, plots
 from bench.results import COLUMNS, FILE, Results, row
 
 _COLUMNS = 120
@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = "numbers.md"
 PLOTTED = {
     "First preview": "numbers-first-preview",
+    phases.GROUP: "numbers-phases",
     "Preview without changes": "numbers-no-change",
     "`up` from an empty cluster": "numbers-up",
     "`tlsctl verify`": "numbers-verify",
