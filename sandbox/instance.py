@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork"
 """What `unshare` makes for a sandbox. Its root is the user who starts it, so that no rights are needed."""
 
 _DOWN_TIMEOUT = 30.0
+_POLL = 0.01
 
 
 def _address(name: str) -> str:
@@ -112,18 +114,29 @@ class Instance:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(handle, number)
                 if select.select([handle], [], [], timeout)[0]:
+                    self._await_name()
                     return
         finally:
             os.close(handle)
         raise SandboxError(f"Sandbox {self.name!r} (process {self.pid}) did not end within {2 * _DOWN_TIMEOUT:.0f} s.")
 
+    def _await_name(self) -> None:
+        """Return when the name is free: what has started the first process holds it too, until it has seen it end."""
+        deadline = time.monotonic() + _DOWN_TIMEOUT
+        while self.name in _held() and time.monotonic() < deadline:
+            time.sleep(_POLL)
+
 
 def names() -> list[str]:
     """The names of this user's sandboxes, those that are still starting included."""
+    return sorted(name for name in _held() if _is_ours(name))
+
+
+def _held() -> set[str]:
+    """The names that some process holds."""
     prefix = "@" + _address("")[1:]
     paths_in_use = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
-    found = {path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)}
-    return sorted(name for name in found if _is_ours(name))
+    return {path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)}
 
 
 def _is_ours(name: str) -> bool:
