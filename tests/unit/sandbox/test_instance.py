@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -240,3 +241,20 @@ def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
 def test_a_sandbox_is_not_ended_from_within() -> None:
     with pytest.raises(SandboxError, match="ended from outside"):
         Instance("x", 0).end()
+
+
+def test_a_sandbox_has_ended_when_its_name_is_free(name: str, holder: socket.socket) -> None:
+    first = subprocess.Popen([sys.executable, "-c", FOREVER])
+
+    def held_a_moment_longer() -> None:
+        first.wait()
+        threading.Event().wait(0.3)  # as unshare does, which waits for the first process
+        holder.close()
+
+    with first:
+        waiting = threading.Thread(target=held_a_moment_longer)
+        waiting.start()
+        Instance(name, first.pid).end()
+        free = name not in names()
+        waiting.join()
+    assert free, "whoever starts another one of that name at once is not refused"
