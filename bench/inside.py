@@ -10,11 +10,11 @@ from bench import previews, scale, ups, verify_hosts
 from bench.runs import Bench
 
 FIGURES: dict[str, tuple[Callable[[Bench], None], int]] = {
-    "first-preview": (previews.first, 360),
-    "up-2": (ups.small, 480),
+    "first-preview": (previews.first, 330),
+    "up-2": (ups.small, 430),
     "up-30": (ups.thirty, 110),
-    "up-100": (ups.hundred, 320),
-    "verify": (verify_hosts.figures, 300),
+    "up-100": (ups.hundred, 310),
+    "verify": (verify_hosts.figures, 130),
     "scale": (scale.issue, 1200),
 }
 """What measures each, and the seconds that it takes on two cores: none is begun that there is no time for."""
