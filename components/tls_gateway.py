@@ -195,12 +195,14 @@ class TlsGateway(pulumi.ComponentResource):
         for position, each in enumerate(given["hosts"]):
             host = pulumi.Output.from_input(each["host"])
             served = inputs.agreed(self, name, f"hosts[{position}]", each, routes.disagreements)
+            # A wildcard alone has hosts below it. Pulumi walks through the list for each host that is given it.
+            alone = isinstance(each["host"], str) and not names.is_wildcard(each["host"])
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{inputs.label(each['host'], position)}",
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
                 metadata=routes.metadata(host.apply(names.object_name), given["namespace"]),
-                spec=pulumi.Output.all(qualified, served, given["hsts"], others).apply(
+                spec=pulumi.Output.all(qualified, served, given["hsts"], [] if alone else others).apply(
                     lambda all_of_them: routes.virtual_service_spec(*all_of_them)
                 ),
                 opts=routed,
