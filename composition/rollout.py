@@ -26,8 +26,6 @@ _AT_ONCE = 8
 
 Read = Callable[[str, str], Mapping[str, Any] | None]
 """Returns a Certificate by its namespace and name; None where there is none."""
-Signed = tuple[float, list[str]]
-"""When a certificate was signed, in seconds from now, and its names."""
 
 
 class UnreadableError(Exception):

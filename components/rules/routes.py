@@ -55,11 +55,6 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def taken_with(hosts: Sequence[str], host: str) -> bool:
-    """Tell whether a wildcard of the hosts takes another one of them."""
-    return any(names.is_wildcard(other) and other != host and names.takes(other, host) for other in hosts)
-
-
 def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     """Return the Gateway of port 80; its hosts are listed, so that two stacks can share a gateway."""
     port = {"number": 80, "name": "http", "protocol": "HTTP"}
@@ -73,7 +68,7 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     """
     wildcards = list(filter(names.is_wildcard, hosts))
     return {
-        "hosts": [host for host in hosts if not taken_with(wildcards, host)],
+        "hosts": [host for host in hosts if not any(each != host and names.takes(each, host) for each in wildcards)],
         "gateways": [gateway],
         "http": [{"redirect": {"scheme": "https", "redirectCode": REDIRECT_CODE}}],
     }

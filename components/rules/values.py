@@ -140,9 +140,7 @@ _POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Z
 
 def workload_pool(given: Any) -> str:
     """Take the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
-    if not re.fullmatch(
-        r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog", str(given)
-    ):
+    if not _POOL.fullmatch(str(given)):
         raise ValueError("is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog")
     return str(given)
 
