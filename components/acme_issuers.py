@@ -151,6 +151,7 @@ class AcmeIssuers(pulumi.ComponentResource):
         placed = {"namespace": given["namespace"]} if given["kind"] == acme.ISSUER else {}
         secrets_namespace = placed.get("namespace", given["cluster_namespace"])
         issuers = {}
+        hooks = explain_on_failure(name, credentials_of(self)) if given["create"] else None
         for environment in acme.ENVIRONMENTS if given["create"] else ():
             secret = self._account_secret(f"{name}-{environment}", environment, given, secrets_namespace)
             issuers[environment] = Issuer(
@@ -165,7 +166,7 @@ class AcmeIssuers(pulumi.ComponentResource):
                     # cert-manager repeats the e-mail address there, which may be a secret of the program.
                     additional_secret_outputs=["status"],
                     custom_timeouts=bounded(given["timeout"]),
-                    hooks=explain_on_failure(f"{name}-{environment}", credentials_of(self)),
+                    hooks=hooks,
                 ),
             )
         for environment in acme.ENVIRONMENTS if given["read_accounts"] and not given["create"] else ():

@@ -68,6 +68,7 @@ class CaaRecords(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:CaaRecords", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         accounts = pulumi.Output.from_input(given["accounts"])
+        hooks = _refuse_to_replace(self, name)
         for owner, served in caa.owners({each["host"]: each["challenge"] for each in given["hosts"]}).items():
             gcp.dns.RecordSet(
                 f"{name}-{owner}",
@@ -77,7 +78,7 @@ class CaaRecords(pulumi.ComponentResource):
                 managed_zone=given["zone"],
                 project=given["project"],
                 rrdatas=accounts.apply(partial(_records, served, given["identities"])),
-                opts=pulumi.ResourceOptions(parent=self, hooks=_refuse_to_replace(self, f"{name}-{owner}", owner)),
+                opts=pulumi.ResourceOptions(parent=self, hooks=hooks),
             )
         self.register_outputs({})
 
@@ -86,7 +87,7 @@ def _records(served: Mapping[bool, str], identities: Sequence[str], accounts: Ma
     return caa.records(served, identities, sorted(accounts.values()))
 
 
-def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: str) -> pulumi.ResourceHookBinding | None:
+def _refuse_to_replace(component: pulumi.ComponentResource, name: str) -> pulumi.ResourceHookBinding | None:
     """Return hooks that let a record set be created only where there is none: what the stack has is updated."""
 
     async def refuse(args: pulumi.ResourceHookArgs) -> None:
@@ -94,8 +95,8 @@ def _refuse_to_replace(component: pulumi.ComponentResource, name: str, owner: st
         zone, project = given.get("managedZone"), given.get("project")
         if not isinstance(zone, str):
             return  # not known yet: a zone of this program's own
-        found = await existing(component, zone, project, name=f"{owner}.", type="CAA")
-        for records in found.values():
+        found = await existing(component, zone, project, name=str(given["name"]), type="CAA")
+        for (owner, _), records in found.items():
             raise pulumi.RunError(text([overwriting(owner, records, zone)]))
 
     return before_create(f"{name}-refuse", refuse)

@@ -88,7 +88,7 @@ class CertManager(pulumi.ComponentResource):
             version=given["version"],
             keyring=given["keyring"],
             verify=None if given["keyring"] is None else True,
-            values=pulumi.Output.all(given["namespace"], given["values"]).apply(lambda both: chart_values(*both)),
+            values=inputs.computed(chart_values, given["namespace"], given["values"]),
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,

@@ -77,9 +77,7 @@ class CertificateAlerts(pulumi.ComponentResource):
             api_version=api_version,
             kind="Rules" if managed else "PrometheusRule",
             metadata=metadata,
-            spec=pulumi.Output.all(given["certificates_namespace"], given["certificates"]).apply(
-                lambda both: rules_spec(*both)
-            ),
+            spec=inputs.computed(rules_spec, given["certificates_namespace"], given["certificates"]),
             opts=child,
         )
         self.register_outputs({})

@@ -51,13 +51,11 @@ class CertificateDashboard(pulumi.ComponentResource):
     def __init__(self, name: str, args: CertificateDashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateDashboard", name, {}, opts)
         given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
-        shown = pulumi.Output.all(
-            given["object_name"], given["title"], given["certificates_namespace"], given["certificates"]
-        )
+        shown = (given["object_name"], given["title"], given["certificates_namespace"], given["certificates"])
         kubernetes.core.v1.ConfigMap(
             f"{name}-config",
             metadata={"name": given["object_name"], "namespace": given["namespace"], "labels": given["labels"]},
-            data={"certificates.json": shown.apply(lambda all_of_them: document(*all_of_them))},
+            data={"certificates.json": inputs.computed(document, *shown)},
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

@@ -21,10 +21,10 @@ _PAUSE = 1.0
 
 
 def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that log the reason when the resource they are bound to fails; None where there are no hooks.
+    """Return hooks that log the reason when a resource they are bound to fails; None where there are no hooks.
 
     Args:
-        name: unique among the program's hooks.
+        name: the component's, all of whose resources they are for.
         credentials: of the cluster that the resource is in.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS):

@@ -21,16 +21,22 @@ _Owned = dict[Key, list[Owner]]
 class OwnedRecords:
     """The record sets of one component, looked at before one of them is created, at the preview too."""
 
-    def __init__(self, component: pulumi.ComponentResource, all_of_them: Sequence[Key]) -> None:
-        """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
+    hooks: pulumi.ResourceHookBinding | None
+    """What has each of them looked at."""
+
+    def __init__(self, component: pulumi.ComponentResource, name: str, all_of_them: Sequence[Key]) -> None:
+        """Take the record sets whose names are known; where one is owned, the error speaks of all that are.
+
+        Args:
+            component: whose record sets they are.
+            name: the component's.
+            all_of_them: name, without the trailing dot, and type.
+        """
+        self.hooks = before_create(f"{name}-owner", self._refuse)
         self._component = component
         self._all = frozenset(all_of_them)
         self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, _Owned]]] = {}
         self._told = False
-
-    def hooks(self, name: str) -> pulumi.ResourceHookBinding | None:
-        """Return the hooks of a resource."""
-        return before_create(f"{name}-owner", self._refuse)
 
     async def _refuse(self, args: pulumi.ResourceHookArgs) -> None:
         given: Mapping[str, Any] = args.new_inputs or {}

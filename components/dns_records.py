@@ -5,6 +5,7 @@ another zone has a CNAME that leads there as well, so that cert-manager need not
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -69,20 +70,20 @@ class DnsRecords(pulumi.ComponentResource):
         # A wildcard and its domain are proven by the same name.
         challenges = list(dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]))
         known = [(host, kind) for kind, _, _ in kinds for host in given["hosts"] if isinstance(host, str)]
-        owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
+        owned = OwnedRecords(self, name, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
 
         def record_set(
             resource: str, owner: pulumi.Input[str], kind: str, value: pulumi.Input[str]
         ) -> gcp.dns.RecordSet:
             return gcp.dns.RecordSet(
                 resource,
-                name=pulumi.Output.format("{}.", owner),
+                name=inputs.computed("{}.".format, owner),
                 type=kind,
                 ttl=given["ttl"],
                 managed_zone=given["zone"],
                 project=given["project"],
                 rrdatas=[value],
-                opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks(resource)),
+                opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks),
             )
 
         records = {
@@ -94,9 +95,14 @@ class DnsRecords(pulumi.ComponentResource):
         }
         shown = next(iter(records.values()))
         for base in challenges:
-            target = pulumi.Output.format("{}.{}.", base, given["challenge_domain"])
+            target = inputs.computed(
+                partial(names.challenge_target, base), inputs.computed("{}.".format, given["challenge_domain"])
+            )
             record_set(f"{name}-challenge-{base}", names.challenge_name(base), "CNAME", target)
-        self.addresses = pulumi.Output.all(
-            *(pulumi.Output.all(host, record.rrdatas) for host, record in zip(given["hosts"], shown, strict=True))
-        ).apply(lambda pairs: {host: (rrdatas or [""])[0] for host, rrdatas in pairs})
+        rrdatas = pulumi.Output.all(*(record.rrdatas for record in shown))
+        self.addresses = pulumi.Output.from_input(inputs.computed(_addresses, given["hosts"], rrdatas))
         self.register_outputs({"addresses": self.addresses})
+
+
+def _addresses(hosts: Sequence[str], rrdatas: Sequence[Sequence[str] | None]) -> dict[str, str]:
+    return {host: (values or [""])[0] for host, values in zip(hosts, rrdatas, strict=True)}

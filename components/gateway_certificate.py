@@ -98,12 +98,11 @@ class GatewayCertificate(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         key = key_spec(f"GatewayCertificate {name!r}", given["key"])
-        credentials = credentials_of(self)
+        hooks = explain_on_failure(name, credentials_of(self))
         certificates = []
         for position, each in enumerate(given["credentials"]):
-            child = f"{name}-{inputs.label(each['secret_name'], position)}"
             certificate = Certificate(
-                child,
+                f"{name}-{inputs.label(each['secret_name'], position)}",
                 metadata={
                     "name": each["secret_name"],
                     "namespace": given["namespace"],
@@ -113,7 +112,7 @@ class GatewayCertificate(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     custom_timeouts=bounded(given["timeout"]),
-                    hooks=explain_on_failure(child, credentials),
+                    hooks=hooks,
                 ),
             )
             certificates.append(certificate)

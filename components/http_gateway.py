@@ -42,18 +42,16 @@ class HttpGateway(pulumi.ComponentResource):
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata=metadata,
-            spec=pulumi.Output.all(given["selector"], given["hosts"]).apply(
-                lambda both: routes.http_gateway_spec(*both)
-            ),
+            spec=inputs.computed(routes.http_gateway_spec, given["selector"], given["hosts"]),
             opts=child,
         )
-        qualified = pulumi.Output.format("{}/{}", given["namespace"], given["gateway"])
+        qualified = inputs.computed("{}/{}".format, given["namespace"], given["gateway"])
         kubernetes.apiextensions.CustomResource(
             f"{name}-redirect",
             api_version="networking.istio.io/v1",
             kind="VirtualService",
             metadata=metadata,
-            spec=pulumi.Output.all(qualified, given["hosts"]).apply(lambda both: routes.redirect_spec(*both)),
+            spec=inputs.computed(routes.redirect_spec, qualified, given["hosts"]),
             # It names the Gateway by a plain string, which is no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway])),
         )

@@ -7,12 +7,14 @@ value as its rule returns it: a whole number is an integer, whichever language s
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 
 from .rules import names, routes, values
 from .rules.problem import Problem, text
+
+R = TypeVar("R")
 
 _LONGEST = 120
 """Characters of a value that are shown."""
@@ -142,19 +144,35 @@ def agreeing(check: Check, disagree: Disagree, *reads: str) -> Check:
 
 def agreed(
     component: pulumi.ComponentResource, name: str, where: str, given: Mapping[str, Any], disagree: Disagree
-) -> pulumi.Output[dict[str, Any]]:
-    """Return an object with everything in it known.
+) -> pulumi.Input[Mapping[str, Any]]:
+    """Return an object that `agreeing` has accepted, as an Output of all that is in it where a part of it is one.
 
     Raises:
         InputsError: when it is known, what of it contradicts the rest.
     """
 
-    def known_now(found: dict[str, Any]) -> dict[str, Any]:
+    def known_now(found: Mapping[str, Any]) -> Mapping[str, Any]:
         if problems := _problems(where, found, disagree):
             raise InputsError(f"{type(component).__name__} {name!r}", problems)
         return found
 
-    return pulumi.Output.all(**given).apply(known_now)
+    return computed(known_now, given)
+
+
+def computed(rule: Callable[..., R], *given: Any) -> R | pulumi.Output[R]:
+    """Return what a rule makes of inputs: at once where all are plain, else an Output.
+
+    Pulumi makes an Output of each value in what it is to wait for. For what is known already this costs more than the
+    registration of a resource, so that only what holds an Output is waited for.
+    """
+    awaited = {str(place): each for place, each in enumerate(given) if not _is_plain(each)}
+    if not awaited:
+        return rule(*given)
+
+    def when_known(found: Mapping[str, Any]) -> R:
+        return rule(*(found.get(str(place), each) for place, each in enumerate(given)))
+
+    return pulumi.Output.all(**awaited).apply(when_known)
 
 
 def _problems(where: str, found: Mapping[str, Any], disagree: Disagree) -> list[Problem]:

@@ -46,7 +46,7 @@ class MutualTls(pulumi.ComponentResource):
                 api_version="security.istio.io/v1",
                 kind="PeerAuthentication",
                 metadata={"name": mutual_tls.PEER_AUTHENTICATION, "namespace": namespace},
-                spec=agreed.apply(lambda known: mutual_tls.peer_authentication_spec(known["mode"])),
+                spec=inputs.computed(lambda known: mutual_tls.peer_authentication_spec(known["mode"]), agreed),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

@@ -19,7 +19,8 @@ def before_create(
 ) -> pulumi.ResourceHookBinding | None:
     """Return hooks that have `look` called before a resource is created, at the preview too.
 
-    What the stack has is updated without a look. None where the engine has no hooks.
+    What the stack has is updated without a look. None where the engine has no hooks. One hook is for all record sets of
+    a component: the SDK would start a server of its own for each that is registered in the same moment (3.272).
 
     Args:
         name: of the hook, unlike that of any other in the program.

@@ -182,18 +182,19 @@ class TlsGateway(pulumi.ComponentResource):
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata=routes.metadata(given["gateway"], given["namespace"]),
-            spec=pulumi.Output.all(
-                given["selector"], presented, given["min_version"], given["cipher_suites"], authority["secret_name"]
-            ).apply(lambda all_of_them: routes.tls_gateway_spec(*all_of_them)),
+            spec=inputs.computed(
+                routes.tls_gateway_spec,
+                *(given["selector"], presented, given["min_version"], given["cipher_suites"]),
+                authority["secret_name"],
+            ),
             # It names the Secret by a plain string, which is no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=made)),
         )
-        qualified = pulumi.Output.format("{}/{}", given["namespace"], given["gateway"])
+        qualified = inputs.computed("{}/{}".format, given["namespace"], given["gateway"])
         # The VirtualServices name the Gateway by a plain string, which is no dependency.
         routed = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway]))
-        others = pulumi.Output.all(*(each["host"] for each in given["hosts"]))
+        others = [each["host"] for each in given["hosts"]]
         for position, each in enumerate(given["hosts"]):
-            host = pulumi.Output.from_input(each["host"])
             served = inputs.agreed(self, name, f"hosts[{position}]", each, routes.disagreements)
             # A wildcard alone has hosts below it. Pulumi walks through the list for each host that is given it.
             alone = isinstance(each["host"], str) and not names.is_wildcard(each["host"])
@@ -201,9 +202,9 @@ class TlsGateway(pulumi.ComponentResource):
                 f"{name}-{inputs.label(each['host'], position)}",
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
-                metadata=routes.metadata(host.apply(names.object_name), given["namespace"]),
-                spec=pulumi.Output.all(qualified, served, given["hsts"], [] if alone else others).apply(
-                    lambda all_of_them: routes.virtual_service_spec(*all_of_them)
+                metadata=routes.metadata(inputs.computed(names.object_name, each["host"]), given["namespace"]),
+                spec=inputs.computed(
+                    routes.virtual_service_spec, qualified, served, given["hsts"], [] if alone else others
                 ),
                 opts=routed,
             )

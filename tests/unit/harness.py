@@ -59,6 +59,8 @@ class Recorder(mocks.Mocks):
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
     logged: list[str] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
+    """The names of the hooks that were registered."""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         if args.token == "gcp:dns/getManagedZone:getManagedZone":
@@ -117,6 +119,14 @@ class Monitor(mocks.MockMonitor):
                 )
             )
         return answer
+
+    def RegisterResourceHook(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        self.recorder.hooks.append(request.name)
+        return super().RegisterResourceHook(request)  # type: ignore[no-untyped-call]
+
+    def RegisterErrorHook(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        self.recorder.hooks.append(request.name)
+        return super().RegisterErrorHook(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":

@@ -130,6 +130,19 @@ def test_the_certificate_comes_after_names_port_80_and_issuers(up: Any) -> None:
     assert certificate.urn in tls.dependencies, "a Gateway before its Secret serves nothing"
 
 
+def test_more_hosts_register_no_more_hooks(up: Any) -> None:
+    def hooks(number: int) -> list[str]:
+        host = good_config()["hosts"][0]
+        hosts = [{**host, "host": f"h{each}.sandbox.test"} for each in range(number)]
+        done: Recorder = up(
+            good_config(hosts=hosts, certificate={"grouping": "perHost"}, dns={"zone": "a", "caa": True})
+        )
+        return sorted(done.hooks)
+
+    assert hooks(12) == hooks(2), "the SDK starts a server for each hook that is registered in the same moment"
+    assert len(hooks(2)) == len(set(hooks(2))), "the engine takes a name once"
+
+
 def test_the_picture_in_the_readme_is_the_graph(up: Any) -> None:
     done: Recorder = up(good_config())
     token = "istio-gateway-tls:index:"
