@@ -28,7 +28,9 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: context.run(work, *args, **kwargs))
 
 
-async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.ProviderResource | None = None) -> Any:
+async def ask(
+    token: str, arguments: Mapping[str, Any], provider: pulumi.ProviderResource | None = None, version: str = ""
+) -> Any:
     """Return what a function of a provider answers, with unknown values kept as `pulumi.UNKNOWN`, and secrets as such.
 
     Not by `pulumi.runtime.invoke_async`, which takes a thread of asyncio's, and drops what is not known yet.
@@ -37,6 +39,7 @@ async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.Provide
         token: of the function, such as `gcp:dns/getRecordSets:getRecordSets`.
         arguments: of the function, as the provider calls them; None is left out.
         provider: the one that is asked, if not the default one.
+        version: the default provider's. There is one for each version that is asked for, and without one the newest.
 
     Raises:
         RuntimeError: the provider refused; carries its words.
@@ -44,7 +47,7 @@ async def ask(token: str, arguments: Mapping[str, Any], provider: pulumi.Provide
     given = {key: value for key, value in arguments.items() if value is not None}
     reference = f"{await provider.urn.future()}::{await provider.id.future() or rpc.UNKNOWN}" if provider else ""
     request = resource_pb2.ResourceInvokeRequest(
-        tok=token, args=await rpc.serialize_properties(given, {}), provider=reference
+        tok=token, args=await rpc.serialize_properties(given, {}), provider=reference, version=version
     )
     monitor: Any = get_monitor()
     try:

@@ -1,6 +1,7 @@
 """Looks at the managed zone before a record set is created, by the gcp provider and its credentials."""
 
 from collections.abc import Awaitable, Callable
+from importlib import metadata
 
 import pulumi
 from pulumi.runtime.proto import resource_pb2
@@ -45,7 +46,10 @@ async def existing(component: pulumi.ComponentResource, zone: str, project: str 
         RuntimeError: the zone cannot be read; carries the provider's words.
     """
     arguments = {"managedZone": zone, "project": project, **only}
-    found = await engine.ask(_RECORD_SETS, arguments, component.get_provider(_RECORD_SETS))
+    # Of the version that the SDK gives the record sets: the engine knows it of programs in Python alone.
+    found = await engine.ask(
+        _RECORD_SETS, arguments, component.get_provider(_RECORD_SETS), metadata.version("pulumi-gcp")
+    )
     return {
         (str(each["name"]).removesuffix("."), str(each["type"])): [str(value) for value in each.get("rrdatas") or ()]
         for each in found.get("rrsets") or ()

@@ -8,7 +8,6 @@ import json
 import re
 from typing import Annotated, Any
 
-from cryptography import x509
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -18,6 +17,9 @@ from components.rules.names import dns_name, domain, kubernetes_name, refuse_pla
 
 def pem(value: str) -> str:
     """Return PEM certificates as they are."""
+    # Few configs have certificates, and this takes longer to load than the rest of the settings' own.
+    from cryptography import x509
+
     try:
         x509.load_pem_x509_certificates(value.encode())
     except ValueError:

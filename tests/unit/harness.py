@@ -43,6 +43,7 @@ class Registered:
     dependencies: frozenset[str]
     protect: bool
     provider: str
+    version: str
     create_timeout: str
     urn: str
 
@@ -61,6 +62,8 @@ class Recorder(mocks.Mocks):
     logged: list[str] = field(default_factory=list)
     hooks: list[str] = field(default_factory=list)
     """The names of the hooks that were registered."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Which version of its provider each function was asked of."""
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         if args.token == "gcp:dns/getManagedZone:getManagedZone":
@@ -71,6 +74,8 @@ class Recorder(mocks.Mocks):
         if args.token == "gcp:organizations/getProject:getProject":
             number = "42" if args.args["projectId"] == "platform" else ""
             return {"number": number}, [] if number else [("projectId", "googleapi: Error 403: forbidden")]
+        if args.token == "gcp:dns/getRecordSets:getRecordSets":
+            return {**args.args, "rrsets": []}, []
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
         authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
         return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority], **self.cluster}, []
@@ -114,11 +119,16 @@ class Monitor(mocks.MockMonitor):
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
                     provider=request.provider,
+                    version=request.version,
                     create_timeout=request.customTimeouts.create,
                     urn=answer.urn,
                 )
             )
         return answer
+
+    def Invoke(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
+        self.recorder.versions[request.tok] = request.version
+        return super().Invoke(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceHook(self, request: Any) -> Any:  # noqa: N802 (gRPC's name)
         self.recorder.hooks.append(request.name)

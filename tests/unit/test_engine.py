@@ -4,7 +4,12 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pulumi
+
+import components
 from components.engine import in_thread
+from components.record_sets import existing
+from tests.unit import harness
 
 
 def test_work_runs_while_all_of_asyncios_threads_are_held() -> None:
@@ -32,3 +37,15 @@ def test_what_the_work_raises_is_raised() -> None:
         return "nothing"
 
     assert "no number" in asyncio.run(program())
+
+
+def test_the_zone_is_read_by_the_default_provider_of_the_record_sets() -> None:
+    def program() -> None:
+        records = components.DnsRecords("dns", {"hosts": ["shop.sandbox.test"], "zone": "sandbox", "ip": "192.0.2.1"})
+        pulumi.export("found", pulumi.Output.from_input(existing(records, "sandbox", None)))
+
+    done = harness.run(program)
+
+    (record,) = done.of(harness.RECORD)
+    assert record.version, "the SDK says which version it is made for"
+    assert done.versions["gcp:dns/getRecordSets:getRecordSets"] == record.version, "else the newest one is started too"

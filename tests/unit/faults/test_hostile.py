@@ -118,7 +118,7 @@ def test_markdown_that_takes_effect_is_found(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def registered(**inputs: Any) -> str:
-    resource = Registered(VIRTUAL_SERVICE, "x", inputs, str(inputs), "", frozenset(), False, "", "", "")
+    resource = Registered(VIRTUAL_SERVICE, "x", inputs, str(inputs), "", frozenset(), False, "", "", "", "")
     return broken(rendered._registered(resource, Hostile({}, frozenset({"x"}), holds_secret=True)))
 
 
