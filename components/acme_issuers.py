@@ -151,7 +151,7 @@ class AcmeIssuers(pulumi.ComponentResource):
         placed = {"namespace": given["namespace"]} if given["kind"] == acme.ISSUER else {}
         secrets_namespace = placed.get("namespace", given["cluster_namespace"])
         issuers = {}
-        hooks = explain_on_failure(name, credentials_of(self)) if given["create"] else None
+        hooks = explain_on_failure(self, credentials_of(self)) if given["create"] else None
         for environment in acme.ENVIRONMENTS if given["create"] else ():
             secret = self._account_secret(f"{name}-{environment}", environment, given, secrets_namespace)
             issuers[environment] = Issuer(

@@ -68,7 +68,7 @@ class CaaRecords(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:CaaRecords", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         accounts = pulumi.Output.from_input(given["accounts"])
-        hooks = _refuse_to_replace(self, name)
+        hooks = _refuse_to_replace(self)
         for owner, served in caa.owners({each["host"]: each["challenge"] for each in given["hosts"]}).items():
             gcp.dns.RecordSet(
                 f"{name}-{owner}",
@@ -87,7 +87,7 @@ def _records(served: Mapping[bool, str], identities: Sequence[str], accounts: Ma
     return caa.records(served, identities, sorted(accounts.values()))
 
 
-def _refuse_to_replace(component: pulumi.ComponentResource, name: str) -> pulumi.ResourceHookBinding | None:
+def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHookBinding | None:
     """Return hooks that let a record set be created only where there is none: what the stack has is updated."""
 
     async def refuse(args: pulumi.ResourceHookArgs) -> None:
@@ -99,7 +99,7 @@ def _refuse_to_replace(component: pulumi.ComponentResource, name: str) -> pulumi
         for (owner, _), records in found.items():
             raise pulumi.RunError(text([overwriting(owner, records, zone)]))
 
-    return before_create(f"{name}-refuse", refuse)
+    return before_create(component, refuse)
 
 
 def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:

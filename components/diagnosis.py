@@ -11,7 +11,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
 
 from .credentials import Credentials
-from .engine import in_thread
+from .engine import hook_name, in_thread
 from .rules.problem import Problem, text
 
 MOMENT = 10.0
@@ -20,11 +20,13 @@ MOMENT = 10.0
 _PAUSE = 1.0
 
 
-def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pulumi.ResourceHookBinding | None:
+def explain_on_failure(
+    component: pulumi.ComponentResource, credentials: pulumi.Output[Credentials]
+) -> pulumi.ResourceHookBinding | None:
     """Return hooks that log the reason when a resource they are bound to fails; None where there are no hooks.
 
     Args:
-        name: the component's, all of whose resources they are for.
+        component: all of whose resources they are for.
         credentials: of the cluster that the resource is in.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS):
@@ -42,7 +44,7 @@ def explain_on_failure(name: str, credentials: pulumi.Output[Credentials]) -> pu
             pulumi.log.error(text(found, f"{metadata['name']} is not Ready"))
         return False
 
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(f"{name}-explain", explain)])
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook(hook_name(component), explain)])
 
 
 def wait_for_words(credentials: Credentials, kind: str, namespace: str | None, name: str) -> list[Problem]:

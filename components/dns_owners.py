@@ -24,15 +24,9 @@ class OwnedRecords:
     hooks: pulumi.ResourceHookBinding | None
     """What has each of them looked at."""
 
-    def __init__(self, component: pulumi.ComponentResource, name: str, all_of_them: Sequence[Key]) -> None:
-        """Take the record sets whose names are known; where one is owned, the error speaks of all that are.
-
-        Args:
-            component: whose record sets they are.
-            name: the component's.
-            all_of_them: name, without the trailing dot, and type.
-        """
-        self.hooks = before_create(f"{name}-owner", self._refuse)
+    def __init__(self, component: pulumi.ComponentResource, all_of_them: Sequence[Key]) -> None:
+        """Take the record sets whose names are known; where one is owned, the error speaks of all that are."""
+        self.hooks = before_create(component, self._refuse)
         self._component = component
         self._all = frozenset(all_of_them)
         self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, _Owned]]] = {}

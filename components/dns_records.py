@@ -70,7 +70,7 @@ class DnsRecords(pulumi.ComponentResource):
         # A wildcard and its domain are proven by the same name.
         challenges = list(dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]))
         known = [(host, kind) for kind, _, _ in kinds for host in given["hosts"] if isinstance(host, str)]
-        owned = OwnedRecords(self, name, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
+        owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
 
         def record_set(
             resource: str, owner: pulumi.Input[str], kind: str, value: pulumi.Input[str]

@@ -6,6 +6,7 @@ as all are held by registrations with hooks.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -20,6 +21,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS = ThreadPoolExecutor(16, "istio-gateway-tls")
+_HOOKS: Counter[str] = Counter()
+"""How many hooks there are of each name."""
+
+
+def hook_name(component: pulumi.ComponentResource) -> str:
+    """Return a name for a hook of a component that no other hook of the program has.
+
+    The engine refuses the second one of a name, and two components may share theirs: they have other types, or parents.
+    """
+    name = f"{component.pulumi_resource_type}::{component.pulumi_resource_name}"
+    _HOOKS[name] += 1
+    return name if _HOOKS[name] == 1 else f"{name}::{_HOOKS[name]}"
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

