@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
@@ -35,7 +35,9 @@ def load() -> Composition:
     try:
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
         # The gcp provider takes as long to start, and is waited for.
-        threading.Thread(target=lambda: list(map(import_module, _NEXT)), daemon=True).start()
+        ahead = ThreadPoolExecutor(1)
+        sdk = ahead.submit(lambda: list(map(import_module, _SDK)))
+        ahead.submit(import_module, "components.load_balancer")
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
         with _hiding(list(_texts([config[key] for key in secret]))):
             require_hosts_in_zone(settings, stack, secrets)
@@ -47,6 +49,8 @@ def load() -> Composition:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
+    # The SDK's lazy modules would hand out what is half loaded.
+    sdk.result()
     return Composition(
         settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
     )
@@ -85,8 +89,8 @@ def _texts(value: Any) -> Iterator[str]:
 _TELLING = 4
 """Characters: what is shorter stands in many words, and is known to all."""
 
-_NEXT = ("pulumi_kubernetes.core.v1", "pulumi_kubernetes.helm.v3", "components.load_balancer")
-"""What the first components need, and what takes half a second to load."""
+_SDK = ("pulumi_kubernetes.core.v1", "pulumi_kubernetes.helm.v3")
+"""What the components need of it that takes time to load."""
 
 
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:

@@ -497,3 +497,16 @@ def test_a_host_in_maintenance_is_told_at_every_preview() -> None:
     (warning,) = warnings(settings_of(good_config(hosts=[host])), frozenset())
     assert warning.startswith("hosts[0] is in maintenance: every request is answered 503"), "where, and what it means"
     assert warning.endswith("pulumi config set --path 'hosts[0].maintenance' false"), "and what ends it"
+
+
+def test_nothing_is_registered_before_the_sdk_is_loaded(up: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+
+    def broken(module: str) -> None:
+        raise ImportError(module)
+
+    monkeypatch.setattr("composition.loading.import_module", broken)
+    with pytest.raises(ImportError, match="pulumi_kubernetes"):
+        up(good_config(), recorder=recorder)
+
+    assert not list(recorder), "its lazy modules would hand out what is half loaded"
