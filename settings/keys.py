@@ -6,6 +6,7 @@ stack's for the rest.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from components.rules import acme, routes
@@ -34,7 +35,7 @@ class Keys:
         section = self.raw.get(key)
         return section if isinstance(section, dict) else {}
 
-    @property
+    @cached_property
     def hosts(self) -> list[Raw]:
         """The hosts; one that is no object is empty."""
         return objects(self.raw.get("hosts"))
