@@ -80,6 +80,10 @@ INGRESSES = [
     ingress("moves-too", API, OTHER, OWN, {"cert-manager.io/issuer": ISSUER}, port=8080),
     ingress("stays", SHOP, STAYS, "stays-tls", ASKED | {SNIPPET: "deny all;"}),
 ]
+SHARING = [
+    ingress("moves", SHOP, HOST, SHARED, ASKED),
+    ingress("stays", SHOP, STAYS, SHARED, ASKED | {SNIPPET: "deny all;"}),
+]
 BEFORE_THE_GATEWAY = ingress("edge", by_hand.ISTIO, HOST, EDGE, ASKED, service="istio-ingressgateway")
 """Of a team that has ingress-nginx before the gateway, and whose Gateway presents the Ingress's certificate as well."""
 
@@ -239,6 +243,25 @@ def remains() -> None:
     assert get("secret", "stays-tls", SHOP) is not None
     assert get("clusterissuer", ISSUER) is not None, "the Ingress that stays has its certificate by this one"
     assert get("issuer", ISSUER, API) is None
+
+
+def test_an_ingress_that_stays_has_a_certificate_again_when_that_of_its_secret_has_gone(tmp_path: Path) -> None:
+    trust = client.trusting(PROD)
+    with set_up(SHARING):
+        eventually(f"{HOST} is served by ingress-nginx", partial(client.served, HOST, trust), TIMEOUT)
+        stack = stack_of("shared-secret", tmp_path)
+        try:
+            printed = adopt(stack)
+            for command in (*printed.access, *printed.go_on, *printed.left):
+                run(command)
+            assert client.https(HOST, trust).status == 200, "the gateway serves it"
+            eventually("cert-manager has made one anew", partial(by_hand.ready, SHARED, SHOP), TIMEOUT)
+            made = live("certificate", SHARED, SHOP)
+            assert made["spec"]["dnsNames"] == [STAYS]
+            assert [each["name"] for each in made["metadata"]["ownerReferences"]] == ["stays"]
+            eventually(f"{STAYS} is served by ingress-nginx", partial(client.served, STAYS, trust), TIMEOUT)
+        finally:
+            stack.destroy()
 
 
 def test_a_certificate_that_an_ingress_owns_outlives_it_in_the_stack(tmp_path: Path) -> None:

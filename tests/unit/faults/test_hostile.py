@@ -136,9 +136,10 @@ def test_what_its_consumer_would_misread_is_found() -> None:
 
 
 def test_a_program_that_takes_what_the_settings_refuse_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = Hostile(keyed(BASE, False))
     with rendered.scratch():
-        assert "takes a config that the settings refuse" in broken(
-            rendered.registers_nothing(Hostile(keyed(BASE, False)))
-        )
+        assert broken(rendered.registers_nothing(taken)) == "", "the settings take it"
+        monkeypatch.setattr("faults.hostile.rendered.is_accepted", lambda *_: False)
+        assert "takes a config that the settings refuse" in broken(rendered.registers_nothing(taken))
     monkeypatch.setattr("faults.hostile.play.decode", lambda *_, **__: 1 / 0)
     assert "ZeroDivisionError in place of a report" in play.run(2, seed=1).broken[0]
