@@ -52,12 +52,19 @@ class Hostile:
     secret_is_name: bool = False
 
 
+def _new(*documents: str) -> st.SearchStrategy[Any]:
+    """Draw one of some JSON documents, made anew: what an attack does to it is not there for the next one."""
+    return st.sampled_from(documents).map(json.loads)
+
+
 _texts = st.sampled_from(payloads.TEXTS)
 _inner = st.sampled_from(payloads.INNER)
 _odd: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(payloads.NUMBERS),
     st.none(),
-    st.sampled_from([[], {}, [[]], [None], {"": ""}, {"a": None}, [{}, {}], ["x"], {"x": {"y": [1, {"z": None}]}}]),
+    _new(
+        "[]", "{}", "[[]]", "[null]", '{"": ""}', '{"a": null}', "[{}, {}]", '["x"]', '{"x": {"y": [1, {"z": null}]}}'
+    ),
     st.builds(payloads.nested, st.sampled_from([3, 30, 100, 900, 3000]), st.sampled_from(["list", "object"])),
     st.text(max_size=6),
 )
@@ -167,7 +174,7 @@ def _hide(draw: st.DrawFn, config: dict[str, Any], key: Key) -> tuple[frozenset[
             st.builds(lambda more: CANARY + more, _inner),
             st.just(CANARY),
             st.just(CANARY_NUMBER),
-            st.sampled_from([[CANARY], {"a": CANARY}, {"a": [{"b": CANARY}]}]),
+            _new(*(json.dumps(each) for each in ([CANARY], {"a": CANARY}, {"a": [{"b": CANARY}]}))),
         )
     )
     beside = draw(st.sampled_from(["in its place", "in its place", "beside it", "misspelt"]))
