@@ -15,7 +15,14 @@ LABELS = {"grafana_dashboard": "1"}
 _WIDTH = 24
 """Of Grafana's grid."""
 
-_GREEN, _YELLOW, _RED = "green", "yellow", "red"
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "stat": {"graphMode": "none"},
+    "timeseries": {},
+    "state-timeline": {"legend": {"showLegend": False}},
+}
+"""Of each kind, where Grafana would show twice what is in a graph below or on a bar itself."""
+
+_GREEN, _YELLOW, _RED, _NONE = "green", "yellow", "red", "transparent"
 
 
 def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str], acme_errors: float) -> dict[str, Any]:
@@ -36,7 +43,9 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
             _panel("stat", "Certificates that are not Ready", f"count({watched.ready} == 0) or vector(0)", "none", [
                 (None, _GREEN), (1, _RED),
             ]),
-            _panel("stat", "Time until the first one expires", f"min({watched.seconds_left})", "s"),
+            _panel("stat", "Time until the first one expires", f"min({watched.seconds_left})", "s", [
+                (None, _RED), (0, _GREEN),
+            ]),
             _panel("stat", "Time until the next renewal", f"min(({watched.renewal} > 0) - time())", "s", [
                 (None, _YELLOW), (0, _GREEN),
             ]),
@@ -46,28 +55,27 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
         ],
         [
             _panel("timeseries", "Validity left", watched.seconds_left, "s", legend=each),
-            _panel("timeseries", "Validity left, of the lifetime", watched.share_left, "percentunit", [
-                (None, _RED), (renewal.NEAR_EXPIRY, _GREEN),
+            _panel("timeseries", "Share of the lifetime left", watched.share_left, "percentunit", [
+                (None, _RED), (renewal.NEAR_EXPIRY, _NONE),
             ], legend=each),
         ],
         [
             _panel("timeseries", "Time until renewal (below 0: overdue)", f"({watched.renewal} > 0) - time()", "s", [
-                (None, _RED), (0, _GREEN),
+                (None, _RED), (0, _NONE),
             ], legend=each),
             _panel("state-timeline", "Ready", watched.ready, "bool_yes_no", [(None, _RED), (1, _GREEN)], legend=each),
         ],
         [
             _panel("timeseries", "ACME requests in an hour, by status", acme_requests(by="host, status"), "short",
                    legend="{{host}} {{status}}"),
-            _panel("timeseries", "ACME requests that failed, of an hour's", acme_failures(), "percentunit", [
-                (None, _GREEN), (acme_errors, _RED),
+            _panel("timeseries", "Share of ACME requests that failed, in an hour", acme_failures(), "percentunit", [
+                (None, _NONE), (acme_errors, _RED),
             ], legend="{{host}}"),
         ],
         [
             _panel("timeseries", "Challenges by state", _challenges("|".join(names)), "short", legend="{{status}}"),
-            _panel("timeseries", "Failed attempts on Orders and Challenges, in an hour", _errors(), "short", [
-                (None, _GREEN), (1, _YELLOW),
-            ], legend="{{controller}}"),
+            _panel("timeseries", "Failed attempts on Orders and Challenges, in an hour", _errors(), "short",
+                   legend="{{controller}}"),
         ],
     ]  # fmt: skip
     return {
@@ -110,6 +118,9 @@ def _panel(
     legend: str = "",
 ) -> dict[str, Any]:
     source = {"type": "prometheus", "uid": "${datasource}"}
+    # A graph draws its thresholds as lines: one below a transparent step is of the colour of the step under it.
+    top = {"axisSoftMax": 1} if unit == "percentunit" else {}
+    graph = {"thresholdsStyle": {"mode": "dashed"}, "axisSoftMin": 0, **top}
     return {
         "type": kind,
         "title": title,
@@ -123,9 +134,11 @@ def _panel(
                     "steps": [{"value": value, "color": color} for value, color in steps],
                 },
                 "color": {"mode": "palette-classic" if kind == "timeseries" else "thresholds"},
+                "custom": graph if kind == "timeseries" else {},
             },
             "overrides": [],
         },
+        "options": _OPTIONS[kind],
     }
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from components.certificate_alerts import ACME_ERRORS
 from components.certificate_dashboard import CertificateDashboard, document
+from components.rules import renewal
 from tests.unit.harness import run
 from tests.unit.test_certificate_alerts import acme, promtool
 
@@ -56,6 +58,22 @@ def test_the_panels_fill_the_grid_and_do_not_overlap() -> None:
     assert taken == {(x, y) for x in range(24) for y in range(max(y for _, y in taken) + 1)}, "without holes"
 
 
+def test_a_graph_draws_what_its_alert_goes_by_in_red() -> None:
+    drawn = {}
+    for panel in (panel for panel in PANELS if panel["type"] == "timeseries"):
+        defaults = panel["fieldConfig"]["defaults"]
+        below, *above = defaults["thresholds"]["steps"]
+        assert defaults["custom"]["thresholdsStyle"]["mode"] == "dashed", "Grafana draws none unless it is told to"
+        for step in above:
+            assert {below["color"], step["color"]} == {"red", "transparent"}, "the line would be green otherwise"
+            drawn[panel["title"]] = step["value"]
+    assert drawn == {
+        "Share of the lifetime left": renewal.NEAR_EXPIRY,
+        "Time until renewal (below 0: overdue)": 0,
+        "Share of ACME requests that failed, in an hour": ACME_ERRORS,
+    }
+
+
 @needs_promtool
 def test_every_expression_is_promql(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{panel['id']}", "expr": panel["targets"][0]["expr"]} for panel in PANELS]
@@ -87,7 +105,7 @@ SEEN = {
     "Time until the next renewal": 60 * DAY - 6000,
     "Issuers that are not Ready": 1,
     "Ready": 1,
-    "ACME requests that failed, of an hour's": 0.25,
+    "Share of ACME requests that failed, in an hour": 0.25,
     "Challenges by state": 1,
     "Failed attempts on Orders and Challenges, in an hour": 60,
 }
