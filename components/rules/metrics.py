@@ -8,7 +8,7 @@ internal/collectors and pkg/metrics.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-FAILED = '{status!~"[23].."}'
+FAILED = ',status!~"[23].."'
 """cert-manager counts a request without an answer as status 999."""
 
 
@@ -77,8 +77,12 @@ def _watched(namespace: str, names: Sequence[str]) -> str:
 
 
 def acme_requests(matching: str = "", by: str = "host") -> str:
-    """Return an hour's requests by server. `increase` alone misses the one that begins a series, often the only one."""
-    count = f"certmanager_http_acme_client_request_count{matching}"
+    """Return an hour's requests by server.
+
+    `increase` alone misses the one that begins a series, often the only one. A request without a host went nowhere:
+    after it has finalized an order, cert-manager asks for it at the answer's Location, and some servers send none.
+    """
+    count = f'certmanager_http_acme_client_request_count{{host!=""{matching}}}'
     return f"sum by ({by}) (({count} unless {count} offset 1h) or increase({count}[1h]))"
 
 

@@ -72,8 +72,8 @@ class Series:
         return {"series": f"certmanager_certificate_{metric}{{{self.labels}{labels}}}", "values": values}
 
 
-def acme(status: int, values: str) -> dict[str, str]:
-    labels = f'host="acme.test",status="{status}",method="POST"'
+def acme(status: int, values: str, host: str = "acme.test") -> dict[str, str]:
+    labels = f'host="{host}",status="{status}",method="POST"'
     return {"series": f"certmanager_http_acme_client_request_count{{{labels}}}", "values": values}
 
 
@@ -111,6 +111,7 @@ CASES: list[Case] = [
     ("a nonce is rejected", "AcmeRequestsFail", [acme(200, "0x60 12x60"), acme(400, "_x60 1x60")], 90, False),
     ("the first order is refused", "AcmeRequestsFail", [acme(200, "0x60 3x60"), acme(429, "_x60 2x60")], 90, True),
     ("the server is gone", "AcmeRequestsFail", [acme(200, "9x120"), acme(999, "0+1x120")], 90, True),
+    ("a URL is left out", "AcmeRequestsFail", [acme(200, "0x60 3x60"), acme(999, "_x60 1x60", host="")], 90, False),
     ("refused, but hours ago", "AcmeRequestsFail", [acme(200, "0x60 3x240"), acme(429, "_x60 2x240")], 200, False),
 ]
 
