@@ -37,10 +37,12 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
     """
     names = by_namespace(namespace, certificates)
     watched = Certificates(names)
+    # cert-manager does not look when a certificate expires, so that it stays Ready.
+    usable = f"({watched.ready} unless ({watched.seconds_left} < 0)) or {watched.ready} * 0"
     each = "{{name}}"
     rows = [
         [
-            _panel("stat", "Certificates that are not Ready", f"count({watched.ready} == 0) or vector(0)", "none", [
+            _panel("stat", "Certificates not Ready, or expired", f"count(({usable}) == 0) or vector(0)", "none", [
                 (None, _GREEN), (1, _RED),
             ]),
             _panel("stat", "Time until the first one expires", f"min({watched.seconds_left})", "s", [
@@ -49,7 +51,7 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
             _panel("stat", "Time until the next renewal", f"min(({watched.renewal} > 0) - time())", "s", [
                 (None, _YELLOW), (0, _GREEN),
             ]),
-            _panel("stat", "Issuers that are not Ready", f"count({_issuers()} == 0) or vector(0)", "none", [
+            _panel("stat", "Issuers that are not Ready", f"count(({_issuers()}) == 0) or vector(0)", "none", [
                 (None, _GREEN), (1, _RED),
             ]),
         ],
@@ -63,7 +65,9 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
             _panel("timeseries", "Time until renewal (below 0: overdue)", f"({watched.renewal} > 0) - time()", "s", [
                 (None, _RED), (0, _NONE),
             ], legend=each),
-            _panel("state-timeline", "Ready", watched.ready, "bool_yes_no", [(None, _RED), (1, _GREEN)], legend=each),
+            _panel("state-timeline", "Ready, and not expired", usable, "bool_yes_no", [
+                (None, _RED), (1, _GREEN),
+            ], legend=each),
         ],
         [
             _panel("timeseries", "ACME requests in an hour, by status", acme_requests(by="host, status"), "short",
@@ -99,7 +103,8 @@ def _issuers() -> str:
 
 
 def _challenges(namespaces: str) -> str:
-    return f'sum by (status) (certmanager_certificate_challenge_status{{exported_namespace=~"{namespaces}"}} == 1)'
+    selected = f'exported_namespace=~"{namespaces}",status!=""'
+    return f"sum by (status) (certmanager_certificate_challenge_status{{{selected}}} == 1)"
 
 
 def _errors() -> str:

@@ -94,33 +94,55 @@ ISSUED = [
     series("not_after_timestamp_seconds", f"{90 * DAY}x120"),
     series("ready_status", "1x120", ',condition="True"'),
     series("challenge_status", "1x120", ',status="pending"'),
+    series("challenge_status", "1x120", ',status=""'),
     {"series": 'certmanager_issuer_ready_status{condition="True",name="prod"}', "values": "0x120"},
+    {"series": 'certmanager_clusterissuer_ready_status{condition="True",name="staging"}', "values": "1x120"},
     {"series": 'certmanager_controller_sync_error_count{controller="orders"}', "values": "0+1x120"},
     acme(200, "0x60 3x60"),
     acme(429, "_x60 1x60"),
 ]
+NOT_READY, READY = "Certificates not Ready, or expired", "Ready, and not expired"
 SEEN = {
-    "Certificates that are not Ready": 0,
+    NOT_READY: 0,
     "Time until the first one expires": 90 * DAY - 6000,
     "Time until the next renewal": 60 * DAY - 6000,
     "Issuers that are not Ready": 1,
-    "Ready": 1,
+    READY: 1,
     "Share of ACME requests that failed, in an hour": 0.25,
     "Challenges by state": 1,
     "Failed attempts on Orders and Challenges, in an hour": 60,
 }
 
 
-@needs_promtool
-@pytest.mark.parametrize(("title", "value"), SEEN.items(), ids=list(SEEN))
-def test_a_panel_shows_what_it_says(tmp_path: Path, title: str, value: float) -> None:
+def shows(folder: Path, title: str, value: float, given: list[dict[str, str]]) -> None:
+    """Have promtool look at the highest value of a panel after 100 minutes."""
     (panel,) = (panel for panel in PANELS if panel["title"] == title)
     case = {
         "expr": f"max({panel['targets'][0]['expr']})",
         "eval_time": "100m",
         "exp_samples": [{"labels": "{}", "value": value}],
     }
-    file = tmp_path / "test.yaml"
-    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": ISSUED, "promql_expr_test": [case]}]}))
+    file = folder / "test.yaml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": [case]}]}))
 
     promtool("test", "rules", str(file))
+
+
+@needs_promtool
+@pytest.mark.parametrize(("title", "value"), SEEN.items(), ids=list(SEEN))
+def test_a_panel_shows_what_it_says(tmp_path: Path, title: str, value: float) -> None:
+    shows(tmp_path, title, value, ISSUED)
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    "given",
+    [
+        [series("ready_status", "0x120", ',condition="True"'), series("not_after_timestamp_seconds", "0x120")],
+        [series("ready_status", "1x120", ',condition="True"'), series("not_after_timestamp_seconds", "60x120")],
+    ],
+    ids=["not signed yet", "expired, of which cert-manager says Ready until it looks again"],
+)
+def test_a_certificate_that_nobody_can_use_is_not_ready(tmp_path: Path, given: list[dict[str, str]]) -> None:
+    shows(tmp_path, NOT_READY, 1, given)
+    shows(tmp_path, READY, 0, given)
