@@ -79,7 +79,7 @@ faults: .venv ## stage faults by name, kill parts at random, play hostile config
 	$(PYTHON) -m faults $(faulty) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	$(if $(ONLY),--only $(ONLY)) $(if $(SCENARIOS),--scenarios $(SCENARIOS:all=)) $(if $(JSON),--json $(JSON))
 
-pictures: .venv ## draw the README's pictures anew, from what the commands print in a sandbox of their own
+pictures: .venv ## draw the documents' pictures anew, in sandboxes of their own; needs Node
 	$(PYTHON) -m docs.pictures
 
 format: .venv ## format and fix what ruff can

@@ -1,4 +1,4 @@
-"""``python -m docs.pictures``: draw the README's pictures from what the commands print, in a sandbox of their own."""
+"""``python -m docs.pictures``: draw the pictures of the documents from what is seen in sandboxes of their own."""
 
 import io
 import os
@@ -28,7 +28,8 @@ _VERIFY = "python -m tlsctl verify --stack sandbox --ca /run/sandbox/acme/stagin
 
 
 def main() -> int:
-    """Draw both."""
+    """Draw all."""
+    dashboard()
     inside = (sys.executable, "-m", "sandbox", "exec", "--")
     try:
         up = _output("make", "--no-print-directory", "up")
@@ -39,6 +40,20 @@ def main() -> int:
     (DOCS / "make-up.svg").write_text(drawn("make up", end_of_up(up)))
     (DOCS / "verify.svg").write_text(drawn(_VERIFY.partition(" --ca")[0], verify))
     return 0
+
+
+def dashboard() -> None:
+    """Draw Grafana's dashboard, with components of its own: the only use of Node."""
+    npm = ("npm", "--prefix", str(DOCS / "dashboard"))
+    _output(*npm, "ci", "--ignore-scripts")
+    _output(*npm, "run", "build")
+    sandbox = (sys.executable, "-m", "sandbox")
+    _output(*sandbox, "doctor", "--fix", "--tests")
+    try:
+        _output(*sandbox, "up")
+        _output(*sandbox, "exec", "--", sys.executable, "-m", "docs.dashboard.picture")
+    finally:
+        _output(*sandbox, "down")
 
 
 def end_of_up(printed: str) -> str:
