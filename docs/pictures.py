@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,8 @@ def main() -> int:
 
 def dashboard() -> None:
     """Draw Grafana's dashboard, with components of its own: the only use of Node."""
+    if shutil.which("npm") is None:
+        sys.exit("npm is not installed, which brings Grafana's components: https://nodejs.org/en/download")
     npm = ("npm", "--prefix", str(DOCS / "dashboard"))
     _output(*npm, "ci", "--ignore-scripts")
     _output(*npm, "run", "build")
