@@ -80,6 +80,8 @@ class Player:
         if ended.code or again or (agrees := project.compare()).code:
             settled.commands.append(project.fix())
             settled.broken += invariants.cause_is_named(settled.commands[1:], NO_CAUSE)
+            if settled.commands[-1].code:
+                return settled  # what was to follow from it cannot
             self._serves()
             settled.done = time.monotonic() if ended.code else settled.done
             agrees = project.compare()

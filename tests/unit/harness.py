@@ -16,6 +16,7 @@ from pulumi.runtime.stack import run_in_stack
 PROJECT = "istio-gateway-tls"
 CERTIFICATE = "kubernetes:cert-manager.io/v1:Certificate"
 ISSUER = "kubernetes:cert-manager.io/v1:ClusterIssuer"
+ISSUER_OF_A_NAMESPACE = "kubernetes:cert-manager.io/v1:Issuer"
 GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
 VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -82,7 +83,7 @@ class Recorder(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
-        if args.typ == ISSUER:
+        if args.typ in (ISSUER, ISSUER_OF_A_NAMESPACE):
             environment = args.name.rpartition("-")[2]
             state["status"] = {"acme": {"uri": account(environment)}}
         if args.typ == CERTIFICATE:
