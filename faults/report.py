@@ -83,9 +83,13 @@ def _line(
     for name, width in _COLUMNS.items():
         table.add_column(name, width=width, justify="right" if name in _NUMBERS else "left")
     table.add_column("progress")
-    shown = {name: "" if (value := seconds.get(name)) is None else f"{value:.1f} s" for name in _NUMBERS}
+    shown = {name: _seconds(seconds.get(name)) for name in _NUMBERS}
     table.add_row(*cells, shown["after"], outcome, shown["took"], shown["recovered"], shown["in all"], told)
     out.print(table)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
 
 
 def _told(out: Console, told: str) -> None:
@@ -112,16 +116,18 @@ def by_victim(played: Sequence[Played]) -> list[dict[str, Any]]:
     """Return for each victim how often it was killed, what came of it, and the recovery's median and worst."""
     found = []
     for victim in VICTIMS:
-        rounds = [each for each in played if each.round.victim == victim and each.recovered is not None]
+        rounds = [each for each in played if each.round.victim == victim]
         seconds = [each.recovered for each in rounds if each.recovered is not None]
-        if rounds:
+        outcomes = [each.outcome for each in rounds]
+        # A round that broke may have no end to its recovery, and counts all the same.
+        if seconds or any(each.broken for each in rounds):
             found.append(
                 {
                     "victim": victim,
-                    "kills": len(rounds),
-                    "wentThrough": sum(each.outcome == "went through" for each in rounds),
-                    "medianSeconds": round(statistics.median(seconds), 1),
-                    "worstSeconds": round(max(seconds), 1),
+                    "kills": outcomes.count("went through") + outcomes.count("failed"),
+                    "wentThrough": outcomes.count("went through"),
+                    "medianSeconds": round(statistics.median(seconds), 1) if seconds else None,
+                    "worstSeconds": round(max(seconds), 1) if seconds else None,
                     "broken": sum(bool(each.broken) for each in rounds),
                 }
             )
@@ -137,8 +143,8 @@ def summary(out: Console, played: Sequence[Played]) -> None:
         column.justify = "right"
     for each in by_victim(played):
         table.add_row(
-            each["victim"], str(each["kills"]), str(each["wentThrough"]), f"{each['medianSeconds']:.1f} s",
-            f"{each['worstSeconds']:.1f} s", str(each["broken"]),
+            each["victim"], str(each["kills"]), str(each["wentThrough"]), _seconds(each["medianSeconds"]),
+            _seconds(each["worstSeconds"]), str(each["broken"]),
         )  # fmt: skip
     out.print(table)
 
