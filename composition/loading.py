@@ -44,7 +44,7 @@ def load() -> Composition:
             challenge_domains = find_challenge_domains(settings)
             pool = find_workload_pool(settings)
             kubeconfig = find_kubeconfig(settings)
-            require_room(settings, stack, kubeconfig, secrets)
+            require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):

@@ -5,7 +5,7 @@ whose certificates would all fit at once is not looked at.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from components.rules.acme import issuer_name
 from components.rules.limits import Limits, Room, batches
 from components.rules.problem import Problem, ProblemsError
 from settings import Settings, config_heading
-from settings.problems import HIDDEN, set_command
+from settings.problems import set_command
 from settings.registered import registered_domain
 
 PLAN = "uv run python -m tlsctl plan-rollout"
@@ -32,14 +32,13 @@ class UnreadableError(Exception):
     """The cluster cannot be asked; the engine itself says what is wrong with it."""
 
 
-def require_room(settings: Settings, stack: str, kubeconfig: str | None, secrets: Set[str] = frozenset()) -> None:
+def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None:
     """Refuse a config that one update cannot bring about; warn where the cluster cannot be asked.
 
     Args:
         settings: the config.
         stack: the stack's name.
         kubeconfig: a path or content; None is the ambient one.
-        secrets: keys of the config that hold a secret.
 
     Raises:
         ProblemsError: names what does not fit, and the command that plans it.
@@ -55,21 +54,18 @@ def require_room(settings: Settings, stack: str, kubeconfig: str | None, secrets
             f" there of them cannot be read ({error}): an update may be cut off half-way\n    {PLAN}"
         )
         return
-    problems = list(cut_off(settings, limits, there, hidden=bool(secrets & {"hosts", "gateways"})))
+    problems = list(cut_off(settings, limits, there))
     if problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
 
 
-def cut_off(
-    settings: Settings, limits: Limits, there: Mapping[frozenset[str], float], *, hidden: bool = False
-) -> Iterator[Problem]:
+def cut_off(settings: Settings, limits: Limits, there: Mapping[frozenset[str], float]) -> Iterator[Problem]:
     """Yield why one update would not get every certificate.
 
     Args:
         settings: the config.
         limits: the CA's.
         there: when what is there was asked for, in seconds from now, by its names.
-        hidden: whether hosts are secret.
     """
     new = [names for names in _wanted(settings) if frozenset(names) not in there]
     room = Room(limits, registered_domain, [(at, names) for names, at in there.items()])
@@ -83,7 +79,7 @@ def cut_off(
     yield Problem(
         "hosts",
         f"{len(new)} new certificates are wanted, and the CA signs {now} of them at once: `up` would be cut off"
-        f" half-way; accepted: what fits, without {HIDDEN if hidden else new[first][0]} and those like it that follow,"
+        f" half-way; accepted: what fits, without {new[first][0]} and those like it that follow,"
         + (" certificates that hosts share," if per_host else "")
         + " or the limits that the CA has set for you (acme.limits)",
         (PLAN, *shared),

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from components.rules.problem import ProblemsError
-from composition import rollout
+from composition import load, rollout
 from settings import Settings, decode
 from tests.unit import harness
 from tests.unit.api_server import Api
@@ -77,13 +77,17 @@ def test_more_new_certificates_than_the_ca_signs_are_refused(monkeypatch: pytest
         "      uv run python -m tlsctl plan-rollout\n"
         "      pulumi config set --path certificate.grouping shared"
     )
-    with pytest.raises(ProblemsError, match=r"without \[secret\] and those like it") as error:
-        rollout.require_room(settings_of(config(51)), "dev", None, {"hosts"})
-    assert "h50" not in str(error.value)
     servers = {"prod": "https://ca.test/directory"}
     assert "3 new certificates are wanted, and the CA signs 2" in refused(
         3, servers=servers, limits={"certificates": "2/7d"}
     )
+
+
+def test_a_host_that_is_a_secret_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(monkeypatch, lambda _: None)
+    with pytest.raises(pulumi.RunError, match=r"without \[secret\] and those like it") as error:
+        harness.run(load, config(51), secret=("hosts",))
+    assert "h50" not in str(error.value)
 
 
 @pytest.mark.parametrize(
