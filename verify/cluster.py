@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from components.rules import acme, addresses
 from components.rules.issuance import chain_of_problems
 from settings.cluster import ingress_commands
-from verify import objects
+from verify import serving, signing
 from verify.certificates import fingerprint
-from verify.environment import Environment
+from verify.environment import Environment, Object
 from verify.results import INGRESS, Result
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Seen:
     """What came of the cluster."""
 
     results: list[Result]
-    servers: dict[str, objects.Server] = field(default_factory=dict)
+    servers: dict[str, serving.Server] = field(default_factory=dict)
     """The server of a Gateway that is there for each host; empty where they cannot be read."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """Of the certificate in each Secret."""
@@ -122,7 +122,7 @@ def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
     listed = _list(api, CERT_MANAGER, f"{kind.lower()}s", namespace)
-    return [objects.judge_issuer(environment, listed.get(environment.issuer), seen.words)]
+    return [signing.judge_issuer(environment, listed.get(environment.issuer), seen.words)]
 
 
 def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
@@ -138,7 +138,7 @@ def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -
         found = certificates.get(name)
         problems = chain_of_problems(name, [found], *chain) if found else []
         seen.words += [problem.what for problem in problems]
-        results.append(objects.judge_certificate(environment, name, found, problems, now))
+        results.append(signing.judge_certificate(environment, name, found, problems, now))
     return results
 
 
@@ -149,8 +149,8 @@ def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> lis
     results = []
     with ThreadPoolExecutor(_READERS) as pool:
         for name, found in pool.map(read, environment.certificates):
-            results.append(objects.judge_secret(environment, name, found))
-            certificate = objects.certificate_in((found or {}).get("data") or {})
+            results.append(signing.judge_secret(environment, name, found))
+            certificate = signing.certificate_in((found or {}).get("data") or {})
             if certificate is not None:
                 seen.fingerprints[name] = fingerprint(certificate.public_bytes(Encoding.DER))
     return results
@@ -172,12 +172,12 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
     gateways = _list(api, ISTIO, "gateways", environment.namespace)
     services = _list(api, ISTIO, "virtualservices", environment.namespace)
     for host in environment.hosts:
-        if server := objects.tls_server(environment, host, gateways):
+        if server := serving.tls_server(environment, host, gateways):
             secret = server.get("tls", {}).get("credentialName", "")
-            seen.servers[host] = objects.Server(objects.tls_settings(server), seen.fingerprints.get(secret))
-    neighbours = (objects.judge_neighbours(environment, host, gateways) for host in environment.hosts)
+            seen.servers[host] = serving.Server(serving.tls_settings(server), seen.fingerprints.get(secret))
+    neighbours = (serving.judge_neighbours(environment, host, gateways) for host in environment.hosts)
     return [
-        *(objects.judge_gateway(environment, host, gateways, services) for host in environment.hosts),
+        *(serving.judge_gateway(environment, host, gateways, services) for host in environment.hosts),
         *(each for each in neighbours if each),
     ]
 
@@ -187,10 +187,10 @@ def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Resu
         return []
     namespaces = environment.settings.mesh_namespaces
     found = {each: _list(api, SECURITY, "peerauthentications", each) for each in namespaces}
-    return [objects.judge_mtls(environment, found)]
+    return [serving.judge_mtls(environment, found)]
 
 
-def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> dict[str, objects.Object]:
+def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> dict[str, Object]:
     """Return the objects of a kind by their names."""
     from kubernetes import client
 

@@ -19,6 +19,10 @@ from verify.checks import CHECKS
 if TYPE_CHECKING:
     from settings.traffic import Host
 
+Object = Mapping[str, Any]
+Objects = Mapping[str, Object]
+"""By name, of one kind and one namespace."""
+
 
 @dataclass(frozen=True)
 class Environment:

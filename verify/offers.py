@@ -20,8 +20,8 @@ from sslyze.scanner.scanner import Scanner
 from sslyze.server_setting import ServerNetworkConfiguration, ServerNetworkLocation
 
 from verify.environment import Environment, probe_name
-from verify.objects import Server
 from verify.results import Result
+from verify.serving import Server
 
 _VERSIONS = {
     "SSLv2": ScanCommand.SSL_2_0_CIPHER_SUITES,

@@ -17,7 +17,7 @@ from components.rules import client_ca, routes
 from components.tls_gateway import TlsGateway, TlsGatewayArgs
 from tests.unit.harness import GATEWAY, run
 from tests.unit.verify.support import SHOP, deployed
-from verify.objects import judge_mtls
+from verify.serving import judge_mtls
 
 PEER_AUTHENTICATION = "kubernetes:security.istio.io/v1:PeerAuthentication"
 SECRET = "kubernetes:core/v1:Secret"

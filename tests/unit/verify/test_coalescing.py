@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.verify.support import deployed
 from verify.coalescing import shared
-from verify.objects import judge_neighbours
+from verify.serving import judge_neighbours
 
 TO = {"service": "shop", "namespace": "shop", "port": 80}
 

@@ -13,8 +13,9 @@ from components.rules import acme, names, routes
 from components.rules.problem import Problem
 from tests.unit.verify.support import BEGIN, PROD, SECRET, SHOP, certificate, deployed
 from verify.environment import Environment
-from verify.objects import judge_certificate, judge_gateway, judge_issuer, judge_secret
 from verify.results import Result
+from verify.serving import judge_gateway
+from verify.signing import judge_certificate, judge_issuer, judge_secret
 
 ISSUER = "letsencrypt-staging-istio"
 DAY = datetime.timedelta(days=1)
