@@ -3,13 +3,17 @@
 Left behind are a lock, and creations of which the engine does not know whether they were done. The engine asks a
 person for the id of each. Here the ids are worked out, since the names are in the inputs, and written into the state as
 if the creations had succeeded; a refresh then takes out again what is not there.
+
+The provider goes on by itself for a while when the engine is gone. What Helm is still installing then is waited for: to
+the next `up` it would be there already, and its webhook would answer nothing yet.
 """
 
 import argparse
 import copy
 import json
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,11 @@ from components.rules.problem import Problem
 from components.rules.shell import word
 from tlsctl import printing
 from tlsctl.stack import Stack
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+HELM = 300.0
+"""Seconds for Helm to come to its end. The images of cert-manager are pulled in a minute or two."""
+_PAUSE = 5.0
 
 
 def run(stack: Stack, _: argparse.Namespace) -> int:
@@ -47,9 +56,43 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
                 return 1
     if failed("pulumi refresh --yes --skip-preview"):
         return 1
+    if not _helm_ends(stack, failed):
+        return 1
     console.print("The stack is released, and its state is up to date. To go on:")
     printing.command(console, stack.address("pulumi up"))
     return 0
+
+
+def _helm_ends(stack: Stack, failed: Callable[[str], bool]) -> bool:
+    """Wait until Helm has come to its end; return whether it has."""
+    began = time.monotonic()
+    while busy := unfinished(stack.read("pulumi stack export")["deployment"]):
+        urn, (namespace, name, status) = next(iter(busy.items()))
+        waited = time.monotonic() - began
+        if waited > HELM:
+            what = f"is {status} for {waited:.0f} s: whoever was at it is gone"
+            verb = "uninstall" if status == "pending-install" else "rollback"
+            again = stack.address("uv run python -m tlsctl recover")
+            fix = (f"helm --namespace {word(namespace)} {verb} {word(name)}", again)
+            printing.problems(printing.errors(), [Problem(f"Helm release {namespace}/{name}", what, fix)])
+            return False
+        printing.say(printing.output(), f"Helm is at {namespace}/{name} ({status}): {waited:.0f} of {HELM:.0f} s")
+        time.sleep(_PAUSE)
+        if failed(f"pulumi refresh --yes --skip-preview --target {word(urn)}"):
+            return False
+    return True
+
+
+def unfinished(deployment: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
+    """Return the releases that Helm has not come to the end of, by their URNs: namespace, name and status."""
+    found = {}
+    for each in deployment["resources"]:
+        outputs = each.get("outputs") or {}
+        status = outputs.get("status")
+        state = str(status.get("status", "")) if isinstance(status, dict) else ""
+        if each["type"] == RELEASE and state.startswith("pending-"):
+            found[each["urn"]] = (str(outputs["namespace"]), str(outputs["name"]), state)
+    return found
 
 
 def settled(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -74,13 +74,15 @@ CERTIFICATE = (
 )
 
 PULUMI = """
-calls, exported, imported = (Path({folder!r}) / each for each in ("calls", "exported", "imported"))
+calls, exported, imported, after = (Path({folder!r}) / each for each in ("calls", "exported", "imported", "looked at"))
 with calls.open("a") as file:
     print(*sys.argv[1:], file=file)
 if sys.argv[1:3] == ["stack", "export"]:
     print(exported.read_text())
 if sys.argv[1:3] == ["stack", "import"]:
     imported.write_text(Path(sys.argv[sys.argv.index("--file") + 1]).read_text())
+if "--target" in sys.argv:
+    after.rename(exported)
 sys.exit(255 if sys.argv[1] == {fails!r} else 0)
 """
 
@@ -99,8 +101,8 @@ def test_a_stack_is_released_and_what_was_made_is_written_into_its_state(
     code, calls = recover(pulumi, tmp_path, deployment("creating", *CERTIFICATE))
     assert code == 0
     verbs = ["cancel --stack dev", "stack export --stack dev", "stack import --stack dev",
-             "refresh --stack dev --config-file dev.yaml"]  # fmt: skip
-    assert [call.startswith(verb) for call, verb in zip(calls, verbs, strict=True)] == [True] * 4, calls
+             "refresh --stack dev --config-file dev.yaml", "stack export --stack dev"]  # fmt: skip
+    assert [call.startswith(verb) for call, verb in zip(calls, verbs, strict=True)] == [True] * 5, calls
     state = json.loads((tmp_path / "imported").read_text())
     assert state["deployment"]["resources"][-1]["id"] == "istio-system/certs", "with its id"
     printed = capfd.readouterr().out
@@ -111,7 +113,7 @@ def test_a_stack_is_released_and_what_was_made_is_written_into_its_state(
 
 def test_nothing_is_written_where_nothing_was_interrupted(pulumi: Callable[[str], None], tmp_path: Path) -> None:
     code, calls = recover(pulumi, tmp_path, {"resources": [PARENT]})
-    assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh"])
+    assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh", "stack"])
 
 
 @pytest.mark.parametrize("fails", ["cancel", "refresh"])
@@ -121,3 +123,39 @@ def test_what_fails_is_named_and_ends_it(
     code, calls = recover(pulumi, tmp_path, deployment("creating", *CERTIFICATE), fails)
     assert (code, calls[-1].split()[0]) == (1, fails), "nothing follows"
     assert f"pulumi {fails} --stack dev" in capfd.readouterr().err
+
+
+def release(status: str) -> dict[str, Any]:
+    outputs = {"namespace": "cert-manager", "name": "cert-manager", "status": {"status": status}}
+    urn = "urn:pulumi:dev::p::istio-gateway-tls:index:CertManager$kubernetes:helm.sh/v3:Release::release"
+    return {"resources": [PARENT, {"urn": urn, "type": "kubernetes:helm.sh/v3:Release", "outputs": outputs}]}
+
+
+def test_what_helm_is_still_installing_is_waited_for(
+    pulumi: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlsctl.recover._PAUSE", 0.0)
+    (tmp_path / "looked at").write_text(json.dumps({"deployment": release("deployed")}))
+    code, calls = recover(pulumi, tmp_path, release("pending-install"))
+    assert code == 0
+    assert [call.split()[0] for call in calls] == ["cancel", "stack", "refresh", "stack", "refresh", "stack"]
+    assert "--target urn:pulumi:dev::p::istio-gateway-tls:index:CertManager$kubernetes" in calls[4], "it looks again"
+    assert "Helm is at cert-manager/cert-manager (pending-install): 0 of 300 s" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "verb"), [("pending-install", "uninstall"), ("pending-upgrade", "rollback")])
+def test_a_release_that_nobody_is_at_any_more_is_told_with_its_fix(
+    pulumi: Callable[[str], None],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    verb: str,
+) -> None:
+    monkeypatch.setattr("tlsctl.recover.HELM", -1.0)
+    code, _ = recover(pulumi, tmp_path, release(status))
+    assert code == 1
+    said = capfd.readouterr().err
+    assert f"Helm release cert-manager/cert-manager is {status} for 0 s: whoever was at it is gone" in said
+    assert f"helm --namespace cert-manager {verb} cert-manager\n" in said
+    assert "python -m tlsctl recover --stack dev --config-file dev.yaml" in said, "and what comes next"
