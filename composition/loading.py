@@ -1,9 +1,11 @@
 """Reads a stack's config, and refuses or warns of what it names before any resource is registered."""
 
+import atexit
 import contextlib
+import gc
 import json
 from collections.abc import Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
@@ -34,10 +36,7 @@ def load() -> Composition:
     stack = pulumi.get_stack()
     try:
         settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
-        # The gcp provider takes as long to start, and is waited for.
-        ahead = ThreadPoolExecutor(1)
-        sdk = ahead.submit(lambda: list(map(import_module, _SDK)))
-        ahead.submit(import_module, "components.load_balancer")
+        sdk = _load_ahead()
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
         with _hiding(list(_texts([config[key] for key in secret]))):
             require_hosts_in_zone(settings, stack, secrets)
@@ -54,6 +53,16 @@ def load() -> Composition:
     return Composition(
         settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
     )
+
+
+def _load_ahead() -> Future[Any]:
+    """Load what comes next while the gcp provider starts, which takes as long; the result is there when the SDK is."""
+    # Before it ends, Python looks through all that is loaded for garbage, and the engine waits for it.
+    atexit.register(gc.freeze)
+    ahead = ThreadPoolExecutor(1)
+    sdk = ahead.submit(lambda: list(map(import_module, _SDK)))
+    ahead.submit(import_module, "components.load_balancer")
+    return sdk
 
 
 @contextlib.contextmanager
