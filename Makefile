@@ -9,15 +9,13 @@ STACK   := sandbox
 # Of the two ACME servers; the shell inside expands it.
 ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
-# Without the options of the make that runs it: a make in a test is a user's own.
-pytest  := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(PYTHON) -m pytest
 faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 
 # Images often set it. Each command would compile what it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up audit bench faults down check types unit test in-sandboxes as-users test-one pictures format .venv
+.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,20 +44,14 @@ types:
 unit:
 	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not readme and not network"
 
-test: .venv ## make check, then every test against the real parts, in sandboxes side by side
+test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
-	@# Tests wait more than they work: those of what a user types run beside the others.
-	@$(MAKE) --no-print-directory --jobs 2 in-sandboxes as-users
-
-in-sandboxes:
 	@trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
 	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
-	$(pytest) -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
+	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
-
-as-users:
-	$(pytest) -v -n 1 -m "readme or network"
+	$(PYTHON) -m pytest -v -m "readme or network"
 
 test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }
