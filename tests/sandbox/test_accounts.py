@@ -21,7 +21,7 @@ from sandbox import network, paths
 from sandbox.acme import PROFILES
 from sandbox.pki import Authority
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
-from tests.sandbox.support import eventually, items, kubectl, live
+from tests.sandbox.support import eventually, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 
@@ -146,25 +146,10 @@ def verify(stack: Stack) -> list[dict[str, Any]]:
     return problems
 
 
-def renew() -> None:
-    """Have the Certificate issued anew, in the way of `cmctl renew`: by the condition Issuing."""
-    found = live("certificate", CERTIFICATE, ISTIO)["status"]["conditions"]
-    begun = {
-        "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-        # An attempt that failed after this time would count as this one's.
-        "lastTransitionTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }  # fmt: skip
-    status = {"status": {"conditions": [*(each for each in found if each["type"] != "Issuing"), begun]}}
-    kubectl(
-        "patch",
-        "certificate",
-        CERTIFICATE,
-        "-n",
-        ISTIO,
-        "--subresource=status",
-        "--type=merge",
-        f"-p={json.dumps(status)}",
-    )
+def issuing() -> bool:
+    """Whether the certificate is being issued anew."""
+    conditions = live("certificate", CERTIFICATE, ISTIO)["status"]["conditions"]
+    return any(each["type"] == "Issuing" and each["status"] == "True" for each in conditions)
 
 
 def revision() -> int:
@@ -212,7 +197,7 @@ def test_an_account_that_the_ca_has_forgotten_is_found_and_registered_anew_by_th
     before = live("issuer", ISSUER, ISTIO)["status"]["acme"]["uri"]
     issued = revision()
     pebble.start()
-    renew()
+    renew(CERTIFICATE)
 
     def lost() -> dict[str, Any] | None:
         return next((each for each in verify(stack) if each["check"] == "issuer"), None)
@@ -225,5 +210,7 @@ def test_an_account_that_the_ca_has_forgotten_is_found_and_registered_anew_by_th
 
     kubectl(*shlex.split(first)[1:])
     eventually("there is another account", lambda: live("issuer", ISSUER, ISTIO)["status"]["acme"]["uri"] != before)
-    renew()
+    # What ends an attempt ends the one that was asked for meanwhile.
+    eventually("the attempt without an account has ended", lambda: not issuing())
+    renew(CERTIFICATE)
     eventually("the certificate is issued with it", lambda: revision() > issued)
