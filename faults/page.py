@@ -53,11 +53,11 @@ def _rounds(played: Sequence[Mapping[str, Any]], seed: object) -> str:
 def _killed(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[object]:
     """Return the row of one part; a round that was over before the kill is counted, and says nothing of recovery."""
     outcomes = [each["outcome"] for each in rounds]
-    seconds = [each["recovered"] for each in rounds if each["recovered"] is not None]
+    recoveries = [each["recovered"] for each in rounds if each["recovered"] is not None]
     named = sum(each["outcome"] == _FAILED and not _nameless(each) for each in rounds)
     return [
         name, len(rounds), outcomes.count(_THROUGH), named,
-        f"{statistics.median(seconds):.1f} s" if seconds else "", f"{max(seconds):.1f} s" if seconds else "",
+        seconds(statistics.median(recoveries) if recoveries else None), seconds(max(recoveries, default=None)),
         sum(len(each["broken"]) for each in rounds),
     ]  # fmt: skip
 
@@ -76,14 +76,15 @@ def _scenarios(played: Sequence[Mapping[str, Any]]) -> str:
     if not played:
         return NOT_MEASURED
     rows = [
-        [f"`{each['name']}`", each["what"], each["outcome"], _seconds(each.get("seconds")),
-         _seconds(each.get("recovered")), len(each["broken"])]
+        [f"`{each['name']}`", each["what"], each["outcome"], seconds(each.get("seconds")),
+         seconds(each.get("recovered")), len(each["broken"])]
         for each in played
     ]  # fmt: skip
     return table(["scenario", "what is done", "outcome", "took", "recovered after", "broken"], rows)
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """Return how long something took, in words; empty where that is not known."""
     return "" if value is None else f"{value:.1f} s"
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from faults.draw import VICTIMS
 from faults.hostile.play import Result
+from faults.page import seconds
 from faults.player import Player
 from faults.rounds import Played
 from faults.scenes import PlayedScenario
@@ -59,9 +60,9 @@ class Progress:
 def round_(out: Console, played: Played, progress: Progress) -> None:
     """Print a round, and what did not hold in it."""
     drawn = played.round
-    seconds = {"after": drawn.after, "recovered": played.recovered, "in all": played.seconds}
+    took = {"after": drawn.after, "recovered": played.recovered, "in all": played.seconds}
     cells = [f"{drawn.seed}/{drawn.number}", drawn.operation, drawn.victim]
-    _line(out, progress, cells, played.outcome, seconds)
+    _line(out, progress, cells, played.outcome, took)
     _told(out, played.told)
     _broken(out, played.broken, drawn.command)
 
@@ -69,27 +70,23 @@ def round_(out: Console, played: Played, progress: Progress) -> None:
 def scenario(out: Console, played: PlayedScenario, seed: int, progress: Progress) -> None:
     """Print a scenario, and what did not hold in it."""
     name = played.scenario.name
-    seconds = {"took": played.seconds, "recovered": played.recovered, "in all": played.in_all}
-    _line(out, progress, ["scenario", played.scenario.operation, name], played.outcome, seconds)
+    took = {"took": played.seconds, "recovered": played.recovered, "in all": played.in_all}
+    _line(out, progress, ["scenario", played.scenario.operation, name], played.outcome, took)
     _told(out, played.told)
     _broken(out, played.broken, f"make faults SEED={seed} SCENARIOS={name}")
 
 
 def _line(
-    out: Console, progress: Progress, cells: Sequence[str], outcome: str, seconds: Mapping[str, float | None]
+    out: Console, progress: Progress, cells: Sequence[str], outcome: str, took: Mapping[str, float | None]
 ) -> None:
     told = progress.next()
     table = Table(box=None, show_header=progress.count == 1, padding=(0, 1, 0, 0))
     for name, width in _COLUMNS.items():
         table.add_column(name, width=width, justify="right" if name in _NUMBERS else "left")
     table.add_column("progress")
-    shown = {name: _seconds(seconds.get(name)) for name in _NUMBERS}
+    shown = {name: seconds(took.get(name)) for name in _NUMBERS}
     table.add_row(*cells, shown["after"], outcome, shown["took"], shown["recovered"], shown["in all"], told)
     out.print(table)
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} s"
 
 
 def _told(out: Console, told: str) -> None:
@@ -117,17 +114,17 @@ def by_victim(played: Sequence[Played]) -> list[dict[str, Any]]:
     found = []
     for victim in VICTIMS:
         rounds = [each for each in played if each.round.victim == victim]
-        seconds = [each.recovered for each in rounds if each.recovered is not None]
+        recoveries = [each.recovered for each in rounds if each.recovered is not None]
         outcomes = [each.outcome for each in rounds]
         # A round that broke may have no end to its recovery, and counts all the same.
-        if seconds or any(each.broken for each in rounds):
+        if recoveries or any(each.broken for each in rounds):
             found.append(
                 {
                     "victim": victim,
                     "kills": outcomes.count("went through") + outcomes.count("failed"),
                     "wentThrough": outcomes.count("went through"),
-                    "medianSeconds": round(statistics.median(seconds), 1) if seconds else None,
-                    "worstSeconds": round(max(seconds), 1) if seconds else None,
+                    "medianSeconds": round(statistics.median(recoveries), 1) if recoveries else None,
+                    "worstSeconds": round(max(recoveries), 1) if recoveries else None,
                     "broken": sum(bool(each.broken) for each in rounds),
                 }
             )
@@ -143,8 +140,8 @@ def summary(out: Console, played: Sequence[Played]) -> None:
         column.justify = "right"
     for each in by_victim(played):
         table.add_row(
-            each["victim"], str(each["kills"]), str(each["wentThrough"]), _seconds(each["medianSeconds"]),
-            _seconds(each["worstSeconds"]), str(each["broken"]),
+            each["victim"], str(each["kills"]), str(each["wentThrough"]), seconds(each["medianSeconds"]),
+            seconds(each["worstSeconds"]), str(each["broken"]),
         )  # fmt: skip
     out.print(table)
 

@@ -17,13 +17,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.rules.ids import resource_id
+from components.rules.ids import RELEASE, resource_id
 from components.rules.problem import Problem
 from components.rules.shell import word
 from tlsctl import printing
 from tlsctl.stack import Stack
 
-RELEASE = "kubernetes:helm.sh/v3:Release"
 HELM = 300.0
 """Seconds for Helm to come to its end. The images of cert-manager are pulled in a minute or two."""
 _PAUSE = 5.0
