@@ -23,6 +23,7 @@ CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_t
 ISSUERS = {f"letsencrypt-{each}-istio": each for each in ("staging", "prod")}
 """The environment of each, by name."""
 CLASS = {"class": "istio"}
+LEASES = ("cert-manager-controller", "cert-manager-cainjector-leader-election")
 TIMEOUT = 120
 
 
@@ -56,6 +57,8 @@ def remove_cert_manager(*, by: str) -> None:
     else:
         kubectl("delete", "--ignore-not-found", manifest=_list(_manifest(str(paths.CHARTS / "cert-manager"))))
     kubectl("delete", "namespace", "cert-manager", "--ignore-not-found")
+    # Where the chart elects its leaders by default. cert-manager makes them itself, so that neither way removes them.
+    kubectl("delete", "lease", *LEASES, "--namespace", "kube-system", "--ignore-not-found")
 
 
 def _manifest(chart: str) -> list[dict[str, Any]]:
