@@ -143,6 +143,16 @@ def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
         "global": {"leaderElection": {"namespace": namespace}},
         # The default of one minute is short for a cluster that has yet to add a node.
         "startupapicheck": {"enabled": True, "timeout": "5m"},
+        "config": {
+            "apiVersion": "controller.config.cert-manager.io/v1alpha1",
+            "kind": "ControllerConfiguration",
+            # The self-check of an HTTP-01 challenge keeps a worker asleep for eight seconds. By default there are 5,
+            # and a host of an Order takes two seconds; these are as many as there are challenges at once.
+            "numberOfConcurrentWorkers": 60,
+            # By default 20 and 50. A challenge is a dozen requests.
+            "kubernetesAPIQPS": 50,
+            "kubernetesAPIBurst": 100,
+        },
     }
     return _merged(own, extra)
 

@@ -81,6 +81,13 @@ class TestCertManager:
         assert values["crds"] == {"enabled": True, "keep": False}, "only what is given changes"
         assert values["webhook"] == {"replicaCount": 3}, "and the rest is added"
 
+    def test_challenges_do_not_wait_for_workers_that_sleep_and_another_number_is_merged_in(self) -> None:
+        values = chart_values("cert-manager", {"config": {"kubernetesAPIQPS": 20}})
+
+        assert values["config"]["kind"] == "ControllerConfiguration", "the chart refuses a config without its kind"
+        assert values["config"]["numberOfConcurrentWorkers"] == 60, "as many as there are challenges at once"
+        assert values["config"]["kubernetesAPIQPS"] == 20, "only what is given changes"
+
     def test_the_release_runs_hooks_under_a_constant_name(self) -> None:
         made = run(lambda: CertManager("cm", {**CHART, "install": True}))
         release = made.of(RELEASE)[0].inputs

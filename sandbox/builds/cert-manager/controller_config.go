@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/cert-manager/cert-manager/internal/apis/config/shared"
@@ -12,9 +13,22 @@ import (
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/logs"
+	"sigs.k8s.io/yaml"
 )
+
+// configFile is what a configuration file may say here, by the names of controller.config.cert-manager.io/v1alpha1: how
+// much is done at once.
+type configFile struct {
+	metav1.TypeMeta `json:",inline"`
+
+	KubernetesAPIBurst        *int     `json:"kubernetesAPIBurst,omitempty"`
+	KubernetesAPIQPS          *float32 `json:"kubernetesAPIQPS,omitempty"`
+	MaxConcurrentChallenges   *int     `json:"maxConcurrentChallenges,omitempty"`
+	NumberOfConcurrentWorkers *int     `json:"numberOfConcurrentWorkers,omitempty"`
+}
 
 // controllerConfig is what the controller is told: the options of its control loops, and how they are run.
 type controllerConfig struct {
@@ -80,14 +94,49 @@ func newControllerConfig(args []string) (*controllerConfig, error) {
 	logf.AddFlags(logging, flags)
 	recursiveOnly := flags.Bool("dns01-recursive-nameservers-only", false,
 		"The DNS-01 self-check asks no others, not even the authoritative ones")
+	file := flags.String("config", "", "Path of a configuration file; flags have precedence over it")
 	if err := parse(flags, args, &gates, logging); err != nil {
 		return nil, err
+	}
+	if *file != "" {
+		if err := c.read(*file, flags.Changed); err != nil {
+			return nil, fmt.Errorf("configuration file %s: %w", *file, err)
+		}
 	}
 	c.DNS01CheckAuthoritative = !*recursiveOnly
 	if errs := sharedvalidation.ValidateLeaderElectionConfig(&c.leaderElection, nil); len(errs) > 0 {
 		return nil, fmt.Errorf("leader election: %w", errs.ToAggregate())
 	}
 	return c, nil
+}
+
+// read takes over what a configuration file says, where no flag says it.
+func (c *controllerConfig) read(path string, given func(flag string) bool) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var file configFile
+	if err := yaml.UnmarshalStrict(content, &file); err != nil {
+		return err
+	}
+	for _, each := range []struct {
+		flag  string
+		value *int
+		place *int
+	}{
+		{"", file.KubernetesAPIBurst, &c.KubernetesAPIBurst},
+		{"max-concurrent-challenges", file.MaxConcurrentChallenges, &c.MaxConcurrentChallenges},
+		{"concurrent-workers", file.NumberOfConcurrentWorkers, &c.workers},
+	} {
+		if each.value != nil && !given(each.flag) {
+			*each.place = *each.value
+		}
+	}
+	if file.KubernetesAPIQPS != nil {
+		c.KubernetesAPIQPS = *file.KubernetesAPIQPS
+	}
+	return nil
 }
 
 // controllerFlags are those that the chart passes and those that shorten waits.
