@@ -19,7 +19,7 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from sandbox.clouddns.records import IN, RecordSet
+from sandbox.clouddns.records import IN, RecordSet, at
 
 EDNS_PAYLOAD = 1232  # bytes; what DNS Flag Day 2020 settled on
 _MAX_CHAIN = 8
@@ -123,13 +123,13 @@ def _find(zone: Zone, name: Name) -> dict[RdataType, RecordSet] | None:
         while not _exists(record_sets, encloser) and encloser != zone.origin:
             encloser = encloser.parent()
         name = dns.name.Name((b"*", *encloser.labels))
-        if not any(owner == name for owner, _ in record_sets):
-            return None
-    return {rdtype: record_set for (owner, rdtype), record_set in record_sets.items() if owner == name}
+        return at(record_sets, name) or None
+    return at(record_sets, name)
 
 
 def _exists(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> bool:
-    return any(owner.is_subdomain(name) for owner, _ in record_sets)
+    # Most names that are asked for have records of their own, and then there is no need to look at every other.
+    return bool(at(record_sets, name)) or any(owner.is_subdomain(name) for owner, _ in record_sets)
 
 
 def _delegation(zone: Zone, name: Name) -> RecordSet | None:

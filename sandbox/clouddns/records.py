@@ -74,6 +74,12 @@ class RecordSet:
         }
 
 
+def at(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> dict[RdataType, RecordSet]:
+    """The record sets of a name, by their types."""
+    found = ((rdtype, record_sets.get((name, rdtype))) for rdtype in TYPES)
+    return {rdtype: record_set for rdtype, record_set in found if record_set is not None}
+
+
 def parse_name(text: object, path: str) -> Name:
     """Reads an absolute DNS name; `*` may only be its first label.
 

@@ -20,7 +20,7 @@ from sandbox.clouddns.addresses import add_addresses
 from sandbox.clouddns.clusters import Clusters, add_clusters
 from sandbox.clouddns.errors import ApiError, already_exists, invalid, not_found, required
 from sandbox.clouddns.iam import PROJECT_NUMBER, Iam
-from sandbox.clouddns.records import RecordSet, parse_name, parse_record_set, parse_type
+from sandbox.clouddns.records import RecordSet, at, parse_name, parse_record_set, parse_type
 from sandbox.clouddns.zones import ManagedZone, Zones
 
 log = logging.getLogger(__name__)
@@ -103,11 +103,9 @@ def _add_record_sets(app: Flask, zones: Zones) -> None:
             raise required("parameters.name")
         wanted_name = parse_name(name, "parameters.name") if name else None
         wanted_type = parse_type(rdtype, "parameters.type") if rdtype else None
-        found = [
-            record_set
-            for record_set in zones.get(zone).record_sets.values()
-            if wanted_name in (None, record_set.name) and wanted_type in (None, record_set.type)
-        ]
+        record_sets = zones.get(zone).record_sets
+        candidates = record_sets.values() if wanted_name is None else at(record_sets, wanted_name).values()
+        found = [record_set for record_set in candidates if wanted_type in (None, record_set.type)]
         found.sort(key=lambda record_set: (record_set.name, record_set.type.name))
         resources = [record_set.resource() for record_set in found]
         return _page("rrsets", "dns#resourceRecordSetsListResponse", resources)

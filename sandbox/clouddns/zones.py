@@ -20,7 +20,7 @@ from sandbox.clouddns.errors import (
     not_found,
     required,
 )
-from sandbox.clouddns.records import RecordSet, apex_violation, parse_name, parse_record_set
+from sandbox.clouddns.records import RecordSet, apex_violation, at, parse_name, parse_record_set
 
 Key = tuple[Name, RdataType]
 
@@ -120,7 +120,7 @@ class ManagedZone:
             if record_set.name == self.origin and record_set.type in _APEX_TYPES and record_set.key not in after:
                 raise apex_violation(f"{path}.deletions[{i}]", record_set.type)
         for i, record_set in enumerate(additions):
-            types = {rdtype for name, rdtype in after if name == record_set.name}
+            types = at(after, record_set.name)
             if RdataType.CNAME in types and len(types) > 1:
                 raise ApiError(
                     400,
@@ -133,8 +133,9 @@ class ManagedZone:
 
     def _commit(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet]) -> Change:
         change = Change(str(len(self.changes)), tuple(additions), tuple(deletions), _now())
-        gone = {record_set.key for record_set in change.deletions}
-        after = {key: record_set for key, record_set in self.record_sets.items() if key not in gone}
+        after = dict(self.record_sets)
+        for record_set in change.deletions:
+            after.pop(record_set.key, None)
         after |= {record_set.key: record_set for record_set in change.additions}
         self.record_sets = after
         self.changes.append(change)
