@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
+from faults import page
 from faults.scenarios import SCENARIOS
 from sandbox import paths
 from sandbox.errors import SandboxError
@@ -34,8 +36,30 @@ def shares(arguments: argparse.Namespace) -> list[list[str]]:
         return [[f"--first={arguments.only}", "--rounds=1"]]
     if arguments.scenarios is not None:
         return [["--scenarios", *(arguments.scenarios or SCENARIOS)]]
-    named = ["--scenarios", *SCENARIOS, f"--configs={arguments.configs}"]
-    return [named, [f"--first={arguments.first}", f"--rounds={arguments.rounds}"]]
+    # The scenarios and the configs take about as long as a third of the rounds.
+    beside = arguments.rounds // 3
+    first, rest = arguments.first, arguments.rounds - beside
+    return [
+        ["--scenarios", *SCENARIOS, f"--first={first + rest}", f"--rounds={beside}", f"--configs={arguments.configs}"],
+        [f"--first={first}", f"--rounds={rest}"],
+    ]
+
+
+def merged(shares: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what several sandboxes have written as one would have: rounds by their numbers."""
+    found: dict[str, Any] = {}
+    for each in shares:
+        found |= {key: value for key, value in each.items() if value or key not in found}
+    rounds = [played for each in shares for played in each.get("rounds", [])]
+    return found | {"rounds": sorted(rounds, key=lambda played: int(played["round"]["number"]))}
+
+
+def show(rounds: Sequence[Mapping[str, Any]]) -> None:
+    """Print what came of the rounds of each part."""
+    shown = Table(*page.KILLED, box=None)
+    for row in page.killed(rounds):
+        shown.add_row(*map(str, row))
+    out.print(shown)
 
 
 def play(sandboxes: Sequence[str], seed: int, played: Sequence[Sequence[str]]) -> tuple[int, dict[str, Any]]:
@@ -45,7 +69,6 @@ def play(sandboxes: Sequence[str], seed: int, played: Sequence[Sequence[str]]) -
         SandboxError: a sandbox does not run.
         subprocess.TimeoutExpired: it takes longer than `BOUND`.
     """
-    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as folder, ExitStack() as running:
         started = []
         for number, (name, options) in enumerate(zip(sandboxes, played, strict=False)):
@@ -59,9 +82,7 @@ def play(sandboxes: Sequence[str], seed: int, played: Sequence[Sequence[str]]) -
             running.callback(process.kill)
             started.append((process, file))
         codes = [process.wait(BOUND) for process, _ in started]
-        for _, file in started:
-            written = json.loads(file.read_text()) if file.exists() else {}
-            found |= {key: value for key, value in written.items() if value or key not in found}
+        found = merged([json.loads(file.read_text()) for _, file in started if file.exists()])
     return max(codes), found
 
 
@@ -100,6 +121,8 @@ def main() -> int:
     except KeyboardInterrupt:
         out.print("Interrupted; no results are written.")
         return os.EX_TEMPFAIL
+    if found["rounds"]:
+        show(found["rounds"])
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
         out.print(f"Written: {arguments.json}")

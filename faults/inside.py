@@ -64,7 +64,6 @@ def main() -> int:
     seed, numbers = arguments.seed, range(arguments.first, arguments.first + arguments.rounds)
     progress = report.Progress(len(arguments.scenarios) + len(numbers), time.monotonic())
     scenarios, rounds = stage(seed, arguments.scenarios, progress), play(seed, numbers, progress)
-    report.summary(out, rounds)
     hostile = told(arguments.configs, seed) if arguments.configs else Result(seed)
     report.write(arguments.json, seed, rounds, scenarios, hostile)
     broken = [*hostile.broken, *(what for each in rounds for what in each.broken)]

@@ -16,6 +16,7 @@ ABOUT = Path(__file__).parent / "about.txt"
 """What is done and what must hold, which is the same whatever came of it."""
 
 NOT_MEASURED = "Not measured.\n"
+KILLED = ("part", "rounds", "went through", "failed, cause named", "median recovery", "longest", "broken")
 _THROUGH, _FAILED = "went through", "failed"
 
 Row = Sequence[object]
@@ -44,10 +45,13 @@ def _machine(facts: Mapping[str, Any]) -> str:
 def _rounds(played: Sequence[Mapping[str, Any]], seed: object) -> str:
     if not played:
         return NOT_MEASURED
-    rows = [_killed(victim, [each for each in played if _victim(each) == victim]) for victim in VICTIMS]
-    rows.append(_killed("all", played))
-    head = ["part", "rounds", "went through", "failed, cause named", "median recovery", "longest", "broken"]
-    return f"{len(played)} rounds of seed {seed}.\n\n{table(head, [each for each in rows if each[1]])}"
+    return f"{len(played)} rounds of seed {seed}.\n\n{table(KILLED, killed(played))}"
+
+
+def killed(played: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return what came of the rounds of each part, and of all: cells by the names in `KILLED`."""
+    rows = [_killed(victim, [each for each in played if each["round"]["victim"] == victim]) for victim in VICTIMS]
+    return [each for each in (*rows, _killed("all", played)) if each[1]]
 
 
 def _killed(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[object]:
@@ -60,11 +64,6 @@ def _killed(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[object]:
         seconds(statistics.median(recoveries) if recoveries else None), seconds(max(recoveries, default=None)),
         sum(len(each["broken"]) for each in rounds),
     ]  # fmt: skip
-
-
-def _victim(played: Mapping[str, Any]) -> object:
-    # What was drawn is in an object of its own, or beside what came of it.
-    return (played.get("round") or played)["victim"]
 
 
 def _nameless(played: Mapping[str, Any]) -> bool:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from faults.draw import VICTIMS
 from faults.hostile.play import Result
 from faults.page import seconds
 from faults.player import Player
@@ -109,43 +106,6 @@ def last(out: Console, player: Player) -> list[str]:
     return broken
 
 
-def by_victim(played: Sequence[Played]) -> list[dict[str, Any]]:
-    """Return for each victim how often it was killed, what came of it, and the recovery's median and worst."""
-    found = []
-    for victim in VICTIMS:
-        rounds = [each for each in played if each.round.victim == victim]
-        recoveries = [each.recovered for each in rounds if each.recovered is not None]
-        outcomes = [each.outcome for each in rounds]
-        # A round that broke may have no end to its recovery, and counts all the same.
-        if recoveries or any(each.broken for each in rounds):
-            found.append(
-                {
-                    "victim": victim,
-                    "kills": outcomes.count("went through") + outcomes.count("failed"),
-                    "wentThrough": outcomes.count("went through"),
-                    "medianSeconds": round(statistics.median(recoveries), 1) if recoveries else None,
-                    "worstSeconds": round(max(recoveries), 1) if recoveries else None,
-                    "broken": sum(bool(each.broken) for each in rounds),
-                }
-            )
-    return found
-
-
-def summary(out: Console, played: Sequence[Played]) -> None:
-    """Print the recovery by victim."""
-    if not played:
-        return
-    table = Table("victim", "kills", "went through", "median", "worst", "broken", box=None)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for each in by_victim(played):
-        table.add_row(
-            each["victim"], str(each["kills"]), str(each["wentThrough"]), seconds(each["medianSeconds"]),
-            seconds(each["worstSeconds"]), str(each["broken"]),
-        )  # fmt: skip
-    out.print(table)
-
-
 def write(
     path: Path, seed: int, rounds: Sequence[Played], scenarios: Sequence[PlayedScenario], hostile: Result
 ) -> None:
@@ -167,7 +127,6 @@ def write(
             }
             for each in scenarios
         ],
-        "victims": by_victim(rounds),
         "rounds": [asdict(each) for each in rounds],
         "hostile": hostile.as_json() if hostile.configs else {},
     }

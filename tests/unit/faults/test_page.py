@@ -16,7 +16,7 @@ RESULTS = {
         ROUND,
         {**ROUND, "outcome": "failed", "recovered": 6.0},
         {**ROUND, "outcome": "failed", "recovered": 4.0, "broken": ["up failed without naming the cause: 42"]},
-        {"victim": "DNS", "outcome": "over before the kill", "recovered": None, "broken": []},
+        {"round": {"victim": "DNS"}, "outcome": "over before the kill", "recovered": None, "broken": []},
     ],
     "scenarios": [
         {
