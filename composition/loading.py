@@ -46,10 +46,13 @@ def load() -> Composition:
             require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
+    finally:
+        gc.enable()
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
     # The SDK's lazy modules would hand out what is half loaded.
     sdk.result()
+    gc.freeze()
     return Composition(
         settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
     )
@@ -57,7 +60,8 @@ def load() -> Composition:
 
 def _load_ahead() -> Future[Any]:
     """Load what comes next while the gcp provider starts, which takes as long; the result is there when the SDK is."""
-    # Before it ends, Python looks through all that is loaded for garbage, and the engine waits for it.
+    # What is loaded stays, and Python would look through it for garbage while it loads, as it goes on, and before it ends.
+    gc.disable()
     atexit.register(gc.freeze)
     ahead = ThreadPoolExecutor(1)
     sdk = ahead.submit(lambda: list(map(import_module, _SDK)))
