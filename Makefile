@@ -48,11 +48,11 @@ unit:
 test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
-	@trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
-	for name in $(testers); do GOGC=400 $(sandbox) --name $$name up || exit; done; \
+	@export GOGC=400; trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
+	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
-	$(PYTHON) -m pytest -v -m "readme or network"
+	$(PYTHON) -m pytest -v -n 2 -m "readme or network"
 
 test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }

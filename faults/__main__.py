@@ -36,8 +36,8 @@ def shares(arguments: argparse.Namespace) -> list[list[str]]:
         return [[f"--first={arguments.only}", "--rounds=1"]]
     if arguments.scenarios is not None:
         return [["--scenarios", *(arguments.scenarios or SCENARIOS)]]
-    # The scenarios and the configs take about as long as a third of the rounds.
-    beside = arguments.rounds // 3
+    # The scenarios and the configs take about as long as half of the rounds.
+    beside = arguments.rounds // 4
     first, rest = arguments.first, arguments.rounds - beside
     return [
         ["--scenarios", *SCENARIOS, f"--first={first + rest}", f"--rounds={beside}", f"--configs={arguments.configs}"],

@@ -17,7 +17,9 @@ CLOUD_DNS = "http://127.0.0.1:8053"
 ZONES = "/dns/v1/projects/sandbox/managedZones"
 RECORD_SETS = f"{ZONES}/sandbox/rrsets"
 TIMEOUT = 60.0
-_POLL = 0.2
+_POLL = 0.1
+_LONGEST_POLL = 0.8
+"""Seconds between two looks: the first ones, and those of a long wait. A look is often a process of its own."""
 
 T = TypeVar("T")
 
@@ -36,14 +38,15 @@ def eventually(
     Raises:
         AssertionError: It did not come within `timeout`; says what was waited for and what was seen last.
     """
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, _POLL
     while True:
         seen = look()
         if seen is not None and until(seen):
             return seen
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:.0f} s in vain until {what}; last seen: {seen!r}")
-        time.sleep(_POLL)
+        time.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_POLL)
 
 
 def kubectl(*arguments: str, manifest: Any = None) -> str:
@@ -89,14 +92,15 @@ def names(kind: str, namespace: str | None = None) -> set[str]:
 
 def renew(name: str, namespace: str = "istio-system") -> None:
     """Have a Certificate issued anew, in the way of `cmctl renew`: by the condition Issuing."""
+    status, since = live("certificate", name, namespace)["status"], datetime.datetime.now(datetime.UTC)
+    if failed := status.get("lastFailureTime"):
+        # An attempt that did not fail before this time counts as this one's, and the API has whole seconds.
+        since = max(since, datetime.datetime.fromisoformat(failed) + datetime.timedelta(seconds=1))
     condition = {
         "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-        # An attempt that failed after this time would count as this one's.
-        "lastTransitionTime": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastTransitionTime": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }  # fmt: skip
-    conditions = [
-        each for each in live("certificate", name, namespace)["status"]["conditions"] if each["type"] != "Issuing"
-    ]
+    conditions = [each for each in status["conditions"] if each["type"] != "Issuing"]
     patch = json.dumps({"status": {"conditions": [*conditions, condition]}})
     kubectl("patch", "certificate", name, "-n", namespace, "--subresource=status", "--type=merge", f"--patch={patch}")
 
