@@ -60,7 +60,7 @@ def load() -> Composition:
 
 def _load_ahead() -> Future[Any]:
     """Load what comes next while the gcp provider starts, which takes as long; the result is there when the SDK is."""
-    # What is loaded stays, and Python would look through it for garbage while it loads, as it goes on, and before it ends.
+    # What is loaded stays. Python would look through it for garbage again and again, and once more before it ends.
     gc.disable()
     atexit.register(gc.freeze)
     ahead = ThreadPoolExecutor(1)
