@@ -12,10 +12,11 @@ from bench.runs import Bench
 FIGURES: dict[str, tuple[Callable[[Bench], None], int]] = {
     "first-preview": (previews.first, 330),
     "up-2": (ups.small, 430),
-    "up-30": (ups.thirty, 110),
-    "up-100": (ups.hundred, 310),
+    "up-30": (ups.thirty, 70),
+    "up-100": (ups.hundred, 190),
     "verify": (verify_hosts.figures, 130),
-    "scale": (scale.issue, 1200),
+    "scale-perhost": (scale.per_host, 150),
+    "scale-shared": (scale.shared, 330),
 }
 """What measures each, and the seconds that it takes on two cores: none is begun that there is no time for."""
 
