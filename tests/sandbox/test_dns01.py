@@ -17,7 +17,7 @@ from cryptography import x509
 from sandbox.acme import STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, cloud_dns, eventually, items, kubectl, live
+from tests.sandbox.support import ZONES, cloud_dns, eventually, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 
@@ -29,10 +29,6 @@ WILDCARD = APEX | {"host": "*.wild.sandbox.test"}
 LABEL = "any.wild.sandbox.test"
 DELEGATED = APEX | {"host": "delegated.sandbox.test", "challenge": "dns01"}
 OVER_HTTP = APEX | {"host": "over-http.sandbox.test"}
-CONDITION = {
-    "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "renewed by a test",
-    "lastTransitionTime": "2026-01-01T00:00:00Z",
-}  # fmt: skip
 PROOF = re.compile(r'"[\w-]{43}"')
 """A SHA-256 in base64url (RFC 8555, section 8.4)."""
 PRINCIPAL = (
@@ -107,14 +103,6 @@ def of_the_domain() -> set[str]:
     return {each for each in proofs("sandbox") if each.startswith(f"_acme-challenge.{APEX['host']}. ")}
 
 
-def renew() -> None:
-    """Have the Certificate issued anew, in the way of `cmctl renew`."""
-    status = live("certificate", SECRET, ISTIO)["status"]
-    conditions = [each for each in status["conditions"] if each["type"] != "Issuing"] + [CONDITION]
-    patch = json.dumps({"status": {"conditions": conditions}})
-    kubectl("patch", "certificate", SECRET, "--namespace", ISTIO, "--subresource=status", "--type=merge", "-p", patch)
-
-
 def renewed(old: int) -> client.Answer:
     """The answer with another certificate, once that is served."""
     trust = client.trusting(STAGING)
@@ -138,7 +126,7 @@ def test_a_wildcard_and_its_domain_are_proven_with_port_80_closed(stack: Stack) 
     eventually("no TXT record is left", lambda: not texts("sandbox"))
     stack.preview("--refresh", "--expect-no-changes")
 
-    renew()
+    renew(SECRET)
     renewed(answer.serial)
     assert len(of_the_domain()) == 4, "both were proven again"
     eventually("no TXT record is left by the renewal", lambda: not texts("sandbox"))
@@ -153,7 +141,7 @@ def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
 
     old = client.https(LABEL, client.trusting(STAGING)).serial
     cloud_dns("POST", "/sandbox:setIamPolicy", {"policy": {}}, below=ZONES)
-    renew()
+    renew(SECRET)
     eventually(
         "Google refuses the solver",
         lambda: [each.get("status", {}).get("reason", "") for each in items("challenges", ISTIO)],

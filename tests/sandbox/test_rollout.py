@@ -178,13 +178,14 @@ def test_what_is_said_to_be_left_is_left_and_no_more(what: str, ca: AcmeProxy, a
     ca.limits = limits = LEFT[what].enforced()
     last = play(account, limits, found)
     names = found.certificates[found.batches[-1].places[-1]]
-    for _ in range(found.again):
-        account.order(names)
+    signed = [last, *(account.order(names) for _ in range(found.again))]
     assert "for this exact set of identifiers in the last 168h0m0s" in refusal(account, names)
     order_all(account, [[f"new{number}.sandbox.test"] for number in range(found.new["sandbox.test"])])
     assert 'already issued for "sandbox.test" in the last 168h0m0s' in refusal(account, ["another.sandbox.test"])
 
-    account.order(names, replaces=ari_identifier(last))
+    # Of a serial that DER begins with a zero byte, Pebble knows it without one alone: one in 256 is such a serial.
+    known = next(each for each in signed if each.serial_number.bit_length() % 8)
+    account.order(names, replaces=ari_identifier(known))
     issued = len(found.certificates) + found.again + found.new["sandbox.test"] + 1
     assert limits.issued == issued, "a renewal that ARI asks for meets no limit"
 
