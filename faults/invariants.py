@@ -166,7 +166,12 @@ def state_and_cluster_agree(compared: Ended) -> Broken:
 
 def tail(printed: str) -> str:
     """Return the end of what was told, on one line."""
-    return " | ".join(_told(printed)[-8:])[-600:]
+    return end_of("\n".join(_told(printed)))
+
+
+def end_of(text: str) -> str:
+    """Return its last lines, as one."""
+    return " | ".join(line.strip() for line in text.splitlines()[-8:])[-600:]
 
 
 def _told(printed: str) -> list[str]:

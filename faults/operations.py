@@ -22,14 +22,15 @@ ISTIO = "istio-system"
 NAME = "faults"
 SECRET = "faults-certs"  # noqa: S105 - a name
 ISSUER = "letsencrypt-staging-istio"
+_STEPS = "certificates,certificaterequests,orders,challenges"
 _DEFINITIONS = "customresourcedefinitions"
 SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 _OTHER = {"service": "api", "namespace": "api", "port": 8080}
 _OTHERS = ".others.sandbox.test"
 """How the names of other hosts end."""
 PASSPHRASE = "a passphrase of the faults' own"  # noqa: S105 - of a stack that ends with its sandbox
-PATIENCE = 100
-"""Seconds that an `up` waits for the ACME server."""
+PATIENCE = 60
+"""Seconds that an `up` waits for the ACME server, and a renewal to be served, before they are taken for failed."""
 BOUND = 180.0
 """Seconds for any one command: what the stack waits for at most, twice, and the installation of cert-manager."""
 
@@ -192,9 +193,6 @@ class Running(Started):
 class Renewal(Started):
     """A renewal that cert-manager was asked for."""
 
-    LIMIT = 100.0
-    """Seconds in which it has to be served, or else is taken for failed."""
-
     def __init__(self, project: Project, serial: int | None) -> None:
         self._project, self._serial, self._began = project, serial, time.monotonic()
 
@@ -205,10 +203,18 @@ class Renewal(Started):
 
     def end(self) -> Ended:
         """Wait for its end."""
-        while not (served := self.over()) and time.monotonic() - self._began < self.LIMIT:
+        while not (served := self.over()) and time.monotonic() - self._began < PATIENCE:
             time.sleep(0.3)
-        told = "" if served else kubectl("get", "certificates,orders,challenges", "-n", ISTIO, "-o", "yaml")
-        return Ended("renewal", 0 if served else 1, told, time.monotonic() - self._began, self.LIMIT + 20)
+        told = "" if served else "\n".join(map(_state, items(_STEPS, ISTIO)))
+        return Ended("renewal", 0 if served else 1, told, time.monotonic() - self._began, PATIENCE + 20.0)
+
+
+def _state(step: Mapping[str, Any]) -> str:
+    """Return what an object of cert-manager says of itself, on one line."""
+    status = step.get("status", {})
+    said = [f"{each['type']}={each['status']}: {each.get('message', '')}" for each in status.get("conditions", [])]
+    said += [str(status[each]) for each in ("state", "reason") if status.get(each)]
+    return f"{step['kind']} {step['metadata']['name']}: {'; '.join(said)}"
 
 
 def _account(issuer: Mapping[str, Any]) -> str:

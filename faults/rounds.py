@@ -48,7 +48,7 @@ class Rounds(Player):
         try:
             self._disturb(drawn, played)
         except AssertionError as error:
-            played.broken.append(f"it did not come to its end: {invariants.tail(str(error))}")
+            played.broken.append(f"it did not come to its end: {invariants.end_of(str(error))}")
         self._victims[drawn.victim].settle()
         played.seconds = time.monotonic() - began
         return played

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 from faults.invariants import Ended
-from faults.operations import ISTIO, SECRET, SHOP
+from faults.operations import ISTIO, PATIENCE, SECRET, SHOP
 from faults.stage import IMPATIENCE, Scenario, Stage
 from faults.victims import wait_for
 from sandbox.acme import STAGING
@@ -69,7 +69,7 @@ class NonceStorm(Scenario):
     def play(self, stage: Stage) -> Ended:
         """Ask for a certificate in it."""
         with stage.fault(), stage.acme.storm(two_in_three(stage.dice)):
-            return stage.up()
+            return stage.up(2 * PATIENCE)
 
 
 def two_in_three(dice: random.Random) -> Callable[[str], bool]:

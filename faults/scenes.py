@@ -65,7 +65,7 @@ class Scenes(Player):
             played.broken += invariants.requests_are_answered(samples, stage.outage)
             played.broken += invariants.certificate_is_kept(samples, [str(SHOP["host"])])
         except AssertionError as error:
-            played.broken.append(f"it did not come to its end: {invariants.tail(str(error))}")
+            played.broken.append(f"it did not come to its end: {invariants.end_of(str(error))}")
         finally:
             stage.end()
         played.broken += stage.broken
