@@ -85,7 +85,8 @@ def _helm_ends(stack: Stack, failed: Callable[[str], bool]) -> bool:
 def unfinished(deployment: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
     """Return the releases that Helm has not come to the end of, by their URNs: namespace, name and status."""
     found = {}
-    for each in deployment["resources"]:
+    # An `up` that was killed before it had registered anything leaves a deployment without this key.
+    for each in deployment.get("resources") or ():
         outputs = each.get("outputs") or {}
         status = outputs.get("status")
         state = str(status.get("status", "")) if isinstance(status, dict) else ""
@@ -108,9 +109,10 @@ def settled(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, st
     """
     result = copy.deepcopy(dict(deployment))
     taken: dict[str, str] = {}
-    for operation in result.pop("pending_operations", ()):
+    resources = result.get("resources") or []
+    for operation in result.pop("pending_operations", None) or ():
         resource = operation["resource"]
         if operation["type"] == "creating" and (id_ := resource_id(resource["type"], resource.get("inputs") or {})):
-            result["resources"].append(resource | {"id": id_})
+            resources.append(resource | {"id": id_})
             taken[resource["urn"]] = id_
-    return result, taken
+    return result | {"resources": resources}, taken

@@ -116,6 +116,17 @@ def test_nothing_is_written_where_nothing_was_interrupted(pulumi: Callable[[str]
     assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh", "stack"])
 
 
+def test_a_stack_whose_first_up_was_killed_before_it_made_anything_is_released(
+    pulumi: Callable[[str], None], tmp_path: Path
+) -> None:
+    code, calls = recover(pulumi, tmp_path, {"manifest": {}})
+    assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh", "stack"])
+    resource = deployment("creating", *CERTIFICATE)["pending_operations"][0]
+    assert settled({"pending_operations": [resource]})[0]["resources"] == [
+        resource["resource"] | {"id": "istio-system/certs"}
+    ], "nor has one a list that was at its first resource"
+
+
 @pytest.mark.parametrize("fails", ["cancel", "refresh"])
 def test_what_fails_is_named_and_ends_it(
     pulumi: Callable[[str], None], tmp_path: Path, capfd: pytest.CaptureFixture[str], fails: str
