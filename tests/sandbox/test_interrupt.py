@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox import paths
 from tests.sandbox.acme_proxy import AcmeProxy
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.support import eventually, get, kubectl, names
@@ -38,6 +39,11 @@ def stack(acme: AcmeProxy, tmp_path: Path) -> Iterator[Stack]:
 def installing() -> bool:
     """Whether Helm has written the release down."""
     return "sh.helm.release.v1.cert-manager.v1" in names("secrets", "cert-manager")
+
+
+def locked(stack: Stack) -> bool:
+    """Whether an update of the stack has begun."""
+    return any((paths.PULUMI_STATE / ".pulumi" / "locks").rglob(f"{stack.name}/*.json"))
 
 
 def up_until(stack: Stack, what: str, seen: Callable[[], object], with_: signal.Signals) -> tuple[int, str]:
@@ -80,6 +86,8 @@ def test_an_up_goes_on_where_the_last_was_interrupted(stack: Stack, acme: AcmePr
 
 
 def test_an_up_goes_on_where_the_last_was_killed(stack: Stack, acme: AcmeProxy) -> None:
+    kill(stack, "the stack is locked, and its program begins", lambda: locked(stack))
+    recover(stack)
     kill(stack, "cert-manager is being installed", installing)
     recover(stack)
     with acme.down():
