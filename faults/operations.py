@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from faults.invariants import Ended
 from faults.watching import Watch
@@ -190,23 +190,35 @@ class Running(Started):
         return Ended(self._what, code, printed, seconds, BOUND)
 
 
-class Renewal(Started):
+class Reissue(Started):
+    """What cert-manager does by itself, until its certificate is served; later than `PATIENCE`, it has failed."""
+
+    name: ClassVar[str]
+
+    def __init__(self, project: Project) -> None:
+        self._project, self._began = project, time.monotonic()
+
+    def end(self) -> Ended:
+        """Wait for its end."""
+        while not (served := self.over()) and time.monotonic() - self._began < PATIENCE:
+            time.sleep(0.2)
+        told = "" if served else "\n".join(map(_state, items(_STEPS, ISTIO)))
+        return Ended(self.name, 0 if served else 1, told, time.monotonic() - self._began, PATIENCE + 20.0)
+
+
+class Renewal(Reissue):
     """A renewal that cert-manager was asked for."""
 
+    name = "renewal"
+
     def __init__(self, project: Project, serial: int | None) -> None:
-        self._project, self._serial, self._began = project, serial, time.monotonic()
+        super().__init__(project)
+        self._serial = serial
 
     def over(self) -> bool:
         """Whether it has ended."""
         serial = self._project.watch.serial
         return serial is not None and serial != self._serial
-
-    def end(self) -> Ended:
-        """Wait for its end."""
-        while not (served := self.over()) and time.monotonic() - self._began < PATIENCE:
-            time.sleep(0.3)
-        told = "" if served else "\n".join(map(_state, items(_STEPS, ISTIO)))
-        return Ended("renewal", 0 if served else 1, told, time.monotonic() - self._began, PATIENCE + 20.0)
 
 
 def _state(step: Mapping[str, Any]) -> str:

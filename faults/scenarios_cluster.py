@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from faults import invariants
 from faults.invariants import Ended, Outage
-from faults.operations import ISTIO, SECRET, SHOP, Project, Renewal, Started
+from faults.operations import ISTIO, SECRET, SHOP, Reissue, Renewal
 from faults.stage import Scenario, Stage
 from faults.victims import processes, send, wait_for
 from sandbox.acme import MINUTES, STAGING
@@ -30,26 +30,15 @@ _LEFT = datetime.timedelta(seconds=35)
 _CERT_MANAGER = ("--namespace=cert-manager", "deployment/cert-manager")
 
 
-class Repair(Started):
+class Repair(Reissue):
     """cert-manager makes the Secret anew by itself."""
 
-    LIMIT = 60.0
-    """Seconds in which the new one has to be served."""
-
-    def __init__(self, project: Project) -> None:
-        self._project, self._began = project, time.monotonic()
+    name = "repair"
 
     def over(self) -> bool:
         """Whether the Secret holds a certificate of the stack with its key, and the gateway serves it."""
         held = held_certificate(ISTIO)
         return held is not None and held.serial_number == self._project.watch.serial
-
-    def end(self) -> Ended:
-        """Wait for its end."""
-        while not (served := self.over()) and time.monotonic() - self._began < self.LIMIT:
-            time.sleep(0.2)
-        told = "" if served else kubectl("get", "certificates,certificaterequests", "-n", ISTIO, "-o", "yaml")
-        return Ended("repair", 0 if served else 1, told, time.monotonic() - self._began, self.LIMIT + 20)
 
 
 def held_certificate(namespace: str) -> x509.Certificate | None:
