@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 TIMEOUT = 300.0
 """Seconds for one command."""
@@ -120,6 +120,15 @@ class StackDriver:
         self.name, self.folder, self.config = name, folder, config
         self.environment = {**os.environ, **(environment or {})}
         self._applied: object = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Destroy it, whatever happened: what one test leaves in the cluster fails all those that follow."""
+        self.destroy()
 
     def start(self, *arguments: str, config: bool = True) -> Command:
         """Start a command of pulumi; `config` is False for those that take no config file."""

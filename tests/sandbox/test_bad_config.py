@@ -267,19 +267,16 @@ def test_an_address_that_stays_pending_ends_the_up_at_its_bound_and_is_explained
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     service("pending", type="LoadBalancer", loadBalancerClass="example.com/other", ports={80: "http", 443: "https"})
-    stack = Stack("pending", tmp_path_factory.mktemp("pending"))
-    # Without cert-manager and issuers nothing else can fail first, or take longer than the wait.
-    stack.configure(
-        ingress={"namespace": NAMESPACE, "service": "pending", "timeout": 2},
-        certManager={"install": False},
-        acme={"createIssuers": False},
-    )
-    assert "error:" not in stack.preview(), "a preview does not wait: the address may come"
-    try:
+    with Stack("pending", tmp_path_factory.mktemp("pending")) as stack:
+        # Without cert-manager and issuers nothing else can fail first, or take longer than the wait.
+        stack.configure(
+            ingress={"namespace": NAMESPACE, "service": "pending", "timeout": 2},
+            certManager={"install": False},
+            acme={"createIssuers": False},
+        )
+        assert "error:" not in stack.preview(), "a preview does not wait: the address may come"
         printed = stack.up(fails=True, timeout=60)
         assert "Traceback" not in printed, f"a user sees no traceback:\n{printed}"
         assert f"error: Service {NAMESPACE}/pending got no external IP in 2 s; its events say why" in printed, printed
         assert f"kubectl --namespace {NAMESPACE} describe service pending" in printed, "where the reason stands"
         assert re.search(r"^ *pulumi config set --path ingress.timeout 4$", printed, re.M), "and how to wait longer"
-    finally:
-        stack.destroy()

@@ -126,42 +126,36 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.skip(f"there is a Chromium for {chromium.MACHINE} alone")
     if not chromium.is_ready():
         pytest.skip("Chromium is not there: python -m sandbox doctor --fix --tests")
-    stack = Stack("browser", tmp_path_factory.mktemp("stacks"))
-    stack.configure(
-        challenge="dns01",
-        # cert-manager's own look takes a minute for DNS-01: it waits for the TTL of what it has found. This is long
-        # enough for a solver's Pod to be served.
-        acme={"waitInsteadOfSelfCheck": 8},
-        dns={"workloadIdentity": True},
-        certificate={"secretName": SECRET, "grouping": "perHost"},
-        hosts=[WILDCARD, EXACT],
-    )
-    try:
+    with Stack("browser", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(
+            challenge="dns01",
+            # cert-manager's own look takes a minute for DNS-01: it waits for the TTL of what it has found. This is long
+            # enough for a solver's Pod to be served.
+            acme={"waitInsteadOfSelfCheck": 8},
+            dns={"workloadIdentity": True},
+            certificate={"secretName": SECRET, "grouping": "perHost"},
+            hosts=[WILDCARD, EXACT],
+        )
         stack.up()
         for host in (ANY, EXACT["host"]):
             eventually(f"{host} is served", lambda host=host: client.served(host, client.trusting(STAGING)))  # type: ignore[misc]
         yield stack
-    finally:
-        stack.destroy()
-        secrets = [f"{SECRET}-{names.object_name(str(each['host']))}" for each in (WILDCARD, EXACT)]
-        kubectl("delete", "secret", *secrets, "--namespace", ISTIO, "--ignore-not-found")
+    secrets = [f"{SECRET}-{names.object_name(str(each['host']))}" for each in (WILDCARD, EXACT)]
+    kubectl("delete", "secret", *secrets, "--namespace", ISTIO, "--ignore-not-found")
 
 
 @pytest.fixture
 def neighbour(tmp_path: Path) -> Iterator[Stack]:
     """A second stack at the same gateway, with a host that the first one's wildcard covers."""
-    stack = Stack("browser-other", tmp_path)
-    stack.configure(
-        certManager={"install": False}, challenge="dns01", certificate={"secretName": "browser-other-certs"},
-        hosts=[OTHER],
-    )  # fmt: skip
-    try:
+    with Stack("browser-other", tmp_path) as stack:
+        stack.configure(
+            certManager={"install": False}, challenge="dns01", certificate={"secretName": "browser-other-certs"},
+            hosts=[OTHER],
+        )  # fmt: skip
         stack.up()
         eventually("its host is served by its own certificate", lambda: x_served(OTHER["host"]) == "other")
         yield stack
-    finally:
-        stack.destroy()
-        kubectl("delete", "secret", "browser-other-certs", "--namespace", ISTIO, "--ignore-not-found")
+    kubectl("delete", "secret", "browser-other-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def x_served(host: str) -> str | None:

@@ -27,15 +27,14 @@ THIEF = "another-account"
 def stack(acme: AcmeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with CAA records, at an ACME server that heeds them; not yet up."""
     acme.heeds_caa = True
-    stack = Stack("caa", tmp_path_factory.mktemp("stacks"))
-    stack.configure(
-        acme={"servers": {"staging": acme.url}, "caBundle": stack.get("acme")["caBundle"] + acme.ca_bundle},
-        dns={"caa": True, "caaIdentities": [caa.IDENTITY]},
-        certificate={"secretName": SECRET},
-        hosts=[LOCKED],
-    )
-    yield stack
-    stack.destroy()
+    with Stack("caa", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(
+            acme={"servers": {"staging": acme.url}, "caBundle": stack.get("acme")["caBundle"] + acme.ca_bundle},
+            dns={"caa": True, "caaIdentities": [caa.IDENTITY]},
+            certificate={"secretName": SECRET},
+            hosts=[LOCKED],
+        )
+        yield stack
     kubectl("delete", "secret", SECRET, THIEF, f"{THIEF}-key", "--namespace", ISTIO, "--ignore-not-found")
     assert records(LOCKED["host"]) == [], "the records are gone with the stack"
 

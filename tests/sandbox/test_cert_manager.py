@@ -64,12 +64,11 @@ def stack(registry: Registry, package: Path, version: str, tmp_path_factory: pyt
     """A stack that is not up, with what Pulumi.prod.yaml has for cert-manager."""
     assert registry.ca.exists(), "the stack's commands trust the registry"
     prod = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
-    stack = Stack("hardened", tmp_path_factory.mktemp("stacks"))
-    digest = registry.push(package, version)
-    chart = {"chart": registry.chart, "version": version, "digest": digest}
-    stack.configure(certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
-    yield stack
-    stack.destroy()
+    with Stack("hardened", tmp_path_factory.mktemp("stacks")) as stack:
+        digest = registry.push(package, version)
+        chart = {"chart": registry.chart, "version": version, "digest": digest}
+        stack.configure(certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
+        yield stack
 
 
 @pytest.fixture

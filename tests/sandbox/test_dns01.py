@@ -63,17 +63,16 @@ def challenge_zone() -> Iterator[str]:
 def stack(tmp_path_factory: pytest.TempPathFactory, challenge_zone: str) -> Iterator[Stack]:
     """A stack that proves all its names by DNS-01, standing with port 80 closed."""
     assert challenge_zone, "it is there for longer than the stack"
-    stack = Stack("dns01", tmp_path_factory.mktemp("stacks"))
-    stack.configure(
-        challenge="dns01",
-        # cert-manager's own look takes a minute for each name: it waits for the TTL of what it has found.
-        acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
-        dns={"workloadIdentity": True},
-        certificate={"secretName": SECRET},
-        hosts=[APEX, WILDCARD],
-    )
-    yield stack
-    stack.destroy()
+    with Stack("dns01", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(
+            challenge="dns01",
+            # cert-manager's own look takes a minute for each name: it waits for the TTL of what it has found.
+            acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
+            dns={"workloadIdentity": True},
+            certificate={"secretName": SECRET},
+            hosts=[APEX, WILDCARD],
+        )
+        yield stack
     kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
     assert policy("sandbox") == [], "nobody has access to the zone any more"
 

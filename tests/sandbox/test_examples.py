@@ -124,10 +124,9 @@ def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
     }
     # JSON is YAML without the aliases that PyYAML would write, and Pulumi's does not read.
     (folder / "Pulumi.yaml").write_text(json.dumps(document))
-    program = Program(folder, environment)
-    program.up()
-    yield
-    program.destroy()
+    with Program(folder, environment) as program:
+        program.up()
+        yield
 
 
 def yaml_example(folder: Path, environment: dict[str, str]) -> Program:
@@ -143,9 +142,8 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Program]:
     """The YAML example, destroyed in the end whatever a test did to it."""
-    program = yaml_example(tmp_path_factory.mktemp("yaml"), environment)
-    yield program
-    program.destroy()
+    with yaml_example(tmp_path_factory.mktemp("yaml"), environment) as program:
+        yield program
 
 
 @pytest.fixture

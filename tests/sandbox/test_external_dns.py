@@ -94,10 +94,9 @@ def theirs() -> Iterator[tuple[list[str], int]]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack("xdns", tmp_path_factory.mktemp("stacks"))
-    stack.configure(certificate={"secretName": SECRET}, hosts=[OURS])
-    yield stack
-    stack.destroy()
+    with Stack("xdns", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(certificate={"secretName": SECRET}, hosts=[OURS])
+        yield stack
     kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
 
 

@@ -31,21 +31,19 @@ OVERHEAD = 90
 @pytest.fixture(scope="module")
 def first(acme: AcmeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack with cert-manager and the issuers."""
-    stack = Stack("first", tmp_path_factory.mktemp("stacks"))
-    bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
-    stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle}, hosts=[SHOP])
-    yield stack
-    stack.destroy()
+    with Stack("first", tmp_path_factory.mktemp("stacks")) as stack:
+        bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
+        stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle}, hosts=[SHOP])
+        yield stack
 
 
 @pytest.fixture
 def stack(first: Stack, tmp_path: Path) -> Iterator[Stack]:
     """A stack that uses the first one's cert-manager and issuers, not yet up."""
     first.stand()
-    stack = Stack("faulty", tmp_path)
-    stack.configure(certManager={"install": False}, certificate={"secretName": "faulty-certs"}, hosts=[FAULTY])
-    yield stack
-    stack.destroy()
+    with Stack("faulty", tmp_path) as stack:
+        stack.configure(certManager={"install": False}, certificate={"secretName": "faulty-certs"}, hosts=[FAULTY])
+        yield stack
     kubectl("delete", "secret", "faulty-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 

@@ -89,17 +89,16 @@ def _address(namespace: str, service: str) -> str | None:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[Stack]:
     assert gateway, "it is there for longer than the stack"
-    stack = Stack("gateways", tmp_path_factory.mktemp("stacks"))
-    stack.configure(
-        acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
-        dns={"workloadIdentity": True},
-        certificate={"secretName": "outside-certs"},
-        hosts=[SHOP],
-        gateways=[INTERNAL],
-    )
-    stack.up()
-    yield stack
-    stack.destroy()
+    with Stack("gateways", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(
+            acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
+            dns={"workloadIdentity": True},
+            certificate={"secretName": "outside-certs"},
+            hosts=[SHOP],
+            gateways=[INTERNAL],
+        )
+        stack.up()
+        yield stack
     kubectl("delete", "secret", "outside-certs", "--namespace", "istio-system", "--ignore-not-found")
     assert not items("gateways.networking.istio.io", NAMESPACE), "nothing of it is left"
 

@@ -143,9 +143,8 @@ def autopilot() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stack(plugin: Plugin, autopilot: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert autopilot, "it is there for longer than the stack"
-    stack = stack_of(plugin, "gke", "autopilot", tmp_path_factory.mktemp("stacks"))
-    yield stack
-    stack.destroy()
+    with stack_of(plugin, "gke", "autopilot", tmp_path_factory.mktemp("stacks")) as stack:
+        yield stack
     kubectl("delete", "secret", "gke-certs", "--namespace", "istio-system", "--ignore-not-found")
 
 

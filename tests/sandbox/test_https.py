@@ -48,16 +48,13 @@ class FirstUp:
 def first_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstUp]:
     # A Secret that a stack before this one left would make the Certificate Ready at once.
     kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
-    stack = Stack("https", tmp_path_factory.mktemp("stacks"))
-    stack.configure(hosts=[SHOP, API])
-    try:
+    with Stack("https", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(hosts=[SHOP, API])
         with stack.coming_up():
             eventually("cert-manager is installed", installed)
             host, _ = eventually("the solver answers a challenge through the gateway", answered_challenge)
             page = client.plain(host)
         yield FirstUp(stack, host, page)
-    finally:
-        stack.destroy()
 
 
 @pytest.fixture

@@ -29,11 +29,10 @@ ENDED = 60
 def stack(acme: AcmeProxy, tmp_path: Path) -> Iterator[Stack]:
     # A Secret that a stack before this one left would make the Certificate Ready at once.
     kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
-    stack = Stack("ended", tmp_path)
-    bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
-    stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle})
-    yield stack
-    stack.destroy()
+    with Stack("ended", tmp_path) as stack:
+        bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
+        stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle})
+        yield stack
 
 
 def installing() -> bool:

@@ -29,11 +29,10 @@ VICTIM = "victim.sandbox.test"
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that is up, with ClusterIssuers for its own name."""
-    stack = Stack("issuers", tmp_path_factory.mktemp("stacks"))
-    stack.configure(acme={"dnsZones": None}, hosts=[SHOP])
-    stack.up()
-    yield stack
-    stack.destroy()
+    with Stack("issuers", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(acme={"dnsZones": None}, hosts=[SHOP])
+        stack.up()
+        yield stack
 
 
 @pytest.fixture
@@ -146,11 +145,13 @@ def test_what_a_cluster_issuer_leaves_open_is_told(stack: Stack) -> None:
 
 
 def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: Path) -> None:
-    second = Stack("second", tmp_path)
-    second.configure(
-        acme={"timeout": 10}, certManager={"install": False}, certificate={"secretName": "second-certs"}, hosts=[BLOG]
-    )
-    try:
+    with Stack("second", tmp_path) as second:
+        second.configure(
+            acme={"timeout": 10},
+            certManager={"install": False},
+            certificate={"secretName": "second-certs"},
+            hosts=[BLOG],
+        )
         told = second.up(fails=True)
         assert "no solver of the issuer is for blog.sandbox.test" in told, "which cert-manager tells in an event alone"
         assert "pulumi config set --path 'acme.dnsNames[0]' blog.sandbox.test" in told, "and the command"
@@ -162,9 +163,7 @@ def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: P
         second.up()
         trust = client.trusting(STAGING)
         eventually("its host is served", lambda: client.served("blog.sandbox.test", trust))
-    finally:
-        second.destroy()
-        kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
+    kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def test_another_kind_signs_anew_without_a_failed_request(stack: Stack) -> None:
@@ -196,19 +195,16 @@ def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
 
 
 def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Stack, tmp_path: Path) -> None:
-    second = Stack("second", tmp_path)
-    second.configure(
-        acme={"dnsZones": None, "issuerKind": "Issuer"},
-        certManager={"install": False},
-        certificate={"secretName": "second-certs"},
-        hosts=[BLOG],
-    )
-    try:
+    with Stack("second", tmp_path) as second:
+        second.configure(
+            acme={"dnsZones": None, "issuerKind": "Issuer"},
+            certManager={"install": False},
+            certificate={"secretName": "second-certs"},
+            hosts=[BLOG],
+        )
         second.up()
         assert narrow.plan() == {}, "the first is as it was"
-    finally:
-        second.destroy()
-        kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
+    kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def test_an_issuer_that_is_not_ready_is_told_with_the_reason(narrow: Stack) -> None:

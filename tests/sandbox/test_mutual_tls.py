@@ -78,23 +78,20 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("stacks")
     ours, others = ClientAuthority("clients"), ClientAuthority("others")
     known, stranger = ours.issue(folder / "known.pem"), others.issue(folder / "stranger.pem")
-    stack = Stack("mutual", folder)
-    stack.configure(
-        hosts=[{"host": HOST, "service": "shop", "namespace": "shop", "port": 80}],
-        certificate={"secretName": SECRET},
-        mtls="strict",
-        tls={"clientCa": ours.pem},
-    )
-    try:
+    with Stack("mutual", folder) as stack:
+        stack.configure(
+            hosts=[{"host": HOST, "service": "shop", "namespace": "shop", "port": 80}],
+            certificate={"secretName": SECRET},
+            mtls="strict",
+            tls={"clientCa": ours.pem},
+        )
         stack.up()
         eventually("a client with a certificate is served", partial(client.served, HOST, trusting(known)))
         # A Secret that is there, with the entry of Istio's own documentation.
         data = {"metadata": {"name": THERE, "namespace": ISTIO}, "stringData": {"cacert": ours.pem}}
         kubectl("apply", manifest={"apiVersion": "v1", "kind": "Secret", **data})
         yield Deployed(stack, known, stranger)
-    finally:
-        stack.destroy()
-        kubectl("delete", "secret", SECRET, THERE, "--namespace", ISTIO, "--ignore-not-found")
+    kubectl("delete", "secret", SECRET, THERE, "--namespace", ISTIO, "--ignore-not-found")
 
 
 def trusting(certificate: Path | None = None) -> ssl.SSLContext:

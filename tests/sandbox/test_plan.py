@@ -58,9 +58,8 @@ def before() -> dict[str, set[str]]:
 def shared(before: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, destroyed at the end whatever a test did to it."""
     assert before["cluster"], "the cluster is looked at first"
-    stack = Stack("plan", tmp_path_factory.mktemp("stacks"))
-    yield stack
-    stack.destroy()
+    with Stack("plan", tmp_path_factory.mktemp("stacks")) as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -220,16 +219,17 @@ def test_objects_that_exist_already_are_imported_and_then_managed(tmp_path: Path
         "apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": metadata, "spec": spec
     })  # fmt: skip
     cloud_dns("POST", body={"name": "old.sandbox.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.1"]})
-    stack = Stack("import", tmp_path)
-    options = ["--yes", "--skip-preview", "--generate-code=false", "--protect=false"]
-    record = "projects/sandbox/managedZones/sandbox/rrsets/old.sandbox.test./A"
-    stack.run("import", "kubernetes:networking.istio.io/v1:Gateway", "gateway", f"{ISTIO}/by-hand", *options)
-    stack.run("import", "gcp:dns/recordSet:RecordSet", "record", record, *options)
-    # Of a custom resource the provider has no schema: its inputs come with the program that names them.
-    assert stack.resource("gateway")["outputs"]["spec"] == spec, "the object is known as it is"
-    assert stack.resource("record")["inputs"]["rrdatas"] == ["203.0.113.1"], "the record's own data became its inputs"
-    assert "unchanged" in stack.refresh(), "what was imported is what is there"
-    stack.destroy()
+    with Stack("import", tmp_path) as stack:
+        options = ["--yes", "--skip-preview", "--generate-code=false", "--protect=false"]
+        record = "projects/sandbox/managedZones/sandbox/rrsets/old.sandbox.test./A"
+        stack.run("import", "kubernetes:networking.istio.io/v1:Gateway", "gateway", f"{ISTIO}/by-hand", *options)
+        stack.run("import", "gcp:dns/recordSet:RecordSet", "record", record, *options)
+        # Of a custom resource the provider has no schema: its inputs come with the program that names them.
+        assert stack.resource("gateway")["outputs"]["spec"] == spec, "the object is known as it is"
+        assert stack.resource("record")["inputs"]["rrdatas"] == ["203.0.113.1"], (
+            "the record's own data became its inputs"
+        )
+        assert "unchanged" in stack.refresh(), "what was imported is what is there"
     assert get(GATEWAYS, "by-hand", ISTIO) is None, "it was managed from then on"
     assert "old.sandbox.test" not in a_records(), "and so was the record"
 

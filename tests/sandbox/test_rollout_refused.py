@@ -31,19 +31,18 @@ LIMITS = {"certificates": "2/7d"}
 def stack(acme: AcmeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack whose ACME server signs two certificates a week for a registered domain; not yet up."""
     acme.limits = RateLimits(CaLimits(certificates=(2, 7 * DAY)))
-    stack = Stack("rollout", tmp_path_factory.mktemp("stacks"))
-    stack.configure(
-        acme={
-            "servers": {"staging": acme.url},
-            "caBundle": stack.get("acme")["caBundle"] + acme.ca_bundle,
-            "limits": LIMITS,
-            "timeout": 60,
-        },
-        certificate={"secretName": SECRET, "grouping": "perHost"},
-        hosts=HOSTS,
-    )
-    yield stack
-    stack.destroy()
+    with Stack("rollout", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(
+            acme={
+                "servers": {"staging": acme.url},
+                "caBundle": stack.get("acme")["caBundle"] + acme.ca_bundle,
+                "limits": LIMITS,
+                "timeout": 60,
+            },
+            certificate={"secretName": SECRET, "grouping": "perHost"},
+            hosts=HOSTS,
+        )
+        yield stack
     secrets = [f"{SECRET}-{each['host']}" for each in HOSTS]
     kubectl("delete", "secret", *secrets, "--namespace", ISTIO, "--ignore-not-found")
 

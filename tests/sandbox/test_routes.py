@@ -35,21 +35,18 @@ SITE_HOST = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack("routes", tmp_path_factory.mktemp("stacks"))
-    # HSTS is not for staging's certificates, which no browser trusts.
-    stack.configure(
-        acme={"issuer": "prod"},
-        certificate={"secretName": SECRET},
-        tls={"hsts": 300},
-        hosts=[{"host": WWW, "redirectTo": SITE}, SITE_HOST],
-    )
-    try:
+    with Stack("routes", tmp_path_factory.mktemp("stacks")) as stack:
+        # HSTS is not for staging's certificates, which no browser trusts.
+        stack.configure(
+            acme={"issuer": "prod"},
+            certificate={"secretName": SECRET},
+            tls={"hsts": 300},
+            hosts=[{"host": WWW, "redirectTo": SITE}, SITE_HOST],
+        )
         stack.up()
         eventually("the host is served", lambda: client.served(SITE, client.trusting(PROD)))
         yield stack
-    finally:
-        stack.destroy()
-        kubectl("delete", "secret", SECRET, "--namespace", "istio-system", "--ignore-not-found")
+    kubectl("delete", "secret", SECRET, "--namespace", "istio-system", "--ignore-not-found")
 
 
 def ask(host: str, path: str = "/", **headers: str) -> client.Answer:

@@ -62,11 +62,10 @@ def set_secrets(stack: Stack, config: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, destroyed in the end whatever a test did to it."""
-    stack = Stack("secrets", tmp_path_factory.mktemp("stacks"))
-    stack.configure(hosts=[SHOP], kubeconfig=None)
-    yield stack
-    set_secrets(stack, kubeconfig())
-    stack.destroy()
+    with Stack("secrets", tmp_path_factory.mktemp("stacks")) as stack:
+        stack.configure(hosts=[SHOP], kubeconfig=None)
+        yield stack
+        set_secrets(stack, kubeconfig())
 
 
 @pytest.fixture

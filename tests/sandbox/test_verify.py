@@ -82,14 +82,11 @@ class Verify:
 @pytest.fixture(scope="module")
 def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
     """A stack of its own, up."""
-    stack = Stack("verify", tmp_path_factory.mktemp("stacks"))
-    try:
+    with Stack("verify", tmp_path_factory.mktemp("stacks")) as stack:
         stack.up()
         verify = Verify(stack, paths.RUN / "acme" / "staging-root.pem")
         verify.is_ok()
         yield verify
-    finally:
-        stack.destroy()
 
 
 @contextmanager

@@ -22,9 +22,8 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture
 def stack(tmp_path: Path, namespace: str) -> Iterator[Stack]:  # noqa: ARG001 - it goes before the namespace
-    made = Stack(tmp_path)
-    yield made
-    made.destroy()
+    with Stack(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -88,9 +88,8 @@ def names(stack: Stack) -> set[str]:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    made = Stack(tmp_path, CONFIG)
-    yield made
-    made.destroy()
+    with Stack(tmp_path, CONFIG) as made:
+        yield made
 
 
 @pytest.fixture

@@ -71,10 +71,11 @@ def test_results_are_read_as_they_were_written(ours: list[float], floor: list[fl
 
 def test_what_is_measured_again_takes_the_place_of_what_was() -> None:
     other = Figure("Imports", "the rules", [1.0])
-    held = Results({"cores": "2"}, [SLOW, SLOW, other], {"scale": "no time"})
-    again = Figure("First preview", "2 hosts", [1.0])
-    merged = held.merged(Results({"cores": "2"}, [again]))
-    assert merged.figures == [again, other], "in the same order"
+    beside = Figure("First preview", "100 hosts", [9.0])
+    held = Results({"cores": "2"}, [SLOW, beside, other], {"scale": "no time"})
+    again, new = Figure("First preview", "2 hosts", [1.0]), Figure("First preview", "30 hosts", [2.0])
+    merged = held.merged(Results({"cores": "2"}, [again, new]))
+    assert merged.figures == [again, beside, new, other], "in the same order, and what was not measured again stays"
     assert merged.missing == {"scale": "no time"}
     with pytest.raises(ValueError, match="another machine"):
         held.merged(Results({"cores": "4"}, [again]))
