@@ -81,7 +81,7 @@ class Results:
         return found
 
     def merged(self, newer: "Results") -> "Results":
-        """Return these with newer ones in the place of those of the same groups.
+        """Return these with newer ones in the place of those of the same group and name.
 
         Raises:
             ValueError: they are of another machine, or of other versions.
@@ -90,9 +90,10 @@ class Results:
             raise ValueError(
                 "the results that there are were measured on another machine, or of other versions: measure all"
             )
-        groups = {**self.groups(), **newer.groups()}
+        figures = {(each.group, each.name): each for each in (*self.figures, *newer.figures)}
+        grouped = Results(self.machine, [*figures.values()]).groups()
         return Results(
-            self.machine, [each for group in groups.values() for each in group], self.missing | newer.missing
+            self.machine, [each for group in grouped.values() for each in group], self.missing | newer.missing
         )
 
     def dump(self) -> str:

@@ -104,7 +104,7 @@ def shared(bench: Bench) -> None:
 
 def _stack(bench: Bench, grouping: str) -> Stack:
     ours = stack(bench, f"scale-{grouping.lower()}", _issued(bench, grouping), grouping)
-    ours.environment["PULUMI_PARALLEL"] = str(_AT_ONCE)
+    ours.environment |= {"PULUMI_PARALLEL": str(_AT_ONCE), "PULUMI_SKIP_CHECKPOINTS": "true"}
     ours.configure(
         challenge="dns01", acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1}, dns={"workloadIdentity": True}
     )
