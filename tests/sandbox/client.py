@@ -5,11 +5,13 @@ import json
 import socket
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pycurl
 from cryptography import x509
 
 from sandbox import acme
@@ -129,29 +131,50 @@ class Traffic:
     serials: list[int] = field(default_factory=list)
     """Of the certificates, each time another one was presented."""
     answered: int = 0
+    """In connections of their own."""
+    kept: Counter[str] = field(default_factory=Counter)
+    """Answers in connections that were kept, by protocol."""
     failures: list[str] = field(default_factory=list)
 
 
 class _Kept:
-    """A connection that is kept, and made anew where the other side has ended it, as a user's client does."""
+    """Connections that are kept, as libcurl keeps them: it makes a new one where the other side has ended the last."""
 
-    def __init__(self, host: str, trust: ssl.SSLContext) -> None:
-        self._connection = http.client.HTTPSConnection(host, timeout=TIMEOUT, context=trust)
+    def __init__(self, host: str, trust: ssl.SSLContext, version: int) -> None:
+        roots = "".join(map(ssl.DER_cert_to_PEM_cert, trust.get_ca_certs(binary_form=True)))
+        self._curl = pycurl.Curl()
+        for option, value in {
+            pycurl.URL: f"https://{host}/",
+            pycurl.HTTP_VERSION: version,
+            pycurl.CAINFO_BLOB: roots.encode(),
+            pycurl.CONNECTTIMEOUT: int(TIMEOUT),
+            pycurl.TIMEOUT: int(TIMEOUT),
+            pycurl.NOSIGNAL: 1,  # it is not of the main thread
+            pycurl.WRITEFUNCTION: lambda content: len(content),
+        }.items():
+            self._curl.setopt(option, value)
 
-    def get(self) -> Answer:
-        """Ask for the page."""
-        reused = self._connection.sock is not None
+    def get(self) -> int:
+        """Ask for the page; return the status.
+
+        Raises:
+            OSError: There is no answer.
+        """
         try:
-            return _ask(self._connection, "/")
-        except ConnectionError:
-            self._connection.close()
-            if not reused:
-                raise
-        return _ask(self._connection, "/")
+            self._curl.perform()
+        except pycurl.error as error:
+            raise OSError(*error.args) from None
+        return int(self._curl.getinfo(pycurl.RESPONSE_CODE))
+
+    @property
+    def protocol(self) -> str:
+        """What was spoken."""
+        version = self._curl.getinfo(pycurl.INFO_HTTP_VERSION)
+        return {pycurl.CURL_HTTP_VERSION_1_1: "HTTP/1.1", pycurl.CURL_HTTP_VERSION_2_0: "HTTP/2"}[version]
 
     def close(self) -> None:
-        """End it."""
-        self._connection.close()
+        """End them."""
+        self._curl.close()
 
 
 @contextmanager
@@ -161,34 +184,42 @@ def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator
     Args:
         host: The host.
         trust: Whose certificates are trusted.
-        kept: Whether to ask in a connection that is kept as well.
+        kept: Whether to ask in connections that are kept as well, one of HTTP/1.1 and one of HTTP/2.
     """
     seen, enough = Traffic(), threading.Event()
 
-    def go_on(ask: Callable[[], Answer], where: str = "") -> None:
+    def go_on(ask: Callable[[], int], where: str = "") -> None:
         # A few requests each second, so that the client does not take the time of what it looks at.
         while not enough.wait(0.1):
             try:
-                answer = ask()
+                status = ask()
             except (OSError, http.client.HTTPException) as error:
                 seen.failures.append(f"{type(error).__name__}: {error}{where}")
                 continue
-            if answer.status != http.client.OK:
-                seen.failures.append(f"answered {answer.status}{where}")
-            if answer.certificate is None:
-                continue  # It came with the connection, long ago.
-            seen.answered += 1
-            if answer.serial not in seen.serials[-1:]:
-                seen.serials.append(answer.serial)
+            if status != http.client.OK:
+                seen.failures.append(f"answered {status}{where}")
 
-    def ask_again() -> None:
-        with closing(_Kept(host, trust)) as connection:
-            go_on(connection.get, " in a kept connection")
+    def ask_anew() -> int:
+        answer = https(host, trust)
+        seen.answered += 1
+        if answer.serial not in seen.serials[-1:]:
+            seen.serials.append(answer.serial)
+        return answer.status
 
-    def ask_anew() -> None:
-        go_on(lambda: https(host, trust))
+    def ask_again(version: int) -> None:
+        with closing(_Kept(host, trust, version)) as connection:
 
-    clients = [threading.Thread(target=each) for each in ([ask_anew, ask_again] if kept else [ask_anew])]
+            def ask() -> int:
+                status = connection.get()
+                seen.kept[connection.protocol] += 1
+                return status
+
+            go_on(ask, " in a kept connection")
+
+    clients = [threading.Thread(target=go_on, args=[ask_anew])]
+    if kept:
+        versions = (pycurl.CURL_HTTP_VERSION_1_1, pycurl.CURL_HTTP_VERSION_2TLS)
+        clients += [threading.Thread(target=ask_again, args=[version]) for version in versions]
     for each in clients:
         each.start()
     try:

@@ -206,5 +206,6 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
             assert kept.items() <= identities().items(), "what was taken over is the same object"
         finally:
             stack.destroy()
-    assert seen.failures == [], "no request failed, neither in new connections nor in one that was kept"
+    assert seen.failures == [], "no request failed, neither in new connections nor in those that were kept"
     assert seen.answered > 10, "there was traffic throughout"
+    assert min(seen.kept["HTTP/1.1"], seen.kept["HTTP/2"]) > 10, "and in connections of either protocol"
