@@ -15,7 +15,7 @@ faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv
+.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv $(testers)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,10 +49,14 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
 	@export GOGC=400; trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
-	for name in $(testers); do $(sandbox) --name $$name up || exit; done; \
+	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
-	$(PYTHON) -m pytest -v -n 2 -m "readme or network"
+	@# The longest first, so that both workers end at about the same time.
+	$(PYTHON) -m pytest -v -n 2 -m "readme or network" tests/test_unprivileged.py tests/test_readme_commands.py tests
+
+$(testers):
+	@$(sandbox) --name $@ up
 
 test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }

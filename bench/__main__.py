@@ -44,6 +44,7 @@ def main() -> int:
         help=f"of {', '.join(inside.FIGURES)}; without any, all are measured, else the other results are kept",
     )
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         results = measure(quick=args.quick, figures=args.figures)

@@ -108,6 +108,7 @@ def main() -> int:
     played = shares(arguments)
     if len(arguments.sandboxes) < len(played):
         parser.error(f"{len(played)} sandboxes are needed, for scenarios and for rounds")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     out.print(f"Seed {seed}. Each of these is repeated with it: make faults SEED={seed}")
     try:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -201,6 +202,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Parse the command line and run its verb."""
+    # A script's `&` has SIGINT ignored, and so have all that it starts. Pulumi ends its language host by it, and waits
+    # five seconds for that in vain, with each command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = _parser().parse_args()
     try:
         return int(arguments.work(arguments))

@@ -118,6 +118,25 @@ def test_a_command_of_a_process_that_is_inside_is_run_as_it_is(tmp_path: Path) -
     assert Instance("x", 0).command(["kubectl", "get"], tmp_path) == ["kubectl", "get"], "there is nothing to enter"
 
 
+IN_THE_BACKGROUND = """
+import signal, sys
+from sandbox import __main__ as cli
+from sandbox.instance import Instance
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+cli.Instance.require = lambda name: Instance(name, 0)
+sys.argv[1:] = ["exec", "--", "grep", "SigIgn", "/proc/self/status"]
+cli.main()
+"""
+
+
+def test_a_command_inside_heeds_an_interrupt_in_the_background_of_a_script_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_THE_BACKGROUND], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
+    ignored = int(done.stdout.split()[1], 16)
+    assert not ignored & 1 << signal.SIGINT - 1, "Pulumi would wait for its plugins, which it interrupts"
+
+
 def test_the_environment_inside_finds_the_sandboxs_own_before_the_machines() -> None:
     outer = {"PATH": "/opt/bin", "HOME": "/home/me", "KUBECONFIG": "/home/me/prod", "https_proxy": "http://proxy"}
     inner = inside_environment(outer, "x")
