@@ -137,6 +137,13 @@ class Traffic:
     failures: list[str] = field(default_factory=list)
 
 
+_PROTOCOLS = {
+    pycurl.CURL_HTTP_VERSION_1_0: "HTTP/1.0",
+    pycurl.CURL_HTTP_VERSION_1_1: "HTTP/1.1",
+    pycurl.CURL_HTTP_VERSION_2_0: "HTTP/2",
+}
+
+
 class _Kept:
     """Connections that are kept, as libcurl keeps them: it makes a new one where the other side has ended the last."""
 
@@ -149,6 +156,7 @@ class _Kept:
             pycurl.CAINFO_BLOB: roots.encode(),
             pycurl.CONNECTTIMEOUT: int(TIMEOUT),
             pycurl.TIMEOUT: int(TIMEOUT),
+            pycurl.DNS_CACHE_TIMEOUT: 0,  # of its own accord it goes by no TTL, but by a minute
             pycurl.NOSIGNAL: 1,  # it is not of the main thread
             pycurl.WRITEFUNCTION: lambda content: len(content),
         }.items():
@@ -169,8 +177,7 @@ class _Kept:
     @property
     def protocol(self) -> str:
         """What was spoken."""
-        version = self._curl.getinfo(pycurl.INFO_HTTP_VERSION)
-        return {pycurl.CURL_HTTP_VERSION_1_1: "HTTP/1.1", pycurl.CURL_HTTP_VERSION_2_0: "HTTP/2"}[version]
+        return _PROTOCOLS[self._curl.getinfo(pycurl.INFO_HTTP_VERSION)]
 
     def close(self) -> None:
         """End them."""

@@ -5,6 +5,7 @@ cert-manager and its ingress-shim are the real ones. The controller of ingress-n
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from sandbox.acme import PROD
 from tests.sandbox import by_hand, client, nginx
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.stack import TIMEOUT as OF_PULUMI
-from tests.sandbox.support import a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
+from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
 
 pytestmark = pytest.mark.sandbox
 
@@ -42,6 +43,7 @@ ISSUER = "letsencrypt"
 SNIPPET = "nginx.ingress.kubernetes.io/configuration-snippet"
 GATEWAYS = "gateways.networking.istio.io"
 COMMAND = re.compile(r" +(\$ |(kubectl|pulumi|sleep) )")
+TRANSACTION = "gcloud dns record-sets transaction "
 TTL = 3
 TIMEOUT = 120
 
@@ -89,11 +91,18 @@ BEFORE_THE_GATEWAY = ingress("edge", by_hand.ISTIO, HOST, EDGE, ASKED, service="
 
 
 @contextmanager
-def set_up(ingresses: list[dict[str, Any]]) -> Iterator[None]:
-    """cert-manager, its issuers and the Ingresses by hand, and all that this leaves removed in the end."""
+def set_up(ingresses: list[dict[str, Any]], *, alias: str = "") -> Iterator[None]:
+    """cert-manager, its issuers and the Ingresses by hand, and all that this leaves removed in the end.
+
+    Args:
+        ingresses: What ingress-nginx serves.
+        alias: A host that is led by a CNAME, if there is one; the others have A records.
+    """
     try:
         by_hand.install_cert_manager(by="helm")
-        by_hand.point_names(HOSTS, nginx.ADDRESS, TTL)
+        by_hand.point_names([each for each in HOSTS if each != alias], nginx.ADDRESS, TTL)
+        if alias:
+            cloud_dns("POST", body={"name": f"{alias}.", "type": "CNAME", "ttl": TTL, "rrdatas": [f"{HOST}."]})
         by_hand.make_issuers({ISSUER: "prod"}, {"ingressClassName": nginx.CLASS}, namespaces=[None, API])
         with nginx.controller():
             for each in ingresses:
@@ -103,8 +112,9 @@ def set_up(ingresses: list[dict[str, Any]]) -> Iterator[None]:
         for each in ingresses:
             name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
             kubectl("delete", "ingress", name, "--namespace", namespace, "--ignore-not-found")
-        for host in set(HOSTS) & set(a_records()):
-            cloud_dns("DELETE", f"/{host}./A")
+        for each in cloud_dns("GET")["rrsets"]:
+            if each["name"].rstrip(".") in HOSTS:
+                cloud_dns("DELETE", f"/{each['name']}/{each['type']}")
         kubectl("delete", "clusterissuer", ISSUER, "--ignore-not-found")
         kubectl("delete", "issuer", ISSUER, "--namespace", API, "--ignore-not-found")
         by_hand.remove_cert_manager(by="helm")
@@ -123,6 +133,8 @@ class Printed:
     """Those before a certificate can be signed."""
     left: list[str]
     """Those for what is left over."""
+    transaction: list[str]
+    """Those that change record sets at once."""
 
 
 def adopt(stack: Stack) -> Printed:
@@ -146,7 +158,27 @@ def adopt(stack: Stack) -> Printed:
         parts["To go on:"],
         parts.get("Before a certificate can be signed:", []),
         parts["After the `up`, in this order, so that HTTPS does not stop:"],
+        [line.strip().removeprefix("$ ") for line in done.stdout.splitlines() if TRANSACTION in line],
     )
+
+
+def transact(commands: list[str]) -> None:
+    """Make the change that printed commands of gcloud, which is in no registry, gather and execute."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    for option in ("--zone", "--name", "--type"):
+        parser.add_argument(option)
+    parser.add_argument("--ttl", type=int)
+    parser.add_argument("rrdatas", nargs="*")
+    change: dict[str, list[dict[str, Any]]] = {"remove": [], "add": []}
+    for command in commands:
+        verb, *options = shlex.split(command.removeprefix(TRANSACTION))
+        given = parser.parse_args(options)
+        if verb == "execute":
+            body = {"deletions": change["remove"], "additions": change["add"]}
+            cloud_dns("POST", f"/{given.zone}/changes", body, below=ZONES)
+        elif verb in change:
+            record = {"name": given.name, "type": given.type, "ttl": given.ttl, "rrdatas": given.rrdatas}
+            change[verb].append(record)
 
 
 def run(command: str) -> str:
@@ -180,13 +212,17 @@ def stack_of(name: str, folder: Path) -> Stack:
 
 def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) -> None:
     trust = client.trusting(PROD)
-    with set_up(INGRESSES):
+    with set_up(INGRESSES, alias=OTHER):
         for host in HOSTS:
             eventually(f"{host} is served by ingress-nginx", partial(client.served, host, trust), TIMEOUT)
         stack = stack_of("from-nginx", tmp_path)
         try:
             with client.traffic(HOST, trust, kept=True) as seen, client.traffic(OTHER, trust) as seen_of_other:
+                assert OTHER not in addresses(), "a CNAME leads to ingress-nginx"
+                transact([each.replace(" ADDRESS", f" {nginx.ADDRESS}") for each in adopt(stack).transaction])
+                assert addresses()[OTHER] == nginx.ADDRESS, "its own record does, from one moment to the next"
                 printed = adopt(stack)
+                assert not printed.transaction
                 assert f"Ingress {SHOP}/stays has the annotation {SNIPPET}" in printed.text, "its host is left"
                 told = f"Certificate {SHOP}/{SHARED} is proven by HTTP-01 at Ingresses of the class nginx"
                 assert told in printed.text, "and that those are not renewed there any more"
