@@ -52,8 +52,7 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
-	@# The longest first, so that both workers end at about the same time.
-	$(PYTHON) -m pytest -v -n 2 -m "readme or network" tests/test_unprivileged.py tests/test_readme_commands.py tests
+	$(PYTHON) -m pytest -v -n 2 -m "readme or network"
 
 $(testers):
 	@$(sandbox) --name $@ up
