@@ -187,7 +187,7 @@ def _refusal(host: str, found: Found, challenge: str, address: str) -> str:
     if challenge == "http01" and led and address and address not in led:
         return (
             f"is led to {', '.join(led)} by its record, and not to the gateway at {address}: HTTP-01 would prove it"
-            " there; --challenge dns01 moves it without a gap (docs/moving-in.md)"
+            " there; --challenge dns01 moves it without a gap (docs/moving-in-from-ingress-nginx.md)"
         )
     return ""
 
