@@ -16,7 +16,10 @@ _AGAINST = (
     "a flat program in Python that registers the same resources with the same inputs on the same two providers, "
     "without components and settings (`bench/flat`)"
 )
-_NOTE = "Beyond the flat program, ours checks the config, reads the zone and the gateway, and registers components."
+_NOTE = (
+    "Beyond the flat program, ours loads the settings ([below](#imports)), checks the config, reads the zone and the "
+    "gateway, and registers components."
+)
 _GOAL = Goal(ratio=1.15)
 _SMALLEST = 2
 _FEW = 1000
