@@ -53,7 +53,8 @@ class RateLimit(Scenario):
     def play(self, stage: Stage) -> Ended:
         """Ask for a certificate past the limit."""
         with stage.fault(), stage.acme.limited():
-            return stage.up(IMPATIENCE)
+            # cert-manager has not always put the refusal into the Order ten seconds after it was created.
+            return stage.up(2 * IMPATIENCE)
 
     def put_right(self, _: Stage) -> None:
         """Try again at once, as docs/operations.md says to."""
