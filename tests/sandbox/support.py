@@ -4,7 +4,8 @@ import datetime
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -88,6 +89,15 @@ def items(kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
 def names(kind: str, namespace: str | None = None) -> set[str]:
     """The names of every object of a kind."""
     return {item["metadata"]["name"] for item in items(kind, namespace)}
+
+
+@contextmanager
+def secrets_removed(*secrets: str, namespace: str = "istio-system") -> Iterator[None]:
+    """Remove Secrets in the end, which cert-manager leaves: a Certificate that names one would be Ready at once."""
+    try:
+        yield
+    finally:
+        kubectl("delete", "secret", *secrets, "--namespace", namespace, "--ignore-not-found")
 
 
 def renew(name: str, namespace: str = "istio-system") -> None:

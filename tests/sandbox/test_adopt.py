@@ -177,8 +177,7 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
     trust = client.trusting(STAGING)
     with set_up(by, route=route, broad=broad), reader(tmp_path) as kubeconfig:
         eventually("it is served by hand", lambda: client.served(HOST, trust))
-        stack = made(f"by-hand-{by}", tmp_path, by)
-        try:
+        with made(f"by-hand-{by}", tmp_path, by) as stack:
             with client.traffic(HOST, trust, kept=True) as seen:
                 if by == "manifest":
                     refuses_what_external_dns_owns(stack, kubeconfig)
@@ -204,8 +203,6 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
             gone = {command.split()[-1] for command in left if " delete " in command}
             kept = {of: uid for of, uid in before.items() if of[1] not in gone}
             assert kept.items() <= identities().items(), "what was taken over is the same object"
-        finally:
-            stack.destroy()
     assert seen.failures == [], "no request failed, neither in new connections nor in those that were kept"
     assert seen.answered > 10, "there was traffic throughout"
     assert min(seen.kept["HTTP/1.1"], seen.kept["HTTP/2"]) > 10, "and in connections of either protocol"

@@ -215,8 +215,7 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
     with set_up(INGRESSES, alias=OTHER):
         for host in HOSTS:
             eventually(f"{host} is served by ingress-nginx", partial(client.served, host, trust), TIMEOUT)
-        stack = stack_of("from-nginx", tmp_path)
-        try:
+        with stack_of("from-nginx", tmp_path) as stack:
             with client.traffic(HOST, trust, kept=True) as seen, client.traffic(OTHER, trust) as seen_of_other:
                 assert OTHER not in addresses(), "a CNAME leads to ingress-nginx"
                 transact([each.replace(" ADDRESS", f" {nginx.ADDRESS}") for each in adopt(stack).transaction])
@@ -254,8 +253,6 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
                 assert stack.plan() == {}, "it is at rest, and what was left over is no part of it"
             assert client.https(STAYS, trust).status == 200, "what stays serves as before"
             remains()
-        finally:
-            stack.destroy()
     for each in (seen, seen_of_other):
         assert each.failures == [], "no request failed, and no certificate was one that browsers do not trust"
         assert each.answered > 10, "there was traffic throughout"
@@ -285,8 +282,7 @@ def test_an_ingress_that_stays_has_a_certificate_again_when_that_of_its_secret_h
     trust = client.trusting(PROD)
     with set_up(SHARING):
         eventually(f"{HOST} is served by ingress-nginx", partial(client.served, HOST, trust), TIMEOUT)
-        stack = stack_of("shared-secret", tmp_path)
-        try:
+        with stack_of("shared-secret", tmp_path) as stack:
             printed = adopt(stack)
             for command in (*printed.access, *printed.go_on, *printed.left):
                 run(command)
@@ -296,8 +292,6 @@ def test_an_ingress_that_stays_has_a_certificate_again_when_that_of_its_secret_h
             assert made["spec"]["dnsNames"] == [STAYS]
             assert [each["name"] for each in made["metadata"]["ownerReferences"]] == ["stays"]
             eventually(f"{STAYS} is served by ingress-nginx", partial(client.served, STAYS, trust), TIMEOUT)
-        finally:
-            stack.destroy()
 
 
 def test_a_certificate_that_an_ingress_owns_outlives_it_in_the_stack(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from sandbox import chromium
 from sandbox.acme import STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, kubectl, live
+from tests.sandbox.support import eventually, kubectl, live, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 
@@ -126,7 +126,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.skip(f"there is a Chromium for {chromium.MACHINE} alone")
     if not chromium.is_ready():
         pytest.skip("Chromium is not there: python -m sandbox doctor --fix --tests")
-    with Stack("browser", tmp_path_factory.mktemp("stacks")) as stack:
+    secrets = [f"{SECRET}-{names.object_name(str(each['host']))}" for each in (WILDCARD, EXACT)]
+    with secrets_removed(*secrets), Stack("browser", tmp_path_factory.mktemp("stacks")) as stack:
         stack.configure(
             challenge="dns01",
             # cert-manager's own look takes a minute for DNS-01: it waits for the TTL of what it has found. This is long
@@ -140,14 +141,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         for host in (ANY, EXACT["host"]):
             eventually(f"{host} is served", lambda host=host: client.served(host, client.trusting(STAGING)))  # type: ignore[misc]
         yield stack
-    secrets = [f"{SECRET}-{names.object_name(str(each['host']))}" for each in (WILDCARD, EXACT)]
-    kubectl("delete", "secret", *secrets, "--namespace", ISTIO, "--ignore-not-found")
 
 
 @pytest.fixture
 def neighbour(tmp_path: Path) -> Iterator[Stack]:
     """A second stack at the same gateway, with a host that the first one's wildcard covers."""
-    with Stack("browser-other", tmp_path) as stack:
+    with secrets_removed("browser-other-certs"), Stack("browser-other", tmp_path) as stack:
         stack.configure(
             certManager={"install": False}, challenge="dns01", certificate={"secretName": "browser-other-certs"},
             hosts=[OTHER],
@@ -155,7 +154,6 @@ def neighbour(tmp_path: Path) -> Iterator[Stack]:
         stack.up()
         eventually("its host is served by its own certificate", lambda: x_served(OTHER["host"]) == "other")
         yield stack
-    kubectl("delete", "secret", "browser-other-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def x_served(host: str) -> str | None:

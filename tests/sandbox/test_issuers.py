@@ -12,7 +12,7 @@ import pytest
 from sandbox.acme import STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, live, names
+from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, live, names, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 
@@ -145,7 +145,7 @@ def test_what_a_cluster_issuer_leaves_open_is_told(stack: Stack) -> None:
 
 
 def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: Path) -> None:
-    with Stack("second", tmp_path) as second:
+    with secrets_removed("second-certs"), Stack("second", tmp_path) as second:
         second.configure(
             acme={"timeout": 10},
             certManager={"install": False},
@@ -163,7 +163,6 @@ def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: P
         second.up()
         trust = client.trusting(STAGING)
         eventually("its host is served", lambda: client.served("blog.sandbox.test", trust))
-    kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def test_another_kind_signs_anew_without_a_failed_request(stack: Stack) -> None:
@@ -195,7 +194,7 @@ def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
 
 
 def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Stack, tmp_path: Path) -> None:
-    with Stack("second", tmp_path) as second:
+    with secrets_removed("second-certs"), Stack("second", tmp_path) as second:
         second.configure(
             acme={"dnsZones": None, "issuerKind": "Issuer"},
             certManager={"install": False},
@@ -204,7 +203,6 @@ def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Sta
         )
         second.up()
         assert narrow.plan() == {}, "the first is as it was"
-    kubectl("delete", "secret", "second-certs", "--namespace", ISTIO, "--ignore-not-found")
 
 
 def test_an_issuer_that_is_not_ready_is_told_with_the_reason(narrow: Stack) -> None:

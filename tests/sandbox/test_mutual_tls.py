@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from sandbox.acme import STAGING
 from tests.sandbox import client
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, get, kubectl, live, renew
+from tests.sandbox.support import eventually, get, kubectl, live, renew, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 
@@ -78,7 +78,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("stacks")
     ours, others = ClientAuthority("clients"), ClientAuthority("others")
     known, stranger = ours.issue(folder / "known.pem"), others.issue(folder / "stranger.pem")
-    with Stack("mutual", folder) as stack:
+    with secrets_removed(SECRET, THERE), Stack("mutual", folder) as stack:
         stack.configure(
             hosts=[{"host": HOST, "service": "shop", "namespace": "shop", "port": 80}],
             certificate={"secretName": SECRET},
@@ -91,7 +91,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         data = {"metadata": {"name": THERE, "namespace": ISTIO}, "stringData": {"cacert": ours.pem}}
         kubectl("apply", manifest={"apiVersion": "v1", "kind": "Secret", **data})
         yield Deployed(stack, known, stranger)
-    kubectl("delete", "secret", SECRET, THERE, "--namespace", ISTIO, "--ignore-not-found")
 
 
 def trusting(certificate: Path | None = None) -> ssl.SSLContext:

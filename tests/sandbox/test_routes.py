@@ -11,7 +11,7 @@ import pytest
 from sandbox.acme import PROD
 from tests.sandbox import client
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, kubectl
+from tests.sandbox.support import eventually, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 
@@ -35,7 +35,7 @@ SITE_HOST = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack("routes", tmp_path_factory.mktemp("stacks")) as stack:
+    with secrets_removed(SECRET), Stack("routes", tmp_path_factory.mktemp("stacks")) as stack:
         # HSTS is not for staging's certificates, which no browser trusts.
         stack.configure(
             acme={"issuer": "prod"},
@@ -46,7 +46,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.up()
         eventually("the host is served", lambda: client.served(SITE, client.trusting(PROD)))
         yield stack
-    kubectl("delete", "secret", SECRET, "--namespace", "istio-system", "--ignore-not-found")
 
 
 def ask(host: str, path: str = "/", **headers: str) -> client.Answer:
