@@ -74,16 +74,16 @@ audit: .venv ## look up known vulnerabilities of the pinned Python packages and 
 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
 	@$(sandbox) doctor --fix
-	$(PYTHON) -m bench $(BENCH)
+	$(PYTHON) -m tests.bench $(BENCH)
 
 faults: .venv ## stage faults by name, kill parts at random, play hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
 	@$(sandbox) doctor --fix --tests
 	@trap 'for name in $(faulty); do $(sandbox) --name $$name down; done' EXIT; \
 	for name in $(faulty); do $(sandbox) --name $$name up || exit; done; \
-	$(PYTHON) -m faults $(faulty) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(PYTHON) -m tests.faults $(faulty) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	$(if $(ONLY),--only $(ONLY)) $(if $(SCENARIOS),--scenarios $(SCENARIOS:all=)) $(if $(JSON),--json $(JSON))
 
-pictures: .venv ## draw the documents' pictures anew, in sandboxes of their own; needs Node
+pictures: .venv ## draw the pictures of the documents again, in a sandbox
 	$(PYTHON) -m docs.pictures
 
 format: .venv ## format and fix what ruff can

@@ -7,7 +7,8 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
 import components
-from composition import Composition, load
+from config.args import Composition
+from config.loading import load
 
 # Whatever can be refused is refused here, before any resource is registered.
 stack = load()

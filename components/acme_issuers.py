@@ -15,10 +15,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .awaiting import WAIT_FOR_READY, bounded
-from .credentials import credentials_of
-from .diagnosis import explain_on_failure
-from .rules import acme, names, routes, values
+from .kube.awaiting import WAIT_FOR_READY, bounded
+from .kube.credentials import credentials_of
+from .kube.diagnosis import explain_on_failure
+from .specs import acme, istio, names, values
 
 
 class SolverArgs(TypedDict):
@@ -107,7 +107,7 @@ SHAPE = inputs.shape(
     create=inputs.known(inputs.value(values.boolean, True)),
     read_accounts=inputs.known(inputs.value(values.boolean, False)),
     kind=inputs.known(inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER)),
-    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
     servers=inputs.optional(
         inputs.shape(**{each: inputs.value(values.string, acme.DIRECTORIES[each]) for each in acme.ENVIRONMENTS}), {}
     ),

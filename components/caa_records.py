@@ -12,10 +12,10 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
+from .problem import Problem, text
 from .record_sets import before_create, existing
-from .rules import acme, caa, names, values
-from .rules.problem import Problem, text
-from .rules.shell import word
+from .shell import word
+from .specs import acme, caa, names, values
 
 
 class CaaHostArgs(TypedDict):

@@ -13,8 +13,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import cert_manager, names, values
-from .rules.problem import Problem
+from .problem import Problem
+from .specs import cert_manager, names, values
 
 RELEASE = "cert-manager"
 """Constant, because a release that is replaced under another name cannot adopt the CRDs

@@ -12,8 +12,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, renewal, routes, values
-from .rules.metrics import Certificates, acme_failures, by_namespace
+from .specs import istio, names, renewal, values
+from .specs.metrics import Certificates, acme_failures, by_namespace
 
 ACME_ERRORS = 0.25
 """Share of an hour's requests. A rejected nonce or two are the protocol's daily life (RFC 8555, section 6.5)."""
@@ -45,7 +45,7 @@ class CertificateAlertsArgs(TypedDict):
 SHAPE = inputs.shape(
     prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
     certificates=inputs.several(inputs.value(names.object_reference)),
-    certificates_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    certificates_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
     object_name=inputs.value(values.string),
     namespace=inputs.value(names.kubernetes_name, "cert-manager"),
     labels=inputs.optional(inputs.value(values.mapping)),

@@ -12,7 +12,7 @@ import pulumi_kubernetes as kubernetes
 
 from . import inputs
 from .certificate_alerts import ACME_ERRORS
-from .rules import dashboard, names, routes, values
+from .specs import dashboard, istio, names, values
 
 
 class CertificateDashboardArgs(TypedDict):
@@ -34,9 +34,9 @@ class CertificateDashboardArgs(TypedDict):
 
 SHAPE = inputs.shape(
     certificates=inputs.several(inputs.value(names.object_reference)),
-    certificates_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    certificates_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
     object_name=inputs.value(values.string),
-    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
     title=inputs.value(values.string, "Gateway certificates"),
     labels=inputs.value(values.labels, dashboard.LABELS),
 )

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
-from .rules import dns01, names, values
+from .specs import dns01, names, values
 
 
 class Dns01IdentityArgs(TypedDict):

@@ -10,10 +10,10 @@ from typing import Any
 
 import pulumi
 
+from .problem import Problem, text
 from .record_sets import Records, before_create, existing
-from .rules import external_dns
-from .rules.external_dns import Key, Owner
-from .rules.problem import Problem, text
+from .specs import external_dns
+from .specs.external_dns import Key, Owner
 
 _Owned = dict[Key, list[Owner]]
 

@@ -13,7 +13,7 @@ import pulumi_gcp as gcp
 
 from . import inputs
 from .dns_owners import OwnedRecords
-from .rules import names, values
+from .specs import names, values
 
 
 class DnsRecordsArgs(TypedDict):

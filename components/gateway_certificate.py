@@ -10,10 +10,10 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 
 from . import inputs
-from .awaiting import WAIT_FOR_READY, bounded
-from .credentials import credentials_of
-from .diagnosis import explain_on_failure
-from .rules import acme, names, routes, tls, values
+from .kube.awaiting import WAIT_FOR_READY, bounded
+from .kube.credentials import credentials_of
+from .kube.diagnosis import explain_on_failure
+from .specs import acme, istio, names, tls, values
 from .tls_gateway import CREDENTIALS, CredentialArgs
 
 
@@ -53,7 +53,7 @@ SHAPE = inputs.shape(
     issuer=inputs.value(values.string),
     issuer_kind=inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER),
     credentials=CREDENTIALS,
-    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
     key=inputs.optional(
         inputs.shape(
             algorithm=inputs.known(inputs.value(values.one_of(*tls.KEY_SIZES), "ECDSA")),

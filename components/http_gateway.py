@@ -1,4 +1,4 @@
-"""Port 80: the redirect to HTTPS, and the way in for HTTP-01. rules/routes.py says what it must not do, and why."""
+"""Port 80: the redirect to HTTPS, and the way in for HTTP-01. rules/istio.py says what it must not do, and why."""
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import names, routes
+from .specs import istio, names
 
 
 class HttpGatewayArgs(TypedDict):
@@ -36,13 +36,13 @@ class HttpGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
         child = pulumi.ResourceOptions(parent=self)
-        metadata = routes.metadata(given["gateway"], given["namespace"])
+        metadata = istio.metadata(given["gateway"], given["namespace"])
         gateway = kubernetes.apiextensions.CustomResource(
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata=metadata,
-            spec=inputs.computed(routes.http_gateway_spec, given["selector"], given["hosts"]),
+            spec=inputs.computed(istio.http_gateway_spec, given["selector"], given["hosts"]),
             opts=child,
         )
         qualified = inputs.computed("{}/{}".format, given["namespace"], given["gateway"])
@@ -51,7 +51,7 @@ class HttpGateway(pulumi.ComponentResource):
             api_version="networking.istio.io/v1",
             kind="VirtualService",
             metadata=metadata,
-            spec=inputs.computed(routes.redirect_spec, qualified, given["hosts"]),
+            spec=inputs.computed(istio.redirect_spec, qualified, given["hosts"]),
             # It names the Gateway by a plain string, which is no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway])),
         )

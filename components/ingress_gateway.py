@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 import pulumi
 
 from . import inputs
-from .credentials import Credentials, credentials_of
 from .engine import in_thread
-from .rules import addresses, mesh, names, routes, values
-from .rules.problem import Problem, ProblemsError, setting, text
-from .rules.shell import word
+from .kube import solver_route
+from .kube.credentials import Credentials, credentials_of
+from .problem import Problem, ProblemsError, setting, text
+from .shell import word
+from .specs import addresses, istio, names, values
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -57,17 +58,17 @@ class IngressGatewayArgs(TypedDict):
 
 
 SHAPE = inputs.shape(
-    namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
-    service=inputs.value(names.kubernetes_name, routes.SERVICE),
+    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
+    service=inputs.value(names.kubernetes_name, istio.SERVICE),
     timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
     plain=inputs.known(inputs.value(values.boolean, True)),
     family=inputs.known(inputs.value(values.one_of(*addresses.FAMILIES), addresses.IPV4)),
     http01=inputs.known(
         inputs.optional(
             inputs.shape(
-                selector=inputs.value(values.labels, routes.SELECTOR),
+                selector=inputs.value(values.labels, istio.SELECTOR),
                 class_field=inputs.value(values.one_of("class", "ingressClassName"), "class"),
-                control_plane=inputs.value(names.kubernetes_name, mesh.CONTROL_PLANE),
+                control_plane=inputs.value(names.kubernetes_name, solver_route.CONTROL_PLANE),
                 revision=inputs.optional(inputs.value(values.string)),
             )
         )
@@ -88,7 +89,7 @@ class IngressGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         given = inputs.check_inputs(self, name, args, SHAPE)
         # The client takes half a second to load. So it is loaded while the provider starts, which takes as long.
-        loaded = in_thread(import_module, f"{__package__}.load_balancer")
+        loaded = in_thread(import_module, f"{__package__}.kube.load_balancer")
         known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"], loaded)
         # The address is public, though the kubeconfig that it was read with may be a secret.
         options = _Options(given["timeout"], given["family"], given["plain"], given["commands"])
@@ -128,7 +129,7 @@ class _Gateway:
         """
         from kubernetes.config import ConfigException
 
-        from .load_balancer import UnreachableError, service_name
+        from .kube.load_balancer import UnreachableError, service_name
 
         preview = pulumi.runtime.is_dry_run()
         where = service_name(self.namespace, self.service)
@@ -158,7 +159,7 @@ class _Gateway:
         return address
 
     def _find(self, timeout: int) -> Sequence[str] | None:
-        from .load_balancer import Wanted, find_address
+        from .kube.load_balancer import Wanted, find_address
 
         api = self.credentials.api()
         self._require_route_of_solvers(api)
@@ -168,7 +169,7 @@ class _Gateway:
     def _require_route_of_solvers(self, api: "client.ApiClient") -> None:
         if self.http01 is None:
             return
-        from .mesh import Solver, solver_problem
+        from .kube.mesh import Solver, solver_problem
 
         given = self.http01
         solver = Solver(given["selector"], given["class_field"], given["control_plane"], given["revision"])

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pulumi
 
-from .rules import names, routes, values
-from .rules.problem import Problem, text
+from .problem import Problem, text
+from .specs import istio, names, values
 
 R = TypeVar("R")
 
@@ -259,8 +259,8 @@ def value(rule: Callable[[Any], Any], default: Any = None) -> Check:
 
 GATEWAY = {
     "gateway": value(names.kubernetes_name),
-    "namespace": value(names.kubernetes_name, routes.NAMESPACE),
-    "selector": value(values.labels, routes.SELECTOR),
+    "namespace": value(names.kubernetes_name, istio.NAMESPACE),
+    "selector": value(values.labels, istio.SELECTOR),
 }
 """The fields of every Gateway: its own name, where it is, and the Pods that it is for."""
 

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import mutual_tls, names, routes, values
+from .specs import istio, mutual_tls, names, values
 
 
 class MutualTlsArgs(TypedDict):
@@ -29,7 +29,7 @@ class MutualTlsArgs(TypedDict):
 SHAPE = inputs.shape(
     mode=inputs.value(values.one_of(*mutual_tls.MODES)),
     namespaces=inputs.known(inputs.several(inputs.value(names.kubernetes_name), least=0)),
-    gateway_namespace=inputs.value(names.kubernetes_name, routes.NAMESPACE),
+    gateway_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
 )
 
 

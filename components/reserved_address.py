@@ -12,7 +12,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from . import inputs
-from .rules import addresses, names, values
+from .specs import addresses, names, values
 
 
 class ReservedAddressArgs(TypedDict):

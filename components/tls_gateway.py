@@ -11,7 +11,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import inputs
-from .rules import client_ca, headers, names, routes, tls, values
+from .specs import client_ca, headers, istio, names, tls, values
 
 
 class HeaderMatchArgs(TypedDict):
@@ -115,14 +115,14 @@ ROUTE = inputs.shape(
     path=inputs.value(headers.path_prefix, "/"),
     headers=inputs.optional(inputs.several(HEADER_MATCH, least=0), ()),
     timeout=inputs.optional(inputs.value(values.whole(1, 3600))),
-    retries=inputs.optional(inputs.value(values.whole(0, routes.MAX_RETRIES))),
+    retries=inputs.optional(inputs.value(values.whole(0, istio.MAX_RETRIES))),
     response_headers=inputs.lifted(inputs.value(headers.response, {})),
 )
 
 HOST = inputs.shape(
     host=inputs.value(names.dns_name),
     routes=inputs.optional(inputs.several(ROUTE, least=0)),
-    redirect_to=inputs.optional(inputs.value(routes.redirect_target)),
+    redirect_to=inputs.optional(inputs.value(istio.redirect_target)),
     maintenance=inputs.value(values.boolean, False),
     response_headers=inputs.lifted(inputs.value(headers.response, {})),
 )
@@ -145,7 +145,7 @@ CREDENTIALS = inputs.known(
 SHAPE = inputs.shape(
     **inputs.GATEWAY,
     credentials=CREDENTIALS,
-    hosts=inputs.known(inputs.several(inputs.agreeing(HOST, routes.disagreements))),
+    hosts=inputs.known(inputs.several(inputs.agreeing(HOST, istio.disagreements))),
     min_version=inputs.value(values.one_of(*tls.VERSIONS), tls.VERSIONS[0]),
     cipher_suites=inputs.optional(inputs.several(inputs.value(tls.cipher_suite)), list(tls.CIPHER_SUITES)),
     hsts=inputs.value(values.whole(0, tls.MAX_HSTS), 0),
@@ -161,7 +161,7 @@ class TlsGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)
-        accepted = inputs.agreeing(SHAPE, routes.split_credentials, "credentials")
+        accepted = inputs.agreeing(SHAPE, istio.split_credentials, "credentials")
         given = inputs.check_inputs(self, name, {"gateway": name, **args}, accepted)
         child = pulumi.ResourceOptions(parent=self)
         presented = [(each["secret_name"], each["hosts"]) for each in given["credentials"]]
@@ -181,9 +181,9 @@ class TlsGateway(pulumi.ComponentResource):
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
-            metadata=routes.metadata(given["gateway"], given["namespace"]),
+            metadata=istio.metadata(given["gateway"], given["namespace"]),
             spec=inputs.computed(
-                routes.tls_gateway_spec,
+                istio.tls_gateway_spec,
                 *(given["selector"], presented, given["min_version"], given["cipher_suites"]),
                 authority["secret_name"],
             ),
@@ -195,16 +195,16 @@ class TlsGateway(pulumi.ComponentResource):
         routed = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway]))
         others = [each["host"] for each in given["hosts"]]
         for position, each in enumerate(given["hosts"]):
-            served = inputs.agreed(self, name, f"hosts[{position}]", each, routes.disagreements)
+            served = inputs.agreed(self, name, f"hosts[{position}]", each, istio.disagreements)
             # A wildcard alone has hosts below it. Pulumi walks through the list for each host that is given it.
             alone = isinstance(each["host"], str) and not names.is_wildcard(each["host"])
             kubernetes.apiextensions.CustomResource(
                 f"{name}-{inputs.label(each['host'], position)}",
                 api_version="networking.istio.io/v1",
                 kind="VirtualService",
-                metadata=routes.metadata(inputs.computed(names.object_name, each["host"]), given["namespace"]),
+                metadata=istio.metadata(inputs.computed(names.object_name, each["host"]), given["namespace"]),
                 spec=inputs.computed(
-                    routes.virtual_service_spec, qualified, served, given["hsts"], [] if alone else others
+                    istio.virtual_service_spec, qualified, served, given["hsts"], [] if alone else others
                 ),
                 opts=routed,
             )

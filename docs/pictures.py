@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +29,6 @@ _VERIFY = "python -m tlsctl verify --stack sandbox --ca /run/sandbox/acme/stagin
 
 def main() -> int:
     """Draw all."""
-    dashboard()
     inside = (sys.executable, "-m", "sandbox", "exec", "--")
     try:
         up = _output("make", "--no-print-directory", "up")
@@ -41,22 +39,6 @@ def main() -> int:
     (DOCS / "make-up.svg").write_text(drawn("make up", end_of_up(up)))
     (DOCS / "verify.svg").write_text(drawn(_VERIFY.partition(" --ca")[0], verify))
     return 0
-
-
-def dashboard() -> None:
-    """Draw Grafana's dashboard, with components of its own: the only use of Node."""
-    if shutil.which("npm") is None:
-        sys.exit("npm is not installed, which brings Grafana's components: https://nodejs.org/en/download")
-    npm = ("npm", "--prefix", str(DOCS / "dashboard"))
-    _output(*npm, "ci", "--ignore-scripts")
-    _output(*npm, "run", "build")
-    sandbox = (sys.executable, "-m", "sandbox")
-    _output(*sandbox, "doctor", "--fix", "--tests")
-    try:
-        _output(*sandbox, "up")
-        _output(*sandbox, "exec", "--", sys.executable, "-m", "docs.dashboard.picture")
-    finally:
-        _output(*sandbox, "down")
 
 
 def end_of_up(printed: str) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from components.rules.cert_manager import CHART
-from components.rules.cert_manager import VERSION as PINNED
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs.cert_manager import CHART
+from components.specs.cert_manager import VERSION as PINNED
 from policies.findings import Finding, ResourceRule, guarded
 from policies.images import (
     image_problems,

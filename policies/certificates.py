@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from policies.findings import Finding, ResourceRule, StackRule, guarded
 from policies.objects import KubernetesObject, Resource, Stack, matching, objects, own
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from components.rules.names import is_wildcard
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs.names import is_wildcard
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, StackRule, guarded
 from policies.gateways import ISTIO, dns_names, servers

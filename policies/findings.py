@@ -24,7 +24,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
-from components.rules.problem import Problem, text
+from components.problem import Problem, text
 from policies.objects import CannotJudgeError, Resource, Stack, unknown_value
 from policies.stack_config import in_production
 

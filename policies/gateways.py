@@ -7,9 +7,9 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
-from components.rules import tls as rules
-from components.rules.names import covers
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs import tls as rules
+from components.specs.names import covers
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, ResourceRule, StackRule, Unjudged, guarded
 from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, own

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.rules.cert_manager import CHART, VERSION, check_version
+from components.specs.cert_manager import CHART, VERSION, check_version
 from policies.objects import get, items
 
 REGISTRY, NAMESPACE = "quay.io", "jetstack"

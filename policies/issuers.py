@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from components.rules import acme
-from components.rules.names import email_address
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs import acme
+from components.specs.names import email_address
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, ResourceRule, StackRule, guarded
 from policies.objects import KubernetesObject, Resource, Stack, get, matching, own, reading

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, ResourceRule, StackRule, guarded
 from policies.gateways import ISTIO, is_foreign

@@ -8,7 +8,7 @@ from typing import Any
 
 from pulumi_policy import PolicyResource
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from policies.findings import Finding, StackRule, Unjudged, guarded
 from policies.gateways import ISTIO, Server, is_foreign, servers
 from policies.objects import KubernetesObject, Stack, get, items, named, own, reading

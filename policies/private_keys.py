@@ -7,7 +7,7 @@ import pulumi
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from policies.findings import Finding, StackRule, Unjudged
 from policies.key_material import found_in, found_in_mapping
 from policies.objects import Stack, unknown_value

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import PolicyResource
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from policies import cert_manager
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, StackRule, guarded

@@ -6,8 +6,8 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UnknownValueError
 
-from components.rules.names import lies_in, registered_domain
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs.names import lies_in, registered_domain
 from policies.findings import Finding, ResourceRule, StackRule, guarded
 from policies.objects import CannotJudgeError, Resource, Stack, get, unknown_value
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pulumi.runtime import get_config_env
 
-from components.rules.production import PROJECT, is_production
-from components.rules.routes import SELECTOR
+from components.specs.istio import SELECTOR
+from config.production import PROJECT, is_production
 
 
 def in_production() -> bool:

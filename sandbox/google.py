@@ -1,6 +1,7 @@
 """What is of Google's: `dns.googleapis.com` and the metadata server for Pods, and GKE's control planes.
 
-The first two are the Cloud DNS emulator (`sandbox/clouddns`). cert-manager's solver has no option for another endpoint.
+The first two are the Cloud DNS emulator (`sandbox/googlecloud`). cert-manager's solver has no
+option for another endpoint.
 """
 
 from sandbox import network, paths

@@ -61,7 +61,7 @@ def stages(plan: Plan) -> list[Stage]:
 def cloud_dns() -> Part:
     """The Cloud DNS emulator and the namespace's only DNS server."""
     argv = [
-        sys.executable, "-m", "sandbox.clouddns",
+        sys.executable, "-m", "sandbox.googlecloud",
         "--rest", CLOUD_DNS, "--dns", f"{network.HOST}:53",
         "--project", ZONE, "--zone", f"{ZONE}={acme.ZONE}.",
         "--cluster-kubeconfig", str(paths.KUBECONFIG),

@@ -11,8 +11,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
 from tlsctl.stack import Stack
+
+_MODULES = {
+    "verify": "tlsctl.verify.command",
+    "adopt": "tlsctl.adopt.command",
+    "recover": "tlsctl.recover",
+    "plan-rollout": "tlsctl.plan_rollout",
+}
+"""Where each verb is. A verb is loaded when it is run: some load for a second."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     stack = Stack(args.stack, args.config_file)
     try:
-        # A verb is loaded when it is run: what they stand on takes a second.
-        return int(importlib.import_module(f"tlsctl.{args.verb.replace('-', '_')}").run(stack, args))
+        return int(importlib.import_module(_MODULES[args.verb]).run(stack, args))
     except ProblemsError as error:
         from tlsctl import printing
 

@@ -17,10 +17,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from components.rules import acme
-from components.rules.limits import DAY, HOUR, Batch, Room, batches
-from settings import Settings, printed
-from settings.registered import registered_domain
+from components.specs import acme
+from config import printed
+from config.limits import DAY, HOUR, Batch, Room, batches
+from config.models import Settings
+from config.registered import registered_domain
 from tlsctl import printing
 from tlsctl.stack import Stack
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from components.rules.problem import Problem, sentence, visible
+from components.problem import Problem, sentence, visible
 
 
 def output() -> Console:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.rules.ids import RELEASE, resource_id
-from components.rules.problem import Problem
-from components.rules.shell import word
+from components.problem import Problem
+from components.shell import word
 from tlsctl import printing
+from tlsctl.ids import RELEASE, resource_id
 from tlsctl.stack import Stack
 
 HELM = 300.0

@@ -4,8 +4,8 @@ import json
 
 from tlsctl import report
 from tlsctl.stack import Stack
-from verify.checks import CHECKS
-from verify.results import Report, Result
+from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import Report, Result
 
 _PAGE = """# Checks
 

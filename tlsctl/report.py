@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.rules.problem import Problem, count, visible
+from components.problem import Problem, count, visible
 from tlsctl import printing
 from tlsctl.stack import Stack
-from verify.checks import CHECKS
-from verify.results import Report, Result, some
+from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import Report, Result, some
 
 _MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "dim")}
 _WIDTH = max(map(len, CHECKS))

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from components.rules.problem import Problem, ProblemsError
-from components.rules.shell import QUOTED, unquoted, word
+from components.problem import Problem, ProblemsError
+from components.shell import QUOTED, unquoted, word
 
 P = TypeVar("P", bound=Problem)
 

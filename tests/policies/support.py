@@ -22,7 +22,7 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from components.rules.cert_manager import CHART
+from components.specs.cert_manager import CHART
 from policies import RULES
 from policies.findings import Rule, judged
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource
 
-from components.rules.cert_manager import CHART, VERSION
+from components.specs.cert_manager import CHART, VERSION
 from policies import cert_manager
 from policies.protection import PROTECT
 from tests.policies.support import breaks, certificate, configured, findings, holds, issuer, kubernetes, release

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource
 
-from components.rules.acme import DIRECTORIES
+from components.specs.acme import DIRECTORIES
 from policies import challenges, issuers
 from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
 from tests.policies.support import (

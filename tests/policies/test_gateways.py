@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from components.rules import routes
-from components.rules.names import covers
-from components.rules.tls import CIPHER_SUITES
+from components.specs import istio
+from components.specs.names import covers
+from components.specs.tls import CIPHER_SUITES
 from policies import gateways
 from policies.findings import Rule
 from policies.plain_http import resolve
@@ -171,6 +171,6 @@ def test_the_gateways_of_the_stacks_other_ingress_gateways_are_judged() -> None:
     assert len(advice(internal, rule=gateways.MODE)) == 1, "it is nobody's that the config knows"
     with configured(gateways=others):
         breaks(gateways.MODE, internal, saying="PASSTHROUGH")
-        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(routes.SELECTOR)), saying="PASSTHROUGH")
+        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(istio.SELECTOR)), saying="PASSTHROUGH")
     with configured(gateways="nonsense"):
-        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(routes.SELECTOR)), saying="PASSTHROUGH")
+        breaks(gateways.MODE, gateway(https(mode="PASSTHROUGH"), selector=dict(istio.SELECTOR)), saying="PASSTHROUGH")

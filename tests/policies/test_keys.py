@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from components.rules.kubeconfig import gke_kubeconfig
+from components.kube.kubeconfig import gke_kubeconfig
 from policies.key_material import found_in
 from policies.private_keys import NO_PRIVATE_KEY
 from tests.policies.support import advice, breaks, configured, encoded, findings, holds, kubernetes, pem, resource

@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The policies that a stack of a config breaks, the one of advice among them."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
-    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
-    monkeypatch.setattr("components.credentials.Credentials.api", lambda *_: None)
-    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.credentials.Credentials.api", lambda *_: None)
+    monkeypatch.setattr("config.lookups._obstacles", lambda *_: ())
 
     def judge(config: Mapping[str, Any], stack: str = "dev", recorder: Recorder | None = None) -> set[str]:
         done: Recorder = harness.run(program, config, stack=stack, recorder=recorder)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource
 
-from components.rules.routes import http_gateway_spec, redirect_spec
+from components.specs.istio import http_gateway_spec, redirect_spec
 from policies.plain_http import NO_PLAIN_HTTP
 from tests.policies.support import (
     advice,

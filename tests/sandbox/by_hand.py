@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from sandbox import paths
+from sandbox.testing.support import cloud_dns, eventually, get, kubectl, live
 from tests.sandbox.stack import PREFIX, PROJECT
-from tests.sandbox.support import cloud_dns, eventually, get, kubectl, live
 
 ISTIO = "istio-system"
 CERTIFICATE = "istio-ingressgateway-certs"

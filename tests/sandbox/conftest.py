@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import paths
-from tests.sandbox.acme_proxy import AcmeProxy
+from sandbox.testing.acme_proxy import AcmeProxy
 
 SHORT = ("accounts", "rollout", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
 """Files of less than a minute, the longest first."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import network, paths
-from tests.sandbox import client
+from sandbox.testing import client
 
 ADDRESS = network.HOST
 """Where nothing else listens on ports 80 and 443."""
@@ -33,7 +33,7 @@ class Cluster:
     """What the controller reads of the cluster."""
 
     def __init__(self) -> None:
-        from components.kubernetes_api import api_client
+        from components.kube.client import api_client
 
         self._api = api_client(str(paths.KUBECONFIG), None)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.sandbox.engine import TIMEOUT, CommandError, StackDriver
+from sandbox.testing.engine import TIMEOUT, CommandError, StackDriver
 
 __all__ = ["PREFIX", "PROJECT", "TIMEOUT", "CommandError", "Stack"]
 

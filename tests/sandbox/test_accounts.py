@@ -20,8 +20,8 @@ import pytest
 from sandbox import network, paths
 from sandbox.acme import PROFILES
 from sandbox.pki import Authority
+from sandbox.testing.support import eventually, items, kubectl, live, renew
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
-from tests.sandbox.support import eventually, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 

@@ -15,8 +15,8 @@ import dns.query
 import pytest
 
 from sandbox import paths
+from sandbox.testing.support import cloud_dns, eventually, kubectl, live
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import cloud_dns, eventually, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 

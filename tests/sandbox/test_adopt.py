@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adopt import handover
 from sandbox import paths
 from sandbox.acme import STAGING
-from tests.sandbox import by_hand, client
+from sandbox.testing import client
+from sandbox.testing.support import a_records, cloud_dns, eventually, items, kubectl
+from tests.sandbox import by_hand
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
-from tests.sandbox.support import a_records, cloud_dns, eventually, items, kubectl
+from tlsctl.adopt import handover
 
 pytestmark = pytest.mark.sandbox
 

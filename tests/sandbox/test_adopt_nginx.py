@@ -23,10 +23,11 @@ import pytest
 
 from sandbox import paths
 from sandbox.acme import PROD
-from tests.sandbox import by_hand, client, nginx
+from sandbox.testing import client
+from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
+from tests.sandbox import by_hand, nginx
 from tests.sandbox.stack import PROJECT, Stack
 from tests.sandbox.stack import TIMEOUT as OF_PULUMI
-from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
 
 pytestmark = pytest.mark.sandbox
 

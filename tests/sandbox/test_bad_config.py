@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.support import a_records, get, kubectl
 from tests.sandbox.stack import PREFIX, Stack
-from tests.sandbox.support import a_records, get, kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -20,12 +20,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import sync_playwright
 
-from components.rules import names, routes
+from components.specs import istio, names
 from sandbox import chromium
 from sandbox.acme import STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import eventually, kubectl, live, secrets_removed
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, kubectl, live, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 
@@ -204,14 +204,14 @@ def test_a_browser_gets_the_other_stacks_routes_where_two_stacks_divide_a_wildca
 
 @pytest.fixture
 def split() -> Iterator[list[str]]:
-    """Two hosts of one certificate on a server each, as no stack makes them (`routes.split_credentials`)."""
+    """Two hosts of one certificate on a server each, as no stack makes them (`istio.split_credentials`)."""
     hosts = ["one.browser.sandbox.test", "two.browser.sandbox.test"]
     credentials = [(wildcards_secret(), [host]) for host in hosts]
-    items = [of_istio("Gateway", SPLIT, routes.tls_gateway_spec(routes.SELECTOR, credentials, "1.3", []))]
+    items = [of_istio("Gateway", SPLIT, istio.tls_gateway_spec(istio.SELECTOR, credentials, "1.3", []))]
     for host in hosts:
         served = {"host": host, "routes": [SHOP], "response_headers": {"x-served": host}}
         items.append(
-            of_istio("VirtualService", names.object_name(host), routes.virtual_service_spec(f"{ISTIO}/{SPLIT}", served))
+            of_istio("VirtualService", names.object_name(host), istio.virtual_service_spec(f"{ISTIO}/{SPLIT}", served))
         )
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
     kubectl("apply", manifest=manifest)

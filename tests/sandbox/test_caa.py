@@ -8,10 +8,10 @@ import dns.name
 import pytest
 
 from sandbox.acme import STAGING
-from tests.sandbox import caa, client
-from tests.sandbox.acme_proxy import AcmeProxy
+from sandbox.testing import caa, client
+from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing.support import cloud_dns, eventually, items, kubectl, live, names, renew
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, items, kubectl, live, names, renew
 
 pytestmark = pytest.mark.sandbox
 

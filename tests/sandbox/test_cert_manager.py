@@ -12,10 +12,10 @@ import yaml
 
 from components.cert_manager import chart_values
 from sandbox import paths
-from tests.sandbox.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
-from tests.sandbox.registry import Registry
+from sandbox.testing.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
+from sandbox.testing.registry import Registry
+from sandbox.testing.support import items, kubectl
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
-from tests.sandbox.support import items, kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from components.rules import names, routes
-from tests.sandbox import client
-from tests.sandbox.support import eventually, kubectl, live
-from verify.coalescing import ask
-from verify.connections import Answer, http2
-from verify.requests import Probe
+from components.specs import istio, names
+from sandbox.testing import client
+from sandbox.testing.support import eventually, kubectl, live
+from tlsctl.verify.coalescing import ask
+from tlsctl.verify.connections import Answer, http2
+from tlsctl.verify.requests import Probe
 
 pytestmark = pytest.mark.sandbox
 
@@ -65,12 +65,12 @@ def of_istio(kind: str, name: str, spec: Any) -> dict[str, Any]:
 def address() -> Iterator[str]:
     """The gateway's, once it serves the hosts, each with a certificate of its own."""
     credentials = [(f"many-{number}", [each["host"]]) for number, each in enumerate(SERVED)]
-    gateway = of_istio("Gateway", GATEWAY, routes.tls_gateway_spec(routes.SELECTOR, credentials, "1.3", []))
+    gateway = of_istio("Gateway", GATEWAY, istio.tls_gateway_spec(istio.SELECTOR, credentials, "1.3", []))
     services = [
         of_istio(
             "VirtualService",
             names.object_name(each["host"]),
-            routes.virtual_service_spec(f"{ISTIO}/{GATEWAY}", each, others=[host["host"] for host in SERVED]),
+            istio.virtual_service_spec(f"{ISTIO}/{GATEWAY}", each, others=[host["host"] for host in SERVED]),
         )
         for each in SERVED
     ]

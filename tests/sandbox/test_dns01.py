@@ -15,9 +15,9 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import ZONES, cloud_dns, eventually, items, kubectl, live, renew
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, cloud_dns, eventually, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from sandbox import acme, paths, tools
-from tests.sandbox import client
-from tests.sandbox.engine import StackDriver
-from tests.sandbox.support import a_records, eventually, get, names
+from sandbox.testing import client
+from sandbox.testing.engine import StackDriver
+from sandbox.testing.support import a_records, eventually, get, names
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,8 +12,8 @@ import pytest
 
 from sandbox import google, tools
 from sandbox.node.rootfs import on_host
+from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, kubectl, resolve
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, kubectl, resolve
 
 pytestmark = pytest.mark.sandbox
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.acme_proxy import RATE_LIMITED, AcmeProxy
+from sandbox.testing.acme_proxy import RATE_LIMITED, AcmeProxy
+from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, items, kubectl, live
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, a_records, cloud_dns, eventually, items, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 

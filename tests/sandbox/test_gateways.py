@@ -14,9 +14,9 @@ import pytest
 
 from sandbox import paths
 from sandbox.acme import STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import a_records, eventually, items, kubectl, live
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import a_records, eventually, items, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from sandbox import acme, google, network, paths
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import cloud_dns, eventually, get, items, kubectl, names
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, names
 
 pytestmark = pytest.mark.sandbox
 

@@ -16,9 +16,9 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import PROD, STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import a_records, eventually, get, items, kubectl, live, renew
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import a_records, eventually, get, items, kubectl, live, renew
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bootstrap.rbac.audit import compare, uses
-from bootstrap.rbac.manifests import FILES, manifests, rights, roles
-from bootstrap.rbac.rules import rights_of
 from components.cert_manager import chart_values
+from deploy.bootstrap.rbac.audit import compare, uses
+from deploy.bootstrap.rbac.manifests import FILES, manifests, rights, roles
+from deploy.bootstrap.rbac.rules import rights_of
 from sandbox import paths
 from sandbox.controlplane import API_SERVER, AUDIT_LOG
 from sandbox.pki import Authority
+from sandbox.testing.support import kubectl
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import paths
-from tests.sandbox.acme_proxy import AcmeProxy
+from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing.support import eventually, get, kubectl, names
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import eventually, get, kubectl, names
 
 pytestmark = pytest.mark.sandbox
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from sandbox.acme import STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import cloud_dns, eventually, get, items, kubectl, live, names, secrets_removed
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import cloud_dns, eventually, get, items, kubectl, live, names, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from components.rules.mesh import ControlPlane, solver_problem
-from tests.sandbox import client
+from components.kube.solver_route import ControlPlane, solver_problem
+from sandbox.testing import client
+from sandbox.testing.support import eventually, kubectl, live
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import eventually, kubectl, live
 
 pytestmark = pytest.mark.sandbox
 

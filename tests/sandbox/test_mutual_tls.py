@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandbox.acme import STAGING
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import eventually, get, kubectl, live, renew, secrets_removed
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, get, kubectl, live, renew, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import client, support
-from tests.sandbox.support import eventually
+from sandbox.testing import client, support
+from sandbox.testing.support import eventually
 
 pytestmark = pytest.mark.sandbox
 

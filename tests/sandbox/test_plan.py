@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.support import ZONES, a_records, cloud_dns, get, items, kubectl, live, names, resolve
 from tests.sandbox.stack import Stack
-from tests.sandbox.support import ZONES, a_records, cloud_dns, get, items, kubectl, live, names, resolve
 
 pytestmark = pytest.mark.sandbox
 

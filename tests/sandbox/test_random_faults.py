@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.draw import draw
-from faults.operations import Project
-from faults.rounds import Rounds
+from tests.faults.draw import draw
+from tests.faults.operations import Project
+from tests.faults.rounds import Rounds
 
 pytestmark = pytest.mark.sandbox
 

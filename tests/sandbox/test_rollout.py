@@ -15,10 +15,10 @@ import pytest
 from acme import messages
 from cryptography import x509
 
-from settings import printed
-from tests.sandbox.acme_client import TRUSTING, Account, pebble
-from tests.sandbox.acme_proxy import AcmeProxy
-from tests.sandbox.rate_limits import DAY, HOUR, CaLimits, RateLimits, registered_domain
+from config import printed
+from sandbox.testing.acme_client import TRUSTING, Account, pebble
+from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing.rate_limits import DAY, HOUR, CaLimits, RateLimits, registered_domain
 from tests.sandbox.stack import PROJECT
 from tests.unit.verify.support import config as stack_config
 from tlsctl.plan_rollout import Rollout, plan

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from sandbox.acme import STAGING
-from tests.sandbox import client
-from tests.sandbox.acme_proxy import AcmeProxy
-from tests.sandbox.rate_limits import DAY, CaLimits, RateLimits
+from sandbox.testing import client
+from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing.rate_limits import DAY, CaLimits, RateLimits
+from sandbox.testing.support import eventually, get, kubectl
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import eventually, get, kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.acme import PROD
-from tests.sandbox import client
+from sandbox.testing import client
+from sandbox.testing.support import eventually, secrets_removed
 from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
-from tests.sandbox.support import eventually, secrets_removed
 
 pytestmark = pytest.mark.sandbox
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from faults.scenarios import SCENARIOS
-from faults.scenes import Scenes, theatre
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenes import Scenes, theatre
 
 pytestmark = pytest.mark.sandbox
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from sandbox import paths
+from sandbox.testing.support import live
 from tests.sandbox.stack import PREFIX, Stack
-from tests.sandbox.support import live
 
 pytestmark = pytest.mark.sandbox
 

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandbox import paths
+from sandbox.testing.support import cloud_dns, eventually, get, kubectl
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.support import cloud_dns, eventually, get, kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from kubernetes import client
 
-from components.kubernetes_api import api_client
-from components.rules.kubeconfig import gke_kubeconfig
+from components.kube.client import api_client
+from components.kube.kubeconfig import gke_kubeconfig
 
 VERSION = "7"
 """Of the cluster, when it is listed."""

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Stands for the programs that a workflow runs: keeps what it was asked, and answers as the real one would.
 
-Under the name of `gh` it keeps comments and issues as GitHub does; `python -m ci` is the real one. Everything is in the
-JSON file that $FAKES names: `calls`, `fail` (names of programs) and `prints`, and of GitHub `head`, `reviewers`,
+Under the name of `gh` it keeps comments and issues as GitHub does; `python -m deploy.ci` is the real one. All of it is
+in the JSON file that $FAKES names: `calls`, `fail` (names of programs) and `prints`, and of GitHub `head`, `reviewers`,
 `pulls`, `artifacts`, `comments`, `issues`; `config` is what pulumi has.
 """
 
@@ -94,7 +94,7 @@ def main() -> int:
     program, arguments = sys.argv[0].rpartition("/")[2], sys.argv[1:]
     if program == "uv" and arguments[:2] == ["run", "--no-sync"]:
         os.execvp(arguments[2], arguments[2:])  # noqa: S606 - it becomes that program, as uv does
-    if program in ("python", "python3") and arguments[:2] == ["-m", "ci"]:
+    if program in ("python", "python3") and arguments[:2] == ["-m", "deploy.ci"]:
         os.execv(os.environ["PYTHON"], ["python", *arguments])  # noqa: S606
     with open(os.environ["FAKES"]) as file:  # noqa: PTH123
         state: dict[str, Any] = json.load(file)

@@ -11,9 +11,9 @@ import pytest
 from celpy.adapter import json_to_cel
 from pulumi.runtime import mocks
 
-from bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
-from bootstrap.identities import IDENTITIES, environment, job_of_token, jobs
-from bootstrap.settings import Stack
+from deploy.bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
+from deploy.bootstrap.identities import IDENTITIES, environment, job_of_token, jobs
+from deploy.bootstrap.settings import Stack
 from tests.unit import harness
 from tests.unit.harness import Recorder, Registered
 
@@ -61,7 +61,7 @@ def up(**changes: Any) -> Recorder:
     recorder = Google()
 
     def program() -> None:
-        runpy.run_path(str(ROOT / "bootstrap/__main__.py"), run_name="__main__")
+        runpy.run_path(str(ROOT / "deploy/bootstrap/__main__.py"), run_name="__main__")
 
     return harness.run(program, config(**changes), stack="bootstrap", recorder=recorder)
 
@@ -283,7 +283,7 @@ class TestSettings:
 
     def test_what_is_missing_is_named_with_the_command(self) -> None:
         with pytest.raises(pulumi.RunError) as refused:
-            harness.run(lambda: runpy.run_path(str(ROOT / "bootstrap/__main__.py")), {}, recorder=Google())
+            harness.run(lambda: runpy.run_path(str(ROOT / "deploy/bootstrap/__main__.py")), {}, recorder=Google())
 
         for key in ("gcp:project", "repositoryId", "location", "stacks[0].name", "stacks[0].zones"):
             assert f"\n  {key}: not set" in str(refused.value), key

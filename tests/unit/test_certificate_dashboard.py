@@ -10,7 +10,7 @@ import yaml
 
 from components.certificate_alerts import ACME_ERRORS
 from components.certificate_dashboard import CertificateDashboard, document
-from components.rules import renewal
+from components.specs import renewal
 from tests.unit.harness import run
 from tests.unit.test_certificate_alerts import acme, promtool
 

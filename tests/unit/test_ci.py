@@ -1,4 +1,4 @@
-"""The verbs of `python -m ci`, each typed as a step of a workflow."""
+"""The verbs of `python -m deploy.ci`, each typed as a step of a workflow."""
 
 import io
 import json
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ci import outcome
-from ci.credentials import SHARED
+from deploy.ci import outcome
+from deploy.ci.credentials import SHARED
 from tests.unit.runner import ROOT, Machine, obeyed, step
 
 KUBECONFIG = "apiVersion: v1\nusers:\n- name: a\n  user:\n    token: s3cret\n"
@@ -410,7 +410,11 @@ class TestLog:
 def test_what_runs_before_there_is_an_environment_needs_none(verb: str) -> None:
     # `python3` of the runner has no packages.
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "ci", verb, "--help"], cwd=ROOT, capture_output=True, timeout=60, check=False
+        [sys.executable, "-S", "-m", "deploy.ci", verb, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ci.commands import Ran
-from ci.report import code, section, sections
+from deploy.ci.commands import Ran
+from deploy.ci.report import code, section, sections
 
 GITHUB = 65_536
 """Characters of a comment or an issue."""

@@ -24,7 +24,7 @@ from components.gateway_certificate import (
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
 from components.reserved_address import ReservedAddress, ReservedAddressArgs
-from components.rules import acme, cert_manager, routes
+from components.specs import acme, cert_manager, istio
 from components.tls_gateway import RouteArgs, TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
@@ -408,18 +408,18 @@ class TestReservedAddress:
 
 class TestHttpGateway:
     def test_the_redirect_is_a_catch_all_route_and_not_https_redirect(self) -> None:
-        spec = routes.redirect_spec("istio-system/http-test", ["shop.sandbox.test"])
+        spec = istio.redirect_spec("istio-system/http-test", ["shop.sandbox.test"])
 
         assert spec["http"] == [{"redirect": {"scheme": "https", "redirectCode": 301}}], "no match: sorted last"
-        gateway = routes.http_gateway_spec({"istio": "ingressgateway"}, ["shop.sandbox.test"])
+        gateway = istio.http_gateway_spec({"istio": "ingressgateway"}, ["shop.sandbox.test"])
         assert "tls" not in gateway["servers"][0], "httpsRedirect would answer the solver's path too"
         assert gateway["servers"][0]["hosts"] == ["shop.sandbox.test"], "not *: two stacks share a gateway"
 
     def test_a_host_below_a_wildcard_is_redirected_with_it(self) -> None:
         hosts = ["a.test", "shop.a.test", "*.a.test", "*.deep.a.test", "*.b.test"]
-        spec = routes.redirect_spec("istio-system/http-test", hosts)
+        spec = istio.redirect_spec("istio-system/http-test", hosts)
         assert spec["hosts"] == ["a.test", "*.a.test", "*.b.test"], "Istio refuses both in one VirtualService"
-        assert routes.http_gateway_spec({}, hosts)["servers"][0]["hosts"] == hosts, "and takes the Gateway's"
+        assert istio.http_gateway_spec({}, hosts)["servers"][0]["hosts"] == hosts, "and takes the Gateway's"
 
     def test_only_the_redirect_is_on_port_80(self) -> None:
         def program() -> None:
@@ -508,7 +508,7 @@ def tls_spec(**changes: Any) -> dict[str, Any]:
         "cipher_suites": ["ECDHE-ECDSA-AES128-GCM-SHA256"],
         **changes,
     }
-    return routes.tls_gateway_spec(**given)
+    return istio.tls_gateway_spec(**given)
 
 
 class TestTlsGateway:
@@ -538,13 +538,13 @@ class TestTlsGateway:
 
     def test_the_longest_prefix_is_tried_first(self) -> None:
         given: Any = [{"path": path, "service": "s", "namespace": "n", "port": 1} for path in ("/", "/v2", "/v")]
-        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
+        spec = istio.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
 
         prefixes = [route["match"][0]["uri"]["prefix"] for route in spec["http"]]
         assert prefixes == ["/v2", "/v", "/"], "Istio takes the first match, and / matches everything"
 
     def test_a_route_goes_to_the_services_own_namespace_and_port(self) -> None:
-        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]})["http"][0]
+        route = istio.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]})["http"][0]
 
         assert route["route"][0]["destination"] == {
             "host": "shop.shops.svc.cluster.local",
@@ -553,7 +553,7 @@ class TestTlsGateway:
         assert "headers" not in route, "no HSTS unless it is asked for"
 
     def test_hsts_is_sent_by_https_routes(self) -> None:
-        route = routes.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]}, hsts=63072000)[
+        route = istio.virtual_service_spec("gw", {"host": "shop.sandbox.test", "routes": [ROUTE]}, hsts=63072000)[
             "http"
         ][0]
 
@@ -564,7 +564,7 @@ class TestTlsGateway:
         one, two = {"name": "x-a", "exact": "1"}, {"name": "x-b", "prefix": "2"}
         given: Any = [{**to, "path": "/", "headers": each} for each in ((), (one,), (one, two))]
         given.append({**to, "path": "/v1", "headers": ()})
-        spec = routes.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
+        spec = istio.virtual_service_spec("gw", {"host": "shop.test", "routes": given})
 
         assert [(each["match"][0]["uri"]["prefix"], each["match"][0].get("headers")) for each in spec["http"]] == [
             ("/v1", None),
@@ -576,7 +576,7 @@ class TestTlsGateway:
     def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
         given: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
         served: Any = {"host": "shop.test", "routes": [given], "response_headers": {"x-a": "1", "x-b": "2"}}
-        (route,) = routes.virtual_service_spec("gw", served)["http"]
+        (route,) = istio.virtual_service_spec("gw", served)["http"]
 
         assert (route["timeout"], route["retries"]) == ("5s", {"attempts": 0}), "none is not Istio's default"
         assert route["headers"]["response"]["set"] == {"x-a": "1", "x-b": "100%%"}, "Envoy takes % for a variable"
@@ -589,10 +589,10 @@ class TestTlsGateway:
             ),
             (
                 {"host": "test.dev", "maintenance": True, "routes": [ROUTE]},
-                {"directResponse": {"status": 503, "body": {"string": routes.MAINTENANCE_BODY}}},
+                {"directResponse": {"status": 503, "body": {"string": istio.MAINTENANCE_BODY}}},
             ),
         ):
-            (route,) = routes.virtual_service_spec("gw", served, hsts=60)["http"]
+            (route,) = istio.virtual_service_spec("gw", served, hsts=60)["http"]
             headers = route.pop("headers")["response"]["set"]
             assert route == found
             assert headers["strict-transport-security"] == "max-age=60", "every answer over HTTPS has it"
@@ -601,7 +601,7 @@ class TestTlsGateway:
     @pytest.mark.parametrize("served", [{"routes": [ROUTE]}, {"redirect_to": "b.test"}, {"maintenance": True}])
     def test_a_wildcards_answers_are_not_for_the_hosts_below_it(self, served: dict[str, Any]) -> None:
         others = ["shop.a.test", "*.deep.a.test", "a.test", "*.a.test", "shopa.test"]
-        (route,) = routes.virtual_service_spec("gw", {"host": "*.a.test", **served}, others=others)["http"]
+        (route,) = istio.virtual_service_spec("gw", {"host": "*.a.test", **served}, others=others)["http"]
 
         (match,) = route["match"]
         pattern = match["withoutHeaders"][":authority"]["regex"]
@@ -612,8 +612,8 @@ class TestTlsGateway:
 
     def test_other_hosts_do_not_change_what_an_exact_host_answers(self) -> None:
         served: Any = {"host": "shop.a.test", "routes": [ROUTE]}
-        spec = routes.virtual_service_spec("gw", served, others=["*.a.test", "shop.a.test", "x.a.test"])
-        assert spec == routes.virtual_service_spec("gw", served)
+        spec = istio.virtual_service_spec("gw", served, others=["*.a.test", "shop.a.test", "x.a.test"])
+        assert spec == istio.virtual_service_spec("gw", served)
 
     def test_each_host_knows_the_others(self) -> None:
         hosts: Any = [{"host": host, "routes": [ROUTE]} for host in ("*.a.test", "shop.a.test")]

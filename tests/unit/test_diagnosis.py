@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from components import diagnosis
-from components.credentials import Credentials
-from components.issuance import problems_of
-from components.rules.issuance import UNANSWERED, chain_of_problems
-from components.rules.problem import Problem, text
+from components.kube import diagnosis
+from components.kube.causes import UNANSWERED, chain_of_problems
+from components.kube.credentials import Credentials
+from components.kube.issuance import problems_of
+from components.problem import Problem, text
 from tests.unit.api_server import Api
 
 ISSUER = "letsencrypt-staging-istio"
@@ -120,14 +120,14 @@ class TestAMoment:
         def pause(_: float) -> None:
             api.objects[PATH] = {"status": not_ready("x509: certificate signed by unknown authority")}
 
-        monkeypatch.setattr("components.diagnosis.time.sleep", pause)
+        monkeypatch.setattr("components.kube.diagnosis.time.sleep", pause)
         found = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 
         assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
 
     def test_silence_is_said_within_a_bound_with_where_to_look(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         api.objects[PATH] = {"status": {}}
-        monkeypatch.setattr("components.diagnosis.MOMENT", 0.0)
+        monkeypatch.setattr("components.kube.diagnosis.MOMENT", 0.0)
 
         (problem,) = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from settings import reference as config_keys
+from config import reference as config_keys
 from tlsctl import reference as checks
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 
 def test_the_page_of_config_keys_is_the_models_own() -> None:
     held = (DOCS / "configuration.md").read_text()
-    assert held == config_keys.page(), "python -m settings.reference > docs/configuration.md"
+    assert held == config_keys.page(), "python -m config.reference > docs/configuration.md"
 
 
 def test_the_page_of_checks_is_the_checks_own() -> None:

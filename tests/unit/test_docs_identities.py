@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bootstrap.rbac.__main__ import main as rbac
-from bootstrap.settings import Stack
+from deploy.bootstrap.rbac.__main__ import main as rbac
+from deploy.bootstrap.settings import Stack
 from tests.unit.runner import FILES, WORKFLOWS
 from tests.unit.test_bootstrap import up
 
@@ -27,7 +27,7 @@ def configured() -> dict[str, Any]:
     config: dict[str, Any] = {}
     for command in COMMANDS:
         words = shlex.split(command.replace("$(gh api repos/OWNER/NAME --jq .id)", "123456"))
-        if words[:5] != ["pulumi", "-C", "bootstrap", "config", "set"]:
+        if words[:5] != ["pulumi", "-C", "deploy/bootstrap", "config", "set"]:
             continue
         *_, path, value = words
         if "--path" not in words:
@@ -75,9 +75,9 @@ def test_every_environment_that_the_workflows_name_is_made_and_prods_ask_for_an_
 def test_roles_are_printed_by_the_commands_for_every_identity(capsys: pytest.CaptureFixture[str]) -> None:
     printed = ""
     for command in COMMANDS:
-        if "bootstrap.rbac" in command:
+        if "deploy.bootstrap.rbac" in command:
             words = shlex.split(command.partition("|")[0])
-            assert rbac(words[words.index("bootstrap.rbac") + 1 :]) == 0
+            assert rbac(words[words.index("deploy.bootstrap.rbac") + 1 :]) == 0
             printed += capsys.readouterr().out
     for identity in ("preview", "drift", "deploy"):
         assert f"pulumi-{identity}-dev@project.iam.gserviceaccount.com" in printed

@@ -222,8 +222,8 @@ def test_what_has_an_owner_is_there(pattern: str) -> None:
     [
         ".github/workflows/up.yml",
         "__main__.py",
-        "bootstrap/__main__.py",
-        "ci/__main__.py",
+        "deploy/bootstrap/__main__.py",
+        "deploy/ci/__main__.py",
         "policies/__main__.py",
         "components/__init__.py",
         "Pulumi.prod.yaml",

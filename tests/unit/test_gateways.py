@@ -7,17 +7,18 @@ from typing import Any
 
 import pytest
 
-from components.rules.problem import ProblemsError
-from composition import proofs
-from settings import Settings, decode
-from settings.cluster import ingress_commands
-from settings.crosschecks import cross_checks
+from components.problem import ProblemsError
+from config import proofs
+from config.cluster import ingress_commands
+from config.crosschecks import cross_checks
+from config.decoding import decode
+from config.models import Settings
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, PROJECT, RECORD, Recorder, engine_config, good_config
 from tests.unit.verify.support import config as stack_config
 from tests.unit.verify.support import state
-from verify.environment import environments
-from verify.results import INGRESS, Report, Result
+from tlsctl.verify.environment import environments
+from tlsctl.verify.results import INGRESS, Report, Result
 
 ROOT = Path(__file__).parents[2]
 WIKI = {"host": "wiki.sandbox.test", "service": "wiki", "namespace": "wiki", "port": 80}
@@ -35,9 +36,9 @@ def settings(*gateways: dict[str, Any], **changes: Any) -> Settings:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Up:
     """`up` of a config, on a cluster in which every Service has an address."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
-    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
-    monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
     return lambda *gateways: harness.run(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"), good_config(gateways=list(gateways))
     )

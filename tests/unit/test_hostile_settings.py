@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from components.rules import cert_manager, kubeconfig, values
-from components.rules.names import object_reference
-from components.rules.problem import ProblemsError
-from settings.problems import dotted
+from components.kube import kubeconfig
+from components.problem import ProblemsError
+from components.specs import cert_manager, values
+from components.specs.names import object_reference
+from config.problems import dotted
 from tests.unit import harness
 from tests.unit.harness import good_config
 from tests.unit.test_program import program
@@ -58,7 +59,8 @@ def test_values_that_are_nested_too_deep_are_named() -> None:
 
 
 def load_decoded(**changes: Any) -> Any:
-    from settings import Settings, decode
+    from config.decoding import decode
+    from config.models import Settings
 
     config = {key if ":" in key else f"{harness.PROJECT}:{key}": each for key, each in good_config(**changes).items()}
     return decode(Settings, config, harness.PROJECT, "dev")

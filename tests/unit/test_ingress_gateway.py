@@ -10,7 +10,7 @@ import yaml
 from kubernetes import client
 
 from components.ingress_gateway import IngressGateway
-from components.load_balancer import (
+from components.kube.load_balancer import (
     GatewayProblemsError,
     UnreachableError,
     Wanted,
@@ -18,8 +18,8 @@ from components.load_balancer import (
     external_ips,
     find_address,
 )
-from components.rules.mesh import DEFAULTS, ControlPlane, ingress_label, solver_problem
-from settings.cluster import ingress_commands
+from components.kube.solver_route import DEFAULTS, ControlPlane, ingress_label, solver_problem
+from config.cluster import ingress_commands
 from tests.unit.api_server import Api
 from tests.unit.harness import run
 

@@ -7,9 +7,9 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components import DnsRecords, GatewayCertificate, HttpGateway, TlsGateway
-from components.credentials import Credentials, credentials_of
 from components.inputs import InputsError
-from components.rules import routes
+from components.kube.credentials import Credentials, credentials_of
+from components.specs import istio
 from tests.unit.harness import CERTIFICATE, GATEWAY, RECORD, VIRTUAL_SERVICE, run
 
 ROUTE: Any = {"service": "shop", "namespace": "shop", "port": 80}
@@ -34,7 +34,7 @@ class TestDefaults:
         made = run(lambda: TlsGateway("tls", TLS))
         gateway = made.of(GATEWAY)[0].inputs
 
-        assert gateway["metadata"] == routes.metadata("tls", "istio-system"), "named after the component"
+        assert gateway["metadata"] == istio.metadata("tls", "istio-system"), "named after the component"
         assert gateway["spec"]["selector"] == {"istio": "ingressgateway"}, "Istio's own gateway"
         hardened = gateway["spec"]["servers"][0]["tls"]
         assert hardened["minProtocolVersion"] == "TLSV1_2", "Istio hardens nothing by itself"
@@ -66,7 +66,7 @@ class TestOutputs:
         made = run(lambda: TlsGateway("tls", args()))
         gateway, route = made.of(GATEWAY)[0].inputs, made.of(VIRTUAL_SERVICE)[0]
 
-        assert gateway["metadata"] == routes.metadata("tls-mine", "gateways")
+        assert gateway["metadata"] == istio.metadata("tls-mine", "gateways")
         assert gateway["spec"]["servers"][0]["hosts"] == ["shop.sandbox.test"], "normalised once it is known"
         assert route.name == "tls-0", "named by its position: the host is not known when the program runs"
         assert route.inputs["metadata"]["name"] == "shop.sandbox.test"

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from composition import lookups
+from config import lookups
 from tests.unit import harness
 from tests.unit.harness import Recorder, good_config
 
@@ -33,10 +33,10 @@ PRIVATE = {"privateClusterConfigs": [{"enablePrivateEndpoint": True, "privateEnd
 @pytest.fixture
 def enter(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run the program on a GKE cluster; returns the kubeconfig that it enters it with."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
-    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
-    monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
-    monkeypatch.setattr("composition.lookups._answers", lambda address: not address.endswith(".2"))
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
+    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
+    monkeypatch.setattr("config.lookups._answers", lambda address: not address.endswith(".2"))
 
     def run(
         cluster: dict[str, Any],

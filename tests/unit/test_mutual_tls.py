@@ -13,11 +13,11 @@ from cryptography.x509.oid import NameOID
 
 from components.inputs import InputsError
 from components.mutual_tls import MutualTls
-from components.rules import client_ca, routes
+from components.specs import client_ca, istio
 from components.tls_gateway import TlsGateway, TlsGatewayArgs
 from tests.unit.harness import GATEWAY, run
 from tests.unit.verify.support import SHOP, deployed
-from verify.serving import judge_mtls
+from tlsctl.verify.serving import judge_mtls
 
 PEER_AUTHENTICATION = "kubernetes:security.istio.io/v1:PeerAuthentication"
 SECRET = "kubernetes:core/v1:Secret"
@@ -102,7 +102,7 @@ class TestClients:
         assert tls["caCertCredentialName"] == "corp-cacert", "istiod looks for corp where there is none of this name"
 
     def test_without_a_ca_no_client_is_asked(self) -> None:
-        spec = routes.tls_gateway_spec({}, [("certs", ["a.test"])], "1.2", [])
+        spec = istio.tls_gateway_spec({}, [("certs", ["a.test"])], "1.2", [])
         assert spec["servers"][0]["tls"]["mode"] == "SIMPLE"
         assert "caCertCredentialName" not in spec["servers"][0]["tls"]
 

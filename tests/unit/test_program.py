@@ -9,8 +9,9 @@ import pulumi
 import pytest
 import yaml
 
-from composition.loading import warnings
-from settings import Settings, decode
+from config.decoding import decode
+from config.loading import warnings
+from config.models import Settings
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, good_config
 
@@ -31,10 +32,10 @@ def program() -> None:
 @pytest.fixture
 def up(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`up` of a config, on a cluster whose Service has an address."""
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: [IP])
-    monkeypatch.setattr("components.mesh.solver_problem", lambda *_, **__: None)
-    monkeypatch.setattr("components.kubernetes_api.api_client", lambda *_: None)
-    monkeypatch.setattr("composition.lookups._obstacles", lambda *_: ())
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
+    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
+    monkeypatch.setattr("config.lookups._obstacles", lambda *_: ())
     return lambda config, **options: harness.run(program, config, **options)
 
 
@@ -325,7 +326,7 @@ def test_a_private_zone_is_refused_before_anything_is_registered(up: Any) -> Non
 def test_more_new_certificates_than_the_ca_signs_are_refused_before_anything_is_registered(
     up: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("composition.rollout.reader", lambda *_: lambda *_: None)
+    monkeypatch.setattr("config.rollout.reader", lambda *_: lambda *_: None)
     recorder = Recorder()
     hosts = [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(51)]
     acme = {"email": "platform@sandbox.test", "issuer": "prod"}
@@ -473,7 +474,7 @@ def test_the_hosts_get_records_of_the_gateways_ip_versions(
     up: Any, monkeypatch: pytest.MonkeyPatch, family: str, kinds: list[str]
 ) -> None:
     found = {"ipv4": [IP], "ipv6": ["2001:db8::1"], "dual": [IP, "2001:db8::1"]}[family]
-    monkeypatch.setattr("components.load_balancer.find_address", lambda *_, **__: found)
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: found)
 
     done = up(good_config(ingress={"family": family}))
 
@@ -505,7 +506,7 @@ def test_nothing_is_registered_before_the_sdk_is_loaded(up: Any, monkeypatch: py
     def broken(module: str) -> None:
         raise ImportError(module)
 
-    monkeypatch.setattr("composition.loading.import_module", broken)
+    monkeypatch.setattr("config.loading.import_module", broken)
     with pytest.raises(ImportError, match="pulumi_kubernetes"):
         up(good_config(), recorder=recorder)
 

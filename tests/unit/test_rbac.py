@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap.rbac.__main__ import main
-from bootstrap.rbac.audit import Use, compare, uses
-from bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
-from bootstrap.rbac.rules import Right, as_rules, rights_of
-from components.rules.acme import ENVIRONMENTS, external_account_secret
+from components.specs.acme import ENVIRONMENTS, external_account_secret
+from deploy.bootstrap.rbac.__main__ import main
+from deploy.bootstrap.rbac.audit import Use, compare, uses
+from deploy.bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
+from deploy.bootstrap.rbac.rules import Right, as_rules, rights_of
 
 USER = "pulumi-deploy-dev@platform.iam.gserviceaccount.com"
 READS = {"get", "list", "watch"}

@@ -7,9 +7,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.rules.problem import ProblemsError
-from composition import load, rollout
-from settings import Settings, decode
+from components.problem import ProblemsError
+from config import rollout
+from config.decoding import decode
+from config.loading import load
+from config.models import Settings
 from tests.unit import harness
 from tests.unit.api_server import Api
 from tests.unit.harness import good_config

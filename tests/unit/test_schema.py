@@ -19,7 +19,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub, add_Res
 
 from components.cert_manager import chart_values
 from components.inputs import InputsError
-from components.rules.problem import Problem
+from components.problem import Problem
 from plugin import provider, reference
 from plugin.provider import NAME, Provider, Servicer, told
 from sandbox import paths
@@ -99,7 +99,7 @@ class TestNumbers:
 
     def test_a_port_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         spec = Mock(return_value={})
-        monkeypatch.setattr("components.tls_gateway.routes.virtual_service_spec", spec)
+        monkeypatch.setattr("components.tls_gateway.istio.virtual_service_spec", spec)
         construct("TlsGateway", lambda: TLS)
         _, served, *_ = spec.call_args.args
         assert repr(served["routes"][0]["port"]) == "8080"

@@ -8,9 +8,10 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.problem import ProblemsError
-from settings import Settings, decode
-from settings.crosschecks import cross_checks
+from components.problem import ProblemsError
+from config.crosschecks import cross_checks
+from config.decoding import decode
+from config.models import Settings
 from tests.unit.harness import PROJECT, engine_config, good_config
 
 DIGEST = f"sha256:{'a' * 64}"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
-from bootstrap.identities import IDENTITIES, job_of_token, jobs
-from bootstrap.settings import Stack
+from deploy.bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
+from deploy.bootstrap.identities import IDENTITIES, job_of_token, jobs
+from deploy.bootstrap.settings import Stack
 from tests.unit.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS, Machine, step, steps
 from tests.unit.test_bootstrap import DEV, PROD, evaluate, up
 

@@ -7,15 +7,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
-from sandbox.providers.gcp.resource import (
-    NotFoundError,
-    Problem,
-    Properties,
-    Resource,
-    known,
-    missing,
-    zone_name,
-)
+from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, known, missing, zone_name
 from sandbox.providers.rpc import ProviderError
 from sandbox.providers.values import UNKNOWN, Unknown, contains
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.testing.support import kubectl
 from tests.sandbox.contract.kubernetes_stack import FILES, Stack
-from tests.sandbox.support import kubectl
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox.testing.support import kubectl
 from tests.sandbox.contract.project import ContractStack
-from tests.sandbox.support import kubectl
 
 FILES = Path(__file__).parent
 SECRET = "[secret]"

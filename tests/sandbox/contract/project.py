@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.engine import StackDriver
+from sandbox.testing.engine import StackDriver
 
 
 class ContractStack(StackDriver):

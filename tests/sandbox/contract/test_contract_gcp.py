@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.testing.support import CLOUD_DNS, ZONES, cloud_dns
 from tests.sandbox.contract.project import ContractStack
-from tests.sandbox.support import CLOUD_DNS, ZONES, cloud_dns
 
 pytestmark = pytest.mark.sandbox
 

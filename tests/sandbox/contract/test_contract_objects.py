@@ -6,15 +6,8 @@ import json
 
 import pytest
 
-from tests.sandbox.contract.kubernetes_stack import (
-    SECRET,
-    Resource,
-    Stack,
-    api_object,
-    config_map,
-    widget,
-)
-from tests.sandbox.support import get, kubectl, live
+from sandbox.testing.support import get, kubectl, live
+from tests.sandbox.contract.kubernetes_stack import SECRET, Resource, Stack, api_object, config_map, widget
 
 pytestmark = pytest.mark.sandbox
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sandbox.testing.support import live
 from tests.sandbox.contract.kubernetes_stack import Stack, config_map
-from tests.sandbox.support import live
 
 pytestmark = pytest.mark.sandbox
 

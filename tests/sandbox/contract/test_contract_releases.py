@@ -6,12 +6,8 @@ import uuid
 
 import pytest
 
-from tests.sandbox.contract.kubernetes_stack import (
-    Stack,
-    api_object,
-    release,
-)
-from tests.sandbox.support import get, kubectl, live
+from sandbox.testing.support import get, kubectl, live
+from tests.sandbox.contract.kubernetes_stack import Stack, api_object, release
 
 pytestmark = pytest.mark.sandbox
 

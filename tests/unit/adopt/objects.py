@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adopt.found import Found, Object
+from tlsctl.adopt.found import Found, Object
 
 ISTIO = "istio-system"
 SHOP = "shop.acme.dev"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adopt import config
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
+from tlsctl.adopt import config
 
 DECIDED: dict[str, Any] = {
     "acme": {"email": "platform@acme.dev", "issuer": "prod"},

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 
-from adopt.decisions import Decision, decide
-from adopt.found import Found, Release
-from components.rules.production import PROJECT
-from settings import Settings, decode
-from settings.crosschecks import cross_checks
+from config.crosschecks import cross_checks
+from config.decoding import decode
+from config.models import Settings
+from config.production import PROJECT
 from tests.unit.adopt.objects import (
     ADDRESS,
     CERTIFICATE,
@@ -24,6 +23,8 @@ from tests.unit.adopt.objects import (
     route,
     service,
 )
+from tlsctl.adopt.decisions import Decision, decide
+from tlsctl.adopt.found import Found, Release
 
 
 def commands(decision: Decision) -> list[str]:

@@ -4,11 +4,11 @@ import json
 import shlex
 from typing import Any
 
-from adopt import handover
-from adopt.found import Object
-from adopt.serving import serving
-from components.rules.problem import Problem
+from components.problem import Problem
 from tests.unit.adopt.objects import ISTIO, SHOP, found, gateway, obj
+from tlsctl.adopt import handover
+from tlsctl.adopt.found import Object
+from tlsctl.adopt.serving import serving
 
 
 def handed_over(*going: Object, staying: tuple[Object, ...] = ()) -> list[Problem]:

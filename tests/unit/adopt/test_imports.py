@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adopt.imports import Wanted, filled, wanted
+from tlsctl.adopt.imports import Wanted, filled, wanted
 
 URN = "urn:pulumi:prod::istio-gateway-tls"
 GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"

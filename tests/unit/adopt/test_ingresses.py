@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from adopt.decisions import Decision, decide
-from adopt.departing import release
 from tests.unit.adopt.objects import (
     ADDRESS,
     CERTIFICATE,
@@ -20,6 +18,8 @@ from tests.unit.adopt.objects import (
     record,
     route,
 )
+from tlsctl.adopt.decisions import Decision, decide
+from tlsctl.adopt.departing import release
 
 BLOG = "blog.acme.dev"
 NEWS = "news.acme.dev"

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adopt.decisions import Decision, decide
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
 from tests.unit.adopt.objects import ISTIO, SHOP, found
 from tests.unit.adopt.test_decisions import accepted
+from tlsctl.adopt.decisions import Decision, decide
 
 _TEXTS = ["", "*", SHOP, "/", "x", "a/b", ISTIO, "shop"]
 _KEYS = [

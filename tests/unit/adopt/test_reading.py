@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adopt.cluster import Cluster, decoded
-from adopt.found import Release, has_other_managers
-from adopt.zone import choose
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
 from tests.unit.api_server import Api
+from tlsctl.adopt.cluster import Cluster, decoded
+from tlsctl.adopt.found import Release, has_other_managers
+from tlsctl.adopt.zone import choose
 
 ZONES = [
     {"name": "acme", "dnsName": "acme.dev."},

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bench.phases import phases, spans
+from tests.bench.phases import phases, spans
 
 SECOND = 1_000_000_000
 

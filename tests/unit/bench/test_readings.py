@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bench import clusters
-from bench.flat_stack import flattened, raw, require_same
-from bench.load import Seen, figures, read
-from bench.processes import pss
-from bench.stacks import hosts
-from bench.ups import between
-from components.rules.acme import PROD
-from components.rules.limits import DAY, HOUR, LETS_ENCRYPT
+from components.specs.acme import PROD
+from config.limits import DAY, HOUR, LETS_ENCRYPT
+from tests.bench import clusters
+from tests.bench.flat_stack import flattened, raw, require_same
+from tests.bench.load import Seen, figures, read
+from tests.bench.processes import pss
+from tests.bench.stacks import hosts
+from tests.bench.ups import between
 
 ROOT = Path(__file__).parents[3]
 HEAD = "urn:pulumi:dev::istio-gateway-tls"

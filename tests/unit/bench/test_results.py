@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import page
-from bench.results import FILE, Figure, Goal, Results, amount, row, spread
-from bench.table import show
+from tests.bench import page
+from tests.bench.results import FILE, Figure, Goal, Results, amount, row, spread
+from tests.bench.table import show
 
 SLOW = Figure("First preview", "2 hosts", [5.0, 7.0, 6.0], [4.0, 4.0, 5.0], "flat", goal=Goal(ratio=1.15))
 RUNS = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=9)
@@ -105,6 +105,6 @@ def test_the_terminal_shows_whether_a_goal_is_met() -> None:
 
 def test_docs_quote_the_results() -> None:
     for name, text in page.pages(Results.load(FILE.read_text())).items():
-        assert (page.DOCS / name).read_text() == text, "python -m bench.page"
+        assert (page.DOCS / name).read_text() == text, "python -m tests.bench.page"
     pictures = {path.name for path in page.DOCS.glob("numbers-*.svg")}
     assert pictures <= page.pages(Results.load(FILE.read_text())).keys(), "no picture is left of an older run"

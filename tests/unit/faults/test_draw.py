@@ -1,6 +1,6 @@
 """A round is decided by its seed and number alone."""
 
-from faults.draw import ENGINE, LANGUAGE_HOST, OPERATIONS, VICTIMS, draw
+from tests.faults.draw import ENGINE, LANGUAGE_HOST, OPERATIONS, VICTIMS, draw
 
 
 def test_a_round_is_the_same_each_time_and_says_how_to_repeat_it() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from components.rules.problem import Problem, ProblemsError
-from faults.hostile import checks, payloads, play, rendered, shape
-from faults.hostile.strategies import BASE, CANARY, KEYS, Hostile, keyed
-from settings import Settings
+from components.problem import Problem, ProblemsError
+from config.models import Settings
+from tests.faults.hostile import checks, payloads, play, rendered, shape
+from tests.faults.hostile.strategies import BASE, CANARY, KEYS, Hostile, keyed
 from tests.unit.harness import VIRTUAL_SERVICE, Registered
 
 GOOD = Problem("a.b", "is bad; accepted: c", ("pulumi config set --path a.b c",))
@@ -93,7 +93,7 @@ def test_a_report_that_does_not_hold_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert "a secret is shown" in broken(checks.report(given, ProblemsError(GOOD, heading=CANARY)))
     assert "no fix" in broken(checks.report(given, ProblemsError(Problem("a", "accepted: b"), heading="x")))
     assert "no accepted" in broken(checks.report(given, ProblemsError(Problem("a", "b", ("c",)), heading="x")))
-    monkeypatch.setattr("components.rules.problem.visible", str)
+    monkeypatch.setattr("components.problem.visible", str)
     shown = broken(checks.report(given, ProblemsError(Problem("a", "\x1b; accepted: b\n", ("c",)), heading="x")))
     assert "U+001B reached the terminal" in shown
     assert "added a line" in shown
@@ -113,7 +113,7 @@ class Plain(str):
 def test_markdown_that_takes_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in payloads.MARKDOWN:
         assert broken(checks.commented(text)) == ""
-    monkeypatch.setattr("ci.report._longer", lambda _, least: "`" * least)
+    monkeypatch.setattr("deploy.ci.report._longer", lambda _, least: "`" * least)
     assert "a comment has" in broken(checks.commented("```\n# heading"))
 
 
@@ -139,7 +139,7 @@ def test_a_program_that_takes_what_the_settings_refuse_is_found(monkeypatch: pyt
     taken = Hostile(keyed(BASE, False))
     with rendered.scratch():
         assert broken(rendered.registers_nothing(taken)) == "", "the settings take it"
-        monkeypatch.setattr("faults.hostile.rendered.is_accepted", lambda *_: False)
+        monkeypatch.setattr("tests.faults.hostile.rendered.is_accepted", lambda *_: False)
         assert "takes a config that the settings refuse" in broken(rendered.registers_nothing(taken))
-    monkeypatch.setattr("faults.hostile.play.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("tests.faults.hostile.play.decode", lambda *_, **__: 1 / 0)
     assert "ZeroDivisionError in place of a report" in play.run(2, seed=1).broken[0]

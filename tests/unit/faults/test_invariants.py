@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from faults import invariants
-from faults.invariants import GRACE, Ended, LogScan, Outage
-from faults.watching import Sample
+from tests.faults import invariants
+from tests.faults.invariants import GRACE, Ended, LogScan, Outage
+from tests.faults.watching import Sample
 
 
 def ended(code: int = 0, printed: str = "", seconds: float = 1.0) -> Ended:

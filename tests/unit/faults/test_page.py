@@ -5,7 +5,7 @@ import json
 import pytest
 from markdown_it import MarkdownIt
 
-from faults import page
+from tests.faults import page
 from tests.unit.test_documents import DOCS
 
 ROUND = {"round": {"victim": "etcd"}, "outcome": "went through", "recovered": 2.0, "broken": []}
@@ -35,7 +35,7 @@ RESULTS = {
 def test_the_page_is_made_of_the_results_that_there_are() -> None:
     results = json.loads(page.FILE.read_text()) if page.FILE.exists() else None
 
-    assert (DOCS / "faults.md").read_text() == page.page(results), "python -m faults.page > docs/faults.md"
+    assert (DOCS / "faults.md").read_text() == page.page(results), "python -m tests.faults.page > docs/faults.md"
     assert page.page(None) == page.ABOUT.read_text(), "nothing is claimed that was not measured"
 
 

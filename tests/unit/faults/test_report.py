@@ -2,8 +2,8 @@
 
 import argparse
 
-from faults.__main__ import merged, shares
-from faults.page import killed
+from tests.faults.__main__ import merged, shares
+from tests.faults.page import killed
 
 
 def played(number: int, victim: str, outcome: str, recovered: float | None, *broken: str) -> dict[str, object]:

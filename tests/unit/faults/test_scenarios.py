@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from faults.page import ABOUT
-from faults.scenarios import SCENARIOS
-from faults.scenarios_acme import two_in_three
+from tests.faults.page import ABOUT
+from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios_acme import two_in_three
 
 
 def test_the_page_has_every_scenario_in_the_order_of_play_with_what_is_done() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from faults import invariants
-from faults.invariants import Ended
-from faults.player import Settled
-from faults.scenes import PlayedScenario, Scenes
-from faults.stage import Scenario, Stage
+from tests.faults import invariants
+from tests.faults.invariants import Ended
+from tests.faults.player import Settled
+from tests.faults.scenes import PlayedScenario, Scenes
+from tests.faults.stage import Scenario, Stage
 
 
 class Failing(Scenario):

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from faults import draw, invariants
-from faults.invariants import Ended
-from faults.victims import CAUSES, processes
+from tests.faults import draw, invariants
+from tests.faults.invariants import Ended
+from tests.faults.victims import CAUSES, processes
 
 REFUSED = "HTTPSConnection(host='10.244.0.1', port=6443): Failed to establish a new connection: Connection refused"
 SEEN = [

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules import acme
-from components.rules.acme import DIRECTORIES, environment_of, group_names, issuer_name
+from components.specs import acme
+from components.specs.acme import DIRECTORIES, environment_of, group_names, issuer_name
 
 hosts = st.integers(1, 260).map(lambda count: [f"h{number}.sandbox.test" for number in range(count)])
 groupings: st.SearchStrategy[Any] = st.sampled_from(["shared", "perHost"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.rules import caa
+from components.specs import caa
 
 LE = caa.LETS_ENCRYPT
 PROD, STAGING = "https://acme.test/acct/1", "https://staging.test/acct/2"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.rules import cert_manager
-from components.rules.cert_manager import VERSION, check_digest, check_signable, check_version, pinned
+from components.specs import cert_manager
+from components.specs.cert_manager import VERSION, check_digest, check_signable, check_version, pinned
 
 DIGEST = f"sha256:{'a' * 64}"
 

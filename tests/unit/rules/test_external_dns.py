@@ -2,8 +2,8 @@
 
 import pytest
 
-from adopt.zone import owned
-from components.rules.external_dns import Owner, handover, owners
+from components.specs.external_dns import Owner, handover, owners
+from tlsctl.adopt.zone import owned
 
 MADE = '"heritage=external-dns,external-dns/owner=prod,external-dns/resource=virtualservice/shop/shop"'
 SHOP = ("shop.a.test", "A")

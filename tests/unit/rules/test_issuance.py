@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.rules.issuance import account_is_lost, chain_of_problems
-from components.rules.problem import Problem, sentence
+from components.kube.causes import account_is_lost, chain_of_problems
+from components.problem import Problem, sentence
 
 
 def owned(kind: str, owner: str, name: str, **parts: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.config import ConfigException
 
-from components.kubernetes_api import api_client
-from components.rules.kubeconfig import embedded_credentials, gke_kubeconfig, is_content, parse
+from components.kube.client import api_client
+from components.kube.kubeconfig import embedded_credentials, gke_kubeconfig, is_content, parse
 
 KEY = "hunter2"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.acme import PROD
-from components.rules.limits import DAY, HOUR, LETS_ENCRYPT, NONE, Batch, Limit, Limits, Room, batches, parse
+from components.specs.acme import PROD
+from config.limits import DAY, HOUR, LETS_ENCRYPT, NONE, Batch, Limit, Limits, Room, batches, parse
 
 SMALL = Limits(orders=Limit(4, 10), certificates=Limit(2, 100), same_names=Limit(5, 1000))
 

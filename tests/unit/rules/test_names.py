@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix, takes
+from components.specs.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix, takes
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
     lambda label: label[2:4] != "--" and "domain" not in label

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.rules.problem import Problem, ProblemsError, sentence, visible
+from components.problem import Problem, ProblemsError, sentence, visible
 
 
 @pytest.mark.parametrize(

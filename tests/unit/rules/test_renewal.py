@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from components.rules.renewal import is_late, planned, share_left
+from components.specs.renewal import is_late, planned, share_left
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

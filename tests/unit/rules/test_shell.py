@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.rules.shell import Expression, unquoted, word, words
+from components.shell import Expression, unquoted, word, words
 
 HOSTILE = [
     "",

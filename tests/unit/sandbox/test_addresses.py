@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.clouddns.rest import make_app
-from sandbox.clouddns.zones import Zones
+from sandbox.googlecloud.rest import make_app
+from sandbox.googlecloud.zones import Zones
 
 REGION = "/compute/v1/projects/sandbox/regions/europe-west1"
 BODY = {"name": "gateway", "address": "203.0.113.10", "addressType": "EXTERNAL"}

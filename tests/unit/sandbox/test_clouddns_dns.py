@@ -19,12 +19,12 @@ from dns.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.clouddns.authority import Authority
-from sandbox.clouddns.records import parse_record_set
-from sandbox.clouddns.server import DnsServer, respond
-from sandbox.clouddns.services import ORIGIN, service_record_sets
-from sandbox.clouddns.static import StaticZone
-from sandbox.clouddns.zones import ManagedZone, Zones
+from sandbox.googlecloud.authority import Authority
+from sandbox.googlecloud.records import parse_record_set
+from sandbox.googlecloud.server import DnsServer, respond
+from sandbox.googlecloud.services import ORIGIN, service_record_sets
+from sandbox.googlecloud.static import StaticZone
+from sandbox.googlecloud.zones import ManagedZone, Zones
 
 TIMEOUT = 10  # seconds, on loopback
 
@@ -223,7 +223,7 @@ def test_services_of_the_cluster_have_names() -> None:
 
 
 def test_the_command_says_when_it_serves_and_ends_on_sigterm() -> None:
-    command = [sys.executable, "-m", "sandbox.clouddns", "--rest", "127.0.0.1:0", "--dns", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "sandbox.googlecloud", "--rest", "127.0.0.1:0", "--dns", "127.0.0.1:0"]
     command += ["--zone", "sandbox=sandbox.test.", "--host", "acme.sandbox.test=10.244.0.2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from sandbox.clouddns.access import metadata_app
-from sandbox.clouddns.iam import Iam
-from sandbox.clouddns.rest import make_app
-from sandbox.clouddns.zones import Zones
+from sandbox.googlecloud.access import metadata_app
+from sandbox.googlecloud.iam import Iam
+from sandbox.googlecloud.rest import make_app
+from sandbox.googlecloud.zones import Zones
 
 ZONE = "/dns/v1/projects/sandbox/managedZones/sandbox"
 ROLES = "/v1/projects/sandbox/roles"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.clouddns.rest import make_app
-from sandbox.clouddns.zones import Zones
+from sandbox.googlecloud.rest import make_app
+from sandbox.googlecloud.zones import Zones
 
 PROJECT = "/dns/v1/projects/sandbox"
 ZONE = f"{PROJECT}/managedZones/sandbox"

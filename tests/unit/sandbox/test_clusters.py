@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.clouddns.clusters import Clusters, ControlPlane
-from sandbox.clouddns.rest import make_app
-from sandbox.clouddns.zones import Zones
+from sandbox.googlecloud.clusters import Clusters, ControlPlane
+from sandbox.googlecloud.rest import make_app
+from sandbox.googlecloud.zones import Zones
 
 LOCATION = "/v1/projects/sandbox/locations/europe-west1"
 DNS = "controlPlaneEndpointsConfig", "dnsEndpointConfig"

@@ -1,9 +1,9 @@
 """What `adopt` prints of commands that a stack's state depends on."""
 
-from adopt.decisions import Decision
-from adopt.imports import Wanted
-from components.rules import ids
-from tlsctl.adopt import excluded
+from tlsctl import ids
+from tlsctl.adopt.command import excluded
+from tlsctl.adopt.decisions import Decision
+from tlsctl.adopt.imports import Wanted
 
 SHOP, NEW = "shop.acme.dev", "new.acme.dev"
 

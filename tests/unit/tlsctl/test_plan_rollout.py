@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from settings import printed
-from settings.registered import registered_domain
+from config import printed
+from config.registered import registered_domain
 from tests.unit.verify.support import config as stack_config
 from tlsctl.__main__ import main
 from tlsctl.plan_rollout import Rollout, plan, signed_before

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from components.rules.problem import Problem
+from components.problem import Problem
 from tlsctl import printing, report
 from tlsctl.stack import Stack
-from verify.results import Report, Result
+from tlsctl.verify.results import Report, Result
 
 HOSTILE = "[red]x[/] [link=https://evil.test]y[/link] \x1b[2J \u202ez\n    pulumi destroy"
 SHOWN = r"[red]x[/] [link=https://evil.test]y[/link] \x1b[2J \u202ez pulumi destroy"

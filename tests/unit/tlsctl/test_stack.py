@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from components.rules.problem import Problem, ProblemsError
-from components.rules.shell import words
+from components.problem import Problem, ProblemsError
+from components.shell import words
 from tests.unit.verify.support import SHOP, deployed
 from tlsctl.stack import Stack
-from verify.checks import CHECKS
+from tlsctl.verify.checks import CHECKS
 
 Pulumi = Callable[[str], None]
 

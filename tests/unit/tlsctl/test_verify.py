@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
-from components.rules.problem import Problem, ProblemsError
+from components.problem import Problem, ProblemsError
 from tests.unit.verify.support import IP, SHOP, config, state
 from tlsctl import __main__ as tlsctl
-from tlsctl import verify as verb
 from tlsctl.reference import page
 from tlsctl.stack import Stack
-from verify import run
-from verify.environment import environments
-from verify.results import INGRESS, Report, Result
+from tlsctl.verify import command as verb
+from tlsctl.verify import run
+from tlsctl.verify.environment import environments
+from tlsctl.verify.results import INGRESS, Report, Result
 
 GOOD = Report([Result("record", SHOP, "ok", IP)], {})
 BAD = Report([Result("record", SHOP, "failed", "points elsewhere", ("pulumi up --refresh",))], {})

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from verify.environment import Environment, environments
+from tlsctl.verify.environment import Environment, environments
 
 SHOP = "shop.acme.dev"
 SECRET = "istio-ingressgateway-certs"

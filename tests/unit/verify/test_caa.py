@@ -5,10 +5,10 @@ import dns.resolver
 import pytest
 
 from tests.unit.verify.support import SHOP, deployed
-from verify import caa
-from verify.environment import Environment
-from verify.records import Lookups
-from verify.results import Result
+from tlsctl.verify import caa
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.records import Lookups
+from tlsctl.verify.results import Result
 
 DEFAULT = deployed()
 WITH_CAA = deployed(dns={"zone": "acme", "caa": True})

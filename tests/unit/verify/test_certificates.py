@@ -7,10 +7,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from components.rules import renewal
+from components.specs import renewal
 from tests.unit.verify.support import BEGIN, LIFETIME, SHOP, certificate, deployed
-from verify.certificates import expiry, key, name
-from verify.offers import intermediate
+from tlsctl.verify.certificates import expiry, key, name
+from tlsctl.verify.offers import intermediate
 
 DAY = datetime.timedelta(days=1)
 LEAF = certificate()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.unit.verify.support import deployed
-from verify.coalescing import shared
-from verify.serving import judge_neighbours
+from tlsctl.verify.coalescing import shared
+from tlsctl.verify.serving import judge_neighbours
 
 TO = {"service": "shop", "namespace": "shop", "port": 80}
 

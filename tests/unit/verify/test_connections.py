@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from verify.connections import words
+from tlsctl.verify.connections import words
 
 
 @pytest.mark.parametrize(

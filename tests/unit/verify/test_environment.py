@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
 from tests.unit.verify.support import IP, SECRET, SHOP, config, state
-from verify import cluster
-from verify.environment import environments, probe_name
+from tlsctl.verify import cluster
+from tlsctl.verify.environment import environments, probe_name
 
 
 def test_a_stack_is_read_from_its_state_and_its_config() -> None:

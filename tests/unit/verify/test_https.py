@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.unit.verify.support import SHOP, certificate, deployed
-from verify import connections
-from verify.environment import Environment
-from verify.https import Seen, look
-from verify.offers import intermediate
-from verify.trust import choose
+from tlsctl.verify import connections
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.https import Seen, look
+from tlsctl.verify.offers import intermediate
+from tlsctl.verify.trust import choose
 
 ANSWER = b"HTTP/1.1 200 OK\r\nx-envoy-upstream-service-time: 1\r\ncontent-length: 5\r\n\r\nhello"
 ROUTES = [{"path": path, "service": "shop", "namespace": "shop", "port": 80} for path in ("/", "/cart")]
@@ -112,7 +112,7 @@ def test_a_route_that_does_not_answer_comes_with_a_fix(gateway: Gateway, monkeyp
         connection.close()
         raise TimeoutError
 
-    monkeypatch.setattr("verify.https.ask", silent)
+    monkeypatch.setattr("tlsctl.verify.https.ask", silent)
     route = next(each for each in seen(deployed(), gateway.root).results if each.check == "route")
     assert (route.state, route.detail) == ("failed", "/: no answer in 3 s")
     assert route.fix[0] == "kubectl --namespace shop get services,endpointslices,pods"

@@ -9,13 +9,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from components.rules import acme, names, routes
-from components.rules.problem import Problem
+from components.problem import Problem
+from components.specs import acme, istio, names
 from tests.unit.verify.support import BEGIN, PROD, SECRET, SHOP, certificate, deployed
-from verify.environment import Environment
-from verify.results import Result
-from verify.serving import judge_gateway
-from verify.signing import judge_certificate, judge_issuer, judge_secret
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.results import Result
+from tlsctl.verify.serving import judge_gateway
+from tlsctl.verify.signing import judge_certificate, judge_issuer, judge_secret
 
 ISSUER = "letsencrypt-staging-istio"
 DAY = datetime.timedelta(days=1)
@@ -151,11 +151,11 @@ def made(environment: Environment) -> tuple[Objects, Objects]:
     selector = settings.ingress.selector
     credentials = list(environment.certificates.items())
     gateways = {
-        http: routes.http_gateway_spec(selector, list(environment.hosts)),
-        tls: routes.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
+        http: istio.http_gateway_spec(selector, list(environment.hosts)),
+        tls: istio.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites),
     }
-    services = {http: routes.redirect_spec(f"istio-system/{http}", list(environment.hosts))} | {
-        names.object_name(host.host): routes.virtual_service_spec(
+    services = {http: istio.redirect_spec(f"istio-system/{http}", list(environment.hosts))} | {
+        names.object_name(host.host): istio.virtual_service_spec(
             f"istio-system/{tls}", host.served, settings.tls.hsts, list(environment.hosts)
         )
         for host in settings.hosts

@@ -2,10 +2,10 @@
 
 import pytest
 
-from components.rules import tls
+from components.specs import tls
 from tests.unit.verify.support import SHOP, deployed
-from verify.offers import by_server, intermediate, judge
-from verify.serving import Server, tls_settings
+from tlsctl.verify.offers import by_server, intermediate, judge
+from tlsctl.verify.serving import Server, tls_settings
 
 API, DOCS = "api.acme.dev", "docs.acme.dev"
 GOOD = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"

@@ -9,8 +9,8 @@ import dns.rrset
 import pytest
 
 from tests.unit.verify.support import IP, SHOP, config, deployed, state
-from verify.environment import environments
-from verify.records import Lookups, look, make_resolver
+from tlsctl.verify.environment import environments
+from tlsctl.verify.records import Lookups, look, make_resolver
 
 IPV6 = "2001:db8::1"
 ZONE, SERVER = dns.name.from_text("acme.dev"), "192.0.2.53"

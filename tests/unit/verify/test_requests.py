@@ -3,8 +3,8 @@
 import pytest
 
 from tests.unit.verify.support import PROD, SHOP, deployed
-from verify.connections import Answer
-from verify.requests import (
+from tlsctl.verify.connections import Answer
+from tlsctl.verify.requests import (
     CHALLENGE,
     Probe,
     judge_challenge,
@@ -53,7 +53,7 @@ def test_a_closed_port_80_is_a_failure_where_names_are_proven_there(
     def refuse(*_: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr("verify.requests.tcp", refuse)
+    monkeypatch.setattr("tlsctl.verify.requests.tcp", refuse)
     environment = deployed(challenge=challenge)
 
     assert port(environment, 80).state == state

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.verify.support import SECRET, SHOP
-from verify.checks import CHECKS
-from verify.results import INGRESS, Report, Result, State
+from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import INGRESS, Report, Result, State
 
 API = "api.acme.dev"
 

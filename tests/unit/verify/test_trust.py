@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from components.rules.problem import ProblemsError
+from components.problem import ProblemsError
 from tests.unit.verify.support import deployed
-from verify.environment import Environment
-from verify.trust import LETS_ENCRYPT_STAGING, choose
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.trust import LETS_ENCRYPT_STAGING, choose
 
 OWN = "https://ca.acme.dev/directory"
 

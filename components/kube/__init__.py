@@ -1,0 +1,1 @@
+"""What the components read from a live cluster: the client, the mesh, issuance, and the diagnosis of a failure."""

@@ -1,0 +1,60 @@
+"""The credentials of a component's own provider, for the few reads that no provider offers.
+
+So a component takes its credentials once, as every resource does: by its provider.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.runtime import rpc
+
+from .. import engine
+
+if TYPE_CHECKING:
+    from kubernetes import client
+
+_ANY_KIND = "kubernetes:core/v1:Service"
+"""A provider is asked for by a type that it serves."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a Kubernetes provider is set up with."""
+
+    kubeconfig: str | None = None
+    """A path or content; None is the ambient one."""
+    context: str | None = None
+    """A context of it, if not its current one."""
+
+    def api(self) -> "client.ApiClient":
+        """Return a client with the same choice of cluster.
+
+        Raises:
+            kubernetes.config.ConfigException: there is no such kubeconfig or context.
+        """
+        # The client takes most of a second to load, and most programs need it only when something fails.
+        from .client import api_client
+
+        return api_client(self.kubeconfig, self.context)
+
+
+def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credentials]:
+    """Return the credentials of a component's Kubernetes provider.
+
+    The engine is asked for them: a program in another language passes its provider as a reference. Without a
+    provider they are those of the default one. Unknown while the provider's own inputs are.
+    """
+    provider = component.get_provider(_ANY_KIND)
+    if provider is None:
+        config = pulumi.Config("kubernetes")
+        return pulumi.Output.from_input(Credentials(config.get("kubeconfig"), config.get("context")))
+    return pulumi.Output.from_input(provider.urn).apply(_ask_engine)
+
+
+async def _ask_engine(urn: str) -> Any:
+    """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
+    returned = await engine.ask("pulumi:pulumi:getResource", {"urn": urn})
+    state = rpc.unwrap_rpc_secret(returned.get("state") or {})
+    given = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
+    return pulumi.UNKNOWN if any(rpc.contains_unknowns(each) for each in given.values()) else Credentials(**given)

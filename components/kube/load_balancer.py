@@ -1,0 +1,248 @@
+"""Whether the gateway's Service is fit for TLS, and its addresses.
+
+The provider cannot tell: `Service.get` never waits (pulumi-kubernetes, since 3.26), a missing Service is only "does
+not exist", and a ServicePatch that waits would write into an object that belongs to another team. So the Service is
+read, and then watched, with the Kubernetes client.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kubernetes import client, watch
+from urllib3.exceptions import HTTPError
+
+from ..problem import Problem, ProblemsError, setting
+from ..shell import word
+from ..specs import addresses
+
+CONNECT_TIMEOUT = 5
+"""Seconds to wait for the API server to answer."""
+
+Commands = Mapping[str, str]
+"""What sets an input, without its value: see `setting`."""
+
+
+class GatewayProblemsError(ProblemsError):
+    """The Service cannot carry TLS."""
+
+
+class UnreachableError(Exception):
+    """The cluster does not answer, or there are no credentials for it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a Service is read for."""
+
+    family: str = addresses.IPV4
+    """Of the external addresses: one of `addresses.FAMILIES`."""
+    plain: bool = True
+    """Whether port 80 is needed, beside 443."""
+    commands: Commands = field(default_factory=dict)
+    """Without any, a fix names the inputs of the component."""
+
+
+_DEFAULT = Wanted()
+
+
+def find_address(
+    api: client.ApiClient, namespace: str, service: str, timeout: float, wanted: Wanted = _DEFAULT
+) -> Sequence[str] | None:
+    """Return the Service's external addresses, one of each IP version that is wanted, waiting for them.
+
+    Args:
+        api: of the cluster.
+        namespace: of the Service.
+        service: its name.
+        timeout: seconds; 0 reads once.
+        wanted: which addresses, and which ports.
+
+    Returns:
+        None when it has not all of them yet, after the timeout.
+
+    Raises:
+        GatewayProblemsError: when waiting would not help.
+        UnreachableError: when the cluster does not answer.
+    """
+    services = client.CoreV1Api(api)
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch
+            # from nowhere in particular is refused by an API server whose cache is behind its store.
+            listed = services.list_namespaced_service(
+                namespace,
+                field_selector=f"metadata.name={service}",
+                _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
+            )
+            if not listed.items:
+                raise _missing(namespace, service, wanted.commands)
+            address = external_ips(listed.items[0], wanted)
+            left = math.ceil(deadline - time.monotonic())
+            if address is not None or left <= 0:
+                return address
+            address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
+            if address is not None:
+                return address
+    except client.ApiException as error:
+        raise UnreachableError(f"the API server answers {error.status} {error.reason}") from error
+    except HTTPError as error:
+        raise UnreachableError(str(error)) from error
+
+
+def read_service(api: client.ApiClient, namespace: str, service: str) -> client.V1Service | None:
+    """Return the Service, or None where there is none.
+
+    Raises:
+        kubernetes.client.ApiException, urllib3.exceptions.HTTPError: it cannot be read.
+    """
+    listed = client.CoreV1Api(api).list_namespaced_service(
+        namespace,
+        field_selector=f"metadata.name={service}",
+        _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
+    )
+    return listed.items[0] if listed.items else None
+
+
+def _watched_address(
+    services: client.CoreV1Api,
+    namespace: str,
+    service: str,
+    listed: client.V1ListMeta | None,
+    seconds: int,
+    wanted: Wanted,
+) -> Sequence[str] | None:
+    changes = watch.Watch()
+    for event in changes.stream(
+        services.list_namespaced_service,
+        namespace,
+        field_selector=f"metadata.name={service}",
+        resource_version=listed.resource_version if listed else None,
+        timeout_seconds=seconds,
+        _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
+    ):
+        if event["type"] == "DELETED":
+            raise _missing(namespace, service, wanted.commands)
+        if address := external_ips(event["object"], wanted):
+            changes.stop()
+            return address
+    return None
+
+
+def external_ips(service: client.V1Service, wanted: Wanted = _DEFAULT) -> Sequence[str] | None:
+    """Return a Service's external addresses, one of each IP version that is wanted, in the order of the family.
+
+    Returns:
+        None while the load balancer is being made.
+
+    Args:
+        service: the Service.
+        wanted: which addresses, and which ports.
+
+    Raises:
+        GatewayProblemsError: with everything that is wrong with the Service.
+    """
+    if problems := list(_problems(service, wanted)):
+        raise GatewayProblemsError(*problems)
+    found = _by_version(service)
+    versions = addresses.FAMILIES[wanted.family]
+    return [found[version] for version in versions] if all(each in found for each in versions) else None
+
+
+def asks_for_address(service: client.V1Service) -> bool:
+    """Tell whether a Service names the address that it wants, so that it gets the same one when it is made anew."""
+    annotations = (service.metadata.annotations if service.metadata else None) or {}
+    return bool((service.spec and service.spec.load_balancer_ip) or annotations.get(addresses.ANNOTATION))
+
+
+def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
+    balancer = service.status.load_balancer if service.status else None
+    return (balancer.ingress if balancer else None) or []
+
+
+def _by_version(service: client.V1Service) -> dict[int, str]:
+    """Return the first address of each IP version."""
+    found: dict[int, str] = {}
+    for point in _points(service):
+        if point.ip:
+            found.setdefault(ipaddress.ip_address(point.ip).version, point.ip)
+    return found
+
+
+def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
+    commands = wanted.commands
+    metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
+    where = service_name(str(metadata.namespace), str(metadata.name))
+    patch = f"kubectl --namespace {word(metadata.namespace)} patch service {word(metadata.name)}"
+    ports = {port.port: port for port in spec.ports or []}
+    if spec.type != "LoadBalancer":
+        yield Problem(
+            where,
+            f"is of type {spec.type}; only a LoadBalancer gets an external IP",
+            (f'{patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\'',),
+        )
+    # A gateway that listens on unprivileged ports does so for both.
+    unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
+    for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
+        if number not in ports and (wanted.plain or number != 80):
+            target = high if unprivileged else number
+            port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
+            yield Problem(
+                where,
+                f"has no port {number} ({protocol})",
+                (f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\'',),
+            )
+    points, found = _points(service), _by_version(service)
+    if points and not found:
+        yield Problem(
+            where,
+            f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
+            (setting(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
+        )
+    elif points:
+        yield from _wrong_versions(where, patch, found, spec.ip_families or [], wanted)
+
+
+def _wrong_versions(
+    where: str, patch: str, found: Mapping[int, str], families: Sequence[str], wanted: Wanted
+) -> Iterator[Problem]:
+    """Yield what is wrong with a load balancer that has addresses, but not those that are wanted."""
+    versions = addresses.FAMILIES[wanted.family]
+    lacking = [version for version in versions if version not in found]
+    if not lacking or (all(f"IPv{version}" in families for version in versions) and len(versions) > 1):
+        # With both, the second address may still be on its way.
+        return
+    has = ", ".join(f"the IPv{version} address {address}" for version, address in found.items())
+    record = addresses.RECORD_TYPES[lacking[0]]
+    change = '{"ipFamilyPolicy":"RequireDualStack"}' if len(versions) > 1 else f'{{"ipFamilies":["IPv{lacking[0]}"]}}'
+    other = next(name for name, each in addresses.FAMILIES.items() if each == tuple(sorted(found)))
+    yield Problem(
+        where,
+        f"has only {has}; an {record} record needs IPv{lacking[0]}",
+        (
+            f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
+            setting(wanted.commands, "family", other, "in place of the above"),
+        ),
+    )
+
+
+def service_name(namespace: str, service: str) -> str:
+    """Return the `where` of a Service's problem."""
+    return f"Service {namespace}/{service}"
+
+
+def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblemsError:
+    return GatewayProblemsError(
+        Problem(
+            service_name(namespace, service),
+            "does not exist",
+            (
+                "kubectl get services --all-namespaces --selector istio=ingressgateway",
+                setting(commands, "namespace", "NAMESPACE"),
+                setting(commands, "service", "NAME"),
+            ),
+        )
+    )

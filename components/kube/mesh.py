@@ -1,0 +1,92 @@
+"""Reads what Istio does with a solver's Ingress: MeshConfig, and the labels of the gateway's Pods.
+
+Nothing depends on it: where it cannot be read, as with an Istio that Google manages, nothing is known and nothing said.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from kubernetes import client
+from urllib3.exceptions import HTTPError
+
+from ..problem import Problem
+from . import solver_route
+
+TIMEOUT = (5, 5)
+"""Seconds to connect and to answer."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a solver's Ingress is made, and for which gateway."""
+
+    labels: Mapping[str, str]
+    """Labels of the gateway's Pods, as far as they were given."""
+    class_field: str
+    """`class` or `ingressClassName`."""
+    control_plane: str
+    """istiod's namespace."""
+    revision: str | None
+    """Of Istio; None is what the gateway's Deployment says."""
+
+
+def solver_problem(
+    api: client.ApiClient, namespace: str, service: str, solver: Solver, commands: Mapping[str, str]
+) -> Problem | None:
+    """Return why an Ingress of a solver would not reach the gateway, or None.
+
+    Args:
+        api: of the cluster.
+        namespace: of the gateway.
+        service: its name, which Istio's chart gives the Deployment too.
+        solver: how solvers are made.
+        commands: what sets an input.
+    """
+    labels = {**_deployment_labels(api, namespace, service), **solver.labels}
+    revision = solver_route.revision_of(labels) if solver.revision is None else solver.revision
+    plane = solver_route.ControlPlane(solver.control_plane, revision)
+    config = _mesh_config(api, plane)
+    if config is None:
+        return None
+    controller = _controller(api) if solver.class_field != "class" else None
+    return solver_route.solver_problem(config, labels, solver.class_field, controller, plane, commands)
+
+
+def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:
+    apps = client.AppsV1Api(api)
+    found = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT))
+    template = found.spec.template.metadata if found and found.spec else None
+    return (template.labels if template else None) or {}
+
+
+def _mesh_config(api: client.ApiClient, plane: solver_route.ControlPlane) -> Mapping[str, Any] | None:
+    core = client.CoreV1Api(api)
+    found = _read(lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT))
+    try:
+        config = yaml.safe_load((found.data or {}).get("mesh") or "{}") if found else None
+    except yaml.YAMLError:
+        return None
+    return config if isinstance(config, Mapping) else None
+
+
+def _controller(api: client.ApiClient) -> str | None:
+    """Return the controller of the IngressClass; empty where there is none, None where it cannot be read."""
+    networking = client.NetworkingV1Api(api)
+    try:
+        found = networking.read_ingress_class(solver_route.CLASS, _request_timeout=TIMEOUT)
+    except client.ApiException as error:
+        return "" if error.status == 404 else None
+    except HTTPError:
+        return None
+    return (found.spec.controller if found.spec else None) or ""
+
+
+def _read(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except (client.ApiException, HTTPError):
+        return None

@@ -1,0 +1,1 @@
+"""What the components write: the specs of Kubernetes objects and record sets, as pure functions."""

@@ -1,0 +1,1 @@
+"""Stack config in, validated settings and the components' args out."""

@@ -1,0 +1,319 @@
+"""The args of each component, for one gateway or the whole stack."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import pulumi
+
+from components.acme_issuers import AcmeIssuersArgs, ExternalAccountArgs
+from components.caa_records import CaaRecordsArgs
+from components.cert_manager import CertManagerArgs
+from components.certificate_alerts import CertificateAlertsArgs
+from components.certificate_dashboard import CertificateDashboardArgs
+from components.dns01_identity import Dns01IdentityArgs
+from components.dns_records import DnsRecordsArgs
+from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
+from components.http_gateway import HttpGatewayArgs
+from components.ingress_gateway import IngressGatewayArgs
+from components.mutual_tls import MutualTlsArgs
+from components.reserved_address import ReservedAddressArgs
+from components.specs import addresses, client_ca, istio, names
+from components.specs.acme import ENVIRONMENTS, HTTP01, ISSUER
+from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
+from config import proofs
+from config.cluster import ingress_commands
+from config.lookups import Zone
+from config.models import Settings
+from config.problems import Path
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The components' args for one stack."""
+
+    settings: Settings
+    stack: str
+    """Its name tells this stack's Gateways from those of another one on the cluster."""
+    kubeconfig: pulumi.Input[str] | None
+    """A path or content; None is the ambient one."""
+    secrets: Set[str] = frozenset()
+    """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+    challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
+    """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
+    delegations: Mapping[str, list[str]] = field(default_factory=dict)
+    """The hosts of each gateway that a CNAME to such a zone is for."""
+    pool: str | None = None
+    """The cluster's workload identity pool, if cert-manager is granted access by it."""
+    gateway: str = ""
+    """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+    path: Path = ()
+    """Where that gateway is in the config."""
+
+    @property
+    def gateways(self) -> "list[Composition]":
+        """The part of each gateway, as if it were the only one; the stack's own first."""
+        return [
+            replace(self, settings=each.settings, gateway=each.name, path=each.path) for each in self.settings.views
+        ]
+
+    @property
+    def other_gateways(self) -> "list[Composition]":
+        """The part of each gateway but the stack's own."""
+        return self.gateways[1:]
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the hosts have AAAA records."""
+        return 6 in addresses.FAMILIES[self.settings.ingress.family]
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the gateway's address is reserved."""
+        return self.settings.ingress.address == addresses.PROMOTE
+
+    def called(self, name: str) -> str:
+        """Return what a component of the gateway is called."""
+        return f"{self.gateway}-{name}" if self.gateway else name
+
+    def _kept(self, key: str, value: Any) -> Any:
+        """Return a value of a key as an input, which is a secret where the config has it as one."""
+        given = (key, "gateways") if self.gateway else (key,)
+        return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
+
+    @property
+    def context(self) -> pulumi.Input[str] | None:
+        """A context of the kubeconfig, if not its current one."""
+        context: pulumi.Input[str] | None = self._kept("context", self.settings.context)
+        return context
+
+    @property
+    def cluster_identifier(self) -> pulumi.Input[str] | None:
+        """The name by which the provider knows the cluster when its endpoint or CA changes; GKE rotates both.
+
+        Without it the provider, and with it every object, is replaced then (pulumi-kubernetes#4019).
+        """
+        gke = self.settings.gke
+        project = gke.project or self.settings.gcp_project if gke else ""
+        found = f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
+        named: pulumi.Input[str] | None = self._kept("clusterIdentifier", self.settings.cluster_identifier)
+        return named or found
+
+    @property
+    def cert_manager(self) -> CertManagerArgs:
+        """The chart and its values."""
+        given = self.settings.cert_manager
+        return {
+            "install": given.install,
+            "namespace": given.namespace,
+            "chart": self._kept("certManager", given.chart),
+            "version": self._kept("certManager", given.version),
+            "digest": self._kept("certManager", given.digest),
+            "keyring": self._kept("certManager", given.keyring),
+            "pod_security": given.pod_security,
+            "values": self._kept("certManager", given.values),
+        }
+
+    @property
+    def issuers(self) -> AcmeIssuersArgs:
+        """Both environments, for this stack's names: anybody may ask a ClusterIssuer for any name that it solves."""
+        acme = self.settings.acme
+        return {
+            "create": self.settings.creates_issuers,
+            "read_accounts": any(each.settings.dns.caa for each in self.settings.views),
+            "kind": acme.issuer_kind,
+            "namespace": self.settings.ingress.namespace,
+            "email": self._kept("acme", acme.email),
+            "servers": {
+                "staging": self._kept("acme", acme.servers.staging),
+                "prod": self._kept("acme", acme.servers.prod),
+            },
+            "solvers": proofs.solvers(self.settings),
+            "timeout": acme.timeout,
+            "ca_bundle": self._kept("acme", acme.ca_bundle),
+            "profile": self._kept("acme", acme.profile),
+            "external_accounts": self._external_accounts,
+            "cluster_namespace": self.settings.cert_manager.namespace,
+        }
+
+    @property
+    def access(self) -> dict[str, Dns01IdentityArgs]:
+        """cert-manager's access to each zone that DNS-01 is proven in, by the component's name."""
+        return proofs.access(self.settings, self.stack, self.pool)
+
+    def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> dict[str, CaaRecordsArgs]:
+        """Who may sign for the hosts: the accounts of both issuers; by the component's name, one for each zone."""
+        return proofs.caa_records(self.settings, accounts)
+
+    @property
+    def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
+        found: dict[str, ExternalAccountArgs] = {}
+        for environment in ENVIRONMENTS:
+            if given := getattr(self.settings.acme.external_account, environment):
+                account: ExternalAccountArgs = {"key_id": self._kept("acme", given.key_id)}
+                if given.key_secret is not None:
+                    account["key_secret"] = pulumi.Output.secret(given.key_secret)
+                else:
+                    account["secret_name"] = self._kept("acme", given.secret_name)
+                found[environment] = account
+        return found
+
+    @property
+    def issuer_scope(self) -> str:
+        """Who can ask the stack's issuers, and for which names, in words."""
+        acme = self.settings.acme
+        if acme.issuer_kind == ISSUER:
+            return f"Certificates in {self.settings.ingress.namespace}"
+        domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
+        listed = ", ".join([*self._all_names, *acme.dns_names, *domains])
+        what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
+        return f"Certificates in any namespace, for {what}"
+
+    @property
+    def ingress(self) -> IngressGatewayArgs:
+        """The Service that is there already."""
+        given = self.settings.ingress
+        args: IngressGatewayArgs = {
+            "namespace": given.namespace,
+            "service": given.service,
+            "timeout": given.timeout,
+            "family": given.family,
+            "plain": bool(self.settings.hosts_proven_by(HTTP01)),
+            "commands": ingress_commands(self.path, gke=self.settings.gke is not None),
+        }
+        if self.settings.hosts_proven_by(HTTP01):
+            args["http01"] = {
+                "selector": given.selector,
+                "class_field": given.class_field,
+                "control_plane": given.control_plane,
+            }
+            if given.revision:
+                args["http01"]["revision"] = given.revision
+        return args
+
+    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
+        """The address that the Service has."""
+        gke = self.settings.gke
+        return {
+            "ip": ip,
+            "region": self.settings.region,
+            "object_name": self.called(f"gateway-{names.stack_suffix(self.stack)}"),
+            "project": gke.project if gke else None,
+        }
+
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
+        """Every host, at the gateway's addresses."""
+        dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
+        args: DnsRecordsArgs = {
+            "hosts": self._names,
+            "zone": dns.zone,
+            "ttl": dns.ttl,
+            "project": dns.project,
+            "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
+            "challenge_hosts": self.delegations.get(self.gateway, []),
+        }
+        if 4 in versions:
+            args["ip"] = ip
+        if 6 in versions:
+            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
+        return args
+
+    @property
+    def http(self) -> HttpGatewayArgs:
+        """Port 80."""
+        return {
+            "gateway": istio.http_gateway_name(self.stack, self.gateway),
+            "namespace": self.settings.ingress.namespace,
+            "selector": self.settings.ingress.selector,
+            "hosts": self._names,
+        }
+
+    def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
+        """The certificates, signed by `issuer`."""
+        given = self.settings.certificate
+        key: KeyArgs = {"algorithm": given.algorithm, "rotation": given.rotation, "size": given.size}
+        return {
+            "namespace": self.settings.ingress.namespace,
+            "issuer": issuer,
+            "issuer_kind": self.settings.acme.issuer_kind,
+            "credentials": self._credentials,
+            "key": key,
+            "timeout": self.settings.acme.timeout,
+            "profile": self.settings.acme.profile,
+            "renew_before_percentage": given.renew_before_percentage,
+        }
+
+    @property
+    def tls(self) -> TlsGatewayArgs:
+        """Port 443."""
+        args: TlsGatewayArgs = {
+            "gateway": istio.tls_gateway_name(self.stack, self.gateway),
+            "namespace": self.settings.ingress.namespace,
+            "selector": self.settings.ingress.selector,
+            "credentials": self._credentials,
+            "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
+            "min_version": self._kept("tls", self.settings.tls.min_version),
+            "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
+            "hsts": self._kept("tls", self.settings.tls.hsts),
+        }
+        if (secret := self.settings.client_ca_secret) is not None:
+            given = self.settings.tls.client_ca or ""
+            args["client_ca"] = {"secret_name": secret}
+            if client_ca.is_pem(given):
+                args["client_ca"]["certificates"] = self._kept("tls", given)
+        return args
+
+    @property
+    def mutual_tls(self) -> MutualTlsArgs:
+        """What the sidecars of the applications take."""
+        return {
+            "mode": self.settings.mtls,
+            "namespaces": self.settings.mesh_namespaces,
+            "gateway_namespace": self.settings.ingress.namespace,
+        }
+
+    @property
+    def alerts(self) -> CertificateAlertsArgs:
+        """This stack's certificates, by their metrics."""
+        return {
+            "prometheus": self.settings.alerts,
+            "object_name": f"certificates-{names.stack_suffix(self.stack)}",
+            "namespace": self.settings.cert_manager.namespace,
+            "certificates": self._watched,
+            "certificates_namespace": self.settings.ingress.namespace,
+            "labels": self._kept("alertLabels", self.settings.alert_labels),
+        }
+
+    @property
+    def dashboard(self) -> CertificateDashboardArgs:
+        """This stack's certificates, for Grafana."""
+        return {
+            "object_name": f"certificates-dashboard-{names.stack_suffix(self.stack)}",
+            "namespace": self.settings.ingress.namespace,
+            "certificates": self._watched,
+            "certificates_namespace": self.settings.ingress.namespace,
+            "title": f"Gateway certificates of {self.stack}",
+            "labels": self._kept("dashboardLabels", self.settings.dashboard_labels),
+        }
+
+    @property
+    def _watched(self) -> list[str]:
+        """The Certificates of all gateways; those in another namespace than the stack's own gateway, with it."""
+        own = self.settings.ingress.namespace
+        return [
+            name if where == own else f"{where}/{name}"
+            for where, each in ((each.settings.ingress.namespace, each.settings) for each in self.settings.views)
+            for name in each.certificates
+        ]
+
+    @property
+    def _all_names(self) -> list[str]:
+        return [host.host for each in self.settings.views for host in each.settings.hosts]
+
+    @property
+    def _names(self) -> list[str]:
+        return [host.host for host in self.settings.hosts]
+
+    @property
+    def _credentials(self) -> list[CredentialArgs]:
+        return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]

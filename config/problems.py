@@ -1,0 +1,161 @@
+"""How a bad key is reported: with its value, what is accepted and the command that fixes it."""
+
+import difflib
+import json
+import re
+import types
+from collections.abc import Sequence
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from components.problem import Problem
+from components.shell import words
+
+Path = Sequence[str | int]
+"""Where a value is: `("hosts", 0, "port")` is `hosts[0].port`."""
+
+MISSING = object()
+"""The value of a key that is not set."""
+
+HIDDEN = "[secret]"
+"""Shown for a value that is encrypted in the stack file."""
+
+
+def config_problem(
+    path: Path, accepted: str, fix: str, *, value: Any = MISSING, reason: str = "is not accepted"
+) -> Problem:
+    """Return the problem of a key: its value, why that is wrong, what is accepted, and the command that fixes it."""
+    given = "not set" if value is MISSING else f"{_shown(value)} {reason}"
+    return Problem(dotted(path), f"{given}; accepted: {accepted}", (fix,))
+
+
+def dotted(path: Path) -> str:
+    """Write a path as `pulumi config set --path` takes it: `hosts[0].port`, `hosts[0]["a.b"]`."""
+    key = ""
+    for part in path:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif len(path) > 1 and not _PLAIN.fullmatch(part):
+            key += '["' + part.replace('"', '\\"') + '"]'
+        else:
+            key += f".{part}" if key else part
+    return key
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_$:-]+")
+"""What needs no quotes in a path."""
+
+
+def set_command(path: Path, value: Any, secret: bool = False) -> str:
+    """Return the command that sets the value at `path`."""
+    given = str(value).lower() if isinstance(value, bool) else value
+    options = f"{'--secret ' if secret else ''}{'--path ' if len(path) > 1 else ''}"
+    return f"pulumi config set {options}{words(dotted(path), given)}"
+
+
+def remove_command(path: Path) -> str:
+    """Return the command that removes the value at `path`."""
+    return f"pulumi config rm {'--path ' if len(path) > 1 else ''}{words(dotted(path))}"
+
+
+def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = False) -> Problem:
+    """Translate one of pydantic's errors.
+
+    Args:
+        error: with `loc` in the config's own camelCase keys.
+        schema: the model that was validated.
+        secret: whether the value is encrypted, and so must not be shown.
+    """
+    path = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return unknown_key(path, _model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
+    field = _field_at(schema, path)
+    secret = secret or holds_secret(field)
+    value = HIDDEN if secret else error["input"]
+    reason = error["msg"].removeprefix("Value error, ")
+    if secret and any(word in reason.lower() for word in re.findall(r"\w{3,}", str(error["input"]).lower())):
+        # It may quote a part of the value.
+        reason = ""
+    known = reason if reason.startswith(("is ", "has ", "lies ", "misses ")) else "is not accepted"
+    return problem_at(path, schema, MISSING if error["type"] == "missing" else value, known)
+
+
+def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str) -> Problem:
+    """Return the problem of a key with what its field says is accepted, and with its example in the fix."""
+    field = _field_at(schema, path)
+    accepted = (field.description if field else None) or "see docs/configuration.md"
+    fix = set_command(path, _example(field)) if field else remove_command(path)
+    return config_problem(path, accepted, fix, value=value, reason=reason)
+
+
+def unknown_key(path: Path, model: type[BaseModel] | None, value: Any) -> Problem:
+    """Return the problem of a key that nothing reads, with the nearest known one of its section."""
+    known = _keys(model)
+    nearest = difflib.get_close_matches(str(path[-1])[:_LONGEST], known, n=1, cutoff=0.5)
+    if nearest and model and holds_secret(_field_at(model, nearest)):
+        value = HIDDEN  # it was meant for a key whose value is not shown
+    fix = remove_command(path)
+    if nearest:
+        kept = value if isinstance(value, str | int) and value != HIDDEN and len(str(value)) <= _LONGEST else "VALUE"
+        fix += " && " + set_command([*path[:-1], nearest[0]], kept)
+    reason = "is not read by anything" + (f" (did you mean {nearest[0]}?)" if nearest else "")
+    return config_problem(path, ", ".join(known), fix, value=value, reason=reason)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return "what cannot be shown"  # thousands of digits or levels
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+_LONGEST = 80
+"""Characters of a value that is shown."""
+
+
+def holds_secret(field: FieldInfo | None) -> bool:
+    """Tell whether a field, or one below it, has a value that is not in `repr`: it is not in a report either."""
+    if field is None or not field.repr:
+        return field is not None
+    model = _model_in(field.annotation)
+    return model is not None and any(map(holds_secret, model.model_fields.values()))
+
+
+def _keys(model: type[BaseModel] | None) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
+    """Return the field at `path`, or the innermost one above it (an item of a list has none of its own)."""
+    model: type[BaseModel] | None = schema
+    found = None
+    for part in path:
+        if isinstance(part, int) or model is None:
+            continue
+        field = next((f for name, f in model.model_fields.items() if part in (f.alias, name)), None)
+        if field is None:
+            break
+        found, model = field, _model_in(field.annotation)
+    return found
+
+
+def _model_at(schema: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    field = _field_at(schema, path)
+    return _model_in(field.annotation) if field else schema
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model in `Model`, `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    if get_origin(annotation) is None:
+        return None
+    return next((model for model in map(_model_in, get_args(annotation)) if model), None)
+
+
+def _example(field: FieldInfo | None) -> Any:
+    return field.examples[0] if field and field.examples else "VALUE"

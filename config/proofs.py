@@ -1,0 +1,119 @@
+"""How a stack's names are proven, and who may sign for them: the part of the composition that spans its gateways."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from components.acme_issuers import SolverArgs
+from components.caa_records import CaaHostArgs, CaaRecordsArgs
+from components.dns01_identity import Dns01IdentityArgs
+from components.specs import cert_manager, names
+from components.specs.acme import CLUSTER_ISSUER, DNS01
+from config.lookups import Zone
+from config.models import Settings
+
+_Solver = tuple[str, str, str, bool]
+"""The challenge; the class field, or the zone; its project; whether CNAMEs lead there."""
+
+
+def solvers(settings: Settings) -> list[SolverArgs]:
+    """Return a solver for each way of proving that there is; other stacks' names are proven by the stack's default."""
+    acme = settings.acme
+    cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
+    default = _solver(settings, settings.challenge)
+    solved: dict[_Solver, list[str]] = {default: []}
+    for view in settings.views:
+        for host, challenge in view.settings.challenges.items():
+            solved.setdefault(_solver(view.settings, challenge), []).append(host)
+    found: list[SolverArgs] = []
+    for key, hosts in solved.items():
+        if key == default and not cluster_wide:
+            found.append(_args(key, acme.wait_instead_of_self_check))  # without names it is for any
+            continue
+        more, domains = (acme.dns_names, acme.dns_zones) if key == default else ((), ())
+        if hosts or more or domains:
+            solver = _args(key, acme.wait_instead_of_self_check)
+            found.append({**solver, "dns_names": [*hosts, *more], "dns_zones": list(domains)})
+    return found
+
+
+def _solver(settings: Settings, challenge: str) -> _Solver:
+    if challenge != DNS01:
+        return challenge, settings.ingress.class_field, "", False
+    zone, project = _challenge_zone(settings)
+    return challenge, zone, project or settings.gcp_project, settings.dns.challenge_zone is not None
+
+
+def _args(key: _Solver, wait: int | None) -> SolverArgs:
+    challenge, where, project, follow = key
+    solver: SolverArgs = {"challenge": challenge, "class_field": where}
+    if challenge == DNS01:
+        solver = {"challenge": challenge, "zone": where, "project": project, "follow_cname": follow}
+    if wait is not None:
+        solver["wait_instead_of_self_check"] = wait
+    return solver
+
+
+def _challenge_zone(settings: Settings) -> Zone:
+    given = settings.dns.challenge_zone or settings.dns
+    return given.zone, given.project
+
+
+def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01IdentityArgs]:
+    """Return cert-manager's access to each zone that it is granted, by the component's name."""
+    asked = [view.settings for view in settings.views if view.settings.dns.workload_identity]
+    found: dict[str, Dns01IdentityArgs] = {}
+    for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, asked))):
+        own = f"{stack}_{zone}" if position else stack
+        found[f"dns01-{zone}" if position else "dns01"] = {
+            "zone": zone,
+            "project": project or settings.gcp_project,
+            "pool": pool or "",
+            "role_id": names.role_id("certManagerDns01", own),
+            "namespace": settings.cert_manager.namespace,
+            "service_account": cert_manager.service_account(settings.cert_manager.values),
+        }
+    return found
+
+
+def caa_records(
+    settings: Settings, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]
+) -> dict[str, CaaRecordsArgs]:
+    """Return the CAA records of each zone, by the component's name.
+
+    Not of each gateway: a wildcard and its domain share a record set, and may be served by two of them.
+    """
+    zones: dict[Zone, list[Settings]] = {}
+    for view in settings.views:
+        dns = view.settings.dns
+        if dns.caa:
+            zones.setdefault((dns.zone, dns.project), []).append(view.settings)
+    found: dict[str, CaaRecordsArgs] = {}
+    for position, ((zone, project), views) in enumerate(zones.items()):
+        challenges = [pair for view in views for pair in view.challenges.items()]
+        hosts: list[CaaHostArgs] = [{"host": host, "challenge": challenge} for host, challenge in challenges]
+        found[f"caa-{zone}" if position else "caa"] = {
+            "hosts": hosts,
+            "accounts": accounts,
+            "zone": zone,
+            "project": project,
+            "identities": views[0].caa_identities or [],
+            "ttl": views[0].dns.ttl,
+        }
+    return found
+
+
+def delegations(settings: Settings) -> dict[str, list[str]]:
+    """Return the hosts of each gateway whose proofs are in another zone; of those that share a name, the first."""
+    found: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for view in settings.views:
+        hosts = view.settings.hosts_proven_by(DNS01) if view.settings.dns.challenge_zone else []
+        found[view.name] = [host for host in hosts if names.without_wildcard(host) not in taken]
+        taken |= set(map(names.without_wildcard, hosts))
+    return found
+
+
+def challenge_domain(settings: Settings, domains: Mapping[Zone, str]) -> str | None:
+    """Return the domain that a gateway's names are proven in, if not their own."""
+    return domains.get(_challenge_zone(settings)) if settings.dns.challenge_zone else None

@@ -1,0 +1,1 @@
+"""What the workflows stand on (`bootstrap`) and what they call (`ci`)."""

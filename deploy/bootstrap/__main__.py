@@ -1,0 +1,57 @@
+"""The table of contents: identities, each stack's state and key, what each may do, and the repository's variables."""
+
+import sys
+from pathlib import Path
+
+import pulumi
+import pulumi_gcp as gcp
+
+# The engine puts this folder on the path; the packages are beside it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from deploy.bootstrap.grants import GRANTS, Grants, SolverAccess, SolverAccessArgs
+from deploy.bootstrap.identities import GithubIdentities
+from deploy.bootstrap.settings import load
+from deploy.bootstrap.state import APIS, StateBackend
+
+settings = load()
+
+# Others in the project may use them too.
+apis = [gcp.projects.Service(f"api-{api}", service=f"{api}.googleapis.com", disable_on_destroy=False) for api in APIS]
+enabled = pulumi.ResourceOptions(depends_on=apis)
+ring = gcp.kms.KeyRing(
+    "ring",
+    name="pulumi",
+    location=settings.location,
+    opts=pulumi.ResourceOptions.merge(enabled, pulumi.ResourceOptions(protect=True)),
+)
+github = GithubIdentities("github", {"repository_id": settings.repository_id, "stacks": settings.stacks}, opts=enabled)
+
+# The outputs are named as the workflows read them: `pulumi stack output --shell | gh variable set --env-file -`.
+pulumi.export("WORKLOAD_IDENTITY_PROVIDER", github.provider)
+for stack in settings.stacks:
+    state = StateBackend(
+        stack.name, {"project": settings.project, "location": settings.location, "ring": ring.id}, opts=enabled
+    )
+    variable = stack.name.upper().replace("-", "_")
+    pulumi.export(f"PULUMI_BACKEND_URL_{variable}", state.url)
+    pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
+    dns_project = stack.dns_project or settings.project
+    if stack.dns01_zone:
+        cluster_project = stack.cluster_project or settings.project
+        args: SolverAccessArgs = {"zone": stack.dns01_zone, "project": dns_project, "cluster_project": cluster_project}
+        SolverAccess(f"dns01-{stack.name}", args)
+    for identity, roles in GRANTS.items():
+        Grants(
+            f"{identity}-{stack.name}",
+            {
+                "roles": roles,
+                "member": github.members[identity, stack.name],
+                "bucket": state.bucket,
+                "key": state.key,
+                "cluster_project": stack.cluster_project or settings.project,
+                "dns_project": dns_project,
+                "zones": stack.zones,
+            },
+        )
+        pulumi.export(f"{identity.upper()}_SERVICE_ACCOUNT_{variable}", github.emails[identity, stack.name])

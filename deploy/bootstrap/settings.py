@@ -1,0 +1,73 @@
+"""Stack config of the bootstrap program, validated like the main program's: every problem at once."""
+
+from typing import Annotated
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+from pydantic import AfterValidator, Field
+
+from components.problem import ProblemsError
+from components.shell import Expression
+from config.decoding import decode
+from config.fields import GoogleName, Section
+
+
+class Stack(Section):
+    """A stack of the main program, and what its identities may touch."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,13}[a-z0-9])?$")] = Field(
+        description="the stack's name, of up to 15 lower-case letters, digits and hyphens", examples=["dev"]
+    )
+    zones: tuple[GoogleName, ...] = Field(
+        min_length=1, description="a list of names of Cloud DNS managed zones", examples=["ZONE"]
+    )
+    production: bool = Field(
+        False, description="true where a pull request needs an approval to read the stack's state", examples=[True]
+    )
+    cluster_project: GoogleName | None = Field(
+        None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
+    )
+    dns01_zone: GoogleName | None = Field(
+        None, description="the managed zone that cert-manager may prove names in by DNS-01", examples=["ZONE"]
+    )
+    dns_project: GoogleName | None = Field(
+        None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
+    )
+
+
+def _each_once(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+    names = [stack.name for stack in stacks]
+    if len(set(names)) < len(names):
+        raise ValueError("has a name twice")
+    return stacks
+
+
+class Bootstrap(Section):
+    """The whole config."""
+
+    project: GoogleName = Field(
+        alias="gcp:project", description="the project of the buckets, the keys and the identities", examples=["PROJECT"]
+    )
+    repository_id: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] = Field(
+        description="the number of the GitHub repository, which another one of the same name does not get",
+        examples=[Expression('"$(gh api repos/OWNER/NAME --jq .id)"')],
+    )
+    location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]+$")] = Field(
+        description="a region, such as europe-west1", examples=["europe-west1"]
+    )
+    stacks: Annotated[tuple[Stack, ...], AfterValidator(_each_once)] = Field(
+        description="a list of {name, zones}, each name once",
+        examples=['[{"name":"dev","zones":["ZONE"]}]'],
+    )
+
+
+def load() -> Bootstrap:
+    """Read and validate the stack's config.
+
+    Raises:
+        pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
+    """
+    try:
+        return decode(Bootstrap, {**get_config_env(), **CONFIG.get()}, pulumi.get_project(), pulumi.get_stack())
+    except ProblemsError as error:
+        raise pulumi.RunError(str(error)) from None

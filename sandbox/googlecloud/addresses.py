@@ -1,0 +1,109 @@
+"""Reserved addresses of Compute Engine v1 (https://cloud.google.com/compute/docs/reference/rest/v1/addresses).
+
+What is asked for is reserved, and nothing more: whether a load balancer has the address is not known here, so that its
+status is always RESERVED and `users` is empty. Operations are done when they are answered.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from typing import Any
+
+from flask import Flask, request
+
+from sandbox.googlecloud.errors import ApiError, already_exists, invalid, not_found, required
+
+_REGION = "/compute/v1/projects/<project>/regions/<region>"
+_ADDRESS = f"{_REGION}/addresses/<name>"
+
+
+def add_addresses(app: Flask, project: str) -> None:
+    """Serve the addresses of a project's regions."""
+    lock = threading.Lock()
+    addresses: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def find(region: str, name: str) -> dict[str, Any]:
+        found = addresses.get((region, name))
+        if found is None:
+            raise not_found("parameters.address", f"projects/{project}/regions/{region}/addresses/{name}")
+        return found
+
+    @app.get(f"{_REGION}/addresses")
+    def list_addresses(region: str) -> dict[str, Any]:
+        return {"kind": "compute#addressList", "items": [each for key, each in addresses.items() if key[0] == region]}
+
+    @app.post(f"{_REGION}/addresses")
+    def create_address(region: str) -> dict[str, Any]:
+        body = request.get_json(force=True)
+        name, ip = body.get("name"), body.get("address")
+        if not name or not ip:
+            raise required("resource.name" if not name else "resource.address")
+        try:
+            ipaddress.ip_address(ip)
+        except ValueError:
+            raise invalid("resource.address", ip) from None
+        with lock:
+            if (region, name) in addresses:
+                raise already_exists("resource", f"projects/{project}/regions/{region}/addresses/{name}")
+            if any(each["address"] == ip for each in addresses.values()):
+                raise ApiError(400, "invalidIpAddress", f"Specified IP address is already reserved: {ip}")
+            addresses[region, name] = _address(project, region, body)
+        return _operation("insert", region)
+
+    @app.get(_ADDRESS)
+    def get_address(region: str, name: str) -> dict[str, Any]:
+        return find(region, name)
+
+    @app.post(f"{_ADDRESS}/setLabels")
+    def label_address(region: str, name: str) -> dict[str, Any]:
+        body = request.get_json(force=True)
+        with lock:
+            found = find(region, name)
+            if body.get("labelFingerprint") != found["labelFingerprint"]:
+                raise ApiError(
+                    412, "conditionNotMet", "Labels fingerprint either invalid or resource labels have changed"
+                )
+            found |= {"labels": body.get("labels", {}), "labelFingerprint": str(int(found["labelFingerprint"]) + 1)}
+        return _operation("setLabels", region)
+
+    @app.delete(_ADDRESS)
+    def delete_address(region: str, name: str) -> dict[str, Any]:
+        with lock:
+            find(region, name)
+            del addresses[region, name]
+        return _operation("delete", region)
+
+    @app.get(f"{_REGION}/operations/<name>")
+    def get_operation(region: str, name: str) -> dict[str, Any]:
+        return _operation(name, region)
+
+
+def _address(project: str, region: str, body: dict[str, Any]) -> dict[str, Any]:
+    link = f"https://www.googleapis.com/compute/v1/projects/{project}/regions/{region}"
+    return {
+        "kind": "compute#address",
+        "id": "1",
+        "creationTimestamp": "2026-01-01T00:00:00.000-07:00",
+        "name": body["name"],
+        "description": body.get("description") or "",
+        "address": body["address"],
+        "addressType": body.get("addressType") or "EXTERNAL",
+        "networkTier": "PREMIUM",
+        "status": "RESERVED",
+        "region": link,
+        "selfLink": f"{link}/addresses/{body['name']}",
+        "labelFingerprint": "1",
+        "users": [],
+    }
+
+
+def _operation(kind: str, region: str) -> dict[str, Any]:
+    return {
+        "kind": "compute#operation",
+        "name": kind,
+        "operationType": kind,
+        "region": region,
+        "status": "DONE",
+        "progress": 100,
+    }

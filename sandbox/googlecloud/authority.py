@@ -1,0 +1,159 @@
+"""Authoritative answers (RFC 1034, section 4.3.2; wildcards by RFC 4592), from whatever holds record sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rrset
+from dns.message import Message
+from dns.name import Name
+from dns.rcode import Rcode
+from dns.rdatatype import RdataType
+from dns.rrset import RRset
+
+from sandbox.googlecloud.records import IN, RecordSet, at
+
+EDNS_PAYLOAD = 1232  # bytes; what DNS Flag Day 2020 settled on
+_MAX_CHAIN = 8
+_ADDRESS_TYPES = (RdataType.A, RdataType.AAAA)
+
+
+class Zone(Protocol):
+    """What the server is authoritative for: an origin, and all record sets at or below it."""
+
+    @property
+    def origin(self) -> Name:
+        """The name at the top."""
+
+    @property
+    def record_sets(self) -> Mapping[tuple[Name, RdataType], RecordSet]:
+        """The record sets as they are now; the mapping itself never changes."""
+
+
+@dataclass
+class _Answer:
+    rcode: Rcode = dns.rcode.NOERROR
+    authoritative: bool = True
+    answer: list[RRset] = field(default_factory=list)
+    authority: list[RRset] = field(default_factory=list)
+    additional: list[RRset] = field(default_factory=list)
+
+
+class Authority:
+    """Answers queries from the zones that `zones` gives at that moment.
+
+    A name in no zone is answered with NXDOMAIN, not REFUSED: the namespace has no other resolver and no way
+    out, so what is not here does not exist, and clients stop asking at once.
+    """
+
+    def __init__(self, zones: Callable[[], Iterable[Zone]]) -> None:
+        self._zones = zones
+
+    def respond(self, query: Message) -> Message:
+        """The response to a query."""
+        response = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
+        if query.opcode() != dns.opcode.QUERY:
+            response.set_rcode(dns.rcode.NOTIMP)
+        elif query.edns > 0:
+            response.set_rcode(dns.rcode.BADVERS)
+        elif len(query.question) != 1:
+            response.set_rcode(dns.rcode.FORMERR)
+        elif query.question[0].rdclass != IN or query.question[0].rdtype in (RdataType.AXFR, RdataType.IXFR):
+            response.set_rcode(dns.rcode.REFUSED)
+        else:
+            found = self._resolve(query.question[0].name, query.question[0].rdtype)
+            response.set_rcode(found.rcode)
+            if found.authoritative:
+                response.flags |= dns.flags.AA
+            response.answer, response.authority = found.answer, found.authority
+            response.additional = found.additional
+        return response
+
+    def _resolve(self, name: Name, rdtype: RdataType) -> _Answer:
+        result = _Answer()
+        for _ in range(_MAX_CHAIN):
+            zone = self._enclosing(name)
+            if zone is None:
+                if not result.answer:
+                    result.rcode, result.authoritative = dns.rcode.NXDOMAIN, False
+                return result
+            if cut := _delegation(zone, name):
+                result.authority = [_rrset(cut.name, cut)]
+                result.additional = _glue(zone, cut)
+                result.authoritative = bool(result.answer)
+                return result
+            found = _find(zone, name)
+            if found is None:
+                result.rcode = dns.rcode.NXDOMAIN
+            elif rdtype == RdataType.ANY and found:
+                result.answer += [_rrset(name, record_set) for record_set in found.values()]
+                return result
+            elif rdtype in found:
+                result.answer.append(_rrset(name, found[rdtype]))
+                return result
+            elif RdataType.CNAME in found:
+                alias = _rrset(name, found[RdataType.CNAME])
+                result.answer.append(alias)
+                name = alias[0].target
+                continue
+            result.authority = _start_of_authority(zone)
+            return result
+        result.rcode = dns.rcode.SERVFAIL  # a loop of CNAMEs
+        return result
+
+    def _enclosing(self, name: Name) -> Zone | None:
+        """The zone that answers for a name: the one with the longest origin above it."""
+        candidates = [zone for zone in self._zones() if name.is_subdomain(zone.origin)]
+        return max(candidates, key=lambda zone: len(zone.origin), default=None)
+
+
+def _find(zone: Zone, name: Name) -> dict[RdataType, RecordSet] | None:
+    """All there is at a name, a wildcard's records included; nothing for a name with names below it only."""
+    record_sets = zone.record_sets
+    if not _exists(record_sets, name):
+        encloser = name.parent()
+        while not _exists(record_sets, encloser) and encloser != zone.origin:
+            encloser = encloser.parent()
+        name = dns.name.Name((b"*", *encloser.labels))
+        return at(record_sets, name) or None
+    return at(record_sets, name)
+
+
+def _exists(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> bool:
+    # Most names that are asked for have records of their own, and then there is no need to look at every other.
+    return bool(at(record_sets, name)) or any(owner.is_subdomain(name) for owner, _ in record_sets)
+
+
+def _delegation(zone: Zone, name: Name) -> RecordSet | None:
+    """The NS record set, below the apex, that gives the name away to other servers."""
+    depth = len(zone.origin)
+    ancestors = (name.split(labels)[1] for labels in range(depth + 1, len(name) + 1))
+    cuts = (zone.record_sets.get((ancestor, RdataType.NS)) for ancestor in ancestors)
+    return next((cut for cut in cuts if cut), None)
+
+
+def _glue(zone: Zone, cut: RecordSet) -> list[RRset]:
+    record_sets = zone.record_sets
+    keys = [(rdata.target, rdtype) for rdata in cut.rdatas for rdtype in _ADDRESS_TYPES]  # type: ignore[attr-defined]
+    return [_rrset(name, record_sets[name, rdtype]) for name, rdtype in keys if (name, rdtype) in record_sets]
+
+
+def _start_of_authority(zone: Zone) -> list[RRset]:
+    """The SOA of a negative answer, with the TTL that RFC 2308 gives it."""
+    soa = zone.record_sets.get((zone.origin, RdataType.SOA))
+    if soa is None:
+        return []
+    minimum: int = soa.rdatas[0].minimum  # type: ignore[attr-defined]
+    return [dns.rrset.from_rdata(zone.origin, min(soa.ttl, minimum), soa.rdatas[0])]
+
+
+def _rrset(name: Name, record_set: RecordSet) -> RRset:
+    return dns.rrset.from_rdata_list(name, record_set.ttl, record_set.rdatas)

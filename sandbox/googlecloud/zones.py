@@ -1,0 +1,213 @@
+"""Managed zones, and the changes that are made to them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from dns.name import Name
+from dns.rdatatype import RdataType
+
+from sandbox.googlecloud.errors import ApiError, already_exists, condition_not_met, invalid, not_found, required
+from sandbox.googlecloud.records import RecordSet, apex_violation, at, parse_name, parse_record_set
+
+Key = tuple[Name, RdataType]
+
+NAME_SERVERS = tuple(f"ns-cloud-e{i}.googledomains.com." for i in range(1, 5))
+"""The name servers of every zone: names in another domain, as the service gives out."""
+
+_SOA = f"{NAME_SERVERS[0]} cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300"
+_APEX_TYPES = (RdataType.NS, RdataType.SOA)
+_ZONE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass
+class Change:
+    """An atomic edit of a zone; it is `pending` in the answer that makes it, and `done` when read again."""
+
+    id: str
+    additions: tuple[RecordSet, ...]
+    deletions: tuple[RecordSet, ...]
+    start_time: str
+
+    def resource(self, status: str) -> dict[str, Any]:
+        """The `Change` of the API."""
+        return {
+            "kind": "dns#change",
+            "id": self.id,
+            "additions": [record_set.resource() for record_set in self.additions],
+            "deletions": [record_set.resource() for record_set in self.deletions],
+            "startTime": self.start_time,
+            "isServing": False,
+            "status": status,
+        }
+
+
+@dataclass
+class ManagedZone:
+    """A zone and its record sets.
+
+    Attributes:
+        origin: the zone's `dnsName`.
+        record_sets: replaced as a whole by a change, so that who reads it needs no lock.
+    """
+
+    id: int
+    name: str
+    origin: Name
+    description: str
+    labels: Mapping[str, str]
+    creation_time: str
+    visibility: str = "public"
+    record_sets: Mapping[Key, RecordSet] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        apex = {"name": str(self.origin), "ttl": 21600}
+        bodies: tuple[dict[str, Any], ...] = (
+            apex | {"type": "NS", "rrdatas": list(NAME_SERVERS)},
+            apex | {"type": "SOA", "rrdatas": [_SOA]},
+        )
+        self._commit([parse_record_set(body, "entity.managedZone", self.origin) for body in bodies], [])
+
+    def resource(self) -> dict[str, Any]:
+        """The `ManagedZone` of the API."""
+        return {
+            "kind": "dns#managedZone",
+            "id": str(self.id),
+            "name": self.name,
+            "dnsName": str(self.origin),
+            "description": self.description,
+            "labels": dict(self.labels),
+            "nameServers": list(NAME_SERVERS),
+            "creationTime": self.creation_time,
+            "visibility": self.visibility,
+            "cloudLoggingConfig": {"kind": "dns#managedZoneCloudLoggingConfig"},
+        }
+
+    def describe(self, body: Mapping[str, Any]) -> None:
+        """Changes what can be changed of a zone: its description and labels."""
+        self.description = str(body.get("description", self.description))
+        self.labels = dict(body.get("labels", self.labels) or {})
+
+    def apply(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet], path: str) -> Change:
+        """Makes a change: all of it, or, with an `ApiError` that names the record set at fault, nothing."""
+        additions, deletions = list(additions), list(deletions)
+        after = dict(self.record_sets)
+        for i, record_set in enumerate(deletions):
+            where = f"{path}.deletions[{i}]"
+            current = after.pop(record_set.key, None)
+            if current is None:
+                raise not_found(where, record_set.title)
+            if not current.matches(record_set):
+                raise condition_not_met(where)
+        for i, record_set in enumerate(additions):
+            if record_set.key in after:
+                raise already_exists(f"{path}.additions[{i}]", record_set.title)
+            after[record_set.key] = record_set
+        for i, record_set in enumerate(deletions):
+            if record_set.name == self.origin and record_set.type in _APEX_TYPES and record_set.key not in after:
+                raise apex_violation(f"{path}.deletions[{i}]", record_set.type)
+        for i, record_set in enumerate(additions):
+            types = at(after, record_set.name)
+            if RdataType.CNAME in types and len(types) > 1:
+                raise ApiError(
+                    400,
+                    "cnameResourceRecordSetConflict",
+                    f"The resource record set '{path}.additions[{i}]' is invalid because the DNS name "
+                    f"'{record_set.name}' may have either one CNAME resource record set or resource record "
+                    "sets of other types, but not both.",
+                )
+        return self._commit(additions, deletions)
+
+    def _commit(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet]) -> Change:
+        change = Change(str(len(self.changes)), tuple(additions), tuple(deletions), _now())
+        after = dict(self.record_sets)
+        for record_set in change.deletions:
+            after.pop(record_set.key, None)
+        after |= {record_set.key: record_set for record_set in change.additions}
+        self.record_sets = after
+        self.changes.append(change)
+        return change
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left but the zone's own NS and SOA."""
+        return all(name == self.origin and rdtype in _APEX_TYPES for name, rdtype in self.record_sets)
+
+
+class Zones:
+    """The managed zones of one project. Hold `lock` around what reads and then writes."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self.lock = threading.RLock()
+        self._by_name: Mapping[str, ManagedZone] = {}
+        self._next_id = 1_000_000_000_000_000_001
+
+    def __iter__(self) -> Iterator[ManagedZone]:
+        return iter(self._by_name.values())
+
+    @property
+    def public(self) -> list[ManagedZone]:
+        """The zones that the internet is answered from; private ones are for networks, of which there are none."""
+        return [zone for zone in self if zone.visibility == "public"]
+
+    def get(self, name_or_id: str) -> ManagedZone:
+        """The zone of that name or numeric id.
+
+        Raises:
+            ApiError: there is none.
+        """
+        for zone in self._by_name.values():
+            if name_or_id in (zone.name, str(zone.id)):
+                return zone
+        raise not_found("parameters.managedZone", name_or_id)
+
+    def create(self, body: Mapping[str, Any]) -> ManagedZone:
+        """Makes a zone of a `ManagedZone`.
+
+        Raises:
+            ApiError: it is not valid, or its name is taken.
+        """
+        for name in ("name", "dnsName", "description"):
+            if name not in body:
+                raise required(f"entity.managedZone.{name}")
+        name = body["name"]
+        if not isinstance(name, str) or not _ZONE_NAME.fullmatch(name):
+            raise invalid("entity.managedZone.name", name)
+        visibility = body.get("visibility", "public")
+        if visibility not in ("public", "private"):
+            raise invalid("entity.managedZone.visibility", visibility)
+        origin = parse_name(body["dnsName"], "entity.managedZone.dnsName")
+        if len(origin) == 1 or origin.is_wild():
+            raise invalid("entity.managedZone.dnsName", body["dnsName"])
+        with self.lock:
+            if name in self._by_name:
+                raise already_exists("entity.managedZone", name)
+            description, labels = str(body["description"]), dict(body.get("labels") or {})
+            zone = ManagedZone(self._next_id, name, origin, description, labels, _now(), visibility)
+            self._next_id += 1
+            self._by_name = {**self._by_name, name: zone}
+            return zone
+
+    def delete(self, name_or_id: str) -> None:
+        """Removes a zone that holds nothing but its own NS and SOA.
+
+        Raises:
+            ApiError: there is none, or it is not empty.
+        """
+        with self.lock:
+            zone = self.get(name_or_id)
+            if not zone.is_empty:
+                message = f"The resource named '{zone.name}' cannot be deleted because it is not empty"
+                raise ApiError(400, "containerNotEmpty", message)
+            self._by_name = {name: other for name, other in self._by_name.items() if other is not zone}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

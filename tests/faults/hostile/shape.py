@@ -1,0 +1,203 @@
+"""Every key of the stack config with a value that is accepted there, read off the settings' models."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import functools
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import AfterValidator, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from components.specs import acme, cert_manager, headers, istio, names, tls, values
+from config import fields, signing
+from config.cluster import Ingress
+from config.fields import Section
+from config.models import Settings
+from config.signing import ExternalAccount, client_ca_of
+from config.traffic import HeaderMatch, Host
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of the config.
+
+    Attributes:
+        path: Where it is; in a list, that of the first item.
+        annotation: Its type, with the rules that it is validated by.
+        hidden: Whether its value is never shown, encrypted or not.
+        name: Whether it is the name of an object.
+    """
+
+    path: Path
+    annotation: Any
+    hidden: bool
+    name: bool
+
+
+@functools.cache
+def authority() -> str:
+    """Return the PEM certificate of a CA."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin.replace(year=2120))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
+    names.dns_name: lambda: "more.sandbox.test",
+    names.domain: lambda: "sandbox.test",
+    names.kubernetes_name: lambda: "some-name",
+    names.email_address: lambda: "platform@sandbox.test",
+    values.google_name: lambda: "some-name",
+    values.line: lambda: "some-text",
+    values.object_labels: lambda: {"release": "prometheus"},
+    names.refuse_placeholder: lambda: "some-name",
+    cert_manager.check_version: lambda: cert_manager.VERSION,
+    cert_manager.check_digest: lambda: f"sha256:{'a' * 64}",
+    fields.https: lambda: "https://acme.sandbox.test/dir",
+    fields.pem: authority,
+    fields.text: lambda: "/nowhere/kubeconfig",
+    client_ca_of: lambda: "client-ca",
+    acme.mac_key: lambda: base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
+    tls.cipher_suite: lambda: tls.CIPHER_SUITES[0],
+    headers.path_prefix: lambda: "/reports",
+    headers.name: lambda: "x-version",
+    headers.value: lambda: "beta",
+    headers.response: lambda: {"x-frame-options": "DENY"},
+    istio.redirect_target: lambda: "elsewhere.test",
+    signing.limit: lambda: "50/7d",
+    values.workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
+}
+"""By rule, not by key: what the rules of single values accept."""
+
+_SERVED: Mapping[type[Section], Sequence[str]] = {
+    Host: ("service", "namespace", "port"),
+    HeaderMatch: ("exact",),
+    Ingress: ("service",),
+    ExternalAccount: ("secret_name",),
+}
+"""What a section needs beside its required keys, by rules between them."""
+
+
+def keys(model: type[Section] = Settings, path: Path = ()) -> Iterator[Key]:
+    """Yield every key of a model and of the sections below it."""
+    for name, field in model.model_fields.items():
+        own = (*path, field.alias or name)
+        # Outside of the field, what it adds to its type is in `metadata`.
+        whole: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        yield Key(own, whole, not field.repr, bool(rules(whole) & _NAMES))
+        section, many = section_of(field.annotation)
+        if section is not None:
+            yield from keys(section, (*own, 0) if many else own)
+
+
+def section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
+    """Return the model in an annotation, and whether it is that of a list's items."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return (annotation, False) if issubclass(annotation, Section) else (None, False)
+    for part in get_args(annotation):
+        section, many = section_of(part)
+        if section is not None:
+            return section, many or get_origin(annotation) is tuple
+    return None, False
+
+
+def rules(annotation: Any, metadata: Sequence[Any] = ()) -> set[Callable[..., Any]]:
+    """Return the rules that a type is validated with, at any level of it."""
+    found = {each.func for each in metadata if isinstance(each, AfterValidator | BeforeValidator)}
+    parts = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return found | rules(parts[0], parts[1:])
+    return found.union(*(rules(each) for each in parts if not isinstance(each, str)))
+
+
+_NAMES = {names.dns_name, names.domain, names.kubernetes_name, values.google_name}
+
+
+def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
+    """Return a value that a key of this type takes, if the keys around it allow it.
+
+    Raises:
+        LookupError: nothing here knows one: a rule is missing in `ACCEPTED`.
+    """
+    for each in metadata:
+        if isinstance(each, AfterValidator | BeforeValidator) and each.func in ACCEPTED:
+            return ACCEPTED[each.func]()
+        if isinstance(each, Ge):
+            return each.ge
+        if isinstance(each, FieldInfo):
+            try:
+                return accepted(annotation, each.metadata)
+            except LookupError:
+                continue
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return accepted(parts[0], parts[1:])
+    if origin is Literal:
+        return parts[-1]
+    if origin in (Union, types.UnionType):
+        return accepted(next(each for each in parts if each is not type(None)), metadata)
+    if origin is tuple:
+        return [accepted(parts[0])]
+    if origin is dict:
+        return {"release": "prometheus"}
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return filled(annotation)
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    raise LookupError(f"no accepted value of {annotation} with {metadata}")
+
+
+_PLAIN = {bool: True, int: 256, str: "some-text"}
+
+
+def of_field(field: FieldInfo) -> Any:
+    """Return a value that a field takes."""
+    return accepted(field.annotation, field.metadata)
+
+
+def filled(model: type[Section]) -> dict[str, Any]:
+    """Return a section with what it needs."""
+    more = _SERVED.get(model, ())
+    return {
+        field.alias or name: of_field(field)
+        for name, field in model.model_fields.items()
+        if field.is_required() or name in more
+    }
+
+
+def put(config: dict[str, Any], path: Path) -> None:
+    """Set a key to a value that is accepted, with the sections on the way to it."""
+    model: type[Section] = Settings
+    at: Any = config
+    for position, part in enumerate(path):
+        if isinstance(part, int):
+            at = at[part]
+            continue
+        name = next(name for name, field in model.model_fields.items() if part in (field.alias, name))
+        field = model.model_fields[name]
+        section, _ = section_of(field.annotation)
+        if position == len(path) - 1 or not at.get(part):
+            at[part] = of_field(field) if section is None or position < len(path) - 1 or not at.get(part) else at[part]
+        if section is None:
+            return
+        at, model = at[part], section
+        if not isinstance(at, dict | list):
+            return
+        if isinstance(at, list) and not at:
+            at.append(filled(section))

@@ -1,0 +1,173 @@
+"""Reads the cluster: lists and single objects, nothing else. Cluster-wide rights to read are all that it needs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from components.problem import Problem, ProblemsError
+from tlsctl.adopt.found import Object, Release, key, mapping, text
+
+if TYPE_CHECKING:
+    from kubernetes import client
+
+TIMEOUT = (5, 30)
+"""Seconds to connect and to answer."""
+
+_ISTIO = ("v1", "v1beta1", "v1alpha3")
+"""The versions of Istio's API, the newest first."""
+
+_HELM = "helm.sh/release.v1"
+
+
+class Cluster:
+    """The cluster behind a kubeconfig."""
+
+    def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+        """Take the cluster that Pulumi's provider would take.
+
+        Raises:
+            ProblemsError: there is no such kubeconfig or context.
+        """
+        from kubernetes import config
+
+        from components.kube.client import api_client
+
+        try:
+            self._api: client.ApiClient = api_client(kubeconfig, context)
+        except config.ConfigException as error:
+            fix = ("kubectl config get-contexts", "kubectl cluster-info")
+            raise ProblemsError(Problem("the cluster", f"cannot be read: {error}", fix)) from None
+        self._plurals: dict[tuple[str, str], str | None] = {}
+        self.current_context = _current_context(kubeconfig)
+        """Of a kubeconfig that was not named: the operator's own."""
+
+    def read(self) -> dict[str, Any]:
+        """Return what `Found` has of the cluster.
+
+        Raises:
+            ProblemsError: it does not answer, or refuses.
+        """
+        istio = next((each for each in _ISTIO if self._get(f"/apis/networking.istio.io/{each}")), _ISTIO[0])
+        networking = f"networking.istio.io/{istio}"
+        deployments = self._list("apps/v1", "deployments")
+        definition = self._get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/certificates.cert-manager.io")
+        return {
+            "issuers": [
+                *self._list("cert-manager.io/v1", "clusterissuers"),
+                *self._list("cert-manager.io/v1", "issuers"),
+            ],
+            "certificates": self._list("cert-manager.io/v1", "certificates"),
+            "gateways": self._list(networking, "gateways"),
+            "virtual_services": self._list(networking, "virtualservices"),
+            "ingresses": self._list("networking.k8s.io/v1", "ingresses"),
+            "services": self._list("v1", "services"),
+            "deployments": deployments,
+            "istio_api": networking,
+            "definitions_by_helm": "meta.helm.sh/release-name" in mapping(definition, "metadata", "annotations"),
+            "release": self._release(deployments),
+        }
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
+        """Return an object, or None where there is none."""
+        plural = self._plural(api_version, kind)
+        if plural is None:
+            return None
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}")
+
+    def has_release(self, namespace: str, name: str) -> bool:
+        """Tell whether Helm has a release, as far as its objects say."""
+        found = self._list("apps/v1", "deployments", namespace)
+        return any(mapping(each, "metadata", "annotations").get("meta.helm.sh/release-name") == name for each in found)
+
+    def _plural(self, api_version: str, kind: str) -> str | None:
+        if (api_version, kind) not in self._plurals:
+            resources = (self._get(_prefix(api_version)) or {}).get("resources") or ()
+            named = [each["name"] for each in resources if each["kind"] == kind and "/" not in each["name"]]
+            self._plurals[api_version, kind] = named[0] if named else None
+        return self._plurals[api_version, kind]
+
+    def _list(self, api_version: str, plural: str, namespace: str = "") -> list[Object]:
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        found = self._get(f"{_prefix(api_version)}{scope}/{plural}") or {}
+        kind = str(found.get("kind", "")).removesuffix("List")
+        # The items of a list name neither.
+        return [{"apiVersion": api_version, "kind": kind, **each} for each in found.get("items") or ()]
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        """Return an answer, or None for what is not there.
+
+        Raises:
+            ProblemsError: the cluster does not answer, or refuses.
+        """
+        from kubernetes import client
+        from urllib3.exceptions import HTTPError
+
+        call = self._api.param_serialize(
+            "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
+        )
+        try:
+            response = self._api.call_api(*call, _request_timeout=TIMEOUT)
+            content = response.read()
+        except (HTTPError, client.ApiException) as error:
+            what = f"does not answer: {type(error).__name__}"
+            raise ProblemsError(Problem(self._api.configuration.host, what, ("kubectl cluster-info",))) from None
+        if response.status == 404:
+            return None
+        if response.status >= 400:
+            what = f"the API server answers {response.status} {response.reason}; adopting needs the right to read it"
+            raise ProblemsError(Problem(path, what, ("kubectl auth can-i --list",)))
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def _release(self, deployments: list[Object]) -> Release | None:
+        """Return cert-manager's release, with its values where its Secret may be read."""
+        marks = [mapping(each, "metadata", "annotations") for each in deployments if _is_cert_manager(each)]
+        named = next((each for each in marks if "meta.helm.sh/release-name" in each), None)
+        if named is None:
+            return None
+        name, namespace = str(named["meta.helm.sh/release-name"]), str(named.get("meta.helm.sh/release-namespace", ""))
+        selector = f"owner%3Dhelm%2Cstatus%3Ddeployed%2Cname%3D{name}"
+        try:
+            found = self._get(f"/api/v1/namespaces/{namespace}/secrets?labelSelector={selector}") or {}
+        except ProblemsError:
+            return Release(name, namespace)
+        for secret in found.get("items") or ():
+            if text(secret, "type") == _HELM:
+                return decoded(secret, name, namespace)
+        return Release(name, namespace)
+
+
+def _current_context(kubeconfig: str | None) -> str:
+    from kubernetes import config
+
+    if kubeconfig:
+        return ""
+    try:
+        return str(config.list_kube_config_contexts()[1]["name"])
+    except (config.ConfigException, KeyError, TypeError):
+        return ""
+
+
+def _prefix(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _is_cert_manager(deployment: Object) -> bool:
+    labels = mapping(deployment, "metadata", "labels")
+    return "cert-manager" in (labels.get("app.kubernetes.io/name"), labels.get("app")) and key(deployment)[1] != ""
+
+
+def decoded(secret: Mapping[str, Any], name: str, namespace: str) -> Release:
+    """Return the release that Helm keeps in a Secret: JSON, compressed, and twice in base64."""
+    try:
+        content = gzip.decompress(base64.b64decode(base64.b64decode(text(secret, "data", "release"))))
+        release = json.loads(content)
+    except (ValueError, OSError, EOFError, binascii.Error):
+        return Release(name, namespace)
+    return Release(name, namespace, text(release, "chart", "metadata", "version") or None, mapping(release, "config"))

@@ -1,0 +1,85 @@
+"""``tlsctl verify``: checks the live environment of a stack, once or until all is ok."""
+
+import argparse
+import importlib
+import json
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from rich.status import Status
+from rich.text import Text
+
+from components.problem import Problem, ProblemsError, visible
+from tlsctl import printing, report
+from tlsctl.stack import Stack
+
+if TYPE_CHECKING:
+    from tlsctl.verify.environment import Environment
+    from tlsctl.verify.results import Report
+    from tlsctl.verify.run import Options
+
+PAUSE = 5.0
+"""Seconds between two rounds of --watch."""
+
+
+def run(stack: Stack, args: argparse.Namespace) -> int:
+    """Check, print what was seen, and return 0 only if all is ok."""
+    try:
+        with printing.errors().status("reading the stack") as status:
+            environments = read(stack)
+            seen = _check(environments, _options(args), status, args.timeout if args.watch else 0)
+    except ProblemsError as error:
+        if not args.json:
+            raise
+        print(json.dumps(report.unread(stack, error.problems), indent=2))
+        return 2
+    if args.json:
+        print(json.dumps(report.document(stack, seen), indent=2))
+    else:
+        report.table(printing.output(), stack, seen)
+    return 0 if seen.ok else 1
+
+
+def read(stack: Stack) -> "list[Environment]":
+    """Read a stack's state and config.
+
+    Raises:
+        ProblemsError: it cannot be read, it is not deployed, or its config is not valid.
+    """
+    with ThreadPoolExecutor() as pool:
+        # A kubeconfig may be a secret of the stack; it stays in memory.
+        state = pool.submit(stack.read, "pulumi stack export --show-secrets")
+        config = pool.submit(stack.read, "pulumi config --json --show-secrets")
+        # What checks takes a second to load: it passes while pulumi reads.
+        importlib.import_module("tlsctl.verify.run")
+        from tlsctl.verify.environment import environments
+
+        return environments(state.result(), config.result(), stack.name)
+
+
+def _options(args: argparse.Namespace) -> "Options":
+    import dns.exception
+
+    from tlsctl.verify.records import make_resolver
+    from tlsctl.verify.run import Options
+
+    try:
+        return Options(make_resolver(args.resolver), args.ca, args.client_cert)
+    except (ValueError, dns.exception.DNSException) as error:
+        raise ProblemsError(Problem("--resolver", f"{args.resolver or 'is needed'}: {error}")) from None
+
+
+def _check(environments: "Sequence[Environment]", options: "Options", status: Status, seconds: float) -> "Report":
+    """Check until all is ok or the time is up; once at least."""
+    from tlsctl.verify.run import look
+
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = look(environments, options, status.update)
+        if seen.ok or time.monotonic() + PAUSE > deadline:
+            return seen
+        waiting = ", ".join(problem.where for problem in seen.problems)
+        status.update(Text(f"waiting for {visible(waiting)}, {deadline - time.monotonic():.0f} s left"))
+        time.sleep(PAUSE)

@@ -1,0 +1,164 @@
+"""The environment that is checked, from its stack: outputs for what is live, config for what was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from components.problem import Problem, ProblemsError
+from components.shell import word
+from components.specs import addresses, names
+from components.specs.acme import HTTP01
+from config import printed
+from config.models import Settings
+from config.problems import Path
+from tlsctl.verify.checks import CHECKS
+
+if TYPE_CHECKING:
+    from config.traffic import Host
+
+Object = Mapping[str, Any]
+Objects = Mapping[str, Object]
+"""By name, of one kind and one namespace."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One gateway of a stack, as it is deployed."""
+
+    stack: str
+    """Its short name."""
+    ip: str
+    """The gateway's address."""
+    issuer: str
+    """The issuer that signs."""
+    settings: Settings
+    """The stack's config, as if the gateway were its only one: what was asked for."""
+    kubeconfig: str | None = None
+    """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
+    account: str | None = None
+    """The URI of that issuer's ACME account, where the stack knows it."""
+    gateway: str = ""
+    """The gateway's name; empty for the one of the stack's own keys."""
+    path: Path = ()
+    """Where the gateway is in the config."""
+    ipv6: str | None = None
+    """The gateway's IPv6 address, where its hosts have AAAA records."""
+    reserves: bool = False
+    """Whether the stack has reserved the address."""
+
+    @cached_property
+    def hosts(self) -> Mapping[str, Host]:
+        """The config of each host, in the config's order; `*.` may lead a host."""
+        return {host.host: host for host in self.settings.hosts}
+
+    @cached_property
+    def certificates(self) -> Mapping[str, tuple[str, ...]]:
+        """The hosts of each Certificate; its Secret has the same name."""
+        return {name: tuple(hosts) for name, hosts in self.settings.certificates.items()}
+
+    @cached_property
+    def certificate_of(self) -> Mapping[str, str]:
+        """The Certificate of each host."""
+        return {host: name for name, hosts in self.certificates.items() for host in hosts}
+
+    @cached_property
+    def proves_over_http(self) -> bool:
+        """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
+        return bool(self.settings.hosts_proven_by(HTTP01))
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each type of record that every host has."""
+        by_version = {4: self.ip, 6: self.ipv6 or self.ip}
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        return {addresses.RECORD_TYPES[version]: by_version[version] for version in versions}
+
+    @property
+    def namespace(self) -> str:
+        """Where the gateway is, and all that this program puts beside it."""
+        return self.settings.ingress.namespace
+
+    def fix(self, check: str, *, host: str = "", certificate: str = "", application: str = "") -> tuple[str, ...]:
+        """Return the most likely fix of a failed check; commands of pulumi are still to be told the stack.
+
+        Args:
+            check: a key of `CHECKS`.
+            host: the host, where the check is of one.
+            certificate: the Certificate, if it is not the host's.
+            application: the namespace of the host's application.
+        """
+        fields = {
+            "namespace": self.namespace,
+            "service": self.settings.ingress.service,
+            "cert_manager": self.settings.cert_manager.namespace,
+            "issuer": self.issuer,
+            "issuer_kind": self.settings.acme.issuer_kind.lower(),
+            "certificate": certificate or self.certificate_of.get(host, ""),
+            "domain": host.removeprefix(names.WILDCARD),
+            "application": application,
+        }
+        quoted = {name: word(value) if value else "" for name, value in fields.items()}
+        return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
+
+
+def probe_name(host: str) -> str:
+    """Return the name to ask for: any label stands for a wildcard."""
+    return host.replace("*", "verify", 1) if names.is_wildcard(host) else host
+
+
+def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> list[Environment]:
+    """Put the environment of each gateway together, that of the stack's own keys first.
+
+    Args:
+        state: what `pulumi stack export --show-secrets` prints.
+        config: what `pulumi config --json --show-secrets` prints.
+        stack: the stack's name, as it was given.
+
+    Raises:
+        ProblemsError: the stack is not deployed, or its config is not valid.
+    """
+    resources = state["deployment"].get("resources") or []
+    root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+    outputs = root.get("outputs", {})
+    where = f"stack {stack}"
+    if not outputs.get("ingressIp") or not outputs.get("dnsRecords"):
+        raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
+    # Objects are named after the short name, whatever the organization and the project before it.
+    name = str(root["urn"].split(":")[2])
+    settings = printed.read(config, name)
+    found, missing = [], []
+    for view in settings.views:
+        live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
+        missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
+        found.append((live, view))
+    if missing:
+        raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
+    kubeconfig, account = _kubeconfig(resources), (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
+    return [
+        Environment(
+            name,
+            live.get("ingressIp", ""),
+            outputs["issuer"],
+            view.settings,
+            kubeconfig,
+            account,
+            view.name,
+            view.path,
+            ipv6=live.get("ingressIpv6"),
+            reserves="ingressChartValue" in live,
+        )
+        for live, view in found
+    ]
+
+
+def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:
+    """Return the kubeconfig of the stack's Kubernetes provider, from its state; None is the ambient one."""
+    found = next((each for each in resources if each["type"] == "pulumi:providers:kubernetes"), {})
+    value = found.get("inputs", {}).get("kubeconfig")
+    # The engine writes a secret as an object with the value as JSON.
+    kubeconfig: str | None = json.loads(value["plaintext"]) if isinstance(value, Mapping) else value
+    return kubeconfig
