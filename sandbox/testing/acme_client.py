@@ -23,7 +23,7 @@ from sandbox.pki import Authority
 from sandbox.process import Part
 from sandbox.testing import client
 from sandbox.testing.acme_proxy import PEBBLE
-from sandbox.testing.support import eventually
+from sandbox.testing.wait import eventually
 
 TRUSTING = Directory("rollout", "127.0.0.1")
 _ENVIRONMENT = {

@@ -1,4 +1,4 @@
-"""The Pulumi engine's command line: one driver for every stack that a test uses."""
+"""The Pulumi engine's command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sandbox.testing.leftovers import remove_orphaned_secrets
+
 TIMEOUT = 300.0
 """Seconds for one command."""
 
@@ -21,15 +23,15 @@ Step = dict[str, Any]
 
 
 class CommandError(AssertionError):
-    """A command ended with another exit code than the test expected; the message is all it printed."""
+    """A command ended with an exit code that the test did not expect; the message has its output."""
 
 
 class Command:
-    """A command that runs in a process group of its own, to be watched, interrupted or awaited."""
+    """A command in a process group of its own, which a test can watch, interrupt or await."""
 
     def __init__(self, argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
         self._argv = argv
-        # Files, since a pipe that nobody reads fills up and holds the command.
+        # Files, because a pipe that nobody reads fills up and blocks the command.
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the command's own block
         self._err = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -43,7 +45,7 @@ class Command:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it, if the test has not."""
+        """Kill it if it still runs."""
         if self._process.poll() is None:
             self.signal(signal.SIGKILL)
             self._process.wait()
@@ -57,28 +59,28 @@ class Command:
 
     @property
     def pid(self) -> int:
-        """Its process id, and that of its process group, in which its plugins are not."""
+        """The id of the process and of its process group, which the engine's plugins are not in."""
         return self._process.pid
 
     @property
     def printed(self) -> str:
-        """What it has printed so far."""
+        """The output so far."""
         return self._read(self._out) + self._read(self._err)
 
     @property
     def answer(self) -> str:
-        """What it has printed to standard output, without warnings."""
+        """The standard output so far, which has no warnings."""
         return self._read(self._out)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the command and all that it has started, but the engine's plugins: they end with it."""
+        """Send a signal to the process group; the engine's plugins end with the command."""
         os.killpg(self._process.pid, number)
 
     def wait(self, timeout: float = TIMEOUT) -> int:
         """Return the exit code.
 
         Raises:
-            CommandError: It took too long, and was killed.
+            CommandError: The command took too long and was killed.
         """
         try:
             return self._process.wait(timeout)
@@ -88,10 +90,10 @@ class Command:
             raise CommandError(f"{' '.join(self._argv)} took more than {timeout:.0f} s:\n{self.printed}") from None
 
     def finish(self, *, fails: bool = False, timeout: float = TIMEOUT) -> str:
-        """Wait for its end and return what it printed.
+        """Wait for the end and return the output.
 
         Raises:
-            CommandError: Its exit code was not zero, or zero where `fails` was asked for; or it took too long.
+            CommandError: The exit code was not zero, or zero where `fails` is set; or the command took too long.
         """
         code = self.wait(timeout)
         if bool(code) != fails:
@@ -100,18 +102,18 @@ class Command:
 
     @staticmethod
     def _read(file: Any) -> str:
-        # Without the file's position, which the running command shares.
+        # By pread, because the running command shares the file's position.
         return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode(errors="replace")
 
 
-class StackDriver:
-    """A stack of the project in a folder.
+class Engine:
+    """Pulumi's commands for one stack of the program in a folder; as a block, the stack is destroyed at its end.
 
     Attributes:
         name: The stack's name.
-        folder: The project's folder.
-        config: The stack's config file, if not the one beside the project's.
-        environment: What its commands run in.
+        folder: The program's folder.
+        config: The stack's config file, if it is not the one beside the program.
+        environment: The variables of its commands.
     """
 
     def __init__(
@@ -127,11 +129,17 @@ class StackDriver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Destroy it, whatever happened: what one test leaves in the cluster fails all those that follow."""
-        self.destroy()
+        """Destroy the stack, and remove the Secrets that cert-manager leaves on purpose.
+
+        A later Certificate that names such a Secret would be Ready at once.
+        """
+        try:
+            self.destroy()
+        finally:
+            remove_orphaned_secrets()
 
     def start(self, *arguments: str, config: bool = True) -> Command:
-        """Start a command of pulumi; `config` is False for those that take no config file."""
+        """Start a command of pulumi; `config` is False for commands that take no config file."""
         file = ["--config-file", str(self.config)] if config and self.config else []
         name = [] if "--stack" in arguments else ["--stack", self.name]
         options = [*name, *file, "--non-interactive", "--color=never"]
@@ -140,21 +148,21 @@ class StackDriver:
         return Command(argv, self.folder, self.environment)
 
     def run(self, *arguments: str, fails: bool = False, config: bool = True, timeout: float = TIMEOUT) -> str:
-        """Run a command of pulumi and return what it printed; without warnings where that is JSON.
+        """Run a command of pulumi and return what it printed; of JSON, standard output alone.
 
         Raises:
-            CommandError: Its exit code was not zero, or zero where `fails` was asked for; or it took too long.
+            CommandError: The exit code was not zero, or zero where `fails` is set; or the command took too long.
         """
         with self.start(*arguments, config=config) as command:
             printed = command.finish(fails=fails, timeout=timeout)
             return command.answer if "--json" in arguments or arguments[:2] == ("stack", "export") else printed
 
     def wanted(self) -> object:
-        """Return what an `up` brings the stack to; a program that changes has other values for other programs."""
+        """Return what an `up` would bring the stack to; a subclass with changing inputs returns those."""
         return True
 
     def stand(self) -> None:
-        """Bring the stack to what is wanted, unless the last `up` has: a test then depends on no other."""
+        """Bring the stack to what is wanted unless the last `up` did, so that no test depends on another."""
         if self._applied != self.wanted():
             self.up()
 
@@ -165,24 +173,27 @@ class StackDriver:
 
     @contextmanager
     def coming_up(self) -> Iterator[Command]:
-        """An `up` that runs while the block does, and is awaited at its end."""
+        """Run an `up` beside the block, and wait for it at the block's end."""
         wanted = self.wanted()
         with self.start_up() as up:
             yield up
             up.finish()
         self._applied = wanted
 
-    def up(self, *, fails: bool = False, timeout: float = TIMEOUT) -> str:
+    def up(self, *options: str, fails: bool = False, timeout: float = TIMEOUT) -> str:
         """Return what an `up` prints."""
-        wanted = None if fails else self.wanted()
-        with self.start_up() as up:
-            printed = up.finish(fails=fails, timeout=timeout)
+        wanted, self._applied = None if fails else self.wanted(), None
+        printed = self.run("up", "--yes", "--skip-preview", *options, fails=fails, timeout=timeout)
         self._applied = wanted
         return printed
 
     def preview(self, *options: str, fails: bool = False) -> str:
         """Return what a preview prints."""
         return self.run("preview", "--diff", *options, fails=fails)
+
+    def assert_at_rest(self) -> None:
+        """Assert that the cluster and the zone are as the program has them."""
+        self.preview("--refresh", "--expect-no-changes")
 
     def refresh(self) -> str:
         """Return what a `refresh` prints."""
@@ -194,27 +205,40 @@ class StackDriver:
         return self.run("destroy", "--yes", "--skip-preview", fails=fails)
 
     def steps(self, *options: str) -> dict[str, list[Step]]:
-        """Return the steps of a preview by resource name, without what stays the same."""
-        found: dict[str, list[Step]] = {}
+        """Return the steps of a preview by resource name, without resources that stay the same."""
+        steps: dict[str, list[Step]] = {}
         for step in json.loads(self.run("preview", "--json", *options))["steps"]:
             if step["op"] not in ("same", "read", "refresh"):
-                found.setdefault(step["urn"].rpartition("::")[2], []).append(step)
-        return found
+                steps.setdefault(step["urn"].rpartition("::")[2], []).append(step)
+        return steps
+
+    def plan(self) -> dict[str, str]:
+        """Return the last operation of a preview by resource name, without resources that stay the same."""
+        return {name: steps[-1]["op"] for name, steps in self.steps().items()}
 
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""
-        found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False))
-        return found
+        outputs: dict[str, Any] = json.loads(self.run("stack", "output", "--json", config=False))
+        return outputs
 
     def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
         """Return the resources in the stack's state, with secrets in the clear if asked for."""
         options = ["--show-secrets"] if secrets else []
         exported = self.run("stack", "export", *options, config=False)
-        found: list[dict[str, Any]] = json.loads(exported)["deployment"].get("resources", [])
-        return found
+        resources: list[dict[str, Any]] = json.loads(exported)["deployment"].get("resources", [])
+        return resources
+
+    def registered(self) -> list[str]:
+        """Return the URNs in the stack's state, without the stack and its providers."""
+        return [resource["urn"] for resource in self.resources() if not resource["type"].startswith("pulumi:")]
 
     def resource(self, name: str, *, secrets: bool = False) -> dict[str, Any]:
-        """Return a resource as the stack's state has it."""
-        found = [each for each in self.resources(secrets=secrets) if each["urn"].rpartition("::")[2] == name]
-        assert found, f"the state of {self.name} has a resource {name}"
-        return found[0]
+        """Return a resource of the stack's state.
+
+        Raises:
+            AssertionError: The state has none of that name.
+        """
+        resources = self.resources(secrets=secrets)
+        resource = next((each for each in resources if each["urn"].rpartition("::")[2] == name), None)
+        assert resource, f"the state of {self.name} has a resource {name}"
+        return resource

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.testing.support import get, items
+from sandbox.testing.cluster import get, items
 
 
 @dataclass(frozen=True)

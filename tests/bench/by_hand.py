@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing.support import ZONES, cloud_dns
+from sandbox.testing import ZONES, cloud_dns
 from tests.bench.flat_stack import raw
 
 TIMEOUT = 600

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
-from sandbox.testing.engine import StackDriver
+from sandbox.testing import Engine
 from tests.sandbox.stack import PREFIX, Stack
 
 FOLDER = Path(__file__).parent / "flat"
@@ -20,7 +20,7 @@ _DEFAULT = "default"
 """How the names of providers begin that a program does not make."""
 
 
-class FlatStack(StackDriver):
+class FlatStack(Engine):
     """A stack of the flat program."""
 
     def __init__(self, name: str, folder: Path, ours: Stack) -> None:
@@ -47,7 +47,7 @@ class FlatStack(StackDriver):
         self.run("stack", "import", "--file", str(file), config=False)
 
 
-def planned(stack: StackDriver) -> list[dict[str, Any]]:
+def planned(stack: Engine) -> list[dict[str, Any]]:
     """Return the states that a preview of the stack would make."""
     steps = json.loads(stack.run("preview", "--json"))["steps"]
     return [step["newState"] for step in steps if step.get("newState")]

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import client
-from sandbox.testing.support import eventually, renew
+from sandbox.testing import client, eventually, renew
 from tests.bench.results import Figure, Goal
 from tests.bench.runs import Bench
 from tests.sandbox.stack import Stack

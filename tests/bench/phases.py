@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing.engine import StackDriver
+from sandbox.testing import Engine
 from tests.bench.flat_stack import FlatStack
 from tests.bench.results import Figure
 from tests.bench.runs import Bench
@@ -36,7 +36,7 @@ def measure(bench: Bench, ours: Stack, flat: FlatStack) -> None:
         bench.results.add(Figure(GROUP, name, both["ours"], both["flat"], _AGAINST))
 
 
-def _traced(folder: Path, stack: StackDriver) -> list[Mapping[str, Any]]:
+def _traced(folder: Path, stack: Engine) -> list[Mapping[str, Any]]:
     file = folder / "traces.json"
     file.unlink(missing_ok=True)
     stack.run("preview", f"--otel-traces=file://{file}")

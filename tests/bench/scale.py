@@ -17,8 +17,7 @@ from rich.console import Console
 
 from components.specs import acme
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import ZONES, cloud_dns, eventually, kubectl
+from sandbox.testing import ZONES, client, cloud_dns, eventually, kubectl
 from tests.bench.processes import MIB, pss
 from tests.bench.results import Figure
 from tests.bench.runs import Bench, timed

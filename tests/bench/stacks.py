@@ -1,6 +1,6 @@
 """The stacks that are measured."""
 
-from sandbox.testing.support import kubectl
+from sandbox.testing import kubectl
 from tests.bench.runs import Bench
 from tests.sandbox.stack import Stack
 

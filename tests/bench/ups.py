@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import eventually, items
+from sandbox.testing import client, eventually, items
 from tests.bench import load, previews
 from tests.bench.by_hand import ByHand
 from tests.bench.flat_stack import planned

@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sandbox import acme
-from sandbox.testing import client
-from sandbox.testing.engine import Command, CommandError
-from sandbox.testing.support import a_records, eventually, get, items, kubectl, live, names, renew
+from sandbox.testing import (
+    Command,
+    CommandError,
+    a_records,
+    client,
+    eventually,
+    get,
+    items,
+    kubectl,
+    live,
+    names,
+    renew,
+)
 from tests.faults.invariants import Ended
 from tests.faults.watching import Watch
 from tests.sandbox.stack import PROJECT, Stack

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox import paths
-from sandbox.testing.support import eventually, kubectl
+from sandbox.testing import eventually, kubectl
 from tests.faults import invariants
 from tests.faults.invariants import Ended, LogScan
 from tests.faults.operations import ISTIO, SECRET, Project

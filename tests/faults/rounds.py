@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from sandbox.testing.support import eventually
+from sandbox.testing import eventually
 from tests.faults import draw, invariants, victims
 from tests.faults.draw import Round
 from tests.faults.invariants import Outage

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 from sandbox.acme import STAGING
 from sandbox.instance import Instance
-from sandbox.testing import caa
-from sandbox.testing.support import cloud_dns, eventually, items, kubectl, renew
+from sandbox.testing import caa, cloud_dns, eventually, items, kubectl, renew
 from tests.faults.invariants import Ended
 from tests.faults.operations import ISTIO, PATIENCE, SECRET, SHOP
 from tests.faults.stage import IMPATIENCE, Scenario, Stage

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from sandbox.acme import MINUTES, STAGING
 from sandbox.pki import Authority
-from sandbox.testing.support import eventually, get, kubectl, live, renew
+from sandbox.testing import eventually, get, kubectl, live, renew
 from tests.faults import invariants
 from tests.faults.invariants import Ended, Outage
 from tests.faults.operations import ISTIO, SECRET, SHOP, Reissue, Renewal

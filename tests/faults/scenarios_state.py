@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from sandbox.testing.support import eventually, live
+from sandbox.testing import eventually, live
 from tests.faults.invariants import Ended
 from tests.faults.operations import ISTIO, SECRET
 from tests.faults.stage import Scenario, Stage

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox import paths
-from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing import AcmeProxy
 from tests.faults import invariants
 from tests.faults.operations import SHOP, Project
 from tests.faults.player import NO_CAUSE, Player

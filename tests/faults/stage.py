@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing import AcmeProxy
 from tests.faults.invariants import Ended, Outage
 from tests.faults.operations import PATIENCE, Project, Started
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from sandbox.acme import STAGING
 from sandbox.instance import Instance
-from sandbox.testing.engine import Command
-from sandbox.testing.support import eventually, get, kubectl
+from sandbox.testing import Command, eventually, get, kubectl
 from tests.faults import draw
 
 BACK = 90.0

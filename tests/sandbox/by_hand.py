@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from sandbox import paths
-from sandbox.testing.support import cloud_dns, eventually, get, kubectl, live
+from sandbox.testing import cloud_dns, eventually, get, kubectl, live
 from tests.sandbox.stack import PREFIX, PROJECT
 
 ISTIO = "istio-system"

@@ -1,4 +1,4 @@
-"""What the tests of faults and of interruptions share, and the order of all."""
+"""What the files have in common: none leaves anything behind, and none relies on another."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import paths
-from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing import AcmeProxy, clean, left
 
 SHORT = ("accounts", "rollout", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
 """Files of less than a minute, the longest first."""
@@ -14,12 +14,30 @@ LAST = {Path(__file__).parent / f"test_{name}.py": number for number, name in en
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the short files last: sandboxes side by side then end at about the same time."""
+    """Put the short files last, so that sandboxes side by side end at about the same time."""
     items.sort(key=lambda item: LAST.get(item.path, 0))
+
+
+@pytest.fixture(scope="session")
+def clean_start() -> None:
+    """Remove what an earlier session in the same sandbox has left."""
+    if things := left(timeout=0):
+        print("left by an earlier session, and removed:", *things, sep="\n  ")
+        clean(things)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(clean_start: None) -> Iterator[None]:  # noqa: ARG001 - for its effect
+    """Fail the file that leaves something, and remove that for the sake of the next one."""
+    yield
+    if things := left():
+        clean(things)
+        pytest.fail("this file has left:\n  " + "\n  ".join(map(str, things)))
 
 
 @pytest.fixture(scope="module")
 def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeProxy]:
+    """An ACME server that can be made to fail."""
     proxy = AcmeProxy(tmp_path_factory.mktemp("acme"), (paths.RUN / "acme" / "ca.crt").read_text())
     yield proxy
     proxy.close()

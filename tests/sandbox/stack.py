@@ -1,82 +1,73 @@
-"""A stack of this project, with a config of its own."""
+"""A stack of this program in a sandbox, and the operator's commands on it."""
 
 from __future__ import annotations
 
-import copy
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sandbox.testing.engine import TIMEOUT, CommandError, StackDriver
-
-__all__ = ["PREFIX", "PROJECT", "TIMEOUT", "CommandError", "Stack"]
+from sandbox import acme, testing
+from sandbox.testing.engine import TIMEOUT
 
 PROJECT = Path(__file__).parents[2]
 PREFIX = "istio-gateway-tls:"
+SHOP: dict[str, Any] = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+API: dict[str, Any] = {"host": "api.sandbox.test", "service": "api", "namespace": "api", "port": 8080}
+"""Hosts for the two applications that every sandbox has."""
+SECRET = "istio-ingressgateway-certs"
+"""The default of `certificate.secretName`."""
+ISSUER = "letsencrypt-staging-istio"
 
 
-class Stack(StackDriver):
-    """A stack whose config begins as a copy of ``Pulumi.sandbox.yaml``.
-
-    Attributes:
-        file: The config file.
-    """
+class Stack(testing.Stack):
+    """A stack whose config begins as a copy of ``Pulumi.sandbox.yaml``."""
 
     def __init__(self, name: str, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
-        self.file = folder / f"Pulumi.{name}.yaml"
-        super().__init__(name, PROJECT, config=self.file, environment=environment)
-        self._document: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())
-        if "PULUMI_CONFIG_PASSPHRASE" in (environment or {}):
-            del self._document["encryptionsalt"]  # it is of the sandbox's own passphrase
-        self._write()
-        # `stack select` has no --config-file and writes to the stack's own, which may be one of the project's:
-        # it is run in another folder of the same project.
-        shutil.copy(PROJECT / "Pulumi.yaml", folder)
-        self.run("stack", "select", "--create", "--cwd", str(folder), config=False)
-        self._document["encryptionsalt"] = yaml.safe_load(self.file.read_text())["encryptionsalt"]
+        super().__init__(name, PROJECT, folder, config=PROJECT / "Pulumi.sandbox.yaml", environment=environment)
 
-    def configure(self, **settings: Any) -> None:
-        """Merge values into the config: objects key by key, anything else as a whole; None removes a key."""
-        for key, value in settings.items():
-            _merge(self._document["config"], {PREFIX + key: value})
-        self._write()
+    def use_acme(self, proxy: testing.AcmeProxy, **settings: Any) -> None:
+        """Have staging's certificates signed through a proxy."""
+        bundle = self.get("acme")["caBundle"] + proxy.ca_bundle
+        self.configure(acme={"servers": {"staging": proxy.url}, "caBundle": bundle, **settings})
 
-    @contextmanager
-    def changed(self, **settings: Any) -> Iterator[None]:
-        """`configure` for as long as the block runs; what pulumi itself wrote into the config is undone as well."""
-        before = copy.deepcopy(self._document)
-        self.configure(**settings)
-        try:
-            yield
-        finally:
-            self._document = before
-            self._write()
+    def tlsctl(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `tlsctl` on the stack; the caller judges the exit code."""
+        argv = [sys.executable, "-m", "tlsctl", command, "--stack", self.name, "--config-file", str(self.file)]
+        return subprocess.run(
+            [*argv, *options], cwd=PROJECT, env=self.environment,
+            capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
 
-    def get(self, key: str) -> Any:
-        """Return a value of the config, as it would be given to `configure`."""
-        return self._document["config"].get(PREFIX + key)
+    def verify(self, *options: str, ca: Path = acme.STAGING.root_file) -> Report:
+        """Return the report of `tlsctl verify`.
 
-    def plan(self) -> dict[str, str]:
-        """Return what an `up` would do: the operation by resource name, without those that stay the same."""
-        return {name: steps[-1]["op"] for name, steps in self.steps().items()}
-
-    def wanted(self) -> object:
-        """Return the config."""
-        return copy.deepcopy(self._document)
-
-    def _write(self) -> None:
-        self.file.write_text(yaml.safe_dump(self._document))
+        Args:
+            options: Of the command.
+            ca: The root that the served certificates have to chain to.
+        """
+        done = self.tlsctl("verify", "--json", "--ca", str(ca), *options)
+        assert done.stdout, f"verify prints a report for machines: {done.stderr}"
+        report = json.loads(done.stdout)
+        assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only if all is ok"
+        return Report(report["ok"], report["checks"], report["problems"])
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
-    for key, value in over.items():
-        if value is None:
-            base.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
+@dataclass(frozen=True)
+class Report:
+    """What `tlsctl verify --json` prints."""
+
+    ok: bool
+    checks: list[dict[str, Any]]
+    problems: list[dict[str, Any]]
+
+    def of(self, check: str) -> list[dict[str, Any]]:
+        """Return the results of a check."""
+        return [result for result in self.checks if result["check"] == check]
+
+    def states(self, check: str) -> dict[str, str]:
+        """Return the state of a check by subject."""
+        return {result["subject"]: result["state"] for result in self.of(check)}

@@ -20,7 +20,7 @@ import pytest
 from sandbox import network, paths
 from sandbox.acme import PROFILES
 from sandbox.pki import Authority
-from sandbox.testing.support import eventually, items, kubectl, live, renew
+from sandbox.testing import eventually, items, kubectl, live, renew
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

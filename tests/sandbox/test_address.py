@@ -15,7 +15,7 @@ import dns.query
 import pytest
 
 from sandbox import paths
-from sandbox.testing.support import cloud_dns, eventually, kubectl, live
+from sandbox.testing import cloud_dns, eventually, kubectl, live
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

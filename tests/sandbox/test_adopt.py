@@ -17,8 +17,7 @@ import yaml
 
 from sandbox import paths
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import a_records, cloud_dns, eventually, items, kubectl
+from sandbox.testing import a_records, client, cloud_dns, eventually, items, kubectl
 from tests.sandbox import by_hand
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
 from tlsctl.adopt import handover

@@ -23,11 +23,10 @@ import pytest
 
 from sandbox import paths
 from sandbox.acme import PROD
-from sandbox.testing import client
-from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, get, items, kubectl, live, names, renew
+from sandbox.testing import ZONES, a_records, client, cloud_dns, eventually, get, items, kubectl, live, names, renew
+from sandbox.testing.engine import TIMEOUT as OF_PULUMI
 from tests.sandbox import by_hand, nginx
 from tests.sandbox.stack import PROJECT, Stack
-from tests.sandbox.stack import TIMEOUT as OF_PULUMI
 
 pytestmark = pytest.mark.sandbox
 

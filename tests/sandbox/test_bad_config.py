@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing.support import a_records, get, kubectl
+from sandbox.testing import a_records, get, kubectl
 from tests.sandbox.stack import PREFIX, Stack
 
 pytestmark = pytest.mark.sandbox

@@ -23,9 +23,10 @@ from playwright.sync_api import sync_playwright
 from components.specs import istio, names
 from sandbox import chromium
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import eventually, kubectl, live, secrets_removed
-from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
+from sandbox.testing import client, eventually, kubectl, live
+from sandbox.testing.cluster import secrets_removed
+from sandbox.testing.engine import TIMEOUT
+from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,9 +8,7 @@ import dns.name
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import caa, client
-from sandbox.testing.acme_proxy import AcmeProxy
-from sandbox.testing.support import cloud_dns, eventually, items, kubectl, live, names, renew
+from sandbox.testing import AcmeProxy, caa, client, cloud_dns, eventually, items, kubectl, live, names, renew
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

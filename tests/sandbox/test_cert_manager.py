@@ -12,9 +12,9 @@ import yaml
 
 from components.cert_manager import chart_values
 from sandbox import paths
+from sandbox.testing import items, kubectl
 from sandbox.testing.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
 from sandbox.testing.registry import Registry
-from sandbox.testing.support import items, kubectl
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

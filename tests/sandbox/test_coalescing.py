@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from components.specs import istio, names
-from sandbox.testing import client
-from sandbox.testing.support import eventually, kubectl, live
+from sandbox.testing import client, eventually, kubectl, live
 from tlsctl.verify.coalescing import ask
 from tlsctl.verify.connections import Answer, http2
 from tlsctl.verify.requests import Probe

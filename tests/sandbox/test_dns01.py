@@ -15,8 +15,7 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import ZONES, cloud_dns, eventually, items, kubectl, live, renew
+from sandbox.testing import ZONES, client, cloud_dns, eventually, items, kubectl, live, renew
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

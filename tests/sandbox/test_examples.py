@@ -18,9 +18,7 @@ import pytest
 import yaml
 
 from sandbox import acme, paths, tools
-from sandbox.testing import client
-from sandbox.testing.engine import StackDriver
-from sandbox.testing.support import a_records, eventually, get, names
+from sandbox.testing import Engine, a_records, client, eventually, get, names
 
 pytestmark = pytest.mark.sandbox
 
@@ -36,7 +34,7 @@ CONFIG = {
 }
 
 
-class Program(StackDriver):
+class Program(Engine):
     """One stack of a program in a folder of its own."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], **config: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import google, tools
 from sandbox.node.rootfs import on_host
-from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, kubectl, resolve
+from sandbox.testing import ZONES, a_records, cloud_dns, eventually, kubectl, resolve
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.testing import ZONES, a_records, cloud_dns, eventually, items, kubectl, live
 from sandbox.testing.acme_proxy import RATE_LIMITED, AcmeProxy
-from sandbox.testing.support import ZONES, a_records, cloud_dns, eventually, items, kubectl, live
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -14,8 +14,7 @@ import pytest
 
 from sandbox import paths
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import a_records, eventually, items, kubectl, live
+from sandbox.testing import a_records, client, eventually, items, kubectl, live
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

@@ -18,8 +18,7 @@ import pytest
 import yaml
 
 from sandbox import acme, google, network, paths
-from sandbox.testing import client
-from sandbox.testing.support import cloud_dns, eventually, get, items, kubectl, names
+from sandbox.testing import client, cloud_dns, eventually, get, items, kubectl, names
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -16,8 +16,7 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import client
-from sandbox.testing.support import a_records, eventually, get, items, kubectl, live, renew
+from sandbox.testing import a_records, client, eventually, get, items, kubectl, live, renew
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -19,7 +19,7 @@ from deploy.bootstrap.rbac.rules import rights_of
 from sandbox import paths
 from sandbox.controlplane import API_SERVER, AUDIT_LOG
 from sandbox.pki import Authority
-from sandbox.testing.support import kubectl
+from sandbox.testing import kubectl
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import paths
-from sandbox.testing.acme_proxy import AcmeProxy
-from sandbox.testing.support import eventually, get, kubectl, names
+from sandbox.testing import AcmeProxy, eventually, get, kubectl, names
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

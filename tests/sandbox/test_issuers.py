@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import cloud_dns, eventually, get, items, kubectl, live, names, secrets_removed
+from sandbox.testing import client, cloud_dns, eventually, get, items, kubectl, live, names
+from sandbox.testing.cluster import secrets_removed
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -19,7 +19,7 @@ from sandbox.errors import SandboxError
 from sandbox.instance import Instance, names, start
 from sandbox.messages import Doing
 from sandbox.provision import provide
-from sandbox.testing.support import eventually, kubectl
+from sandbox.testing import eventually, kubectl
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from components.kube.solver_route import ControlPlane, solver_problem
-from sandbox.testing import client
-from sandbox.testing.support import eventually, kubectl, live
+from sandbox.testing import client, eventually, kubectl, live
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

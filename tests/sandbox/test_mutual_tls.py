@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.support import eventually, get, kubectl, live, renew, secrets_removed
-from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
+from sandbox.testing import client, eventually, get, kubectl, live, renew
+from sandbox.testing.cluster import secrets_removed
+from sandbox.testing.engine import TIMEOUT
+from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing import client, support
-from sandbox.testing.support import eventually
+from sandbox.testing import client, cluster, eventually
 
 pytestmark = pytest.mark.sandbox
 
@@ -17,11 +16,11 @@ NAMESPACE = "node-test"
 
 
 def kubectl(*arguments: str, manifest: Any = None) -> str:
-    return support.kubectl("--namespace", NAMESPACE, *arguments, manifest=manifest)
+    return cluster.kubectl("--namespace", NAMESPACE, *arguments, manifest=manifest)
 
 
 def live(kind: str, name: str) -> dict[str, Any]:
-    return support.live(kind, name, NAMESPACE)
+    return cluster.live(kind, name, NAMESPACE)
 
 
 def answer_of(address: str, path: str) -> dict[str, Any] | None:
@@ -76,10 +75,10 @@ def waiting_reason(name: str) -> dict[str, str]:
 @pytest.fixture(autouse=True, scope="module")
 def namespace() -> Iterator[None]:
     """A namespace that is gone afterwards: so is every Pod, and no finalizer hangs."""
-    support.kubectl("create", "namespace", NAMESPACE)
+    cluster.kubectl("create", "namespace", NAMESPACE)
     eventually("the default ServiceAccount exists", lambda: "default" in kubectl("get", "sa", "--output=name"))
     yield
-    support.kubectl("delete", "namespace", NAMESPACE, "--timeout=55s")
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--timeout=55s")
 
 
 def test_a_service_is_reached_by_its_addresses_from_outside() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing.support import ZONES, a_records, cloud_dns, get, items, kubectl, live, names, resolve
+from sandbox.testing import ZONES, a_records, cloud_dns, get, items, kubectl, live, names, resolve
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox

@@ -16,8 +16,8 @@ from acme import messages
 from cryptography import x509
 
 from config import printed
+from sandbox.testing import AcmeProxy
 from sandbox.testing.acme_client import TRUSTING, Account, pebble
-from sandbox.testing.acme_proxy import AcmeProxy
 from sandbox.testing.rate_limits import DAY, HOUR, CaLimits, RateLimits, registered_domain
 from tests.sandbox.stack import PROJECT
 from tests.unit.verify.support import config as stack_config

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import client
-from sandbox.testing.acme_proxy import AcmeProxy
+from sandbox.testing import AcmeProxy, client, eventually, get, kubectl
 from sandbox.testing.rate_limits import DAY, CaLimits, RateLimits
-from sandbox.testing.support import eventually, get, kubectl
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sandbox.acme import PROD
-from sandbox.testing import client
-from sandbox.testing.support import eventually, secrets_removed
-from tests.sandbox.stack import PROJECT, TIMEOUT, Stack
+from sandbox.testing import client, eventually
+from sandbox.testing.cluster import secrets_removed
+from sandbox.testing.engine import TIMEOUT
+from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sandbox import paths
-from sandbox.testing.support import live
+from sandbox.testing import live
 from tests.sandbox.stack import PREFIX, Stack
 
 pytestmark = pytest.mark.sandbox

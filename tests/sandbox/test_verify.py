@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandbox import paths
-from sandbox.testing.support import cloud_dns, eventually, get, kubectl
+from sandbox.testing import cloud_dns, eventually, get, kubectl
 from tests.sandbox.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.sandbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.testing.support import kubectl
+from sandbox.testing import kubectl
 from tests.sandbox.contract.kubernetes_stack import FILES, Stack
 
 

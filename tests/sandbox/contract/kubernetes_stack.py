@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing.support import kubectl
+from sandbox.testing import kubectl
 from tests.sandbox.contract.project import ContractStack
 
 FILES = Path(__file__).parent

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing.engine import StackDriver
+from sandbox.testing import Engine
 
 
-class ContractStack(StackDriver):
+class ContractStack(Engine):
     """A stack with a backend in the test's own folder.
 
     Attributes:

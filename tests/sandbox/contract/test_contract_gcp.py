@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing.support import CLOUD_DNS, ZONES, cloud_dns
+from sandbox.testing import ZONES, cloud_dns
+from sandbox.testing.zone import CLOUD_DNS
 from tests.sandbox.contract.project import ContractStack
 
 pytestmark = pytest.mark.sandbox

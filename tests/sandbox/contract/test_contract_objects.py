@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sandbox.testing.support import get, kubectl, live
+from sandbox.testing import get, kubectl, live
 from tests.sandbox.contract.kubernetes_stack import SECRET, Resource, Stack, api_object, config_map, widget
 
 pytestmark = pytest.mark.sandbox

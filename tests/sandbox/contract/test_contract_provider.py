@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.testing.support import live
+from sandbox.testing import live
 from tests.sandbox.contract.kubernetes_stack import Stack, config_map
 
 pytestmark = pytest.mark.sandbox

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from sandbox.testing.support import get, kubectl, live
+from sandbox.testing import get, kubectl, live
 from tests.sandbox.contract.kubernetes_stack import Stack, api_object, release
 
 pytestmark = pytest.mark.sandbox

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.testing.support import eventually, get, kubectl
+from sandbox.testing import eventually, get, kubectl
 from tests.sandbox.contract.kubernetes_stack import FILES, Stack, api_object, ready, set_status, widget
 
 pytestmark = pytest.mark.sandbox

@@ -1,0 +1,134 @@
+"""What tests leave in a sandbox: a snapshot to compare with, and the means to clean up.
+
+The first session of tests in a sandbox writes down what it holds. Whatever is there later and was not there then, a
+test has left.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from functools import partial
+from pathlib import Path
+
+from sandbox import paths
+from sandbox.testing import zone
+from sandbox.testing.cluster import Object, items, kubectl, patch
+from sandbox.testing.wait import eventually
+
+_SNAPSHOT = paths.RUN / "testing.json"
+_PASSING = {
+    "componentstatuses", "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io", "events",
+    "events.events.k8s.io", "leases.coordination.k8s.io", "pods", "replicasets.apps",
+}  # fmt: skip
+"""Kinds whose objects come and go by themselves."""
+_STAY = ("CustomResourceDefinition", "APIService")
+"""A Helm release leaves its definitions: with them would go every Certificate of the cluster."""
+_OF_CERT_MANAGER = "--selector=controller.cert-manager.io/fao=true"
+_WAIT = 30.0
+
+
+@dataclass(frozen=True, order=True)
+class Thing:
+    """An object of the cluster, a record set or zone of Cloud DNS (no API version), or a stack's state."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+    api_version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+def snapshot() -> set[Thing]:
+    """Return everything that lasts: objects, record sets, managed zones, and stacks with resources in their state."""
+    kinds = set(kubectl("api-resources", "--verbs=list", "--output=name").split()) - _PASSING
+    columns = "--output=custom-columns=A:.kind,B:.metadata.name,C:.metadata.namespace,D:.apiVersion"
+    lines = kubectl("get", ",".join(sorted(kinds)), "--all-namespaces", "--no-headers", columns).splitlines()
+    objects = (Thing(*("" if word == "<none>" else word for word in line.split())) for line in lines)
+    records = {Thing(f"{each['type']} record", each["name"]) for each in zone.cloud_dns("GET")["rrsets"]}
+    zones = {Thing("zone", each["name"]) for each in zone.google("GET", zone.ZONES)["managedZones"]}
+    stacks = {
+        Thing("stack", str(file)) for file in paths.PULUMI_STATE.rglob("stacks/**/*.json") if _has_resources(file)
+    }
+    return {each for each in objects if each.kind not in _STAY} | records | zones | stacks
+
+
+def left(timeout: float = _WAIT) -> list[Thing]:
+    """Return what tests have left, once that does not get less or after a time; the first call takes the snapshot."""
+    if not _SNAPSHOT.exists():
+        _SNAPSHOT.write_text(json.dumps([astuple(each) for each in snapshot()]))
+    before = {Thing(*each) for each in json.loads(_SNAPSHOT.read_text())}
+    remaining: set[Thing] = set()
+
+    def nothing_left() -> bool:
+        nonlocal remaining
+        remaining = snapshot() - before
+        return not remaining
+
+    try:
+        eventually("nothing is left", nothing_left, timeout)
+    except AssertionError:
+        return sorted(remaining)
+    return []
+
+
+def clean(things: Iterable[Thing]) -> None:
+    """Remove what was left, without regard to finalizers that nothing serves any more."""
+    things = list(things)
+    objects = [_manifest(each) for each in things if each.api_version]
+    if objects:
+        kubectl("delete", "--ignore-not-found", "--wait=false", manifest=objects)
+    for each in things:
+        if each.kind == "stack":
+            Path(each.name).unlink()
+        elif each.kind.endswith(" record"):
+            zone.cloud_dns("DELETE", f"/{each.name}/{each.kind.removesuffix(' record')}")
+        elif each.kind == "zone":
+            zone.google("DELETE", f"{zone.ZONES}/{each.name}")
+    still_there = partial(_present, objects)
+    try:
+        eventually("the objects are gone", still_there, 10, until=lambda present: not present)
+    except AssertionError:
+        for obj in still_there():
+            metadata = obj["metadata"]
+            patch(_full_kind(obj), metadata["name"], {"metadata": {"finalizers": None}}, metadata.get("namespace"))
+        eventually("the objects without finalizers are gone", still_there, until=lambda present: not present)
+
+
+def remove_orphaned_secrets() -> None:
+    """Remove Secrets that cert-manager wrote for Certificates and issuers that do not exist any more."""
+    secrets = json.loads(kubectl("get", "secrets", "--all-namespaces", _OF_CERT_MANAGER, "--output=json"))["items"]
+    if not secrets:
+        return
+    used = {obj["spec"]["secretName"] for obj in items("certificates")}
+    used |= {obj.get("status", {}).get("nextPrivateKeySecretName") for obj in items("certificates")}
+    issuers = items("clusterissuers,issuers")
+    used |= {obj["spec"].get("acme", {}).get("privateKeySecretRef", {}).get("name") for obj in issuers}
+    orphans = [obj for obj in secrets if obj["metadata"]["name"] not in used]
+    if orphans:
+        kubectl("delete", "--ignore-not-found", manifest=[obj | {"data": None} for obj in orphans])
+
+
+def _has_resources(file: Path) -> bool:
+    latest = json.loads(file.read_text())["checkpoint"].get("latest") or {}
+    return any(not each["type"].startswith("pulumi:") for each in latest.get("resources") or ())
+
+
+def _manifest(thing: Thing) -> Object:
+    metadata = {"name": thing.name, **({"namespace": thing.namespace} if thing.namespace else {})}
+    return {"apiVersion": thing.api_version, "kind": thing.kind, "metadata": metadata}
+
+
+def _present(objects: list[Object]) -> list[Object]:
+    if not objects:
+        return []
+    answer = kubectl("get", "--ignore-not-found", "--output=json", manifest=objects)
+    found = json.loads(answer) if answer else {"items": []}
+    # kubectl prints a List, unless it was asked for one object.
+    return list(found.get("items", [found]))
+
+
+def _full_kind(obj: Object) -> str:
+    group, _, version = obj["apiVersion"].rpartition("/")
+    return f"{obj['kind']}.{version}.{group}"
