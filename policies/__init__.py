@@ -1,43 +1,47 @@
-"""What a stack must hold to: the table of contents of the policy pack.
+"""The policy pack's table of contents.
 
-The settings refuse a bad config of this program; the policies look at what any program asks of the engine. A value that
-a preview cannot know yet costs one resource its judgement, which is said; docs/policies.md has what they cannot see.
+The settings refuse a bad config of this program; the policies judge the resources of any program. Rules that need
+unknown values are skipped and reported. docs/policies.md lists what each policy stops and what it cannot see.
 """
+
+from typing import Any
 
 from pulumi_policy import Policy
 
-from policies.cert_manager import SOURCE, VERSION
-from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
-from policies.challenges import NO_REDIRECT, NO_WILDCARD
-from policies.findings import Rule, judged
-from policies.gateways import CERTIFICATE, CIPHER_SUITES, MODE, TLS_VERSION
-from policies.issuers import EMAIL, ENVIRONMENT
-from policies.other_kinds import OTHER_WAYS, WHOLE
-from policies.plain_http import NO_PLAIN_HTTP
-from policies.private_keys import NO_PRIVATE_KEY
-from policies.protection import PROTECT
-from policies.records import TTL, ZONE
+from policies import (
+    cert_manager,
+    certificates,
+    challenges,
+    gateways,
+    issuers,
+    other_kinds,
+    plain_http,
+    private_keys,
+    protection,
+    records,
+)
+from policies.findings import Rule, unjudged_policy
 
-RULES: list[Rule] = [
-    NO_PLAIN_HTTP,
-    OTHER_WAYS,
-    WHOLE,
-    MODE,
-    TLS_VERSION,
-    CIPHER_SUITES,
-    CERTIFICATE,
-    ONE_PER_SECRET,
-    WRITTEN_OUT,
-    ENVIRONMENT,
-    EMAIL,
-    NO_REDIRECT,
-    NO_WILDCARD,
-    ZONE,
-    TTL,
-    NO_PRIVATE_KEY,
-    SOURCE,
-    VERSION,
-    PROTECT,
+RULES: list[Rule[Any]] = [
+    plain_http.NO_PLAIN_HTTP,
+    other_kinds.OTHER_WAYS,
+    other_kinds.WHOLE,
+    gateways.MODE,
+    gateways.TLS_VERSION,
+    gateways.CIPHER_SUITES,
+    gateways.CERTIFICATE,
+    certificates.ONE_PER_SECRET,
+    certificates.WRITTEN_OUT,
+    issuers.ENVIRONMENT,
+    issuers.EMAIL,
+    challenges.NO_REDIRECT,
+    challenges.NO_WILDCARD,
+    records.ZONE,
+    records.TTL,
+    private_keys.NO_PRIVATE_KEY,
+    cert_manager.SOURCE,
+    cert_manager.VERSION,
+    protection.PROTECT,
 ]
 
-POLICIES: list[Policy] = [*(rule.policy() for rule in RULES), judged(RULES)]
+POLICIES: list[Policy] = [*(rule.policy() for rule in RULES), unjudged_policy(RULES)]

@@ -1,4 +1,4 @@
-"""cert-manager: where it comes from, and which version it is, however it is installed."""
+"""cert-manager: its source and its version, however it is installed."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,101 +14,86 @@ from policies.images import (
     reference,
     version_problem,
 )
-from policies.objects import KubernetesObject, Resource, get, objects
+from policies.objects import KubernetesObject, get, objects
 from policies.stack_config import in_production
 
-_CHARTS = ("Release", "Chart")
 _NAME = "cert-manager"
 
-_PODS: dict[tuple[str, str], tuple[str, ...]] = {
+_TEMPLATE = ("spec", "template", "spec")
+_POD_SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("core", "Pod"): ("spec",),
-    ("core", "ReplicationController"): ("spec", "template", "spec"),
-    ("apps", "Deployment"): ("spec", "template", "spec"),
-    ("apps", "ReplicaSet"): ("spec", "template", "spec"),
-    ("apps", "StatefulSet"): ("spec", "template", "spec"),
-    ("apps", "DaemonSet"): ("spec", "template", "spec"),
-    ("batch", "Job"): ("spec", "template", "spec"),
-    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
+    ("core", "ReplicationController"): _TEMPLATE,
+    ("apps", "Deployment"): _TEMPLATE,
+    ("apps", "ReplicaSet"): _TEMPLATE,
+    ("apps", "StatefulSet"): _TEMPLATE,
+    ("apps", "DaemonSet"): _TEMPLATE,
+    ("batch", "Job"): _TEMPLATE,
+    ("batch", "CronJob"): ("spec", "jobTemplate", *_TEMPLATE),
 }
-"""Where an object keeps the spec of its Pods."""
+"""The path of the Pod spec in each kind of workload."""
 
 
-def installs(each: KubernetesObject) -> bool:
-    """Tell a Helm release, or a chart without one, that is cert-manager's by its chart or by its name."""
-    if each.group != "helm.sh" or each.kind not in _CHARTS:
-        return False
-    return is_cert_managers_chart(str(each.get("chart") or "")) or each.get("name") == _NAME
+def installs(obj: KubernetesObject) -> bool:
+    """Tell whether an object is a Helm release or chart of cert-manager, by its chart or by its name.
 
-
-def insecure_versions(resource: Resource) -> Iterator[Finding]:
-    """Yield why the version of a release is refused.
-
-    It is the version that would be installed: the provider has read it from the chart before policies are asked.
+    Raises:
+        UnknownValueError: The preview does not know them.
     """
-    for each in objects(resource):
-        yield from guarded(each.where, _insecure_version(each))
+    if obj.group != "helm.sh" or obj.kind not in ("Release", "Chart"):
+        return False
+    return is_cert_managers_chart(str(obj.get("chart") or "")) or obj.get("name") == _NAME
 
 
-def _insecure_version(each: KubernetesObject) -> Iterator[Problem]:
-    if not installs(each):
+def _insecure_version(obj: KubernetesObject) -> Iterator[Problem]:
+    # The provider reads the version from the chart before policies run.
+    if not installs(obj):
         return
-    version, tag = each.get("version"), reference(str(each.get("chart"))).tag
+    version, tag = obj.get("version"), reference(str(obj.get("chart"))).tag
     if not version and not tag:
-        yield Problem(_where(each), "the chart has no version: what is installed is whatever is newest on that day")
-    for given in filter(None, (version, tag)):
-        problem = version_problem(str(given))
-        if problem:
-            yield Problem(_where(each), problem)
-            return
+        yield Problem(_label(obj), "the chart has no version: each update would install the newest one")
+    problem = next(filter(None, (version_problem(str(value)) for value in (version, tag) if value)), None)
+    if problem:
+        yield Problem(_label(obj), problem)
 
 
-def foreign_sources(resource: Resource) -> Iterator[Finding]:
-    """Yield the charts and images of cert-manager that are not its own, or are of a version that is refused."""
-    for each in objects(resource):
-        yield from guarded(each.where, _foreign_source(each))
+def _foreign_source(obj: KubernetesObject) -> Iterator[Finding]:
+    if installs(obj):
+        yield from guarded(obj.where, _foreign_chart(obj))
+        yield from _foreign_images(obj, images_of_values(obj.get("values")))
+    elif (obj.group, obj.kind) in _POD_SPECS:
+        yield from _foreign_images(obj, images_of_pod(get(obj.props, *_POD_SPECS[obj.group, obj.kind])))
 
 
-def _foreign_source(each: KubernetesObject) -> Iterator[Finding]:
-    if installs(each):
-        yield from guarded(each.where, _chart_source(each))
-        yield from guarded(each.where, _images(each, images_of_values(each.get("values"))))
-    elif (each.group, each.kind) in _PODS:
-        yield from _images(each, images_of_pod(get(each.props, *_PODS[each.group, each.kind])))
-
-
-def _chart_source(each: KubernetesObject) -> Iterator[Problem]:
-    chart, repository = str(each.get("chart") or ""), each.get("repositoryOpts", "repo")
+def _foreign_chart(obj: KubernetesObject) -> Iterator[Problem]:
+    chart, repository = str(obj.get("chart") or ""), obj.get("repositoryOpts", "repo")
+    is_local = "://" not in chart
     if repository:
-        yield Problem(_where(each), f"the chart {chart} comes from {repository}, and not from {CHART}")
-    elif reference(chart).repository != CHART and (in_production() or not _is_local(chart)):
-        yield Problem(_where(each), f"the chart is {chart}, and not {CHART}")
-    if each.get("postrender") or each.get("postRenderer"):
-        yield Problem(_where(each), "has a post-renderer, which may change what the chart installs")
+        yield Problem(_label(obj), f"the chart {chart} comes from {repository}, and not from {CHART}")
+    elif reference(chart).repository != CHART and (in_production() or not is_local):
+        yield Problem(_label(obj), f"the chart is {chart}, and not {CHART}")
+    if obj.get("postrender") or obj.get("postRenderer"):
+        yield Problem(_label(obj), "has a post-renderer, which may change what the chart installs")
 
 
-def _is_local(chart: str) -> bool:
-    """Tell a folder or an archive on this machine from what is downloaded."""
-    return "://" not in chart
-
-
-def _images(each: KubernetesObject, images: Iterable[str]) -> Iterator[Problem]:
+def _foreign_images(obj: KubernetesObject, images: Iterable[str]) -> Iterator[Problem]:
     for image in images:
         for problem in image_problems(image, in_production()):
-            yield Problem(_where(each), problem)
+            yield Problem(_label(obj), problem)
 
 
-def _where(each: KubernetesObject) -> str:
-    return f"{each.kind} {each.get('name')}" if each.group == "helm.sh" and each.get("name") else each.where
+def _label(obj: KubernetesObject) -> str:
+    return f"{obj.kind} {obj.get('name')}" if obj.group == "helm.sh" and obj.get("name") else obj.where
 
 
 VERSION = ResourceRule(
     name="cert-manager-is-secure",
     description="cert-manager is installed at a version without known advisories.",
     fix=(f"pulumi config set --path certManager.version {PINNED}",),
-    stops="a Helm release or chart of cert-manager without a version, with a range, or with one that has an advisory or"
-    " a known fault; also in the tag of its reference",
-    cannot_see="a chart that is called otherwise, in a release that is called otherwise; a chart within a chart",
-    find=insecure_versions,
+    stops="a Helm release or chart of cert-manager without a version, with a range, or with a version that has an"
+    " advisory or a known fault; also in the tag of its reference",
+    cannot_see="a chart and a release that both have other names; a chart within a chart",
+    subjects=objects,
+    find=_insecure_version,
 )
 
 SOURCE = ResourceRule(
@@ -121,6 +106,7 @@ SOURCE = ResourceRule(
     stops="any chart but the official one, by version or digest (outside production also a folder or a `.tgz` of this"
     " machine); images from elsewhere or of a refused version in the values, in `extraArgs` and in the Pods of any"
     " workload; in production also images by digest; post-renderers",
-    cannot_see="what is in a local chart, or at a digest; images under other names",
-    find=foreign_sources,
+    cannot_see="the contents of a local chart or of a digest; images with other names",
+    subjects=objects,
+    find=_foreign_source,
 )

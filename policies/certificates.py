@@ -1,73 +1,71 @@
-"""Certificates: one for each Secret, and each written out."""
+"""Certificates: one for each Secret, and none from an annotation."""
 
-from collections.abc import Iterator
-
-from pulumi_policy import PolicyResource
+from collections.abc import Iterable, Iterator
 
 from components.problem import Problem
-from policies.findings import Finding, ResourceRule, StackRule, guarded
-from policies.objects import KubernetesObject, Resource, Stack, matching, objects, own
+from policies.findings import ResourceRule, StackRule
+from policies.objects import KubernetesObject, Stack, matching, objects, of_kind
 
 CERT_MANAGER = "cert-manager.io"
+CERTIFICATES = (CERT_MANAGER, "Certificate")
 
-_SHIMMED = {
+_ANNOTATED = {
     ("networking.k8s.io", "Ingress"),
     ("extensions", "Ingress"),
     ("gateway.networking.k8s.io", "Gateway"),
     ("gateway.networking.k8s.io", "ListenerSet"),
     ("gateway.networking.x-k8s.io", "XListenerSet"),
 }
-"""What cert-manager makes Certificates for, when it is annotated (https://cert-manager.io/docs/usage/ingress/)."""
+"""Kinds whose annotations make cert-manager create Certificates (https://cert-manager.io/docs/usage/ingress/)."""
 
 _ANNOTATIONS = ("cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "kubernetes.io/tls-acme")
 
 
-def shared_secrets(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-    """Yield the Certificates whose Secret another one fills too."""
-    for certificate in own(resource, CERT_MANAGER, "Certificate"):
-        yield from guarded(certificate.where, _shared(certificate, stack.of_kind(CERT_MANAGER, "Certificate")))
+def dns_names(certificate: KubernetesObject) -> Iterable[str]:
+    """Return the names of a Certificate. cert-manager adds the common name to them.
+
+    Raises:
+        UnknownValueError: The preview does not know them.
+    """
+    common_name = certificate.get("spec", "commonName")
+    return [*certificate.items("spec", "dnsNames"), *([common_name] if common_name else [])]
 
 
-def _shared(certificate: KubernetesObject, all_of_them: list[KubernetesObject]) -> Iterator[Problem]:
+def _shared_secret(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     secret = certificate.get("spec", "secretName")
     others = matching(
-        (each for each in all_of_them if each.props is not certificate.props),
-        lambda each: each.get("spec", "secretName") == secret and each.namespace == certificate.namespace,
+        (other for other in stack.of_kind(*CERTIFICATES) if other.props is not certificate.props),
+        lambda other: other.get("spec", "secretName") == secret and other.namespace == certificate.namespace,
     )
     if others:
         yield Problem(certificate.where, f"has the Secret {secret}, which {others[0].where} fills too")
 
 
-def annotated(resource: Resource) -> Iterator[Finding]:
-    """Yield the objects that an annotation makes cert-manager write a Certificate for."""
-    for each in objects(resource):
-        if (each.group, each.kind) in _SHIMMED:
-            yield from guarded(each.where, _annotated(each))
-
-
-def _annotated(each: KubernetesObject) -> Iterator[Problem]:
+def _annotations(obj: KubernetesObject) -> Iterator[Problem]:
     for annotation in _ANNOTATIONS:
-        value = each.get("metadata", "annotations", annotation)
+        value = obj.get("metadata", "annotations", annotation)
         if value and (annotation != "kubernetes.io/tls-acme" or value == "true"):
-            yield Problem(each.where, f"has the annotation {annotation}: cert-manager writes a Certificate for it")
+            yield Problem(obj.where, f"has the annotation {annotation}: cert-manager creates a Certificate for it")
 
 
 ONE_PER_SECRET = StackRule(
     name="one-certificate-per-secret",
-    description="No two Certificates fill the same Secret: each would replace what the other one was issued, for ever.",
+    description="No two Certificates fill the same Secret: they would replace each other's contents forever.",
     fix=("give each Certificate a secretName of its own",),
     stops="two Certificates with one `secretName` in a namespace",
     cannot_see="Certificates of other stacks",
-    find=shared_secrets,
+    subjects=of_kind(*CERTIFICATES),
+    find=_shared_secret,
 )
 
 WRITTEN_OUT = ResourceRule(
     name="no-certificate-by-annotation",
-    description="Certificates are written out, so that the policies see who signs and which names: none is made from"
-    " an annotation.",
+    description="Every Certificate is a resource of the program, so that the policies see its issuer and its names:"
+    " none comes from an annotation.",
     fix=("write a Certificate with the hosts as dnsNames, and remove the annotation; or use GatewayCertificate",),
     stops="the annotations `cert-manager.io/issuer`, `cert-manager.io/cluster-issuer` and `kubernetes.io/tls-acme` on"
     " Ingresses and on Gateways and ListenerSets of the Gateway API",
     cannot_see="annotations that something else puts on the object later",
-    find=annotated,
+    subjects=lambda resource: (obj for obj in objects(resource) if (obj.group, obj.kind) in _ANNOTATED),
+    find=_annotations,
 )

@@ -1,54 +1,40 @@
 """What HTTP-01 cannot do.
 
-The challenge is read from the stack's issuers. A stack that uses the issuers of another one is judged with that one.
+The challenge is read from the stack's issuers. A stack that uses another stack's issuers is judged together with that
+one.
 """
 
 from collections.abc import Iterator
 
-from pulumi_policy import PolicyResource
-
 from components.problem import Problem
+from components.specs.acme import HTTP01
 from components.specs.names import is_wildcard
-from policies.certificates import CERT_MANAGER
-from policies.findings import Finding, StackRule, guarded
-from policies.gateways import ISTIO, dns_names, servers
-from policies.issuers import KINDS, issuer_of
-from policies.objects import KubernetesObject, Stack, get, items, matching, own, reading
+from policies import istio
+from policies.certificates import CERTIFICATES, dns_names
+from policies.findings import StackRule
+from policies.issuers import ISSUERS, issuer_of
+from policies.objects import KubernetesObject, Stack, get, matching, of_kind, reading
 
 
 def _challenges(issuer: KubernetesObject) -> set[str]:
-    solvers = items(issuer.get("spec", "acme", "solvers"))
+    solvers = issuer.items("spec", "acme", "solvers")
     return {challenge for solver in solvers for challenge in ("http01", "dns01") if get(solver, challenge) is not None}
 
 
-def redirects(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-    """Yield the Gateways that redirect the solver's path along with everything else."""
-    for gateway in own(resource, ISTIO, "Gateway"):
-        yield from guarded(gateway.where, _redirects(gateway, stack.of_kind(CERT_MANAGER, *KINDS)))
-
-
-def _redirects(gateway: KubernetesObject, issuers: list[KubernetesObject]) -> Iterator[Problem]:
-    redirecting = [server for server in servers(gateway) if server.redirects]
-    if redirecting and matching(issuers, lambda each: "http01" in _challenges(each)):
-        for server in redirecting:
-            yield Problem(server.where, "has httpsRedirect, which answers the challenge with 301 too")
-
-
-def wildcards(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-    """Yield the Certificates with a wildcard whose issuer has no other way than HTTP-01."""
-    for certificate in own(resource, CERT_MANAGER, "Certificate"):
-        yield from guarded(certificate.where, _wildcards(certificate, stack))
+def _redirects(listener: istio.Listener, stack: Stack) -> Iterator[Problem]:
+    if listener.redirects_to_https and matching(stack.of_kind(*ISSUERS), lambda issuer: HTTP01 in _challenges(issuer)):
+        yield Problem(listener.where, "has httpsRedirect, which answers the challenge with 301 too")
 
 
 def _wildcards(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    names = [name for name in dns_names(certificate) if is_wildcard(name)]
-    issuer = issuer_of(certificate, stack) if names else None
+    wildcards = [name for name in dns_names(certificate) if is_wildcard(name)]
+    issuer = issuer_of(certificate, stack) if wildcards else None
     if not issuer:
         return
     with reading(issuer):
         challenges = _challenges(issuer)
-    if challenges == {"http01"}:
-        yield Problem(certificate.where, f"{', '.join(names)} is a wildcard, and {issuer.where} has HTTP-01 alone")
+    if challenges == {HTTP01}:
+        yield Problem(certificate.where, f"{', '.join(wildcards)} is a wildcard, and {issuer.where} has HTTP-01 alone")
 
 
 NO_REDIRECT = StackRule(
@@ -61,7 +47,8 @@ NO_REDIRECT = StackRule(
     ),
     stops="`httpsRedirect` on a plain server, beside an issuer with an HTTP-01 solver",
     cannot_see="the solvers of another stack's issuers",
-    find=redirects,
+    subjects=istio.listeners_of,
+    find=_redirects,
 )
 
 NO_WILDCARD = StackRule(
@@ -70,5 +57,6 @@ NO_WILDCARD = StackRule(
     fix=("pulumi config set challenge dns01    # or name each host in full",),
     stops="a wildcard among `dnsNames`, or as `commonName`, where every solver of the issuer is HTTP-01",
     cannot_see="the solvers of another stack's issuers, and which of several solvers a name selects",
-    find=wildcards,
+    subjects=of_kind(*CERTIFICATES),
+    find=_wildcards,
 )

@@ -1,21 +1,21 @@
-"""What the policies have in common: from a rule to a policy of the SDK, and what an unknown value does to it.
+"""What all policies share: how a rule becomes a policy of the SDK, and what happens to unknown values.
 
-A rule is a generator of findings about one resource, so that it is tested without an engine. A preview may not know a
-value that a rule reads. That ends the rule for this resource, or for the part of it that is `guarded`, and for nothing
-else: it is a finding too, `Unjudged`. In production the preview fails for it, elsewhere it is an advice.
+A rule is a generator of findings about one subject, so tests need no engine. Rules that need a value unknown to the
+preview are skipped for that subject and reported as `Unjudged`: in production that fails the preview, elsewhere it is
+an advisory.
 
-The engine prints a policy's description and the finding; the fix is put below it here, since the SDK's
+The engine prints a policy's description and the finding. The fix is part of the finding, because the SDK's
 `remediation_steps` only reach Pulumi Cloud.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
-    PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -38,110 +38,130 @@ _FIX_UNKNOWN = (
 
 @dataclass(frozen=True)
 class Unjudged:
-    """Something that a policy could not look at."""
+    """Something that a rule could not judge."""
 
     where: str
     """As in a Problem."""
     what: str
-    """One sentence part: `spec.servers is not known in this preview`."""
+    """As in a Problem: `spec.servers is not known in this preview`."""
     known_later: bool = False
-    """Whether an `up` knows it. If so, production does not go without."""
+    """Whether `up` will know the value; a preview of a production stack then fails."""
 
 
 Finding = Problem | Unjudged
 
 
+class Subject(Protocol):
+    """What a rule judges: a Kubernetes object, a listener, a record."""
+
+    @property
+    def where(self) -> str:
+        """The subject as findings name it."""
+
+
+S = TypeVar("S", bound=Subject)
+
+
 def guarded(where: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield findings up to the first unknown value, and then that."""
+    """Yield findings; the first unknown value ends them and is reported."""
     try:
         yield from findings
-    except UnknownValueError as unknown:
-        yield Unjudged(where, unknown_value(unknown), known_later=True)
-    except CannotJudgeError as unknown:
-        yield Unjudged(where, str(unknown), known_later=True)
+    except UnknownValueError as error:
+        yield Unjudged(where, unknown_value(error), known_later=True)
+    except CannotJudgeError as error:
+        yield Unjudged(where, str(error), known_later=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule(ABC):
-    """A policy: what must hold, and how to find where it does not."""
+class Rule(ABC, Generic[S]):
+    """A policy: what must hold, and how to find violations."""
 
     name: str
     description: str
-    """What must hold, a sentence."""
+    """What must hold, as a sentence."""
     fix: tuple[str, ...]
-    """Commands and other steps, where a problem has none of its own."""
+    """Commands and other steps, for problems without a fix of their own."""
     stops: str
-    """What it refuses, for the table in docs/policies.md."""
+    """What the rule refuses, for the table in docs/policies.md."""
     cannot_see: str
-    """What it lets pass without a word, for the same table."""
-
-    @abstractmethod
-    def findings(self, resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-        """Yield what is wrong with a resource, or cannot be told."""
+    """What the rule cannot detect, for the same table."""
+    subjects: Callable[[Resource], Iterable[S]]
+    """Picks what to judge from a resource."""
 
     @abstractmethod
     def policy(self) -> Policy:
-        """Make the policy of the SDK."""
+        """Return the policy for the SDK."""
 
-    def _report(self, findings: Iterable[Finding], report: ReportViolation, urn: str | None) -> None:
-        for finding in findings:
+    @abstractmethod
+    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
+        """Yield the findings about one subject."""
+
+    def findings(self, resource: Resource, stack: Stack) -> Iterator[Finding]:
+        """Yield the findings about a resource."""
+
+        def of_subjects() -> Iterator[Finding]:
+            for subject in self.subjects(resource):
+                yield from guarded(subject.where, self._judge(subject, stack))
+
+        return guarded(resource.name, of_subjects())
+
+    def _report(self, resource: Resource, stack: Stack, report: ReportViolation, urn: str | None) -> None:
+        for finding in self.findings(resource, stack):
             problem = _problem(finding)
             if problem:
                 report(text([problem if problem.fix else replace(problem, fix=self.fix)]), urn)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResourceRule(Rule):
-    """Judges each resource alone, before it is created or changed."""
+class ResourceRule(Rule[S]):
+    """Judges each resource on its own, before it is created or changed."""
 
-    find: Callable[[Resource], Iterable[Finding]]
+    find: Callable[[S], Iterable[Finding]]
 
-    def findings(self, resource: PolicyResource, stack: Stack) -> Iterator[Finding]:  # noqa: ARG002 (it is judged alone)
-        """Yield what is wrong with a resource, or cannot be told."""
-        return guarded(resource.name, self.find(resource))
+    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:  # noqa: ARG002 - this kind needs no stack
+        return self.find(subject)
 
     def policy(self) -> Policy:
-        """Make the policy of the SDK."""
+        """Return the policy for the SDK."""
 
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-            self._report(guarded(args.name, self.find(args)), report, None)
+            self._report(args, Stack([]), report, None)
 
         return ResourceValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackRule(Rule):
-    """Judges each resource by the others of its stack, once all are registered."""
+class StackRule(Rule[S]):
+    """Judges each resource together with the rest of the stack, after all are registered."""
 
-    find: Callable[[PolicyResource, Stack], Iterable[Finding]]
+    find: Callable[[S, Stack], Iterable[Finding]]
 
-    def findings(self, resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-        """Yield what is wrong with a resource, or cannot be told."""
-        return guarded(resource.name, self.find(resource, stack))
+    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
+        return self.find(subject, stack)
 
     def policy(self) -> Policy:
-        """Make the policy of the SDK."""
+        """Return the policy for the SDK."""
 
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
             stack = Stack(args.resources)
             for resource in stack.resources:
-                self._report(self.findings(resource, stack), report, resource.urn)
+                self._report(resource, stack, report, resource.urn)
 
         return StackValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
 
 
-def judged(rules: Sequence[Rule]) -> Policy:
-    """Make the policy that names what the others could not judge, without failing for it."""
+def unjudged_policy(rules: Sequence[Rule[Any]]) -> Policy:
+    """Return the policy that reports, without failing, what the rules could not judge."""
 
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         stack = Stack(args.resources)
         for resource in stack.resources:
-            unjudged: dict[Finding, list[str]] = {}
+            rules_by_finding: dict[Finding, list[str]] = {}
             for rule in rules:
                 for finding in rule.findings(resource, stack):
                     if _problem(finding) is None:
-                        unjudged.setdefault(finding, []).append(rule.name)
-            for finding, names in unjudged.items():
+                        rules_by_finding.setdefault(finding, []).append(rule.name)
+            for finding, names in rules_by_finding.items():
                 report(f"{text([Problem(finding.where, finding.what)])} ({', '.join(names)})", resource.urn)
 
     return StackValidationPolicy(
@@ -154,7 +174,7 @@ def judged(rules: Sequence[Rule]) -> Policy:
 
 
 def _problem(finding: Finding) -> Problem | None:
-    """Return what a preview fails for: None where it is enough to be told."""
+    """Return what the preview fails for, or None for a mere advisory."""
     if isinstance(finding, Problem):
         return finding
     if finding.known_later and in_production():

@@ -1,109 +1,103 @@
-"""Who signs, and who is told: the ACME issuers."""
+"""ACME issuers: which CA signs, and who receives its mail."""
 
 from collections.abc import Iterator
-
-from pulumi_policy import PolicyResource
 
 from components.problem import Problem
 from components.specs import acme
 from components.specs.names import email_address
 from policies.certificates import CERT_MANAGER
-from policies.findings import Finding, ResourceRule, StackRule, guarded
-from policies.objects import KubernetesObject, Resource, Stack, get, matching, own, reading
+from policies.findings import ResourceRule, StackRule
+from policies.objects import KubernetesObject, Stack, get, matching, objects, of_kind, reading
 from policies.stack_config import acme_servers, in_production
 
-KINDS = ("Issuer", "ClusterIssuer")
+ISSUERS = (CERT_MANAGER, "Issuer", "ClusterIssuer")
 
-_ASKING = ((CERT_MANAGER, "Certificate"), (CERT_MANAGER, "CertificateRequest"), ("acme.cert-manager.io", "Order"))
-"""What is signed by an issuer: the last two are cert-manager's own, and may be written by hand as well."""
+_REQUESTS = ((CERT_MANAGER, "Certificate", "CertificateRequest"), ("acme.cert-manager.io", "Order"))
+"""Kinds that an issuer signs. cert-manager makes the last two, but a program can write them too."""
 
-_TRUSTED = (
-    f"pulumi config set --path acme.servers.{acme.PROD} URL    # where browsers trust the CA of a server of yours"
+_FIX_PRIVATE_CA = (
+    f"pulumi config set --path acme.servers.{acme.PROD} URL    # for an ACME server of your own that browsers trust"
 )
 
 
-def issuer_of(certificate: KubernetesObject, stack: Stack) -> KubernetesObject | None:
-    """Find the Issuer or ClusterIssuer of a Certificate, by group, kind and name; None where it is not of the stack."""
-    if (certificate.get("spec", "issuerRef", "group") or CERT_MANAGER) != CERT_MANAGER:
+def issuer_of(request: KubernetesObject, stack: Stack) -> KubernetesObject | None:
+    """Return the stack's Issuer or ClusterIssuer that signs a request, None if another stack has it.
+
+    Raises:
+        UnknownValueError: The preview does not know the request's issuer.
+        CannotJudgeError: None of the stack's issuers matches, but one with an unknown value may.
+    """
+    if not _is_cert_managers(request):
         return None
-    kind, name = _kind(certificate), certificate.get("spec", "issuerRef", "name")
-    found = matching(
+    kind, name = _issuer_kind(request), request.get("spec", "issuerRef", "name")
+    issuers = matching(
         stack.of_kind(CERT_MANAGER, kind),
-        lambda each: each.name == name and (kind == "ClusterIssuer" or each.namespace == certificate.namespace),
+        lambda issuer: issuer.name == name and (kind == "ClusterIssuer" or issuer.namespace == request.namespace),
     )
-    return found[0] if found else None
+    return issuers[0] if issuers else None
 
 
-def _kind(certificate: KubernetesObject) -> str:
-    return certificate.get("spec", "issuerRef", "kind") or "Issuer"
+def _is_cert_managers(request: KubernetesObject) -> bool:
+    return (request.get("spec", "issuerRef", "group") or CERT_MANAGER) == CERT_MANAGER
 
 
-def wrong_environments(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-    """Yield the Certificates that the wrong one of the CA's two environments signs, and issuers that are misnamed."""
-    for group, kind in _ASKING:
-        for certificate in own(resource, group, kind):
-            yield from guarded(certificate.where, _wrong_environment(certificate, stack))
-    for issuer in own(resource, CERT_MANAGER, *KINDS):
-        yield from guarded(issuer.where, _misnamed(issuer))
+def _issuer_kind(request: KubernetesObject) -> str:
+    return request.get("spec", "issuerRef", "kind") or "Issuer"
 
 
-def _wrong_environment(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    issuer = issuer_of(certificate, stack)
-    server, signs = None, _by_name(certificate)
+def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    return _misleading_name(obj) if obj.is_a(*ISSUERS) else _wrong_issuer(obj, stack)
+
+
+def _wrong_issuer(request: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    issuer = issuer_of(request, stack)
+    server, environment = None, _environment_by_name(request)
     if issuer:
         with reading(issuer):
-            server, signs = issuer.get("spec", "acme", "server"), _environment(issuer)
-    group, name = certificate.get("spec", "issuerRef", "group"), certificate.get("spec", "issuerRef", "name")
-    called = f"{_kind(certificate)} {name}" + (f" of {group}" if group not in (None, CERT_MANAGER) else "")
-    if in_production() and signs != acme.PROD:
+            server, environment = issuer.get("spec", "acme", "server"), _environment_by_server(issuer)
+    group = "" if _is_cert_managers(request) else f" of {request.get('spec', 'issuerRef', 'group')}"
+    label = f"{_issuer_kind(request)} {request.get('spec', 'issuerRef', 'name')}{group}"
+    if in_production() and environment != acme.PROD:
         yield Problem(
-            certificate.where,
-            f"{called}{f' ({server})' if server else ''} is not the CA's production environment: browsers refuse what"
-            " it signs",
-            (*ENVIRONMENT.fix, _TRUSTED) if server and signs is None else (),
+            request.where,
+            f"{label}{f' ({server})' if server else ''} is not the CA's production environment: browsers reject its"
+            " certificates",
+            (*ENVIRONMENT.fix, _FIX_PRIVATE_CA) if server and environment is None else (),
         )
-    elif not in_production() and signs == acme.PROD:
+    elif not in_production() and environment == acme.PROD:
         yield Problem(
-            certificate.where,
-            f"{called} is the CA's production environment: this stack would spend the weekly limits of production",
+            request.where,
+            f"{label} is the CA's production environment: this stack would spend the weekly limits of production",
         )
 
 
-def _environment(issuer: KubernetesObject) -> str | None:
-    """Return the environment by the ACME directory: Let's Encrypt's, or one that the config names."""
+def _environment_by_server(issuer: KubernetesObject) -> str | None:
+    """Return the environment whose ACME directory an issuer uses: Let's Encrypt's, or one from the config."""
     server = issuer.get("spec", "acme", "server")
     if not server:
         return None
     configured = [environment for environment, url in acme_servers().items() if url == server]
-    by_config = configured[0] if len(configured) == 1 else None
-    # Where one server plays both, the names are what tells them apart.
-    return acme.environment_of(server, issuer.name if len(configured) > 1 else None) or by_config
+    # If one server is configured for both environments, only the issuer's name tells them apart.
+    by_server = acme.environment_of(server, issuer.name if len(configured) > 1 else None)
+    return by_server or (configured[0] if len(configured) == 1 else None)
 
 
-def _by_name(certificate: KubernetesObject) -> str | None:
-    """Return the environment of an issuer of another stack, whose policies hold it to its name."""
-    if (certificate.get("spec", "issuerRef", "group") or CERT_MANAGER) != CERT_MANAGER:
+def _environment_by_name(request: KubernetesObject) -> str | None:
+    """Return the environment by the name of another stack's issuer, which that stack's policies keep honest."""
+    if not _is_cert_managers(request) or _issuer_kind(request) not in ISSUERS:
         return None
-    return (
-        acme.environment_of(None, certificate.get("spec", "issuerRef", "name")) if _kind(certificate) in KINDS else None
-    )
+    return acme.environment_of(None, request.get("spec", "issuerRef", "name"))
 
 
-def _misnamed(issuer: KubernetesObject) -> Iterator[Problem]:
+def _misleading_name(issuer: KubernetesObject) -> Iterator[Problem]:
     by_name = acme.environment_of(None, issuer.name)
     by_server = acme.environment_of(issuer.get("spec", "acme", "server"))
     if by_name and by_server not in (None, by_name):
         yield Problem(
             issuer.where,
-            f"is called by the name of {by_name}, which other stacks trust, and its server is that of {by_server}",
+            f"has the name that other stacks expect of {by_name}, but the server of {by_server}",
             (f"server: {acme.DIRECTORIES[by_name]}",),
         )
-
-
-def bad_emails(resource: Resource) -> Iterator[Finding]:
-    """Yield why nobody reads the address of an ACME account."""
-    for issuer in own(resource, CERT_MANAGER, *KINDS):
-        yield from guarded(issuer.where, _bad_email(issuer))
 
 
 def _bad_email(issuer: KubernetesObject) -> Iterator[Problem]:
@@ -113,29 +107,33 @@ def _bad_email(issuer: KubernetesObject) -> Iterator[Problem]:
     email = get(account, "email") or ""
     try:
         email_address(email)
-    except ValueError as reason:
-        yield Problem(issuer.where, f"the contact of the ACME account, {email!r}, {reason}")
+    except ValueError as error:
+        yield Problem(issuer.where, f"the contact of the ACME account, {email!r}, {error}")
 
 
 ENVIRONMENT = StackRule(
     name="issuer-fits-stack",
-    description="A production stack signs with the CA's production environment, and every other stack with staging.",
+    description="A production stack uses the CA's production environment, and every other stack uses staging.",
     fix=(
         f"pulumi config set --path acme.issuer {acme.PROD}    # in a production stack",
         f"pulumi config set --path acme.issuer {acme.STAGING}    # in any other",
     ),
-    stops="in production every issuer but one whose ACME server is Let's Encrypt's of production or"
-    " `acme.servers.prod`; elsewhere those; also for CertificateRequests and Orders written by hand; an issuer with the"
-    " name of one environment and the server of the other",
-    cannot_see="the server of an issuer of another stack: it is judged by its group, kind and name",
-    find=wrong_environments,
+    stops="in production, every issuer whose ACME server is neither Let's Encrypt's production nor `acme.servers.prod`;"
+    " elsewhere, the issuers with those servers; also for CertificateRequests and Orders written by hand; an issuer"
+    " with the name of one environment and the server of the other",
+    cannot_see="the server of another stack's issuer: it is judged by its group, kind and name",
+    subjects=lambda resource: (
+        obj for obj in objects(resource) if any(obj.is_a(*kinds) for kinds in (*_REQUESTS, ISSUERS))
+    ),
+    find=_wrong_environment,
 )
 
 EMAIL = ResourceRule(
     name="issuer-email-is-real",
     description="The contact of an ACME account is an address that someone reads.",
     fix=("pulumi config set --path acme.email platform@YOUR-DOMAIN",),
-    stops="no address, none that can be one, placeholders, names that are reserved for documentation",
+    stops="a missing or malformed address, a placeholder, a name reserved for documentation",
     cannot_see="whether anyone reads it",
-    find=bad_emails,
+    subjects=of_kind(*ISSUERS),
+    find=_bad_email,
 )

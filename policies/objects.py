@@ -1,7 +1,7 @@
 """Kubernetes objects among the resources of a stack.
 
-An object is told by the resource's type and by the `apiVersion` and `kind` among its properties, whichever names more:
-the provider creates what the properties say. Objects in a list, and those that a `…Patch` resource changes, count.
+The kind of an object follows from the resource's type and from the `apiVersion` and `kind` among its properties. Where
+they differ it counts as both, since the provider creates what the properties say. Objects in a list count one by one.
 """
 
 import contextlib
@@ -15,89 +15,99 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
 Resource = ResourceValidationArgs | PolicyResource
-"""One resource: its inputs where a resource is judged alone, its outputs where the whole stack is."""
+"""A resource with its inputs, as rules for one resource get it, or with its outputs, as rules for the stack get it."""
 
 _PATCH, _LIST = "Patch", "List"
 
 
 class CannotJudgeError(Exception):
-    """A value of another resource that a rule needs is not known in this preview; its text says which."""
+    """A rule needs a value of another resource, which this preview does not know. The text names it."""
 
 
-def unknown_value(unknown: UnknownValueError, of: str = "") -> str:
-    """Say which value is not known: by its path, and by the object where that is another one."""
-    return f"{'.'.join(unknown.props)}{of and f' of {of}'} is not known in this preview"
+def unknown_value(error: UnknownValueError, owner: str = "") -> str:
+    """Name the unknown value by its path, and by its owner where that is not the resource being judged."""
+    return f"{'.'.join(error.props)}{owner and f' of {owner}'} is not known in this preview"
 
 
 @dataclass(frozen=True)
 class KubernetesObject:
-    """An object that a resource holds."""
+    """An object that a resource creates or changes."""
 
     resource: Resource
     group: str
-    """`core` where the API has none."""
+    """The API group, `core` for the one without a name."""
     kind: str
     props: Mapping[str, Any]
     patch: bool
-    """Whether the resource only changes some fields of an object that exists."""
+    """Whether the resource only changes some fields of an existing object."""
+
+    def is_a(self, group: str, *kinds: str) -> bool:
+        """Tell whether this is a whole object of one of the kinds, in any version of the group."""
+        return self.group == group and self.kind in kinds and not self.patch
 
     def get(self, *path: str) -> Any:
-        """Return a property, None where there is none.
+        """Return a property, or None if it is not set.
 
         Raises:
-            UnknownValueError: it is not known in this preview.
+            UnknownValueError: The preview does not know it.
         """
         return get(self.props, *path)
 
     def items(self, *path: str) -> Sequence[Any]:
-        """Return a list among the properties, empty where there is none."""
+        """Return a list among the properties, empty if it is not set.
+
+        Raises:
+            UnknownValueError: The preview does not know it.
+        """
         return items(self.get(*path))
 
     @property
     def name(self) -> str:
-        """Its name; empty where the API server makes one up (`generateName`)."""
+        """The object's name, empty if the API server generates it (`generateName`)."""
         return self.get("metadata", "name") or ""
 
     @property
     def namespace(self) -> str:
-        """Its namespace; that of a cluster-wide object means nothing."""
+        """The object's namespace. It has no meaning for a cluster-wide object."""
         return self.get("metadata", "namespace") or "default"
 
     @property
     def where(self) -> str:
-        """What a finding calls it: `Gateway istio-system/tls`."""
+        """The object as findings name it: `Gateway istio-system/tls`."""
         try:
-            place = self.get("metadata", "namespace")
+            namespace = self.get("metadata", "namespace")
             name = self.name or f"{self.get('metadata', 'generateName') or self.resource.name}"
         except UnknownValueError:
-            place, name = None, self.resource.name
-        return f"{self.kind} {place}/{name}" if place else f"{self.kind} {name}"
+            namespace, name = None, self.resource.name
+        return f"{self.kind} {namespace}/{name}" if namespace else f"{self.kind} {name}"
 
 
 def get(value: Any, *path: str) -> Any:
-    """Return what is at a path in nested mappings, None where there is nothing."""
+    """Return the value at a path in nested mappings, or None if there is none."""
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
 def items(value: Any) -> Sequence[Any]:
-    """Return a list, empty where the value is none."""
+    """Return a list, empty if the value is not one."""
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 def objects(resource: Resource) -> Iterator[KubernetesObject]:
-    """Yield the Kubernetes objects that a resource holds; none, where it is no Kubernetes resource."""
+    """Yield the Kubernetes objects of a resource, none if it is not a Kubernetes resource.
+
+    Raises:
+        UnknownValueError: The resource is a list whose items this preview does not know.
+    """
     if not resource.resource_type.startswith("kubernetes:"):
         return
     module, _, kind = resource.resource_type.removeprefix("kubernetes:").rpartition(":")
     patch = kind.endswith(_PATCH)
-    kinds = {(module.rpartition("/")[0], kind.removesuffix(_PATCH)): None}
-    written = _written_kind(resource.props)
-    if written:
-        kinds[written] = None
-    for group, each in kinds:
-        yield from _objects(resource, group, each, resource.props, patch)
+    # A dictionary keeps the order, which a set does not.
+    kinds = dict.fromkeys([(module.rpartition("/")[0], kind.removesuffix(_PATCH)), *_written_kind(resource.props)])
+    for group, kind in kinds:
+        yield from _objects(resource, group, kind, resource.props, patch)
 
 
 def _objects(resource: Resource, group: str, kind: str, props: Any, patch: bool) -> Iterator[KubernetesObject]:
@@ -105,64 +115,68 @@ def _objects(resource: Resource, group: str, kind: str, props: Any, patch: bool)
         yield KubernetesObject(resource, group, kind, props, patch)
         return
     for item in items(get(props, "items")):
-        yield from _objects(resource, *(_written_kind(item) or (group, kind.removesuffix(_LIST))), item, patch)
+        for item_group, item_kind in _written_kind(item) or [(group, kind.removesuffix(_LIST))]:
+            yield from _objects(resource, item_group, item_kind, item, patch)
 
 
-def _written_kind(props: Any) -> tuple[str, str] | None:
-    try:
+def _written_kind(props: Any) -> list[tuple[str, str]]:
+    """Return group and kind from `apiVersion` and `kind`, nothing if they are not set or not known."""
+    with contextlib.suppress(UnknownValueError):
         version, kind = get(props, "apiVersion"), get(props, "kind")
-    except UnknownValueError:
-        return None
-    if not isinstance(version, str) or not isinstance(kind, str):
-        return None
-    return version.rpartition("/")[0] or "core", kind
+        if isinstance(version, str) and isinstance(kind, str):
+            return [(version.rpartition("/")[0] or "core", kind)]
+    return []
 
 
-def own(resource: Resource, group: str, *kinds: str) -> list[KubernetesObject]:
-    """Pick a resource's objects of the kinds, in any version of the group; Patches are not among them.
-
-    Raises:
-        UnknownValueError: it is a list of objects, and they are not known in this preview.
-    """
-    return [each for each in objects(resource) if each.group == group and each.kind in kinds and not each.patch]
+def of_kind(group: str, *kinds: str) -> Callable[[Resource], Iterator[KubernetesObject]]:
+    """Return a function that picks a resource's objects of these kinds, Patches excluded."""
+    return lambda resource: (obj for obj in objects(resource) if obj.is_a(group, *kinds))
 
 
 class Stack:
-    """All resources of a stack, and the objects that they hold."""
+    """All resources of a stack, and their objects."""
 
     def __init__(self, resources: Iterable[PolicyResource]) -> None:
-        # The engine gives them in no order, and the findings are to be the same each time.
-        self.resources = sorted(resources, key=lambda each: each.urn)
+        # The engine lists them in any order; findings come in the same order every time.
+        self.resources = sorted(resources, key=lambda resource: resource.urn)
 
     @cached_property
     def objects(self) -> Sequence[KubernetesObject]:
-        """The objects of all resources; lists of objects that are not known are left out."""
-        found: list[KubernetesObject] = []
+        """The objects of all resources, without those of lists that this preview does not know."""
+        known: list[KubernetesObject] = []
         for resource in self.resources:
-            # Whoever judges the list itself says so.
+            # The rule that judges the list reports it.
             with contextlib.suppress(UnknownValueError):
-                found += objects(resource)
-        return found
+                known += objects(resource)
+        return known
 
     @cached_property
     def _by_kind(self) -> Mapping[tuple[str, str], Sequence[KubernetesObject]]:
         by_kind = defaultdict(list)
-        for each in self.objects:
-            if not each.patch:
-                by_kind[each.group, each.kind].append(each)
+        for obj in self.objects:
+            if not obj.patch:
+                by_kind[obj.group, obj.kind].append(obj)
         return by_kind
 
     def of_kind(self, group: str, *kinds: str) -> list[KubernetesObject]:
-        """Pick the objects of the kinds, in any version of the group; Patches are not among them."""
-        return [each for kind in kinds for each in self._by_kind.get((group, kind), ())]
+        """Return the objects of these kinds, in any version of the group, Patches excluded."""
+        return [obj for kind in kinds for obj in self._by_kind.get((group, kind), ())]
+
+    def named(self, group: str, kind: str, namespace: str, name: str) -> list[KubernetesObject]:
+        """Return the objects of a kind with this namespace and name.
+
+        Raises:
+            CannotJudgeError: None has them, but one with an unknown value may.
+        """
+        return matching(self.of_kind(group, kind), lambda obj: (obj.namespace, obj.name) == (namespace, name))
 
 
 @contextlib.contextmanager
 def reading(other: KubernetesObject) -> Iterator[None]:
-    """Read the properties of another object than the one that is judged.
+    """Read properties of an object other than the one being judged.
 
     Raises:
-        CannotJudgeError: one is not known in this preview; it says whose.
+        CannotJudgeError: The preview does not know one of them.
     """
     try:
         yield
@@ -173,30 +187,21 @@ def reading(other: KubernetesObject) -> Iterator[None]:
 def matching(
     candidates: Iterable[KubernetesObject], matches: Callable[[KubernetesObject], bool]
 ) -> list[KubernetesObject]:
-    """Pick the objects that match.
+    """Return the candidates that match.
 
-    An unknown value of one candidate does not hide the others: it counts where none of them matches.
+    An unknown value of one candidate matters only if no other candidate matches.
 
     Raises:
-        CannotJudgeError: none matches, and one may.
+        CannotJudgeError: None matches, but one with an unknown value may.
     """
-    found, unknown = [], None
-    for each in candidates:
+    matched, unknown = [], None
+    for candidate in candidates:
         try:
-            with reading(each):
-                if matches(each):
-                    found.append(each)
+            with reading(candidate):
+                if matches(candidate):
+                    matched.append(candidate)
         except CannotJudgeError as error:
             unknown = unknown or error
-    if unknown and not found:
+    if unknown and not matched:
         raise unknown
-    return found
-
-
-def named(candidates: Iterable[KubernetesObject], namespace: str, name: str) -> list[KubernetesObject]:
-    """Pick the objects of a name, each of another kind or written twice.
-
-    Raises:
-        CannotJudgeError: none has it, and one may.
-    """
-    return matching(candidates, lambda each: (each.namespace, each.name) == (namespace, name))
+    return matched

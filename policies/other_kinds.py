@@ -1,18 +1,16 @@
-"""Other ways to the ingress gateway than Istio's Gateways and VirtualServices, and objects in pieces.
+"""Other ways into the ingress gateway than its own gateways and routes, and objects that are not whole.
 
-What the policies cannot follow is refused: it could serve an application without TLS.
+Policies refuse what they cannot follow, because it could serve an application without TLS.
 """
 
 from collections.abc import Iterator
 
-from pulumi_policy import PolicyResource
-
 from components.problem import Problem
+from policies import istio
 from policies.certificates import CERT_MANAGER
-from policies.findings import Finding, ResourceRule, StackRule, guarded
-from policies.gateways import ISTIO, is_foreign
-from policies.issuers import KINDS
-from policies.objects import KubernetesObject, Resource, Stack, get, matching, named, objects, reading
+from policies.findings import ResourceRule, StackRule
+from policies.issuers import ISSUERS
+from policies.objects import KubernetesObject, Stack, get, matching, objects, reading
 
 _INGRESS = ("networking.k8s.io", "extensions")
 _ISTIO_CLASS = "istio"
@@ -23,59 +21,52 @@ _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 _GATEWAY_API = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet")
 _MESH_CLASSES = {"istio-waypoint"}
-_GOOGLE_CLASSES = "gke-"
+_GOOGLE_CLASS_PREFIX = "gke-"
 _ISTIO_GATEWAY_CONTROLLERS = ("istio.io/gateway-controller", "istio.io/unmanaged-gateway")
 
-_SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
-
 _WHOLE = {
-    ISTIO: ("Gateway", "VirtualService", "EnvoyFilter"),
-    CERT_MANAGER: ("Certificate", "CertificateRequest", *KINDS),
+    istio.GROUP: istio.WHOLE_KINDS,
+    CERT_MANAGER: ("Certificate", "CertificateRequest", *ISSUERS[1:]),
     **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
     **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", *_ROUTES)),
 }
-"""What policies judge by more than what a Patch may show."""
+"""Kinds that cannot be judged from the fields of a Patch."""
 
 
-def other_ways(resource: PolicyResource, stack: Stack) -> Iterator[Finding]:
-    """Yield the objects that open the gateway in another way."""
-    for each in objects(resource):
-        if each.patch:
-            continue
-        if each.group in _INGRESS and each.kind == "Ingress":
-            yield from guarded(each.where, _ingress(each, stack))
-        elif each.group in _GATEWAY_API and each.kind == "Gateway":
-            yield from guarded(each.where, _api_gateway(each, stack))
-        elif each.group in _GATEWAY_API and each.kind in _ROUTES:
-            yield from guarded(each.where, _api_route(each, stack))
-        elif each.group == ISTIO and each.kind == "EnvoyFilter":
-            yield from guarded(each.where, _envoy_filter(each))
+def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    if any(obj.is_a(group, "Ingress") for group in _INGRESS):
+        yield from _ingress(obj, stack)
+    elif any(obj.is_a(group, "Gateway") for group in _GATEWAY_API):
+        yield from _api_gateway(obj, stack)
+    elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
+        yield from _api_route(obj, stack)
+    elif obj.is_a(istio.GROUP, "EnvoyFilter") and istio.bypasses_policies(obj):
+        yield Problem(obj.where, "has patches for the gateway itself, which no policy judges")
 
 
 def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    """Judge an Ingress by its class; the annotation counts first, as it does to Istio."""
-    annotated, named = ingress.get("metadata", "annotations", _CLASS), ingress.get("spec", "ingressClassName")
-    if annotated:
-        istio = annotated == _ISTIO_CLASS
-    elif named:
-        istio = named == _ISTIO_CLASS or bool(
-            matching(_istio_classes(stack), lambda each: each.name == named and _is_istio(each))
+    """Judge an Ingress by its class. As in Istio, the annotation wins over the field."""
+    annotation, name = ingress.get("metadata", "annotations", _CLASS), ingress.get("spec", "ingressClassName")
+    classes = stack.of_kind("networking.k8s.io", "IngressClass")
+    if annotation:
+        is_istios = annotation == _ISTIO_CLASS
+    elif name:
+        is_istios = name == _ISTIO_CLASS or bool(
+            matching(classes, lambda candidate: candidate.name == name and _is_istios_class(candidate))
         )
     else:
-        istio = bool(matching(_istio_classes(stack), lambda each: _is_istio(each) and _is_default(each)))
-    if istio:
+        is_istios = bool(
+            matching(classes, lambda candidate: _is_istios_class(candidate) and _is_default_class(candidate))
+        )
+    if is_istios:
         yield Problem(ingress.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
 
 
-def _istio_classes(stack: Stack) -> list[KubernetesObject]:
-    return stack.of_kind("networking.k8s.io", "IngressClass")
-
-
-def _is_istio(ingress_class: KubernetesObject) -> bool:
+def _is_istios_class(ingress_class: KubernetesObject) -> bool:
     return bool(ingress_class.get("spec", "controller") == _ISTIO_CONTROLLER)
 
 
-def _is_default(ingress_class: KubernetesObject) -> bool:
+def _is_default_class(ingress_class: KubernetesObject) -> bool:
     return bool(ingress_class.get("metadata", "annotations", _DEFAULT_CLASS) == "true")
 
 
@@ -85,47 +76,35 @@ def _api_gateway(gateway: KubernetesObject, stack: Stack) -> Iterator[Problem]:
 
 
 def _may_be_istios(gateway: KubernetesObject, stack: Stack) -> bool:
-    """Tell whether a Gateway of the Gateway API may be Istio's: not Google's, nor the mesh's own."""
+    """Tell whether Istio may implement a Gateway of the Gateway API: not Google's, and not the mesh's own."""
     with reading(gateway):
         name = gateway.get("spec", "gatewayClassName") or ""
     if name in _MESH_CLASSES:
         return False
     classes = stack.of_kind(_GATEWAY_API[0], "GatewayClass")
-    controlled = matching(classes, lambda each: each.name == name)
-    for gateway_class in controlled:
+    for gateway_class in matching(classes, lambda candidate: candidate.name == name):
         with reading(gateway_class):
             return gateway_class.get("spec", "controllerName") in _ISTIO_GATEWAY_CONTROLLERS
-    return not name.startswith(_GOOGLE_CLASSES)
+    return not name.startswith(_GOOGLE_CLASS_PREFIX)
 
 
 def _api_route(route: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    """Judge a route by what it is attached to: a Service is the mesh's, a Gateway that is not seen may be Istio's."""
+    """Judge a route by its parents: a Service belongs to the mesh, an unknown Gateway may be Istio's."""
     parents = [*route.items("spec", "parentRefs"), *filter(None, [route.get("spec", "parentRef")])]
-    gateways = stack.of_kind(_GATEWAY_API[0], "Gateway")
     for parent in parents:
         if get(parent, "kind") == "Service":
             continue
         namespace, name = get(parent, "namespace") or route.namespace, get(parent, "name")
-        meant = named(gateways, namespace, name)
-        if not meant or any(_may_be_istios(each, stack) for each in meant):
+        gateways = stack.named(_GATEWAY_API[0], "Gateway", namespace, name)
+        if not gateways or any(_may_be_istios(gateway, stack) for gateway in gateways):
             yield Problem(
                 route.where, f"is on the Gateway {namespace}/{name} of the Gateway API, which no policy judges"
             )
 
 
-def _envoy_filter(envoy_filter: KubernetesObject) -> Iterator[Problem]:
-    if is_foreign(envoy_filter.get("spec", "workloadSelector", "labels")):
-        return
-    contexts = {get(patch, "match", "context") or "ANY" for patch in envoy_filter.items("spec", "configPatches")}
-    if not contexts <= _SIDECARS:
-        yield Problem(envoy_filter.where, "has patches for the gateway itself, which no policy judges")
-
-
-def patches(resource: Resource) -> Iterator[Finding]:
-    """Yield the resources that change some fields of an object that policies judge as a whole."""
-    for each in objects(resource):
-        if each.patch and each.kind in _WHOLE.get(each.group, ()):
-            yield Problem(each.where, "is changed by a Patch, and no policy sees the rest of it")
+def _patched(obj: KubernetesObject) -> Iterator[Problem]:
+    if obj.patch and obj.kind in _WHOLE.get(obj.group, ()):
+        yield Problem(obj.where, "is changed by a Patch, and no policy sees the rest of it")
 
 
 OTHER_WAYS = StackRule(
@@ -133,11 +112,12 @@ OTHER_WAYS = StackRule(
     description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those.",
     fix=("write a VirtualService on a Gateway of port 443; or use TlsGateway",),
     stops="Ingresses of Istio's class (by annotation, by name, by an IngressClass of the stack, by default); Gateways,"
-    " routes and ListenerSets of the Gateway API for Istio, or for a Gateway that neither its class (`gke-…`) nor"
-    " the stack shows to be another one's; EnvoyFilters that reach the gateway",
+    " routes and ListenerSets of the Gateway API, unless the Gateway's class (`gke-…`, or one of the stack) belongs to"
+    " another controller than Istio; EnvoyFilters that reach the gateway",
     cannot_see="Ingresses without a class where MeshConfig has `ingressControllerMode: DEFAULT`; what a Helm release"
     " installs",
-    find=other_ways,
+    subjects=objects,
+    find=_other_way,
 )
 
 WHOLE = ResourceRule(
@@ -148,5 +128,6 @@ WHOLE = ResourceRule(
     " Gateway API",
     cannot_see="changes by other programs: `pulumi preview --refresh` shows them. The objects of ConfigGroup,"
     " ConfigFile, Directory and Chart are resources of their own, which every policy judges",
-    find=patches,
+    subjects=objects,
+    find=_patched,
 )

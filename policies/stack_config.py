@@ -1,7 +1,7 @@
-"""What the policies know of the stack's config.
+"""The stack config, as far as policies need it.
 
-The engine hands the whole config to a policy pack, in the environment variable PULUMI_CONFIG, as it does to a program.
-A stack of another Pulumi project sets the same keys (`pulumi config set istio-gateway-tls:production true`).
+The engine passes the config to a policy pack as it does to a program: in the environment variable PULUMI_CONFIG. A
+stack of another Pulumi project sets the same keys (`pulumi config set istio-gateway-tls:production true`).
 """
 
 import json
@@ -15,27 +15,27 @@ from config.production import PROJECT, is_production
 
 
 def in_production() -> bool:
-    """Tell whether the config says that the stack is production."""
+    """Tell whether the config marks the stack as production."""
     return is_production(get_config_env())
 
 
 def acme_servers() -> Mapping[str, str]:
-    """Return the ACME directories that the config names, by environment; none where they are Let's Encrypt's."""
+    """Return the configured ACME directories by environment, empty for Let's Encrypt's."""
     servers = _value("acme").get("servers")
     return servers if isinstance(servers, dict) else {}
 
 
 def selectors() -> list[Mapping[str, str]]:
-    """Return the labels of the Pods of each of the stack's ingress gateways."""
-    others = _value("gateways", list)
-    ingresses = [_value("ingress"), *(each.get("ingress") for each in others if isinstance(each, dict))]
-    given = [each.get("selector") for each in ingresses if isinstance(each, dict)]
-    # A gateway that names none has the default's, as the settings have it.
-    return [each if each and isinstance(each, dict) else SELECTOR for each in given]
+    """Return the Pod labels of each of the stack's ingress gateways."""
+    gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
+    ingresses = [_value("ingress"), *(gateway.get("ingress") for gateway in gateways)]
+    configured = [ingress.get("selector") for ingress in ingresses if isinstance(ingress, dict)]
+    # A gateway without a selector has the default one, as in the settings.
+    return [selector if selector and isinstance(selector, dict) else SELECTOR for selector in configured]
 
 
 def _value(key: str, kind: type[Any] = dict) -> Any:
-    """Return an object or a list of the config; what is neither is left to the settings to refuse."""
+    """Return an object or a list of the config, empty if malformed: the settings refuse that."""
     try:
         value = json.loads(get_config_env().get(f"{PROJECT}:{key}") or "null")
     except json.JSONDecodeError:

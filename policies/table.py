@@ -1,4 +1,4 @@
-"""The table of docs/policies.md: `python -m policies.table` prints it, and a test compares."""
+"""Prints the table of docs/policies.md: `python -m policies.table`."""
 
 from policies import RULES
 from policies.findings import JUDGED
@@ -6,8 +6,8 @@ from policies.findings import JUDGED
 _HEAD = ("Policy", "What it stops", "What it cannot see")
 _UNJUDGED = (
     JUDGED,
-    "nothing: it is an advice, and names what the others could not judge",
-    "what the others do not know of",
+    "nothing: it reports, as an advisory, what the other policies could not judge",
+    "what the other policies cannot see",
 )
 
 

@@ -1,4 +1,4 @@
-"""Resources as the engine hands them to policies, and what a policy says of them."""
+"""Resources as the engine hands them to policies, and what policies report about them."""
 
 import base64
 import json
@@ -24,14 +24,17 @@ from pulumi_policy.proxy import unknown_checking_proxy
 
 from components.specs.cert_manager import CHART
 from policies import RULES
-from policies.findings import Rule, judged
+from policies.findings import Rule, unjudged_policy
 
 PROJECT = "istio-gateway-tls"
+
+Case = tuple[Rule[Any], list[PolicyResource], str]
+"""A rule, a stack that breaks it, and what the first finding says."""
 
 
 @contextmanager
 def configured(**config: Any) -> Iterator[None]:
-    """A stack config, as the engine hands it to the pack."""
+    """Set the stack config as the engine hands it to the pack."""
     values = {
         f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
@@ -42,14 +45,14 @@ def configured(**config: Any) -> Iterator[None]:
 def resource(
     type_: str, props: Mapping[str, Any], *, name: str = "it", stack: str = "dev", protect: bool = False
 ) -> PolicyResource:
-    """A resource of a stack; its properties refuse to be read where they are unknown, as the SDK's do."""
+    """A resource whose unknown properties raise when they are read, like those of the SDK."""
     options = PolicyResourceOptions(protect, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
     urn = f"urn:pulumi:{stack}::{PROJECT}::{type_}::{name}"
     return PolicyResource(type_, unknown_checking_proxy(dict(props)), urn, name, options, None, None, [], {})
 
 
 def findings(policy: Policy, *resources: PolicyResource) -> list[str]:
-    """What the policy reports of a stack that is made of these resources."""
+    """What a policy reports about a stack of these resources."""
     reported: list[str] = []
 
     def report(message: str, _urn: str | None = None) -> None:
@@ -59,33 +62,33 @@ def findings(policy: Policy, *resources: PolicyResource) -> list[str]:
         policy.validate(StackValidationArgs(list(resources)), report)
         return reported
     assert isinstance(policy, ResourceValidationPolicy), "there is no third kind"
-    for each in resources:
-        args = ResourceValidationArgs(each.resource_type, each.props, each.urn, each.name, each.opts, each.provider)
+    for item in resources:
+        args = ResourceValidationArgs(item.resource_type, item.props, item.urn, item.name, item.opts, item.provider)
         policy.validate(args, report)
     return reported
 
 
-def holds(rule: Rule, *resources: PolicyResource) -> None:
-    """Require that the policy reports nothing, and leaves nothing unjudged."""
-    assert findings(rule.policy(), *resources) == [], "nothing is wrong with this"
-    assert advice(*resources, rule=rule) == [], "and nothing is left unjudged"
+def holds(rule: Rule[Any], *resources: PolicyResource) -> None:
+    """Require that a rule reports nothing and leaves nothing unjudged."""
+    assert findings(rule.policy(), *resources) == [], "the stack keeps the rule"
+    assert advice(*resources, rule=rule) == [], "and the rule has judged everything"
 
 
-def breaks(rule: Rule, *resources: PolicyResource, saying: str, times: int = 1) -> None:
-    """Require that the policy reports it, with what is wrong and with the fix."""
-    found = findings(rule.policy(), *resources)
-    assert len(found) == times, f"{rule.name} was to report it {times} times, and reported {found}"
-    assert saying in found[0], "the finding names what is wrong"
-    assert found[0].count("\n    "), "and the fix is printed with it"
+def breaks(rule: Rule[Any], *resources: PolicyResource, saying: str, times: int = 1) -> None:
+    """Require that a rule reports a problem and its fix."""
+    reported = findings(rule.policy(), *resources)
+    assert len(reported) == times, f"{rule.name} should report {times} findings, and reported {reported}"
+    assert saying in reported[0], "the finding names the problem"
+    assert reported[0].count("\n    "), "and the fix is printed with it"
 
 
-def advice(*resources: PolicyResource, rule: Rule | None = None) -> list[str]:
-    """What the policies could not judge and are content to say."""
-    return findings(judged([rule] if rule else RULES), *resources)
+def advice(*resources: PolicyResource, rule: Rule[Any] | None = None) -> list[str]:
+    """What the rules could not judge and only report as an advisory."""
+    return findings(unjudged_policy([rule] if rule else RULES), *resources)
 
 
 def kubernetes(type_: str, name: str = "it", namespace: str | None = "shop", **props: Any) -> PolicyResource:
-    """A Kubernetes object, of a type without its prefix: `networking.istio.io/v1:Gateway`."""
+    """A Kubernetes object, by its type without prefix: `networking.istio.io/v1:Gateway`."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **props.pop("metadata", {})}
     return resource(f"kubernetes:{type_}", {"metadata": metadata, **props}, name=f"{type_.rpartition(':')[2]}-{name}")
 
@@ -99,7 +102,7 @@ def issuer(
     kind: str = "ClusterIssuer",
     **spec: Any,
 ) -> PolicyResource:
-    """A ClusterIssuer, or an Issuer in istio-system, with one solver; `spec` stands instead of the ACME one."""
+    """An issuer with one solver; `spec` replaces the ACME one."""
     acme = {"email": email, "server": server or f"https://acme-{environment}.sandbox.test/dir"}
     return kubernetes(
         f"cert-manager.io/v1:{kind}",
@@ -114,22 +117,18 @@ def certificate(
     issuer: Any = "letsencrypt-staging-istio",
     namespace: str = "istio-system",
     secret: Any = "certs",  # noqa: S107 (a name)
-    name: str = "",
-    asking: str = "Certificate",
+    name: str = "certs",
+    request: str = "Certificate",
     **reference: Any,
 ) -> PolicyResource:
-    """A Certificate that a ClusterIssuer signs."""
-    group = "acme.cert-manager.io" if asking == "Order" else "cert-manager.io"
-    return kubernetes(
-        f"{group}/v1:{asking}",
-        name or "certs",
-        namespace,
-        spec={
-            "secretName": secret,
-            "dnsNames": list(names or ("shop.sandbox.test",)),
-            "issuerRef": {"kind": "ClusterIssuer", "name": issuer, **reference},
-        },
-    )
+    """A Certificate, or another request, that a ClusterIssuer signs."""
+    group = "acme.cert-manager.io" if request == "Order" else "cert-manager.io"
+    spec = {
+        "secretName": secret,
+        "dnsNames": list(names or ("shop.sandbox.test",)),
+        "issuerRef": {"kind": "ClusterIssuer", "name": issuer, **reference},
+    }
+    return kubernetes(f"{group}/v1:{request}", name, namespace, spec=spec)
 
 
 def gateway(
@@ -146,11 +145,11 @@ def gateway(
 
 def https(*hosts: str, protocol: str = "HTTPS", **tls: Any) -> dict[str, Any]:
     """A server on port 443; a field of `tls` that is None is left out."""
-    given = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": "certs", **tls}
+    settings = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": "certs", **tls}
     return {
         "port": {"number": 443.0, "name": "https", "protocol": protocol},
         "hosts": list(hosts or ("shop.sandbox.test",)),
-        "tls": {key: value for key, value in given.items() if value is not None},
+        "tls": {key: value for key, value in settings.items() if value is not None},
     }
 
 
@@ -160,12 +159,18 @@ def http(*hosts: str, protocol: Any = "HTTP", number: float = 80.0, **tls: Any) 
     return {"port": port, "hosts": list(hosts or ("shop.sandbox.test",)), **({"tls": tls} if tls else {})}
 
 
-def virtual_service(*gateways: Any, host: str = "shop.sandbox.test", name: str = "it", **spec: Any) -> PolicyResource:
-    """A VirtualService in namespace shop, with a route to an application unless other ones are given."""
-    given = spec or {"http": [{"route": [{"destination": {"host": "shop"}}]}]}
+def virtual_service(*gateways: Any, host: str = "shop.sandbox.test", name: str = "it", **routes: Any) -> PolicyResource:
+    """A VirtualService in namespace shop, by default with a route to an application."""
+    routes = routes or {"http": [{"route": [{"destination": {"host": "shop"}}]}]}
     return kubernetes(
-        "networking.istio.io/v1:VirtualService", name, spec={"hosts": [host], "gateways": list(gateways), **given}
+        "networking.istio.io/v1:VirtualService", name, spec={"hosts": [host], "gateways": list(gateways), **routes}
     )
+
+
+def ingress(class_name: Any = None, name: str = "it", group: str = "networking.k8s.io", **notes: Any) -> PolicyResource:
+    """An Ingress; `notes` are its annotations."""
+    spec = {"ingressClassName": class_name} if class_name else {}
+    return kubernetes(f"{group}/v1:Ingress", name, metadata={"annotations": notes} if notes else {}, spec=spec)
 
 
 def api_gateway(class_name: Any = "istio", namespace: str = "shop") -> PolicyResource:
@@ -178,11 +183,11 @@ def api_class(name: str, controller: Any) -> PolicyResource:
     return kubernetes("gateway.networking.k8s.io/v1:GatewayClass", name, None, spec={"controllerName": controller})
 
 
-def api_route(called: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", **parent: Any) -> PolicyResource:
-    """What attaches to a Gateway of the Gateway API."""
+def api_route(kind_: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", **parent: Any) -> PolicyResource:
+    """A route, or a ListenerSet, on a Gateway of the Gateway API."""
     reference = {"name": "api", **parent}
-    spec = {"parentRef": reference} if "ListenerSet" in called else {"parentRefs": [reference]}
-    return kubernetes(f"{group}/v1:{called}", "route", spec=spec)
+    spec = {"parentRef": reference} if "ListenerSet" in kind_ else {"parentRefs": [reference]}
+    return kubernetes(f"{group}/v1:{kind_}", "route", spec=spec)
 
 
 def record(name: Any = "shop.sandbox.test.", ttl: Any = 300, zone: Any = "sandbox", type_: Any = "A") -> PolicyResource:
@@ -192,12 +197,17 @@ def record(name: Any = "shop.sandbox.test.", ttl: Any = 300, zone: Any = "sandbo
     return resource("gcp:dns/recordSet:RecordSet", props if ttl is None else {**props, "ttl": ttl}, name=label)
 
 
+def zone(name: Any = "sandbox") -> PolicyResource:
+    """A managed zone with the domain sandbox.test."""
+    return resource("gcp:dns/managedZone:ManagedZone", {"name": name, "dnsName": "sandbox.test."})
+
+
 def release(
     version: Any = "v1.21.2", chart: Any = CHART, *, kind: str = "v3:Release", protect: bool = False, **props: Any
 ) -> PolicyResource:
     """A Helm release, or a chart."""
-    given = {"chart": chart, **({"version": version} if version else {}), **props}
-    return resource(f"kubernetes:helm.sh/{kind}", given, protect=protect)
+    props = {"chart": chart, **({"version": version} if version else {}), **props}
+    return resource(f"kubernetes:helm.sh/{kind}", props, protect=protect)
 
 
 def pem(form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8) -> str:

@@ -138,7 +138,7 @@ def test_an_image_by_digest_is_for_other_stacks_than_production() -> None:
     by_digest = release(values={"image": {"digest": DIGEST}})
     holds(cert_manager.SOURCE, by_digest)
     with configured(production="true"):
-        breaks(cert_manager.SOURCE, by_digest, saying="is given by digest, which does not tell its version")
+        breaks(cert_manager.SOURCE, by_digest, saying="has a digest, which hides its version")
 
 
 def test_values_that_leave_the_images_alone_hold() -> None:

@@ -33,7 +33,7 @@ def signing(environment: str, server: str = "", **changes: Any) -> PolicyResourc
 def test_production_signs_with_the_production_issuer_and_no_other_stack_does() -> None:
     with configured(production="true"):
         holds(issuers.ENVIRONMENT, signing("prod"), certificate(issuer=PROD))
-        breaks(issuers.ENVIRONMENT, signing("staging"), certificate(issuer=STAGING), saying="browsers refuse what it")
+        breaks(issuers.ENVIRONMENT, signing("staging"), certificate(issuer=STAGING), saying="browsers reject its")
     for other in ({}, {"production": "false"}, {"production": ""}):
         with configured(**other):
             holds(issuers.ENVIRONMENT, signing("staging"), certificate(issuer=STAGING))
@@ -43,7 +43,7 @@ def test_production_signs_with_the_production_issuer_and_no_other_stack_does() -
 @pytest.mark.parametrize("value", ["true", "True", "1", "yes", "on"])
 def test_production_is_what_the_settings_read_as_true(value: str) -> None:
     with configured(production=value):
-        breaks(issuers.ENVIRONMENT, certificate(issuer=STAGING), saying="browsers refuse")
+        breaks(issuers.ENVIRONMENT, certificate(issuer=STAGING), saying="browsers reject")
 
 
 @pytest.mark.parametrize("stack", ["prod", "production", "prod-eu"])
@@ -63,8 +63,12 @@ def test_the_server_of_an_issuer_counts_and_not_its_name() -> None:
 
 
 def test_an_issuer_that_other_stacks_would_misjudge_is_refused_where_it_is_made() -> None:
-    breaks(issuers.ENVIRONMENT, signing("prod", DIRECTORIES["staging"]), saying="is called by the name of prod")
-    breaks(issuers.ENVIRONMENT, signing("staging", DIRECTORIES["prod"]), saying="its server is that of prod")
+    breaks(
+        issuers.ENVIRONMENT,
+        signing("prod", DIRECTORIES["staging"]),
+        saying="has the name that other stacks expect of prod",
+    )
+    breaks(issuers.ENVIRONMENT, signing("staging", DIRECTORIES["prod"]), saying="the server of prod")
     holds(issuers.ENVIRONMENT, signing("prod"), signing("staging"), signing("prod", OWN))
     ours = {"acme": {"server": DIRECTORIES["prod"]}}
     holds(issuers.ENVIRONMENT, kubernetes("cert-manager.io/v1:ClusterIssuer", "ours", None, spec=ours))
@@ -121,12 +125,12 @@ def test_a_namespaced_issuer_signs_in_its_own_namespace(kind: str | None) -> Non
 
     with configured(production="true"):
         breaks(issuers.ENVIRONMENT, misled, here, saying="is not the CA's production environment", times=2)
-        breaks(issuers.ENVIRONMENT, misled, there, saying="is called by the name of prod", times=1)
+        breaks(issuers.ENVIRONMENT, misled, there, saying="has the name that other stacks expect of prod", times=1)
 
 
 @pytest.mark.parametrize("kind", ["CertificateRequest", "Order"])
 def test_what_asks_an_issuer_without_a_certificate_is_judged_too(kind: str) -> None:
-    stack = (signing("prod"), certificate(issuer=PROD, asking=kind))
+    stack = (signing("prod"), certificate(issuer=PROD, request=kind))
     breaks(
         issuers.ENVIRONMENT, *stack, saying=f"{kind} istio-system/certs: ClusterIssuer {PROD} is the CA's production"
     )

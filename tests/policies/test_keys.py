@@ -15,7 +15,7 @@ from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from components.kube.kubeconfig import gke_kubeconfig
-from policies.key_material import found_in
+from policies.key_material import key_in_text
 from policies.private_keys import NO_PRIVATE_KEY
 from tests.policies.support import advice, breaks, configured, encoded, findings, holds, kubernetes, pem, resource
 
@@ -209,10 +209,10 @@ def test_what_another_resource_does_not_know_yet_is_no_key() -> None:
 @given(st.text(max_size=300))
 @settings(deadline=None)
 def test_any_text_can_be_looked_at(text: str) -> None:
-    assert found_in(text) is None, "no text that is made up at random holds a key"
+    assert key_in_text(text) is None, "no text that is made up at random holds a key"
 
 
 @given(before=st.text("abcXYZ012+/", max_size=9), after=st.text("abcXYZ012+/", max_size=9))
 @settings(deadline=None)
 def test_base64_is_found_whatever_it_is_glued_to(before: str, after: str) -> None:
-    assert found_in(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key", "at any alignment"
+    assert key_in_text(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key", "at any alignment"

@@ -11,7 +11,7 @@ from policies import RULES
 from policies.cert_manager import SOURCE, VERSION
 from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
 from policies.challenges import NO_REDIRECT, NO_WILDCARD
-from policies.findings import JUDGED, Rule, judged
+from policies.findings import JUDGED, Rule, unjudged_policy
 from policies.gateways import CERTIFICATE, CIPHER_SUITES, MODE, TLS_VERSION
 from policies.issuers import EMAIL, ENVIRONMENT
 from policies.other_kinds import OTHER_WAYS, WHOLE
@@ -31,13 +31,14 @@ from tests.policies.support import (
     holds,
     http,
     https,
+    ingress,
     issuer,
     kubernetes,
     pem,
     record,
     release,
-    resource,
     virtual_service,
+    zone,
 )
 
 UNKNOWN = UNKNOWN_STRING_VALUE
@@ -55,20 +56,15 @@ def passing_through(name: str) -> PolicyResource:
     return gateway(https(mode="PASSTHROUGH"), name=name)
 
 
-def ingress(class_name: str, name: str = "it") -> PolicyResource:
-    return kubernetes("networking.k8s.io/v1:Ingress", name, spec={"ingressClassName": class_name})
-
-
 def annotated(value: Any, name: str = "it") -> PolicyResource:
-    metadata = {"annotations": {"cert-manager.io/issuer": value}}
-    return kubernetes("networking.k8s.io/v1:Ingress", name, metadata=metadata)
+    return ingress(name=name, **{"cert-manager.io/issuer": value})
 
 
 @dataclass(frozen=True)
 class Case:
     """A value that a preview does not know, and something wrong beside it."""
 
-    rule: Rule
+    rule: Rule[Any]
     said: str
     """What is said of it; empty where the rest is enough to judge by."""
     unknown: list[PolicyResource]
@@ -88,7 +84,7 @@ CASES = {
         BESIDE,
     ),
     "a VirtualService's Gateway": Case(
-        NO_PLAIN_HTTP, "VirtualService-it: spec.gateways.0", [virtual_service(UNKNOWN)], BESIDE
+        NO_PLAIN_HTTP, "VirtualService shop/it: spec.gateways.0", [virtual_service(UNKNOWN)], BESIDE
     ),
     "a Gateway's name": Case(
         NO_PLAIN_HTTP,
@@ -111,25 +107,25 @@ CASES = {
     ),
     "a server's version": Case(
         TLS_VERSION,
-        "Gateway istio-system/tls: spec.servers.0.tls.minProtocolVersion",
+        "Gateway istio-system/tls, server https: spec.servers.0.tls.minProtocolVersion",
         [gateway(https(minProtocolVersion=UNKNOWN))],
         [gateway(https(minProtocolVersion=None), name="bad")],
     ),
     "a server's suites": Case(
         CIPHER_SUITES,
-        "Gateway istio-system/tls: spec.servers.0.tls.cipherSuites.0",
+        "Gateway istio-system/tls, server https: spec.servers.0.tls.cipherSuites.0",
         [gateway(https(cipherSuites=[UNKNOWN]))],
         [gateway(https(cipherSuites=["NULL-SHA"]), name="bad")],
     ),
     "a server's credential": Case(
         CERTIFICATE,
-        "Gateway istio-system/tls: spec.servers.0.tls.credentialName",
+        "Gateway istio-system/tls, server https: spec.servers.0.tls.credentialName",
         [gateway(https(credentialName=UNKNOWN))],
         [gateway(https(credentialName=None), name="bad")],
     ),
     "a Certificate's Secret": Case(
         CERTIFICATE,
-        "Gateway istio-system/tls: spec.secretName of Certificate istio-system/certs",
+        "Gateway istio-system/tls, server https: spec.secretName of Certificate istio-system/certs",
         [certificate(secret=UNKNOWN), gateway(https())],
         [gateway(https(credentialName=None), name="bad")],
     ),
@@ -162,7 +158,7 @@ CASES = {
     ),
     "an issuer's solvers": Case(
         NO_REDIRECT,
-        "Gateway istio-system/tls: spec.acme.solvers of ClusterIssuer letsencrypt-staging-istio",
+        "Gateway istio-system/tls, server http: spec.acme.solvers of ClusterIssuer letsencrypt-staging-istio",
         [issuer(acme={"solvers": UNKNOWN_ARRAY_VALUE}), gateway(http(httpsRedirect=True))],
         [],
     ),
@@ -205,7 +201,7 @@ CASES = {
     "a zone's name": Case(
         ZONE,
         "record shop.sandbox.test.: name of managed zone it",
-        [resource("gcp:dns/managedZone:ManagedZone", {"name": UNKNOWN, "dnsName": "sandbox.test."}), record()],
+        [zone(UNKNOWN), record()],
         [record(zone="stray")],
     ),
     "a TTL": Case(TTL, "record it.sandbox.test.: ttl", [record("it.sandbox.test.", ttl=UNKNOWN_NUMBER_VALUE)], LONG),
@@ -246,8 +242,8 @@ def test_one_unknown_value_leaves_the_policy_on_and_is_said(case: Case) -> None:
 
 def test_what_several_policies_miss_is_said_once() -> None:
     assert advice(gateway(https(mode=UNKNOWN))) == [
-        "Gateway istio-system/tls: spec.servers.0.tls.mode is not known in this preview (tls-ends-at-the-gateway,"
-        " tls-1.2-or-later, strong-cipher-suites, https-server-has-certificate)"
+        "Gateway istio-system/tls, server https: spec.servers.0.tls.mode is not known in this preview"
+        " (tls-ends-at-the-gateway, tls-1.2-or-later, strong-cipher-suites, https-server-has-certificate)"
     ]
 
 
@@ -290,6 +286,6 @@ def test_what_is_known_to_hurt_is_found_beside_an_unknown_release() -> None:
 
 
 def test_what_is_unjudged_is_an_advice() -> None:
-    policy = judged(RULES)
+    policy = unjudged_policy(RULES)
     assert (policy.name, policy.enforcement_level) == (JUDGED, EnforcementLevel.ADVISORY), "no preview fails for it"
     assert advice(gateway(http()), certificate(), issuer(), record(), release()) == [], "nothing is left unjudged here"

@@ -5,6 +5,7 @@ What makes a stack production is in its config, which the engine hands to the pa
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_our_own_stack_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_bad_stack_fails_with_the_fix(rule: Rule, refused: str) -> None:
+def test_a_bad_stack_fails_with_the_fix(rule: Rule[Any], refused: str) -> None:
     assert FAILED in refused, "the preview fails for the policies"
     about = [each for each in found(refused) if each.split()[0] == rule.name and f": {rule.name})" in each]
 
@@ -67,7 +68,7 @@ def test_one_unknown_value_is_named_in_production_and_hides_nothing(refused: str
     unknown = [each for each in about if "spec.servers.0.tls.mode is not known in this preview" in each]
 
     assert len(unknown) == 1, f"the Gateway whose mode is an output is named in:\n{refused}"
-    assert "Gateway istio-system/unknown cannot be judged" in unknown[0], "with the value that is missing"
+    assert "Gateway istio-system/unknown, server https cannot be judged" in unknown[0], "with the value that is missing"
     assert len(about) == 2, "and the Gateway that is wrong is found beside it"
 
 

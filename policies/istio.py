@@ -1,0 +1,218 @@
+"""Gateways and routes as Istio writes them: Gateway and VirtualService.
+
+Policies read listeners and routes through this module; a second API for gateways gets a module like this one. Whatever
+reads a value that the preview does not know raises `UnknownValueError`, or `CannotJudgeError` in `find_gateways` and
+`unencrypted_listeners`, which read other objects than the one being judged.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_policy.proxy import UnknownValueError
+
+from components.specs import tls
+from policies.objects import KubernetesObject, Resource, Stack, get, items, of_kind, reading
+from policies.stack_config import selectors
+
+GROUP = "networking.istio.io"
+WHOLE_KINDS = ("Gateway", "VirtualService", "EnvoyFilter")
+"""Kinds that cannot be judged from a Patch."""
+
+SECURE_VERSIONS = {tls.istio_version(version) for version in tls.VERSIONS}
+NO_MAXIMUM = "TLS_AUTO"
+TERMINATING_MODES = {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"}
+"""The modes in which the gateway presents a certificate."""
+
+_TLS_PROTOCOLS = {"HTTPS", "TLS"}
+_HTTP_PROTOCOLS = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
+_MESH = "mesh"
+"""A route's name for all sidecars."""
+_APPLICATION_ACTIONS = ("route", "directResponse", "delegate", "mirror", "mirrors")
+_SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port of a gateway, for some hosts: one server of a Gateway."""
+
+    gateway: KubernetesObject
+    position: int
+    spec: Any
+
+    @property
+    def where(self) -> str:
+        """The listener as findings name it."""
+        return f"{self.gateway.where}, server {self.name}"
+
+    @property
+    def name(self) -> str:
+        """The port's name, else its number, else the position of the server."""
+        try:
+            # Numbers arrive as floats.
+            return get(self.spec, "port", "name") or f"{get(self.spec, 'port', 'number'):.0f}"
+        except (UnknownValueError, ValueError, TypeError):
+            return f"number {self.position}"
+
+    @property
+    def protocol(self) -> str:
+        """The port's protocol in capitals; Istio ignores case."""
+        return str(get(self.spec, "port", "protocol") or "").upper()
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the protocol is one over TLS."""
+        return self.protocol in _TLS_PROTOCOLS
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether traffic is encrypted. A TLS protocol without TLS settings is not."""
+        return self.speaks_tls and bool(get(self.spec, "tls"))
+
+    @property
+    def terminates_tls(self) -> bool:
+        """Whether the gateway presents a certificate.
+
+        Istio's default is PASSTHROUGH, which is rarely intended: a listener without a mode is judged as SIMPLE.
+        """
+        return self.speaks_tls and (self.mode or "SIMPLE") in TERMINATING_MODES
+
+    @property
+    def redirects_to_https(self) -> bool:
+        """Whether every request is redirected to HTTPS (`httpsRedirect`)."""
+        return self.protocol in _HTTP_PROTOCOLS and self._tls("httpsRedirect") is True
+
+    @property
+    def mode(self) -> str | None:
+        """The TLS mode."""
+        return self._tls("mode")  # type: ignore[no-any-return]
+
+    @property
+    def versions(self) -> tuple[str | None, str | None]:
+        """The lowest and the highest TLS version, None if not set."""
+        return self._tls("minProtocolVersion"), self._tls("maxProtocolVersion")
+
+    @property
+    def cipher_suites(self) -> Sequence[str]:
+        """The cipher suites, empty for Istio's default."""
+        return items(self._tls("cipherSuites"))
+
+    @property
+    def credentials(self) -> Sequence[str]:
+        """The Secrets of the certificates: several have keys of different types."""
+        credential = self._tls("credentialName")
+        return items(self._tls("credentialNames")) or ([credential] if credential else [])
+
+    @property
+    def hosts(self) -> Iterator[tuple[str, str]]:
+        """The namespace whose routes a host accepts (`*` for all), and the host."""
+        for host in items(get(self.spec, "hosts")):
+            namespace, _, name = host.rpartition("/")
+            yield self.gateway.namespace if namespace == "." else namespace or "*", name
+
+    def _tls(self, field: str) -> Any:
+        return get(self.spec, "tls", field)
+
+
+gateways_of = of_kind(GROUP, "Gateway")
+"""Picks the gateways from a resource."""
+
+routes_of = of_kind(GROUP, "VirtualService")
+"""Picks the objects that hold routes from a resource."""
+
+
+def listeners_of_gateway(gateway: KubernetesObject) -> Iterator[Listener]:
+    """Yield the listeners of a gateway, none if it is not for the stack's ingress Pods."""
+    if not is_for_other_pods(gateway.get("spec", "selector")):
+        for position, spec in enumerate(gateway.items("spec", "servers"), start=1):
+            yield Listener(gateway, position, spec)
+
+
+def listeners_of(resource: Resource) -> Iterator[Listener]:
+    """Yield the listeners of a resource's gateways for the stack's ingress Pods."""
+    for gateway in gateways_of(resource):
+        yield from listeners_of_gateway(gateway)
+
+
+def is_for_other_pods(labels: Any) -> bool:
+    """Tell whether a selector cannot match an ingress gateway: a Pod has one value for a label."""
+    return all(any(get(labels, key) not in (None, value) for key, value in ours.items()) for ours in selectors())
+
+
+def bypasses_policies(envoy_filter: KubernetesObject) -> bool:
+    """Tell whether an EnvoyFilter can change the ingress gateway."""
+    if is_for_other_pods(envoy_filter.get("spec", "workloadSelector", "labels")):
+        return False
+    contexts = {get(patch, "match", "context") or "ANY" for patch in envoy_filter.items("spec", "configPatches")}
+    return not contexts <= _SIDECARS
+
+
+def gateway_names(service: KubernetesObject) -> Iterator[tuple[str, str]]:
+    """Yield namespace and name of the gateways that a VirtualService attaches to."""
+    for reference in service.items("spec", "gateways"):
+        if reference != _MESH:
+            yield resolve(reference, service.namespace)
+
+
+def find_gateways(stack: Stack, namespace: str, name: str) -> list[KubernetesObject]:
+    """Return the stack's gateways with this name."""
+    return stack.named(GROUP, "Gateway", namespace, name)
+
+
+def unencrypted_listeners(gateway: KubernetesObject) -> list[Listener]:
+    """Return a gateway's listeners that serve routes without TLS."""
+    with reading(gateway):
+        return [
+            listener
+            for listener in listeners_of_gateway(gateway)
+            if not listener.encrypted and not listener.redirects_to_https
+        ]
+
+
+def resolve(reference: str, namespace: str) -> tuple[str, str]:
+    """Return the namespace and name that a gateway reference in a namespace stands for.
+
+    `NAME`, `NAMESPACE/NAME`, `./NAME`, and the old forms `NAME.NAMESPACE` and `NAME.NAMESPACE.svc.cluster.local`.
+    """
+    place, slash, name = reference.partition("/")
+    if slash:
+        return (namespace if place == "." else place), name
+    name, dot, rest = reference.partition(".")
+    return (rest.partition(".")[0] if dot else namespace), name
+
+
+def application_routes(service: KubernetesObject, gateway: tuple[str, str]) -> Iterator[str]:
+    """Yield the names of all routes for a gateway that are not redirects to HTTPS."""
+    for position, route in enumerate(service.items("spec", "http"), start=1):
+        if _is_for_gateway(route, gateway, service.namespace) and not _is_https_redirect(route):
+            yield f"http route {get(route, 'name') or position}"
+    for position, _ in enumerate(service.items("spec", "tcp"), start=1):
+        yield f"tcp route {position}"
+
+
+def _is_for_gateway(route: Any, gateway: tuple[str, str], namespace: str) -> bool:
+    """Tell whether a route is for a gateway: each of its matches may name some of the VirtualService's gateways."""
+    references = [items(get(match, "gateways")) for match in items(get(route, "match"))]
+    return not references or any(
+        not names or any(resolve(name, namespace) == gateway for name in names) for names in references
+    )
+
+
+def _is_https_redirect(route: Any) -> bool:
+    return get(route, "redirect", "scheme") == "https" and not any(get(route, key) for key in _APPLICATION_ACTIONS)
+
+
+def attaches(service: KubernetesObject, listener: Listener) -> bool:
+    """Tell whether a listener serves one of a VirtualService's hosts."""
+    return any(
+        namespace in ("*", service.namespace)
+        and any(_overlap(host, route_host) for route_host in service.items("spec", "hosts"))
+        for namespace, host in listener.hosts
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether some name matches both hosts. Istio's wildcard stands for any number of labels."""
+    one, other = one.lower(), other.lower()
+    suffixes = [host[1:] for host in (one, other) if host.startswith("*")]
+    return one == other or any(one.endswith(suffix) and other.endswith(suffix) for suffix in suffixes)
