@@ -9,6 +9,11 @@ STACK   := sandbox
 # Of the two ACME servers; the shell inside expands it.
 ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
+# Each test on a line of its own: how many of how many, and the time so far.
+long    := python -m pytest -v --log-cli-level=INFO -o console_output_style=count
+space   := $() $()
+# Pytest's -k takes an expression, and names of tests have underscores.
+figures := $(subst $(space), or ,$(strip $(subst -,_,$(filter-out --%,$(BENCH)))))
 faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 
 # Images often set it. Each command would compile what it imports anew.
@@ -74,7 +79,10 @@ audit: .venv ## look up known vulnerabilities of the pinned Python packages and 
 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
 	@$(sandbox) doctor --fix
-	$(PYTHON) -m tests.bench $(BENCH)
+	@rm -f $(CACHE)/bench.jsonl; trap '$(sandbox) --name bench down' EXIT; $(sandbox) --name bench up && \
+	BENCH_VEGETA=$$(go -C tests/tools tool -n vegeta) $(sandbox) --name bench exec -- $(long) -m bench tests/bench \
+	$(filter --%,$(BENCH)) $(if $(figures),-k "$(figures)") --report-log=$(CACHE)/bench.jsonl; code=$$?; \
+	$(if $(filter --quick,$(BENCH)),,test $$code -gt 1 || $(PYTHON) -m tests.bench.page $(if $(figures),--keep) $(CACHE)/bench.jsonl;) exit $$code
 
 faults: .venv ## stage faults by name, kill parts at random, play hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
 	@$(sandbox) doctor --fix --tests

@@ -2,86 +2,67 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing import ZONES, cloud_dns
+from sandbox.testing import ZONES, cloud_dns, kubectl
 from tests.bench.flat_stack import raw
 
 TIMEOUT = 600
 """Seconds for one command."""
 _RELEASE, _RECORD, _NAMESPACE = "kubernetes:helm.sh/v3:Release", "gcp:dns/recordSet:RecordSet", "Namespace"
 _PORT_80 = "http-"
-"""How the objects are called that are applied before the issuers: those of port 80."""
+"""The prefix of the objects' names that are applied before the issuers: those of port 80."""
 
 
 class ByHand:
-    """What a stack makes, for hands."""
+    """The resources of a stack, made by hand."""
 
     def __init__(self, states: Iterable[Mapping[str, Any]], folder: Path) -> None:
         resources = list(raw(states))
-        [self._release] = [each["inputs"] for each in resources if each["type"] == _RELEASE]
+        [self._release] = [resource["inputs"] for resource in resources if resource["type"] == _RELEASE]
         self._values = folder / "values.json"
         self._values.write_text(json.dumps(self._release["values"]))
         self._records = [
-            {key: each["inputs"][key] for key in ("name", "type", "ttl", "rrdatas")}
-            for each in resources
-            if each["type"] == _RECORD
+            {key: resource["inputs"][key] for key in ("name", "type", "ttl", "rrdatas")}
+            for resource in resources
+            if resource["type"] == _RECORD
         ]
-        self._objects = [each["inputs"] for each in resources if "kind" in each["inputs"]]
+        self._objects = [resource["inputs"] for resource in resources if "kind" in resource["inputs"]]
 
     def up(self) -> None:
-        """Make everything, in the order in which it works, and wait for what a stack waits for."""
-        namespace = self._release["namespace"]
+        """Make everything in the order in which it works, and wait for what a stack waits for."""
         _apply(self._of(_NAMESPACE))
-        _change("additions", self._records)
-        port_80 = [each for each in self._routes() if each["metadata"]["name"].startswith(_PORT_80)]
-        _apply(port_80)
-        _run(
-            "helm", "install", self._release["name"], self._release["chart"], "--namespace", namespace,
-            "--values", str(self._values), "--wait", "--timeout", f"{TIMEOUT}s",
-        )  # fmt: skip
+        cloud_dns("POST", "/sandbox/changes", {"additions": self._records}, below=ZONES)
+        routes = self._of("Gateway") + self._of("VirtualService")
+        _apply([obj for obj in routes if obj["metadata"]["name"].startswith(_PORT_80)])
+        self._helm("install", self._release["chart"], "--values", str(self._values), "--timeout", f"{TIMEOUT}s")
         for kind in ("ClusterIssuer", "Certificate"):
             _apply(self._of(kind))
-            for each in self._of(kind):
-                where = ["--namespace", each["metadata"].get("namespace", "default")]
-                wait = ["--for=condition=Ready", f"--timeout={TIMEOUT}s"]
-                _run("kubectl", "wait", *where, *wait, f"{kind}/{each['metadata']['name']}")
-        _apply([each for each in self._routes() if each not in port_80])
+            for obj in self._of(kind):
+                name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace", "default")
+                wait = ("wait", "--for=condition=Ready", f"--timeout={TIMEOUT}s")
+                kubectl(*wait, "--namespace", namespace, f"{kind}/{name}", timeout=TIMEOUT)
+        _apply([obj for obj in routes if not obj["metadata"]["name"].startswith(_PORT_80)])
 
     def down(self) -> None:
         """Remove everything but what a stack leaves as well."""
-        cluster = [each for each in self._objects if each["kind"] != _NAMESPACE]
-        _run(
-            "kubectl",
-            "delete",
-            "--ignore-not-found",
-            "--filename=-",
-            given={"kind": "List", "apiVersion": "v1", "items": cluster},
-        )
-        _run("helm", "uninstall", self._release["name"], "--namespace", self._release["namespace"], "--wait")
-        _run("kubectl", "delete", "namespace", self._release["namespace"])
-        _change("deletions", self._records)
+        objects = [obj for obj in self._objects if obj["kind"] != _NAMESPACE]
+        kubectl("delete", "--ignore-not-found", manifest=objects, timeout=TIMEOUT)
+        self._helm("uninstall")
+        kubectl("delete", "namespace", self._release["namespace"], timeout=TIMEOUT)
+        cloud_dns("POST", "/sandbox/changes", {"deletions": self._records}, below=ZONES)
 
     def _of(self, kind: str) -> list[dict[str, Any]]:
-        return [each for each in self._objects if each["kind"] == kind]
+        return [obj for obj in self._objects if obj["kind"] == kind]
 
-    def _routes(self) -> list[dict[str, Any]]:
-        return [*self._of("Gateway"), *self._of("VirtualService")]
-
-
-def _apply(objects: Sequence[Mapping[str, Any]]) -> None:
-    _run("kubectl", "apply", "--filename=-", given={"kind": "List", "apiVersion": "v1", "items": objects})
-
-
-def _change(what: str, records: Sequence[Mapping[str, Any]]) -> None:
-    cloud_dns("POST", "/sandbox/changes", {what: records}, below=ZONES)
+    def _helm(self, command: str, *arguments: str) -> None:
+        argv = ["helm", command, self._release["name"], *arguments, "--namespace", self._release["namespace"], "--wait"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
 
 
-def _run(*argv: str, given: Any = None) -> None:
-    done = subprocess.run(
-        argv, input=json.dumps(given) if given else None, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()}")
+def _apply(objects: list[dict[str, Any]]) -> None:
+    kubectl("apply", manifest=objects, timeout=TIMEOUT)

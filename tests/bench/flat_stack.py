@@ -1,4 +1,4 @@
-"""The floor's stack: its resources are those of the program's preview or state, and its state is the program's own."""
+"""The stack of the flat program, whose resources are those of the program's own preview or state."""
 
 import collections
 import json
@@ -14,10 +14,10 @@ from tests.sandbox.stack import PREFIX, Stack
 
 FOLDER = Path(__file__).parent / "flat"
 _INTERNAL = {"__internal", "version", "__defaults"}
-"""Inputs that the engine and the SDKs add by themselves."""
+"""Inputs that the engine and the SDKs add."""
 _STACK = "pulumi:pulumi:Stack"
 _DEFAULT = "default"
-"""How the names of providers begin that a program does not make."""
+"""The prefix of the names of providers that the engine makes."""
 
 
 class FlatStack(Engine):
@@ -33,11 +33,11 @@ class FlatStack(Engine):
         self.run("stack", "select", "--create", "--cwd", str(folder), config=False)
 
     def take(self, states: Iterable[Mapping[str, Any]]) -> None:
-        """Register what these states are of."""
+        """Register the resources of these states."""
         self.listed.write_text(json.dumps(list(raw(states))))
 
     def take_state(self, ours: Stack) -> None:
-        """Register what the program has made, and have it as the state: nothing is to be done then."""
+        """Register what the program has made, and import its state, so that nothing is left to do."""
         exported = json.loads(ours.run("stack", "export", config=False))
         held = exported["deployment"]["resources"]
         self.take(held)
@@ -55,17 +55,17 @@ def planned(stack: Engine) -> list[dict[str, Any]]:
 
 def raw(states: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
     """Yield the resources that a program registers, without components: name, type and inputs of each."""
-    for each in states:
-        name = each["urn"].rpartition("::")[2]
-        if not each.get("custom") or (_is_provider(each) and name.startswith(_DEFAULT)):
+    for resource in states:
+        name = resource["urn"].rpartition("::")[2]
+        if not resource.get("custom") or (_is_provider(resource) and name.startswith(_DEFAULT)):
             continue
-        inputs = {key: value for key, value in each["inputs"].items() if key not in _INTERNAL and value is not None}
+        inputs = {key: value for key, value in resource["inputs"].items() if key not in _INTERNAL and value is not None}
         if UNKNOWN in json.dumps(inputs):
             raise ValueError(f"{name} has an input that is not known yet, so the flat program cannot have it")
         if isinstance(metadata := inputs.get("metadata"), dict) and metadata.get("namespace") == "default":
             # The provider adds it while it does not know whether a kind has namespaces: while its CRD is not there.
             inputs["metadata"] = {key: value for key, value in metadata.items() if key != "namespace"}
-        yield {"name": name, "type": each["type"], "inputs": inputs}
+        yield {"name": name, "type": resource["type"], "inputs": inputs}
 
 
 def require_same(ours: Iterable[Mapping[str, Any]], flat: Iterable[Mapping[str, Any]]) -> int:
@@ -75,36 +75,36 @@ def require_same(ours: Iterable[Mapping[str, Any]], flat: Iterable[Mapping[str, 
         ValueError: they are not the same; carries the types and how many more ours has of each.
     """
     ours, flat = list(raw(ours)), list(raw(flat))
-    more = collections.Counter(each["type"] for each in ours)
-    more.subtract(each["type"] for each in flat)
+    more = collections.Counter(resource["type"] for resource in ours)
+    more.subtract(resource["type"] for resource in flat)
     if unlike := {kind: number for kind, number in more.items() if number}:
-        raise ValueError(f"the flat program does not register the same: of each type ours has so many more: {unlike}")
-    theirs = {each["name"]: each["inputs"] for each in flat}
-    for each in ours:
-        if theirs.get(each["name"]) != each["inputs"]:
-            pair = f"{json.dumps(each['inputs'])}, and flat {json.dumps(theirs.get(each['name']))}"
-            raise ValueError(f"the flat program does not register the same inputs of {each['name']}: ours {pair}")
+        raise ValueError(f"the flat program does not register the same: ours has so many more of each type: {unlike}")
+    theirs = {resource["name"]: resource["inputs"] for resource in flat}
+    for resource in ours:
+        if theirs.get(resource["name"]) != resource["inputs"]:
+            pair = f"{json.dumps(resource['inputs'])}, and flat {json.dumps(theirs.get(resource['name']))}"
+            raise ValueError(f"the flat program does not register the same inputs of {resource['name']}: ours {pair}")
     return len(ours)
 
 
 def flattened(resources: Iterable[Mapping[str, Any]], stack: str, other: str) -> list[dict[str, Any]]:
     """Return a state without its components, as one of another stack: what was in them is in the stack itself."""
-    kept = [each for each in resources if each.get("custom") or each["type"] == _STACK]
-    root = next(each["urn"] for each in kept if each["type"] == _STACK)
-    new = {each["urn"]: _urn(each["urn"], stack, other) for each in kept}
+    kept = [resource for resource in resources if resource.get("custom") or resource["type"] == _STACK]
+    root = next(resource["urn"] for resource in kept if resource["type"] == _STACK)
+    new = {resource["urn"]: _urn(resource["urn"], stack, other) for resource in kept}
     made = []
-    for each in kept:
-        changed: dict[str, Any] = dict(each) | {"urn": new[each["urn"]]}
+    for resource in kept:
+        changed: dict[str, Any] = dict(resource) | {"urn": new[resource["urn"]]}
         changed.pop("resourceHooks", None)
-        if "parent" in each:
+        if "parent" in resource:
             changed["parent"] = new[root]
-        if each["type"] == _STACK:
+        if resource["type"] == _STACK:
             changed.pop("outputs", None)
-        if provider := each.get("provider"):
+        if provider := resource.get("provider"):
             urn, _, identity = provider.rpartition("::")
             changed["provider"] = f"{new[urn]}::{identity}"
         # What a component was made after is known to the components alone.
-        changed["dependencies"] = [new[urn] for urn in each.get("dependencies") or [] if urn in new]
+        changed["dependencies"] = [new[urn] for urn in resource.get("dependencies") or [] if urn in new]
         changed.pop("propertyDependencies", None)
         made.append(changed)
     return made

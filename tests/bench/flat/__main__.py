@@ -18,21 +18,23 @@ CLASSES = {
     "kubernetes:helm.sh/v3:Release": kubernetes.helm.v3.Release,
     "gcp:dns/recordSet:RecordSet": gcp.dns.RecordSet,
 }
-"""Of the types that the SDKs have classes for; the others are objects of Kubernetes."""
+"""The SDKs' classes by type; other types are objects of Kubernetes."""
 
 
 def snake_case(name: str) -> str:
-    """Return what Python calls an input."""
-    return re.sub(r"(?<!^)([A-Z])", lambda found: f"_{found[0].lower()}", name)
+    """Return the Python name of an input."""
+    return re.sub(r"(?<!^)([A-Z])", lambda letter: f"_{letter[0].lower()}", name)
 
 
 resources = json.loads(Path(os.environ["FLAT_RESOURCES"]).read_text())
-provider = next(each for each in resources if each["type"] == "pulumi:providers:kubernetes")
+provider = next(resource for resource in resources if resource["type"] == "pulumi:providers:kubernetes")
 cluster = kubernetes.Provider(
     provider["name"], **{snake_case(name): value for name, value in provider["inputs"].items()}
 )
-for each in resources:
-    if each is not provider:
-        made_by = CLASSES.get(each["type"], kubernetes.apiextensions.CustomResource)
-        options = pulumi.ResourceOptions(provider=cluster if each["type"].startswith("kubernetes:") else None)
-        made_by(each["name"], **{snake_case(name): value for name, value in each["inputs"].items()}, opts=options)
+for resource in resources:
+    if resource is not provider:
+        made_by = CLASSES.get(resource["type"], kubernetes.apiextensions.CustomResource)
+        options = pulumi.ResourceOptions(provider=cluster if resource["type"].startswith("kubernetes:") else None)
+        made_by(
+            resource["name"], **{snake_case(name): value for name, value in resource["inputs"].items()}, opts=options
+        )

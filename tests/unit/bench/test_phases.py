@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.bench.phases import phases, spans
+from tests.bench.test_preview import phases, spans
 
 SECOND = 1_000_000_000
 
@@ -13,7 +13,7 @@ def span(name: str, begin: float, end: float) -> Mapping[str, Any]:
     return {"name": name, "startTimeUnixNano": f"{begin * SECOND:.0f}", "endTimeUnixNano": f"{end * SECOND:.0f}"}
 
 
-FOUND = [
+SPANS = [
     span("pulumi", 0, 20),
     span("pulumirpc.LanguageRuntime/Run", 1, 18),
     span("pulumirpc.ResourceMonitor/RegisterResource", 2, 2.5),  # the stack
@@ -26,11 +26,11 @@ FOUND = [
 
 
 def test_the_phases_follow_each_other_from_the_first_to_the_last_moment() -> None:
-    found = phases(FOUND)
-    assert found == [1, 2, 4, 5, 8]
-    assert sum(found) == 20, "nothing is left out"
+    seconds = phases(SPANS)
+    assert seconds == [1, 2, 4, 5, 8]
+    assert sum(seconds) == 20, "nothing is left out"
 
 
 def test_spans_are_read_of_every_batch() -> None:
-    lines = [json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": FOUND[:3]}, {"spans": FOUND[3:]}]}]})] * 2
-    assert list(spans("\n".join(lines))) == [*FOUND, *FOUND]
+    lines = [json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": SPANS[:3]}, {"spans": SPANS[3:]}]}]})] * 2
+    assert list(spans("\n".join(lines))) == [*SPANS, *SPANS]

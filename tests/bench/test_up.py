@@ -1,0 +1,132 @@
+"""`up` from an empty cluster until every host is served over HTTPS, verified; and what is measured of a stack then."""
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import pytest
+
+from sandbox.acme import STAGING
+from sandbox.testing import ISTIO, ZONES, client, cloud_dns, eventually, items
+from tests.bench.by_hand import ByHand
+from tests.bench.conftest import Bench, destroy, empty_cluster, hosts, log, timed
+from tests.bench.figures import UP, UP_DNS01, UP_WITHOUT_ORDER, Figure
+from tests.bench.flat_stack import planned
+from tests.bench.load import measure_load
+from tests.bench.test_preview import measure_no_change
+
+pytestmark = pytest.mark.bench
+
+_SMALL = 2
+_TIMEOUT = 1200
+"""Seconds for one `up`."""
+_AT_ONCE = 64
+"""Resources that Pulumi makes at once: its default is 4 a core, and a resource that waits for its Order takes one."""
+
+
+@pytest.fixture(scope="module")
+def by_hand_without_order() -> list[float]:
+    """The seconds of each `up` by hand, without its Order."""
+    return []
+
+
+def test_up_2(bench: Bench, by_hand_without_order: list[float]) -> None:
+    stack = bench.stack("up-small", _SMALL)
+    hand = ByHand(planned(stack), bench.folder)
+    ours, floor, without_order, runs = [], [], [], bench.runs(5)
+    for run in range(runs):
+        log.info("up, %d hosts: by hand, %d of %d", _SMALL, run + 1, runs)
+        try:
+            floor.append(_until_served(hand.up, hosts(_SMALL)))
+            by_hand_without_order.append(floor[-1] - order_seconds())
+        finally:
+            hand.down()
+            empty_cluster()
+        log.info("up, %d hosts: ours, %d of %d", _SMALL, run + 1, runs)
+        ours.append(_until_served(stack.up, hosts(_SMALL)))
+        without_order.append(ours[-1] - order_seconds())
+        if run + 1 < runs:
+            destroy(stack)
+    try:
+        bench.record(Figure(UP.title, "2 hosts", ours, floor, most_ratio=1.25))
+        bench.record(Figure(UP_WITHOUT_ORDER.title, "2 hosts", without_order, by_hand_without_order))
+        measure_no_change(bench, stack, _SMALL)
+        measure_load(bench, stack, str(hosts(1)[0]["host"]))
+    finally:
+        destroy(stack)
+
+
+@pytest.mark.parametrize("number", [pytest.param(30, id="up_30"), pytest.param(100, id="up_100")])
+def test_up_many(bench: Bench, number: int, by_hand_without_order: list[float]) -> None:
+    preview, number = number == 100, bench.hosts(number)
+    stack = bench.stack(f"up-{number}", number)
+    log.info("up, %d hosts", number)
+    try:
+        took = _until_served(partial(stack.up, timeout=_TIMEOUT), hosts(number))
+        order, name = order_seconds(), f"{number} hosts, HTTP-01"
+        bench.record(Figure(UP.title, name, [took], [order], most_ratio=1.1))
+        bench.record(Figure(UP_WITHOUT_ORDER.title, name, [took - order], by_hand_without_order))
+        if preview:
+            measure_no_change(bench, stack, number)
+    finally:
+        destroy(stack)
+
+
+# A certificate for each of 1,000 hosts is not tried: it is five times as much of the same.
+@pytest.mark.parametrize(
+    ("grouping", "number"),
+    [pytest.param("perHost", 200, id="scale_perhost"), pytest.param("shared", 1000, id="scale_shared")],
+)
+def test_up_dns01(bench: Bench, grouping: str, number: int) -> None:
+    number = bench.hosts(number)
+    stack = bench.stack(f"scale-{grouping.lower()}", number, grouping)
+    stack.environment |= {"PULUMI_PARALLEL": str(_AT_ONCE), "PULUMI_SKIP_CHECKPOINTS": "true"}
+    stack.configure(
+        challenge="dns01", acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1}, dns={"workloadIdentity": True}
+    )
+    log.info("up, %d hosts, DNS-01, %s", number, grouping)
+    try:
+        took = _until_served(partial(stack.up, timeout=_TIMEOUT), hosts(number)[-1:])
+        certificates = len(items("certificates.cert-manager.io", ISTIO))
+        name = f"{number:,} hosts, {grouping} ({certificates:,} certificates)"
+        bench.record(Figure(UP_DNS01.title, name, [took], [order_seconds()]))
+    finally:
+        destroy(stack)
+        _remove_text_records()
+
+
+def _until_served(up: Callable[[], object], awaited: Sequence[Mapping[str, object]]) -> float:
+    """Return the seconds until these hosts are served."""
+
+    def work() -> None:
+        up()
+        trust = client.trusting(STAGING)
+        for host in awaited:
+            eventually(f"{host['host']} is served", partial(client.served, str(host["host"]), trust))
+
+    return timed(work)
+
+
+def order_seconds() -> float:
+    """Return the seconds from the first Order's creation until the last CertificateRequest is Ready."""
+    orders = [order["metadata"]["creationTimestamp"] for order in items("orders.acme.cert-manager.io", ISTIO)]
+    ready = [
+        condition["lastTransitionTime"]
+        for request in items("certificaterequests.cert-manager.io", ISTIO)
+        for condition in request["status"]["conditions"]
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    ]
+    return seconds_between(orders, ready)
+
+
+def seconds_between(began: Sequence[str], ended: Sequence[str]) -> float:
+    """Return the seconds from the earliest of some times to the latest of others, as Kubernetes writes them."""
+    first, last = min(began), max(ended)
+    return (datetime.datetime.fromisoformat(last) - datetime.datetime.fromisoformat(first)).total_seconds()
+
+
+def _remove_text_records() -> None:
+    """Remove TXT records that an interrupted challenge has left."""
+    left = [record for record in cloud_dns("GET")["rrsets"] if record["type"] == "TXT"]
+    if left:
+        cloud_dns("POST", "/sandbox/changes", {"deletions": left}, below=ZONES)
