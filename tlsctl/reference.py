@@ -2,8 +2,8 @@
 
 import json
 
-from tlsctl import report
 from tlsctl.stack import Stack
+from tlsctl.verify import report
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Report, Result
 

@@ -20,7 +20,7 @@ from sandbox.acme import STAGING
 from sandbox.testing import a_records, client, cloud_dns, eventually, items, kubectl
 from tests.sandbox import by_hand
 from tests.sandbox.stack import PREFIX, PROJECT, Stack
-from tlsctl.adopt import handover
+from tlsctl.adopt import cutover
 
 pytestmark = pytest.mark.sandbox
 
@@ -37,7 +37,7 @@ READ = {
 }
 KINDS = ("gateways.networking.istio.io", "virtualservices", "certificates", "clusterissuers")
 TIMEOUT = 120
-WAIT = f"sleep {handover.WAIT}"
+WAIT = f"sleep {cutover.WAIT}"
 """What stands, among the printed commands, for as long as Envoy lets connections end."""
 DRAINING = "envoy_listener_manager_total_filter_chains_draining"
 
@@ -192,7 +192,7 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
                 for command in left:
                     if command == WAIT:
                         eventually("connections to what goes are being ended", draining)
-                        eventually("they have ended", lambda: draining() == 0, handover.WAIT)
+                        eventually("they have ended", lambda: draining() == 0, cutover.WAIT)
                     else:
                         run(command)
                 eventually("port 80 redirects", lambda: client.plain(HOST).status == 301)

@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from components.specs import istio, names
 from sandbox.testing import client, eventually, kubectl, live
+from tlsctl.verify.client import Answer, http2
 from tlsctl.verify.coalescing import ask
-from tlsctl.verify.connections import Answer, http2
 from tlsctl.verify.requests import Probe
 
 pytestmark = pytest.mark.sandbox

@@ -20,7 +20,7 @@ from sandbox.testing import AcmeProxy
 from sandbox.testing.acme_client import TRUSTING, Account, pebble
 from sandbox.testing.rate_limits import DAY, HOUR, CaLimits, RateLimits, registered_domain
 from tests.sandbox.stack import PROJECT
-from tests.unit.verify.support import config as stack_config
+from tests.unit.tlsctl.verify.support import config as stack_config
 from tlsctl.plan_rollout import Rollout, plan
 
 pytestmark = pytest.mark.sandbox

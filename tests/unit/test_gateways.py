@@ -15,8 +15,8 @@ from config.decoding import decode
 from config.models import Settings
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, PROJECT, RECORD, Recorder, engine_config, good_config
-from tests.unit.verify.support import config as stack_config
-from tests.unit.verify.support import state
+from tests.unit.tlsctl.verify.support import config as stack_config
+from tests.unit.tlsctl.verify.support import state
 from tlsctl.verify.environment import environments
 from tlsctl.verify.results import INGRESS, Report, Result
 

@@ -16,8 +16,8 @@ from components.mutual_tls import MutualTls
 from components.specs import client_ca, istio
 from components.tls_gateway import TlsGateway, TlsGatewayArgs
 from tests.unit.harness import GATEWAY, run
-from tests.unit.verify.support import SHOP, deployed
-from tlsctl.verify.serving import judge_mtls
+from tests.unit.tlsctl.verify.support import SHOP, deployed
+from tlsctl.verify.mutual_tls import judge
 
 PEER_AUTHENTICATION = "kubernetes:security.istio.io/v1:PeerAuthentication"
 SECRET = "kubernetes:core/v1:Secret"
@@ -148,7 +148,7 @@ OURS = peer_authentication("default", "STRICT", "2026-02-01T00:00:00Z")
         pytest.param(
             [OURS, peer_authentication("team", "PERMISSIVE", "2026-01-01T00:00:00Z")],
             "failed",
-            "team is older, and Istio reads that one alone",
+            "team is older, and Istio reads only that one",
             id="another one was first",
         ),
         pytest.param(
@@ -164,7 +164,5 @@ OURS = peer_authentication("default", "STRICT", "2026-02-01T00:00:00Z")
 )
 def test_verify_sees_which_peer_authentication_istio_reads(found: Any, state: str, words: str) -> None:
     hosts = [{"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}]
-    result = judge_mtls(
-        deployed(hosts=hosts, mtls="strict"), {"shop": {each["metadata"]["name"]: each for each in found}}
-    )
+    result = judge(deployed(hosts=hosts, mtls="strict"), {"shop": {each["metadata"]["name"]: each for each in found}})
     assert (result.state, words in result.detail) == (state, True), result.detail

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.problem import Problem, ProblemsError
-from tlsctl.adopt.found import Object, Release, key, mapping, text
+from tlsctl.adopt.objects import Object, Release, key, mapping, text
 
 if TYPE_CHECKING:
     from kubernetes import client

@@ -21,10 +21,10 @@ from components.shell import word, words
 from components.specs.names import is_wildcard
 from config.production import PROJECT
 from tlsctl import ids, printing
-from tlsctl.adopt import config, departing, imports, ingresses, zone
+from tlsctl.adopt import config, imports, ingress_removal, ingresses, zone
 from tlsctl.adopt.cluster import Cluster
 from tlsctl.adopt.decisions import Decision, decide
-from tlsctl.adopt.found import Found, has_other_managers, texts
+from tlsctl.adopt.objects import Found, has_other_managers, texts
 from tlsctl.stack import Stack
 
 _FORCE = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
@@ -141,7 +141,7 @@ def _import_file(stack: Stack, cluster: Cluster, project: str, written: Path) ->
         if (obj := cluster.get(version, kind, namespace, metadata["name"])) is None:
             return False
         conflicts.append(has_other_managers(obj))
-        owned.extend(filter(None, [departing.release(obj)]))
+        owned.extend(filter(None, [ingress_removal.release(obj)]))
         return True
 
     with tempfile.TemporaryDirectory() as folder:

@@ -9,8 +9,8 @@ from typing import Any
 from components.problem import Problem
 from components.shell import word
 from components.specs import acme, cert_manager, istio
-from tlsctl.adopt import departing, leftovers, signing
-from tlsctl.adopt.found import Found, at, key, mapping, other_writers, qualified, selects, text, texts
+from tlsctl.adopt import cleanup, ingress_removal, signing
+from tlsctl.adopt.objects import Found, at, key, mapping, other_writers, qualified, selects, text, texts
 from tlsctl.adopt.serving import Serving, elsewhere, serving
 
 _GKE = re.compile(r"gke_(?P<project>[^_]+)_(?P<location>[^_]+)_(?P<cluster>[^_]+)")
@@ -75,12 +75,12 @@ def decide(found: Found, stack: str, challenge: str | None = None) -> Decision:
         config["tls"] = tls
     decision = Decision(config, notes=notes)
     decision.elsewhere, decision.address = elsewhere(found, served), served.address
-    decision.before = leftovers.copies(found, served, stack)
-    decision.before_notes = list(leftovers.redirects_in_the_way(served))
+    decision.before = cleanup.copies(found, served, stack)
+    decision.before_notes = list(cleanup.redirects_in_the_way(served))
     decision.before_notes += _access(found, signed, proven)
-    departed = departing.departing(found, served, signed)
-    decision.after = list(leftovers.leftovers(found, served, signed, stack, decision.before, departed))
-    notes += departing.renewals(found, served, signed, departed)
+    departed = ingress_removal.departing(found, served, signed)
+    decision.after = list(cleanup.leftovers(found, served, signed, stack, decision.before, departed))
+    notes += ingress_removal.renewals(found, served, signed, departed)
     notes += _istio(found)
     notes += _other_records(found, served)
     notes += _shared_with(found, served)
@@ -290,4 +290,4 @@ def _shared_with(found: Found, served: Serving) -> Iterator[Problem]:
     for each in found.deployments:
         pods = mapping(each, "spec", "template", "metadata", "labels")
         if key(each)[0] == served.namespace and selects(served.selector, pods):
-            yield from leftovers.mounted(each)
+            yield from cleanup.mounted(each)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from components.problem import Problem
 from components.specs import names
-from tlsctl.adopt.found import Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
-from tlsctl.adopt.routing import Route, Routes, reached, to_service
+from tlsctl.adopt.objects import Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
+from tlsctl.adopt.routes import Route, Routes, reached, to_service
 
 _CONTROLLERS = ("nginx.ingress.kubernetes.io/", "nginx.org/", "nginx.com/")
 """What annotations begin with that tell nginx what to do with requests."""

@@ -8,8 +8,8 @@ from components.problem import Problem
 from components.shell import word
 from components.specs import istio, names
 from tlsctl.adopt import ingresses as of_ingresses
-from tlsctl.adopt import routing
-from tlsctl.adopt.found import (
+from tlsctl.adopt import routes
+from tlsctl.adopt.objects import (
     Found,
     Key,
     Object,
@@ -99,11 +99,11 @@ def serving(found: Found, challenge: str) -> Serving:
     """
     result = Serving()
     _choose_gateway(found, result)
-    order: dict[str, list[tuple[Object, routing.Routes]]] = {}
+    order: dict[str, list[tuple[Object, routes.Routes]]] = {}
     for gateway in result.gateways:
         _read_servers(gateway, result)
     for obj in oldest_first(found.virtual_services):
-        read = routing.of_virtual_service(obj, found.services)
+        read = routes.of_virtual_service(obj, found.services)
         if read.redirects:
             result.redirects.append(key(obj))
             continue
@@ -115,7 +115,7 @@ def serving(found: Found, challenge: str) -> Serving:
             where = f"VirtualService {qualified(next(key(obj) for obj, read in parts if read.reason))}"
             result.notes.append(_left(host, f"{where} {reason}, which the config does not know"))
         elif _admitted(host, found, result, challenge):
-            merged = routing.reached([route for _, read in parts for route in read.routes])
+            merged = routes.reached([route for _, read in parts for route in read.routes])
             result.hosts.append(_host(host, merged))
             result.moved[host] = [key(obj) for obj, _ in parts]
             ages.add(max(read.hsts for _, read in parts))
@@ -229,7 +229,7 @@ def _left(host: str, reason: str) -> Problem:
     return Problem(host, f"stays as it is: {reason}" if not reason.startswith(("is ", "lies ", "has ")) else reason)
 
 
-def _host(host: str, found: list[routing.Route]) -> dict[str, Any]:
+def _host(host: str, found: list[routes.Route]) -> dict[str, Any]:
     if len(found) > 1:
         return {"host": host, "routes": found}
     only = dict(found[0])

@@ -9,7 +9,7 @@ from typing import Any
 from components.kube import solver_route
 from components.problem import Problem
 from components.specs import acme, istio, names, tls
-from tlsctl.adopt.found import Found, Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
+from tlsctl.adopt.objects import Found, Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
 
 
 @dataclass

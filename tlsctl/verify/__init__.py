@@ -1,5 +1,5 @@
-"""Checks of a live environment, the way a client sees it: what fails, the one cause, and the fix.
+"""`python -m tlsctl verify`: checks a live environment as a client sees it, and names each problem with its fix.
 
-`python -m tlsctl verify` runs them. They only read: the stack's outputs and config, DNS, the gateway's ports 80 and
-443, and the cluster where it is reachable. checks.py says what each check is and which failure explains which.
+It only reads: the stack's outputs and config, DNS, the gateway's ports 80 and 443, and the cluster where it is
+reachable. checks.py lists the checks, and which failure explains which.
 """

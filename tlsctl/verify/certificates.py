@@ -1,4 +1,4 @@
-"""What the gateway presents for a name: chain, names, dates and key, each judged by itself."""
+"""The certificate that the gateway presents for a name: chain, names, dates and key are checks of their own."""
 
 import datetime
 import hashlib
@@ -9,16 +9,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from components.specs import names, renewal
+from tlsctl.verify.client import Trust
 from tlsctl.verify.environment import Environment
-from tlsctl.verify.results import Result
-from tlsctl.verify.trust import Trust
+from tlsctl.verify.results import Result, failed, ok
 
 JUDGED = ("chain", "name", "expiry", "key")
-"""What needs a certificate to look at."""
+"""The checks that need a certificate."""
 
 
 def fingerprint(certificate: bytes) -> str:
-    """Return what a certificate (DER) is told by."""
+    """Return what identifies a certificate (DER)."""
     return hashlib.sha256(certificate).hexdigest()
 
 
@@ -29,29 +29,20 @@ def chain(
     certificate: x509.Certificate,
     error: ssl.SSLCertVerificationError | None,
 ) -> Result:
-    """Say whether the chain leads to the trusted roots.
-
-    Args:
-        environment: of the host.
-        host: as in the config.
-        trust: the roots.
-        certificate: what was presented.
-        error: of the handshake that verified the chain, if it did not.
-    """
+    """Judge the chain by the error of the handshake that verified it, which is None if it leads to trusted roots."""
     signer = certificate.issuer.rfc4514_string()
     if error is None:
-        return Result("chain", host, "ok", f"signed by {signer}, trusted by {trust.label}")
+        return ok("chain", host, f"signed by {signer}, trusted by {trust.label}")
     detail = f"signed by {signer}, which does not lead to {trust.label}: {error.verify_message}"
-    return Result("chain", host, "failed", detail, trust.fix or environment.fix("chain", host=host))
+    return failed("chain", host, detail, trust.fix or environment.fix("chain", host))
 
 
 def name(environment: Environment, host: str, certificate: x509.Certificate) -> Result:
     """Judge the certificate's names (RFC 9525: the common name does not count)."""
-    given = _names(certificate)
-    if any(names.covers(each, host) for each in given):
-        return Result("name", host, "ok", ", ".join(given))
-    detail = f"the certificate is for {', '.join(given) or 'no name'}"
-    return Result("name", host, "failed", detail, environment.fix("name", host=host))
+    covered = _names(certificate)
+    if any(names.covers(covered_name, host) for covered_name in covered):
+        return ok("name", host, ", ".join(covered))
+    return environment.failed("name", host, f"the certificate is for {', '.join(covered) or 'no name'}")
 
 
 def _names(certificate: x509.Certificate) -> list[str]:
@@ -59,42 +50,44 @@ def _names(certificate: x509.Certificate) -> list[str]:
         alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return []
-    return [each.lower() for each in alternative.value.get_values_for_type(x509.DNSName)]
+    return [dns_name.lower() for dns_name in alternative.value.get_values_for_type(x509.DNSName)]
 
 
 def expiry(environment: Environment, host: str, certificate: x509.Certificate, now: datetime.datetime) -> Result:
-    """Judge the dates: valid, renewed when it was due, and not about to expire, as the alerts have it."""
+    """Judge the dates as the alerts do: valid, renewed when it was due, and not about to expire."""
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     due = renewal.planned(begin, end, environment.settings.certificate.renew_before_percentage)
-    left = renewal.share_left(begin, end, now)
-    until = f"{end:%Y-%m-%d %H:%M} UTC"
-    fix = environment.fix("expiry", host=host)
+    share = renewal.share_left(begin, end, now)
+    left = f"{_span(end - now)} left, {share:.0%} of its lifetime, until {_utc(end)}"
     if now < begin:
-        return Result("expiry", host, "failed", f"is not valid before {begin:%Y-%m-%d %H:%M} UTC", fix)
-    if now >= end:
-        return Result("expiry", host, "failed", f"expired on {until}", fix)
-    seen = f"{_span(end - now)} left, {left:.0%} of its lifetime, until {until}"
-    if renewal.is_late(begin, end, due, now):
-        return Result("expiry", host, "failed", f"{seen}; renewal was due on {due:%Y-%m-%d %H:%M} UTC", fix)
-    if left < renewal.NEAR_EXPIRY:
-        detail = f"{seen}; renewal is due on {due:%Y-%m-%d %H:%M} UTC, too late to act if it fails"
-        return Result("expiry", host, "failed", detail, fix)
-    return Result("expiry", host, "ok", seen)
+        wrong = f"is not valid before {_utc(begin)}"
+    elif now >= end:
+        wrong = f"expired on {_utc(end)}"
+    elif renewal.is_late(begin, end, due, now):
+        wrong = f"{left}; renewal was due on {_utc(due)}"
+    elif share < renewal.NEAR_EXPIRY:
+        wrong = f"{left}; renewal is due on {_utc(due)}, too late to act if it fails"
+    else:
+        return ok("expiry", host, left)
+    return environment.failed("expiry", host, wrong)
 
 
 def key(environment: Environment, host: str, certificate: x509.Certificate, profile: TlsConfigurationAsJson) -> Result:
     """Judge the kind and the size of the key."""
     public = certificate.public_key()
     if isinstance(public, ec.EllipticCurvePublicKey):
-        seen, good = f"ECDSA {public.curve.name}", public.curve.name in profile.certificate_curves
+        label, allowed = f"ECDSA {public.curve.name}", public.curve.name in profile.certificate_curves
     elif isinstance(public, rsa.RSAPublicKey):
-        seen, good = f"RSA {public.key_size}", public.key_size >= (profile.rsa_key_size or 0)
+        label, allowed = f"RSA {public.key_size}", public.key_size >= (profile.rsa_key_size or 0)
     else:
-        seen, good = type(public).__name__, False
-    if good:
-        return Result("key", host, "ok", seen)
-    detail = f"{seen} is not in Mozilla's intermediate profile"
-    return Result("key", host, "failed", detail, environment.fix("key", host=host))
+        label, allowed = type(public).__name__, False
+    if allowed:
+        return ok("key", host, label)
+    return environment.failed("key", host, f"{label} is not in Mozilla's intermediate profile")
+
+
+def _utc(time: datetime.datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def _span(span: datetime.timedelta) -> str:

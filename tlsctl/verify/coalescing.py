@@ -1,8 +1,8 @@
-"""One connection, many hosts: what a browser does that has a connection whose certificate is good for another host too.
+"""Connection coalescing: a browser reuses a connection for another host that its certificate covers.
 
-With HTTP/2 it asks for that host over the connection it has (RFC 9113, section 9.1.1). Envoy knows only the routes of
-the server that the connection's name (SNI) belongs to: where those of the other host are elsewhere, it answers 404
-(istio#13589). A browser takes 421, asks again over a connection of its own, and nobody notices.
+With HTTP/2 a browser does so whenever a certificate allows it (RFC 9113, section 9.1.1). Envoy knows only the routes of
+the server that the connection's name (SNI) belongs to, and answers 404 where those of the other host are elsewhere
+(istio#13589). After 421, the browser repeats the request over a connection of its own, unnoticed by the user.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
 
 import h2.config
 import h2.connection
@@ -20,72 +19,56 @@ import h2.exceptions
 
 from components.specs import names
 from tlsctl.verify import requests
-from tlsctl.verify.connections import HTTP2, Answer, tls, words
+from tlsctl.verify.client import HTTP2, Answer, Trust, describe, tls
 from tlsctl.verify.environment import Environment, probe_name
-from tlsctl.verify.results import Result
+from tlsctl.verify.results import Result, ok, skipped
 
-if TYPE_CHECKING:
-    from tlsctl.verify.trust import Trust
-
-CHECK = "coalescing"
-MISDIRECTED = 421
+_CHECK = "coalescing"
+_MISDIRECTED = 421
 _READ = 65536
 _WINDOW = 2**24
 
 
 def shared(environment: Environment) -> Iterator[tuple[str, list[str]]]:
-    """Yield the hosts that a browser may ask for over one connection: the host that it is made for, and the others.
-
-    There is a connection for each certificate that is good for more than one host.
-    """
-    for own in environment.certificates.values():
-        first, *_ = own
-        # A connection by a wildcard's name is the one that another certificate's host is asked over.
-        via = next((host for host in own if names.is_wildcard(host)), first)
-        others = [host for host in environment.hosts if host != via and _is_good_for(own, host)]
+    """Yield, for each certificate of several hosts, the host to connect to and the others that a browser requests."""
+    for certificate in environment.certificates.values():
+        # Only over a connection to a wildcard's name does a browser request hosts of other certificates.
+        via = next((host for host in certificate if names.is_wildcard(host)), certificate[0])
+        others = [host for host in environment.hosts if host != via and _covers(certificate, host)]
         if others:
             yield via, others
 
 
-def _is_good_for(certificate: Sequence[str], host: str) -> bool:
+def _covers(certificate: Sequence[str], host: str) -> bool:
     return host in certificate or any(names.covers(name, probe_name(host)) for name in certificate)
 
 
 def look(environment: Environment, via: str, others: Sequence[str], trust: Trust) -> list[Result]:
-    """Ask for other hosts over the connection of one.
-
-    Args:
-        environment: of the hosts.
-        via: the host that the connection is made for.
-        others: the hosts that its certificate is good for as well.
-        trust: the client.
-    """
+    """Send requests for the other hosts that a certificate covers over the connection to one of them."""
     if environment.settings.tls.client_ca and not trust.identified:
-        return [Result(CHECK, host, "skipped", "needs --client-cert FILE") for host in others]
-    asked = {host: requests.probes(environment.hosts[host])[0] for host in others}
+        return [skipped(_CHECK, host, "needs --client-cert FILE") for host in others]
+    probes = {host: requests.probes(environment.hosts[host])[0] for host in others}
     try:
         with closing(tls(environment, via, trust.http2)) as connection:
             if connection.selected_alpn_protocol() != HTTP2:
-                return [Result(CHECK, host, "skipped", "the gateway speaks no HTTP/2") for host in others]
-            answers = ask(connection, asked)
+                return [skipped(_CHECK, host, "the gateway does not offer HTTP/2") for host in others]
+            answers = ask(connection, probes)
     except (OSError, h2.exceptions.ProtocolError) as error:
-        # That the connection cannot be made is its own host's failure.
-        return [Result(CHECK, host, "skipped", f"over the connection of {via}: {words(error)}") for host in others]
-    return [_judged(environment, via, host, asked[host], answers[host]) for host in others]
+        # A connection that fails is reported for the host that it is made to.
+        return [skipped(_CHECK, host, f"over the connection of {via}: {describe(error)}") for host in others]
+    return [_judge(environment, via, host, probes[host], answers[host]) for host in others]
 
 
-def _judged(environment: Environment, via: str, host: str, probe: requests.Probe, answer: Answer) -> Result:
-    if answer.status == MISDIRECTED:
-        return Result(CHECK, host, "ok", f"421 over the connection of {via}: a browser makes another one")
-    found = requests.judge_route(environment, host, {probe: answer})
-    detail = f"over the connection of {via}: {found.detail}"
-    if found.state == "failed":
-        return Result(CHECK, host, "failed", detail, environment.fix(CHECK, host=host))
-    return Result(CHECK, host, "ok", detail)
+def _judge(environment: Environment, via: str, host: str, probe: requests.Probe, answer: Answer) -> Result:
+    if answer.status == _MISDIRECTED:
+        return ok(_CHECK, host, f"421 over the connection of {via}: a browser opens another one")
+    route = requests.judge_route(environment, host, {probe: answer})
+    detail = f"over the connection of {via}: {route.detail}"
+    return environment.failed(_CHECK, host, detail) if route.state == "failed" else ok(_CHECK, host, detail)
 
 
-def ask(connection: ssl.SSLSocket, asked: Mapping[str, requests.Probe]) -> dict[str, Answer]:
-    """Make a request for each host over one connection of HTTP/2, and return the answers without their bodies.
+def ask(connection: ssl.SSLSocket, probes: Mapping[str, requests.Probe]) -> dict[str, Answer]:
+    """Send a request for each host over one HTTP/2 connection, and return the answers without their bodies.
 
     Raises:
         OSError: there is no answer.
@@ -93,9 +76,9 @@ def ask(connection: ssl.SSLSocket, asked: Mapping[str, requests.Probe]) -> dict[
     """
     session = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     session.initiate_connection()
-    # What is not read counts as well, and a long page must not hold up the next answer.
+    # Bodies count against the window even though they are not read: a long page must not block the next answer.
     session.increment_flow_control_window(_WINDOW)
-    return {host: _answer(connection, session, probe_name(host), probe) for host, probe in asked.items()}
+    return {host: _answer(connection, session, probe_name(host), probe) for host, probe in probes.items()}
 
 
 def _answer(
@@ -112,7 +95,7 @@ def _answer(
                 raise ConnectionResetError
             if isinstance(event, h2.events.ResponseReceived) and event.stream_id == stream:
                 headers = {str(name): str(value) for name, value in event.headers}
-                # The body is not read; a short one has come with the headers.
+                # A short body has arrived with the headers, and the stream is closed already.
                 with suppress(h2.exceptions.StreamClosedError):
                     session.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
                 connection.sendall(session.data_to_send())

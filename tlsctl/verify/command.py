@@ -12,8 +12,9 @@ from rich.status import Status
 from rich.text import Text
 
 from components.problem import Problem, ProblemsError, visible
-from tlsctl import printing, report
+from tlsctl import printing
 from tlsctl.stack import Stack
+from tlsctl.verify import report
 
 if TYPE_CHECKING:
     from tlsctl.verify.environment import Environment
@@ -25,34 +26,38 @@ PAUSE = 5.0
 
 
 def run(stack: Stack, args: argparse.Namespace) -> int:
-    """Check, print what was seen, and return 0 only if all is ok."""
+    """Check, print the results, and return 0 only if all is ok.
+
+    Raises:
+        ProblemsError: the checks cannot be made; with `--json`, the problems are printed instead.
+    """
     try:
         with printing.errors().status("reading the stack") as status:
             environments = read(stack)
-            seen = _check(environments, _options(args), status, args.timeout if args.watch else 0)
+            results = _check(environments, _options(args), status, args.timeout if args.watch else 0)
     except ProblemsError as error:
         if not args.json:
             raise
         print(json.dumps(report.unread(stack, error.problems), indent=2))
         return 2
     if args.json:
-        print(json.dumps(report.document(stack, seen), indent=2))
+        print(json.dumps(report.document(stack, results), indent=2))
     else:
-        report.table(printing.output(), stack, seen)
-    return 0 if seen.ok else 1
+        report.table(printing.output(), stack, results)
+    return 0 if results.ok else 1
 
 
 def read(stack: Stack) -> "list[Environment]":
     """Read a stack's state and config.
 
     Raises:
-        ProblemsError: it cannot be read, it is not deployed, or its config is not valid.
+        ProblemsError: they cannot be read, the stack is not deployed, or its config is not valid.
     """
     with ThreadPoolExecutor() as pool:
         # A kubeconfig may be a secret of the stack; it stays in memory.
         state = pool.submit(stack.read, "pulumi stack export --show-secrets")
         config = pool.submit(stack.read, "pulumi config --json --show-secrets")
-        # What checks takes a second to load: it passes while pulumi reads.
+        # The checks take a second to load, which passes while pulumi reads.
         importlib.import_module("tlsctl.verify.run")
         from tlsctl.verify.environment import environments
 
@@ -72,14 +77,14 @@ def _options(args: argparse.Namespace) -> "Options":
 
 
 def _check(environments: "Sequence[Environment]", options: "Options", status: Status, seconds: float) -> "Report":
-    """Check until all is ok or the time is up; once at least."""
+    """Check at least once, and until all is ok or the time is up."""
     from tlsctl.verify.run import look
 
     deadline = time.monotonic() + seconds
     while True:
-        seen = look(environments, options, status.update)
-        if seen.ok or time.monotonic() + PAUSE > deadline:
-            return seen
-        waiting = ", ".join(problem.where for problem in seen.problems)
+        results = look(environments, options, status.update)
+        if results.ok or time.monotonic() + PAUSE > deadline:
+            return results
+        waiting = ", ".join(problem.where for problem in results.problems)
         status.update(Text(f"waiting for {visible(waiting)}, {deadline - time.monotonic():.0f} s left"))
         time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""The environment that is checked, from its stack: outputs for what is live, config for what was asked for."""
+"""The environment to check, from its stack: the outputs say what is live, the config says what was asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from components.specs.acme import HTTP01
 from config import printed
 from config.models import Settings
 from config.problems import Path
+from tlsctl.own import OwnObjects
 from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import Result, failed
 
 if TYPE_CHECKING:
     from config.traffic import Host
@@ -30,13 +32,13 @@ class Environment:
     """One gateway of a stack, as it is deployed."""
 
     stack: str
-    """Its short name."""
+    """The stack's short name."""
     ip: str
     """The gateway's address."""
     issuer: str
     """The issuer that signs."""
     settings: Settings
-    """The stack's config, as if the gateway were its only one: what was asked for."""
+    """The stack's config, as if the gateway were its only one."""
     kubeconfig: str | None = None
     """A path or content, as the stack's Kubernetes provider has it; None is the ambient one."""
     account: str | None = None
@@ -44,11 +46,18 @@ class Environment:
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
     path: Path = ()
-    """Where the gateway is in the config."""
+    """The path of the gateway's section in the config."""
     ipv6: str | None = None
     """The gateway's IPv6 address, where its hosts have AAAA records."""
     reserves: bool = False
     """Whether the stack has reserved the address."""
+    stack_gateways: tuple[str, ...] = ("",)
+    """The names of all gateways of the stack."""
+
+    @property
+    def own(self) -> OwnObjects:
+        """The objects that the stack makes for this gateway."""
+        return OwnObjects(self.stack, self.namespace, self.gateway)
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -67,7 +76,7 @@ class Environment:
 
     @cached_property
     def proves_over_http(self) -> bool:
-        """Whether a host is proven by HTTP-01; without one, port 80 may be closed."""
+        """Whether a host is proven by HTTP-01; if none is, port 80 may be closed."""
         return bool(self.settings.hosts_proven_by(HTTP01))
 
     @property
@@ -79,16 +88,19 @@ class Environment:
 
     @property
     def namespace(self) -> str:
-        """Where the gateway is, and all that this program puts beside it."""
+        """The namespace of the gateway and of all objects that the stack makes for it."""
         return self.settings.ingress.namespace
 
-    def fix(self, check: str, *, host: str = "", certificate: str = "", application: str = "") -> tuple[str, ...]:
-        """Return the most likely fix of a failed check; commands of pulumi are still to be told the stack.
+    def failed(self, check: str, subject: str, detail: str, *, application: str = "") -> Result:
+        """Return the result of a check that failed, with the check's usual fix."""
+        return failed(check, subject, detail, self.fix(check, subject, application=application))
+
+    def fix(self, check: str, subject: str = "", *, application: str = "") -> tuple[str, ...]:
+        """Return the usual fix of a failed check; `Stack.address` adds the stack to its commands.
 
         Args:
             check: a key of `CHECKS`.
-            host: the host, where the check is of one.
-            certificate: the Certificate, if it is not the host's.
+            subject: the host or the Certificate that failed.
             application: the namespace of the host's application.
         """
         fields = {
@@ -97,8 +109,8 @@ class Environment:
             "cert_manager": self.settings.cert_manager.namespace,
             "issuer": self.issuer,
             "issuer_kind": self.settings.acme.issuer_kind.lower(),
-            "certificate": certificate or self.certificate_of.get(host, ""),
-            "domain": host.removeprefix(names.WILDCARD),
+            "certificate": subject if subject in self.certificates else self.certificate_of.get(subject, ""),
+            "domain": names.without_wildcard(subject),
             "application": application,
         }
         quoted = {name: word(value) if value else "" for name, value in fields.items()}
@@ -106,59 +118,65 @@ class Environment:
 
 
 def probe_name(host: str) -> str:
-    """Return the name to ask for: any label stands for a wildcard."""
+    """Return the name to send requests to: for a wildcard, a name that it covers."""
     return host.replace("*", "verify", 1) if names.is_wildcard(host) else host
 
 
 def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> list[Environment]:
-    """Put the environment of each gateway together, that of the stack's own keys first.
+    """Return the environment of each gateway, that of the stack's own keys first.
 
     Args:
         state: what `pulumi stack export --show-secrets` prints.
         config: what `pulumi config --json --show-secrets` prints.
-        stack: the stack's name, as it was given.
+        stack: the stack's name, as the operator gave it.
 
     Raises:
         ProblemsError: the stack is not deployed, or its config is not valid.
     """
     resources = state["deployment"].get("resources") or []
-    root: Mapping[str, Any] = next((each for each in resources if each["type"] == "pulumi:pulumi:Stack"), {})
+    root: Mapping[str, Any] = _first(resources, "pulumi:pulumi:Stack")
     outputs = root.get("outputs", {})
     where = f"stack {stack}"
     if not outputs.get("ingressIp") or not outputs.get("dnsRecords"):
         raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
-    # Objects are named after the short name, whatever the organization and the project before it.
+    # Objects are named after the short name, without organization and project.
     name = str(root["urn"].split(":")[2])
     settings = printed.read(config, name)
-    found, missing = [], []
-    for view in settings.views:
-        live = outputs.get("gateways", {}).get(view.name, {"dnsRecords": {}}) if view.name else outputs
-        missing += [host.host for host in view.settings.hosts if host.host not in live["dnsRecords"]]
-        found.append((live, view))
+    views = settings.views
+    live = [outputs.get("gateways", {}).get(view.name, {}) if view.name else outputs for view in views]
+    missing = [
+        host.host
+        for deployed, view in zip(live, views, strict=True)
+        for host in view.settings.hosts
+        if host.host not in deployed.get("dnsRecords", {})
+    ]
     if missing:
         raise ProblemsError(Problem(where, f"has hosts that are not deployed: {', '.join(missing)}", ("pulumi up",)))
-    kubeconfig, account = _kubeconfig(resources), (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer)
     return [
         Environment(
             name,
-            live.get("ingressIp", ""),
+            deployed.get("ingressIp", ""),
             outputs["issuer"],
             view.settings,
-            kubeconfig,
-            account,
+            _kubeconfig(resources),
+            (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer),
             view.name,
             view.path,
-            ipv6=live.get("ingressIpv6"),
-            reserves="ingressChartValue" in live,
+            ipv6=deployed.get("ingressIpv6"),
+            reserves="ingressChartValue" in deployed,
+            stack_gateways=tuple(view.name for view in views),
         )
-        for live, view in found
+        for deployed, view in zip(live, views, strict=True)
     ]
 
 
 def _kubeconfig(resources: list[Mapping[str, Any]]) -> str | None:
     """Return the kubeconfig of the stack's Kubernetes provider, from its state; None is the ambient one."""
-    found = next((each for each in resources if each["type"] == "pulumi:providers:kubernetes"), {})
-    value = found.get("inputs", {}).get("kubeconfig")
+    value = _first(resources, "pulumi:providers:kubernetes").get("inputs", {}).get("kubeconfig")
     # The engine writes a secret as an object with the value as JSON.
     kubeconfig: str | None = json.loads(value["plaintext"]) if isinstance(value, Mapping) else value
     return kubeconfig
+
+
+def _first(resources: list[Mapping[str, Any]], type_: str) -> Mapping[str, Any]:
+    return next((resource for resource in resources if resource["type"] == type_), {})

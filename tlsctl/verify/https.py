@@ -1,4 +1,4 @@
-"""A host over HTTPS, by one handshake: the certificate is judged, and then the application is asked over it."""
+"""A host over HTTPS: one handshake shows its certificate, and the application is asked over the same connection."""
 
 import datetime
 import http.client
@@ -9,45 +9,36 @@ from cryptography import x509
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from tlsctl.verify import certificates, requests
-from tlsctl.verify.connections import Answer, ask, tls, words
+from tlsctl.verify.client import Answer, Trust, ask, describe, tls
 from tlsctl.verify.environment import Environment
-from tlsctl.verify.results import Result
-from tlsctl.verify.trust import Trust
+from tlsctl.verify.results import Result, failed, ok, skipped
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of a host."""
+    """What a host presented and answered."""
 
     host: str
     results: tuple[Result, ...]
     fingerprint: str | None
-    """Of the certificate that was presented; None without a handshake."""
+    """The fingerprint of the certificate that was presented; None without a handshake."""
 
 
 def look(environment: Environment, host: str, trust: Trust, profile: TlsConfigurationAsJson, reachable: bool) -> Seen:
-    """Connect to a host and judge what it presents and answers.
-
-    Args:
-        environment: of the host.
-        host: as in the config.
-        trust: the roots.
-        profile: what keys are judged by.
-        reachable: whether port 443 takes connections; nothing is waited for where it does not.
-    """
+    """Connect to a host, unless port 443 is not reachable, and judge what it presents and answers."""
     if not reachable:
         return _unseen(environment, host, "port 443 is closed")
     try:
-        connection, mistrust = _connect(environment, host, trust)
-    except OSError as error:
-        return _unseen(environment, host, words(error))
+        connection, error = _connect(environment, host, trust)
+    except OSError as failure:
+        return _unseen(environment, host, describe(failure))
     version, leaf = connection.version(), connection.getpeercert(binary_form=True) or b""
     certificate = x509.load_der_x509_certificate(leaf)
     return Seen(
         host,
         (
-            Result("handshake", host, "ok", f"{version} by name"),
-            certificates.chain(environment, host, trust, certificate, mistrust),
+            ok("handshake", host, f"{version} by name"),
+            certificates.chain(environment, host, trust, certificate, error),
             certificates.name(environment, host, certificate),
             certificates.expiry(environment, host, certificate, datetime.datetime.now(datetime.UTC)),
             certificates.key(environment, host, certificate, profile),
@@ -60,7 +51,7 @@ def look(environment: Environment, host: str, trust: Trust, profile: TlsConfigur
 def _connect(
     environment: Environment, host: str, trust: Trust
 ) -> tuple[ssl.SSLSocket, ssl.SSLCertVerificationError | None]:
-    """Connect, and verify the chain on the way; one that is not trusted is looked at all the same."""
+    """Connect and verify the chain; where it is not trusted, connect without verifying it."""
     try:
         return tls(environment, host, trust.context), None
     except ssl.SSLCertVerificationError as error:
@@ -68,50 +59,41 @@ def _connect(
 
 
 def _application(environment: Environment, host: str, connection: ssl.SSLSocket, trust: Trust) -> list[Result]:
-    """Make a request for each route; of HSTS, every answer counts."""
+    """Send a request for each route; every answer must have the right HSTS header."""
     if environment.settings.tls.client_ca and not trust.identified:
         return _without_certificate(environment, host, connection)
     answers: dict[requests.Probe, Answer] = {}
     for probe in requests.probes(environment.hosts[host]):
         try:
-            # The first goes over the connection that is there.
+            # The first request uses the connection that is open.
             over = tls(environment, host, trust.untrusting) if answers else connection
             answers[probe] = ask(over, host, probe.path, dict(probe.headers))
         except (OSError, http.client.HTTPException) as error:
-            fix = environment.fix("route", host=host, application=probe.namespace)
+            detail = f"{probe}: {describe(error)}"
             return [
-                Result("route", host, "failed", f"{probe}: {words(error)}", fix),
-                Result("hsts", host, "failed", "no answer is seen"),
+                environment.failed("route", host, detail, application=probe.namespace),
+                failed("hsts", host, "there is no answer"),
             ]
-    return [
-        requests.judge_route(environment, host, answers),
-        requests.judge_hsts(environment, host, answers),
-    ]
+    return [requests.judge_route(environment, host, answers), requests.judge_hsts(environment, host, answers)]
 
 
 def _without_certificate(environment: Environment, host: str, connection: ssl.SSLSocket) -> list[Result]:
-    """See that a client without a certificate is refused: TLS 1.3 says so in place of the answer."""
+    """Expect a client without a certificate to be refused; with TLS 1.3 that happens when it waits for the answer."""
     try:
         answer = ask(connection, host, "/")
     except (OSError, http.client.HTTPException) as error:
-        refused = f"refused without a client certificate ({words(error)}); what is behind it needs --client-cert FILE"
-        return [Result(check, host, "skipped", refused) for check in ("route", "hsts")]
-    served = f"/ is answered {answer.status} without a client certificate, which tls.clientCa asks for"
-    return [
-        Result("route", host, "failed", served, environment.fix("gateway", host=host)),
-        Result("hsts", host, "skipped", "not asked"),
-    ]
+        detail = f"refused without a client certificate ({describe(error)}); the application needs --client-cert FILE"
+        return [skipped(check, host, detail) for check in ("route", "hsts")]
+    detail = f"/ is answered {answer.status} without a client certificate, which tls.clientCa requires"
+    fix = environment.fix("gateway", host)
+    return [failed("route", host, detail, fix), skipped("hsts", host, "not requested")]
 
 
-def _unseen(environment: Environment, host: str, why: str) -> Seen:
-    handshake = Result("handshake", host, "failed", why, environment.fix("handshake", host=host))
-    return Seen(
-        host,
-        (
-            handshake,
-            *(Result(check, host, "failed", "no certificate is seen") for check in certificates.JUDGED),
-            *(Result(check, host, "failed", "no TLS handshake succeeds") for check in ("protocols", "ciphers")),
-            *(Result(check, host, "failed", "no answer is seen") for check in ("route", "hsts")),
-        ),
-        None,
-    )
+def _unseen(environment: Environment, host: str, reason: str) -> Seen:
+    details = {
+        **dict.fromkeys(certificates.JUDGED, "there is no certificate"),
+        **dict.fromkeys(("protocols", "ciphers"), "no TLS handshake succeeds"),
+        **dict.fromkeys(("route", "hsts"), "there is no answer"),
+    }
+    rest = (failed(check, host, detail) for check, detail in details.items())
+    return Seen(host, (environment.failed("handshake", host, reason), *rest), None)

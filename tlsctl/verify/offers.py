@@ -1,10 +1,10 @@
-"""Protocol versions and cipher suites that the gateway offers, by sslyze, against Mozilla's intermediate profile.
+"""The protocol versions and cipher suites that the gateway offers, compared with Mozilla's intermediate profile.
 
-A scan is some five hundred handshakes, one for each version and suite, and takes half a second of a processor. What is
-offered belongs to the server that answers, not to the name that is asked for, so a server is scanned once, by one of
-its names. Which hosts a server answers for is told from outside by the certificate: a server of a Gateway presents one.
-Where the cluster is read as well, servers with the same TLS settings count as one, if each host gets the certificate of
-its own server's Secret: then it is this server that answers for it.
+sslyze makes some five hundred handshakes for a scan, one for each version and suite, which takes half a second of CPU
+time. The offer depends on the server that answers and not on the requested name, so each server is scanned once, by one
+of its names. Hosts that get the same certificate are on the same server, since a server presents one certificate. Where
+the cluster can be read, servers with the same TLS settings count as one, provided that each host gets the certificate
+in its own server's Secret: only then is it this server that answers for it.
 """
 
 from collections.abc import Mapping, Sequence, Set
@@ -20,8 +20,8 @@ from sslyze.scanner.scanner import Scanner
 from sslyze.server_setting import ServerNetworkConfiguration, ServerNetworkLocation
 
 from tlsctl.verify.environment import Environment, probe_name
-from tlsctl.verify.results import Result
-from tlsctl.verify.serving import Server
+from tlsctl.verify.istio import TlsServer
+from tlsctl.verify.results import Result, ok
 
 _VERSIONS = {
     "SSLv2": ScanCommand.SSL_2_0_CIPHER_SUITES,
@@ -31,44 +31,39 @@ _VERSIONS = {
     "TLSv1.2": ScanCommand.TLS_1_2_CIPHER_SUITES,
     "TLSv1.3": ScanCommand.TLS_1_3_CIPHER_SUITES,
 }
-"""In the profile's names, oldest first."""
+"""By the names of the profile, oldest first."""
 
 Offer = Mapping[str, Set[str]]
-"""The cipher suites (IANA names) of each version that is offered."""
+"""The cipher suites (IANA names) of each version on offer."""
 
 
 def intermediate() -> TlsConfigurationAsJson:
-    """Return Mozilla's intermediate profile, as sslyze carries it."""
+    """Return Mozilla's intermediate profile, as sslyze contains it."""
     return MozillaTlsConfiguration.get(TlsConfigurationEnum.MOZILLA_INTERMEDIATE)
 
 
-def by_server(fingerprints: Mapping[str, str], servers: Mapping[str, Server]) -> list[list[str]]:
-    """Divide hosts by the server that answers for them.
+def by_server(fingerprints: Mapping[str, str], servers: Mapping[str, TlsServer]) -> list[list[str]]:
+    """Group hosts by the server that answers for them.
 
     Args:
-        fingerprints: of the certificate that each host presents.
-        servers: what the cluster says of each host's server; empty where it cannot be read.
+        fingerprints: the fingerprint of the certificate that each host presents.
+        servers: each host's server; empty where the cluster cannot be read.
 
     Returns:
-        The hosts of each server, or of each set of servers with the same settings.
+        The hosts of each server, or of several servers with the same settings.
     """
     groups: dict[tuple[str, str], list[str]] = {}
     for host, fingerprint in fingerprints.items():
+        key = ("certificate", fingerprint)
         server = servers.get(host)
-        own = server is not None and server.fingerprint == fingerprint
-        key = ("settings", server.settings) if server is not None and own else ("certificate", fingerprint)
+        if server is not None and server.fingerprint == fingerprint:
+            key = ("settings", server.settings)
         groups.setdefault(key, []).append(host)
     return list(groups.values())
 
 
 def look(environment: Environment, groups: Sequence[Sequence[str]], profile: TlsConfigurationAsJson) -> list[Result]:
-    """Offer each server every version and suite, and judge what it takes.
-
-    Args:
-        environment: of the hosts.
-        groups: the hosts of each server; the first is the name that is asked for.
-        profile: what is good.
-    """
+    """Scan each server by the first of its hosts, and judge what it offers."""
     offers = _scan(environment.ip, [hosts[0] for hosts in groups])
     return [
         result
@@ -79,17 +74,17 @@ def look(environment: Environment, groups: Sequence[Sequence[str]], profile: Tls
 
 
 def _scan(ip: str, hosts: Sequence[str]) -> dict[str, Offer]:
-    requests = [_request(ip, probe_name(host)) for host in hosts]
+    requests = {host: _request(ip, probe_name(host)) for host in hosts}
     if not requests:
         return {}
     scanner = Scanner()
-    scanner.queue_scans(requests)
-    asked = {request.uuid: host for request, host in zip(requests, hosts, strict=True)}
-    return {asked[scan.uuid]: _offer(scan) for scan in scanner.get_results()}
+    scanner.queue_scans(list(requests.values()))
+    hosts_by_scan = {request.uuid: host for host, request in requests.items()}
+    return {hosts_by_scan[scan.uuid]: _offer(scan) for scan in scanner.get_results()}
 
 
 def _request(ip: str, name: str) -> ServerScanRequest:
-    # The address is given, so that sslyze does not look the name up.
+    # With an address, sslyze does not look the name up.
     location = ServerNetworkLocation(name, port=443, ip_address=ip)
     network = ServerNetworkConfiguration(name, network_timeout=3, network_max_retries=1)
     return ServerScanRequest(location, network, scan_commands=set(_VERSIONS.values()))
@@ -98,27 +93,28 @@ def _request(ip: str, name: str) -> ServerScanRequest:
 def _offer(scan: ServerScanResult) -> Offer:
     attempts = {version: getattr(scan.scan_result, command.value, None) for version, command in _VERSIONS.items()}
     return {
-        version: {each.cipher_suite.name for each in attempt.result.accepted_cipher_suites}
+        version: {accepted.cipher_suite.name for accepted in attempt.result.accepted_cipher_suites}
         for version, attempt in attempts.items()
         if attempt and attempt.result and attempt.result.accepted_cipher_suites
     }
 
 
 def judge(environment: Environment, host: str, offer: Offer, profile: TlsConfigurationAsJson) -> list[Result]:
-    """Compare an offer with the profile, whose lowest version is the least that `tls.minVersion` takes."""
-    up = environment.fix("protocols", host=host)
+    """Compare an offer with the profile and with `tls.minVersion`."""
     if not offer:
-        return [Result(check, host, "failed", "the scan got no handshake", up) for check in ("protocols", "ciphers")]
+        return [
+            environment.failed(check, host, "no handshake of the scan succeeds") for check in ("protocols", "ciphers")
+        ]
     minimum = f"TLSv{environment.settings.tls.min_version}"
     versions = list(_VERSIONS)
     weak = [version for version in offer if versions.index(version) < versions.index(minimum)]
-    suites = {suite for offered in offer.values() for suite in offered}
+    suites = {suite for accepted in offer.values() for suite in accepted}
     beyond = sorted(suites - profile.ciphers.iana - profile.ciphersuites)
     return [
-        Result("protocols", host, "failed", f"offers {', '.join(weak)}, below {minimum}", up)
+        environment.failed("protocols", host, f"offers {', '.join(weak)}, below {minimum}")
         if weak
-        else Result("protocols", host, "ok", ", ".join(offer)),
-        Result("ciphers", host, "failed", f"beyond Mozilla's intermediate profile: {', '.join(beyond)}", up)
+        else ok("protocols", host, ", ".join(offer)),
+        environment.failed("ciphers", host, f"beyond Mozilla's intermediate profile: {', '.join(beyond)}")
         if beyond
-        else Result("ciphers", host, "ok", f"{len(suites)}, all of Mozilla's intermediate profile"),
+        else ok("ciphers", host, f"{len(suites)}, all in Mozilla's intermediate profile"),
     ]

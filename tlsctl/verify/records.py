@@ -1,8 +1,9 @@
-"""The records of addresses: at the zone's own name servers, which have it first, and at a resolver, as clients do."""
+"""What DNS answers for a host: its addresses, at the zone's own name servers and at a resolver, and its CAA records."""
 
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import dns.exception
@@ -13,26 +14,31 @@ import dns.rdatatype
 import dns.resolver
 
 from components.shell import word
+from components.specs import caa, names
+from tlsctl.verify.checks import UP
 from tlsctl.verify.environment import Environment, probe_name
-from tlsctl.verify.results import Result
+from tlsctl.verify.results import Result, failed, ok, skipped
 
 T = TypeVar("T")
 
 _TIMEOUT = 3.0
 _TRY = _TIMEOUT / 2
-"""Seconds for each question; a datagram may get lost, so there are two."""
+"""Seconds for each question; there are two, since a datagram may get lost."""
 
 
 class SilentError(Exception):
-    """A server does not answer; the text says what came instead."""
+    """A server does not answer; the text is the error instead of an answer."""
+
+
+_ERRORS = (dns.exception.DNSException, SilentError)
 
 
 def make_resolver(address: str | None) -> dns.resolver.Resolver:
     """Return a resolver at `address`, or the system's; it caches nothing.
 
     Raises:
-        ValueError: it is not an IP address.
-        dns.resolver.NoResolverConfiguration: the system has none.
+        ValueError: `address` is not an IP address.
+        dns.resolver.NoResolverConfiguration: the system has no resolver.
     """
     resolver = dns.resolver.Resolver(configure=address is None)
     if address is not None:
@@ -42,9 +48,9 @@ def make_resolver(address: str | None) -> dns.resolver.Resolver:
 
 
 class Lookups:
-    """Questions to name servers and to the resolver, of many hosts at once.
+    """Questions to name servers and to the resolver, for many hosts at once.
 
-    Each zone is looked up once, and a server that has not answered is not waited for again.
+    Each zone is looked up once, and a server that has not answered once is not asked again.
     """
 
     def __init__(self, resolver: dns.resolver.Resolver) -> None:
@@ -55,11 +61,11 @@ class Lookups:
 
     @property
     def resolver(self) -> str:
-        """What the resolver is called."""
+        """What the resolver is called in results."""
         return f"resolver {self._resolver.nameservers[0]}"
 
     def zone(self, name: dns.name.Name) -> tuple[dns.name.Name, Sequence[tuple[str, str]]]:
-        """Return a name's zone, and name and address of each of its servers.
+        """Return a name's zone, and name and address of each of the zone's servers.
 
         Raises:
             dns.exception.DNSException: they cannot be found.
@@ -75,37 +81,24 @@ class Lookups:
         """Return the records of a type that a name server answers, and their TTL.
 
         Raises:
-            SilentError: it does not answer.
+            SilentError: the name server does not answer.
         """
         return self._unless_silent(address, lambda: _ask(name, address, kind))
 
     def resolve(self, name: str, kind: str = "A") -> tuple[list[str], int]:
-        """Return the records of a type that the resolver answers, and for how long.
+        """Return the records of a type that the resolver answers, and their remaining TTL.
 
         Raises:
             dns.exception.DNSException: there are none.
-            SilentError: it does not answer.
+            SilentError: the resolver does not answer.
         """
         answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, kind))
-        return sorted(str(each) for each in answer), answer.rrset.ttl if answer.rrset is not None else 0
-
-    def caa(self, name: dns.name.Name) -> list[str]:
-        """Return the CAA records of one name, as the resolver answers them; none where there are none.
-
-        Raises:
-            dns.exception.DNSException: the resolver cannot tell.
-            SilentError: it does not answer.
-        """
-        try:
-            answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, "CAA"))
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return []
-        return sorted(each.to_text() for each in answer)
+        return sorted(str(record) for record in answer), answer.rrset.ttl if answer.rrset is not None else 0
 
     def _servers(self, zone: dns.name.Name) -> Iterator[tuple[str, str]]:
         seen: set[str] = set()
-        for server in sorted(str(each.target) for each in self._resolver.resolve(zone, "NS")):
-            for address in (str(each) for each in self._resolver.resolve(server, "A")):
+        for server in sorted(str(record.target) for record in self._resolver.resolve(zone, "NS")):
+            for address in map(str, self._resolver.resolve(server, "A")):
                 if address not in seen:
                     seen.add(address)
                     yield server.rstrip("."), address
@@ -116,7 +109,7 @@ class Lookups:
         try:
             return work()
         except (dns.exception.Timeout, OSError) as error:
-            self._silent[server] = words(error)
+            self._silent[server] = _describe(error)
             raise SilentError(self._silent[server]) from None
 
 
@@ -126,13 +119,17 @@ def _ask(name: dns.name.Name, address: str, kind: str) -> tuple[list[str], int]:
         answer, _ = dns.query.udp_with_fallback(question, address, timeout=_TRY)
     except dns.exception.Timeout:
         answer, _ = dns.query.udp_with_fallback(question, address, timeout=_TRY)
-    sets = [found for found in answer.answer if found.rdtype == question.question[0].rdtype]
-    return sorted(str(each) for found in sets for each in found), min((found.ttl for found in sets), default=0)
+    sets = [records for records in answer.answer if records.rdtype == question.question[0].rdtype]
+    return sorted(str(record) for records in sets for record in records), min((each.ttl for each in sets), default=0)
 
 
 def look(environment: Environment, host: str, lookups: Lookups) -> list[Result]:
-    """Ask for a host's address twice: of the zone's name servers and of the resolver."""
-    return [_record(environment, host, lookups), _resolved(environment, host, lookups)]
+    """Judge a host's addresses at the zone's name servers and at the resolver, and its CAA records."""
+    return [
+        _record(environment, host, lookups),
+        _resolved(environment, host, lookups),
+        _caa(environment, host, lookups),
+    ]
 
 
 def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
@@ -140,43 +137,73 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
     fix = (f"dig +trace {word(name)}", "gcloud dns managed-zones list")
     try:
         zone, servers = lookups.zone(name)
-    except (dns.exception.DNSException, SilentError) as error:
-        return Result("record", host, "failed", f"no name servers of its zone are found: {words(error)}", fix)
+    except _ERRORS as error:
+        return failed("record", host, f"the name servers of its zone cannot be found: {_describe(error)}", fix)
     if not servers:
-        return Result("record", host, "failed", f"the zone {zone} has no name servers", fix)
+        return failed("record", host, f"the zone {zone} has no name servers", fix)
     ttl = 0
-    for (server, address), (kind, wanted) in itertools.product(servers, environment.addresses.items()):
+    for (server, address), (kind, expected) in itertools.product(servers, environment.addresses.items()):
         try:
-            found, ttl = lookups.ask(name, address, kind)
-        except (dns.exception.DNSException, SilentError) as error:
-            detail = f"{server} does not answer: {words(error)}"
-            return Result("record", host, "failed", detail, (f"dig {word(f'@{server}')} {word(zone)} SOA",))
-        if found != [wanted]:
-            seen = f"is {', '.join(found)}" if found else "does not exist"
-            detail = f"the {kind} record {seen} at {server}; the gateway is {wanted}"
-            return Result("record", host, "failed", detail, environment.fix("record", host=host))
+            actual, ttl = lookups.ask(name, address, kind)
+        except _ERRORS as error:
+            detail = f"{server} does not answer: {_describe(error)}"
+            return failed("record", host, detail, (f"dig {word(f'@{server}')} {word(zone)} SOA",))
+        if actual != [expected]:
+            state = f"is {', '.join(actual)}" if actual else "does not exist"
+            detail = f"the {kind} record {state} at {server}; the gateway is {expected}"
+            return environment.failed("record", host, detail)
     count = f"{len(servers)} name server{'s' if len(servers) > 1 else ''}"
-    return Result("record", host, "ok", f"{_all(environment)} at {count} of {zone}, TTL {ttl} s")
+    return ok("record", host, f"{_all(environment)} at {count} of {zone}, TTL {ttl} s")
 
 
 def _resolved(environment: Environment, host: str, lookups: Lookups) -> Result:
-    where, fix = lookups.resolver, environment.fix("resolver", host=host)
     ttl = 0
-    for kind, wanted in environment.addresses.items():
+    for kind, expected in environment.addresses.items():
         try:
-            found, ttl = lookups.resolve(f"{probe_name(host)}.", kind)
-        except (dns.exception.DNSException, SilentError) as error:
-            return Result("resolver", host, "failed", f"{where} has no answer: {words(error)}", fix)
-        if found != [wanted]:
-            detail = f"{where} answers {', '.join(found)}, for {ttl} s more; the gateway is {wanted}"
-            return Result("resolver", host, "failed", detail, fix)
-    return Result("resolver", host, "ok", f"{_all(environment)} at {where}, TTL {ttl} s left")
+            actual, ttl = lookups.resolve(f"{probe_name(host)}.", kind)
+        except _ERRORS as error:
+            return environment.failed("resolver", host, f"{lookups.resolver} has no answer: {_describe(error)}")
+        if actual != [expected]:
+            answer = f"answers {', '.join(actual)}, for {ttl} s more"
+            return environment.failed("resolver", host, f"{lookups.resolver} {answer}; the gateway is {expected}")
+    return ok("resolver", host, f"{_all(environment)} at {lookups.resolver}, TTL {ttl} s left")
 
 
 def _all(environment: Environment) -> str:
     return ", ".join(environment.addresses.values())
 
 
-def words(error: Exception) -> str:
-    """Return an error of DNS as an engineer would say it."""
+def _caa(environment: Environment, host: str, lookups: Lookups) -> Result:
+    """Judge the CAA records that apply to a host, as a CA finds them: from its name upwards (RFC 8659, section 3)."""
+    try:
+        owner, texts = _closest_caa(dns.name.from_text(names.without_wildcard(host)), lookups)
+        records = [caa.Record.parse(text) for text in texts]
+    except (*_ERRORS, ValueError) as error:
+        return failed("caa", host, f"the CAA records cannot be read: {_describe(error)}", _dig_caa(host))
+    if not records:
+        detail = "there are no CAA records: any CA may sign"
+        return environment.failed("caa", host, detail) if environment.settings.dns.caa else ok("caa", host, detail)
+    domains = environment.settings.caa_identities
+    if domains is None:
+        return skipped("caa", host, "the config does not name the CA's domain: dns.caaIdentities")
+    challenge = environment.settings.challenges[host]
+    if wrong := caa.refusal(records, host, challenge, domains, environment.account):
+        return failed("caa", host, f"CAA of {owner} forbids the next certificate: {wrong}", _dig_caa(owner))
+    return ok("caa", host, f"{' and '.join(sorted(domains))} may sign, by CAA of {owner}")
+
+
+def _closest_caa(name: dns.name.Name, lookups: Lookups) -> tuple[str, list[str]]:
+    """Return the closest name that has CAA records, and the records; the resolver follows CNAMEs, as a CA does."""
+    while name != dns.name.root:
+        with suppress(dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return str(name).rstrip("."), lookups.resolve(str(name), "CAA")[0]
+        name = name.parent()
+    return "", []
+
+
+def _dig_caa(name: str) -> tuple[str, ...]:
+    return (f"dig {word(names.without_wildcard(name))} CAA", UP)
+
+
+def _describe(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__

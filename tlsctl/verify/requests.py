@@ -1,4 +1,4 @@
-"""What a client is answered: over port 80 the redirect and the HTTP-01 path, over port 443 the application."""
+"""The gateway's answers to a client: on port 80 the redirect and the HTTP-01 path, on port 443 the application."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from components.specs import istio
 from components.specs.acme import HTTP01
-from tlsctl.verify.connections import Answer, ask, tcp, words
+from tlsctl.verify.client import Answer, ask, describe, tcp
 from tlsctl.verify.environment import Environment, probe_name
-from tlsctl.verify.results import INGRESS, Result, State
+from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 
 if TYPE_CHECKING:
     from config.traffic import Host
@@ -20,57 +20,49 @@ if TYPE_CHECKING:
 CHALLENGE = "/.well-known/acme-challenge/verify"
 _REDIRECTS = (301, 308)
 _APPLICATION = "x-envoy-upstream-service-time"
-"""Envoy's header on what an application answered; without it, Envoy answered by itself."""
+"""The header that Envoy adds to an application's answers; answers of Envoy itself do not have it."""
 
 
 def port(environment: Environment, number: int) -> Result:
-    """Open a port of the gateway's address."""
+    """Open a connection to a port of the gateway's address."""
     check, where = f"port-{number}", f"{environment.ip}:{number}"
     try:
         tcp(environment, number).close()
     except OSError as error:
         if number == 80 and not environment.proves_over_http:
-            return Result(check, INGRESS, "skipped", f"{where} is closed, and DNS-01 does not need it")
-        return Result(check, INGRESS, "failed", f"{where}: {words(error)}", environment.fix(check))
-    return Result(check, INGRESS, "ok", where)
+            return skipped(check, INGRESS, f"{where} is closed, and DNS-01 does not need it")
+        return environment.failed(check, INGRESS, f"{where}: {describe(error)}")
+    return ok(check, INGRESS, where)
 
 
 def plain(environment: Environment, host: str, reachable: bool) -> list[Result]:
-    """Ask over port 80.
-
-    Args:
-        environment: of the host.
-        host: as in the config.
-        reachable: whether the port takes connections; nothing is waited for where it does not.
-    """
+    """Send plain HTTP requests to port 80, if it is reachable, and judge the answers."""
     if not reachable and not environment.proves_over_http:
-        return [Result(check, host, "skipped", "port 80 is closed") for check in ("redirect", "challenge")]
+        return [skipped(check, host, "port 80 is closed") for check in ("redirect", "challenge")]
+    redirect = _plain(environment, "redirect", host, reachable, "/", judge_redirect)
     if host not in environment.settings.hosts_proven_by(HTTP01):
-        path = Result("challenge", host, "skipped", "not needed with DNS-01")
-    else:
-        path = _judged("challenge", environment, host, reachable, CHALLENGE, judge_challenge)
-    return [_judged("redirect", environment, host, reachable, "/", judge_redirect), path]
+        return [redirect, skipped("challenge", host, "not needed with DNS-01")]
+    return [redirect, _plain(environment, "challenge", host, reachable, CHALLENGE, judge_challenge)]
 
 
-def _judged(
-    check: str,
+def _plain(
     environment: Environment,
+    check: str,
     host: str,
     reachable: bool,
     path: str,
     judge: Callable[[str, Answer], str | None],
 ) -> Result:
-    fix = environment.fix(check, host=host)
     if not reachable:
-        return Result(check, host, "failed", "port 80 is closed", fix)
+        return environment.failed(check, host, "port 80 is closed")
     try:
         answer = ask(tcp(environment, 80), host, path)
     except (OSError, http.client.HTTPException) as error:
-        return Result(check, host, "failed", words(error), fix)
-    seen = " ".join(filter(None, (str(answer.status), answer.headers.get("location"))))
+        return environment.failed(check, host, describe(error))
+    summary = " ".join(filter(None, (str(answer.status), answer.headers.get("location"))))
     if wrong := judge(probe_name(host), answer):
-        return Result(check, host, "failed", f"{wrong}: {seen}", fix)
-    return Result(check, host, "ok", seen)
+        return environment.failed(check, host, f"{wrong}: {summary}")
+    return ok(check, host, summary)
 
 
 def judge_redirect(host: str, answer: Answer) -> str | None:
@@ -84,8 +76,8 @@ def judge_redirect(host: str, answer: Answer) -> str | None:
 def judge_challenge(host: str, answer: Answer) -> str | None:
     """Return what is wrong with an answer on the HTTP-01 path while no challenge is open, or None.
 
-    The redirect, which ACME servers follow, or a 404 shows that the request has come to the gateway: a solver's
-    route, once there is one, is more exact than the redirect's.
+    The redirect, which ACME servers follow, and 404 both show that the request reached the gateway: the route of a
+    solver, once there is one, takes precedence over that of the redirect.
     """
     if answer.status in (200, 404):
         return None
@@ -94,13 +86,13 @@ def judge_challenge(host: str, answer: Answer) -> str | None:
 
 @dataclass(frozen=True)
 class Probe:
-    """A request that one route of a host takes."""
+    """A request that matches one route of a host."""
 
     path: str
     headers: tuple[tuple[str, str], ...] = ()
-    """Those that the route asks for, with a value that it takes."""
+    """The headers that the route matches, each with a matching value."""
     service: str = ""
-    """The Service that it leads to; none for a redirect."""
+    """The Service behind the route; empty for a redirect."""
     namespace: str = ""
     port: int = 0
 
@@ -109,13 +101,13 @@ class Probe:
 
 
 def probes(host: Host) -> list[Probe]:
-    """Return a request for each route; where none is taken, one for the whole host."""
+    """Return a request for each route of a host, or one for a host without routes."""
     if host.redirect_to or host.maintenance:
         return [Probe("/")]
     return [
         Probe(
             route.path,
-            tuple((each.name, each.exact or each.prefix or "") for each in route.headers),
+            tuple((header.name, header.exact or header.prefix or "") for header in route.headers),
             route.service,
             route.namespace,
             route.port,
@@ -125,64 +117,53 @@ def probes(host: Host) -> list[Probe]:
 
 
 def judge_route(environment: Environment, host: str, answers: Mapping[Probe, Answer]) -> Result:
-    """Tell an answer of the application, whatever it is, from Envoy's own, which only some hosts should give.
-
-    Args:
-        environment: of the host.
-        host: as in the config.
-        answers: by what was asked for.
-    """
-    wanted = environment.hosts[host]
-    if wanted.redirect_to:
-        return _judge_whole_host(environment, host, answers, _redirected(wanted.redirect_to))
-    if wanted.maintenance:
-        return _judge_whole_host(environment, host, answers, _refused)
+    """Judge whether the application answered, or the gateway as the config says for a host without one."""
+    config = environment.hosts[host]
     for probe, answer in answers.items():
-        if _APPLICATION not in answer.headers and answer.status in (404, 503, 504):
-            why = {404: "no route", 503: f"nothing serves {probe.service} on port {probe.port}"}.get(
-                answer.status, f"{probe.service} takes longer than the route's timeout"
-            )
-            detail = f"{probe} is answered {answer.status} by the gateway: {why}"
-            fix = environment.fix("route", host=host, application=probe.namespace)
-            return Result("route", host, "failed", detail, fix)
-    return Result("route", host, "ok", ", ".join(f"{probe} {answer.status}" for probe, answer in answers.items()))
+        if config.redirect_to or config.maintenance:
+            return _judge_whole_host(environment, host, probe, answer)
+        if wrong := _own_error(probe, answer):
+            detail = f"{probe} is answered {answer.status} by the gateway: {wrong}"
+            return environment.failed("route", host, detail, application=probe.namespace)
+    return ok("route", host, ", ".join(f"{probe} {answer.status}" for probe, answer in answers.items()))
 
 
-def _judge_whole_host(
-    environment: Environment, host: str, answers: Mapping[Probe, Answer], judge: Callable[[Answer], tuple[State, str]]
-) -> Result:
-    for probe, answer in answers.items():
-        state, words = judge(answer)
-        # No application is behind it: what its objects are is of no use.
-        fix = environment.fix("gateway", host=host) if state == "failed" else ()
-        return Result("route", host, state, f"{probe} {answer.status}: {words}", fix)
-    return Result("route", host, "skipped", "nothing was asked for")
+def _own_error(probe: Probe, answer: Answer) -> str | None:
+    """Return the meaning of an error that Envoy answered by itself; None where the application answered."""
+    if _APPLICATION in answer.headers:
+        return None
+    return {
+        404: "no route",
+        503: f"nothing serves {probe.service} on port {probe.port}",
+        504: f"{probe.service} takes longer than the route's timeout",
+    }.get(answer.status)
 
 
-def _redirected(target: str) -> Callable[[Answer], tuple[State, str]]:
-    def judge(answer: Answer) -> tuple[State, str]:
+def _judge_whole_host(environment: Environment, host: str, probe: Probe, answer: Answer) -> Result:
+    """Judge the answer of a host that is redirected or in maintenance."""
+    summary = f"{probe} {answer.status}: "
+    # The usual fix of a route looks at an application, and there is none.
+    fix = environment.fix("gateway", host)
+    if target := environment.hosts[host].redirect_to:
         location = answer.headers.get("location", "")
         if answer.status == istio.REDIRECT_CODE and location == f"https://{target}/":
-            return "ok", location
-        return "failed", f"does not redirect to https://{target}/" + (f" but to {location}" if location else "")
-
-    return judge
-
-
-def _refused(answer: Answer) -> tuple[State, str]:
-    """Judge a host in maintenance: its 503 is what the config asks for, and yet nobody should call that ok."""
+            return ok("route", host, summary + location)
+        actual = f" but to {location}" if location else ""
+        return failed("route", host, f"{summary}does not redirect to https://{target}/{actual}", fix)
     if answer.status == istio.MAINTENANCE_CODE and _APPLICATION not in answer.headers:
-        return "skipped", "in maintenance, as the config says"
-    return "failed", "serves, and the config says that it is in maintenance"
+        return skipped("route", host, f"{summary}in maintenance, as the config says")
+    return failed("route", host, f"{summary}answers, although the config says that it is in maintenance", fix)
 
 
 def judge_hsts(environment: Environment, host: str, answers: Mapping[Probe, Answer]) -> Result:
-    """Compare Strict-Transport-Security with `tls.hsts`; 0 sends none, and then it is the application's own."""
-    wanted = environment.settings.tls.hsts
+    """Compare Strict-Transport-Security with `tls.hsts`; with 0, an application may send a header of its own."""
+    expected = environment.settings.tls.hsts
+    if not expected:
+        return skipped("hsts", host, "not configured")
     for probe, answer in answers.items():
-        given = answer.headers.get("strict-transport-security", "")
-        age = re.search(r'max-age="?(\d+)', given)
-        if wanted and (not age or int(age[1]) != wanted):
-            detail = f"{probe} sends {given or 'none'}, the config says max-age={wanted}"
-            return Result("hsts", host, "failed", detail, environment.fix("hsts", host=host))
-    return Result("hsts", host, "ok" if wanted else "skipped", f"max-age={wanted}" if wanted else "not configured")
+        header = answer.headers.get("strict-transport-security", "")
+        age = re.search(r'max-age="?(\d+)', header)
+        if not age or int(age[1]) != expected:
+            detail = f"{probe} sends {header or 'no header'}, the config says max-age={expected}"
+            return environment.failed("hsts", host, detail)
+    return ok("hsts", host, f"max-age={expected}")

@@ -1,10 +1,10 @@
-"""What the checks saw, and the problems among it.
+"""The results of all checks, and the problems among them.
 
-Every check is made, whatever became of the others. A failure is then traced along `because` to the failures that
-explain it. A failure that no other explains is a problem: one cause is one problem, however much follows from it.
+Every check is made, even where another one has failed. A failure is then traced along `Check.because` to the failures
+that explain it. A failure that no other one explains is a problem, so one cause is reported as one problem.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -15,26 +15,41 @@ from tlsctl.verify.checks import CHECKS
 State = Literal["ok", "failed", "skipped"]
 
 INGRESS = "ingress"
-"""The subject of what all hosts share; of another gateway than the stack's own, its name follows."""
+"""The subject of checks that concern every host of a gateway. The name of one of the stack's other gateways follows."""
 
 _NAMED = 3
-"""Subjects that a line names; there may be a thousand."""
+"""Subjects that one line names; there may be a thousand."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one check saw of one subject."""
+    """What one check found out about one subject."""
 
     check: str
     """A key of `CHECKS`."""
     subject: str
     """A host, a Certificate, or `INGRESS`."""
     state: State
-    """Skipped is what does not apply, or cannot be read from here; it is no failure."""
+    """`skipped` where the check does not apply or cannot be made from here; that is no failure."""
     detail: str
-    """What was seen."""
+    """What was observed."""
     fix: tuple[str, ...] = ()
-    """Commands, in order; a failure that others explain needs none."""
+    """Commands in order; a failure that another one explains needs none."""
+
+
+def ok(check: str, subject: str, detail: str) -> Result:
+    """Return the result of a check that is ok."""
+    return Result(check, subject, "ok", detail)
+
+
+def failed(check: str, subject: str, detail: str, fix: Iterable[str] = ()) -> Result:
+    """Return the result of a check that failed; `Environment.failed` adds the usual fix."""
+    return Result(check, subject, "failed", detail, tuple(fix))
+
+
+def skipped(check: str, subject: str, detail: str) -> Result:
+    """Return the result of a check that was not made."""
+    return Result(check, subject, "skipped", detail)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,84 +58,87 @@ class CheckProblem(Problem):
 
     check: str
     subjects: tuple[str, ...]
-    """More than one where the same was seen of several."""
+    """Every subject that failed in the same way."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All results, and what follows from them."""
+    """All results, and the problems that follow from them."""
 
     results: Sequence[Result]
     certificates: Mapping[str, Sequence[str]]
-    """The hosts of each Certificate: what ties the two kinds of subject together."""
+    """The hosts of each Certificate: they relate the two kinds of subject."""
     shared: Mapping[str, str] = field(default_factory=dict)
-    """What the hosts of a gateway share, for each of its subjects; `INGRESS` where it is not given."""
+    """For each subject the `INGRESS` subject of its gateway; `INGRESS` itself is the default."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no check failed."""
         return not any(self._failed.values())
 
     @cached_property
     def problems(self) -> Sequence[CheckProblem]:
-        """Every failure that no other explains; the same of several subjects is one problem."""
+        """Every failure that no other one explains; the same failure of several subjects is one problem."""
         return [
             CheckProblem(f"{check} ({some(subjects)})", detail, fix, check=check, subjects=tuple(subjects))
             for (check, detail, fix), subjects in self._unexplained.items()
         ]
 
     def because(self, result: Result) -> list[CheckProblem]:
-        """Return the problems that explain a failure; none if it is one itself."""
-        return [self.problems[place] for place in self._places(result)]
+        """Return the problems that explain a failure; none if it is a problem itself."""
+        return [self.problems[index] for index in self._explained_by(result)]
 
-    def _places(self, result: Result) -> Sequence[int]:
-        """Return which of the problems explain a failure."""
-        if result not in self._found:
-            places = (place for cause in self._direct(result) for place in self._places(cause) or [self._place[cause]])
-            self._found[result] = list(dict.fromkeys(places))
-        return self._found[result]
+    def _explained_by(self, result: Result) -> Sequence[int]:
+        """Return the indices of the problems that explain a failure."""
+        if result not in self._explanations:
+            indices = (
+                index
+                for cause in self._direct_causes(result)
+                for index in self._explained_by(cause) or [self._problem_index[cause]]
+            )
+            self._explanations[result] = list(dict.fromkeys(indices))
+        return self._explanations[result]
 
     @cached_property
-    def _found(self) -> dict[Result, Sequence[int]]:
+    def _explanations(self) -> dict[Result, Sequence[int]]:
         return {}
 
     @cached_property
     def _unexplained(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[str]]:
-        """The subjects of each problem, by what it says."""
-        same: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+        """The subjects of each problem, by check, detail and fix."""
+        subjects: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
         for result in self.results:
-            if result.state == "failed" and not self._direct(result):
-                same.setdefault((result.check, result.detail, result.fix), []).append(result.subject)
-        return same
+            if result.state == "failed" and not self._direct_causes(result):
+                subjects.setdefault((result.check, result.detail, result.fix), []).append(result.subject)
+        return subjects
 
     @cached_property
-    def _place(self) -> Mapping[Result, int]:
-        """The place among the problems of each failure that is one."""
+    def _problem_index(self) -> Mapping[Result, int]:
         return {
-            Result(check, subject, "failed", detail, fix): place
-            for place, ((check, detail, fix), subjects) in enumerate(self._unexplained.items())
+            failed(check, subject, detail, fix): index
+            for index, ((check, detail, fix), subjects) in enumerate(self._unexplained.items())
             for subject in subjects
         }
 
     @cached_property
     def _failed(self) -> Mapping[str, Mapping[str, Sequence[Result]]]:
-        """The failures of each check, by subject: thousands of hosts are not searched for each of them."""
-        failed: dict[str, dict[str, list[Result]]] = {check: {} for check in CHECKS}
+        """The failures of each check by subject, so that thousands of hosts are not searched for each of them."""
+        failures: dict[str, dict[str, list[Result]]] = {check: {} for check in CHECKS}
         for result in self.results:
             if result.state == "failed":
-                failed[result.check].setdefault(result.subject, []).append(result)
-        return failed
+                failures[result.check].setdefault(result.subject, []).append(result)
+        return failures
 
     @cached_property
     def _certificates_of(self) -> Mapping[str, Sequence[str]]:
         """The Certificates of each host."""
-        found: dict[str, list[str]] = {}
+        certificates: dict[str, list[str]] = {}
         for name, hosts in self.certificates.items():
             for host in hosts:
-                found.setdefault(host, []).append(name)
-        return found
+                certificates.setdefault(host, []).append(name)
+        return certificates
 
-    def _direct(self, result: Result) -> list[Result]:
+    def _direct_causes(self, result: Result) -> list[Result]:
         if result.state != "failed":
             return []
         subject = result.subject
@@ -129,8 +147,8 @@ class Report:
         return [
             cause
             for check in CHECKS[result.check].because
-            for each in dict.fromkeys(self._failed[check] if subject == shared else related)
-            for cause in self._failed[check].get(each, ())
+            for other in dict.fromkeys(self._failed[check] if subject == shared else related)
+            for cause in self._failed[check].get(other, ())
         ]
 
 
@@ -140,8 +158,8 @@ def some(subjects: Sequence[str]) -> str:
     return ", ".join(subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def ordered(results: Sequence[Result], subjects: Sequence[str]) -> list[Result]:
-    """Return the results by subject and then in the checks' order."""
+def ordered(results: Iterable[Result], subjects: Iterable[str]) -> list[Result]:
+    """Return the results by subject, and for each subject in the order of the checks."""
     checks = {check: index for index, check in enumerate(CHECKS)}
     places = {subject: index for index, subject in enumerate(subjects)}
     return sorted(results, key=lambda result: (places[result.subject], checks[result.check]))

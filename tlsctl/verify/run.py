@@ -1,4 +1,4 @@
-"""One look at everything, side by side."""
+"""One round of all checks, in parallel."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -9,33 +9,34 @@ from typing import Any
 import dns.resolver
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
-from tlsctl.verify import caa, cluster, coalescing, https, offers, records, requests, trust
+from tlsctl.verify import cluster, coalescing, https, offers, records, requests
+from tlsctl.verify.client import Trust, choose_trust
 from tlsctl.verify.environment import Environment
 from tlsctl.verify.results import INGRESS, Report, Result, ordered
 
 Progress = Callable[[str], object]
-"""Told what is going on."""
+"""Receives a line about the progress."""
 
 _WORKERS = 32
-"""A part mostly waits for an answer."""
+"""Most checks wait for an answer, so there are more than processors."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to look."""
+    """How to check."""
 
     resolver: dns.resolver.Resolver
     ca: Path | None = None
-    """Roots to trust, if not those of the stack's issuer."""
+    """Roots to trust instead of those of the stack's issuer."""
     client_certificate: Path | None = None
-    """A client certificate and its key, for gateways that ask for one."""
+    """A client certificate and its key, for gateways that require one."""
 
 
 def look(environments: Sequence[Environment], options: Options, progress: Progress) -> Report:
-    """Make every check once, of one gateway after the other.
+    """Make every check once, for one gateway after the other.
 
     Raises:
-        ProblemsError: there are no roots to trust, or no client certificate.
+        ProblemsError: the roots or the client certificate cannot be read.
     """
     results: list[Result] = []
     certificates: dict[str, Sequence[str]] = {}
@@ -43,9 +44,11 @@ def look(environments: Sequence[Environment], options: Options, progress: Progre
     profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
     for environment in environments:
         ingress = f"{INGRESS} {environment.gateway}".rstrip()
-        trusted = trust.choose(environment, options.ca, options.client_certificate)
-        found = _look(environment, trusted, profile, lookups, progress)
-        results += [replace(each, subject=ingress) if each.subject == INGRESS else each for each in found]
+        trust = choose_trust(environment, options.ca, options.client_certificate)
+        results += [
+            replace(result, subject=ingress) if result.subject == INGRESS else result
+            for result in _look(environment, trust, profile, lookups, progress)
+        ]
         certificates |= environment.certificates
         shared |= dict.fromkeys((ingress, *environment.certificates, *environment.hosts), ingress)
     return Report(results, certificates, shared)
@@ -53,43 +56,41 @@ def look(environments: Sequence[Environment], options: Options, progress: Progre
 
 def _look(
     environment: Environment,
-    trusted: trust.Trust,
+    trust: Trust,
     profile: TlsConfigurationAsJson,
     lookups: records.Lookups,
     progress: Progress,
 ) -> list[Result]:
     """Make every check of a gateway.
 
-    Every host is asked by one handshake; the scans of what is offered follow, since which hosts share a server is
-    known by the certificates that were presented.
+    The scans come last: the certificates that the handshakes of the hosts show tell which hosts share a server.
     """
     with ThreadPoolExecutor(_WORKERS) as pool:
-        in_cluster = pool.submit(cluster.look, environment)
+        from_cluster = pool.submit(cluster.look, environment)
         ports = list(pool.map(lambda number: requests.port(environment, number), (80, 443)))
         port_80, port_443 = (port.state == "ok" for port in ports)
-        hosts = [pool.submit(https.look, environment, host, trusted, profile, port_443) for host in environment.hosts]
+        over_https: list[Future[https.Seen]] = []
         others: list[Future[list[Result]]] = []
         for host in environment.hosts:
+            over_https.append(pool.submit(https.look, environment, host, trust, profile, port_443))
             others.append(pool.submit(records.look, environment, host, lookups))
-            others.append(pool.submit(caa.look, environment, host, lookups))
             others.append(pool.submit(requests.plain, environment, host, port_80))
         if port_443:
-            for via, hosts_of in coalescing.shared(environment):
-                others.append(pool.submit(coalescing.look, environment, via, hosts_of, trusted))
-        _follow([in_cluster, *hosts, *others], progress)
-    seen = [each.result() for each in hosts]
-    presented = {each.host: each.fingerprint for each in seen if each.fingerprint is not None}
-    groups = offers.by_server(presented, in_cluster.result().servers)
+            for via, hosts in coalescing.shared(environment):
+                others.append(pool.submit(coalescing.look, environment, via, hosts, trust))
+        _follow([from_cluster, *over_https, *others], progress)
+    seen = [future.result() for future in over_https]
+    fingerprints = {host.host: host.fingerprint for host in seen if host.fingerprint is not None}
+    groups = offers.by_server(fingerprints, from_cluster.result().servers)
     progress(f"scanning the versions and cipher suites of {len(groups)} TLS servers")
     results = [
-        *in_cluster.result().results,
+        *from_cluster.result().results,
         *ports,
-        *(result for each in seen for result in each.results),
-        *(result for each in others for result in each.result()),
+        *(result for host in seen for result in host.results),
+        *(result for future in others for result in future.result()),
         *offers.look(environment, groups, profile),
     ]
-    subjects = [INGRESS, *environment.certificates, *environment.hosts]
-    return ordered(results, subjects)
+    return ordered(results, [INGRESS, *environment.certificates, *environment.hosts])
 
 
 def _follow(parts: Sequence[Future[Any]], progress: Progress) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from config import printed
 from config.registered import registered_domain
-from tests.unit.verify.support import config as stack_config
+from tests.unit.tlsctl.verify.support import config as stack_config
 from tlsctl.__main__ import main
 from tlsctl.plan_rollout import Rollout, plan, signed_before
 

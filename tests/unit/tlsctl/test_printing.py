@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from components.problem import Problem
-from tlsctl import printing, report
+from tlsctl import printing
 from tlsctl.stack import Stack
+from tlsctl.verify import report
 from tlsctl.verify.results import Report, Result
 
 HOSTILE = "[red]x[/] [link=https://evil.test]y[/link] \x1b[2J \u202ez\n    pulumi destroy"

@@ -7,7 +7,7 @@ import pytest
 
 from components.problem import Problem, ProblemsError
 from components.shell import words
-from tests.unit.verify.support import SHOP, deployed
+from tests.unit.tlsctl.verify.support import SHOP, deployed
 from tlsctl.stack import Stack
 from tlsctl.verify.checks import CHECKS
 
@@ -52,7 +52,7 @@ def test_without_a_file_only_the_stack_is_named() -> None:
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_fix_of_a_check_names_the_stack_and_its_file(check: str) -> None:
-    fix = deployed().fix(check, host=SHOP, application="shop")
+    fix = deployed().fix(check, SHOP, application="shop")
     for command in (FILED.address(each) for each in fix):
         words = shlex.split(command)
         if words[0] == "pulumi" or "tlsctl" in words:

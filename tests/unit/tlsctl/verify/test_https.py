@@ -1,0 +1,116 @@
+"""A host is seen by one handshake, over which the application is asked as well."""
+
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.unit.tlsctl.verify.support import SHOP, certificate, deployed
+from tlsctl.verify import client
+from tlsctl.verify.client import choose_trust
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.https import Seen, look
+from tlsctl.verify.offers import intermediate
+
+ANSWER = b"HTTP/1.1 200 OK\r\nx-envoy-upstream-service-time: 1\r\ncontent-length: 5\r\n\r\nhello"
+ROUTES = [{"path": path, "service": "shop", "namespace": "shop", "port": 80} for path in ("/", "/cart")]
+
+
+class Gateway:
+    """A TLS server with a certificate of its own, which answers every request the same."""
+
+    def __init__(self, folder: Path) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = certificate(key=key, begin=datetime.datetime.now(datetime.UTC))
+        pem = serialization.Encoding.PEM
+        self.root = folder / "root.pem"
+        self.root.write_bytes(leaf.public_bytes(pem))
+        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        (folder / "key.pem").write_bytes(private)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(self.root, folder / "key.pem")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.handshakes = 0
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            plain.settimeout(5)
+            self.handshakes += 1
+            try:
+                with closing(self._context.wrap_socket(plain, server_side=True)) as connection:
+                    if connection.recv(4096):
+                        connection.sendall(ANSWER)
+            except OSError:
+                plain.close()
+
+    def close(self) -> None:
+        """End it."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    with closing(Gateway(tmp_path)) as server:
+        monkeypatch.setattr(client, "tcp", lambda *_: socket.create_connection(("127.0.0.1", server.port), timeout=5))
+        yield server
+
+
+def seen(environment: Environment, root: Path | None, reachable: bool = True) -> Seen:
+    return look(environment, SHOP, choose_trust(environment, root), intermediate(), reachable)
+
+
+def failed(of: Seen) -> list[str]:
+    return [result.check for result in of.results if result.state == "failed"]
+
+
+def test_a_host_takes_one_handshake(gateway: Gateway) -> None:
+    of = seen(deployed(), gateway.root)
+    assert failed(of) == [], of.results
+    assert gateway.handshakes == 1
+    assert {each.check for each in of.results} >= {"handshake", "chain", "name", "expiry", "key", "route", "hsts"}
+
+
+def test_a_further_route_takes_a_connection_of_its_own(gateway: Gateway) -> None:
+    of = seen(deployed(hosts=[{"host": SHOP, "routes": ROUTES}]), gateway.root)
+    assert failed(of) == [], of.results
+    assert gateway.handshakes == 2
+
+
+def test_a_certificate_that_is_not_trusted_is_looked_at_all_the_same(gateway: Gateway) -> None:
+    of = seen(deployed(), None)
+    assert failed(of) == ["chain"], of.results
+    assert of.fingerprint == seen(deployed(), gateway.root).fingerprint, "it is the same certificate"
+
+
+def test_nothing_is_waited_for_at_a_port_that_is_closed(gateway: Gateway) -> None:
+    of = seen(deployed(), gateway.root, reachable=False)
+    assert gateway.handshakes == 0
+    assert failed(of)[0] == "handshake"
+    assert {"protocols", "ciphers"} <= set(failed(of)), "what cannot be scanned is not ok"
+
+
+def test_a_route_that_does_not_answer_comes_with_a_fix(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(connection: ssl.SSLSocket, *_: object) -> None:
+        connection.close()
+        raise TimeoutError
+
+    monkeypatch.setattr("tlsctl.verify.https.ask", silent)
+    route = next(each for each in seen(deployed(), gateway.root).results if each.check == "route")
+    assert (route.state, route.detail) == ("failed", "/: no answer in 3 s")
+    assert route.fix[0] == "kubectl --namespace shop get services,endpointslices,pods"

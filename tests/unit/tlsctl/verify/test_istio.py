@@ -1,0 +1,154 @@
+"""Gateways and VirtualServices are judged against those that the program makes."""
+
+from typing import Any
+
+import pytest
+
+from components.specs import istio, names
+from tests.unit.tlsctl.verify.support import IP, PROD, SHOP, config, deployed, hosts, state
+from tlsctl.verify.environment import Environment, environments
+from tlsctl.verify.istio import Served
+from tlsctl.verify.results import Result
+
+WILDCARD = "*.acme.dev"
+Specs = dict[str, dict[str, Any]]
+
+
+def made(environment: Environment, suffix: str = "dev") -> tuple[Specs, Specs]:
+    """The specs of the Gateways and VirtualServices that the program makes, by name."""
+    http, tls, settings = f"http-{suffix}", f"tls-{suffix}", environment.settings
+    selector, own = settings.ingress.selector, list(environment.hosts)
+    certificates = list(environment.certificates.items())
+    gateways = {
+        http: istio.http_gateway_spec(selector, own),
+        tls: istio.tls_gateway_spec(selector, certificates, settings.tls.min_version, settings.tls.cipher_suites),
+    }
+    services = {http: istio.redirect_spec(f"istio-system/{http}", own)} | {
+        names.object_name(host.host): istio.virtual_service_spec(
+            f"istio-system/{tls}", host.served, settings.tls.hsts, own
+        )
+        for host in settings.hosts
+    }
+    return gateways, services
+
+
+def judged(environment: Environment, host: str, gateways: Specs, services: Specs) -> Result:
+    """The result of the check `gateway`."""
+    both = ({name: {"spec": spec} for name, spec in specs.items()} for specs in (gateways, services))
+    return next(Served(environment, *both).judge(host))
+
+
+def neighbours(stack: Environment, host: str, gateways: dict[str, Any]) -> list[Result]:
+    """The results that concern Gateways beside the stack's own."""
+    return [result for result in Served(stack, gateways, {}).judge(host) if result.check == "coalescing"]
+
+
+def gateway(host: str, **selector: str) -> dict[str, Any]:
+    server = {"port": {"number": 443}, "hosts": [host]}
+    return {"spec": {"selector": selector or {"istio": "ingressgateway"}, "servers": [server]}}
+
+
+def stack_with_two_gateways() -> list[Environment]:
+    internal = {"name": "internal", "ingress": {"service": "internal"}, "hosts": hosts(WILDCARD, "a.acme.dev")}
+    live = {"internal": {"ingressIp": IP, "dnsRecords": {WILDCARD: IP, "a.acme.dev": IP}}}
+    return environments(state(gateways=live), config(challenge="dns01", gateways=[internal]), "dev")
+
+
+@pytest.mark.parametrize("served", [[SHOP], [WILDCARD], [WILDCARD, SHOP]])
+@pytest.mark.parametrize("grouping", ["shared", "perHost"])
+def test_what_the_program_makes_is_ok(served: list[str], grouping: str) -> None:
+    environment = deployed(
+        hosts=hosts(*served),
+        acme=PROD,
+        challenge="dns01",
+        certificate={"grouping": grouping},
+        tls={"hsts": 300, "minVersion": "1.3"},
+    )
+    for host in served:
+        result = judged(environment, host, *made(environment))
+        assert result.state == "ok", result.detail
+
+
+def test_what_the_program_makes_for_another_gateway_is_that_gateways_own() -> None:
+    main, internal = stack_with_two_gateways()
+    gateways, services = made(internal, "dev-internal")
+    served = Served(internal, *({name: {"spec": spec} for name, spec in each.items()} for each in (gateways, services)))
+    for host in internal.hosts:
+        assert [result.state for result in served.judge(host)] == ["ok"], "its own wildcard is no neighbour"
+        assert served.tls_server(host, {}) is not None
+    (neighbour,) = neighbours(main, SHOP, {name: {"spec": spec} for name, spec in gateways.items()})
+    assert "Gateway tls-dev-internal, also of this stack, serves *.acme.dev" in neighbour.detail
+    assert "let one gateway serve both" in neighbour.detail
+
+
+@pytest.mark.parametrize(
+    ("gateways", "interferes"),
+    [
+        pytest.param({"tls-other": gateway(WILDCARD)}, True, id="another stack's wildcard"),
+        pytest.param({"tls-other": gateway(f"team/{WILDCARD}")}, True, id="of a namespace"),
+        pytest.param({"tls-dev": gateway(WILDCARD)}, False, id="the stack's own: Istio gives it every route"),
+        pytest.param({"tls-other": gateway("b.acme.dev")}, False, id="another host"),
+        pytest.param({"tls-other": gateway("*.dev")}, False, id="two labels below: no certificate covers it"),
+        pytest.param({"tls-other": gateway(WILDCARD, istio="egress")}, False, id="at other Pods"),
+    ],
+)
+def test_a_wildcard_of_another_gateway_attracts_requests(gateways: dict[str, Any], interferes: bool) -> None:
+    results = neighbours(deployed(hosts=hosts("a.acme.dev")), "a.acme.dev", gateways)
+    assert [result.state for result in results] == ["failed"] * interferes
+    assert not interferes or "Gateway tls-other serves *.acme.dev" in results[0].detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "words"),
+    [
+        (0, "http-dev", None, "Gateway http-dev does not exist"),
+        (0, "tls-dev", None, "Gateway tls-dev does not exist"),
+        (1, SHOP, None, f"VirtualService {SHOP} does not exist"),
+        (1, "http-dev", None, "VirtualService http-dev does not exist"),
+        (0, "tls-dev", {"selector": {"istio": "other"}}, "selects istio=other"),
+        (0, "tls-dev", {"servers": []}, "no server for it on port 443"),
+        (1, SHOP, {"hosts": ["other"]}, "is for other"),
+        (1, SHOP, {"gateways": ["istio-system/http-dev"]}, "is bound to istio-system/http-dev"),
+        (1, SHOP, {"http": []}, "does not answer as the config says"),
+    ],
+)
+def test_a_deleted_or_edited_object_is_named(kind: int, name: str, change: Any, words: str) -> None:
+    environment = deployed()
+    objects = made(environment)
+    if change is None:
+        del objects[kind][name]
+    else:
+        objects[kind][name].update(change)
+    result = judged(environment, SHOP, *objects)
+    assert (result.state, words in result.detail) == ("failed", True), result.detail
+
+
+@pytest.mark.parametrize(
+    ("tls", "words"),
+    [
+        ({"credentialName": "other"}, "presents Secret other, not istio-ingressgateway-certs"),
+        ({"mode": "PASSTHROUGH"}, "has the TLS mode PASSTHROUGH, the config says SIMPLE"),
+        ({"caCertCredentialName": "other"}, "accepts client certificates of other, not of None"),
+    ],
+)
+def test_edited_tls_settings_are_named(tls: dict[str, str], words: str) -> None:
+    environment = deployed()
+    gateways, services = made(environment)
+    gateways["tls-dev"]["servers"][0]["tls"] |= tls
+    assert words in judged(environment, SHOP, gateways, services).detail
+
+
+def test_a_redirect_without_the_wildcard_is_named_for_every_host() -> None:
+    environment = deployed(hosts=hosts(WILDCARD, SHOP), challenge="dns01")
+    gateways, services = made(environment)
+    services["http-dev"]["hosts"] = ["other"]
+    for host in (WILDCARD, SHOP):
+        result = judged(environment, host, gateways, services)
+        assert (result.state, "VirtualService http-dev is for other" in result.detail) == ("failed", True)
+
+
+def test_a_host_may_have_a_namespace_before_it() -> None:
+    environment = deployed()
+    gateways, services = made(environment)
+    gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
+    assert judged(environment, SHOP, gateways, services).state == "ok"

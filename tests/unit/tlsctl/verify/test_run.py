@@ -1,0 +1,69 @@
+"""One round of all checks on a stack of which nothing works, and the page that describes them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.api_server import Api
+from tests.unit.tlsctl.verify.conftest import Dns
+from tests.unit.tlsctl.verify.support import deployed
+from tlsctl.verify import records, run
+from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import Report
+
+PAGE = Path(__file__).parents[4] / "docs" / "checks.md"
+NEIGHBOUR = {
+    "metadata": {"name": "tls-other"},
+    "spec": {
+        "selector": {"istio": "ingressgateway"},
+        "servers": [{"port": {"number": 443}, "hosts": ["*.acme.dev"]}],
+    },
+}
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns) -> Iterator[Report]:
+    """Every object is missing, no port is open, and DNS leads elsewhere."""
+    dns_.address = "192.0.2.99"
+    monkeypatch.setattr(records, "Lookups", lambda _: dns_.lookups())
+    with closing(Api()) as api:
+        empty: dict[str, Any] = {"items": []}
+        istio = "/apis/networking.istio.io/v1/namespaces/istio-system"
+        certificates = "/apis/cert-manager.io/v1/namespaces/istio-system"
+        api.objects = {
+            "/version/": {"major": "1", "minor": "31", "gitVersion": "", "gitCommit": "", "gitTreeState": "",
+                          "buildDate": "", "goVersion": "", "compiler": "", "platform": ""},
+            f"{istio}/gateways": {"items": [NEIGHBOUR]},
+            f"{istio}/virtualservices": empty,
+            "/apis/cert-manager.io/v1/clusterissuers": empty,
+            f"{certificates}/certificates": empty,
+            f"{certificates}/certificaterequests": empty,
+            "/apis/acme.cert-manager.io/v1/namespaces/istio-system/orders": empty,
+            "/apis/acme.cert-manager.io/v1/namespaces/istio-system/challenges": empty,
+            "/apis/security.istio.io/v1/namespaces/shop/peerauthentications": empty,
+        }  # fmt: skip
+        stack = replace(deployed(mtls="strict"), ip="127.0.0.9", kubeconfig=api.kubeconfig)
+        yield run.look([stack], run.Options(records.make_resolver("192.0.2.1")), lambda _: None)
+
+
+def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
+    assert {result.check for result in report.results} == set(CHECKS)
+    working = {result.check for result in report.results if result.state != "failed"}
+    assert working <= {"cluster", "service", "caa"}, "all else fails"
+    assert all(problem.fix for problem in report.problems), "every problem has a fix"
+
+
+def test_the_page_describes_every_check_of_a_report(report: Report) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+?) \| .+ \|$", PAGE.read_text(), re.MULTILINE)
+    assert [name for name, _ in rows] == list(CHECKS)
+    assert {result.check for result in report.results} == {name for name, _ in rows}
+
+
+def test_the_missing_objects_explain_what_clients_see(report: Report) -> None:
+    causes = {problem.check for result in report.results for problem in report.because(result)}
+    assert causes <= {"gateway", "issuer", "record", "service"}, causes

@@ -1,0 +1,40 @@
+"""Which objects are a stack's own: the one place that says so, for what verify and adopt read of a cluster."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from components.specs import istio, names
+
+Key = tuple[str, str]
+"""An object's namespace and name."""
+
+
+@dataclass(frozen=True)
+class OwnObjects:
+    """The objects that a stack makes for one of its gateways."""
+
+    stack: str
+    """The stack's short name."""
+    namespace: str
+    """The namespace of the gateway."""
+    gateway: str = ""
+    """The gateway's name; empty for the one of the stack's own keys."""
+
+    @property
+    def http_gateway(self) -> str:
+        """The name of the Gateway of port 80, and of the VirtualService that redirects."""
+        return istio.http_gateway_name(self.stack, self.gateway)
+
+    @property
+    def tls_gateway(self) -> str:
+        """The name of the Gateway of port 443."""
+        return istio.tls_gateway_name(self.stack, self.gateway)
+
+    @property
+    def gateways(self) -> Collection[Key]:
+        """Both Gateways."""
+        return {(self.namespace, self.http_gateway), (self.namespace, self.tls_gateway)}
+
+    def route(self, host: str) -> Key:
+        """Return the VirtualService of a host."""
+        return self.namespace, names.object_name(host)

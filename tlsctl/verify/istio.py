@@ -1,0 +1,167 @@
+"""What Istio's Gateways and VirtualServices make the gateway serve, judged against what the program would make.
+
+This is the only module of verify that knows these kinds. The rest of it speaks of listeners (a port with hosts, a
+Secret and TLS settings), of routes, and of the redirect.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from components.specs import client_ca, headers, istio, names
+from tlsctl.verify.environment import Environment, Object, Objects
+from tlsctl.verify.results import Result, ok
+
+_GROUP = "networking.istio.io"
+_ANSWER = ("match", "route", "redirect", "directResponse", "timeout", "retries")
+"""The fields of a route that decide about an answer, beside its headers."""
+
+
+@dataclass(frozen=True)
+class TlsServer:
+    """The TLS listener that serves a host."""
+
+    settings: str
+    """Its TLS settings except the Secret, as JSON."""
+    fingerprint: str | None
+    """The fingerprint of the certificate in its Secret; None where that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the objects in the gateway's namespace make a gateway serve."""
+
+    environment: Environment
+    gateways: Objects
+    """The Gateways by name."""
+    virtual_services: Objects
+    """The VirtualServices by name."""
+
+    @classmethod
+    def read(cls, environment: Environment, list_objects: Callable[[str, str, str], Objects]) -> Served:
+        """Read the objects with a function that lists those of a group, a plural and a namespace."""
+        kinds = ("gateways", "virtualservices")
+        return cls(environment, *(list_objects(_GROUP, plural, environment.namespace) for plural in kinds))
+
+    def judge(self, host: str) -> Iterator[Result]:
+        """Yield whether the host has its listeners and routes, and the wildcard of a neighbour that interferes."""
+        wrong = self._listener_problem(host) or self._route_problem(host)
+        secret = self.environment.certificate_of[host]
+        if wrong:
+            yield self.environment.failed("gateway", host, wrong)
+        else:
+            yield ok("gateway", host, f"ports 80 and 443, Secret {secret}")
+        yield from self._neighbours(host)
+
+    def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
+        """Return the TLS listener of a host, or None; `fingerprints` are those of the certificates by Secret."""
+        listener = _listener_of(self.gateways.get(self.environment.own.tls_gateway), host, 443)
+        if listener is None:
+            return None
+        return TlsServer(tls_settings(listener), fingerprints.get(listener.get("tls", {}).get("credentialName", "")))
+
+    def _listener_problem(self, host: str) -> str | None:
+        environment = self.environment
+        for name, port in ((environment.own.http_gateway, 80), (environment.own.tls_gateway, 443)):
+            gateway = self.gateways.get(name)
+            if gateway is None:
+                return f"Gateway {name} does not exist"
+            if gateway["spec"].get("selector") != environment.settings.ingress.selector:
+                return f"Gateway {name} selects {_labels(gateway['spec'].get('selector'))}, not the gateway's Pods"
+            listener = _listener_of(gateway, host, port)
+            if listener is None:
+                hosts = sorted({host for listener in _listeners(gateway, port) for host in listener.get("hosts", [])})
+                return f"Gateway {name} has no server for it on port {port}; its hosts are {', '.join(hosts) or 'none'}"
+            if port == 443 and (wrong := self._tls_problem(host, listener.get("tls", {}))):
+                return f"Gateway {name} {wrong}"
+        return None
+
+    def _tls_problem(self, host: str, tls: Mapping[str, Any]) -> str | None:
+        environment = self.environment
+        certificate, secret = environment.certificate_of[host], environment.settings.client_ca_secret
+        if tls.get("credentialName") != certificate:
+            return f"presents Secret {tls.get('credentialName')}, not {certificate}"
+        mode, authority = ("MUTUAL", client_ca.reference(secret)) if secret else ("SIMPLE", None)
+        if tls.get("mode") != mode:
+            return f"has the TLS mode {tls.get('mode')}, the config says {mode}"
+        actual = tls.get("caCertCredentialName")
+        if actual != authority:
+            return f"accepts client certificates of {actual or 'no Secret'}, not of {authority}"
+        return None
+
+    def _route_problem(self, host: str) -> str | None:
+        own, hosts = self.environment.own, list(self.environment.hosts)
+        served = self.environment.hosts[host].served
+        expected = {
+            own.route(host)[1]: istio.virtual_service_spec(f"{own.namespace}/{own.tls_gateway}", served, others=hosts),
+            own.http_gateway: istio.redirect_spec(f"{own.namespace}/{own.http_gateway}", hosts),
+        }
+        for name, spec in expected.items():
+            if name not in self.virtual_services:
+                return f"VirtualService {name} does not exist"
+            actual = self.virtual_services[name]["spec"]
+            if not {pattern for pattern in spec["hosts"] if names.takes(pattern, host)} <= set(actual.get("hosts", [])):
+                return f"VirtualService {name} is for {', '.join(actual.get('hosts', [])) or 'no host'}"
+            if actual.get("gateways") != spec["gateways"]:
+                return f"VirtualService {name} is bound to {', '.join(actual.get('gateways', ['the mesh']))}"
+            if _answers(actual) != _answers(spec):
+                return f"VirtualService {name} does not answer as the config says"
+        return None
+
+    def _neighbours(self, host: str) -> Iterator[Result]:
+        """Yield another Gateway at the same Pods whose wildcard attracts a browser's requests for the host."""
+        own = self.environment.own
+        stack = {replace(own, gateway=name).tls_gateway for name in self.environment.stack_gateways}
+        for name, gateway in self.gateways.items():
+            if name == own.tls_gateway or gateway["spec"].get("selector") != self.environment.settings.ingress.selector:
+                continue
+            hosts = [pattern for listener in _listeners(gateway, 443) for pattern in _listener_hosts(listener)]
+            for wildcard in hosts:
+                if names.is_wildcard(wildcard) and names.covers(wildcard, host):
+                    whose, one = (", also of this stack,", "gateway") if name in stack else ("", "stack")
+                    detail = (
+                        f"Gateway {name}{whose} serves {wildcard}, whose certificate also covers this host: a browser"
+                        " sends requests for it over a connection to that name, where only that Gateway's routes"
+                        f" apply; let one {one} serve both"
+                    )
+                    yield self.environment.failed("coalescing", host, detail)
+                    return
+
+
+def tls_settings(listener: Object) -> str:
+    """Return the TLS settings of a listener except its Secret, as JSON."""
+    return json.dumps({**listener.get("tls", {}), "credentialName": None}, sort_keys=True)
+
+
+def _listeners(gateway: Object, port: int) -> list[Object]:
+    return [server for server in gateway["spec"].get("servers", []) if server.get("port", {}).get("number") == port]
+
+
+def _listener_of(gateway: Object | None, host: str, port: int) -> Object | None:
+    listeners = _listeners(gateway, port) if gateway else []
+    return next((listener for listener in listeners if host in _listener_hosts(listener)), None)
+
+
+def _listener_hosts(listener: Object) -> list[str]:
+    # A namespace, or a dot or a star in its place, may stand before the host.
+    return [host.rpartition("/")[2] for host in listener.get("hosts", [])]
+
+
+def _answers(spec: Object) -> list[Any]:
+    """Return what decides about the answers of a VirtualService.
+
+    The header of HSTS is left out, since the check `hsts` sees what clients receive.
+    """
+    answers = []
+    for route in spec.get("http", []):
+        set_headers = route.get("headers", {}).get("response", {}).get("set", {})
+        others = {name: value for name, value in set_headers.items() if name != headers.HSTS}
+        answers.append([*(route.get(field) for field in _ANSWER), others])
+    return answers
+
+
+def _labels(labels: Mapping[str, str] | None) -> str:
+    return ", ".join(f"{name}={value}" for name, value in (labels or {}).items()) or "every Pod"

@@ -1,0 +1,104 @@
+"""The results of verify, for people and for machines; docs/checks.md describes the JSON."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from components.problem import Problem, count, visible
+from tlsctl import printing
+from tlsctl.stack import Stack
+from tlsctl.verify.checks import CHECKS
+from tlsctl.verify.results import Report, Result, some
+
+_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "dim")}
+_WIDTH = max(map(len, CHECKS))
+_LISTED = 12
+"""With more subjects than these, those without a failure share one line."""
+
+
+def table(console: Console, stack: Stack, report: Report) -> None:
+    """Print a line for each check, then each problem once with its fix, and the verdict last."""
+    by_subject = {subject: list(results) for subject, results in groupby(report.results, lambda one: one.subject)}
+    quiet = []
+    for subject, results in by_subject.items():
+        if len(by_subject) > _LISTED and not any(result.state == "failed" for result in results):
+            quiet.append(subject)
+        else:
+            console.print(Text(visible(subject), style="bold"))
+            console.print(_lines(report, results))
+    if quiet:
+        console.print(Text.assemble(("✓", "green"), f" {visible(some(quiet))}: every check is ok"))
+    checked = sum(result.state != "skipped" for result in report.results)
+    if report.ok:
+        console.print(Text.assemble(("All is ok:", "green"), f" {checked} checks of the stack {stack.name}."))
+        return
+    console.print()
+    problems = stack.addressed(report.problems)
+    printing.problems(console, problems)
+    failed = sum(result.state == "failed" for result in report.results)
+    because = "one problem" if len(problems) == 1 else count(problems)
+    verdict = f"{failed} of {checked} checks of the stack {stack.name} failed because of {because}."
+    console.print(Text(verdict, style="red"))
+
+
+def _lines(report: Report, results: Iterable[Result]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
+    grid.add_column(width=_WIDTH)
+    grid.add_column(overflow="fold")
+    for result in results:
+        mark, style = _MARKS[result.state]
+        grid.add_row(Text(mark, style=style), result.check, _detail(report, result))
+    return grid
+
+
+def _detail(report: Report, result: Result) -> Text:
+    because = [problem.where for problem in report.because(result)]
+    if not because:
+        return Text(visible(result.detail), style="dim" if result.state == "skipped" else "")
+    return Text.assemble(visible(result.detail), (f"  because of {visible(some(because))}", "yellow"))
+
+
+def document(stack: Stack, report: Report) -> dict[str, Any]:
+    """Return the results as JSON."""
+    return {
+        "stack": stack.name,
+        "ok": report.ok,
+        "problems": [
+            _problem(problem, problem.check, problem.subjects) for problem in stack.addressed(report.problems)
+        ],
+        "checks": [
+            {
+                "check": result.check,
+                "subject": result.subject,
+                "state": result.state,
+                "detail": result.detail,
+                "because": [problem.where for problem in report.because(result)],
+            }
+            for result in report.results
+        ],
+    }
+
+
+def unread(stack: Stack, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return, in the same shape, why nothing could be checked."""
+    return {
+        "stack": stack.name,
+        "ok": False,
+        "problems": [_problem(problem, None, ()) for problem in stack.addressed(problems)],
+        "checks": [],
+    }
+
+
+def _problem(problem: Problem, check: str | None, subjects: Sequence[str]) -> dict[str, Any]:
+    return {
+        "check": check,
+        "subjects": list(subjects),
+        "where": problem.where,
+        "what": problem.what,
+        "fix": list(problem.fix),
+    }
