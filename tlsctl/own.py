@@ -1,12 +1,12 @@
-"""Which objects are a stack's own: the one place that says so, for what verify and adopt read of a cluster."""
+"""Which objects are a stack's own: the one place that says so, for everything that verify and adopt read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from components.specs import istio, names
+from components.specs import acme, istio, names
 
 Key = tuple[str, str]
-"""An object's namespace and name."""
+"""An object's namespace, which is empty for a kind without namespaces, and its name."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,17 @@ class OwnObjects:
     def route(self, host: str) -> Key:
         """Return the VirtualService of a host."""
         return self.namespace, names.object_name(host)
+
+
+def is_own_issuer(kind: str, namespace: str, name: str, own_kind: str, gateway_namespace: str) -> bool:
+    """Tell whether an issuer is one that a stack makes.
+
+    Args:
+        kind: the issuer's kind.
+        namespace: the issuer's namespace; empty for a ClusterIssuer.
+        name: the issuer's name.
+        own_kind: the kind of the stack's issuers.
+        gateway_namespace: the namespace of the stack's gateway.
+    """
+    own_namespace = gateway_namespace if own_kind == acme.ISSUER else ""
+    return (kind, namespace) == (own_kind, own_namespace) and name in map(acme.issuer_name, acme.ENVIRONMENTS)

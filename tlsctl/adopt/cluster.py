@@ -1,4 +1,4 @@
-"""Reads the cluster: lists and single objects, nothing else. Cluster-wide rights to read are all that it needs."""
+"""Reads lists and single objects of the cluster, with cluster-wide rights to read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.problem import Problem, ProblemsError
-from tlsctl.adopt.objects import Object, Release, key, mapping, text
+from tlsctl.adopt.fields import Object, mapping, text
+from tlsctl.adopt.objects import Release, key
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -22,16 +23,17 @@ _ISTIO = ("v1", "v1beta1", "v1alpha3")
 """The versions of Istio's API, the newest first."""
 
 _HELM = "helm.sh/release.v1"
+_RELEASE_NAME = "meta.helm.sh/release-name"
 
 
 class Cluster:
     """The cluster behind a kubeconfig."""
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
-        """Take the cluster that Pulumi's provider would take.
+        """Choose the cluster that Pulumi's provider would choose.
 
         Raises:
-            ProblemsError: there is no such kubeconfig or context.
+            ProblemsError: the kubeconfig or the context does not exist.
         """
         from kubernetes import config
 
@@ -44,15 +46,15 @@ class Cluster:
             raise ProblemsError(Problem("the cluster", f"cannot be read: {error}", fix)) from None
         self._plurals: dict[tuple[str, str], str | None] = {}
         self.current_context = _current_context(kubeconfig)
-        """Of a kubeconfig that was not named: the operator's own."""
+        """The current context of the operator's own kubeconfig; empty where another one is named."""
 
     def read(self) -> dict[str, Any]:
-        """Return what `Found` has of the cluster.
+        """Return the fields of `Inventory` that come from the cluster.
 
         Raises:
             ProblemsError: it does not answer, or refuses.
         """
-        istio = next((each for each in _ISTIO if self._get(f"/apis/networking.istio.io/{each}")), _ISTIO[0])
+        istio = next((api for api in _ISTIO if self._get(f"/apis/networking.istio.io/{api}")), _ISTIO[0])
         networking = f"networking.istio.io/{istio}"
         deployments = self._list("apps/v1", "deployments")
         definition = self._get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/certificates.cert-manager.io")
@@ -68,12 +70,16 @@ class Cluster:
             "services": self._list("v1", "services"),
             "deployments": deployments,
             "istio_api": networking,
-            "definitions_by_helm": "meta.helm.sh/release-name" in mapping(definition, "metadata", "annotations"),
+            "definitions_by_helm": _RELEASE_NAME in mapping(definition, "metadata", "annotations"),
             "release": self._release(deployments),
         }
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
-        """Return an object, or None where there is none."""
+        """Return an object, or None where it does not exist.
+
+        Raises:
+            ProblemsError: the cluster does not answer, or refuses.
+        """
         plural = self._plural(api_version, kind)
         if plural is None:
             return None
@@ -81,26 +87,30 @@ class Cluster:
         return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}")
 
     def has_release(self, namespace: str, name: str) -> bool:
-        """Tell whether Helm has a release, as far as its objects say."""
-        found = self._list("apps/v1", "deployments", namespace)
-        return any(mapping(each, "metadata", "annotations").get("meta.helm.sh/release-name") == name for each in found)
+        """Tell whether a Deployment belongs to a Helm release.
+
+        Raises:
+            ProblemsError: the cluster does not answer, or refuses.
+        """
+        deployments = self._list("apps/v1", "deployments", namespace)
+        return any(mapping(obj, "metadata", "annotations").get(_RELEASE_NAME) == name for obj in deployments)
 
     def _plural(self, api_version: str, kind: str) -> str | None:
         if (api_version, kind) not in self._plurals:
             resources = (self._get(_prefix(api_version)) or {}).get("resources") or ()
-            named = [each["name"] for each in resources if each["kind"] == kind and "/" not in each["name"]]
-            self._plurals[api_version, kind] = named[0] if named else None
+            plurals = (item["name"] for item in resources if item["kind"] == kind and "/" not in item["name"])
+            self._plurals[api_version, kind] = next(plurals, None)
         return self._plurals[api_version, kind]
 
     def _list(self, api_version: str, plural: str, namespace: str = "") -> list[Object]:
         scope = f"/namespaces/{namespace}" if namespace else ""
-        found = self._get(f"{_prefix(api_version)}{scope}/{plural}") or {}
-        kind = str(found.get("kind", "")).removesuffix("List")
-        # The items of a list name neither.
-        return [{"apiVersion": api_version, "kind": kind, **each} for each in found.get("items") or ()]
+        answer = self._get(f"{_prefix(api_version)}{scope}/{plural}") or {}
+        kind = str(answer.get("kind", "")).removesuffix("List")
+        # The items of a list have neither.
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in answer.get("items") or ()]
 
     def _get(self, path: str) -> dict[str, Any] | None:
-        """Return an answer, or None for what is not there.
+        """Return an answer, or None for 404.
 
         Raises:
             ProblemsError: the cluster does not answer, or refuses.
@@ -120,26 +130,26 @@ class Cluster:
         if response.status == 404:
             return None
         if response.status >= 400:
-            what = f"the API server answers {response.status} {response.reason}; adopting needs the right to read it"
+            what = f"the API server answers {response.status} {response.reason}; adopt needs the right to read it"
             raise ProblemsError(Problem(path, what, ("kubectl auth can-i --list",)))
         answer: dict[str, Any] = json.loads(content)
         return answer
 
     def _release(self, deployments: list[Object]) -> Release | None:
         """Return cert-manager's release, with its values where its Secret may be read."""
-        marks = [mapping(each, "metadata", "annotations") for each in deployments if _is_cert_manager(each)]
-        named = next((each for each in marks if "meta.helm.sh/release-name" in each), None)
-        if named is None:
+        all_annotations = (mapping(obj, "metadata", "annotations") for obj in deployments if _is_cert_manager(obj))
+        annotations = next((each for each in all_annotations if _RELEASE_NAME in each), None)
+        if annotations is None:
             return None
-        name, namespace = str(named["meta.helm.sh/release-name"]), str(named.get("meta.helm.sh/release-namespace", ""))
+        name, namespace = str(annotations[_RELEASE_NAME]), str(annotations.get("meta.helm.sh/release-namespace", ""))
         selector = f"owner%3Dhelm%2Cstatus%3Ddeployed%2Cname%3D{name}"
         try:
-            found = self._get(f"/api/v1/namespaces/{namespace}/secrets?labelSelector={selector}") or {}
+            secrets = self._get(f"/api/v1/namespaces/{namespace}/secrets?labelSelector={selector}") or {}
         except ProblemsError:
             return Release(name, namespace)
-        for secret in found.get("items") or ():
+        for secret in secrets.get("items") or ():
             if text(secret, "type") == _HELM:
-                return decoded(secret, name, namespace)
+                return decode_release(secret, name, namespace)
         return Release(name, namespace)
 
 
@@ -163,8 +173,8 @@ def _is_cert_manager(deployment: Object) -> bool:
     return "cert-manager" in (labels.get("app.kubernetes.io/name"), labels.get("app")) and key(deployment)[1] != ""
 
 
-def decoded(secret: Mapping[str, Any], name: str, namespace: str) -> Release:
-    """Return the release that Helm keeps in a Secret: JSON, compressed, and twice in base64."""
+def decode_release(secret: Mapping[str, Any], name: str, namespace: str) -> Release:
+    """Return the release that a Secret of Helm holds: JSON, compressed, and encoded twice in base64."""
     try:
         content = gzip.decompress(base64.b64decode(base64.b64decode(text(secret, "data", "release"))))
         release = json.loads(content)

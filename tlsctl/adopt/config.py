@@ -1,4 +1,4 @@
-"""The stack's config file: what is there stays as it is, and only what is missing is added."""
+"""The stack's config file: existing values stay as they are, and only missing ones are added."""
 
 import copy
 from collections.abc import Mapping
@@ -13,35 +13,34 @@ from config.production import PROJECT
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Return a config file's content; of one that is not there, nothing.
+    """Return a config file's content, or an empty one where the file does not exist.
 
     Raises:
-        ProblemsError: it cannot be read.
+        ProblemsError: it cannot be read, or is not the config of a stack.
     """
     try:
-        found = yaml.safe_load(file.read_text()) if file.exists() else None
+        content = yaml.safe_load(file.read_text()) if file.exists() else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ProblemsError(Problem(str(file), f"cannot be read: {type(error).__name__}")) from None
-    if found is None:
+    if content is None:
         return {}
-    if not isinstance(found, dict) or not isinstance(found.get("config") or {}, dict):
+    if not isinstance(content, dict) or not isinstance(content.get("config") or {}, dict):
         raise ProblemsError(Problem(str(file), "is not the config of a stack"))
-    return found
+    return content
 
 
 def completed(
     document: Mapping[str, Any], decided: Mapping[str, Any], project: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return a config file's content with what is missing in it, and the keys that were kept though decided otherwise.
+    """Return a config file's content with missing values added, and the keys that were kept with another value.
 
     Args:
         document: the file's content.
-        decided: by key, without the project's prefix.
-        project: of the gcp provider.
+        decided: the values by key, without the project's prefix.
+        project: the project of the gcp provider.
     """
     result = copy.deepcopy(dict(document))
-    config = result.setdefault("config", {}) or {}
-    result["config"] = config
+    config = result["config"] = result.get("config") or {}
     if is_placeholder(config.get("gcp:project", "")):
         del config["gcp:project"]
     config.setdefault("gcp:project", project)
@@ -52,26 +51,24 @@ def completed(
     return result, kept
 
 
-def _completed(there: Any, decided: Any, path: str, kept: list[str]) -> Any:
-    """Add to a mapping what it lacks; anything else is kept."""
-    if not isinstance(there, dict) or not isinstance(decided, Mapping):
-        if is_placeholder(there):
+def _completed(existing: Any, decided: Any, path: str, kept: list[str]) -> Any:
+    """Add to a mapping what it lacks; keep anything else, and note its path if it differs."""
+    if not isinstance(existing, dict) or not isinstance(decided, Mapping):
+        if is_placeholder(existing):
             return decided
-        if there != decided:
+        if existing != decided:
             kept.append(path)
-        return there
-    merged = dict(there)
+        return existing
+    merged = dict(existing)
     for name, value in decided.items():
-        merged[name] = _completed(there[name], value, f"{path}.{name}", kept) if name in there else value
+        merged[name] = _completed(merged[name], value, f"{path}.{name}", kept) if name in merged else value
     return merged
 
 
 def is_placeholder(value: Any) -> bool:
-    """Tell whether something in a value is what a template leaves to be filled in."""
-    if isinstance(value, dict):
-        return any(map(is_placeholder, value.values()))
-    if isinstance(value, list):
-        return any(map(is_placeholder, value))
+    """Tell whether a value contains what a template leaves to be filled in."""
+    if isinstance(value, dict | list):
+        return any(map(is_placeholder, value.values() if isinstance(value, dict) else value))
     try:
         names.refuse_placeholder(str(value))
     except ValueError:
@@ -80,7 +77,7 @@ def is_placeholder(value: Any) -> bool:
 
 
 class _Dumper(yaml.SafeDumper):
-    """With lists indented and certificates as blocks, as a person writes them."""
+    """Indents lists and writes certificates as blocks, as a person would."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         super().increase_indent(flow, indentless=False)

@@ -1,7 +1,7 @@
-"""The import file: what a preview would create, and of that what is there already.
+"""The import file: those resources of a preview that exist already.
 
 The engine writes the file itself (`pulumi preview --import-file`), with the names, parents and providers of this
-program in the format of its own version. What is left to say is which objects they are.
+program, in the format of its version. Only the ids of the objects are missing.
 """
 
 import copy
@@ -13,7 +13,7 @@ from tlsctl import ids
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Planned:
     """A resource that a preview would create."""
 
     urn: str
@@ -22,25 +22,25 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """Its name in the program."""
+        """The resource's name in the program."""
         return self.urn.rpartition("::")[2]
 
     @property
-    def described(self) -> str:
-        """What it is in words: `Gateway istio-system/tls-prod`, `record set shop.example.com. A`."""
+    def label(self) -> str:
+        """What the resource is called in text: `Gateway istio-system/tls-prod`, `record set shop.example.com. A`."""
         if self.type == ids.RECORD_SET:
             return f"record set {self.inputs.get('name')} {self.inputs.get('type')}"
         return f"{self.type.rpartition(':')[2]} {ids.resource_id(self.type, self.inputs)}"
 
 
-def wanted(steps: Iterable[Mapping[str, Any]], project: str | None) -> list[Wanted]:
-    """Return what a preview would create outside of the state: the resources that have an id elsewhere.
+def planned(steps: Iterable[Mapping[str, Any]], project: str | None) -> list[Planned]:
+    """Return the resources that a preview would create and that exist outside of the state.
 
     Args:
-        steps: of `pulumi preview --json`.
-        project: of record sets that name none.
+        steps: the steps of `pulumi preview --json`.
+        project: the project of record sets that name none.
     """
-    found = []
+    resources = []
     for step in steps:
         state = step.get("newState") or {}
         if step.get("op") != "create" or not state.get("custom") or state["type"].startswith("pulumi:"):
@@ -48,53 +48,48 @@ def wanted(steps: Iterable[Mapping[str, Any]], project: str | None) -> list[Want
         inputs = state.get("inputs") or {}
         if state["type"] == ids.RECORD_SET and not inputs.get("project"):
             inputs = {**inputs, "project": project}
-        found.append(Wanted(state["urn"], state["type"], inputs))
-    return found
+        resources.append(Planned(state["urn"], state["type"], inputs))
+    return resources
 
 
-def filled(
-    file: Mapping[str, Any], wanted: Iterable[Wanted], there: Callable[[Wanted], bool]
-) -> tuple[dict[str, Any], list[Wanted], list[Wanted]]:
-    """Return the import file with the ids of what is there, and without the rest.
+def completed(
+    file: Mapping[str, Any], resources: Iterable[Planned], exists: Callable[[Planned], bool]
+) -> tuple[dict[str, Any], list[Planned], list[Planned]]:
+    """Return the import file with the ids of existing resources, and without the others.
 
     Args:
-        file: as the engine wrote it.
-        wanted: the resources of the same preview.
-        there: says whether one of them is there already.
+        file: the file that the engine wrote.
+        resources: the resources of the same preview.
+        exists: tells whether a resource exists.
 
     Returns:
-        The file, what it imports, and what is left for `up` to create.
+        The file, the resources that it imports, and those that `up` creates.
     """
-    taken: list[Wanted] = []
-    created: list[Wanted] = []
-    by_key: dict[tuple[str, str], Wanted] = {}
-    for each in wanted:
-        (taken if ids.resource_id(each.type, each.inputs) and there(each) else created).append(each)
-        by_key[each.type, each.name] = each
-    result = copy.deepcopy(dict(file))
-    kept = []
-    for resource in result.get("resources") or ():
-        found = by_key.get((resource["type"], resource.get("logicalName") or resource["name"]))
-        if found is None:
-            kept.append(resource)
-        elif found in taken:
-            kept.append({**resource, "id": ids.resource_id(found.type, found.inputs)})
-    result["resources"] = _needed(kept)
-    return result, taken, created
+    imported: list[Planned] = []
+    created: list[Planned] = []
+    by_name: dict[tuple[str, str], Planned] = {}
+    for resource in resources:
+        by_name[resource.type, resource.name] = resource
+        (imported if ids.resource_id(resource.type, resource.inputs) and exists(resource) else created).append(resource)
+    entries = []
+    for entry in copy.deepcopy(file.get("resources") or ()):
+        match = by_name.get((entry["type"], entry.get("logicalName") or entry["name"]))
+        if match is None:
+            entries.append(entry)
+        elif match in imported:
+            entries.append({**entry, "id": ids.resource_id(match.type, match.inputs)})
+    return {**file, "resources": _needed(entries)}, imported, created
 
 
-def _needed(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Leave out components and providers that nothing needs which is imported."""
-    needed = {name for each in resources if each.get("id") for name in _upward(each, resources)}
-    return [each for each in resources if each.get("id") or each["name"] in needed]
-
-
-def _upward(resource: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the names of a resource's parents, and of its provider."""
-    by_name = {each["name"]: each for each in resources}
-    found = {resource["provider"]} if resource.get("provider") else set()
-    above = resource.get("parent")
-    while above and above not in found:
-        found.add(above)
-        above = by_name.get(above, {}).get("parent")
-    return found
+def _needed(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out components and providers that no imported resource needs."""
+    by_name = {entry["name"]: entry for entry in entries}
+    needed: set[str] = set()
+    for entry in entries:
+        if entry.get("id"):
+            needed |= {entry["provider"]} if entry.get("provider") else set()
+            parent = entry.get("parent")
+            while parent and parent not in needed:
+                needed.add(parent)
+                parent = by_name.get(parent, {}).get("parent")
+    return [entry for entry in entries if entry.get("id") or entry["name"] in needed]

@@ -1,11 +1,11 @@
-"""How Ingresses go whose hosts the stack serves, and what goes with them.
+"""How Ingresses are removed whose hosts the stack serves, and what is deleted with them.
 
 cert-manager makes a Certificate for each Secret of an Ingress, in its namespace, and binds it to the Ingress by an
-ownerReference: it is deleted with it (pkg/controller/certificate-shim/sync.go). The Secret is not, unless cert-manager
-has the flag --enable-certificate-owner-ref.
+ownerReference, so that it is deleted with the Ingress (pkg/controller/certificate-shim/sync.go). The Secret is not,
+unless cert-manager has the flag --enable-certificate-owner-ref.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from components.kube import solver_route
@@ -13,178 +13,183 @@ from components.problem import Problem
 from components.shell import word
 from components.specs import acme
 from tlsctl.adopt import ingresses
-from tlsctl.adopt.cutover import kubectl
-from tlsctl.adopt.objects import Found, Key, Object, key, mapping, mappings, qualified, text, texts
-from tlsctl.adopt.serving import Serving, elsewhere, records_of
-from tlsctl.adopt.signing import Signing, identity, is_taken_over, reference
+from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
+from tlsctl.adopt.objects import Inventory, key, kubectl, note, owners, qualified
+from tlsctl.adopt.serving import Serving
+from tlsctl.adopt.signing import IssuerId, Signing, identity, reference
+from tlsctl.own import Key
 
 
 @dataclass
-class Departing:
-    """What goes and what stays."""
+class Removal:
+    """The Ingresses that are removed, and the Certificates that become needless with them."""
 
-    going: list[Object] = field(default_factory=list)
-    """Ingresses that have no hosts but the stack's."""
-    shrinking: list[Object] = field(default_factory=list)
-    """Those that have others too."""
-    staying: list[Object] = field(default_factory=list)
-    """All that do not go."""
+    removed: list[Object] = field(default_factory=list)
+    """Ingresses without hosts other than the stack's."""
+    edited: list[Object] = field(default_factory=list)
+    """Ingresses with hosts of the stack and others."""
+    kept: list[Object] = field(default_factory=list)
+    """All Ingresses that are not removed, also those that are edited."""
     deleted: list[Object] = field(default_factory=list)
     """Certificates that are deleted with an Ingress."""
-    needless: list[Object] = field(default_factory=list)
-    """Certificates by hand whose Secret no Ingress presents any more."""
+    unused: list[Object] = field(default_factory=list)
+    """Certificates made by hand whose Secret no Ingress presents afterwards."""
 
     @property
     def certificates(self) -> list[Object]:
-        """Return those that will not be there any more."""
-        return [*self.deleted, *self.needless]
+        """Return the Certificates that do not exist afterwards."""
+        return [*self.deleted, *self.unused]
 
 
-def owners(obj: Object) -> list[str]:
-    """Return the Ingresses, by name, with which an object is deleted; they are in its namespace."""
-    return [text(each, "name") for each in references(obj) if text(each, "kind") == "Ingress"]
+def owning_ingresses(obj: Object) -> list[str]:
+    """Return the Ingresses, by name, with which an object is deleted."""
+    return [text(owner, "name") for owner in owners(obj) if text(owner, "kind") == "Ingress"]
 
 
-def references(obj: Object) -> list[Object]:
-    """Return an object's ownerReferences."""
-    return mappings(obj, "metadata", "ownerReferences")
-
-
-def release(obj: Object) -> Problem | None:
-    """Return how an object that is taken over is let go by its owners: it would be deleted with them."""
-    if not references(obj):
+def release_from_owners(obj: Object) -> Problem | None:
+    """Return how an object that the stack takes over is released from its owners: it would be deleted with them."""
+    if not owners(obj):
         return None
-    uid = text(references(obj)[0], "uid")
     path = "/metadata/ownerReferences"
-    # Only if it is the object that was looked at.
-    patch = f'[{{"op":"test","path":"{path}/0/uid","value":"{uid}"}},{{"op":"remove","path":"{path}"}}]'
-    named = ", ".join(f"{text(each, 'kind')} {text(each, 'name')}" for each in references(obj))
-    what = f"is deleted with {named}, which owns it"
-    kind = text(obj, "kind")
-    return Problem(
-        f"{kind} {qualified(key(obj))}",
-        what,
-        (kubectl("patch", kind.lower(), key(obj), f"--type json --patch {word(patch)}"),),
+    # The test of the uid makes sure that it is the object that was read.
+    patch = (
+        f'[{{"op":"test","path":"{path}/0/uid","value":"{text(owners(obj)[0], "uid")}"}},'
+        f'{{"op":"remove","path":"{path}"}}]'
     )
+    named = ", ".join(f"{text(owner, 'kind')} {text(owner, 'name')}" for owner in owners(obj))
+    option = f"--type json --patch {word(patch)}"
+    fix = kubectl("patch", text(obj, "kind").lower(), obj, option)
+    return note(obj, f"is deleted with {named}, which owns it", fix)
 
 
-def departing(found: Found, served: Serving, signed: Signing) -> Departing:
-    """Return which Ingresses go, and which Certificates with them."""
-    result = Departing()
-    for obj in found.ingresses:
-        if ingresses.is_solver(obj):
+def plan_removal(inventory: Inventory, served: Serving, signed: Signing) -> Removal:
+    """Return which Ingresses are removed, and which Certificates with them."""
+    result = Removal()
+    for ingress in inventory.ingresses:
+        if ingresses.is_solver(ingress):
             continue
-        hosts = set(ingresses.hosts(obj))
-        goes = bool(hosts) and hosts <= set(served.names)
-        (result.going if goes else result.staying).append(obj)
-        if not goes and hosts & set(served.names):
-            result.shrinking.append(obj)
-    going = {key(each) for each in result.going}
-    presented = {(key(each)[0], secret) for each in result.going for secret in ingresses.secrets(each)}
-    kept = {(key(each)[0], secret) for each in result.staying for secret in ingresses.secrets(each)}
-    for each in found.certificates:
-        if _is_the_gateways(each, served, signed):
+        hosts = set(ingresses.hosts(ingress))
+        if hosts and hosts <= set(served.names):
+            result.removed.append(ingress)
             continue
-        if any((key(each)[0], owner) in going for owner in owners(each)):
-            result.deleted.append(each)
-        elif not references(each) and _secret(each) in presented - kept:
-            result.needless.append(each)
+        result.kept.append(ingress)
+        if hosts & set(served.names):
+            result.edited.append(ingress)
+    removed = {key(ingress) for ingress in result.removed}
+    unpresented = _presented(result.removed) - _presented(result.kept)
+    for certificate in inventory.certificates:
+        namespace, secret = _secret(certificate)
+        at_the_gateway = namespace == served.namespace and secret in served.credentials
+        if signed.owns_certificate(certificate) or at_the_gateway:
+            continue
+        if any((namespace, owner) in removed for owner in owning_ingresses(certificate)):
+            result.deleted.append(certificate)
+        elif not owners(certificate) and (namespace, secret) in unpresented:
+            result.unused.append(certificate)
     return result
 
 
-def _is_the_gateways(certificate: Object, served: Serving, signed: Signing) -> bool:
-    if certificate is signed.chosen or key(certificate) == (served.namespace, signed.secret_name):
-        return True
-    return key(certificate)[0] == served.namespace and text(certificate, "spec", "secretName") in served.credentials
+def _presented(of: Sequence[Object]) -> set[Key]:
+    return {(key(ingress)[0], secret) for ingress in of for secret in ingresses.secrets(ingress)}
 
 
 def _secret(certificate: Object) -> Key:
     return key(certificate)[0], text(certificate, "spec", "secretName")
 
 
-def leftovers(found: Found, served: Serving, gone: Departing) -> Iterator[Problem]:
+def removal_steps(inventory: Inventory, served: Serving, removal: Removal) -> Iterator[Problem]:
     """Yield what to do with Ingresses after the `up`, in this order."""
-    moved = elsewhere(found, served)
-    if moved and (gone.going or gone.shrinking):
-        ttl = max(each["ttl"] for host in moved for each in records_of(found, host) if isinstance(each.get("ttl"), int))
-        what = f"led elsewhere, and resolvers may know that for {ttl} s more: until then requests may go there"
+    moved = served.elsewhere(inventory)
+    if moved and (removal.removed or removal.edited):
+        records = (record for host in moved for record in inventory.a_records(host))
+        ttl = max(record["ttl"] for record in records if isinstance(record.get("ttl"), int))
+        what = f"resolvers may have the old address for {ttl} s more, and send requests there"
         yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {ttl}",))
-    for each in gone.going:
-        taken = [qualified(key(of)) for of in gone.deleted if key(each)[1] in owners(of) and key(of)[0] == key(each)[0]]
-        what = "has no hosts but the stack's" + (f"; its Certificate {', '.join(taken)} goes with it" * bool(taken))
-        # The Certificate first: without its Secret, it would be signed anew.
-        fix = kubectl("delete", "ingress", key(each), "--cascade=foreground")
-        yield Problem(f"Ingress {qualified(key(each))}", what, (fix,))
-    for each in gone.needless:
-        what = "is presented by no Ingress any more"
-        yield Problem(f"Certificate {qualified(key(each))}", what, (kubectl("delete", "certificate", key(each)),))
-    used = {(key(each)[0], secret) for each in gone.staying for secret in ingresses.secrets(each)}
-    for of in sorted({_secret(each) for each in gone.certificates} - used):
-        what = "is not deleted with its Certificate, and no Ingress presents it any more"
-        fix = kubectl("delete", "secret", of, "--ignore-not-found")
-        yield Problem(f"Secret {qualified(of)}", what, (fix,))
-    yield from _shared(gone)
-    for each in gone.shrinking:
-        hosts = ingresses.hosts(each)
+    for ingress in removal.removed:
+        namespace, name = key(ingress)
+        with_it = [
+            qualified(certificate)
+            for certificate in removal.deleted
+            if name in owning_ingresses(certificate) and key(certificate)[0] == namespace
+        ]
+        what = "has no hosts but the stack's"
+        if with_it:
+            what += f"; its Certificate {', '.join(with_it)} is deleted with it"
+        # The Certificate goes before its Secret, which it would otherwise order again.
+        yield note(ingress, what, kubectl("delete", "ingress", ingress, "--cascade=foreground"))
+    for certificate in removal.unused:
+        what = "is not presented by any Ingress afterwards"
+        yield note(certificate, what, kubectl("delete", "certificate", certificate))
+    for secret in sorted({_secret(certificate) for certificate in removal.certificates} - _presented(removal.kept)):
+        what = "is not deleted with its Certificate, and no Ingress presents it afterwards"
+        fix = kubectl("delete", "secret", secret, "--ignore-not-found")
+        yield Problem(f"Secret {qualified(secret)}", what, (fix,))
+    yield from _shared_secrets(removal)
+    for ingress in removal.edited:
+        hosts = ingresses.hosts(ingress)
         rest = ", ".join(host or "requests of any host" for host in hosts if host not in served.names)
-        ours = ", ".join(host for host in hosts if host in served.names)
-        what = f"has {rest} too, and stays: take {ours} out of its rules and its tls"
-        yield Problem(f"Ingress {qualified(key(each))}", what, (kubectl("edit", "ingress", key(each)),))
+        own = ", ".join(host for host in hosts if host in served.names)
+        what = f"has {rest} too, and stays: remove {own} from its rules and its tls"
+        yield note(ingress, what, kubectl("edit", "ingress", ingress))
 
 
-def _shared(gone: Departing) -> Iterator[Problem]:
-    """Yield the Ingresses that stay and present a Secret whose Certificate goes with another Ingress."""
-    lost = {_secret(each) for each in gone.deleted}
-    for each in gone.staying:
-        for secret in sorted(ingresses.secrets(each)):
-            if (key(each)[0], secret) in lost:
+def _shared_secrets(removal: Removal) -> Iterator[Problem]:
+    """Yield the Ingresses that stay and present a Secret whose Certificate is deleted with another Ingress."""
+    lost = {_secret(certificate) for certificate in removal.deleted}
+    for ingress in removal.kept:
+        for secret in sorted(ingresses.secrets(ingress)):
+            if (key(ingress)[0], secret) in lost:
                 what = (
-                    f"presents the Secret {secret}, whose Certificate goes with another Ingress. cert-manager makes one"
-                    " for it when it changes, if it has the annotation of an issuer"
+                    f"presents the Secret {secret}, whose Certificate is deleted with another Ingress. When it changes,"
+                    " cert-manager makes a Certificate for it, if it has the annotation of an issuer"
                 )
-                fix = kubectl("annotate", "ingress", key(each), word(f"istio-gateway-tls/certificate={secret}"))
-                yield Problem(f"Ingress {qualified(key(each))}", what, (fix,))
+                yield note(ingress, what, kubectl("annotate", "ingress", ingress, _annotation(secret)))
 
 
-def renewals(found: Found, served: Serving, signed: Signing, gone: Departing) -> Iterator[Problem]:
-    """Yield the Certificates that cannot be renewed once records have moved: HTTP-01 proves a name where it leads."""
-    moved = elsewhere(found, served)
-    issuers = {identity(each): each for each in found.issuers if not is_taken_over(each, signed)}
-    deleted = [key(each) for each in gone.certificates]
-    for each in found.certificates:
-        lost = [name for name in texts(each, "spec", "dnsNames") if name.lower() in moved]
-        by = issuers.get(reference(each))
-        where = _where_proven(by) if by and lost and each is not signed.chosen else ""
-        if by is None or not where:
+def _annotation(secret: str) -> str:
+    return word(f"istio-gateway-tls/certificate={secret}")
+
+
+def lost_renewals(inventory: Inventory, served: Serving, signed: Signing, removal: Removal) -> Iterator[Problem]:
+    """Yield the Certificates that cannot be renewed once records have moved: HTTP-01 needs the old address."""
+    moved = served.elsewhere(inventory)
+    issuers = {identity(issuer): issuer for issuer in inventory.issuers if not signed.owns_issuer(identity(issuer))}
+    for certificate in inventory.certificates:
+        names = texts(certificate, "spec", "dnsNames")
+        lost = [name for name in names if name.lower() in moved]
+        issuer = issuers.get(reference(certificate))
+        if issuer is None or not lost or signed.owns_certificate(certificate) or not (where := _solver(issuer)):
             continue
         what = (
-            f"is proven by HTTP-01 at {where} ({text(by, 'kind')} {qualified(key(by))}): it cannot be renewed once the"
-            f" records of {', '.join(lost)} lead to the gateway. "
+            f"is proven by HTTP-01 at {where} ({text(issuer, 'kind')} {qualified(issuer)}): it cannot be renewed once"
+            f" the records of {', '.join(lost)} lead to the gateway. "
         )
-        rest = [name for name in texts(each, "spec", "dnsNames") if name not in lost]
-        if key(each) in deleted:
-            what += "It goes with what is removed after the `up`"
+        if certificate in removal.certificates:
+            what += "It is removed after the `up`"
         else:
-            kept = f", so that {', '.join(rest)} can be" if rest else ""
-            what += f"Take them out of it soon after the `up`{kept}"
-        yield Problem(f"Certificate {qualified(key(each))}", what)
+            rest = ", ".join(name for name in names if name not in lost)
+            what += "Remove them from it soon after the `up`" + (f", so that {rest} can be" if rest else "")
+        yield note(certificate, what)
 
 
-def _where_proven(issuer: Object) -> str:
+def _solver(issuer: Object) -> str:
     """Return where an issuer proves names by HTTP-01, if that is not the gateway and there is no other way."""
     solvers = mappings(issuer, "spec", "acme", "solvers")
-    if any(mapping(each, "dns01") for each in solvers):
+    if any(mapping(solver, "dns01") for solver in solvers):
         return ""
-    for each in solvers:
-        solver = mapping(each, "http01", "ingress")
-        of = text(solver, "class") or text(solver, "ingressClassName")
-        if solver and of != solver_route.CLASS:
-            return f"Ingresses of the class {of}" if of else "Ingresses"
+    for solver in solvers:
+        ingress = mapping(solver, "http01", "ingress")
+        class_ = text(ingress, "class") or text(ingress, "ingressClassName")
+        if ingress and class_ != solver_route.CLASS:
+            return f"Ingresses of the class {class_}" if class_ else "Ingresses"
     return ""
 
 
-def annotated(obj: Object) -> list[tuple[str, str, str]]:
-    """Return the issuers that an Ingress asks for, as `signing.identity` has them."""
-    asked = [(acme.CLUSTER_ISSUER, "", "cluster-issuer"), (acme.ISSUER, key(obj)[0], "issuer")]
-    found = [(*of, text(obj, "metadata", "annotations", f"cert-manager.io/{name}")) for *of, name in asked]
-    return [(kind, namespace, name) for kind, namespace, name in found if name]
+def requested_issuers(ingress: Object) -> list[IssuerId]:
+    """Return the issuers that an Ingress names in annotations."""
+    options = [(acme.CLUSTER_ISSUER, "", "cluster-issuer"), (acme.ISSUER, key(ingress)[0], "issuer")]
+    named = [
+        (kind, namespace, text(ingress, "metadata", "annotations", f"cert-manager.io/{annotation}"))
+        for kind, namespace, annotation in options
+    ]
+    return [issuer for issuer in named if issuer[2]]

@@ -1,141 +1,140 @@
-"""What Ingresses serve by TLS, as a stack's config has it, or why it cannot have it."""
+"""What Ingresses serve by TLS, as the config of a stack has it, or the reason why it cannot."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from components.problem import Problem
 from components.specs import names
-from tlsctl.adopt.objects import Object, at, key, mapping, mappings, oldest_first, qualified, text, texts
-from tlsctl.adopt.routes import Route, Routes, reached, to_service
+from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
+from tlsctl.adopt.objects import note, oldest_first, qualified
+from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 
-_CONTROLLERS = ("nginx.ingress.kubernetes.io/", "nginx.org/", "nginx.com/")
-"""What annotations begin with that tell nginx what to do with requests."""
+_NGINX = ("nginx.ingress.kubernetes.io/", "nginx.org/", "nginx.com/")
+"""Prefixes of the annotations that configure nginx."""
 
 _AS_THE_STACK = {"ssl-redirect": "true", "backend-protocol": "HTTP"}
-"""Annotations, by their value, that have nginx do what the stack does."""
+"""Annotations that have the same effect as a stack, by value."""
 
 _BODY_SIZE = "proxy-body-size"
-_OF_NGINX_ALONE = {
+_NO_EFFECT_ON_ROUTES = {
     "client-body-buffer-size", "enable-access-log", "force-ssl-redirect", "proxy-buffer-size", "proxy-buffering",
     "proxy-buffers-number", "proxy-busy-buffers-size", "proxy-connect-timeout", "proxy-max-temp-file-size",
     "proxy-read-timeout", "proxy-request-buffering", "proxy-send-timeout", "service-upstream", _BODY_SIZE,
 }  # fmt: skip
-"""Annotations about nginx's buffers, limits and timeouts, which a stack's routes do not have."""
+"""Annotations for nginx's buffers, limits and timeouts, which a stack's routes do not have."""
 
 _SOLVER = "cm-acme-http-solver-"
-"""What the names of cert-manager's solvers begin with."""
+"""The prefix of the names of cert-manager's solvers."""
 
 
-def is_solver(obj: Object) -> bool:
-    """Tell the Ingress of a challenge, which is gone in a minute."""
-    return "acme.cert-manager.io/http01-solver" in mapping(obj, "metadata", "labels")
+def is_solver(ingress: Object) -> bool:
+    """Tell whether an Ingress belongs to a challenge, which takes about a minute."""
+    return "acme.cert-manager.io/http01-solver" in mapping(ingress, "metadata", "labels")
 
 
-def class_of(obj: Object) -> str:
-    """Return an Ingress's class, or an empty string where it is the cluster's default."""
-    return text(obj, "spec", "ingressClassName") or text(obj, "metadata", "annotations", "kubernetes.io/ingress.class")
-
-
-def secrets(obj: Object) -> set[str]:
+def secrets(ingress: Object) -> set[str]:
     """Return the Secrets that an Ingress presents."""
-    return {text(each, "secretName") for each in mappings(obj, "spec", "tls")} - {""}
+    return {text(entry, "secretName") for entry in mappings(ingress, "spec", "tls")} - {""}
 
 
-def hosts(obj: Object) -> list[str]:
+def hosts(ingress: Object) -> list[str]:
     """Return every host of an Ingress, with TLS or without; an empty name stands for requests of any host."""
-    ruled = [text(each, "host").lower() for each in mappings(obj, "spec", "rules")]
-    default = [""] if mapping(obj, "spec", "defaultBackend") else []
-    return list(dict.fromkeys([*ruled, *tls_hosts(obj), *default]))
+    ruled = [text(rule, "host").lower() for rule in mappings(ingress, "spec", "rules")]
+    default = [""] if mapping(ingress, "spec", "defaultBackend") else []
+    return list(dict.fromkeys([*ruled, *tls_hosts(ingress), *default]))
 
 
-def tls_hosts(obj: Object) -> list[str]:
-    """Return the hosts of an Ingress that are served by TLS; a wildcard stands for those rules that it covers."""
-    ruled = [host for each in mappings(obj, "spec", "rules") if (host := text(each, "host").lower())]
-    found: list[str] = []
-    for each in mappings(obj, "spec", "tls"):
-        for name in map(str.lower, texts(each, "hosts")):
-            found += [host for host in ruled if names.covers(name, host)] or [name]
-    return list(dict.fromkeys(found))
+def tls_hosts(ingress: Object) -> list[str]:
+    """Return the hosts of an Ingress that are served by TLS; a wildcard stands for the rules that it covers."""
+    ruled = [host for rule in mappings(ingress, "spec", "rules") if (host := text(rule, "host").lower())]
+    secure: list[str] = []
+    for entry in mappings(ingress, "spec", "tls"):
+        for name in map(str.lower, texts(entry, "hosts")):
+            secure += [host for host in ruled if names.covers(name, host)] or [name]
+    return list(dict.fromkeys(secure))
 
 
 def by_host(ingresses: Sequence[Object]) -> dict[str, list[Object]]:
-    """Return the Ingresses of each host that one of them serves by TLS: their paths are one server's."""
-    lasting = [each for each in oldest_first(ingresses) if not is_solver(each)]
-    secure = dict.fromkeys(host for each in lasting for host in tls_hosts(each))
-    return {host: [each for each in lasting if host in hosts(each)] for host in secure}
+    """Return all Ingresses of each host that one of them serves by TLS: their paths are combined."""
+    lasting = [ingress for ingress in oldest_first(ingresses) if not is_solver(ingress)]
+    secure = dict.fromkeys(host for ingress in lasting for host in tls_hosts(ingress))
+    return {host: [ingress for ingress in lasting if host in hosts(ingress)] for host in secure}
 
 
-def routes(host: str, ingresses: Sequence[Object], services: Sequence[Object]) -> Routes:
+def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]) -> Routes:
     """Return the routes of a host.
 
     Args:
-        host: its name.
-        ingresses: those that have it, the oldest first, which wins where two have the same path.
-        services: where a port may be named.
+        host: the host's name.
+        ingresses: its Ingresses, the oldest first, which wins where two have the same path.
+        services: all Services, to look up ports.
     """
-    if len(classes := sorted({class_of(each) or "(default)" for each in ingresses})) > 1:
+    if len(classes := sorted({_class(ingress) or "(default)" for ingress in ingresses})) > 1:
         return Routes(reason=f"has Ingresses of the classes {', '.join(classes)}, and one gateway would serve them all")
-    found: list[Route] = []
-    for obj in ingresses:
-        where = f"Ingress {qualified(key(obj))}"
-        if odd := sorted(_odd(obj)):
-            return Routes(reason=f"{where} has the annotation {', '.join(odd)}, which the config does not know")
+    routes: list[Route] = []
+    for ingress in ingresses:
+        where = f"Ingress {qualified(ingress)}"
+        if unsupported := sorted(_unsupported_annotations(ingress)):
+            return Routes(
+                reason=f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
+            )
         try:
-            found += _routes(obj, host, services)
+            routes += _routes(ingress, host, services)
         except ValueError as error:
-            return Routes(reason=f"{where} {error}, which the config does not know")
-    # The longest path takes a request, whatever the order.
-    found = reached(sorted(found, key=lambda each: -len(each["path"])))
-    return Routes(found) if found else Routes(reason=f"Ingress {qualified(key(ingresses[0]))} has no route for it")
+            return Routes(reason=f"{where} {error}, which the config cannot express")
+    # The longest path gets a request, regardless of the order.
+    routes = reachable(sorted(routes, key=lambda route: -len(route["path"])))
+    return Routes(routes) if routes else Routes(reason=f"Ingress {qualified(ingresses[0])} has no route for it")
 
 
-def _annotations(obj: Object) -> dict[str, str]:
-    """Return the annotations for nginx: their whole names by what follows the slash."""
-    found = map(str, mapping(obj, "metadata", "annotations"))
-    return {name.rpartition("/")[2]: name for name in found if name.startswith(_CONTROLLERS)}
+def _class(ingress: Object) -> str:
+    annotation = text(ingress, "metadata", "annotations", "kubernetes.io/ingress.class")
+    return text(ingress, "spec", "ingressClassName") or annotation
 
 
-def _odd(obj: Object) -> Iterator[str]:
-    for short, name in _annotations(obj).items():
-        value = str(at(obj, "metadata", "annotations", name))
-        if short not in _OF_NGINX_ALONE and _AS_THE_STACK.get(short, "").lower() != value.lower():
+def _annotations(ingress: Object) -> dict[str, str]:
+    """Return the full names of the annotations for nginx, by the part after the slash."""
+    annotations = map(str, mapping(ingress, "metadata", "annotations"))
+    return {name.rpartition("/")[2]: name for name in annotations if name.startswith(_NGINX)}
+
+
+def _unsupported_annotations(ingress: Object) -> Iterator[str]:
+    for short, name in _annotations(ingress).items():
+        value = str(at(ingress, "metadata", "annotations", name))
+        if short not in _NO_EFFECT_ON_ROUTES and _AS_THE_STACK.get(short, "").lower() != value.lower():
             yield name
 
 
-def _routes(obj: Object, host: str, services: Sequence[Object]) -> Iterator[Route]:
-    for rule in mappings(obj, "spec", "rules"):
-        for path in mappings(rule, "http", "paths") if text(rule, "host").lower() == host else ():
-            service = text(path, "backend", "service", "name")
-            if service.startswith(_SOLVER):
-                continue  # Of a challenge in this minute, which cert-manager adds to the Ingress itself where told to.
-            prefix = text(path, "path") or "/"
-            if text(path, "pathType") == "Exact":
-                raise ValueError(f"has the exact path {prefix}")
-            if not re.fullmatch(r"/\S*", prefix):
-                raise ValueError(f"has the path {prefix}")
-            if text(path, "pathType") == "Prefix":
-                prefix = prefix.rstrip("/") or "/"  # Kubernetes compares whole elements, without the last slash.
-            port = at(path, "backend", "service", "port", "number")
-            port = at(path, "backend", "service", "port", "name") if port is None else port
-            yield {"path": prefix, **to_service(service, key(obj)[0], port, services)}
+def _paths(ingress: Object, host: str) -> Iterator[Object]:
+    for rule in mappings(ingress, "spec", "rules"):
+        if text(rule, "host").lower() == host:
+            yield from mappings(rule, "http", "paths")
+
+
+def _routes(ingress: Object, host: str, services: Sequence[Object]) -> Iterator[Route]:
+    for path in _paths(ingress, host):
+        service = text(path, "backend", "service", "name")
+        if service.startswith(_SOLVER):
+            continue  # cert-manager can be told to add the route of a challenge to the Ingress itself.
+        prefix = text(path, "path") or "/"
+        if text(path, "pathType") == "Exact":
+            raise ValueError(f"has the exact path {prefix}")
+        if not re.fullmatch(r"/\S*", prefix):
+            raise ValueError(f"has the path {prefix}")
+        if text(path, "pathType") == "Prefix":
+            prefix = prefix.rstrip("/") or "/"  # Kubernetes compares whole elements, without the last slash.
+        port = at(path, "backend", "service", "port", "number")
+        port = at(path, "backend", "service", "port", "name") if port is None else port
+        yield {"path": prefix, **to_service(service, text(ingress, "metadata", "namespace"), port, services)}
 
 
 def changes(host: str, ingresses: Sequence[Object]) -> Iterator[Problem]:
-    """Yield what is otherwise at the gateway for a host whose routes it takes over."""
-    for obj in ingresses:
-        limits = sorted(_annotations(obj).keys() & {_BODY_SIZE})
-        if limits:
-            what = f"has the limit {', '.join(limits)} for {host}, which the gateway does not have: any body is let in"
-            yield Problem(f"Ingress {qualified(key(obj))}", what)
-        whole = [
-            prefix
-            for rule in mappings(obj, "spec", "rules")
-            if text(rule, "host").lower() == host
-            for path in mappings(rule, "http", "paths")
-            if text(path, "pathType") == "Prefix" and (prefix := text(path, "path").rstrip("/"))
-        ]
-        for prefix in whole:
-            what = (
-                f"has {prefix} as a path of whole elements for {host}; at the gateway {prefix}... takes more requests"
-            )
-            yield Problem(f"Ingress {qualified(key(obj))}", what)
+    """Yield what the gateway does differently for a host whose routes it takes over."""
+    for ingress in ingresses:
+        if _BODY_SIZE in _annotations(ingress):
+            yield note(ingress, f"has the limit {_BODY_SIZE} for {host}; the gateway accepts bodies of any size")
+        for path in _paths(ingress, host):
+            prefix = text(path, "path").rstrip("/")
+            if prefix and text(path, "pathType") == "Prefix":
+                what = f"has {prefix} as a path of whole elements for {host}; the gateway also matches {prefix}..."
+                yield note(ingress, what)

@@ -1,29 +1,42 @@
-"""What was read: plain objects as the APIs return them, and how to look into ones that lack anything."""
+"""The objects that were read, as the APIs return them, and what is common to all kinds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Object = Mapping[str, Any]
-Key = tuple[str, str]
-"""Of an object: its namespace, which is empty for a kind without namespaces, and its name."""
+from components.problem import Problem
+from components.shell import word
+from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
+from tlsctl.own import Key
+
+_TOOLS = {
+    "meta.helm.sh/release-name": "Helm",
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Annotations and labels by which other tools mark their objects."""
+
+_FULL_KINDS = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}
+"""Kinds of these names exist in other APIs too."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """cert-manager as Helm has it."""
+    """cert-manager as a Helm release."""
 
     name: str
     namespace: str
     version: str | None = None
-    """Of its chart; None where its Secret cannot be read."""
+    """The version of its chart; None where its Secret cannot be read."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """As they were given to Helm."""
+    """The values that were given to Helm."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The cluster and the managed zone."""
+class Inventory:
+    """What was read of the cluster and the managed zone."""
 
     issuers: Sequence[Object] = ()
     """ClusterIssuers and Issuers."""
@@ -43,93 +56,75 @@ class Found:
     zone: str = ""
     """The managed zone's name."""
     domain: str = ""
-    """Its domain, without the last dot."""
+    """The zone's domain, without the trailing dot."""
     project: str = ""
-    """Its project."""
+    """The zone's project."""
     record_sets: Sequence[Object] = ()
 
+    def a_records(self, host: str) -> list[Object]:
+        """Return a host's A records."""
+        return [
+            record
+            for record in self.record_sets
+            if text(record, "type") == "A" and text(record, "name").rstrip(".").lower() == host
+        ]
 
-def at(value: Any, *path: str | int) -> Any:
-    """Return what lies at a path, or None where anything on the way is missing or of another type."""
-    for part in path:
-        if isinstance(value, Mapping) and isinstance(part, str):
-            value = value.get(part)
-        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
-
-
-def mappings(value: Any, *path: str | int) -> list[Object]:
-    """Return the mappings of a list at a path."""
-    found = at(value, *path)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list | tuple) else []
-
-
-def texts(value: Any, *path: str | int) -> list[str]:
-    """Return the strings of a list at a path."""
-    found = at(value, *path)
-    return [each for each in found if isinstance(each, str)] if isinstance(found, list | tuple) else []
-
-
-def text(value: Any, *path: str | int) -> str:
-    """Return the string at a path, or an empty one."""
-    found = at(value, *path)
-    return found if isinstance(found, str) else ""
-
-
-def mapping(value: Any, *path: str | int) -> Mapping[str, Any]:
-    """Return the mapping at a path, or an empty one."""
-    found = at(value, *path)
-    return found if isinstance(found, Mapping) else {}
+    def addresses(self, host: str) -> list[str]:
+        """Return the addresses of a host's A records."""
+        return [address for record in self.a_records(host) for address in texts(record, "rrdatas")]
 
 
 def key(obj: Object) -> Key:
-    """Return an object's namespace and name."""
+    """Return an object's namespace, which is empty for a kind without namespaces, and its name."""
     return text(obj, "metadata", "namespace"), text(obj, "metadata", "name")
 
 
-def qualified(of: Key) -> str:
-    """Return a key as people write it."""
-    return "/".join(filter(None, of))
+def qualified(obj: Object | Key) -> str:
+    """Return namespace and name of an object with a slash between them."""
+    return "/".join(filter(None, obj if isinstance(obj, tuple) else key(obj)))
+
+
+def note(obj: Object, what: str, *fix: str) -> Problem:
+    """Return a problem of an object."""
+    return Problem(f"{text(obj, 'kind')} {qualified(obj)}", what, fix)
+
+
+def kubectl(verb: str, kind: str, obj: Object | Key, more: str = "") -> str:
+    """Return a kubectl command for an object."""
+    namespace, name = obj if isinstance(obj, tuple) else key(obj)
+    option = f"--namespace {word(namespace)} " if namespace else ""
+    return f"kubectl {option}{verb} {_FULL_KINDS.get(kind, kind)} {word(name)} {more}".strip()
 
 
 def oldest_first(objects: Sequence[Object]) -> list[Object]:
     """Return objects in the order in which Istio reads them: by their age in seconds, then by name."""
-    return sorted(objects, key=lambda each: (text(each, "metadata", "creationTimestamp"), *reversed(key(each))))
+    return sorted(objects, key=lambda obj: (text(obj, "metadata", "creationTimestamp"), *reversed(key(obj))))
 
 
 def selects(selector: Any, labels: Any) -> bool:
-    """Tell whether a selector picks what has these labels; an empty one picks nothing here."""
-    wanted, given = mapping(selector), mapping(labels)
-    return bool(wanted) and all(given.get(name) == value for name, value in wanted.items())
+    """Tell whether a selector matches labels; an empty selector matches nothing."""
+    wanted, actual = mapping(selector), mapping(labels)
+    return bool(wanted) and all(actual.get(name) == value for name, value in wanted.items())
+
+
+def owners(obj: Object) -> list[Object]:
+    """Return an object's ownerReferences; it is deleted with these owners, which are in its namespace."""
+    return mappings(obj, "metadata", "ownerReferences")
 
 
 def has_other_managers(obj: Object) -> bool:
-    """Tell whether fields of an object's spec belong to another program's writes, which an apply conflicts with.
+    """Tell whether another program manages fields of an object's spec, so that an apply conflicts.
 
     https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
     return any(
-        "f:spec" in mapping(each, "fieldsV1")
-        for each in mappings(obj, "metadata", "managedFields")
-        if not each.get("subresource") and not text(each, "manager").startswith("pulumi")
+        "f:spec" in mapping(entry, "fieldsV1")
+        for entry in mappings(obj, "metadata", "managedFields")
+        if not entry.get("subresource") and not text(entry, "manager").startswith("pulumi")
     )
 
 
-def other_writers(obj: Object) -> Iterator[str]:
-    """Yield who else applies an object, by what those tools leave on it, as a problem's text."""
-    annotations, labels = mapping(obj, "metadata", "annotations"), mapping(obj, "metadata", "labels")
-    for mark, tool in _TOOLS.items():
-        if mark in annotations or mark in labels:
-            yield tool
-
-
-_TOOLS = {
-    "meta.helm.sh/release-name": "Helm",
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
+def other_tools(obj: Object) -> Iterator[str]:
+    """Yield the tools that have marked an object as theirs, each once."""
+    marks = {**mapping(obj, "metadata", "annotations"), **mapping(obj, "metadata", "labels")}
+    yield from dict.fromkeys(tool for mark, tool in _TOOLS.items() if mark in marks)

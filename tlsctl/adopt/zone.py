@@ -1,4 +1,4 @@
-"""Reads Cloud DNS: the managed zones of a project, and the record sets of one."""
+"""Reads Cloud DNS: the managed zones of a project, and the record sets of a zone."""
 
 import json
 import os
@@ -20,14 +20,14 @@ _TOKEN = ("gcloud", "auth", "application-default", "print-access-token")
 
 
 class CloudDns:
-    """One project's zones, with the endpoint and the credentials that the gcp provider would take."""
+    """The zones of a project, read with the endpoint and the credentials that the gcp provider would use."""
 
     def __init__(self, project: str, config: Mapping[str, str]) -> None:
-        """Take a project.
+        """Choose a project.
 
         Args:
-            project: its id.
-            config: the stack's, by full keys.
+            project: the project's id.
+            config: the stack's config, by full keys.
         """
         import urllib3
 
@@ -37,23 +37,31 @@ class CloudDns:
         self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
 
     def zones(self) -> list[dict[str, Any]]:
-        """Return the project's zones that the internet sees."""
-        found = self._pages("managedZones", "managedZones")
-        return [each for each in found if each.get("visibility", "public") == "public"]
+        """Return the project's public zones.
+
+        Raises:
+            ProblemsError: they cannot be read.
+        """
+        zones = self._pages("managedZones", "managedZones")
+        return [zone for zone in zones if zone.get("visibility", "public") == "public"]
 
     def record_sets(self, zone: str) -> list[dict[str, Any]]:
-        """Return the record sets of a zone."""
+        """Return the record sets of a zone.
+
+        Raises:
+            ProblemsError: they cannot be read.
+        """
         return self._pages(f"managedZones/{quote(zone, safe='')}/rrsets", "rrsets")
 
     def _pages(self, path: str, field: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        items: list[dict[str, Any]] = []
         page = ""
         while True:
             answer = self._get(path + (f"?pageToken={quote(page, safe='')}" if page else ""))
-            found += answer.get(field) or ()
+            items += answer.get(field) or ()
             page = answer.get("nextPageToken") or ""
             if not page:
-                return found
+                return items
 
     def _get(self, path: str) -> dict[str, Any]:
         import urllib3
@@ -80,7 +88,7 @@ def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(_TOKEN, capture_output=True, text=True, check=False, timeout=_TIMEOUT)
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        what = f"cannot be read without credentials: gcloud gives none ({type(error).__name__})"
+        what = f"cannot be read without credentials: gcloud returns none ({type(error).__name__})"
         raise ProblemsError(Problem(where, what, ("export GOOGLE_OAUTH_ACCESS_TOKEN=TOKEN",))) from None
     if done.returncode:
         raise ProblemsError(Problem(where, f"cannot be read: {done.stderr.strip()}", fix))
@@ -88,33 +96,32 @@ def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
 
 
 def owned(record_sets: Iterable[Mapping[str, Any]], hosts: Iterable[str], zone: str, project: str) -> Iterator[Problem]:
-    """Yield the problem of the hosts' records that external-dns owns; it would go on writing and deleting them."""
+    """Yield a problem if external-dns owns records of the hosts: it would continue to write and delete them."""
     records = {
-        (str(each["name"]).removesuffix(".").lower(), str(each["type"])): [
-            str(value) for value in each.get("rrdatas") or ()
-        ]
-        for each in record_sets
+        (str(record["name"]).removesuffix(".").lower(), str(record["type"])): list(
+            map(str, record.get("rrdatas") or ())
+        )
+        for record in record_sets
     }
-    wanted = [(host, kind) for host in hosts for kind in external_dns.TYPES]
-    found = external_dns.owners(records, [key for key in wanted if key in records])
-    if found:
-        yield external_dns.handover(found, zone, project, then="uv run python -m tlsctl adopt")
+    keys = [(host, kind) for host in hosts for kind in external_dns.TYPES]
+    if owners := external_dns.owners(records, [key for key in keys if key in records]):
+        yield external_dns.handover(owners, zone, project, then="uv run python -m tlsctl adopt")
 
 
 def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str | None) -> Mapping[str, Any]:
-    """Return the zone that was named, or the one that most hosts lie in; of several the one with the longest domain.
+    """Return the zone of a name, or the one that most hosts lie in; of several, the one with the longest domain.
 
     Raises:
-        ProblemsError: there is no such zone, or none for any host.
+        ProblemsError: the zone does not exist, or no zone is right for any host.
     """
     listed = list(zones)
     fix = ("gcloud dns managed-zones list", "uv run python -m tlsctl adopt --zone NAME")
     if name is not None:
-        named = [each for each in listed if each.get("name") == name]
-        if not named:
-            others = ", ".join(str(each.get("name")) for each in listed) or "none"
-            raise ProblemsError(Problem(f"the managed zone {name}", f"does not exist; there are: {others}", fix))
-        return named[0]
+        for zone in listed:
+            if zone.get("name") == name:
+                return zone
+        others = ", ".join(str(zone.get("name")) for zone in listed) or "none"
+        raise ProblemsError(Problem(f"the managed zone {name}", f"does not exist; there are: {others}", fix))
     hosts = list(hosts)
 
     def fits(zone: Mapping[str, Any]) -> tuple[int, int]:
@@ -123,5 +130,5 @@ def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str |
 
     best = max(listed, key=fits, default=None)
     if best is None or not fits(best)[0]:
-        raise ProblemsError(Problem("the managed zone", "is not known: no host lies in one of the project's", fix))
+        raise ProblemsError(Problem("the managed zone", "is unknown: no host lies in a zone of the project", fix))
     return best

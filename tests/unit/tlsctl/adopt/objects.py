@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tlsctl.adopt.objects import Found, Object
+from tlsctl.adopt.fields import Object
+from tlsctl.adopt.objects import Inventory
 
 ISTIO = "istio-system"
 SHOP = "shop.acme.dev"
@@ -77,7 +78,7 @@ def controller(version: str = "v1.21.2", **labels: str) -> dict[str, Any]:
     return obj("Deployment", "cert-manager", spec, namespace="cert-manager", labels=named)
 
 
-def found(**changed: Any) -> Found:
+def inventory(**changed: Any) -> Inventory:
     """The ten steps: cert-manager by its manifest, one Gateway with both ports, one route, one record."""
     given: dict[str, Any] = {
         "issuers": [issuer("prod"), issuer("staging")],
@@ -91,7 +92,7 @@ def found(**changed: Any) -> Found:
         "project": "project",
         "record_sets": [record()],
     }
-    return Found(**{**given, **changed})
+    return Inventory(**{**given, **changed})
 
 
 def named(objects: list[Object], name: str) -> Object:

@@ -3,19 +3,19 @@
 from tlsctl import ids
 from tlsctl.adopt.command import excluded
 from tlsctl.adopt.decisions import Decision
-from tlsctl.adopt.imports import Wanted
+from tlsctl.adopt.imports import Planned
 
 SHOP, NEW = "shop.acme.dev", "new.acme.dev"
 
 
-def record_set(host: str) -> Wanted:
+def record_set(host: str) -> Planned:
     urn = f"urn:pulumi:prod::istio-gateway-tls::istio-gateway-tls:index:DnsRecords${ids.RECORD_SET}::dns-{host}"
-    return Wanted(urn, ids.RECORD_SET, {"name": f"{host}.", "type": "A"})
+    return Planned(urn, ids.RECORD_SET, {"name": f"{host}.", "type": "A"})
 
 
 def test_only_imported_records_that_lead_elsewhere_are_excluded() -> None:
     decision = Decision({}, elsewhere=[SHOP, NEW])
-    taken = [record_set(SHOP), record_set("here.acme.dev"), Wanted("urn::x", ids.RELEASE, {"name": f"{SHOP}."})]
+    taken = [record_set(SHOP), record_set("here.acme.dev"), Planned("urn::x", ids.RELEASE, {"name": f"{SHOP}."})]
 
     assert excluded(decision, taken) == f"--exclude '**RecordSet::dns-{SHOP}'", (
         "what is excluded without being in the state breaks the state"

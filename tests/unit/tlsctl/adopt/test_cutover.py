@@ -5,14 +5,14 @@ import shlex
 from typing import Any
 
 from components.problem import Problem
-from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, found, gateway, obj
+from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, gateway, inventory, obj
 from tlsctl.adopt import cutover
-from tlsctl.adopt.objects import Object
+from tlsctl.adopt.fields import Object
 from tlsctl.adopt.serving import serving
 
 
 def handed_over(*going: Object, staying: tuple[Object, ...] = ()) -> list[Problem]:
-    cluster = found(gateways=[*going, *staying])
+    cluster = inventory(gateways=[*going, *staying])
     return list(cutover.steps(serving(cluster, "http01"), going))
 
 

@@ -15,8 +15,8 @@ from tests.unit.tlsctl.adopt.objects import (
     SHOP,
     certificate,
     controller,
-    found,
     gateway,
+    inventory,
     issuer,
     obj,
     record,
@@ -24,7 +24,7 @@ from tests.unit.tlsctl.adopt.objects import (
     service,
 )
 from tlsctl.adopt.decisions import Decision, decide
-from tlsctl.adopt.objects import Found, Release
+from tlsctl.adopt.objects import Inventory, Release
 
 
 def commands(decision: Decision) -> list[str]:
@@ -42,7 +42,7 @@ def accepted(decision: Decision) -> Settings:
 
 
 def test_the_ten_steps_become_a_config_that_the_program_takes() -> None:
-    decision = decide(found(), "prod")
+    decision = decide(inventory(), "prod")
 
     assert decision.config == {
         "acme": {"issuer": "prod", "email": "platform@acme.dev", "createIssuers": True},
@@ -56,7 +56,7 @@ def test_the_ten_steps_become_a_config_that_the_program_takes() -> None:
 
 def test_the_gateway_goes_before_the_route_on_it_and_is_out_of_use_before_that() -> None:
     patch = '[{"op":"replace","path":"/spec/servers/1/hosts","value":["*"]}]'
-    assert commands(decide(found(), "prod")) == [
+    assert commands(decide(inventory(), "prod")) == [
         f"kubectl --namespace {ISTIO} patch gateways.networking.istio.io shop-gateway --type json --patch '{patch}'",
         "sleep 60",
         f"kubectl --namespace {ISTIO} delete gateways.networking.istio.io shop-gateway",
@@ -67,16 +67,16 @@ def test_the_gateway_goes_before_the_route_on_it_and_is_out_of_use_before_that()
 def test_a_gateway_that_serves_others_too_is_not_deleted() -> None:
     odd = route("odd", "odd.acme.dev", rewrite={"uri": "/"})
     decision = decide(
-        found(gateways=[gateway("shop-gateway", SHOP, "odd.acme.dev")], virtual_services=[route(), odd]), "prod"
+        inventory(gateways=[gateway("shop-gateway", SHOP, "odd.acme.dev")], virtual_services=[route(), odd]), "prod"
     )
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP]
     assert commands(decision) == [f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"]
-    assert "VirtualService istio-system/odd has a route with rewrite, which the config does not know" in said(decision)
+    assert "VirtualService istio-system/odd has a route with rewrite, which the config cannot express" in said(decision)
 
 
 def test_a_route_of_the_name_that_the_program_uses_is_copied_before_it_is_taken_over() -> None:
-    decision = decide(found(virtual_services=[route(SHOP)]), "prod")
+    decision = decide(inventory(virtual_services=[route(SHOP)]), "prod")
 
     (copy,) = decision.before
     assert copy["metadata"] == {"name": f"{SHOP}-by-hand", "namespace": ISTIO}
@@ -87,14 +87,14 @@ def test_a_route_of_the_name_that_the_program_uses_is_copied_before_it_is_taken_
 
 
 def test_routes_on_a_gateway_for_all_hosts_are_copied_since_it_gives_way_at_once() -> None:
-    decision = decide(found(gateways=[gateway("shop-gateway", "*")]), "prod")
+    decision = decide(inventory(gateways=[gateway("shop-gateway", "*")]), "prod")
 
     assert decision.config["hosts"][0]["host"] == SHOP, "the route says which hosts there are"
     assert [each["metadata"]["name"] for each in decision.before] == ["shop-by-hand"]
 
 
 def test_a_route_for_a_host_that_stays_keeps_its_gateway() -> None:
-    both = found(gateways=[gateway("shop-gateway", "*")], virtual_services=[route("shop", SHOP, "shop.other.dev")])
+    both = inventory(gateways=[gateway("shop-gateway", "*")], virtual_services=[route("shop", SHOP, "shop.other.dev")])
     decision = decide(both, "prod")
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP]
@@ -106,7 +106,7 @@ def test_a_route_for_a_host_that_stays_keeps_its_gateway() -> None:
 
 
 def test_the_copy_of_a_route_that_was_taken_over_stays_for_the_host_that_stays() -> None:
-    both = found(gateways=[gateway("shop-gateway", "*")], virtual_services=[route(SHOP, SHOP, "shop.other.dev")])
+    both = inventory(gateways=[gateway("shop-gateway", "*")], virtual_services=[route(SHOP, SHOP, "shop.other.dev")])
 
     assert commands(decide(both, "prod")) == [
         f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"
@@ -115,7 +115,7 @@ def test_the_copy_of_a_route_that_was_taken_over_stays_for_the_host_that_stays()
 
 def test_cert_manager_by_helm_is_taken_over_with_its_values() -> None:
     release = Release("cert-manager", "cert-manager", "v1.21.2", {"crds": {"enabled": True}, "replicaCount": 2})
-    decision = decide(found(release=release, definitions_by_helm=True), "prod")
+    decision = decide(inventory(release=release, definitions_by_helm=True), "prod")
 
     assert decision.config["certManager"] == {"values": {"replicaCount": 2}}
     assert "createIssuers" not in decision.config["acme"], "they come with it"
@@ -131,12 +131,12 @@ def test_cert_manager_by_helm_is_taken_over_with_its_values() -> None:
                 "release": Release("cert-manager", "cert-manager", "v1.21.2"),
                 "deployments": [controller(), obj("Deployment", "other", {}, namespace="cert-manager")],
             },
-            "has the namespace cert-manager in common",
+            "shares the namespace cert-manager",
         ),
     ],
 )
 def test_a_cert_manager_that_is_no_release_of_that_name_is_used_as_it_is(changed: dict[str, Any], why: str) -> None:
-    decision = decide(found(**changed), "prod")
+    decision = decide(inventory(**changed), "prod")
 
     assert decision.config["certManager"] == {"install": False}
     assert why in said(decision)
@@ -144,7 +144,7 @@ def test_a_cert_manager_that_is_no_release_of_that_name_is_used_as_it_is(changed
 
 def test_a_cert_manager_that_is_too_old_is_told() -> None:
     release = Release("cert-manager", "cert-manager", "v1.13.3")
-    decision = decide(found(release=release, definitions_by_helm=True), "prod")
+    decision = decide(inventory(release=release, definitions_by_helm=True), "prod")
 
     assert "version" not in decision.config.get("certManager", {}), "the program refuses that one"
     assert "the `up` upgrades it to" in said(decision)
@@ -152,14 +152,14 @@ def test_a_cert_manager_that_is_too_old_is_told() -> None:
 
 def test_definitions_that_helm_did_not_make_stay_so() -> None:
     release = Release("cert-manager", "cert-manager", "v1.21.2")
-    decision = decide(found(release=release), "prod")
+    decision = decide(inventory(release=release), "prod")
 
     assert decision.config["certManager"]["values"] == {"crds": {"enabled": False}}
 
 
 def test_names_that_others_have_signed_are_kept_in_the_solvers() -> None:
     other = certificate("blog", "blog.acme.dev") | {"metadata": {"name": "blog", "namespace": "blog"}}
-    decision = decide(found(certificates=[certificate(), other]), "prod")
+    decision = decide(inventory(certificates=[certificate(), other]), "prod")
 
     assert decision.config["acme"]["dnsNames"] == ["blog.acme.dev"]
 
@@ -167,7 +167,7 @@ def test_names_that_others_have_signed_are_kept_in_the_solvers() -> None:
 def test_an_issuer_of_another_name_is_left_and_removed_in_the_end() -> None:
     by_hand = issuer("prod") | {"metadata": {"name": "letsencrypt"}}
     signed = certificate(issuerRef={"name": "letsencrypt", "kind": "ClusterIssuer"})
-    decision = decide(found(issuers=[by_hand], certificates=[signed]), "prod")
+    decision = decide(inventory(issuers=[by_hand], certificates=[signed]), "prod")
 
     assert decision.config["acme"]["issuer"] == "prod", "by its server"
     assert commands(decision)[-1] == "kubectl delete clusterissuer letsencrypt"
@@ -177,14 +177,14 @@ def test_an_issuer_that_others_use_stays() -> None:
     by_hand = issuer("prod") | {"metadata": {"name": "letsencrypt"}}
     reference: dict[str, Any] = {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}}
     other = certificate("blog", "blog.acme.dev", **reference) | {"metadata": {"name": "blog", "namespace": "blog"}}
-    decision = decide(found(issuers=[by_hand], certificates=[certificate(**reference), other]), "prod")
+    decision = decide(inventory(issuers=[by_hand], certificates=[certificate(**reference), other]), "prod")
 
     assert not any("clusterissuer" in command for command in commands(decision))
 
 
 def test_a_certificate_whose_name_cannot_be_a_secrets_is_left_and_its_secret_not_shared() -> None:
     by_hand = certificate("shop.acme.dev", secretName=CERTIFICATE)
-    decision = decide(found(certificates=[by_hand]), "prod")
+    decision = decide(inventory(certificates=[by_hand]), "prod")
 
     assert decision.config["certificate"]["secretName"] == f"{CERTIFICATE}-2", "two Certificates for one Secret block"
     assert f"kubectl --namespace {ISTIO} delete certificates.cert-manager.io shop.acme.dev" in commands(decision)
@@ -193,7 +193,7 @@ def test_a_certificate_whose_name_cannot_be_a_secrets_is_left_and_its_secret_not
 def test_the_order_of_the_names_is_the_certificates() -> None:
     api = "api.acme.dev"
     decision = decide(
-        found(
+        inventory(
             certificates=[certificate(CERTIFICATE, SHOP, api)],
             gateways=[gateway("shop-gateway", api, SHOP)],
             virtual_services=[route("api", api), route()],
@@ -202,11 +202,11 @@ def test_the_order_of_the_names_is_the_certificates() -> None:
     )
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP, api]
-    assert "signed anew, once" not in said(decision)
+    assert "signed again, once" not in said(decision)
 
 
 def test_a_host_that_leads_elsewhere_waits_for_dns01() -> None:
-    elsewhere = found(record_sets=[record(address="198.51.100.7")])
+    elsewhere = inventory(record_sets=[record(address="198.51.100.7")])
 
     assert decide(elsewhere, "prod").config["hosts"] == []
     assert "HTTP-01 would prove it there" in said(decide(elsewhere, "prod"))
@@ -221,7 +221,7 @@ def test_a_secret_that_is_mounted_into_the_gateway_is_told_with_the_patch() -> N
     }
     template = {"metadata": {"labels": {"istio": "ingressgateway"}}, "spec": pod}
     deployment = obj("Deployment", "istio-ingressgateway", {"template": template})
-    told = said(decide(found(deployments=[controller(), deployment]), "prod"))
+    told = said(decide(inventory(deployments=[controller(), deployment]), "prod"))
 
     assert f"has the Secret {CERTIFICATE} mounted at /etc/istio/ingressgateway-certs" in told
     assert '"path":"/spec/template/spec/containers/0/volumeMounts/0"' in told
@@ -231,24 +231,24 @@ def test_a_secret_that_is_mounted_into_the_gateway_is_told_with_the_patch() -> N
 def test_https_redirect_is_in_the_way_of_challenges() -> None:
     by_hand = gateway()
     by_hand["spec"]["servers"][0]["tls"] = {"httpsRedirect": True}
-    (problem,) = decide(found(gateways=[by_hand]), "prod").before_notes
+    (problem,) = decide(inventory(gateways=[by_hand]), "prod").before_notes
 
     assert '[{"op":"remove","path":"/spec/servers/0/tls"}]' in problem.fix[0]
 
 
 def test_an_istio_too_old_is_told() -> None:
-    assert "Istio 1.22" in said(decide(found(istio_api="networking.istio.io/v1alpha3"), "prod"))
+    assert "Istio 1.22" in said(decide(inventory(istio_api="networking.istio.io/v1alpha3"), "prod"))
 
 
 def test_who_else_applies_an_object_is_told() -> None:
     by_hand = gateway()
     by_hand["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "x"}
 
-    assert "is also applied by Argo CD" in said(decide(found(gateways=[by_hand]), "prod"))
+    assert "is also applied by Argo CD" in said(decide(inventory(gateways=[by_hand]), "prod"))
 
 
 def test_the_gke_cluster_is_named_by_the_context() -> None:
-    decision = decide(found(context="gke_project_europe-west1_main"), "prod")
+    decision = decide(inventory(context="gke_project_europe-west1_main"), "prod")
 
     assert decision.config["gke"] == {"cluster": "main", "location": "europe-west1"}
 
@@ -256,14 +256,16 @@ def test_the_gke_cluster_is_named_by_the_context() -> None:
 def test_only_what_differs_from_the_defaults_is_said_of_the_gateway() -> None:
     by_hand = gateway()
     by_hand["spec"]["selector"] = {"istio": "edge"}
-    decision = decide(found(gateways=[by_hand], services=[service(selector={"istio": "edge", "app": "edge"})]), "prod")
+    decision = decide(
+        inventory(gateways=[by_hand], services=[service(selector={"istio": "edge", "app": "edge"})]), "prod"
+    )
 
     assert decision.config["ingress"] == {"selector": {"istio": "edge"}}
     assert ADDRESS not in str(decision.config), "the address is read each time"
 
 
 def test_nothing_at_all_is_no_error() -> None:
-    decision = decide(Found(zone="acme", domain="acme.dev", project="project"), "prod")
+    decision = decide(Inventory(zone="acme", domain="acme.dev", project="project"), "prod")
 
     assert decision.config["hosts"] == []
     assert decision.after == []

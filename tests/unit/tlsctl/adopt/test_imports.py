@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tlsctl.adopt.imports import Wanted, filled, wanted
+from tlsctl.adopt.imports import Planned, completed, planned
 
 URN = "urn:pulumi:prod::istio-gateway-tls"
 GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
@@ -39,12 +39,12 @@ STEPS = [
 ]
 
 
-def names_of(resources: list[Wanted]) -> list[str]:
+def names_of(resources: list[Planned]) -> list[str]:
     return [each.name for each in resources]
 
 
 def test_what_is_there_gets_its_id_and_keeps_its_parent_and_provider() -> None:
-    file, taken, created = filled(FILE, wanted(STEPS, "project"), lambda each: each.name == "tls-gateway")
+    file, taken, created = completed(FILE, planned(STEPS, "project"), lambda each: each.name == "tls-gateway")
 
     assert [(each["name"], each.get("id")) for each in file["resources"]] == [
         ("cluster", None), ("tls", None), ("tls-gateway", "istio-system/tls-prod"),
@@ -53,16 +53,16 @@ def test_what_is_there_gets_its_id_and_keeps_its_parent_and_provider() -> None:
 
 
 def test_a_record_set_is_found_by_its_logical_name_in_the_providers_project() -> None:
-    file, taken, _ = filled(FILE, wanted(STEPS, "project"), lambda each: each.type == RECORD)
+    file, taken, _ = completed(FILE, planned(STEPS, "project"), lambda each: each.type == RECORD)
 
     (record,) = file["resources"]
     assert record["id"] == "projects/project/managedZones/acme/rrsets/shop.acme.dev./A"
-    assert [each.described for each in taken] == ["record set shop.acme.dev. A"]
+    assert [each.label for each in taken] == ["record set shop.acme.dev. A"]
 
 
 def test_what_is_in_the_state_is_not_imported_again() -> None:
-    assert "old" not in names_of(wanted(STEPS, None))
+    assert "old" not in names_of(planned(STEPS, None))
 
 
 def test_nothing_there_is_an_empty_file() -> None:
-    assert filled(FILE, wanted(STEPS, "project"), lambda _: False)[0]["resources"] == []
+    assert completed(FILE, planned(STEPS, "project"), lambda _: False)[0]["resources"] == []

@@ -11,15 +11,15 @@ from tests.unit.tlsctl.adopt.objects import (
     PROD,
     SHOP,
     certificate,
-    found,
     gateway,
+    inventory,
     issuer,
     obj,
     record,
     route,
 )
 from tlsctl.adopt.decisions import Decision, decide
-from tlsctl.adopt.ingress_removal import release
+from tlsctl.adopt.ingress_removal import release_from_owners
 
 BLOG = "blog.acme.dev"
 NEWS = "news.acme.dev"
@@ -78,7 +78,7 @@ def moving(*ingresses: dict[str, Any], challenge: str = "dns01", **changed: Any)
         "ingresses": list(ingresses) or [ingress()],
         "record_sets": records,
     }
-    return decide(found(**{**given, **changed}), "prod", challenge)
+    return decide(inventory(**{**given, **changed}), "prod", challenge)
 
 
 def commands(decision: Decision) -> list[str]:
@@ -120,7 +120,7 @@ def test_that_old_certificates_cannot_be_renewed_is_told() -> None:
     told = said(moving())
 
     assert "Certificate blog/blog-tls is proven by HTTP-01 at Ingresses of the class nginx" in told
-    assert f"cannot be renewed once the records of {BLOG} lead to the gateway. It goes with what is removed" in told
+    assert f"cannot be renewed once the records of {BLOG} lead to the gateway. It is removed after the `up`" in told
     both = [{"http01": {"ingress": {"class": "nginx"}}}, {"dns01": {"cloudDNS": {}}}]
     assert "cannot be renewed" not in said(moving(issuers=[by_nginx(solvers=both)])), "there is another way"
     over_istio = [{"http01": {"ingress": {"class": "istio"}}}]
@@ -132,8 +132,8 @@ def test_an_ingress_with_a_host_that_stays_is_not_deleted() -> None:
     decision = moving(ingress("blog", BLOG, outside), certificates=[owned(BLOG, outside)])
 
     assert commands(decision) == ["sleep 120", "kubectl --namespace blog edit ingress blog"]
-    assert f"has {outside} too, and stays: take {BLOG} out of its rules and its tls" in decision.after[1].what
-    assert f"Take them out of it soon after the `up`, so that {outside} can be" in said(decision)
+    assert f"has {outside} too, and stays: remove {BLOG} from its rules and its tls" in decision.after[1].what
+    assert f"Remove them from it soon after the `up`, so that {outside} can be" in said(decision)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_an_ingress_that_stays_keeps_the_issuer_and_the_secret() -> None:
         "kubectl --namespace blog delete ingress blog --cascade=foreground",
         "kubectl --namespace blog annotate ingress stays istio-gateway-tls/certificate=blog-tls",
     ], "the Secret is shared, and its Certificate goes with the other one: cert-manager makes another"
-    assert "presents the Secret blog-tls, whose Certificate goes with another Ingress" in decision.after[-1].what
+    assert "presents the Secret blog-tls, whose Certificate is deleted with another Ingress" in decision.after[-1].what
 
 
 def test_an_issuer_of_the_namespace_goes_with_its_last_ingress_alone() -> None:
@@ -281,14 +281,14 @@ def test_the_gateways_own_certificate_is_kept_when_its_ingress_goes() -> None:
     """An Ingress beside the gateway, by which a team has had the gateway's Certificate made."""
     beside = ingress("edge", SHOP, secret=CERTIFICATE, namespace=ISTIO)
     made = owned(SHOP, by="edge", secret=CERTIFICATE, namespace=ISTIO)
-    decision = decide(found(ingresses=[beside], certificates=[made], issuers=[issuer(), by_nginx()]), "prod")
+    decision = decide(inventory(ingresses=[beside], certificates=[made], issuers=[issuer(), by_nginx()]), "prod")
 
     assert f"kubectl --namespace {ISTIO} delete ingress edge --cascade=foreground" in commands(decision)
     assert not any("secret" in each or "certificate" in each for each in commands(decision)), "the stack has them"
 
 
 def test_what_is_taken_over_is_let_go_by_its_owner_first() -> None:
-    problem = release(owned(SHOP, by="edge", secret=CERTIFICATE, namespace=ISTIO))
+    problem = release_from_owners(owned(SHOP, by="edge", secret=CERTIFICATE, namespace=ISTIO))
 
     assert problem is not None
     assert (problem.where, problem.what) == (
@@ -302,14 +302,14 @@ def test_what_is_taken_over_is_let_go_by_its_owner_first() -> None:
     assert problem.fix == (
         f"kubectl --namespace {ISTIO} patch certificates.cert-manager.io {CERTIFICATE} --type json --patch '{patch}'",
     )
-    assert release(certificate()) is None, "nobody owns it"
+    assert release_from_owners(certificate()) is None, "nobody owns it"
 
 
 def test_certificates_of_ingresses_at_the_gateway_are_not_deleted_before_them() -> None:
     other = owned(SHOP, by="edge", secret="edge-tls", namespace=ISTIO)
     beside = ingress("edge", SHOP, "stays.other.dev", secret="edge-tls", namespace=ISTIO)
     decision = decide(
-        found(
+        inventory(
             ingresses=[beside],
             certificates=[certificate(CERTIFICATE, SHOP, NEWS), other],
             gateways=[gateway(), gateway("edge", NEWS, secret="edge-tls")],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.problem import ProblemsError
-from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, found
+from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, inventory
 from tests.unit.tlsctl.adopt.test_decisions import accepted
 from tlsctl.adopt.decisions import Decision, decide
 
@@ -33,8 +33,8 @@ objects = st.dictionaries(st.sampled_from(["metadata", "spec", "kind", "name", "
 
 @given(st.dictionaries(st.sampled_from(_KINDS), st.lists(objects, max_size=3)))
 def test_odd_objects_are_passed_over(odd: dict[str, Any]) -> None:
-    whole = found()
-    decision = decide(found(**{kind: [*getattr(whole, kind), *more] for kind, more in odd.items()}), "prod")
+    whole = inventory()
+    decision = decide(inventory(**{kind: [*getattr(whole, kind), *more] for kind, more in odd.items()}), "prod")
     assert problems_of(decision) <= {"hosts", "acme"}, (
         "nothing is written that the program refuses, beside what is missing"
     )

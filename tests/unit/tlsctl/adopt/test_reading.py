@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.problem import ProblemsError
 from tests.unit.api_server import Api
-from tlsctl.adopt.cluster import Cluster, decoded
+from tlsctl.adopt.cluster import Cluster, decode_release
 from tlsctl.adopt.objects import Release, has_other_managers
 from tlsctl.adopt.zone import choose
 
@@ -32,12 +32,12 @@ def secret(release: Any) -> dict[str, Any]:
 def test_a_release_is_read_from_its_secret() -> None:
     release = {"chart": {"metadata": {"version": "v1.21.2"}}, "config": {"replicaCount": 2}}
 
-    assert decoded(secret(release), "cm", "ns") == Release("cm", "ns", "v1.21.2", {"replicaCount": 2})
+    assert decode_release(secret(release), "cm", "ns") == Release("cm", "ns", "v1.21.2", {"replicaCount": 2})
 
 
 @given(st.text() | st.binary().map(lambda content: base64.b64encode(base64.b64encode(content)).decode()))
 def test_a_secret_that_cannot_be_read_is_a_release_without_values(content: str) -> None:
-    assert decoded({"data": {"release": content}}, "cm", "ns") == Release("cm", "ns")
+    assert decode_release({"data": {"release": content}}, "cm", "ns") == Release("cm", "ns")
 
 
 @pytest.mark.parametrize(

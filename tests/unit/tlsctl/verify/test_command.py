@@ -8,7 +8,7 @@ import pytest
 from components.problem import Problem, ProblemsError
 from tests.unit.tlsctl.verify.support import IP, SHOP, config, state
 from tlsctl import __main__ as tlsctl
-from tlsctl.reference import page
+from tlsctl.reference import PAGE
 from tlsctl.stack import Stack
 from tlsctl.verify import command as verb
 from tlsctl.verify import run
@@ -139,7 +139,7 @@ def test_the_json_of_the_docs_has_the_keys_of_the_real_one(
     seen.append(BAD)
     tlsctl.main([*COMMAND, "--json"])
     real = json.loads(capsys.readouterr().out)
-    shown = json.loads(page().split("```json\n")[1].split("```")[0])
+    shown = json.loads(PAGE.read_text().split("```json\n")[1].split("```")[0])
     assert shown.keys() == real.keys()
     for entries in ("problems", "checks"):
         assert shown[entries][0].keys() == real[entries][0].keys(), entries

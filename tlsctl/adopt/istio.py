@@ -1,0 +1,170 @@
+"""What is read of Gateways and VirtualServices that were made by hand: listeners, and the routes attached to them.
+
+A listener is a port of a Gateway with hosts and TLS settings (a `server`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from components.problem import Problem
+from components.shell import word
+from components.specs import names
+from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
+from tlsctl.adopt.objects import Inventory, key, kubectl, note
+from tlsctl.adopt.routes import Route, Routes, reachable, to_service
+from tlsctl.own import Key
+
+HTTPS = 443
+HTTP = 80
+ALL_HOSTS = "*"
+_HSTS = ("strict-transport-security", "Strict-Transport-Security")
+
+
+def listeners(gateway: Object, port: int) -> list[Object]:
+    """Return a Gateway's listeners on a port."""
+    return [server for server in mappings(gateway, "spec", "servers") if at(server, "port", "number") == port]
+
+
+def listener_hosts(listener: Object) -> list[str]:
+    """Return a listener's hosts, without a namespace before them."""
+    return [host.rpartition("/")[2].lower() for host in texts(listener, "hosts")]
+
+
+def https_hosts(gateways: Iterable[Object]) -> set[str]:
+    """Return all hosts that Gateways serve by TLS."""
+    return {host for gateway in gateways for listener in listeners(gateway, HTTPS) for host in listener_hosts(listener)}
+
+
+def exact_hosts(gateway: Object) -> set[str]:
+    """Return the hosts of a Gateway that are no wildcards."""
+    hosts = (host for port in (HTTP, HTTPS) for server in listeners(gateway, port) for host in listener_hosts(server))
+    return {host for host in hosts if not host.startswith("*")}
+
+
+def secret_of(listener: Object) -> str:
+    """Return the Secret whose certificate a listener presents; empty where it has none."""
+    return text(listener, "tls", "credentialName").rpartition("/")[2]
+
+
+def attached_to(virtual_service: Object) -> list[Key]:
+    """Return the Gateways that a VirtualService names."""
+    own = key(virtual_service)[0]
+    gateways = []
+    for gateway in texts(virtual_service, "spec", "gateways"):
+        namespace, slash, name = gateway.rpartition("/")
+        gateways.append((namespace if slash else own, name) if gateway != "mesh" else ("", "mesh"))
+    return gateways
+
+
+def common_host(one: str, other: str) -> str | None:
+    """Return the narrower of two hosts of which one includes the other, or None."""
+    for broad, narrow in ((one, other), (other, one)):
+        if broad in (ALL_HOSTS, narrow) or (names.is_wildcard(broad) and narrow.endswith(broad[1:])):
+            return narrow
+    return None
+
+
+def https_hosts_of_route(virtual_service: Object, gateways: Sequence[Object]) -> list[str]:
+    """Return the hosts for which a VirtualService gets requests over TLS."""
+    named = attached_to(virtual_service)
+    hosts = (
+        common_host(broad, narrow.lower())
+        for gateway in gateways
+        if key(gateway) in named
+        for listener in listeners(gateway, HTTPS)
+        if text(listener, "tls", "mode") in ("", "SIMPLE")
+        for broad in listener_hosts(listener)
+        for narrow in texts(virtual_service, "spec", "hosts")
+    )
+    return list(dict.fromkeys(host for host in hosts if host))
+
+
+def requires_tls_13(gateways: Iterable[Object]) -> bool:
+    """Tell whether every TLS listener requires TLS 1.3."""
+    versions = {
+        text(listener, "tls", "minProtocolVersion") for gateway in gateways for listener in listeners(gateway, HTTPS)
+    }
+    return versions == {"TLSV1_3"}
+
+
+def old_api(inventory: Inventory) -> Iterator[Problem]:
+    """Yield that the cluster's Istio does not serve the API that the program uses."""
+    if inventory.gateways and not inventory.istio_api.endswith("/v1"):
+        what = f"has {inventory.istio_api} at most; the program needs networking.istio.io/v1, of Istio 1.22 and later"
+        yield Problem("Istio", what, ("istioctl version",))
+
+
+def blocked_challenges(gateways: Iterable[Object]) -> Iterator[Problem]:
+    """Yield the Gateways whose `httpsRedirect` answers HTTP-01 challenges too (istio#27643)."""
+    for gateway in gateways:
+        for index, server in enumerate(mappings(gateway, "spec", "servers")):
+            if mapping(server, "tls").get("httpsRedirect") is True:
+                what = (
+                    "has httpsRedirect, which redirects HTTP-01 challenges: no certificate can be signed before it is"
+                    " removed. The stack redirects without it"
+                )
+                patch = word(f'[{{"op":"remove","path":"/spec/servers/{index}/tls"}}]')
+                yield note(gateway, what, kubectl("patch", "gateway", gateway, f"--type json --patch {patch}"))
+
+
+def routes_of(virtual_service: Object, services: Sequence[Object]) -> Routes:
+    """Return the routes of a VirtualService; `services` are all Services, to look up ports."""
+    if mappings(virtual_service, "spec", "tls") or mappings(virtual_service, "spec", "tcp"):
+        return Routes(reason="routes TLS or TCP")
+    items = mappings(virtual_service, "spec", "http")
+    if items and all("redirect" in item for item in items):
+        return Routes(redirects=True)
+    result = Routes()
+    try:
+        for item in items:
+            result.hsts = max(result.hsts, _hsts(item))
+            result.routes += _routes(item, key(virtual_service)[0], services)
+    except ValueError as error:
+        return Routes(reason=str(error))
+    result.routes = reachable(result.routes)
+    return result if result.routes else Routes(reason="has no route")
+
+
+def _routes(item: Object, namespace: str, services: Sequence[Object]) -> Iterator[Route]:
+    _refuse_others(item, {"name", "match", "route", "headers"}, "a route with")
+    destinations = mappings(item, "route")
+    if len(destinations) != 1:
+        raise ValueError(f"has a route with {len(destinations)} destinations")
+    _refuse_others(destinations[0], {"destination", "weight"}, "a destination with")
+    destination = mapping(destinations[0], "destination")
+    _refuse_others(destination, {"host", "port"}, "a destination with")
+    host = text(destination, "host")
+    service, *rest = host.split(".")
+    if rest[1:] not in ([], ["svc"], ["svc", "cluster", "local"]):
+        raise ValueError(f"leads to {host}, which is no Service")
+    target = to_service(service, rest[0] if rest else namespace, at(destination, "port", "number"), services)
+    for match in mappings(item, "match") or [{}]:
+        yield {"path": _prefix(match), **target}
+
+
+def _refuse_others(obj: Object, known: set[str], what: str) -> None:
+    if others := sorted(set(obj) - known):
+        raise ValueError(f"has {what} {', '.join(others)}")
+
+
+def _prefix(match: Object) -> str:
+    _refuse_others(match, {"name", "uri"}, "a match by")
+    if not match.get("uri"):
+        return "/"
+    prefix = text(match, "uri", "prefix")
+    if set(mapping(match, "uri")) != {"prefix"} or not re.fullmatch(r"/\S*", prefix):
+        raise ValueError("has a match by a path that is no prefix")
+    return prefix
+
+
+def _hsts(item: Object) -> int:
+    headers: Any = item.get("headers")
+    if not headers:
+        return 0
+    set_headers = mapping(headers, "response", "set")
+    age = re.match(r"max-age=(\d{1,8})", text(set_headers, _HSTS[0]) or text(set_headers, _HSTS[1]))
+    only_hsts = list(mapping(headers)) == ["response"] and list(mapping(headers, "response")) == ["set"]
+    if not (age and only_hsts and len(set_headers) == 1):
+        raise ValueError("has a route with headers")
+    return int(age[1])
