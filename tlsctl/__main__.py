@@ -1,7 +1,7 @@
-"""``python -m tlsctl``: what an operator does with a stack, a verb each.
+"""``python -m tlsctl``: an operator's work on a stack, with a verb for each task.
 
-The exit code is 0 when it is done and all is well, 1 when something failed, 2 when it could not start, and 130 when it
-was interrupted.
+The exit code is 0 if the task is done and all is well, 1 if something failed, 2 if it could not start, and 130 after an
+interrupt.
 """
 
 import argparse
@@ -20,7 +20,7 @@ _MODULES = {
     "recover": "tlsctl.recover",
     "plan-rollout": "tlsctl.plan_rollout",
 }
-"""Where each verb is. A verb is loaded when it is run: some load for a second."""
+"""The module of each verb. It is imported only when the verb runs, since some take a second to load."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,9 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="print JSON")
     add("--watch", action="store_true", help="check again until all is ok")
     add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
-    add = _verb(
-        verbs, "plan-rollout", "say in which batches the CA signs what the config asks for and is not there yet"
-    )
+    add = _verb(verbs, "plan-rollout", "say in which batches the CA signs the certificates that the config adds")
     add(
         "--clusters",
         type=_count,
@@ -82,7 +80,7 @@ def _count(value: str) -> int:
 
 
 def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_: str) -> Callable[..., object]:
-    """Add a verb, with the options that say which stack it is for; return what adds its own."""
+    """Add a verb with the options that name the stack; return the function that adds further options."""
     parser = verbs.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
     parser.add_argument("--stack", required=True, metavar="NAME", help="the stack")
     parser.add_argument("--config-file", metavar="FILE", help="its config (default: Pulumi.NAME.yaml)")
@@ -90,6 +88,6 @@ def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: st
 
 
 if __name__ == "__main__":
-    # The Kubernetes client logs what a credential plugin prints; the report says what came of it.
+    # The Kubernetes client logs what a credential plugin prints, which the report contains.
     logging.disable(logging.ERROR)
     sys.exit(main())

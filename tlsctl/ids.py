@@ -1,4 +1,4 @@
-"""Ids of resources, as the providers' documentation has them under "Import"."""
+"""Ids of resources, in the format that the providers document under "Import"."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,7 @@ RECORD_SET = "gcp:dns/recordSet:RecordSet"
 
 
 def resource_id(type_: str, inputs: Mapping[str, Any]) -> str | None:
-    """Return the id that the provider gives a resource, or None where its inputs do not tell.
-
-    Args:
-        type_: its token.
-        inputs: as the state or a preview has them.
-    """
+    """Return the id that the provider gives a resource of a type, or None where its inputs do not determine it."""
     if type_ == RECORD_SET:
         zone = f"managedZones/{inputs['managedZone']}/rrsets/{inputs['name']}/{inputs['type']}"
         return f"projects/{inputs['project']}/{zone}" if inputs.get("project") else None

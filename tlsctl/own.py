@@ -41,14 +41,6 @@ class OwnObjects:
 
 
 def is_own_issuer(kind: str, namespace: str, name: str, own_kind: str, gateway_namespace: str) -> bool:
-    """Tell whether an issuer is one that a stack makes.
-
-    Args:
-        kind: the issuer's kind.
-        namespace: the issuer's namespace; empty for a ClusterIssuer.
-        name: the issuer's name.
-        own_kind: the kind of the stack's issuers.
-        gateway_namespace: the namespace of the stack's gateway.
-    """
+    """Tell whether an issuer is one that a stack makes, with issuers of `own_kind` and a gateway in this namespace."""
     own_namespace = gateway_namespace if own_kind == acme.ISSUER else ""
     return (kind, namespace) == (own_kind, own_namespace) and name in map(acme.issuer_name, acme.ENVIRONMENTS)

@@ -1,4 +1,4 @@
-"""How a verb speaks to the operator: problems with their fixes, and the commands that it runs."""
+"""How a verb prints problems with their fixes, and the commands that it runs."""
 
 from collections.abc import Iterable
 
@@ -9,21 +9,21 @@ from components.problem import Problem, sentence, visible
 
 
 def output() -> Console:
-    """Return where a verb's result goes."""
+    """Return the console for a verb's result."""
     return Console(highlight=False)
 
 
 def errors() -> Console:
-    """Return where errors and progress go, beside what machines read."""
+    """Return the console for errors and progress."""
     return Console(stderr=True, highlight=False)
 
 
-def problems(console: Console, found: Iterable[Problem], heading: str = "") -> None:
+def problems(console: Console, listed: Iterable[Problem], heading: str = "") -> None:
     """Print a line for each problem, and below it the commands that fix it."""
     indent = "  " if heading else ""
     if heading:
         console.print(Text(f"{heading}:"), soft_wrap=True)
-    for problem in found:
+    for problem in listed:
         line = Text(indent + sentence(problem))
         line.stylize("bold red", len(indent), len(indent) + len(visible(problem.where)))
         console.print(line, soft_wrap=True)
@@ -33,7 +33,7 @@ def problems(console: Console, found: Iterable[Problem], heading: str = "") -> N
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: what it quotes is neither Rich's markup nor a control sequence of the terminal's."""
+    """Print a line literally: quoted text is neither markup of Rich nor a control sequence of the terminal."""
     console.print(Text("\n" * text.startswith("\n") + visible(text)), soft_wrap=True)
 
 

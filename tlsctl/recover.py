@@ -1,11 +1,11 @@
 """``tlsctl recover``: releases a stack whose `pulumi up` was killed.
 
-Left behind are a lock, and creations of which the engine does not know whether they were done. The engine asks a
-person for the id of each. Here the ids are worked out, since the names are in the inputs, and written into the state as
-if the creations had succeeded; a refresh then takes out again what is not there.
+Such an `up` leaves a lock, and creations whose outcome the engine does not know. The engine would ask for the id of
+every object. The names are in the inputs, so the ids are derived from them and written into the state as if the
+creations had succeeded; a refresh then removes what does not exist.
 
-The provider goes on by itself for a while when the engine is gone. What Helm is still installing then is waited for: to
-the next `up` it would be there already, and its webhook would answer nothing yet.
+The provider continues for a while after the engine was killed. Before the stack is released, Helm must have finished:
+otherwise the next `up` would find cert-manager installed while its webhook does not answer yet.
 """
 
 import argparse
@@ -24,12 +24,16 @@ from tlsctl.ids import RELEASE, resource_id
 from tlsctl.stack import Stack
 
 HELM = 300.0
-"""Seconds for Helm to come to its end. The images of cert-manager are pulled in a minute or two."""
+"""Seconds for Helm to finish. Pulling the images of cert-manager takes a minute or two."""
 _PAUSE = 5.0
 
 
 def run(stack: Stack, _: argparse.Namespace) -> int:
-    """Release the stack, and bring its state up to date with what was made; say what is done."""
+    """Release the stack and update its state, printing each step; return 0 if every step succeeds.
+
+    Raises:
+        ProblemsError: the stack cannot be read.
+    """
     console = printing.output()
 
     def failed(command: str) -> bool:
@@ -45,8 +49,8 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
     pending = exported["deployment"].get("pending_operations") or []
     printing.say(console, f"Interrupted operations: {len(pending)}")
     if pending:
-        exported["deployment"], taken = settled(exported["deployment"])
-        for urn, id_ in taken.items():
+        exported["deployment"], added = settle(exported["deployment"])
+        for urn, id_ in added.items():
             printing.say(console, f"  written into the state: {urn.split('::')[-1]}, with the id {id_}")
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.json"
@@ -55,27 +59,30 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
                 return 1
     if failed("pulumi refresh --yes --skip-preview"):
         return 1
-    if not _helm_ends(stack, failed):
+    if not _wait_for_helm(stack, failed):
         return 1
     console.print("The stack is released, and its state is up to date. To go on:")
     printing.command(console, stack.address("pulumi up"))
     return 0
 
 
-def _helm_ends(stack: Stack, failed: Callable[[str], bool]) -> bool:
-    """Wait until Helm has come to its end; return whether it has."""
+def _wait_for_helm(stack: Stack, failed: Callable[[str], bool]) -> bool:
+    """Wait until Helm has finished; return whether it has."""
     began = time.monotonic()
     while busy := unfinished(stack.read("pulumi stack export")["deployment"]):
         urn, (namespace, name, status) = next(iter(busy.items()))
         waited = time.monotonic() - began
         if waited > HELM:
-            what = f"is {status} for {waited:.0f} s: whoever was at it is gone"
+            what = f"is {status} for {waited:.0f} s: the process that ran it has exited"
             verb = "uninstall" if status == "pending-install" else "rollback"
             again = stack.address("uv run python -m tlsctl recover")
             fix = (f"helm --namespace {word(namespace)} {verb} {word(name)}", again)
             printing.problems(printing.errors(), [Problem(f"Helm release {namespace}/{name}", what, fix)])
             return False
-        printing.say(printing.output(), f"Helm is at {namespace}/{name} ({status}): {waited:.0f} of {HELM:.0f} s")
+        printing.say(
+            printing.output(),
+            f"Waiting for the Helm release {namespace}/{name} ({status}): {waited:.0f} of {HELM:.0f} s",
+        )
         time.sleep(_PAUSE)
         if failed(f"pulumi refresh --yes --skip-preview --target {word(urn)}"):
             return False
@@ -83,36 +90,33 @@ def _helm_ends(stack: Stack, failed: Callable[[str], bool]) -> bool:
 
 
 def unfinished(deployment: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
-    """Return the releases that Helm has not come to the end of, by their URNs: namespace, name and status."""
-    found = {}
+    """Return the releases that Helm has not finished, by their URNs: namespace, name and status."""
+    releases = {}
     # An `up` that was killed before it had registered anything leaves a deployment without this key.
-    for each in deployment.get("resources") or ():
-        outputs = each.get("outputs") or {}
+    for resource in deployment.get("resources") or ():
+        outputs = resource.get("outputs") or {}
         status = outputs.get("status")
         state = str(status.get("status", "")) if isinstance(status, dict) else ""
-        if each["type"] == RELEASE and state.startswith("pending-"):
-            found[each["urn"]] = (str(outputs["namespace"]), str(outputs["name"]), state)
-    return found
+        if resource["type"] == RELEASE and state.startswith("pending-"):
+            releases[resource["urn"]] = (str(outputs["namespace"]), str(outputs["name"]), state)
+    return releases
 
 
-def settled(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a deployment without pending operations: what was being created is one of its resources.
+def settle(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a deployment without pending operations: what was being created becomes one of its resources.
 
-    What has no id that its inputs tell is left out: a provider is nothing outside of the state, and a record set that
-    is there is taken over when it is created. So are updates and deletions: their resources are in the state.
-
-    Args:
-        deployment: as `pulumi stack export` prints it, under that key.
+    A resource is left out if its inputs do not determine an id: a provider exists only in the state, and creating a
+    record set takes an existing one over. So are updates and deletions, whose resources are in the state.
 
     Returns:
         The deployment, and the ids of the resources that were added, by their URNs.
     """
     result = copy.deepcopy(dict(deployment))
-    taken: dict[str, str] = {}
+    added: dict[str, str] = {}
     resources = result.get("resources") or []
     for operation in result.pop("pending_operations", None) or ():
         resource = operation["resource"]
         if operation["type"] == "creating" and (id_ := resource_id(resource["type"], resource.get("inputs") or {})):
             resources.append(resource | {"id": id_})
-            taken[resource["urn"]] = id_
-    return result | {"resources": resources}, taken
+            added[resource["urn"]] = id_
+    return result | {"resources": resources}, added

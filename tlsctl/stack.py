@@ -1,4 +1,4 @@
-"""The stack that a verb works on, through the pulumi command line as the operator has it set up."""
+"""The stack that a verb works on, through the operator's pulumi command line."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ _PER_STACK = re.compile(
     r"|\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
     r"|(?P<without_file>pulumi (?:cancel|state \w+|stack (?:export|import|output))))(?= |$)"
 )
-"""The commands that work on one stack. Those that never read its config do not take the file of it."""
+"""The commands that work on one stack. Those that never read its config do not have the option `--config-file`."""
 
 _FIXES = (
     ("no stack named", "pulumi stack ls"),
@@ -30,7 +30,7 @@ _FIXES = (
     ("pulumi login", "pulumi login gs://BUCKET"),
     ("no Pulumi.yaml", "cd THE-PROJECT"),
 )
-"""What pulumi says, and the fix."""
+"""A part of pulumi's error message, and the fix."""
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,31 @@ class Stack:
 
     name: str
     config_file: str | None = None
-    """Its config, if not `Pulumi.<name>.yaml`."""
+    """The config file, if not `Pulumi.<name>.yaml`."""
 
     def address(self, command: str) -> str:
-        """Return a command with the stack that it is for: every `pulumi` and `tlsctl` in it gets the options."""
+        """Return a command in which every `pulumi` and `tlsctl` has the options that name the stack."""
         if "--stack" in unquoted(command):
             return command
         stack = f" --stack {word(self.name)}"
         file = f" --config-file {word(self.config_file)}" if self.config_file else ""
 
-        def addressed(found: re.Match[str]) -> str:
-            return found[0] if found["quoted"] else found[0] + stack + ("" if found["without_file"] else file)
+        def addressed(match: re.Match[str]) -> str:
+            return match[0] if match["quoted"] else match[0] + stack + ("" if match["without_file"] else file)
 
         return _PER_STACK.sub(addressed, command)
 
     def addressed(self, problems: Iterable[P]) -> list[P]:
         """Return problems whose fixes name the stack."""
-        return [dataclasses.replace(each, fix=tuple(map(self.address, each.fix))) for each in problems]
+        return [dataclasses.replace(problem, fix=tuple(map(self.address, problem.fix))) for problem in problems]
 
     def run(self, command: str) -> int:
         """Run a command whose output the operator sees, and return its exit code.
 
         There is no time limit: an update that is cut off leaves operations pending.
 
-        Args:
-            command: without the stack.
-
         Raises:
-            ProblemsError: there is no pulumi.
+            ProblemsError: pulumi is not installed.
         """
         try:
             return subprocess.run(self._argv(command), stdin=subprocess.DEVNULL, check=False).returncode
@@ -74,14 +71,10 @@ class Stack:
             raise ProblemsError(_MISSING) from None
 
     def read(self, command: str, timeout: float = _TIMEOUT) -> Any:
-        """Return what a command prints for machines.
-
-        Args:
-            command: without the stack; it prints JSON.
-            timeout: seconds.
+        """Return the JSON that a command prints within `timeout` seconds.
 
         Raises:
-            ProblemsError: there is no pulumi, it failed, or it took too long.
+            ProblemsError: pulumi is not installed, it failed, or it took too long.
         """
         try:
             done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False, timeout=timeout)
@@ -90,9 +83,9 @@ class Stack:
         except subprocess.TimeoutExpired:
             raise ProblemsError(Problem(self.address(command), f"took more than {timeout:.0f} s")) from None
         if done.returncode:
-            words = _said(done.stdout) or done.stderr.strip().removeprefix("error: ")
-            fix = tuple(self.address(command) for said, command in _FIXES if said in words)
-            raise ProblemsError(Problem(f"stack {self.name}", f"cannot be read: {words}", fix[:1]))
+            message = _diagnostics(done.stdout) or done.stderr.strip().removeprefix("error: ")
+            fix = tuple(self.address(command) for part, command in _FIXES if part in message)
+            raise ProblemsError(Problem(f"stack {self.name}", f"cannot be read: {message}", fix[:1]))
         return json.loads(done.stdout)
 
     def _argv(self, command: str) -> list[str]:
@@ -102,10 +95,10 @@ class Stack:
 _MISSING = Problem("pulumi", "is not on PATH", ("curl -fsSL https://get.pulumi.com | sh",))
 
 
-def _said(printed: str) -> str:
-    """Return the errors of a preview that was asked for JSON: they are in it, and nowhere else."""
+def _diagnostics(printed: str) -> str:
+    """Return the errors of a preview with `--json`, which does not print them elsewhere."""
     try:
         diagnostics = json.loads(printed)["diagnostics"]
-        return "\n".join(each["message"].strip() for each in diagnostics if each["severity"] == "error")
+        return "\n".join(entry["message"].strip() for entry in diagnostics if entry["severity"] == "error")
     except (ValueError, KeyError, TypeError):
         return ""

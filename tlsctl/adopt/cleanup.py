@@ -60,16 +60,7 @@ def steps(
     copied: Sequence[Mapping[str, Any]],
     removal: Removal,
 ) -> Iterator[Problem]:
-    """Yield what to delete after the `up`, in this order.
-
-    Args:
-        inventory: the cluster and the zone.
-        served: what the gateway serves.
-        signed: what the config says about issuers and certificates.
-        own: the stack's objects.
-        copied: what `copies` returned.
-        removal: the Ingresses that are removed.
-    """
+    """Yield what to delete after the `up`, in this order; `copied` is the result of `copies`."""
     replaced = _replaced(inventory, served)
     removed: dict[Key, Object] = {}
     for gateway in served.gateways:

@@ -32,13 +32,7 @@ def read(file: Path) -> dict[str, Any]:
 def completed(
     document: Mapping[str, Any], decided: Mapping[str, Any], project: str
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return a config file's content with missing values added, and the keys that were kept with another value.
-
-    Args:
-        document: the file's content.
-        decided: the values by key, without the project's prefix.
-        project: the project of the gcp provider.
-    """
+    """Return a config file's content with missing values added, and the keys that were kept with another value."""
     result = copy.deepcopy(dict(document))
     config = result["config"] = result.get("config") or {}
     if is_placeholder(config.get("gcp:project", "")):

@@ -24,12 +24,7 @@ _TLS_13 = "TLSV1_3"
 
 
 def steps(served: Serving, removed: Sequence[Object]) -> Iterator[Problem]:
-    """Yield how Gateways are removed, in this order.
-
-    Args:
-        served: what the gateway serves.
-        removed: the Gateways whose hosts are all the stack's.
-    """
+    """Yield how Gateways are removed whose hosts are all the stack's, in this order."""
     drains = False
     taken = set(served.names) | https_hosts(removed)
     staying = https_hosts(gateway for gateway in served.gateways if gateway not in removed)

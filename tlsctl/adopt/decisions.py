@@ -45,13 +45,7 @@ class Decision:
 
 
 def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> Decision:
-    """Return what becomes of the objects that were read.
-
-    Args:
-        inventory: the cluster and the zone.
-        stack: the stack's name.
-        challenge: how names are to be proven, if not as the issuer does.
-    """
+    """Return what becomes of the objects; a challenge replaces the one that the issuer uses."""
     # The challenge depends on the issuer, which depends on the Gateways, and hosts depend on the challenge.
     served = serving(inventory, challenge or "dns01")
     signed = signing(inventory, served.namespace, served.credentials)

@@ -34,12 +34,7 @@ class Planned:
 
 
 def planned(steps: Iterable[Mapping[str, Any]], project: str | None) -> list[Planned]:
-    """Return the resources that a preview would create and that exist outside of the state.
-
-    Args:
-        steps: the steps of `pulumi preview --json`.
-        project: the project of record sets that name none.
-    """
+    """Return the resources that the steps of a preview would create outside of the state; `project` is the default."""
     resources = []
     for step in steps:
         state = step.get("newState") or {}
@@ -56,11 +51,6 @@ def completed(
     file: Mapping[str, Any], resources: Iterable[Planned], exists: Callable[[Planned], bool]
 ) -> tuple[dict[str, Any], list[Planned], list[Planned]]:
     """Return the import file with the ids of existing resources, and without the others.
-
-    Args:
-        file: the file that the engine wrote.
-        resources: the resources of the same preview.
-        exists: tells whether a resource exists.
 
     Returns:
         The file, the resources that it imports, and those that `up` creates.

@@ -62,13 +62,7 @@ def by_host(ingresses: Sequence[Object]) -> dict[str, list[Object]]:
 
 
 def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]) -> Routes:
-    """Return the routes of a host.
-
-    Args:
-        host: the host's name.
-        ingresses: its Ingresses, the oldest first, which wins where two have the same path.
-        services: all Services, to look up ports.
-    """
+    """Return the routes of a host of these Ingresses; the oldest comes first, and wins where two have the same path."""
     if len(classes := sorted({_class(ingress) or "(default)" for ingress in ingresses})) > 1:
         return Routes(reason=f"has Ingresses of the classes {', '.join(classes)}, and one gateway would serve them all")
     routes: list[Route] = []

@@ -25,13 +25,7 @@ class Routes:
 
 
 def to_service(service: str, namespace: str, port: Any, services: Sequence[Object]) -> Route:
-    """Return the route to a Service, without a path.
-
-    Args:
-        service: the Service's name.
-        namespace: the Service's namespace.
-        port: the number or name of one of its ports, or None where it has only one.
-        services: all Services, to look up ports.
+    """Return the route, without a path, to a port of a Service: its number, its name, or None for the only one.
 
     Raises:
         ValueError: the names are not those of a Service, or its port is unknown.

@@ -60,12 +60,7 @@ class Serving:
 
 
 def serving(inventory: Inventory, challenge: str) -> Serving:
-    """Return what the gateway serves, with notes on what the stack cannot take over.
-
-    Args:
-        inventory: the cluster and the zone.
-        challenge: how names are proven.
-    """
+    """Return what the gateway serves, with notes on what the stack cannot take over."""
     result = Serving()
     _choose_gateway(inventory, result)
     for gateway in result.gateways:

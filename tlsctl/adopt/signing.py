@@ -70,13 +70,7 @@ def identity(issuer: Object) -> IssuerId:
 
 
 def signing(inventory: Inventory, namespace: str, credentials: Collection[str]) -> Signing:
-    """Return what the config says about issuers and certificates.
-
-    Args:
-        inventory: the cluster.
-        namespace: the namespace of the gateway's Pods.
-        credentials: the Secrets that a Gateway presents.
-    """
+    """Return what the config says, if the gateway is in a namespace and presents these Secrets."""
     presented = [
         certificate
         for certificate in oldest_first(inventory.certificates)

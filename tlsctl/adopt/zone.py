@@ -23,12 +23,7 @@ class CloudDns:
     """The zones of a project, read with the endpoint and the credentials that the gcp provider would use."""
 
     def __init__(self, project: str, config: Mapping[str, str]) -> None:
-        """Choose a project.
-
-        Args:
-            project: the project's id.
-            config: the stack's config, by full keys.
-        """
+        """Choose a project; `config` is that of the stack, by full keys."""
         import urllib3
 
         self.project = project

@@ -96,13 +96,7 @@ class Environment:
         return failed(check, subject, detail, self.fix(check, subject, application=application))
 
     def fix(self, check: str, subject: str = "", *, application: str = "") -> tuple[str, ...]:
-        """Return the usual fix of a failed check; `Stack.address` adds the stack to its commands.
-
-        Args:
-            check: a key of `CHECKS`.
-            subject: the host or the Certificate that failed.
-            application: the namespace of the host's application.
-        """
+        """Return the usual fix of a failed check; `Stack.address` adds the stack to its commands."""
         fields = {
             "namespace": self.namespace,
             "service": self.settings.ingress.service,

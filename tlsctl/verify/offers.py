@@ -43,11 +43,7 @@ def intermediate() -> TlsConfigurationAsJson:
 
 
 def by_server(fingerprints: Mapping[str, str], servers: Mapping[str, TlsServer]) -> list[list[str]]:
-    """Group hosts by the server that answers for them.
-
-    Args:
-        fingerprints: the fingerprint of the certificate that each host presents.
-        servers: each host's server; empty where the cluster cannot be read.
+    """Group hosts by the server that answers for them; servers with the same settings count as one.
 
     Returns:
         The hosts of each server, or of several servers with the same settings.

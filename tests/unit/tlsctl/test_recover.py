@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tlsctl.__main__ import main
-from tlsctl.recover import settled
+from tlsctl.recover import settle
 
 PARENT = {
     "urn": "urn:pulumi:dev::p::istio-gateway-tls:index:TlsGateway::tls",
@@ -41,7 +41,7 @@ def deployment(operation: str, type_: str, inputs: dict[str, Any]) -> dict[str, 
 def test_what_was_being_created_becomes_a_resource_with_its_providers_id(
     type_: str, inputs: dict[str, Any], expected: str
 ) -> None:
-    result, taken = settled(deployment("creating", type_, inputs))
+    result, taken = settle(deployment("creating", type_, inputs))
 
     assert list(taken.values()) == [expected], "and it is said"
     assert [each.get("id") for each in result["resources"]] == [None, expected], "it comes after what it depends on"
@@ -63,7 +63,7 @@ def test_what_is_in_the_state_or_has_no_known_id_is_not_added(
     operation: str, type_: str, inputs: dict[str, Any]
 ) -> None:
     given = deployment(operation, type_, inputs)
-    assert settled(given) == ({"resources": [PARENT]}, {}), "the refresh finds the rest"
+    assert settle(given) == ({"resources": [PARENT]}, {}), "the refresh finds the rest"
     assert given["pending_operations"], "what was exported stays as it was"
 
 
@@ -122,7 +122,7 @@ def test_a_stack_whose_first_up_was_killed_before_it_made_anything_is_released(
     code, calls = recover(pulumi, tmp_path, {"manifest": {}})
     assert (code, [call.split()[0] for call in calls]) == (0, ["cancel", "stack", "refresh", "stack"])
     resource = deployment("creating", *CERTIFICATE)["pending_operations"][0]
-    assert settled({"pending_operations": [resource]})[0]["resources"] == [
+    assert settle({"pending_operations": [resource]})[0]["resources"] == [
         resource["resource"] | {"id": "istio-system/certs"}
     ], "nor has one a list that was at its first resource"
 
@@ -151,11 +151,13 @@ def test_what_helm_is_still_installing_is_waited_for(
     assert code == 0
     assert [call.split()[0] for call in calls] == ["cancel", "stack", "refresh", "stack", "refresh", "stack"]
     assert "--target urn:pulumi:dev::p::istio-gateway-tls:index:CertManager$kubernetes" in calls[4], "it looks again"
-    assert "Helm is at cert-manager/cert-manager (pending-install): 0 of 300 s" in capfd.readouterr().out
+    assert (
+        "Waiting for the Helm release cert-manager/cert-manager (pending-install): 0 of 300 s" in capfd.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(("status", "verb"), [("pending-install", "uninstall"), ("pending-upgrade", "rollback")])
-def test_a_release_that_nobody_is_at_any_more_is_told_with_its_fix(
+def test_a_release_that_no_process_finishes_is_reported_with_its_fix(
     pulumi: Callable[[str], None],
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -167,6 +169,6 @@ def test_a_release_that_nobody_is_at_any_more_is_told_with_its_fix(
     code, _ = recover(pulumi, tmp_path, release(status))
     assert code == 1
     said = capfd.readouterr().err
-    assert f"Helm release cert-manager/cert-manager is {status} for 0 s: whoever was at it is gone" in said
+    assert f"Helm release cert-manager/cert-manager is {status} for 0 s: the process that ran it has exited" in said
     assert f"helm --namespace cert-manager {verb} cert-manager\n" in said
     assert "python -m tlsctl recover --stack dev --config-file dev.yaml" in said, "and what comes next"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tlsctl.adopt.fields import Object
+from tlsctl.adopt.decisions import Decision
 from tlsctl.adopt.objects import Inventory
 
 ISTIO = "istio-system"
@@ -95,5 +95,10 @@ def inventory(**changed: Any) -> Inventory:
     return Inventory(**{**given, **changed})
 
 
-def named(objects: list[Object], name: str) -> Object:
-    return next(each for each in objects if each["metadata"]["name"] == name)
+def commands(decision: Decision) -> list[str]:
+    """The commands to run after the `up`."""
+    return [command for problem in decision.after for command in problem.fix]
+
+
+def notes(decision: Decision) -> str:
+    return "\n".join(f"{note.where} {note.what} {note.fix}" for note in decision.notes)

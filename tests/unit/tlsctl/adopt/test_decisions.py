@@ -14,10 +14,12 @@ from tests.unit.tlsctl.adopt.objects import (
     ISTIO,
     SHOP,
     certificate,
+    commands,
     controller,
     gateway,
     inventory,
     issuer,
+    notes,
     obj,
     record,
     route,
@@ -25,14 +27,6 @@ from tests.unit.tlsctl.adopt.objects import (
 )
 from tlsctl.adopt.decisions import Decision, decide
 from tlsctl.adopt.objects import Inventory, Release
-
-
-def commands(decision: Decision) -> list[str]:
-    return [command for each in decision.after for command in each.fix]
-
-
-def said(decision: Decision) -> str:
-    return "\n".join(f"{each.where} {each.what} {each.fix}" for each in decision.notes)
 
 
 def accepted(decision: Decision) -> Settings:
@@ -72,7 +66,9 @@ def test_a_gateway_that_serves_others_too_is_not_deleted() -> None:
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP]
     assert commands(decision) == [f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"]
-    assert "VirtualService istio-system/odd has a route with rewrite, which the config cannot express" in said(decision)
+    assert "VirtualService istio-system/odd has a route with rewrite, which the config cannot express" in notes(
+        decision
+    )
 
 
 def test_a_route_of_the_name_that_the_program_uses_is_copied_before_it_is_taken_over() -> None:
@@ -98,7 +94,7 @@ def test_a_route_for_a_host_that_stays_keeps_its_gateway() -> None:
     decision = decide(both, "prod")
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP]
-    assert "shop.other.dev lies outside the managed zone acme" in said(decision)
+    assert "shop.other.dev lies outside the managed zone acme" in notes(decision)
     assert commands(decision) == [
         f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway",
         f"kubectl --namespace {ISTIO} delete virtualservice shop-by-hand",
@@ -139,7 +135,7 @@ def test_a_cert_manager_that_is_no_release_of_that_name_is_used_as_it_is(changed
     decision = decide(inventory(**changed), "prod")
 
     assert decision.config["certManager"] == {"install": False}
-    assert why in said(decision)
+    assert why in notes(decision)
 
 
 def test_a_cert_manager_that_is_too_old_is_told() -> None:
@@ -147,7 +143,7 @@ def test_a_cert_manager_that_is_too_old_is_told() -> None:
     decision = decide(inventory(release=release, definitions_by_helm=True), "prod")
 
     assert "version" not in decision.config.get("certManager", {}), "the program refuses that one"
-    assert "the `up` upgrades it to" in said(decision)
+    assert "the `up` upgrades it to" in notes(decision)
 
 
 def test_definitions_that_helm_did_not_make_stay_so() -> None:
@@ -202,14 +198,14 @@ def test_the_order_of_the_names_is_the_certificates() -> None:
     )
 
     assert [each["host"] for each in decision.config["hosts"]] == [SHOP, api]
-    assert "signed again, once" not in said(decision)
+    assert "signed again, once" not in notes(decision)
 
 
 def test_a_host_that_leads_elsewhere_waits_for_dns01() -> None:
     elsewhere = inventory(record_sets=[record(address="198.51.100.7")])
 
     assert decide(elsewhere, "prod").config["hosts"] == []
-    assert "HTTP-01 would prove it there" in said(decide(elsewhere, "prod"))
+    assert "HTTP-01 would prove it there" in notes(decide(elsewhere, "prod"))
     moved = decide(elsewhere, "prod", "dns01")
     assert (moved.elsewhere, moved.config["challenge"]) == ([SHOP], "dns01"), "its record moves last"
 
@@ -221,7 +217,7 @@ def test_a_secret_that_is_mounted_into_the_gateway_is_told_with_the_patch() -> N
     }
     template = {"metadata": {"labels": {"istio": "ingressgateway"}}, "spec": pod}
     deployment = obj("Deployment", "istio-ingressgateway", {"template": template})
-    told = said(decide(inventory(deployments=[controller(), deployment]), "prod"))
+    told = notes(decide(inventory(deployments=[controller(), deployment]), "prod"))
 
     assert f"has the Secret {CERTIFICATE} mounted at /etc/istio/ingressgateway-certs" in told
     assert '"path":"/spec/template/spec/containers/0/volumeMounts/0"' in told
@@ -237,14 +233,14 @@ def test_https_redirect_is_in_the_way_of_challenges() -> None:
 
 
 def test_an_istio_too_old_is_told() -> None:
-    assert "Istio 1.22" in said(decide(inventory(istio_api="networking.istio.io/v1alpha3"), "prod"))
+    assert "Istio 1.22" in notes(decide(inventory(istio_api="networking.istio.io/v1alpha3"), "prod"))
 
 
 def test_who_else_applies_an_object_is_told() -> None:
     by_hand = gateway()
     by_hand["metadata"]["annotations"] = {"argocd.argoproj.io/tracking-id": "x"}
 
-    assert "is also applied by Argo CD" in said(decide(inventory(gateways=[by_hand]), "prod"))
+    assert "is also applied by Argo CD" in notes(decide(inventory(gateways=[by_hand]), "prod"))
 
 
 def test_the_gke_cluster_is_named_by_the_context() -> None:

@@ -11,9 +11,11 @@ from tests.unit.tlsctl.adopt.objects import (
     PROD,
     SHOP,
     certificate,
+    commands,
     gateway,
     inventory,
     issuer,
+    notes,
     obj,
     record,
     route,
@@ -81,14 +83,6 @@ def moving(*ingresses: dict[str, Any], challenge: str = "dns01", **changed: Any)
     return decide(inventory(**{**given, **changed}), "prod", challenge)
 
 
-def commands(decision: Decision) -> list[str]:
-    return [command for each in decision.after for command in each.fix]
-
-
-def said(decision: Decision) -> str:
-    return "\n".join(f"{each.where} {each.what}" for each in decision.notes)
-
-
 def hosts(decision: Decision) -> list[str]:
     return [each["host"] for each in decision.config["hosts"]]
 
@@ -117,14 +111,14 @@ def test_access_to_the_zone_is_asked_for_where_names_were_not_proven_there() -> 
 
 
 def test_that_old_certificates_cannot_be_renewed_is_told() -> None:
-    told = said(moving())
+    told = notes(moving())
 
     assert "Certificate blog/blog-tls is proven by HTTP-01 at Ingresses of the class nginx" in told
     assert f"cannot be renewed once the records of {BLOG} lead to the gateway. It is removed after the `up`" in told
     both = [{"http01": {"ingress": {"class": "nginx"}}}, {"dns01": {"cloudDNS": {}}}]
-    assert "cannot be renewed" not in said(moving(issuers=[by_nginx(solvers=both)])), "there is another way"
+    assert "cannot be renewed" not in notes(moving(issuers=[by_nginx(solvers=both)])), "there is another way"
     over_istio = [{"http01": {"ingress": {"class": "istio"}}}]
-    assert "cannot be renewed" not in said(moving(issuers=[by_nginx(solvers=over_istio)])), "the gateway answers those"
+    assert "cannot be renewed" not in notes(moving(issuers=[by_nginx(solvers=over_istio)])), "the gateway answers those"
 
 
 def test_an_ingress_with_a_host_that_stays_is_not_deleted() -> None:
@@ -133,7 +127,7 @@ def test_an_ingress_with_a_host_that_stays_is_not_deleted() -> None:
 
     assert commands(decision) == ["sleep 120", "kubectl --namespace blog edit ingress blog"]
     assert f"has {outside} too, and stays: remove {BLOG} from its rules and its tls" in decision.after[1].what
-    assert f"Remove them from it soon after the `up`, so that {outside} can be" in said(decision)
+    assert f"Remove them from it soon after the `up`, so that {outside} can be" in notes(decision)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +159,7 @@ def test_the_paths_of_all_ingresses_of_a_host_are_taken_over() -> None:
         "kubectl --namespace blog delete ingress blog --cascade=foreground",
         "kubectl --namespace blog delete ingress blog-api --cascade=foreground",
     ]
-    assert "has /api as a path of whole elements" in said(decision), "at the gateway /apis is under it"
+    assert "has /api as a path of whole elements" in notes(decision), "at the gateway /apis is under it"
 
 
 def test_a_host_stays_if_one_of_its_ingresses_has_what_the_config_does_not_know() -> None:
@@ -174,7 +168,7 @@ def test_a_host_stays_if_one_of_its_ingresses_has_what_the_config_does_not_know(
     decision = moving(ingress(), odd)
 
     assert hosts(decision) == []
-    assert f"{BLOG} stays as it is: Ingress blog/odd has the annotation {NGINX}/rewrite-target" in said(decision)
+    assert f"{BLOG} stays as it is: Ingress blog/odd has the annotation {NGINX}/rewrite-target" in notes(decision)
     assert commands(decision) == [], "neither goes"
 
 
@@ -208,7 +202,7 @@ def test_a_limit_that_the_gateway_does_not_have_is_told() -> None:
     decision = moving(annotated(proxy_body_size="8m"))
 
     assert hosts(decision) == [BLOG]
-    assert f"Ingress blog/blog has the limit proxy-body-size for {BLOG}" in said(decision)
+    assert f"Ingress blog/blog has the limit proxy-body-size for {BLOG}" in notes(decision)
 
 
 def test_a_challenge_that_is_in_the_ingress_itself_is_no_route() -> None:
