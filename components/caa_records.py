@@ -6,59 +6,44 @@ without a word: it is refused, at the preview too.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
+from pydantic import Field
 
-from . import inputs
-from .problem import Problem, text
+from .fields import Challenge, Default, Domain, HostName, Input, NonEmpty, Text, Ttl
+from .inputs import check_inputs
+from .problem import COMMANDS, Problem, text
 from .record_sets import before_create, existing
 from .shell import word
-from .specs import acme, caa, names, values
+from .specs import acme, caa
 
 
 class CaaHostArgs(TypedDict):
-    """A host, and how it is proven."""
+    """A host and its challenge."""
 
-    host: str
+    host: HostName
     """The DNS name; `*.` may lead it. The records of a wildcard are at its domain."""
-    challenge: NotRequired[str]
-    """`http01` (the default) or `dns01`."""
+    challenge: NotRequired[Annotated[Challenge, Default(acme.HTTP01)]]
+    """The challenge by which control of the host is proven."""
 
 
 class CaaRecordsArgs(TypedDict):
-    """What `CaaRecords` takes."""
+    """The inputs of `CaaRecords`."""
 
-    hosts: Sequence[CaaHostArgs]
+    hosts: NonEmpty[CaaHostArgs]
     """The hosts."""
-    accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]
-    """The URIs of the ACME accounts that may ask, by any name: `accounts` of `AcmeIssuers`."""
-    zone: pulumi.Input[str]
-    """The managed zone's name."""
-    identities: NotRequired[Sequence[str]]
-    """The domains of the CAs (`meta.caaIdentities` of their directories); `letsencrypt.org` by default."""
-    ttl: NotRequired[pulumi.Input[int]]
-    """Seconds, 300 by default."""
-    project: NotRequired[pulumi.Input[str] | None]
-    """The zone's project, if not the gcp provider's."""
-
-
-SHAPE = inputs.shape(
-    hosts=inputs.known(
-        inputs.several(
-            inputs.shape(
-                host=inputs.known(inputs.value(names.dns_name)),
-                challenge=inputs.known(inputs.value(values.one_of(*acme.CHALLENGES), acme.HTTP01)),
-            )
-        )
-    ),
-    accounts=inputs.value(values.accounts),
-    zone=inputs.value(values.string),
-    identities=inputs.known(inputs.optional(inputs.several(inputs.value(names.domain)), [caa.LETS_ENCRYPT])),
-    ttl=inputs.value(values.whole(1, 86400), 300),
-    project=inputs.optional(inputs.value(values.string)),
-)
+    accounts: Input[Annotated[Mapping[str, Input[Text]], Field(min_length=1)]]
+    """The URIs of the ACME accounts that may order certificates, by any key: `accounts` of `AcmeIssuers`."""
+    zone: Input[Text]
+    """The name of the managed zone."""
+    identities: NotRequired[Annotated[NonEmpty[Domain], Default((caa.LETS_ENCRYPT,))]]
+    """The domains of the CAs (`meta.caaIdentities` of their directories)."""
+    ttl: NotRequired[Annotated[Input[Ttl], Default(300)]]
+    """How long resolvers may cache the records, in seconds."""
+    project: NotRequired[Input[Text] | None]
+    """The project of the zone. Defaults to that of the gcp provider."""
 
 
 class CaaRecords(pulumi.ComponentResource):
@@ -66,18 +51,18 @@ class CaaRecords(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CaaRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CaaRecords", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
-        accounts = pulumi.Output.from_input(given["accounts"])
+        inputs = check_inputs(self, name, args, CaaRecordsArgs)
+        accounts = pulumi.Output.from_input(inputs["accounts"])
         hooks = _refuse_to_replace(self)
-        for owner, served in caa.owners({each["host"]: each["challenge"] for each in given["hosts"]}).items():
+        for owner, served in caa.owners({host["host"]: host["challenge"] for host in inputs["hosts"]}).items():
             gcp.dns.RecordSet(
                 f"{name}-{owner}",
                 name=f"{owner}.",
                 type="CAA",
-                ttl=given["ttl"],
-                managed_zone=given["zone"],
-                project=given["project"],
-                rrdatas=accounts.apply(partial(_records, served, given["identities"])),
+                ttl=inputs["ttl"],
+                managed_zone=inputs["zone"],
+                project=inputs["project"],
+                rrdatas=accounts.apply(partial(_records, served, inputs["identities"])),
                 opts=pulumi.ResourceOptions(parent=self, hooks=hooks),
             )
         self.register_outputs({})
@@ -97,13 +82,22 @@ def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHo
             return  # not known yet: a zone of this program's own
         found = await existing(component, zone, project, name=str(given["name"]), type="CAA")
         for (owner, _), records in found.items():
-            raise pulumi.RunError(text([overwriting(owner, records, zone)]))
+            problem = overwriting(owner, records, zone, COMMANDS.get(component.pulumi_resource_name, {}))
+            raise pulumi.RunError(text([problem]))
 
     return before_create(component, refuse)
 
 
-def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:
-    """Return the problem of a name that has CAA records which are not the stack's."""
+def overwriting(owner: str, found: Sequence[str], zone: str, commands: Mapping[str, str]) -> Problem:
+    """Return the problem of a name that has CAA records of somebody else.
+
+    Args:
+        owner: the name.
+        found: its records.
+        zone: the managed zone.
+        commands: the commands that set inputs of the component.
+    """
+    without = f"{commands['hosts']} false" if "hosts" in commands else "leave the host out of the input hosts"
     parsed = [caa.Record.parse(each) for each in found]
     allowed = sorted({each.domain for each in parsed if each.tag in ("issue", "issuewild") and each.domain})
     loss = f"{', '.join(allowed)} would no longer be allowed to sign" if allowed else "what they say would be lost"
@@ -113,6 +107,6 @@ def overwriting(owner: str, found: Sequence[str], zone: str) -> Problem:
         (
             f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
             "    # then the stack makes its own",
-            "pulumi config set --path dns.caa false    # leaves it as it is",
+            f"{without}    # keeps the records as they are",
         ),
     )

@@ -5,16 +5,17 @@ of the cluster, this stack's or not.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import inputs
+from .fields import ChartValues, ChartVersion, Default, Digest, Input, KubernetesName, PodSecurity, Text
+from .inputs import InputsError, check_inputs, computed
 from .problem import Problem
-from .specs import cert_manager, names, values
+from .specs import cert_manager
 
 RELEASE = "cert-manager"
 """Constant, because a release that is replaced under another name cannot adopt the CRDs
@@ -25,37 +26,25 @@ TIMEOUT = 900
 
 
 class CertManagerArgs(TypedDict):
-    """What `CertManager` takes."""
+    """The inputs of `CertManager`."""
 
-    install: NotRequired[bool]
-    """False uses the cert-manager that the cluster has, and creates nothing. True by default."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """Created for the release; leader election stays in it. `cert-manager` by default."""
-    chart: NotRequired[pulumi.Input[str]]
-    """An OCI reference, or the path of the chart on this machine; the official chart by default."""
-    version: NotRequired[pulumi.Input[str]]
-    """The chart's version, `vX.Y.Z`; the pinned one by default."""
-    digest: NotRequired[pulumi.Input[str] | None]
-    """`sha256:…`, of the chart's manifest where the chart is an OCI reference, of the file where it is a `.tgz`.
-    That of the official chart at the pinned version is known; without one, a version is whatever its registry says."""
-    keyring: NotRequired[pulumi.Input[str] | None]
-    """The path of a keyring; the chart's signature is then verified, which lies beside it (`.prov`)."""
-    pod_security: NotRequired[pulumi.Input[str]]
-    """The Pod Security Standard that the namespace enforces: `restricted` (the default), `baseline` or `privileged`."""
-    values: NotRequired[pulumi.Input[Mapping[str, Any]]]
-    """Merged over the program's own values."""
-
-
-SHAPE = inputs.shape(
-    install=inputs.known(inputs.value(values.boolean, True)),
-    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-    chart=inputs.value(values.string, cert_manager.CHART),
-    version=inputs.value(cert_manager.check_version, cert_manager.VERSION),
-    digest=inputs.optional(inputs.value(cert_manager.check_digest)),
-    keyring=inputs.optional(inputs.value(values.string)),
-    pod_security=inputs.value(values.one_of(*cert_manager.POD_SECURITY), cert_manager.POD_SECURITY[0]),
-    values=inputs.value(values.mapping, {}),
-)
+    install: NotRequired[Annotated[bool, Default(True)]]
+    """False uses the cert-manager that the cluster has, and creates nothing."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]
+    """The namespace of cert-manager. It is created with the release, and leader election stays in it."""
+    chart: NotRequired[Annotated[Input[Text], Default(cert_manager.CHART)]]
+    """An OCI reference, or the path of the chart on this machine."""
+    version: NotRequired[Annotated[Input[ChartVersion], Default(cert_manager.VERSION)]]
+    """The version of the chart."""
+    digest: NotRequired[Input[Digest] | None]
+    """The digest of the chart's manifest for an OCI reference, of the file for a `.tgz`. The digest of the official
+    chart at the default version is built in. Without a digest, a version is whatever its registry serves."""
+    keyring: NotRequired[Input[Text] | None]
+    """The path of a keyring, with which the chart's signature (`.prov`) is verified."""
+    pod_security: NotRequired[Annotated[Input[PodSecurity], Default(cert_manager.POD_SECURITY[0])]]
+    """The Pod Security Standard that the namespace enforces."""
+    values: NotRequired[Annotated[Input[ChartValues], Default({})]]
+    """Values of the chart, merged over the component's own."""
 
 
 class CertManager(pulumi.ComponentResource):
@@ -66,17 +55,17 @@ class CertManager(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertManager", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
-        self.namespace = pulumi.Output.from_input(given["namespace"])
-        if given["install"]:
-            self._install(name, given)
+        inputs = check_inputs(self, name, args, CertManagerArgs)
+        self.namespace = pulumi.Output.from_input(inputs["namespace"])
+        if inputs["install"]:
+            self._install(name, inputs)
         self.register_outputs({"namespace": self.namespace})
 
-    def _install(self, name: str, given: Mapping[str, Any]) -> None:
+    def _install(self, name: str, inputs: Mapping[str, Any]) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        labels = {"pod-security.kubernetes.io/enforce": given["pod_security"]}
+        labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"]}
         namespace = kubernetes.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": given["namespace"], "labels": labels}, opts=child
+            f"{name}-namespace", metadata={"name": inputs["namespace"], "labels": labels}, opts=child
         )
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.
@@ -84,11 +73,11 @@ class CertManager(pulumi.ComponentResource):
             f"{name}-release",
             name=RELEASE,
             namespace=namespace.metadata["name"],
-            chart=_verified(f"CertManager {name!r}", given["chart"], given["version"], given["digest"]),
-            version=given["version"],
-            keyring=given["keyring"],
-            verify=None if given["keyring"] is None else True,
-            values=inputs.computed(chart_values, given["namespace"], given["values"]),
+            chart=_verified(f"CertManager {name!r}", inputs["chart"], inputs["version"], inputs["digest"]),
+            version=inputs["version"],
+            keyring=inputs["keyring"],
+            verify=None if inputs["keyring"] is None else True,
+            values=computed(chart_values, inputs["namespace"], inputs["values"]),
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
@@ -97,18 +86,16 @@ class CertManager(pulumi.ComponentResource):
 
 
 def _verified(component: str, chart: Any, version: Any, digest: Any) -> Any:
-    """Return the chart's reference, pinned to its digest or compared with it where one is given or known."""
-    if all(part is None or isinstance(part, str) for part in (chart, version, digest)):
-        return inputs.check_value(component, "chart", chart, inputs.value(lambda it: located(it, version, digest)))
+    """Return the chart's reference, pinned to its digest or compared with it where there is one."""
 
-    def late(all_of_them: Sequence[Any]) -> str:
+    def pin(chart: str, version: str, digest: str | None) -> str:
         try:
-            return located(*all_of_them)
+            return located(chart, version, digest)
         except ValueError as error:
             # The chart may be a secret, so it is not quoted.
-            raise inputs.InputsError(component, [Problem("chart", str(error))]) from None
+            raise InputsError(component, [Problem("chart", str(error))]) from None
 
-    return pulumi.Output.all(chart, version, digest).apply(late)
+    return computed(pin, chart, version, digest)
 
 
 def located(chart: str, version: str, digest: str | None) -> str:

@@ -5,14 +5,15 @@ days and a classic one of ninety are late by different clocks. It scrapes cert-m
 install a Prometheus, and it sends no alert to anybody.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import inputs
-from .specs import istio, names, renewal, values
+from .fields import COMPONENT_NAME, Default, Input, KubernetesName, Labels, NonEmpty, ObjectReference, OneOf, Text
+from .inputs import check_inputs, computed
+from .specs import istio, renewal
 from .specs.metrics import Certificates, acme_failures, by_namespace
 
 ACME_ERRORS = 0.25
@@ -26,30 +27,20 @@ PORT = "http-metrics"
 
 
 class CertificateAlertsArgs(TypedDict):
-    """What `CertificateAlerts` takes."""
+    """The inputs of `CertificateAlerts`."""
 
-    prometheus: str
-    """`prometheus`, the Prometheus Operator's kinds, or `gmp`, those of Google Cloud Managed Service for Prometheus."""
-    certificates: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Names of the Certificates to watch, `NAMESPACE/NAME` for those in another namespace than the others."""
-    certificates_namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of those without one, `istio-system` by default."""
-    object_name: NotRequired[pulumi.Input[str]]
-    """The name of the objects, unique in the namespace; the component's name by default."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """cert-manager's, `cert-manager` by default. A `Rules` of GMP sees only the metrics of its own namespace."""
-    labels: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
-    """Of the objects; a Prometheus of the Operator selects by them."""
-
-
-SHAPE = inputs.shape(
-    prometheus=inputs.known(inputs.value(values.one_of("prometheus", "gmp"))),
-    certificates=inputs.several(inputs.value(names.object_reference)),
-    certificates_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-    object_name=inputs.value(values.string),
-    namespace=inputs.value(names.kubernetes_name, "cert-manager"),
-    labels=inputs.optional(inputs.value(values.mapping)),
-)
+    prometheus: Annotated[str, OneOf("prometheus", "gmp")]
+    """The kinds to create: those of the Prometheus Operator, or of Google Cloud Managed Service for Prometheus."""
+    certificates: Input[NonEmpty[Input[ObjectReference]]]
+    """The Certificates to watch: `NAME` in `certificates_namespace`, or `NAMESPACE/NAME`."""
+    certificates_namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of Certificates that are listed without one."""
+    object_name: NotRequired[Annotated[Input[Text], COMPONENT_NAME]]
+    """The name of the objects, unique in the namespace."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]
+    """The namespace of cert-manager. `Rules` of GMP see only the metrics of their own namespace."""
+    labels: NotRequired[Input[Labels[Input[str]]] | None]
+    """Labels of the objects, by which a Prometheus of the Operator selects them."""
 
 
 class CertificateAlerts(pulumi.ComponentResource):
@@ -57,12 +48,12 @@ class CertificateAlerts(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
+        inputs = check_inputs(self, name, args, CertificateAlertsArgs)
         child = pulumi.ResourceOptions(parent=self)
-        metadata: dict[str, Any] = {"name": given["object_name"], "namespace": given["namespace"]}
-        if given["labels"]:
-            metadata["labels"] = given["labels"]
-        managed = given["prometheus"] == "gmp"
+        metadata: dict[str, Any] = {"name": inputs["object_name"], "namespace": inputs["namespace"]}
+        if inputs["labels"]:
+            metadata["labels"] = inputs["labels"]
+        managed = inputs["prometheus"] == "gmp"
         api_version = "monitoring.googleapis.com/v1" if managed else "monitoring.coreos.com/v1"
         kubernetes.apiextensions.CustomResource(
             f"{name}-scrape",
@@ -77,7 +68,7 @@ class CertificateAlerts(pulumi.ComponentResource):
             api_version=api_version,
             kind="Rules" if managed else "PrometheusRule",
             metadata=metadata,
-            spec=inputs.computed(rules_spec, given["certificates_namespace"], given["certificates"]),
+            spec=computed(rules_spec, inputs["certificates_namespace"], inputs["certificates"]),
             opts=child,
         )
         self.register_outputs({})

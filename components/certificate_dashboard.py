@@ -4,42 +4,34 @@ It brings no Grafana and no Prometheus. Its panels ask for the metrics that Cert
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import inputs
 from .certificate_alerts import ACME_ERRORS
-from .specs import dashboard, istio, names, values
+from .fields import COMPONENT_NAME, Default, Input, KubernetesName, NonEmpty, ObjectReference, Selector, Text
+from .inputs import check_inputs, computed
+from .specs import dashboard, istio
 
 
 class CertificateDashboardArgs(TypedDict):
-    """What `CertificateDashboard` takes."""
+    """The inputs of `CertificateDashboard`."""
 
-    certificates: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Names of the Certificates to show; `NAMESPACE/NAME` is one of another namespace."""
-    certificates_namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of those without one of their own, `istio-system` by default."""
-    object_name: NotRequired[pulumi.Input[str]]
-    """The name of the ConfigMap, and the dashboard's uid; the component's name by default."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """The ConfigMap's, `istio-system` by default. Grafana's sidecar has to look there."""
-    title: NotRequired[pulumi.Input[str]]
-    """Of the dashboard, `Gateway certificates` by default."""
-    labels: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
-    """By which the sidecar selects ConfigMaps, `grafana_dashboard: "1"` by default."""
+    certificates: Input[NonEmpty[Input[ObjectReference]]]
+    """The Certificates to show: `NAME` in `certificates_namespace`, or `NAMESPACE/NAME`."""
+    certificates_namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of Certificates that are listed without one."""
+    object_name: NotRequired[Annotated[Input[Text], COMPONENT_NAME]]
+    """The name of the ConfigMap, and the dashboard's uid."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of the ConfigMap. Grafana's sidecar has to watch it."""
+    title: NotRequired[Annotated[Input[Text], Default("Gateway certificates")]]
+    """The title of the dashboard."""
+    labels: NotRequired[Annotated[Input[Selector[Input[str]]], Default(dashboard.LABELS)]]
+    """Labels of the ConfigMap, by which the sidecar selects it."""
 
-
-SHAPE = inputs.shape(
-    certificates=inputs.several(inputs.value(names.object_reference)),
-    certificates_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-    object_name=inputs.value(values.string),
-    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-    title=inputs.value(values.string, "Gateway certificates"),
-    labels=inputs.value(values.labels, dashboard.LABELS),
-)
 
 _UID = 40
 """Characters that Grafana takes."""
@@ -50,12 +42,12 @@ class CertificateDashboard(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertificateDashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateDashboard", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
-        shown = (given["object_name"], given["title"], given["certificates_namespace"], given["certificates"])
+        inputs = check_inputs(self, name, args, CertificateDashboardArgs)
+        shown = (inputs["object_name"], inputs["title"], inputs["certificates_namespace"], inputs["certificates"])
         kubernetes.core.v1.ConfigMap(
             f"{name}-config",
-            metadata={"name": given["object_name"], "namespace": given["namespace"], "labels": given["labels"]},
-            data={"certificates.json": inputs.computed(document, *shown)},
+            metadata={"name": inputs["object_name"], "namespace": inputs["namespace"], "labels": inputs["labels"]},
+            data={"certificates.json": computed(document, *shown)},
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.register_outputs({})

@@ -4,40 +4,32 @@ Whoever runs it may make roles of the zone's project and say who has them, which
 able to: in a workflow, bootstrap grants the same.
 """
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
 
-from . import inputs
-from .specs import dns01, names, values
+from .fields import Default, Input, KubernetesName, RoleId, Text, WorkloadPool
+from .inputs import check_inputs
+from .specs import dns01
 
 
 class Dns01IdentityArgs(TypedDict):
-    """What `Dns01Identity` takes."""
+    """The inputs of `Dns01Identity`."""
 
-    zone: pulumi.Input[str]
-    """The managed zone's name."""
-    pool: pulumi.Input[str]
-    """The cluster's pool, `projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog`."""
-    role_id: pulumi.Input[str]
-    """The id of the custom role that is made, unique in the zone's project."""
-    project: NotRequired[pulumi.Input[str] | None]
-    """The zone's project, if not the gcp provider's."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """cert-manager's namespace, `cert-manager` by default."""
-    service_account: NotRequired[pulumi.Input[str]]
-    """The ServiceAccount of its controller, `cert-manager` by default."""
-
-
-SHAPE = inputs.shape(
-    zone=inputs.value(values.string),
-    pool=inputs.value(values.workload_pool),
-    role_id=inputs.value(values.role_id),
-    project=inputs.optional(inputs.value(values.string)),
-    namespace=inputs.value(names.kubernetes_name, dns01.NAMESPACE),
-    service_account=inputs.value(values.string, dns01.SERVICE_ACCOUNT),
-)
+    zone: Input[Text]
+    """The name of the managed zone."""
+    pool: Input[WorkloadPool]
+    """The cluster's workload identity pool,
+    `projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog`."""
+    role_id: Input[RoleId]
+    """The id of the custom role that is made, unique in the project of the zone."""
+    project: NotRequired[Input[Text] | None]
+    """The project of the zone. Defaults to that of the gcp provider."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default(dns01.NAMESPACE)]]
+    """The namespace of cert-manager."""
+    service_account: NotRequired[Annotated[Input[Text], Default(dns01.SERVICE_ACCOUNT)]]
+    """The ServiceAccount of cert-manager's controller."""
 
 
 class Dns01Identity(pulumi.ComponentResource):
@@ -48,26 +40,26 @@ class Dns01Identity(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: Dns01IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:Dns01Identity", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
+        inputs = check_inputs(self, name, args, Dns01IdentityArgs)
         child = pulumi.ResourceOptions(parent=self)
         role = gcp.projects.IAMCustomRole(
             f"{name}-role",
-            role_id=given["role_id"],
+            role_id=inputs["role_id"],
             title="DNS-01 of cert-manager",
             description="Writes the TXT records of ACME challenges",
             permissions=list(dns01.PERMISSIONS),
-            project=given["project"],
+            project=inputs["project"],
             opts=child,
         )
-        self.member = pulumi.Output.all(given["pool"], given["namespace"], given["service_account"]).apply(
-            lambda each: dns01.member(*each)
+        self.member = pulumi.Output.all(inputs["pool"], inputs["namespace"], inputs["service_account"]).apply(
+            lambda parts: dns01.member(*parts)
         )
         gcp.dns.DnsManagedZoneIamMember(
             f"{name}-zone",
-            managed_zone=given["zone"],
+            managed_zone=inputs["zone"],
             role=role.name,
             member=self.member,
-            project=given["project"],
+            project=inputs["project"],
             opts=child,
         )
         self.register_outputs({"member": self.member})

@@ -4,53 +4,45 @@ An A record for each host, and an AAAA record where the gateway has an IPv6 addr
 another zone has a CNAME that leads there as well, so that cert-manager need not write to the zone of the addresses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
 
-from . import inputs
+from .args import Path, with_cross_check
 from .dns_owners import OwnedRecords
-from .specs import names, values
+from .fields import Default, Domain, HostName, Input, Ipv4, Ipv6, NonEmpty, Text, Ttl
+from .inputs import check_inputs, computed, resource_label
+from .specs import names
 
 
+def _without_address(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    if args["ip"] is None and args["ipv6"] is None:
+        yield ("ip",), "is missing: set ip, ipv6 or both"
+
+
+@with_cross_check(_without_address, "ip", "ipv6")
 class DnsRecordsArgs(TypedDict):
-    """What `DnsRecords` takes."""
+    """The inputs of `DnsRecords`."""
 
-    hosts: Sequence[pulumi.Input[str]]
+    hosts: NonEmpty[Input[HostName]]
     """DNS names; `*.` may lead one."""
-    zone: pulumi.Input[str]
-    """The managed zone's name."""
-    ip: NotRequired[pulumi.Input[str]]
-    """The IPv4 address of all of them; each has an A record then."""
-    ipv6: NotRequired[pulumi.Input[str]]
-    """The IPv6 address of all of them; each has an AAAA record then. One of both addresses is needed."""
-    ttl: NotRequired[pulumi.Input[int]]
-    """Seconds, 300 by default."""
-    project: NotRequired[pulumi.Input[str] | None]
-    """The zone's project, if not the gcp provider's."""
-    challenge_domain: NotRequired[pulumi.Input[str] | None]
-    """The domain of the zone that DNS-01 is proven in, if not this one."""
-    challenge_hosts: NotRequired[Sequence[str]]
-    """The hosts that are proven there."""
-
-
-SHAPE = inputs.shape(
-    hosts=inputs.known(inputs.several(inputs.value(names.dns_name))),
-    ip=inputs.optional(inputs.value(values.ipv4)),
-    ipv6=inputs.optional(inputs.value(values.ipv6)),
-    zone=inputs.value(values.string),
-    ttl=inputs.value(values.whole(1, 86400), 300),
-    project=inputs.optional(inputs.value(values.string)),
-    challenge_domain=inputs.optional(inputs.value(names.domain)),
-    challenge_hosts=inputs.known(inputs.optional(inputs.several(inputs.value(names.dns_name), least=0), [])),
-)
-
-
-_ADDRESS = inputs.shape(ip=inputs.value(values.ipv4))
-"""What is needed where there is no IPv6 address."""
+    zone: Input[Text]
+    """The name of the managed zone."""
+    ip: NotRequired[Input[Ipv4]]
+    """The IPv4 address of the hosts; each gets an A record."""
+    ipv6: NotRequired[Input[Ipv6]]
+    """The IPv6 address of the hosts; each gets an AAAA record. Set `ip`, `ipv6` or both."""
+    ttl: NotRequired[Annotated[Input[Ttl], Default(300)]]
+    """How long resolvers may cache the records, in seconds."""
+    project: NotRequired[Input[Text] | None]
+    """The project of the zone. Defaults to that of the gcp provider."""
+    challenge_domain: NotRequired[Input[Domain] | None]
+    """The domain of the zone in which DNS-01 is solved, if it is another one."""
+    challenge_hosts: NotRequired[Annotated[Sequence[HostName], Default(())]]
+    """The hosts whose DNS-01 challenges are solved in that zone."""
 
 
 class DnsRecords(pulumi.ComponentResource):
@@ -61,15 +53,13 @@ class DnsRecords(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:DnsRecords", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
-        if given["ip"] is None and given["ipv6"] is None:
-            inputs.check_inputs(self, name, {}, _ADDRESS)
+        inputs = check_inputs(self, name, args, DnsRecordsArgs)
         # An A record keeps the name that it had before there were others.
-        addresses = [("A", "", given["ip"]), ("AAAA", "-ipv6", given["ipv6"])]
+        addresses = [("A", "", inputs["ip"]), ("AAAA", "-ipv6", inputs["ipv6"])]
         kinds = [each for each in addresses if each[2] is not None]
         # A wildcard and its domain are proven by the same name.
-        challenges = list(dict.fromkeys(names.without_wildcard(host) for host in given["challenge_hosts"]))
-        known = [(host, kind) for kind, _, _ in kinds for host in given["hosts"] if isinstance(host, str)]
+        challenges = list(dict.fromkeys(names.without_wildcard(host) for host in inputs["challenge_hosts"]))
+        known = [(host, kind) for kind, _, _ in kinds for host in inputs["hosts"] if isinstance(host, str)]
         owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
 
         def record_set(
@@ -77,30 +67,28 @@ class DnsRecords(pulumi.ComponentResource):
         ) -> gcp.dns.RecordSet:
             return gcp.dns.RecordSet(
                 resource,
-                name=inputs.computed("{}.".format, owner),
+                name=computed("{}.".format, owner),
                 type=kind,
-                ttl=given["ttl"],
-                managed_zone=given["zone"],
-                project=given["project"],
+                ttl=inputs["ttl"],
+                managed_zone=inputs["zone"],
+                project=inputs["project"],
                 rrdatas=[value],
                 opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks),
             )
 
         records = {
             kind: [
-                record_set(f"{name}-{inputs.label(host, position)}{suffix}", host, kind, address)
-                for position, host in enumerate(given["hosts"])
+                record_set(f"{name}-{resource_label(host, position)}{suffix}", host, kind, address)
+                for position, host in enumerate(inputs["hosts"])
             ]
             for kind, suffix, address in kinds
         }
         shown = next(iter(records.values()))
         for base in challenges:
-            target = inputs.computed(
-                partial(names.challenge_target, base), inputs.computed("{}.".format, given["challenge_domain"])
-            )
+            target = computed(partial(names.challenge_target, base), computed("{}.".format, inputs["challenge_domain"]))
             record_set(f"{name}-challenge-{base}", names.challenge_name(base), "CNAME", target)
         rrdatas = pulumi.Output.all(*(record.rrdatas for record in shown))
-        self.addresses = pulumi.Output.from_input(inputs.computed(_addresses, given["hosts"], rrdatas))
+        self.addresses = pulumi.Output.from_input(computed(_addresses, inputs["hosts"], rrdatas))
         self.register_outputs({"addresses": self.addresses})
 
 

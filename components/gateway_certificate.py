@@ -4,68 +4,70 @@ The Secrets lie in the namespace of the gateway's Pods, where istiod may read th
 deleting one would spend the CA's weekly limit of identical certificates.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 
-from . import inputs
+from .args import Path, with_cross_check
+from .fields import (
+    Default,
+    Input,
+    IssuerKind,
+    KeyAlgorithm,
+    KeyRotation,
+    KubernetesName,
+    NonEmpty,
+    Number,
+    Percentage,
+    Seconds,
+    Text,
+)
+from .inputs import check_inputs, resource_label
 from .kube.awaiting import WAIT_FOR_READY, bounded
 from .kube.credentials import credentials_of
 from .kube.diagnosis import explain_on_failure
-from .specs import acme, istio, names, tls, values
-from .tls_gateway import CREDENTIALS, CredentialArgs
+from .specs import acme, istio, tls
+from .tls_gateway import CredentialArgs
 
 
+def _wrong_size(key: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    sizes = tls.KEY_SIZES[key["algorithm"]]
+    if key["size"] is not None and key["size"] not in sizes:
+        yield ("size",), f"is {key['size']}; accepted for {key['algorithm']}: {', '.join(map(str, sizes))}"
+
+
+@with_cross_check(_wrong_size)
 class KeyArgs(TypedDict):
-    """The private key."""
+    """The private key of a certificate."""
 
-    algorithm: NotRequired[str]
-    """`ECDSA` (the default) or `RSA`."""
-    size: NotRequired[int | None]
-    """Bits: 256 (the default of ECDSA) or 384; 2048 (the default of RSA), 3072 or 4096."""
-    rotation: NotRequired[str]
-    """Whether a renewal makes a new key: `Always` (the default) or `Never`."""
+    algorithm: NotRequired[Annotated[KeyAlgorithm, Default("ECDSA")]]
+    """The algorithm of the key."""
+    size: NotRequired[Number | None]
+    """The size in bits: for ECDSA 256 (the default) or 384; for RSA 2048 (the default), 3072 or 4096."""
+    rotation: NotRequired[Annotated[KeyRotation, Default(tls.ROTATIONS[0])]]
+    """Whether a renewal makes a new key."""
 
 
 class GatewayCertificateArgs(TypedDict):
-    """What `GatewayCertificate` takes."""
+    """The inputs of `GatewayCertificate`."""
 
-    issuer: pulumi.Input[str]
-    """Its name. Another issuer, or one of another kind, signs every certificate anew, in place."""
-    credentials: Sequence[CredentialArgs]
+    issuer: Input[Text]
+    """The name of the issuer. When it changes, every certificate is issued again, in place."""
+    credentials: NonEmpty[CredentialArgs]
     """The certificates to make, the same as `TlsGateway` presents."""
-    issuer_kind: NotRequired[pulumi.Input[str]]
-    """`ClusterIssuer` (the default), or `Issuer` for one of the Certificates' own namespace."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of the gateway's Pods, `istio-system` by default."""
-    key: NotRequired[KeyArgs]
-    """The private key of each."""
-    timeout: NotRequired[int]
-    """Seconds to wait for each to be Ready, 600 by default."""
-    profile: NotRequired[str | None]
-    """The ACME profile, which may rule out a common name."""
-    renew_before_percentage: NotRequired[pulumi.Input[int] | None]
-    """Per cent of the lifetime left at renewal; cert-manager's own third by default."""
-
-
-SHAPE = inputs.shape(
-    issuer=inputs.value(values.string),
-    issuer_kind=inputs.value(values.one_of(*acme.ISSUER_KINDS), acme.CLUSTER_ISSUER),
-    credentials=CREDENTIALS,
-    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-    key=inputs.optional(
-        inputs.shape(
-            algorithm=inputs.known(inputs.value(values.one_of(*tls.KEY_SIZES), "ECDSA")),
-            size=inputs.known(inputs.optional(inputs.value(values.whole(1, 65536)))),
-            rotation=inputs.known(inputs.value(values.one_of(*tls.ROTATIONS), "Always")),
-        ),
-        {},
-    ),
-    timeout=inputs.known(inputs.value(values.whole(1, 3600), 600)),
-    profile=inputs.known(inputs.optional(inputs.value(values.string))),
-    renew_before_percentage=inputs.optional(inputs.value(values.whole(1, 99))),
-)
+    issuer_kind: NotRequired[Annotated[Input[IssuerKind], Default(acme.CLUSTER_ISSUER)]]
+    """The kind of the issuer. An `Issuer` is in the namespace of the Certificates."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of the gateway's Pods."""
+    key: NotRequired[Annotated[KeyArgs, Default({})]]
+    """The private key of each certificate."""
+    timeout: NotRequired[Annotated[Seconds, Default(600)]]
+    """Seconds to wait for each certificate to be Ready."""
+    profile: NotRequired[Text | None]
+    """The ACME profile. Some profiles exclude a common name."""
+    renew_before_percentage: NotRequired[Input[Percentage] | None]
+    """Per cent of the lifetime that is left when a certificate is renewed. cert-manager's default is a third."""
 
 
 class Certificate(pulumi.CustomResource):
@@ -96,28 +98,27 @@ class GatewayCertificate(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: GatewayCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
-        key = key_spec(f"GatewayCertificate {name!r}", given["key"])
+        inputs = check_inputs(self, name, args, GatewayCertificateArgs)
         hooks = explain_on_failure(self, credentials_of(self))
         certificates = []
-        for position, each in enumerate(given["credentials"]):
+        for position, credential in enumerate(inputs["credentials"]):
             certificate = Certificate(
-                f"{name}-{inputs.label(each['secret_name'], position)}",
+                f"{name}-{resource_label(credential['secret_name'], position)}",
                 metadata={
-                    "name": each["secret_name"],
-                    "namespace": given["namespace"],
+                    "name": credential["secret_name"],
+                    "namespace": inputs["namespace"],
                     "annotations": WAIT_FOR_READY,
                 },
-                spec=certificate_spec(each, given, key),
+                spec=certificate_spec(credential, inputs),
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    custom_timeouts=bounded(given["timeout"]),
+                    custom_timeouts=bounded(inputs["timeout"]),
                     hooks=hooks,
                 ),
             )
             certificates.append(certificate)
         statuses = pulumi.Output.all(*(certificate.status for certificate in certificates))
-        self.secret = pulumi.Output.from_input(given["credentials"][0]["secret_name"])
+        self.secret = pulumi.Output.from_input(inputs["credentials"][0]["secret_name"])
         self.not_after = statuses.apply(lambda all_of_them: earliest(all_of_them, "notAfter"))
         self.renewal_time = statuses.apply(lambda all_of_them: earliest(all_of_them, "renewalTime"))
         self.register_outputs({"secret": self.secret, "notAfter": self.not_after, "renewalTime": self.renewal_time})
@@ -128,27 +129,28 @@ def earliest(statuses: Iterable[dict[str, Any] | None], field: str) -> str:
     return min((str(status[field]) for status in statuses if status and status.get(field)), default="")
 
 
-def key_spec(component: str, key: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Certificate's `privateKey`; `component` is named when the size is not one of the algorithm's."""
-    algorithm = key["algorithm"]
-    size = key["size"] or tls.KEY_SIZES[algorithm][0]
-    check = inputs.shape(size=inputs.value(lambda given: tls.key_size(algorithm, given)))
-    inputs.check_value(component, "key", {"size": size}, check)
-    return {"algorithm": algorithm, "size": size, "rotationPolicy": key["rotation"]}
+def certificate_spec(credential: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/).
 
-
-def certificate_spec(credential: Mapping[str, Any], given: Mapping[str, Any], key: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/)."""
+    Args:
+        credential: a `CredentialArgs`.
+        inputs: a `GatewayCertificateArgs`, with all its fields.
+    """
+    key = inputs["key"]
     spec: dict[str, Any] = {
         "secretName": credential["secret_name"],
-        "issuerRef": {"group": "cert-manager.io", "kind": given["issuer_kind"], "name": given["issuer"]},
+        "issuerRef": {"group": "cert-manager.io", "kind": inputs["issuer_kind"], "name": inputs["issuer"]},
         "dnsNames": credential["hosts"],
-        "privateKey": key,
+        "privateKey": {
+            "algorithm": key["algorithm"],
+            "size": key["size"] or tls.KEY_SIZES[key["algorithm"]][0],
+            "rotationPolicy": key["rotation"],
+        },
     }
-    if percentage := given.get("renew_before_percentage"):
+    if percentage := inputs["renew_before_percentage"]:
         spec["renewBeforePercentage"] = percentage
     first, *_ = credential["hosts"]
     # Whether a name is too long for a common name is not known of an Output; browsers read dnsNames alone.
-    if isinstance(first, str) and (common_name := acme.common_name([first], given["profile"])):
+    if isinstance(first, str) and (common_name := acme.common_name([first], inputs["profile"])):
         spec["commonName"] = common_name
     return spec

@@ -1,32 +1,26 @@
 """Port 80: the redirect to HTTPS, and the way in for HTTP-01. rules/istio.py says what it must not do, and why."""
 
-from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import inputs
-from .specs import istio, names
+from .fields import COMPONENT_NAME, Default, HostName, Input, KubernetesName, NonEmpty, Selector
+from .inputs import check_inputs, computed
+from .specs import istio
 
 
 class HttpGatewayArgs(TypedDict):
-    """What `HttpGateway` takes."""
+    """The inputs of `HttpGateway`."""
 
-    hosts: pulumi.Input[Sequence[pulumi.Input[str]]]
+    hosts: Input[NonEmpty[Input[HostName]]]
     """DNS names; `*.` may lead one."""
-    gateway: NotRequired[pulumi.Input[str]]
-    """The name of the Gateway and of its VirtualService, unique in the namespace; the component's name by default."""
-    namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of the gateway's Pods, `istio-system` by default."""
-    selector: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
-    """Labels of the gateway's Pods, `istio: ingressgateway` by default."""
-
-
-SHAPE = inputs.shape(
-    **inputs.GATEWAY,
-    hosts=inputs.several(inputs.value(names.dns_name)),
-)
+    gateway: NotRequired[Annotated[Input[KubernetesName], COMPONENT_NAME]]
+    """The name of the Gateway and of its VirtualService, unique in the namespace."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of the gateway's Pods."""
+    selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
+    """Labels of the gateway's Pods."""
 
 
 class HttpGateway(pulumi.ComponentResource):
@@ -34,24 +28,24 @@ class HttpGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"gateway": name, **args}, SHAPE)
+        inputs = check_inputs(self, name, args, HttpGatewayArgs)
         child = pulumi.ResourceOptions(parent=self)
-        metadata = istio.metadata(given["gateway"], given["namespace"])
+        metadata = istio.metadata(inputs["gateway"], inputs["namespace"])
         gateway = kubernetes.apiextensions.CustomResource(
             f"{name}-gateway",
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata=metadata,
-            spec=inputs.computed(istio.http_gateway_spec, given["selector"], given["hosts"]),
+            spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"]),
             opts=child,
         )
-        qualified = inputs.computed("{}/{}".format, given["namespace"], given["gateway"])
+        qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])
         kubernetes.apiextensions.CustomResource(
             f"{name}-redirect",
             api_version="networking.istio.io/v1",
             kind="VirtualService",
             metadata=metadata,
-            spec=inputs.computed(istio.redirect_spec, qualified, given["hosts"]),
+            spec=computed(istio.redirect_spec, qualified, inputs["hosts"]),
             # It names the Gateway by a plain string, which is no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway])),
         )

@@ -7,74 +7,49 @@ read what Istio does with the solvers' Ingresses, as far as they may.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
+from kubernetes.config import ConfigException
 
-from . import inputs
 from .engine import in_thread
-from .kube import solver_route
+from .fields import ClassField, Default, Input, KubernetesName, OneOf, Seconds, Selector, Text
+from .inputs import check_inputs
+from .kube import load_balancer, mesh, solver_route
 from .kube.credentials import Credentials, credentials_of
-from .problem import Problem, ProblemsError, setting, text
+from .problem import COMMANDS, Problem, ProblemsError, set_input, text
 from .shell import word
-from .specs import addresses, istio, names, values
-
-if TYPE_CHECKING:
-    from kubernetes import client
+from .specs import addresses, istio
 
 
 class Http01Args(TypedDict):
-    """What the Ingress of a solver has to lead to."""
+    """What the Ingress of an HTTP-01 solver has to lead to."""
 
-    selector: NotRequired[pulumi.Input[Mapping[str, pulumi.Input[str]]]]
-    """Labels of the gateway's Pods, `istio: ingressgateway` by default."""
-    class_field: NotRequired[pulumi.Input[str]]
-    """How the Ingress names the ingress class `istio`: `class` (the default) or `ingressClassName`."""
-    control_plane: NotRequired[pulumi.Input[str]]
-    """istiod's namespace, `istio-system` by default."""
-    revision: NotRequired[pulumi.Input[str]]
-    """The revision of Istio that the gateway belongs to; by default what its Deployment's label says."""
+    selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
+    """Labels of the gateway's Pods."""
+    class_field: NotRequired[Annotated[Input[ClassField], Default("class")]]
+    """The field of the Ingress that names the ingress class `istio`."""
+    control_plane: NotRequired[Annotated[Input[KubernetesName], Default(solver_route.CONTROL_PLANE)]]
+    """The namespace of istiod."""
+    revision: NotRequired[Input[Text]]
+    """The revision of Istio that the gateway belongs to. Defaults to the label of its Deployment."""
 
 
 class IngressGatewayArgs(TypedDict):
-    """What `IngressGateway` takes."""
+    """The inputs of `IngressGateway`."""
 
-    namespace: NotRequired[pulumi.Input[str]]
-    """The Service's namespace, `istio-system` by default."""
-    service: NotRequired[pulumi.Input[str]]
-    """The Service's name, `istio-ingressgateway` by default."""
-    timeout: NotRequired[int]
-    """Seconds that `up` waits for the external IP, 300 by default."""
-    plain: NotRequired[bool]
-    """Whether the Service has to have port 80, for HTTP-01 and the redirect. True by default."""
-    family: NotRequired[str]
-    """`ipv4` (the default), `ipv6` or `dual`, which waits for an address of each."""
+    namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of the Service."""
+    service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
+    """The name of the Service."""
+    timeout: NotRequired[Annotated[Seconds, Default(300)]]
+    """Seconds that `up` waits for the external IP."""
+    plain: NotRequired[Annotated[bool, Default(True)]]
+    """Whether the Service has to have port 80, for HTTP-01 and the redirect."""
+    family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
+    """The external addresses to wait for; `dual` is one of each."""
     http01: NotRequired[Http01Args]
-    """Given where names are proven by HTTP-01: refuses a gateway to which Istio routes no Ingress of a solver."""
-    commands: NotRequired[Mapping[str, str]]
-    """The command that sets an input, without the value, by the input's name: what a problem says in its place. Beside
-    the inputs above there are `challenge`, how names are proven, and the provider's `kubeconfig` and `context`."""
-
-
-SHAPE = inputs.shape(
-    namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-    service=inputs.value(names.kubernetes_name, istio.SERVICE),
-    timeout=inputs.known(inputs.value(values.whole(1, 3600), 300)),
-    plain=inputs.known(inputs.value(values.boolean, True)),
-    family=inputs.known(inputs.value(values.one_of(*addresses.FAMILIES), addresses.IPV4)),
-    http01=inputs.known(
-        inputs.optional(
-            inputs.shape(
-                selector=inputs.value(values.labels, istio.SELECTOR),
-                class_field=inputs.value(values.one_of("class", "ingressClassName"), "class"),
-                control_plane=inputs.value(names.kubernetes_name, solver_route.CONTROL_PLANE),
-                revision=inputs.optional(inputs.value(values.string)),
-            )
-        )
-    ),
-    commands=inputs.known(inputs.optional(inputs.value(values.mapping), {})),
-)
+    """Set it where HTTP-01 is used. A gateway to which Istio routes no Ingress of a solver is then refused."""
 
 
 class IngressGateway(pulumi.ComponentResource):
@@ -87,95 +62,83 @@ class IngressGateway(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, SHAPE)
-        # The client takes half a second to load. So it is loaded while the provider starts, which takes as long.
-        loaded = in_thread(import_module, f"{__package__}.kube.load_balancer")
-        known = pulumi.Output.all(credentials_of(self), given["namespace"], given["service"], given["http01"], loaded)
+        inputs = check_inputs(self, name, args, IngressGatewayArgs)
+        gateway = _Gateway(name, inputs["timeout"], inputs["family"], inputs["plain"])
+        found: pulumi.Output[Sequence[str]] = pulumi.Output.all(
+            credentials_of(self), inputs["namespace"], inputs["service"], inputs["http01"]
+        ).apply(lambda known: gateway.addresses(*known))
         # The address is public, though the kubeconfig that it was read with may be a secret.
-        options = _Options(given["timeout"], given["family"], given["plain"], given["commands"])
-        found: pulumi.Output[Sequence[str]] = pulumi.Output.unsecret(
-            known.apply(lambda each: _Gateway(each[0], each[1], each[2], each[3], options).addresses())
-        )
+        found = pulumi.Output.unsecret(found)
         self.ip = found.apply(lambda ips: ips[0])
-        self.ipv6 = found.apply(lambda ips: None if given["family"] == addresses.IPV4 else ips[-1])
+        self.ipv6 = found.apply(lambda ips: None if inputs["family"] == addresses.IPV4 else ips[-1])
         self.register_outputs({"ip": self.ip, "ipv6": self.ipv6})
 
 
 @dataclass(frozen=True)
-class _Options:
-    """How it is looked at."""
+class _Gateway:
+    """How the Service of a gateway is looked at."""
 
+    component: str
+    """The name of the component."""
     timeout: int
     family: str
     plain: bool
-    commands: Mapping[str, str]
 
+    @property
+    def commands(self) -> Mapping[str, str]:
+        """The commands that set the component's inputs."""
+        return COMMANDS.get(self.component, {})
 
-@dataclass(frozen=True)
-class _Gateway:
-    """A gateway to look at."""
-
-    credentials: Credentials
-    namespace: str
-    service: str
-    http01: Mapping[str, Any] | None
-    options: _Options
-
-    async def addresses(self) -> Any:
+    async def addresses(
+        self, credentials: Credentials, namespace: str, service: str, http01: Mapping[str, Any] | None
+    ) -> Any:
         """Return the addresses, or UNKNOWN at a preview that does not find all of them.
 
+        Args:
+            credentials: of the cluster.
+            namespace: of the Service.
+            service: its name.
+            http01: an `Http01Args`, where HTTP-01 is used.
+
         Raises:
-            pulumi.RunError: what is wrong with the gateway, or why it cannot be read, and the commands that fix it.
+            pulumi.RunError: with what is wrong with the gateway or why it cannot be read, and with the fix.
         """
-        from kubernetes.config import ConfigException
-
-        from .kube.load_balancer import UnreachableError, service_name
-
         preview = pulumi.runtime.is_dry_run()
-        where = service_name(self.namespace, self.service)
+        where = load_balancer.service_name(namespace, service)
+
+        def find() -> Sequence[str] | None:
+            api = credentials.api()
+            solver = mesh.Solver(**http01) if http01 else None
+            if solver and (problem := mesh.solver_problem(api, namespace, service, solver, self.commands)):
+                raise ProblemsError(problem)
+            wanted = load_balancer.Wanted(self.family, self.plain, self.commands)
+            return load_balancer.find_address(api, namespace, service, 0 if preview else self.timeout, wanted)
+
         try:
-            address = await in_thread(self._find, 0 if preview else self.options.timeout)
+            found = await in_thread(find)
         except ProblemsError as error:
             raise pulumi.RunError(text(error.problems)) from None
-        except (UnreachableError, ConfigException) as error:
+        except (load_balancer.UnreachableError, ConfigException) as error:
             if preview:
-                # The cluster may not exist yet, and a preview in a pull request may have no way to it.
+                # The cluster may not exist yet, and a preview in a pull request may have no access to it.
                 pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
                 return pulumi.UNKNOWN
-            commands = self.options.commands
-            # A program that names commands, and none for these, has its cluster from elsewhere.
-            named = [each for each in _PROVIDER if not commands or each[0] in commands]
-            fix = ("kubectl cluster-info", *(setting(commands, *each) for each in named))
-            raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", fix)])) from None
-        if address is None and preview:
+            raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", self._other_cluster())])) from None
+        if found is None and preview:
             return pulumi.UNKNOWN
-        if address is None:
+        if found is None:
             fix = (
-                f"kubectl --namespace {word(self.namespace)} describe service {word(self.service)}",
-                setting(self.options.commands, "timeout", min(self.options.timeout * 2, 3600)),
+                f"kubectl --namespace {word(namespace)} describe service {word(service)}",
+                set_input(self.commands, "timeout", min(self.timeout * 2, 3600)),
             )
-            problem = Problem(where, f"got no external IP in {self.options.timeout} s; its events say why", fix)
-            raise pulumi.RunError(text([problem]))
-        return address
+            what = f"got no external IP in {self.timeout} s; its events say why"
+            raise pulumi.RunError(text([Problem(where, what, fix)]))
+        return found
 
-    def _find(self, timeout: int) -> Sequence[str] | None:
-        from .kube.load_balancer import Wanted, find_address
-
-        api = self.credentials.api()
-        self._require_route_of_solvers(api)
-        wanted = Wanted(self.options.family, self.options.plain, self.options.commands)
-        return find_address(api, self.namespace, self.service, timeout, wanted)
-
-    def _require_route_of_solvers(self, api: "client.ApiClient") -> None:
-        if self.http01 is None:
-            return
-        from .kube.mesh import Solver, solver_problem
-
-        given = self.http01
-        solver = Solver(given["selector"], given["class_field"], given["control_plane"], given["revision"])
-        if problem := solver_problem(api, self.namespace, self.service, solver, self.options.commands):
-            raise ProblemsError(problem)
-
-
-_PROVIDER = (("kubeconfig", "PATH"), ("context", "NAME"))
-"""Inputs of the provider that say which cluster it is."""
+    def _other_cluster(self) -> tuple[str, ...]:
+        """Return the commands that look for the cluster, or choose another one."""
+        provider = {"kubeconfig": "PATH", "context": "NAME"}
+        if not self.commands:
+            return ("kubectl cluster-info", "give the component a Kubernetes provider of the cluster")
+        chosen = [set_input(self.commands, key, value) for key, value in provider.items() if key in self.commands]
+        return ("kubectl cluster-info", *chosen)

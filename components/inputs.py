@@ -1,270 +1,190 @@
 """What a caller gives a component, checked: plain values at once, and Outputs when they become known.
 
-A shape says what is accepted, and is made of the functions below. What comes back has the defaults in it, and every
-value as its rule returns it: a whole number is an integer, whichever language sent it; a host is in lower case.
+An args class says what is accepted (`args.py`), and pydantic checks it. Here is what pydantic cannot do: Outputs,
+secrets that must not be shown, and checks of objects in which something is an Output.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import pulumi
+from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails
 
+from .args import CONFLICT, CrossCheck, Deferred, Path, component_type, dump, model_at, model_in
+from .fields import COMPONENT_NAME, integers
 from .problem import Problem, text
-from .specs import istio, names, values
 
 R = TypeVar("R")
 
-_LONGEST = 120
+_MAX_SHOWN = 120
 """Characters of a value that are shown."""
 
 
 class InputsError(pulumi.RunError):
-    """A component was given something that it cannot take; the engine prints the text without a traceback."""
+    """A component has inputs that it does not accept; the engine prints the text without a traceback."""
 
     def __init__(self, component: str, problems: Sequence[Problem]) -> None:
         super().__init__(text(problems, component))
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True)
-class Check:
-    """What one input accepts."""
+def check_inputs(component: pulumi.ComponentResource, name: str, args: Any, args_class: Any) -> dict[str, Any]:
+    """Return a component's inputs, normalised and with the defaults of those that are not set.
 
-    of: Callable[["_Run", str, Any], Any]
-    """Takes where a value is and the value; returns it as the component uses it."""
-    known: bool = False
-    """Whether an Output is refused."""
-
-
-@dataclass
-class _Run:
-    """One check of one component's inputs."""
-
-    component: str
-    secret: bool = False
-    """Whether values must not be shown."""
-    problems: list[Problem] = field(default_factory=list)
-
-    def take(self, where: str, given: Any, check: Check) -> Any:
-        """Check a value, or an Output of one when it is known; a preview may never know it."""
-        if not isinstance(given, pulumi.Output) and not inspect.isawaitable(given):
-            return check.of(self, where, given)
-        if check.known:
-            self.problems.append(Problem(where, "is an Output; the program has to know it when it runs"))
-            return []
-        output = pulumi.Output.from_input(given)
-
-        async def late(value: Any) -> Any:
-            return _Run(self.component, await output.is_secret()).now(where, value, check)
-
-        return output.apply(late)
-
-    def now(self, where: str, given: Any, check: Check) -> Any:
-        """Check a value.
-
-        Raises:
-            InputsError: with everything that is wrong with it.
-        """
-        value = check.of(self, where, given)
-        if self.problems:
-            raise InputsError(self.component, self.problems)
-        return value
-
-    def refuse(self, where: str, given: Any, reason: str) -> None:
-        """Note that a value cannot be taken."""
-        shown = repr(values.integers(given))
-        shown = shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
-        # A reason may quote a part of the value.
-        self.problems.append(Problem(where, "is a secret that is not accepted" if self.secret else f"{shown} {reason}"))
-
-
-def check_inputs(component: pulumi.ComponentResource, name: str, args: Mapping[str, Any], accepted: Check) -> Any:
-    """Return a component's inputs as `accepted` says, with defaults for those that are not given.
-
-    Raises:
-        InputsError: with every problem of the values that are plain. Outputs fail when they are known.
-    """
-    return check_value(f"{type(component).__name__} {name!r}", "", args, accepted)
-
-
-def check_value(component: str, where: str, given: Any, accepted: Check) -> Any:
-    """Return one value as `accepted` says, for a rule that depends on other inputs.
-
-    Raises:
-        InputsError: with every problem of it.
-    """
-    return _Run(component).now(where, given, accepted)
-
-
-def shape(**fields: Check) -> Check:
-    """Accept an object with these fields, and no others."""
-
-    def check(run: _Run, where: str, given: Any) -> dict[str, Any]:
-        if not isinstance(given, Mapping):
-            run.refuse(where or "args", given, "is not an object")
-            return {}
-        prefix = f"{where}." if where else ""
-        for key in sorted(given.keys() - fields.keys()):
-            run.problems.append(Problem(f"{prefix}{key}", f"is not an input; there are {', '.join(fields)}"))
-        return {key: run.take(f"{prefix}{key}", given.get(key), each) for key, each in fields.items()}
-
-    return Check(check)
-
-
-def defaults(accepted: Check) -> dict[str, Any]:
-    """Return what each field of a shape is when nothing is given; None where there is no default."""
-    found: dict[str, Any] = accepted.of(_Run(""), "", {})
-    return found
-
-
-Disagree = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
-"""Says what of an object contradicts the rest of it: the field, and what is wrong with it."""
-
-
-def agreeing(check: Check, disagree: Disagree, *reads: str) -> Check:
-    """Accept an object whose fields agree; `agreed` looks again when all of them are known.
+    A part that is an Output is an Output in the result, and fails when it becomes known.
 
     Args:
-        check: of the object.
-        disagree: finds what contradicts the rest.
-        reads: the fields that it looks at; all of them, by default. Where one is an Output, nothing is looked at yet.
-    """
-
-    def both(run: _Run, where: str, given: Any) -> Any:
-        before = len(run.problems)
-        found = check.of(run, where, given)
-        if len(run.problems) == before and _is_plain([found[field] for field in reads or found]):
-            run.problems += _problems(where, found, disagree)
-        return found
-
-    return replace(check, of=both)
-
-
-def agreed(
-    component: pulumi.ComponentResource, name: str, where: str, given: Mapping[str, Any], disagree: Disagree
-) -> pulumi.Input[Mapping[str, Any]]:
-    """Return an object that `agreeing` has accepted, as an Output of all that is in it where a part of it is one.
+        component: named in an error, with `name`.
+        name: of the component, and the default of the inputs that are named after it.
+        args: the inputs.
+        args_class: the TypedDict that says what is accepted.
 
     Raises:
-        InputsError: when it is known, what of it contradicts the rest.
+        InputsError: with every problem of the values that are known.
     """
+    accepted = component_type(args_class, _deferring)
+    if isinstance(args, Mapping) and (model := model_in(accepted)):
+        named = {key for key, field in model.model_fields.items() if field.default == COMPONENT_NAME.value}
+        args = {**args, **{key: name for key in named if args.get(key) is None}}
+    checked: dict[str, Any] = _check(f"{type(component).__name__} {name!r}", accepted, args)
+    return checked
 
-    def known_now(found: Mapping[str, Any]) -> Mapping[str, Any]:
-        if problems := _problems(where, found, disagree):
+
+def recheck(
+    component: pulumi.ComponentResource, name: str, where: Path, value: Mapping[str, Any], args_class: Any
+) -> pulumi.Input[Mapping[str, Any]]:
+    """Return a checked object as one input, after the cross-check of its args class.
+
+    While a part of it is an Output, `check_inputs` cannot do that check.
+
+    Args:
+        component: named in an error, with `name`.
+        name: of the component.
+        where: the object's place among the component's inputs.
+        value: the object.
+        args_class: its args class.
+
+    Raises:
+        InputsError: with the contradictions in it, as soon as all of it is known.
+    """
+    check: CrossCheck = args_class.__cross_check__
+
+    def when_known(known: Mapping[str, Any]) -> Mapping[str, Any]:
+        if problems := [Problem(_dotted((*where, *path)), what) for path, what in check.conflicts(known)]:
             raise InputsError(f"{type(component).__name__} {name!r}", problems)
-        return found
+        return known
 
-    return computed(known_now, given)
+    return computed(when_known, value)
 
 
-def computed(rule: Callable[..., R], *given: Any) -> R | pulumi.Output[R]:
-    """Return what a rule makes of inputs: at once where all are plain, else an Output.
+def computed(rule: Callable[..., R], *inputs: Any) -> R | pulumi.Output[R]:
+    """Return what a rule makes of inputs: at once where all are plain, else as an Output.
 
-    Pulumi makes an Output of each value in what it is to wait for. For what is known already this costs more than the
-    registration of a resource, so that only what holds an Output is waited for.
+    Pulumi makes an Output of every value inside of what it waits for, which costs more than the registration of a
+    resource. So it waits only for the inputs that hold one.
     """
-    awaited = {str(place): each for place, each in enumerate(given) if not _is_plain(each)}
+    awaited = {str(position): value for position, value in enumerate(inputs) if holds_output(value)}
     if not awaited:
-        return rule(*given)
+        return rule(*inputs)
 
-    def when_known(found: Mapping[str, Any]) -> R:
-        return rule(*(found.get(str(place), each) for place, each in enumerate(given)))
+    def when_known(known: Mapping[str, Any]) -> R:
+        return rule(*(known.get(str(position), value) for position, value in enumerate(inputs)))
 
     return pulumi.Output.all(**awaited).apply(when_known)
 
 
-def _problems(where: str, found: Mapping[str, Any], disagree: Disagree) -> list[Problem]:
-    prefix = f"{where}." if where else ""
-    return [Problem(f"{prefix}{field}", what) for field, what in disagree(found)]
+def resource_label(value: Any, position: int) -> str:
+    """Return the part of a resource's name for an item: the value if the program knows it, else its position."""
+    return value if isinstance(value, str) else str(position)
 
 
-def _is_plain(found: Any) -> bool:
-    if isinstance(found, Mapping):
-        return all(map(_is_plain, found.values()))
-    if isinstance(found, list | tuple):
-        return all(map(_is_plain, found))
-    return not isinstance(found, pulumi.Output)
+def holds_output(value: Any) -> bool:
+    """Tell whether a value is an Output, or has one in it."""
+    if isinstance(value, Mapping):
+        return any(map(holds_output, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(holds_output, value))
+    return _is_output(value)
 
 
-def several(item: Check, least: int = 1) -> Check:
-    """Accept a list of at least `least` items."""
-
-    def check(run: _Run, where: str, given: Any) -> list[Any]:
-        if given is None:
-            run.problems.append(Problem(where, "is missing"))
-            return []
-        if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-            run.refuse(where, given, "is not a list")
-            return []
-        items = list(given)
-        if len(items) < least:
-            run.problems.append(Problem(where, f"has {len(items) or 'no'} items, at least {least} is needed"))
-        return [run.take(f"{where}[{position}]", each, item) for position, each in enumerate(items)]
-
-    return Check(check)
+def _is_output(value: Any) -> bool:
+    return isinstance(value, pulumi.Output) or inspect.isawaitable(value)
 
 
-def lifted(check: Check) -> Check:
-    """Accept an object of any keys, whose values may be Outputs: it is checked when all of them are known."""
+def _deferring(type_: Any) -> Any:
+    """Return a type that accepts an Output too; a mapping that has one for a value is checked as a whole, later."""
+    inner = type_
+    while get_origin(inner) is Annotated or (type(None) in get_args(inner)):
+        inner = get_args(inner)[0]
+    is_mapping = get_origin(inner) is dict
 
-    def either(run: _Run, where: str, given: Any) -> Any:
-        if isinstance(given, Mapping) and not _is_plain(given):
-            return run.take(where, pulumi.Output.from_input(given), check)
-        return check.of(run, where, given)
+    def check(value: Any, check_now: ValidatorFunctionWrapHandler) -> Any:
+        later = holds_output(value) if is_mapping else _is_output(value)
+        return Deferred(pulumi.Output.from_input(value), type_) if later else check_now(value)
 
-    return replace(check, of=either)
-
-
-def known(check: Check) -> Check:
-    """Refuse an Output, for what decides which resources there are. What is inside a list may still be one."""
-    return replace(check, known=True)
+    return Annotated[type_, WrapValidator(check)]
 
 
-def optional(check: Check, default: Any = None) -> Check:
-    """Accept nothing as well, which is then `default`, or None."""
+def _check(component: str, accepted: Any, value: Any, where: Path = (), *, secret: bool = False) -> Any:
+    """Return a value as its type normalises it.
 
-    def either(run: _Run, where: str, given: Any) -> Any:
-        given = default if given is None else given
-        return None if given is None else check.of(run, where, given)
-
-    return replace(check, of=either)
-
-
-def value(rule: Callable[[Any], Any], default: Any = None) -> Check:
-    """Accept what a rule takes, or nothing where there is a default.
-
-    Args:
-        rule: returns the value normalised; raises ValueError with the reason.
-        default: used when nothing is given.
+    Raises:
+        InputsError: with every problem of it.
     """
-
-    def check(run: _Run, where: str, given: Any) -> Any:
-        given = default if given is None else given
-        if given is None:
-            run.problems.append(Problem(where, "is missing"))
-            return None
-        try:
-            return rule(given)
-        except ValueError as error:
-            run.refuse(where, given, str(error))
-        except (AttributeError, TypeError):
-            # The rules of names take a text for granted, as the types of the args say.
-            run.refuse(where, given, "is not of the type that is expected")
-        return None
-
-    return Check(check)
+    try:
+        checked = _adapter(accepted).validate_python(value)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        raise InputsError(component, [_problem(accepted, detail, where, secret) for detail in details]) from None
+    return _resolve(component, dump(checked), where)
 
 
-GATEWAY = {
-    "gateway": value(names.kubernetes_name),
-    "namespace": value(names.kubernetes_name, istio.NAMESPACE),
-    "selector": value(values.labels, istio.SELECTOR),
-}
-"""The fields of every Gateway: its own name, where it is, and the Pods that it is for."""
+@cache
+def _adapter(accepted: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(accepted)
 
 
-def label(given: Any, position: int) -> str:
-    """Return what a resource is called in Pulumi: the value if the program knows it, else its position."""
-    return given if isinstance(given, str) else str(position)
+def _resolve(component: str, value: Any, where: Path) -> Any:
+    """Return a checked value with an Output in place of each part that is checked later."""
+    if isinstance(value, dict):
+        return {key: _resolve(component, item, (*where, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(component, item, (*where, position)) for position, item in enumerate(value)]
+    if not isinstance(value, Deferred):
+        return value
+
+    async def when_known(known: Any) -> Any:
+        return _check(component, value.type, known, where, secret=await value.output.is_secret())
+
+    return value.output.apply(when_known)
+
+
+def _problem(accepted: Any, detail: ErrorDetails, where: Path, secret: bool) -> Problem:
+    """Return one of pydantic's errors as a problem."""
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    place, kind = _dotted((*where, *path)) or "args", detail["type"]
+    if kind == "missing" or (detail["input"] is None and kind.endswith("_type")):
+        return Problem(place, "is missing")
+    if kind == "extra_forbidden":
+        model = model_in(accepted)
+        parent = model_at(model, path[:-1]) if model else None
+        return Problem(place, f"is not an input; accepted: {', '.join(parent.model_fields if parent else ())}")
+    if _is_output(detail["input"]):
+        return Problem(place, "is an Output; the program has to know it when it runs")
+    if secret:
+        # The reason may quote a part of the value.
+        return Problem(place, "is a secret that is not accepted")
+    reason = re.sub(r"^(Value error, |\w+ (?=should ))", "", detail["msg"])
+    if kind == CONFLICT:
+        return Problem(place, reason)
+    shown = repr(integers(detail["input"]))
+    shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[: _MAX_SHOWN - 3]}..."
+    return Problem(place, f"{shown} {reason}")
+
+
+def _dotted(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -6,31 +6,40 @@ API server refuses another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import inputs
-from .specs import istio, mutual_tls, names, values
+from .args import Path, with_cross_check
+from .fields import Default, Input, KubernetesName, OneOf
+from .inputs import check_inputs, computed, recheck, resource_label
+from .specs import istio, mutual_tls
 
 
+def namespace_conflicts(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield the namespaces that cannot have the mode, and those that are listed twice."""
+    seen: set[str] = set()
+    for position, namespace in enumerate(args["namespaces"]):
+        if namespace in seen:
+            yield ("namespaces", position), "is the same namespace as an earlier one"
+        seen.add(namespace)
+        if args["mode"] == mutual_tls.STRICT and (
+            reason := mutual_tls.refuses_strict(namespace, args["gateway_namespace"])
+        ):
+            yield ("namespaces", position), reason
+
+
+@with_cross_check(namespace_conflicts)
 class MutualTlsArgs(TypedDict):
-    """What `MutualTls` takes."""
+    """The inputs of `MutualTls`."""
 
-    mode: pulumi.Input[str]
-    """`permissive` takes plain text as well, `strict` does not."""
-    namespaces: Sequence[pulumi.Input[str]]
-    """The applications' namespaces."""
-    gateway_namespace: NotRequired[pulumi.Input[str]]
-    """The namespace of the gateway's Pods, `istio-system` by default. `strict` is refused there."""
-
-
-SHAPE = inputs.shape(
-    mode=inputs.value(values.one_of(*mutual_tls.MODES)),
-    namespaces=inputs.known(inputs.several(inputs.value(names.kubernetes_name), least=0)),
-    gateway_namespace=inputs.value(names.kubernetes_name, istio.NAMESPACE),
-)
+    mode: Input[Annotated[str, OneOf(*mutual_tls.MODES)]]
+    """`permissive` accepts plain text as well, `strict` does not."""
+    namespaces: Sequence[Input[KubernetesName]]
+    """The namespaces of the applications."""
+    gateway_namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
+    """The namespace of the gateway's Pods. `strict` is refused there."""
 
 
 class MutualTls(pulumi.ComponentResource):
@@ -38,28 +47,15 @@ class MutualTls(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: MutualTlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:MutualTls", name, {}, opts)
-        given = inputs.check_inputs(self, name, args, inputs.agreeing(SHAPE, disagreements))
-        agreed = inputs.agreed(self, name, "", given, disagreements)
-        for position, namespace in enumerate(given["namespaces"]):
+        inputs = check_inputs(self, name, args, MutualTlsArgs)
+        rechecked = recheck(self, name, (), inputs, MutualTlsArgs)
+        for position, namespace in enumerate(inputs["namespaces"]):
             kubernetes.apiextensions.CustomResource(
-                f"{name}-{inputs.label(namespace, position)}",
+                f"{name}-{resource_label(namespace, position)}",
                 api_version="security.istio.io/v1",
                 kind="PeerAuthentication",
                 metadata={"name": mutual_tls.PEER_AUTHENTICATION, "namespace": namespace},
-                spec=inputs.computed(lambda known: mutual_tls.peer_authentication_spec(known["mode"]), agreed),
+                spec=computed(lambda known: mutual_tls.peer_authentication_spec(known["mode"]), rechecked),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})
-
-
-def disagreements(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the namespaces that a mode is not for, and those that come twice."""
-    seen: set[str] = set()
-    for position, namespace in enumerate(given["namespaces"]):
-        if namespace in seen:
-            yield f"namespaces[{position}]", "is the same namespace as an earlier one"
-        seen.add(namespace)
-        if given["mode"] == mutual_tls.STRICT and (
-            reason := mutual_tls.refuses_strict(namespace, given["gateway_namespace"])
-        ):
-            yield f"namespaces[{position}]", reason

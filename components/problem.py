@@ -72,14 +72,21 @@ def count(problems: Sequence[Problem], noun: str = "problem") -> str:
     return f"a {noun}" if len(problems) == 1 else f"{len(problems)} {noun}s"
 
 
-def setting(commands: Mapping[str, str], key: str, value: object, comment: str = "") -> str:
-    """Return how an input of a component is set: by its program's own command, where it has named one.
+COMMANDS: dict[str, Mapping[str, str]] = {}
+"""The commands that set inputs of the program's components, without the value: by component name and by input.
+
+A program that sets its inputs in code has none, and its users read the names of the inputs.
+"""
+
+
+def set_input(commands: Mapping[str, str], key: str, value: object, comment: str = "") -> str:
+    """Return how an input of a component is set: by a command if there is one, else in words.
 
     Args:
-        commands: without the value, by input.
+        commands: the commands of the component, from `COMMANDS`.
         key: the input.
-        value: what to set it to; in capitals where that is the user's to say.
-        comment: why, for the end of the line.
+        value: the value to set; in capitals where the user has to choose it.
+        comment: a reason, for the end of the line.
     """
     line = f"{commands[key]} {words(value)}" if key in commands else f"set the input {key} to {value}"
     return f"{line}    # {comment}" if comment else line

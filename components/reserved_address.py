@@ -6,34 +6,27 @@ chart, which belongs to whoever installed Istio.
 https://cloud.google.com/vpc/docs/reserve-static-external-ip-address#promote_ephemeral_ip
 """
 
-from typing import NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
 
-from . import inputs
-from .specs import addresses, names, values
+from .fields import COMPONENT_NAME, Input, Ipv4, KubernetesName, Text
+from .inputs import check_inputs
+from .specs import addresses
 
 
 class ReservedAddressArgs(TypedDict):
-    """What `ReservedAddress` takes."""
+    """The inputs of `ReservedAddress`."""
 
-    ip: pulumi.Input[str]
-    """The external IPv4 address that the gateway's Service has."""
-    region: pulumi.Input[str]
+    ip: Input[Ipv4]
+    """The external IPv4 address of the gateway's Service."""
+    region: Input[Text]
     """The region of the load balancer, which is the cluster's."""
-    object_name: NotRequired[pulumi.Input[str]]
-    """The address's name in the project; the component's name by default."""
-    project: NotRequired[pulumi.Input[str] | None]
-    """The cluster's project, if not the gcp provider's."""
-
-
-SHAPE = inputs.shape(
-    ip=inputs.value(values.ipv4),
-    region=inputs.value(values.string),
-    object_name=inputs.value(names.kubernetes_name),
-    project=inputs.optional(inputs.value(values.string)),
-)
+    object_name: NotRequired[Annotated[Input[KubernetesName], COMPONENT_NAME]]
+    """The name of the address in the project."""
+    project: NotRequired[Input[Text] | None]
+    """The project of the cluster. Defaults to that of the gcp provider."""
 
 
 class ReservedAddress(pulumi.ComponentResource):
@@ -46,14 +39,14 @@ class ReservedAddress(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ReservedAddressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:ReservedAddress", name, {}, opts)
-        given = inputs.check_inputs(self, name, {"object_name": name, **args}, SHAPE)
+        inputs = check_inputs(self, name, args, ReservedAddressArgs)
         address = gcp.compute.Address(
             f"{name}-address",
-            name=given["object_name"],
-            address=given["ip"],
+            name=inputs["object_name"],
+            address=inputs["ip"],
             address_type="EXTERNAL",
-            region=given["region"],
-            project=given["project"],
+            region=inputs["region"],
+            project=inputs["project"],
             description="The address of an Istio ingress gateway, kept beyond its Service",
             # What is released belongs to somebody else a moment later. Two of a name cannot be there at once.
             opts=pulumi.ResourceOptions(parent=self, protect=True, delete_before_replace=True),

@@ -18,11 +18,12 @@ from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_address import ReservedAddressArgs
+from components.routes import HostArgs
 from components.specs import addresses, client_ca, istio, names
 from components.specs.acme import ENVIRONMENTS, HTTP01, ISSUER
-from components.tls_gateway import CredentialArgs, HostArgs, TlsGatewayArgs
+from components.tls_gateway import CredentialArgs, TlsGatewayArgs
 from config import proofs
-from config.cluster import ingress_commands
+from config.cluster import ISSUER_COMMANDS, ingress_commands
 from config.lookups import Zone
 from config.models import Settings
 from config.problems import Path
@@ -80,6 +81,16 @@ class Composition:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
         given = (key, "gateways") if self.gateway else (key,)
         return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
+
+    @property
+    def commands(self) -> dict[str, Mapping[str, str]]:
+        """The commands that set inputs, by component: what a component's problem says in place of the input."""
+        found: dict[str, Mapping[str, str]] = {
+            part.called("ingress"): ingress_commands(part.path, gke=self.settings.gke is not None)
+            for part in self.gateways
+        }
+        found["issuers"] = ISSUER_COMMANDS
+        return found | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
 
     @property
     def context(self) -> pulumi.Input[str] | None:
@@ -179,7 +190,6 @@ class Composition:
             "timeout": given.timeout,
             "family": given.family,
             "plain": bool(self.settings.hosts_proven_by(HTTP01)),
-            "commands": ingress_commands(self.path, gke=self.settings.gke is not None),
         }
         if self.settings.hosts_proven_by(HTTP01):
             args["http01"] = {

@@ -107,6 +107,10 @@ class CertManager(Section):
     values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
 
 
+ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dnsNames[0]'"}
+"""What sets an input of AcmeIssuers, as `ingress_commands` does."""
+
+
 def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]:
     """Return what sets an input of IngressGateway, or of its provider, in a stack's config; without the value.
 

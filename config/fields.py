@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from components.specs import cert_manager, tls, values
+from components.fields import google_name, line, object_labels
+from components.specs import cert_manager, tls
 from components.specs.names import dns_name, domain, kubernetes_name, refuse_placeholder
 
 
@@ -42,10 +43,10 @@ def text(value: Any) -> Any:
 CipherSuite = Annotated[str, AfterValidator(tls.cipher_suite)]
 Digest = Annotated[str, AfterValidator(cert_manager.check_digest)]
 Domain = Annotated[str, AfterValidator(domain)]
-GoogleName = Annotated[str, AfterValidator(values.google_name), AfterValidator(refuse_placeholder)]
-Line = Annotated[str, AfterValidator(values.line)]
+GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(refuse_placeholder)]
+Line = Annotated[str, AfterValidator(line)]
 Identifier = Annotated[Line, Field(min_length=1), AfterValidator(refuse_placeholder)]
-Labels = Annotated[dict[str, str], AfterValidator(values.object_labels)]
+Labels = Annotated[dict[str, str], AfterValidator(object_labels)]
 HostName = Annotated[str, AfterValidator(dns_name)]
 KubernetesName = Annotated[str, AfterValidator(kubernetes_name)]
 Port = Annotated[int, Field(ge=1, le=65535)]

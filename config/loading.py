@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.problem import Problem, ProblemsError
+from components.problem import COMMANDS, Problem, ProblemsError
 from components.specs import istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from config import proofs
@@ -54,9 +54,11 @@ def load() -> Composition:
     # The SDK's lazy modules would hand out what is half loaded.
     sdk.result()
     gc.freeze()
-    return Composition(
+    composition = Composition(
         settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
     )
+    COMMANDS.update(composition.commands)
+    return composition
 
 
 def _load_ahead() -> Future[Any]:

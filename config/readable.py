@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from components.fields import refused_character
 from components.problem import Problem
-from components.specs import values
 
 from .problems import HIDDEN, Path, problem_at
 
@@ -42,7 +42,7 @@ def unreadable(raw: Mapping[str, Any], schema: type[BaseModel], hidden: Set[str]
 
 def _refused_name(key: str) -> str:
     """Return what is wrong with the name of a key, whatever its value; empty where nothing is."""
-    if reason := values.refused_character(key):
+    if reason := refused_character(key):
         return f"is the name of a key, and {reason}"
     many = f"is the name of a key, and has {len(key)} characters, more than {LONGEST_KEY}"
     return many if len(key) > LONGEST_KEY else ""
@@ -52,7 +52,7 @@ def _odd(value: Any, path: Path) -> Iterator[tuple[Path, Any, str]]:
     """Yield where each such value is, what of it is shown, and what is wrong with it."""
     if len(path) > DEPTH:
         yield path[:2], "...", f"is nested deeper than {DEPTH} levels"
-    elif isinstance(value, str) and (reason := values.refused_character(value)):
+    elif isinstance(value, str) and (reason := refused_character(value)):
         yield path, value, reason
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, value, "is not a finite number"

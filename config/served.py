@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from components import routes
 from components.problem import Problem
-from components.specs import istio, names
+from components.specs import names
 
 from .keys import Keys, Raw, objects
 from .problems import Path
@@ -75,7 +76,7 @@ def _routes(index: int, given: Sequence[Raw], keys: Keys) -> Iterator[Problem]:
                     fix = keys.remove([*path, "prefix"])
                 yield keys.problem(path, "has both or none of exact and prefix", "one of exact and prefix", fix, match)
         try:
-            same = istio.same_requests({**route, "headers": matches})
+            same = routes.same_requests({**route, "headers": matches})
             if same in seen:
                 reason = "is the path of an earlier route with the same headers, which takes every request"
                 path = [*where, "path"]
@@ -94,12 +95,12 @@ def _loops(keys: Keys) -> Iterator[Problem]:
     for index, host in enumerate(keys.hosts):
         try:
             name = names.dns_name(host.get("host") or "")
-            targets[name] = istio.redirect_target(host["redirectTo"]) if host.get("redirectTo") else ""
+            targets[name] = names.redirect_target(host["redirectTo"]) if host.get("redirectTo") else ""
         except (ValueError, TypeError, AttributeError):
             continue
         places[name] = index
     for name, target in targets.items():
-        if target and istio.redirect_loop(targets, name):
+        if target and routes.redirect_loop(targets, name):
             path: Path = ["hosts", places[name], "redirectTo"]
             yield keys.problem(
                 path,

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from components.specs import headers, istio, values
+from components.fields import WorkloadPool
+from components.specs import headers, istio, names
 from config.fields import Domain, GoogleName, HostName, KubernetesName, Port, Section
 
 _Path = Annotated[str, AfterValidator(headers.path_prefix)]
-_Target = Annotated[str, AfterValidator(istio.redirect_target)]
+_Target = Annotated[str, AfterValidator(names.redirect_target)]
 _HeaderName = Annotated[str, AfterValidator(headers.name)]
 _HeaderValue = Annotated[str, AfterValidator(headers.value)]
 _ResponseHeaders = Annotated[dict[str, str], AfterValidator(headers.response)]
@@ -140,7 +141,7 @@ class Dns(Section):
         " Identity Federation for GKE; false where it has access already",
         examples=[True],
     )
-    workload_pool: Annotated[str, AfterValidator(values.workload_pool)] | None = Field(
+    workload_pool: WorkloadPool | None = Field(
         None,
         description="the cluster's pool, projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog"
         " (default: that of gke.project or gcp:project)",

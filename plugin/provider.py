@@ -12,13 +12,13 @@ and a user of another language would meet, is done here:
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import pulumi
 from pulumi.errors import InputPropertiesError, InputPropertyErrorDetails
 from pulumi.provider import server
-from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyDefinition
-from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.experimental import component
+from pulumi.provider.experimental.analyzer import Analyzer, ComponentDefinition, PropertyDefinition
 from pulumi.provider.experimental.util import camel_case
 from pulumi.runtime import proto
 
@@ -45,10 +45,24 @@ COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
 )
 
 
-class Provider(ComponentProvider):
-    """Constructs a component from what a program in another language gives."""
+class AnnotatedAnalyzer(Analyzer):
+    """Reads the types of inputs without the rules that are annotated to them."""
+
+    def analyze_property(self, arg: Any, typ: type, name: str, **options: Any) -> PropertyDefinition:
+        """Return the definition of a property; the SDK calls this for each level of its type."""
+        if get_origin(arg) is Annotated:
+            arg = get_args(arg)[0]
+        if get_origin(arg) is Mapping:
+            arg = Mapping[str, get_args(arg)[1]]  # type: ignore[misc]
+        return super().analyze_property(arg, typ, name, **options)
+
+
+class Provider(component.ComponentProvider):
+    """Constructs the components for programs in other languages."""
 
     def __init__(self) -> None:
+        # The SDK's component host makes this class, and takes no other.
+        component.Analyzer = AnnotatedAnalyzer  # type: ignore[attr-defined]
         super().__init__(list(COMPONENTS), NAME)
         # Other languages add a suffix of their own: without this, TypeScript's HostArgs would be HostArgsArgs.
         self.schema: str = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..problem import Problem
+from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
 from ..specs import acme, names
 
@@ -29,6 +29,13 @@ def chain_of_problems(
     challenges: Sequence[Object],
 ) -> list[Problem]:
     """Follow a Certificate's owner references down to its Challenges, newest request first.
+
+    Args:
+        name: the name of the Certificate.
+        certificates: the Certificates of its namespace.
+        requests: the CertificateRequests of the namespace.
+        orders: the Orders of the namespace.
+        challenges: the Challenges of the namespace.
 
     Returns:
         What is wrong, the deepest last.
@@ -81,7 +88,9 @@ def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
     for authorization in status.get("authorizations", []):
         name = _identifier(authorization, "identifier")
         if authorization.get("initialState") == _PENDING and name not in solved:
-            fix = f"pulumi config set --path 'acme.dnsNames[0]' {word(name)}    # in the stack that makes the issuer"
+            fix = set_input(
+                COMMANDS.get("issuers", {}), "solvers[0].dns_names[0]", name, "in the program that makes the issuer"
+            )
             yield Problem("Order", f"no solver of the issuer is for {name}", (fix,))
 
 

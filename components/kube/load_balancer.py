@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
 
-from ..problem import Problem, ProblemsError, setting
+from ..problem import Problem, ProblemsError, set_input
 from ..shell import word
 from ..specs import addresses
 
@@ -22,7 +22,7 @@ CONNECT_TIMEOUT = 5
 """Seconds to wait for the API server to answer."""
 
 Commands = Mapping[str, str]
-"""What sets an input, without its value: see `setting`."""
+"""What sets an input, without its value: see `set_input`."""
 
 
 class GatewayProblemsError(ProblemsError):
@@ -200,7 +200,7 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
         yield Problem(
             where,
             f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
-            (setting(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
+            (set_input(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
         )
     elif points:
         yield from _wrong_versions(where, patch, found, spec.ip_families or [], wanted)
@@ -224,7 +224,7 @@ def _wrong_versions(
         f"has only {has}; an {record} record needs IPv{lacking[0]}",
         (
             f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
-            setting(wanted.commands, "family", other, "in place of the above"),
+            set_input(wanted.commands, "family", other, "in place of the above"),
         ),
     )
 
@@ -241,8 +241,8 @@ def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblem
             "does not exist",
             (
                 "kubectl get services --all-namespaces --selector istio=ingressgateway",
-                setting(commands, "namespace", "NAMESPACE"),
-                setting(commands, "service", "NAME"),
+                set_input(commands, "namespace", "NAMESPACE"),
+                set_input(commands, "service", "NAME"),
             ),
         )
     )

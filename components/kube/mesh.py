@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Solver:
     """How a solver's Ingress is made, and for which gateway."""
 
-    labels: Mapping[str, str]
+    selector: Mapping[str, str]
     """Labels of the gateway's Pods, as far as they were given."""
     class_field: str
     """`class` or `ingressClassName`."""
@@ -46,7 +46,7 @@ def solver_problem(
         solver: how solvers are made.
         commands: what sets an input.
     """
-    labels = {**_deployment_labels(api, namespace, service), **solver.labels}
+    labels = {**_deployment_labels(api, namespace, service), **solver.selector}
     revision = solver_route.revision_of(labels) if solver.revision is None else solver.revision
     plane = solver_route.ControlPlane(solver.control_plane, revision)
     config = _mesh_config(api, plane)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..problem import Problem, setting
+from ..problem import Problem, set_input
 from ..shell import word
 from ..specs.istio import SELECTOR
 
@@ -88,7 +88,7 @@ def solver_problem(
         class_field: how the Ingress names its class, `class` or `ingressClassName`.
         ingress_class: the controller of the IngressClass `istio`; empty where there is none, None if that is not known.
         plane: whose MeshConfig it is.
-        commands: what sets an input, see `setting`.
+        commands: what sets an input, see `set_input`.
     """
     mesh = {**DEFAULTS, **mesh}
     given = mesh["ingressControllerMode"]
@@ -110,7 +110,7 @@ def solver_problem(
         what = (
             f"has ingressControllerMode {mode} and the IngressClass istio {there}, so Istio leaves its Ingresses alone"
         )
-        fix = (setting(commands, "class_field", "class"),)
+        fix = (set_input(commands, "class_field", "class"),)
     elif labels.get("istio", ingress_label(mesh)) != ingress_label(mesh):
         label = labels["istio"]
         what = (
@@ -121,7 +121,7 @@ def solver_problem(
         return None
     where = f"ConfigMap {plane.namespace}/{plane.config_map}"
     solved = f"{what}: no HTTP-01 challenge would be answered by it"
-    return Problem(where, solved, (*fix, setting(commands, "challenge", "dns01", "in place of the above")))
+    return Problem(where, solved, (*fix, set_input(commands, "challenge", "dns01", "in place of the above")))
 
 
 def _serves(mode: str, controller: str) -> bool:

@@ -9,7 +9,7 @@ Two traps shape them, and both break the first issuance or leak plain HTTP:
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import client_ca, external_dns, headers, names, tls
@@ -74,29 +74,6 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def split_credentials(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the credentials that a browser or Istio would trip over: the field, and what is wrong.
-
-    A browser asks for every name of a certificate over one connection, and Envoy knows there the routes of one server
-    (istio#13589); Istio passes over a server with a host that an earlier one has. A wildcard's server has the routes of
-    the exact hosts that it covers as well, since Istio binds routes to Gateways: those may have other certificates.
-
-    Args:
-        given: with `credentials`, each a `secret_name` and `hosts`.
-    """
-    secrets: set[str] = set()
-    seen: set[str] = set()
-    for position, each in enumerate(given["credentials"]):
-        if each["secret_name"] in secrets:
-            what = "is the Secret of earlier credentials: one certificate is one server, or browsers get 404 (HTTP/2)"
-            yield f"credentials[{position}].secret_name", what
-        secrets.add(each["secret_name"])
-        for number, host in enumerate(each["hosts"]):
-            if host in seen:
-                yield f"credentials[{position}].hosts[{number}]", "has another certificate already"
-            seen.add(host)
-
-
 def tls_gateway_spec(
     selector: Any,
     credentials: Sequence[tuple[Any, Sequence[Any]]],
@@ -135,66 +112,6 @@ def tls_gateway_spec(
             for number, (secret, hosts) in enumerate(credentials, start=1)
         ],
     }
-
-
-def redirect_target(given: Any) -> str:
-    """Take the name that a host redirects to."""
-    host = names.dns_name(given)
-    if names.is_wildcard(host):
-        raise ValueError("is a wildcard; a redirect goes to one name")
-    return host
-
-
-def disagreements(served: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what of a host contradicts the rest of it: the field, and what is wrong.
-
-    Args:
-        served: as `virtual_service_spec` takes it.
-    """
-    if served["redirect_to"]:
-        if served["redirect_to"] == served["host"]:
-            yield "redirect_to", "is the host itself, so that the redirect would have no end"
-        if served["routes"]:
-            yield "routes", "contradicts the redirect of the whole host"
-        if served["maintenance"]:
-            yield "maintenance", "contradicts the redirect of the whole host"
-    elif not served["routes"] and not served["maintenance"]:
-        yield "routes", "is missing: a host has routes, a redirect, or is in maintenance"
-    seen: set[Any] = set()
-    for position, route in enumerate(served["routes"] or ()):
-        for number, match in enumerate(route["headers"]):
-            if (match["exact"] is None) == (match["prefix"] is None):
-                yield f"routes[{position}].headers[{number}]", "has exact and prefix, or none: one is needed"
-        if same_requests(route) in seen:
-            yield f"routes[{position}].path", "is the path of an earlier route with the same headers"
-        seen.add(same_requests(route))
-
-
-def same_requests(route: Mapping[str, Any]) -> Any:
-    """Return what two routes have in common that are for the same requests, so that one would never be taken."""
-    matches = ((each["name"].lower(), each.get("exact"), each.get("prefix")) for each in route.get("headers") or ())
-    return route.get("path") or "/", frozenset(matches)
-
-
-def redirect_loop(targets: Mapping[str, str], host: str) -> list[str]:
-    """Return the names that a request for a host is sent to, where it comes back to one of them; else nothing.
-
-    Args:
-        targets: what each host redirects to; hosts that do not are mapped to nothing (an empty text).
-        host: where it begins; a wildcard of the hosts takes the names that none of them is.
-    """
-    seen = [host]
-    while target := targets.get(_taken_by(targets, seen[-1]), ""):
-        seen.append(target)
-        if _taken_by(targets, target) in [_taken_by(targets, each) for each in seen[:-1]]:
-            return seen
-    return []
-
-
-def _taken_by(hosts: Iterable[str], name: str) -> str:
-    """Return which of the hosts takes the requests for a name; the name itself where none does."""
-    wildcard = f"{names.WILDCARD}{name.partition('.')[2]}"
-    return wildcard if name not in hosts and wildcard in hosts else name
 
 
 def virtual_service_spec(

@@ -61,6 +61,14 @@ def domain(value: str) -> str:
     return dns_name(value)
 
 
+def redirect_target(value: str) -> str:
+    """Normalise the name that a host redirects to."""
+    host = dns_name(value)
+    if is_wildcard(host):
+        raise ValueError("is a wildcard; a redirect leads to one name")
+    return host
+
+
 def is_wildcard(host: str) -> bool:
     """Tell whether a host stands for all names one label below a domain."""
     return host.startswith(WILDCARD)

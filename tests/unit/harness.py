@@ -13,6 +13,8 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
+from components.problem import COMMANDS
+
 PROJECT = "istio-gateway-tls"
 CERTIFICATE = "kubernetes:cert-manager.io/v1:Certificate"
 ISSUER = "kubernetes:cert-manager.io/v1:ClusterIssuer"
@@ -191,6 +193,7 @@ def run(
             set_root_resource(None)  # type: ignore[arg-type]
             loops[0].run_until_complete(run_in_stack(program))
     finally:
+        COMMANDS.clear()
         _forget(loops[0])
         asyncio.set_event_loop(None)
         for loop in loops:

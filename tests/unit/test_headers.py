@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.routes import redirect_loop
 from components.specs import headers
-from components.specs.istio import redirect_loop
 
 
 @given(st.text())

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from components import fields
 from components.kube import kubeconfig
 from components.problem import ProblemsError
-from components.specs import cert_manager, values
+from components.specs import cert_manager
 from components.specs.names import object_reference
 from config.problems import dotted
 from tests.unit import harness
@@ -34,10 +35,10 @@ def host(**changes: Any) -> dict[str, Any]:
         ({"certManager": {"values": {"a\x00": 1}}}, "certManager.values", "is the name of a key"),
         ({"certManager": {"keyring": ""}}, "certManager.keyring", "is not accepted"),
         ({"certManager": {"version": "v\u0661.21.2"}}, "certManager.version", "is not a chart version"),
-        ({"context": "a\u202eb"}, "context", "has the character U+202E, which is not seen"),
+        ({"context": "a\u202eb"}, "context", "has the character U+202E, which is not visible"),
         ({"dns": {"zone": "$(id)"}}, "dns.zone", "is not a name in Google Cloud"),
-        ({"ingress": {"selector": {"a b": "c"}}}, "ingress.selector", "has a key that is not a label's"),
-        ({"alertLabels": {"a": "b;c"}}, "alertLabels", "has a value that is not a label's"),
+        ({"ingress": {"selector": {"a b": "c"}}}, "ingress.selector", "has an invalid key"),
+        ({"alertLabels": {"a": "b;c"}}, "alertLabels", "has an invalid value"),
         ({"acme": acme(servers={"prod": 'https://x";rm'})}, "acme.servers.prod", "is not an https:// URL"),
         ({"gateways": [{"name": {"a": 1}, "ingress": {}, "hosts": [host()]}]}, "gateways[0].name", "is not accepted"),
     ],
@@ -112,7 +113,7 @@ def test_digits_are_those_of_ascii() -> None:
     with pytest.raises(ValueError, match="is not a chart version"):
         cert_manager.check_version("v1.2\u0661.2")
     with pytest.raises(ValueError, match="is not projects/NUMBER"):
-        values.workload_pool("projects/\u0661/locations/global/workloadIdentityPools/p.svc.id.goog")
+        fields.workload_pool("projects/\u0661/locations/global/workloadIdentityPools/p.svc.id.goog")
 
 
 @pytest.mark.parametrize("given", ['a"} or vector(1) or x{a="', "a/b/c", "A", "", "/a", "a..b", "a\n"])

@@ -1,6 +1,6 @@
 """The Service of the gateway: its problems, and the wait for an address."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -19,6 +19,7 @@ from components.kube.load_balancer import (
     find_address,
 )
 from components.kube.solver_route import DEFAULTS, ControlPlane, ingress_label, solver_problem
+from components.problem import COMMANDS
 from config.cluster import ingress_commands
 from tests.unit.api_server import Api
 from tests.unit.harness import run
@@ -55,10 +56,19 @@ def find(api: Api, timeout: float = 5, family: str = "ipv4") -> Sequence[str] | 
         return find_address(connected, "istio-system", "istio-ingressgateway", timeout, Wanted(family))
 
 
-def up(api: Api, *, preview: bool = False, timeout: int = 1, output: str = "ip", **args: Any) -> Any:
+def up(
+    api: Api,
+    *,
+    preview: bool = False,
+    timeout: int = 1,
+    output: str = "ip",
+    commands: Mapping[str, str] | None = None,
+    **args: Any,
+) -> Any:
     given: Any = {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout, **args}
 
     def program() -> None:
+        COMMANDS.update({} if commands is None else {"ingress": commands})
         cluster = kubernetes.Provider("cluster", kubeconfig=pulumi.Output.secret(api.kubeconfig))
         gateway = IngressGateway("ingress", given, pulumi.ResourceOptions(provider=cluster))
         pulumi.export("ip", gateway.ip)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from components.kube.causes import chain_of_problems
+from components.problem import COMMANDS
 from components.specs import acme, addresses
-from config.cluster import ingress_commands
+from config.cluster import ISSUER_COMMANDS, ingress_commands
 from tlsctl.verify import issuance, mutual_tls
 from tlsctl.verify.certificates import fingerprint
 from tlsctl.verify.environment import Environment, Object, Objects
@@ -125,6 +126,7 @@ def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list
 
 
 def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
+    COMMANDS["issuers"] = ISSUER_COMMANDS
     namespace, now = environment.namespace, datetime.datetime.now(datetime.UTC)
     certificates = _list(api, _CERT_MANAGER, "certificates", namespace)
     chain = [

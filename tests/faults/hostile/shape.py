@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components.specs import acme, cert_manager, headers, istio, names, tls, values
+from components.fields import google_name, line, object_labels, workload_pool
+from components.specs import acme, cert_manager, headers, names, tls
 from config import fields, signing
 from config.cluster import Ingress
 from config.fields import Section
@@ -63,9 +64,9 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     names.domain: lambda: "sandbox.test",
     names.kubernetes_name: lambda: "some-name",
     names.email_address: lambda: "platform@sandbox.test",
-    values.google_name: lambda: "some-name",
-    values.line: lambda: "some-text",
-    values.object_labels: lambda: {"release": "prometheus"},
+    google_name: lambda: "some-name",
+    line: lambda: "some-text",
+    object_labels: lambda: {"release": "prometheus"},
     names.refuse_placeholder: lambda: "some-name",
     cert_manager.check_version: lambda: cert_manager.VERSION,
     cert_manager.check_digest: lambda: f"sha256:{'a' * 64}",
@@ -79,9 +80,9 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     headers.name: lambda: "x-version",
     headers.value: lambda: "beta",
     headers.response: lambda: {"x-frame-options": "DENY"},
-    istio.redirect_target: lambda: "elsewhere.test",
+    names.redirect_target: lambda: "elsewhere.test",
     signing.limit: lambda: "50/7d",
-    values.workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
+    workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
 }
 """By rule, not by key: what the rules of single values accept."""
 
@@ -126,7 +127,7 @@ def rules(annotation: Any, metadata: Sequence[Any] = ()) -> set[Callable[..., An
     return found.union(*(rules(each) for each in parts if not isinstance(each, str)))
 
 
-_NAMES = {names.dns_name, names.domain, names.kubernetes_name, values.google_name}
+_NAMES = {names.dns_name, names.domain, names.kubernetes_name, google_name}
 
 
 def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:

@@ -28,7 +28,7 @@ def test_a_name_that_no_solver_is_for_is_told_with_the_command() -> None:
     (found,) = problems({"identifier": "blog.sandbox.test"})
 
     assert found.what == "no solver of the issuer is for blog.sandbox.test", "cert-manager says so in an event alone"
-    assert "acme.dnsNames" in found.fix[0], "and where it is to be listed"
+    assert "set the input solvers[0].dns_names[0] to blog.sandbox.test" in found.fix[0]
 
 
 def test_a_wildcard_is_not_solved_by_a_challenge_of_its_domain() -> None:

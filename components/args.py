@@ -1,0 +1,253 @@
+"""From an args class to the pydantic model of what it accepts.
+
+An args class is a TypedDict whose annotations say everything about a field: its type and rule (`fields.py`), its
+default (`Default`), and whether it may be an Output (`Input`). The sentence about a field stands below it. Pulumi's
+provider host makes the package's schema from the same classes.
+"""
+
+import ast
+import inspect
+import itertools
+import textwrap
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, NotRequired, Required, TypeVar, Union, get_args, get_origin, is_typeddict
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
+
+from .fields import Default, accepted, example
+
+C = TypeVar("C", bound=type)
+Defer = Callable[[Any], Any]
+
+Path = tuple[str | int, ...]
+"""Where a value is: `("hosts", 0, "port")`."""
+
+Conflicts = Callable[[Mapping[str, Any]], Iterable[tuple[Path, str]]]
+"""Finds what contradicts the rest of an object: where in it, and what is wrong."""
+
+CONFLICT = "conflict"
+"""The type of pydantic's error for such a contradiction."""
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """A check of an object's fields against each other."""
+
+    conflicts: Conflicts
+    reads: tuple[str, ...]
+    """The fields that it looks at; all of them, if empty."""
+
+
+def with_cross_check(conflicts: Conflicts, *reads: str) -> Callable[[C], C]:
+    """Decorate an args class whose fields have to agree with each other.
+
+    Args:
+        conflicts: finds the contradictions.
+        reads: the fields that it looks at; all of them, by default. As long as one is an Output, it does not run.
+    """
+
+    def decorate(args: C) -> C:
+        args.__cross_check__ = CrossCheck(conflicts, reads)  # type: ignore[attr-defined]
+        return args
+
+    return decorate
+
+
+@cache
+def docstrings(args: Any) -> Mapping[str, str]:
+    """Return the docstring below each field of an args class."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(args))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        field.target.id: " ".join(str(below.value.value).split())
+        for field, below in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """An Output, to be checked when it becomes known."""
+
+    output: Any
+    type: Any
+    """What pydantic then checks."""
+
+
+class Inputs(BaseModel):
+    """What every object of a component's inputs has in common."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def component_type(args: Any, defer: Defer) -> Any:
+    """Return what pydantic checks for an args class as a component accepts it, with the names that it has in Python.
+
+    Args:
+        args: the args class.
+        defer: makes the type of an `Input` accept an Output.
+    """
+    return _object(args, Inputs, defer)
+
+
+def config_model(args: Any, base: type[BaseModel]) -> type[BaseModel]:
+    """Return the model of an args class as stack config has it: no value is an Output.
+
+    Each field has its sentence as `description`, and what its type accepts in `json_schema_extra["accepted"]`.
+
+    Args:
+        args: the args class.
+        base: what the sections of the config have in common, such as camelCase keys.
+    """
+    return _model(args, base, _unchanged)
+
+
+@dataclass(frozen=True)
+class FromConfig:
+    """Metadata that has pydantic check an args class as stack config: `Annotated[RouteArgs, FromConfig(Section)]`.
+
+    What comes out is the args themselves, with their Python names and their defaults, for a component to take.
+    """
+
+    base: type[BaseModel]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler.generate_schema(_object(source, self.base, _unchanged))
+        return core_schema.no_info_after_validator_function(BaseModel.model_dump, schema)
+
+
+def model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
+    """Return the model of the object at a path below a model; None where there is none."""
+    at: type[BaseModel] | None = model
+    for part in path:
+        if at is None or not isinstance(part, str):
+            continue
+        field = next((field for name, field in at.model_fields.items() if part in (name, field.alias)), None)
+        at = model_in(field.annotation) if field else None
+    return at
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in `Model`, `Model | None`, `list[Model]` or `dict[str, Model]`."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return annotation if issubclass(annotation, BaseModel) else None
+    return next(filter(None, map(model_in, get_args(annotation))), None)
+
+
+@cache
+def _model(args: Any, base: type[BaseModel], defer: Defer) -> type[BaseModel]:
+    sentences = docstrings(args)
+    fields: dict[str, Any] = {
+        name: _field(annotation, name in args.__required_keys__, sentences.get(name, ""), base, defer)
+        for name, annotation in inspect.get_annotations(args).items()
+    }
+    return create_model(args.__name__, __base__=base, __doc__=args.__doc__, **fields)
+
+
+def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel], defer: Defer) -> Any:
+    """Return a field as `create_model` takes it: its type, and what is known about it."""
+    default, annotation = _without_default(annotation)
+    # Beside Output and Awaitable there may be None, which an optional field accepts anyhow.
+    awaitable = next((member for member in get_args(annotation) if get_origin(member) is Awaitable), None)
+    inner = annotation if awaitable is None else get_args(awaitable)[0]
+    about: dict[str, Any] = {
+        "description": sentence,
+        "examples": [example(inner)],
+        "json_schema_extra": {"accepted": accepted(inner)},
+    }
+    type_ = _type(inner, base, defer)
+    if not required:
+        type_ = type_ | None if default is None else Annotated[type_, BeforeValidator(_or_default(default))]
+        about |= {"default": default, "validate_default": True}
+    return (type_ if awaitable is None else defer(type_)), Field(**about)
+
+
+def _without_default(annotation: Any) -> tuple[Any, Any]:
+    """Return a field's default, and its annotation without it and without NotRequired."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin in (NotRequired, Required):
+        return _without_default(inside[0])
+    if origin is Annotated:
+        default = next((item.value for item in inside[1:] if isinstance(item, Default)), None)
+        others = tuple(item for item in inside[1:] if not isinstance(item, Default))
+        return default, Annotated[(inside[0], *others)] if others else inside[0]
+    return None, annotation
+
+
+def _or_default(default: Any) -> Callable[[Any], Any]:
+    return lambda value: default if value is None else value
+
+
+def _type(annotation: Any, base: type[BaseModel], defer: Defer) -> Any:
+    """Return the type that pydantic checks for an annotation of an args class."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(_type(inside[0], base, defer), *inside[1:])]
+    if origin in (Union, UnionType):
+        for member in inside:
+            if get_origin(member) is Awaitable:
+                return defer(_type(get_args(member)[0], base, defer))
+        return _type(inside[0], base, defer) | None
+    if origin is Sequence:
+        return list[_type(inside[0], base, defer)]  # type: ignore[misc]
+    if origin is Mapping:
+        return dict[_type(inside[0], base, defer), _type(inside[1], base, defer)]  # type: ignore[misc]
+    return _object(annotation, base, defer) if is_typeddict(annotation) else annotation
+
+
+@cache
+def _object(args: Any, base: type[BaseModel], defer: Defer) -> Any:
+    """Return the model of an args class, with its cross-check."""
+    check: CrossCheck | None = getattr(args, "__cross_check__", None)
+    model = _model(args, base, defer)
+    return model if check is None else Annotated[model, AfterValidator(_runs(check))]
+
+
+def _unchanged(type_: Any) -> Any:
+    return type_
+
+
+def _runs(check: CrossCheck) -> Callable[[BaseModel], BaseModel]:
+    def run(model: BaseModel) -> BaseModel:
+        values = dump(model)
+        if not any(map(_is_deferred, (values[name] for name in check.reads or values))):
+            problems = list(check.conflicts(values))
+            if problems:
+                raise ValidationError.from_exception_data(CONFLICT, [_error(*problem) for problem in problems])
+        return model
+
+    return run
+
+
+def _error(where: Path, what: str) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(CONFLICT, what), loc=where, input=None)
+
+
+def dump(value: Any) -> Any:
+    """Return what pydantic has made of inputs as plain dictionaries and lists; what is deferred stays in them."""
+    if isinstance(value, BaseModel):
+        return {name: dump(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {key: dump(item) for key, item in value.items()}
+    return list(map(dump, value)) if isinstance(value, list) else value
+
+
+def _is_deferred(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_deferred, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Deferred)
+
+
+def exactly_one(first: str, second: str) -> Conflicts:
+    """Return a cross-check that exactly one of two fields is set."""
+
+    def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+        if (values[first] is None) == (values[second] is None):
+            yield (), f"set exactly one of {first} or {second}"
+
+    return conflicts

@@ -1,0 +1,259 @@
+"""The types of the components' inputs: each with its rule, in a form that pydantic reads.
+
+Stack config uses the same types, so that a value is accepted by both or by neither. A rule is a function that returns
+the normalised value, or raises ValueError with the reason alone: what reports the problem adds the key and the value.
+"""
+
+import ipaddress
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from .specs import acme, cert_manager, client_ca, headers, istio, names, tls
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from pulumi import Input as Input
+else:
+    # The same as pulumi.Input. What reads stack config has no need of the SDK, which takes long to load.
+    Input = Union[T, Awaitable[T], "Output[T]"]  # noqa: F821
+
+
+@dataclass(frozen=True)
+class Default:
+    """The value of an input that is not set. Stands in the annotation of the field."""
+
+    value: Any
+
+
+COMPONENT_NAME = Default("NAME OF THE COMPONENT")
+"""The default of an input that is named after its component."""
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """What a type accepts, in words, and a value for the command that sets it."""
+
+    phrase: str
+    example: Any = None
+
+
+class OneOf:
+    """Accept one of these words. The schema of a Pulumi package has no type for it, as it has none for Literal."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, value: str) -> str:
+        """Return the word.
+
+        Raises:
+            ValueError: it is not one of the words.
+        """
+        if value not in self.words:
+            raise ValueError(f"is not one of {', '.join(self.words)}")
+        return value
+
+
+def accepted(annotation: Any) -> str:
+    """Return what a type accepts, in words: `1 to 65535`; empty where nothing is known beyond its Python type."""
+    for item in metadata(annotation):
+        if isinstance(item, Accepts):
+            return item.phrase
+        if isinstance(item, OneOf):
+            return " or ".join(filter(None, [", ".join(item.words[:-1]), item.words[-1]]))
+    bounds = {
+        name: getattr(bound, name)
+        for item in metadata(annotation)
+        for bound in getattr(item, "metadata", [item])
+        for name in ("ge", "le")
+        if hasattr(bound, name)
+    }
+    return f"{bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else ""
+
+
+def example(annotation: Any) -> Any:
+    """Return a value to show in a command that sets a key of this type."""
+    for item in metadata(annotation):
+        if isinstance(item, Accepts) and item.example is not None:
+            return item.example
+        if isinstance(item, OneOf):
+            return item.words[0]
+    return None
+
+
+def metadata(annotation: Any) -> list[Any]:
+    """Return the metadata of an annotation, from the outside in, through optional types and Inputs."""
+    if get_origin(annotation) is Annotated:
+        inner, *own = get_args(annotation)
+        return [*own, *metadata(inner)]
+    if get_origin(annotation) in (Union, UnionType):
+        return metadata(get_args(annotation)[0])
+    return []
+
+
+_REFUSED = re.compile(r"[^\t\n\r -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def refused_character(text: str) -> str:
+    """Return why YAML, a terminal or a log cannot hold a text; empty where they can.
+
+    Refused are control characters other than tabs and ends of lines, and halves of surrogate pairs.
+    """
+    refused = _REFUSED.search(text)
+    return f"has the character U+{ord(refused[0]):04X}" if refused else ""
+
+
+def line(text: str) -> str:
+    """Return a text of one line in which every character is visible."""
+    hidden = next((character for character in text if not character.isprintable()), None)
+    if hidden is not None:
+        raise ValueError(f"has the character U+{ord(hidden):04X}, which is not visible")
+    return text
+
+
+_GOOGLE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
+
+
+def google_name(name: str) -> str:
+    """Return the name of a project, a cluster, a region or a managed zone in Google Cloud."""
+    if not _GOOGLE_NAME.fullmatch(name):
+        raise ValueError("is not a name in Google Cloud: letters, digits and inner . : - _")
+    return name
+
+
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_LABEL_PREFIX = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+def object_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels of Kubernetes objects.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    for key, value in labels.items():
+        prefix, slash, name = key.rpartition("/")
+        if not _LABEL.fullmatch(name) or (slash and not _LABEL_PREFIX.fullmatch(prefix)):
+            raise ValueError("has an invalid key: letters, digits and inner - _ . after an optional DOMAIN/")
+        if value and not _LABEL.fullmatch(value):
+            raise ValueError("has an invalid value: at most 63 letters, digits and inner - _ .")
+    return dict(labels)
+
+
+def integers(value: Any) -> Any:
+    """Return a nested value with its whole numbers as integers: programs in other languages send floats."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: integers(item) for key, item in value.items()}
+    return [integers(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def ipv4(address: str) -> str:
+    """Return an IPv4 address, which is what an A record holds."""
+    try:
+        return str(ipaddress.IPv4Address(address))
+    except ValueError:
+        raise ValueError("is not an IPv4 address") from None
+
+
+def ipv6(address: str) -> str:
+    """Return an IPv6 address, which is what an AAAA record holds."""
+    try:
+        return str(ipaddress.IPv6Address(address))
+    except ValueError:
+        raise ValueError("is not an IPv6 address") from None
+
+
+_POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog")
+
+
+def workload_pool(pool: str) -> str:
+    """Return the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
+    if not _POOL.fullmatch(pool):
+        raise ValueError("is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog")
+    return pool
+
+
+def role_id(role: str) -> str:
+    """Return the id of a custom role (https://cloud.google.com/iam/docs/creating-custom-roles)."""
+    if not re.fullmatch(r"[A-Za-z0-9_.]{3,64}", role):
+        raise ValueError("is not 3 to 64 letters, digits, underscores and periods")
+    return role
+
+
+def _refuse_boolean(value: Any) -> Any:
+    """Refuse true and false, which Python counts as 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("is not a whole number")
+    return value
+
+
+NonEmpty = Annotated[Sequence[T], Field(min_length=1)]
+"""A list of at least one item."""
+
+Text = Annotated[str, Field(min_length=1)]
+Number = Annotated[int, BeforeValidator(_refuse_boolean)]
+Port = Annotated[Number, Field(ge=1, le=65535)]
+Seconds = Annotated[Number, Field(ge=1, le=3600)]
+Wait = Annotated[Number, Field(ge=0, le=3600)]
+Ttl = Annotated[Number, Field(ge=1, le=86400)]
+
+Line = Annotated[str, AfterValidator(line)]
+KubernetesName = Annotated[
+    str, AfterValidator(names.kubernetes_name), Accepts("at most 63 of a-z, 0-9 and inner hyphens", "NAME")
+]
+ObjectReference = Annotated[str, AfterValidator(names.object_reference)]
+HostName = Annotated[str, AfterValidator(names.dns_name), Accepts("a DNS name; `*.` may lead it", "shop.YOUR-DOMAIN")]
+Domain = Annotated[str, AfterValidator(names.domain), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")]
+Email = Annotated[str, AfterValidator(names.email_address), Accepts("an e-mail address", "NAME@YOUR-DOMAIN")]
+Labels = Annotated[Mapping[str, T], AfterValidator(object_labels)]
+Selector = Annotated[Mapping[str, T], Field(min_length=1), AfterValidator(object_labels)]
+GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(names.refuse_placeholder)]
+WorkloadPool = Annotated[str, AfterValidator(workload_pool)]
+RoleId = Annotated[str, AfterValidator(role_id)]
+Ipv4 = Annotated[str, AfterValidator(ipv4), Accepts("an IPv4 address")]
+Ipv6 = Annotated[str, AfterValidator(ipv6), Accepts("an IPv6 address")]
+
+Challenge = Annotated[str, OneOf(*acme.CHALLENGES)]
+Environment = Annotated[str, OneOf(*acme.ENVIRONMENTS)]
+IssuerKind = Annotated[str, OneOf(*acme.ISSUER_KINDS)]
+ClassField = Annotated[str, OneOf("class", "ingressClassName")]
+MacKey = Annotated[str, AfterValidator(acme.mac_key)]
+
+ChartVersion = Annotated[str, AfterValidator(cert_manager.check_version), Accepts(cert_manager.ACCEPTED, "vX.Y.Z")]
+ChartValues = Annotated[Mapping[str, Any], AfterValidator(integers)]
+Digest = Annotated[
+    str, AfterValidator(cert_manager.check_digest), Accepts("sha256: and 64 hexadecimal digits", "sha256:DIGEST")
+]
+PodSecurity = Annotated[str, OneOf(*cert_manager.POD_SECURITY)]
+
+TlsVersion = Annotated[str, OneOf(*tls.VERSIONS)]
+CipherSuite = Annotated[str, OneOf(*tls.CIPHER_SUITES)]
+CaCertificates = Annotated[str, AfterValidator(client_ca.certificates)]
+KeyAlgorithm = Annotated[str, OneOf(*tls.KEY_SIZES)]
+KeyRotation = Annotated[str, OneOf(*tls.ROTATIONS)]
+Hsts = Annotated[Number, Field(ge=0, le=tls.MAX_HSTS)]
+Percentage = Annotated[Number, Field(ge=1, le=99)]
+
+RoutePath = Annotated[str, AfterValidator(headers.path_prefix), Accepts("a path that begins with /", "/")]
+HeaderName = Annotated[str, AfterValidator(headers.name), Accepts("the name of a header", "x-version")]
+HeaderValue = Annotated[str, AfterValidator(headers.value), Accepts("visible ASCII", "beta")]
+ResponseHeaders = Annotated[
+    Mapping[str, T],
+    AfterValidator(headers.response),
+    Accepts("an object of header names and values", '{"x-frame-options":"DENY"}'),
+]
+RedirectTarget = Annotated[
+    str, AfterValidator(names.redirect_target), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")
+]
+Retries = Annotated[Number, Field(ge=0, le=istio.MAX_RETRIES)]

@@ -1,0 +1,120 @@
+"""What a gateway serves, in whichever API it is written: hosts, their routes, and what contradicts itself in them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from .args import Path, exactly_one, with_cross_check
+from .fields import (
+    Default,
+    HeaderName,
+    HeaderValue,
+    HostName,
+    Input,
+    KubernetesName,
+    Port,
+    RedirectTarget,
+    ResponseHeaders,
+    Retries,
+    RoutePath,
+    Seconds,
+)
+from .specs import names
+
+
+@with_cross_check(exactly_one("exact", "prefix"), "exact", "prefix")
+class HeaderMatchArgs(TypedDict):
+    """A header that a request must have: set exactly one of `exact` and `prefix`."""
+
+    name: Input[HeaderName]
+    """The header's name, in any case."""
+    exact: NotRequired[Input[HeaderValue]]
+    """The header's whole value."""
+    prefix: NotRequired[Input[HeaderValue]]
+    """The beginning of the header's value."""
+
+
+class RouteArgs(TypedDict):
+    """Where requests for a path go."""
+
+    service: Input[KubernetesName]
+    """The name of the Service."""
+    namespace: Input[KubernetesName]
+    """The namespace of the Service."""
+    port: Input[Port]
+    """The port of the Service."""
+    path: NotRequired[Annotated[Input[RoutePath], Default("/")]]
+    """The beginning of the path of a request."""
+    headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]
+    """Headers that a request must have, all of them. Of routes with one path, the one with most headers comes first."""
+    timeout: NotRequired[Input[Seconds]]
+    """Seconds for the whole answer, retries included; then the client gets 504. Without it there is no limit."""
+    retries: NotRequired[Input[Retries]]
+    """How often a request that failed is sent again. Istio's default is 2."""
+    response_headers: NotRequired[Annotated[Input[ResponseHeaders[Input[str]]], Default({})]]
+    """Headers that are set on the answers of this route, beside those of the host."""
+
+
+def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield what contradicts the rest of a host.
+
+    Args:
+        host: a `HostArgs`, with all its fields.
+    """
+    if host["redirect_to"]:
+        if host["redirect_to"] == host["host"]:
+            yield ("redirect_to",), "is the host itself, so the redirect would never end"
+        if host["routes"]:
+            yield ("routes",), "contradicts the redirect of the whole host"
+        if host["maintenance"]:
+            yield ("maintenance",), "contradicts the redirect of the whole host"
+    elif not host["routes"] and not host["maintenance"]:
+        yield ("routes",), "is missing: a host has routes, a redirect, or is in maintenance"
+    seen: set[Any] = set()
+    for position, route in enumerate(host["routes"] or ()):
+        requests = same_requests(route)
+        if requests in seen:
+            yield ("routes", position, "path"), "is the path of an earlier route with the same headers"
+        seen.add(requests)
+
+
+def same_requests(route: Mapping[str, Any]) -> Any:
+    """Return what routes for the same requests have in common; only the first of them would ever be used."""
+    matches = ((match["name"].lower(), match.get("exact"), match.get("prefix")) for match in route.get("headers") or ())
+    return route.get("path") or "/", frozenset(matches)
+
+
+@with_cross_check(host_conflicts)
+class HostArgs(TypedDict):
+    """A name, with its routes or its other answer."""
+
+    host: Input[HostName]
+    """A DNS name; `*.` may lead it."""
+    routes: NotRequired[Input[Sequence[RouteArgs]]]
+    """In any order: the longest matching path wins. Required unless the host redirects or is in maintenance."""
+    redirect_to: NotRequired[Input[RedirectTarget]]
+    """A DNS name that every request is redirected to (301), with its path and query. The host then has no routes."""
+    maintenance: NotRequired[Annotated[Input[bool], Default(False)]]
+    """True answers every request with 503 and Retry-After; routes, if there are any, are ignored meanwhile."""
+    response_headers: NotRequired[Annotated[Input[ResponseHeaders[Input[str]]], Default({})]]
+    """Headers that are set on every answer; they replace the application's own of the same names."""
+
+
+def redirect_loop(targets: Mapping[str, str], host: str) -> list[str]:
+    """Return the names through which a request for a host comes back to one of them; empty without a loop.
+
+    Args:
+        targets: the redirect target of each host; an empty text for hosts that do not redirect.
+        host: the first host. A wildcard serves the names that no other host is.
+    """
+    seen = [host]
+    while target := targets.get(_serving(targets, seen[-1]), ""):
+        seen.append(target)
+        if _serving(targets, target) in [_serving(targets, name) for name in seen[:-1]]:
+            return seen
+    return []
+
+
+def _serving(hosts: Iterable[str], name: str) -> str:
+    """Return the host that serves a name; the name itself where none does."""
+    wildcard = f"{names.WILDCARD}{name.partition('.')[2]}"
+    return wildcard if name not in hosts and wildcard in hosts else name
