@@ -1,33 +1,30 @@
-"""An ACME server that can be made to fail, to heed CAA and to keep limits: Pebble behind a listener of our own."""
+"""An ACME server that can fail, heed CAA and keep rate limits on demand: a proxy before Pebble."""
 
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox import network
-from sandbox.acme import STAGING, Directory
+from sandbox.acme import STAGING
 from sandbox.pki import Authority
 from sandbox.testing import caa, client, jws
+from sandbox.testing.pebble import PORT
 from sandbox.testing.rate_limits import RateLimits
+from sandbox.testing.server import Quiet, Server, server_tls
 
-PEBBLE = 14000
 RATE_LIMITED = {
     "type": "urn:ietf:params:acme:error:rateLimited",
     "detail": "too many certificates already issued for this exact set of identifiers",
     "status": 429,
     "retry_after": 5,
 }
-"""What Let's Encrypt answers to a sixth order for the same names in a week, as an RFC 8555 problem document.
-
-It asks to wait some seconds then, where the CA asks for hours.
-"""
+"""Let's Encrypt's answer to a sixth order for the same names in a week, but for the wait: the CA asks for hours."""
 BAD_NONCE = {
     "type": "urn:ietf:params:acme:error:badNonce",
     "detail": "JWS has an invalid anti-replay nonce",
@@ -37,25 +34,30 @@ BAD_NONCE = {
 
 
 class AcmeProxy:
-    """Passes requests on with their own Host, from which Pebble makes its URLs: the whole protocol stays on the proxy.
+    """A proxy that keeps the Host of requests: Pebble makes its URLs from it, so clients stay at the proxy.
 
     Its certificate is signed by a CA of its own, which is in no other bundle.
+
+    Attributes:
+        ca_bundle: The PEM that its certificate chains to.
+        heeds_caa: Whether orders and challenges are refused that CAA records forbid.
+        limits: The rate limits that it keeps, if any.
+        challenges: The name and the method of each challenge that was read, by the path of its URL.
+        orders: The names of each order and whether it is a renewal that ARI asked for, by the path that finalizes it.
     """
 
-    def __init__(self, folder: Path, pebble_ca: str, pebble: Directory = STAGING) -> None:
+    def __init__(self, folder: Path, pebble_ca: str) -> None:
         authority = Authority.create(folder, "acme-proxy-ca")
         authority.issue("proxy", network.HOST, sans=[network.HOST])
         self.ca_bundle = (folder / "ca.crt").read_text()
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self._tls.load_cert_chain(folder / "proxy.crt", folder / "proxy.key")
+        self._tls = server_tls(f"{folder}/proxy.crt", f"{folder}/proxy.key")
         self.pebble_tls = ssl.create_default_context(cadata=pebble_ca)
         self.refuses_orders = False
         self.heeds_caa = False
         self.rejects_nonce: Callable[[str], bool] = lambda _: False
         self.limits: RateLimits | None = None
-        self.pebble = pebble
         self.challenges: dict[str, tuple[str, str]] = {}
-        """Of every authorization that was read: by the path of its URL, the name that it proves and the method."""
+        self.orders: dict[str, tuple[list[str], bool]] = {}
         self._port = 0
         self.open()
 
@@ -65,28 +67,22 @@ class AcmeProxy:
         return f"https://{network.HOST}:{self._port}/dir"
 
     def open(self) -> None:
-        """Listen, after `close` on the same port again."""
+        """Listen, after `close` at the same port."""
         proxy = self
 
         class Handler(_Handler):
             acme = proxy
 
-        self._server = _Server((network.HOST, self._port), Handler)
+        self._server = Server((network.HOST, self._port), Handler, self._tls)
         self._port = self._server.server_port
-        # The handshake is the handler's, so that a slow client holds up no other.
-        self._server.socket = self._tls.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self) -> None:
         """Refuse connections."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Nothing listens for as long as the block runs."""
+        """Refuse connections while the block runs."""
         self.close()
         try:
             yield
@@ -95,7 +91,7 @@ class AcmeProxy:
 
     @contextmanager
     def limited(self) -> Iterator[None]:
-        """Every order is refused for as long as the block runs."""
+        """Refuse every order while the block runs."""
         self.refuses_orders = True
         try:
             yield
@@ -104,7 +100,7 @@ class AcmeProxy:
 
     @contextmanager
     def storm(self, rejects: Callable[[str], bool]) -> Iterator[None]:
-        """The nonces of signed requests are rejected where `rejects` says so of the path, while the block runs."""
+        """Reject the nonces of signed requests to the paths that `rejects` accepts, while the block runs."""
         self.rejects_nonce = rejects
         try:
             yield
@@ -112,57 +108,46 @@ class AcmeProxy:
             self.rejects_nonce = lambda _: False
 
 
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that refuses the certificate ends its connection, as the test wants."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request; HTTP/1.0, so that each has a connection of its own and none outlives `AcmeProxy.close`."""
+class _Handler(Quiet, BaseHTTPRequestHandler):
+    """HTTP/1.0: each request has its own connection, so none outlives `AcmeProxy.close`."""
 
     acme: AcmeProxy
 
     def do_GET(self) -> None:
-        """Directory."""
+        """Pass on a request for the directory."""
         self._pass_on()
 
     def do_HEAD(self) -> None:
-        """Nonces."""
+        """Pass on a request for a nonce."""
         self._pass_on()
 
     def do_POST(self) -> None:
-        """Everything else, signed."""
+        """Refuse a signed request or pass it on."""
+        content = self._content()
         if self.acme.rejects_nonce(self.path):
-            self._content()
             nonce = self._ask_pebble(client.Request("/nonce-plz", "HEAD")).headers["Replay-Nonce"]
             self._refuse(BAD_NONCE, ("Replay-Nonce", nonce))
-            return
-        if self.acme.refuses_orders and self.path.startswith("/order-plz"):
-            self._content()
-            self._refuse(RATE_LIMITED)
-            return
-        content = self._content()
-        if self.acme.heeds_caa and (problem := self._forbidden(content)):
+        elif problem := self._problem(content):
             self._refuse(problem)
-            return
-        limits = self.acme.limits
-        problem = limits.refusal(self.path, content, self.client_address[0]) if limits else None
-        if problem:
-            self._refuse(problem)
-            return
-        self._pass_on(content, limits)
+        else:
+            self._pass_on(content)
 
-    def _forbidden(self, content: bytes) -> dict[str, Any] | None:
-        """What CAA says of a new order, and of a method once its challenge is taken."""
+    def _problem(self, content: bytes) -> dict[str, Any] | None:
+        """Return the problem document of a request that is refused."""
         if self.path.startswith("/order-plz"):
-            return caa.refusal(jws.account(content), jws.names(content))
-        if (proves := self.acme.challenges.get(self.path)) and caa.is_taken(content):
-            name, method = proves
+            return self._order_problem(jws.account(content), jws.names(content), jws.replaces(content))
+        challenge = self.acme.challenges.get(self.path)
+        if self.acme.heeds_caa and challenge and caa.is_taken(content):
+            name, method = challenge
             return caa.refusal(jws.account(content), [name], method)
         return None
 
-    def log_message(self, *_: object) -> None:
-        """Nothing: pytest would show it among a test's own words."""
+    def _order_problem(self, account: str, names: list[str], replaces: bool) -> dict[str, Any] | None:
+        if self.acme.refuses_orders:
+            return RATE_LIMITED
+        if self.acme.heeds_caa and (problem := caa.refusal(account, names)):
+            return problem
+        return self.acme.limits.order(account, names, replaces=replaces) if self.acme.limits else None
 
     def _content(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -174,19 +159,27 @@ class _Handler(BaseHTTPRequestHandler):
         document = {key: problem[key] for key in ("type", "detail", "status")}
         self._answer(problem["status"], headers, json.dumps(document).encode())
 
-    def _pass_on(self, content: bytes | None = None, limits: RateLimits | None = None) -> None:
+    def _pass_on(self, content: bytes | None = None) -> None:
         content = self._content() if content is None else content
-        request = client.Request(self.path, self.command, content, dict(self.headers))
-        answer = self._ask_pebble(request)
-        if limits:
-            limits.saw(self.path, content, answer.status, answer.content)
-        if self.path.startswith("/authZ/") and answer.status == HTTPStatus.OK:
-            offered = caa.offered(answer.json())
-            self.acme.challenges.update({urlsplit(url).path: proves for url, proves in offered.items()})
+        answer = self._ask_pebble(client.Request(self.path, self.command, content, dict(self.headers)))
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            self._note(content, answer)
         self._answer(answer.status, answer.headers.items(), answer.content)
 
+    def _note(self, content: bytes, answer: client.Answer) -> None:
+        """Remember what later requests refer to."""
+        acme = self.acme
+        if self.path.startswith("/order-plz"):
+            finalize = urlsplit(answer.json()["finalize"]).path
+            acme.orders[finalize] = jws.names(content), jws.replaces(content)
+        elif self.path.startswith("/authZ/"):
+            acme.challenges.update({urlsplit(url).path: proves for url, proves in caa.offered(answer.json()).items()})
+        elif (order := acme.orders.pop(self.path, None)) and acme.limits:
+            names, replaces = order
+            acme.limits.issue(names, replaces=replaces)
+
     def _ask_pebble(self, request: client.Request) -> client.Answer:
-        return client.https(self.acme.pebble.address, self.acme.pebble_tls, request, port=PEBBLE)
+        return client.https(STAGING.address, self.acme.pebble_tls, request, port=PORT)
 
     def _answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.send_response_only(status)

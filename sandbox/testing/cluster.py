@@ -5,7 +5,6 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from sandbox.testing.wait import TIMEOUT, eventually
@@ -87,15 +86,16 @@ def applied(*manifests: Object) -> Iterator[None]:
 
 def delete(*manifests: Object) -> None:
     """Delete objects, and wait until they and what cert-manager made for them are gone."""
+    certificates = [obj for obj in manifests if obj["kind"] == "Certificate"]
+    if certificates:
+        kubectl("delete", "--ignore-not-found", manifest=certificates)
+        eventually("their Orders and Challenges are gone", lambda: not any(map(_is_being_proven, certificates)))
     kubectl("delete", "--ignore-not-found", manifest=list(manifests))
-    for obj in manifests:
-        if obj["kind"] == "Certificate":
-            name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
-            eventually(
-                f"the Orders and Challenges of Certificate {namespace}/{name} are gone",
-                partial(names, "orders,challenges", namespace),
-                until=lambda left, name=name: not any(each.startswith(f"{name}-") for each in left),  # type: ignore[misc]
-            )
+
+
+def _is_being_proven(certificate: Object) -> bool:
+    name, namespace = certificate["metadata"]["name"], certificate["metadata"]["namespace"]
+    return any(other.startswith(f"{name}-") for other in names("orders,challenges", namespace))
 
 
 def patch(kind: str, name: str, changes: Any, namespace: str | None = None, *, subresource: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What a request of an ACME client says (RFC 8555, section 6.2). Signatures are for the ACME server to look at."""
+"""The content of an ACME client's requests (RFC 8555, section 6.2); the ACME server checks the signatures."""
 
 import base64
 import json
@@ -6,18 +6,23 @@ from typing import Any
 
 
 def account(body: bytes) -> str:
-    """Return the URL of the account that a request is signed by."""
+    """Return the URL of the account that signed a request."""
     return str(_part(body, "protected")["kid"])
 
 
 def payload(body: bytes) -> Any:
-    """Return what is asked for."""
+    """Return the payload of a request."""
     return _part(body, "payload")
 
 
 def names(body: bytes) -> list[str]:
-    """Return the names that a new order is for."""
-    return [each["value"] for each in payload(body)["identifiers"]]
+    """Return the names of a new order."""
+    return [identifier["value"] for identifier in payload(body)["identifiers"]]
+
+
+def replaces(body: bytes) -> bool:
+    """Tell whether a new order is a renewal that ARI asked for (RFC 9773, section 5)."""
+    return bool(payload(body).get("replaces"))
 
 
 def _part(body: bytes, name: str) -> Any:

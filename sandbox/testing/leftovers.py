@@ -5,7 +5,8 @@ test has left.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from sandbox.testing.wait import eventually
 _SNAPSHOT = paths.RUN / "testing.json"
 _PASSING = {
     "componentstatuses", "controllerrevisions.apps", "endpoints", "endpointslices.discovery.k8s.io", "events",
-    "events.events.k8s.io", "leases.coordination.k8s.io", "pods", "replicasets.apps",
+    "events.events.k8s.io", "pods", "replicasets.apps",
 }  # fmt: skip
 """Kinds whose objects come and go by themselves."""
 _STAY = ("CustomResourceDefinition", "APIService")
@@ -94,6 +95,15 @@ def clean(things: Iterable[Thing]) -> None:
             metadata = obj["metadata"]
             patch(_full_kind(obj), metadata["name"], {"metadata": {"finalizers": None}}, metadata.get("namespace"))
         eventually("the objects without finalizers are gone", still_there, until=lambda present: not present)
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Remove everything at the end of the block that was made in it, by hand or by printed commands."""
+    try:
+        yield
+    finally:
+        clean(left(timeout=0))
 
 
 def remove_orphaned_secrets() -> None:

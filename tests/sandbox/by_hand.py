@@ -1,69 +1,59 @@
-"""TLS on the gateway as a team sets it up by hand: kubectl and helm, and a record by Cloud DNS's own API."""
+"""TLS on the gateway as a team sets it up by hand, and the commands that lead from there to a stack."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from sandbox import paths
-from sandbox.testing import cloud_dns, eventually, get, kubectl, live
-from tests.sandbox.stack import PREFIX, PROJECT
+from sandbox.acme import PROD
+from sandbox.testing import ISTIO, cloud_dns, eventually, ingress_address, kubectl, resource, restored
+from sandbox.testing.engine import TIMEOUT as OF_PULUMI
+from tests.sandbox.stack import PREFIX, PROJECT, SECRET
 
-ISTIO = "istio-system"
-CERTIFICATE = "istio-ingressgateway-certs"
 GATEWAY = "istio-tls-gateway"
 ROUTE = "shop-route"
 CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())["config"]
-ISSUERS = {f"letsencrypt-{each}-istio": each for each in ("staging", "prod")}
-"""The environment of each, by name."""
+ISSUERS = {f"letsencrypt-{environment}-istio": environment for environment in ("staging", "prod")}
+"""The environment of each issuer."""
 CLASS = {"class": "istio"}
-LEASES = ("cert-manager-controller", "cert-manager-cainjector-leader-election")
 TIMEOUT = 120
 
 
 def _helm(*arguments: str) -> str:
+    chart = str(paths.CHARTS / "cert-manager")
     values = {"crds": {"enabled": True}, **CONFIG[f"{PREFIX}certManager"]["values"]}
-    done = subprocess.run(
-        ["helm", *arguments, "--namespace", "cert-manager", "--values", "-"],
-        input=json.dumps(values), capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    argv = ["helm", arguments[0], "cert-manager", chart, *arguments[1:], "--namespace=cert-manager", "--values=-"]
+    done = subprocess.run(argv, input=json.dumps(values), capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, f"helm {' '.join(arguments)} failed: {done.stderr}"
     return done.stdout
 
 
-def install_cert_manager(*, by: str) -> None:
-    """Install cert-manager, by its manifest or by Helm."""
-    chart = str(paths.CHARTS / "cert-manager")
-    if by == "helm":
-        _helm("install", "cert-manager", chart, "--create-namespace")
-        return
-    kubectl("create", "namespace", "cert-manager")
-    kubectl("apply", manifest=_list(_manifest(chart)))
-
-
-def remove_cert_manager(*, by: str) -> None:
-    """Take it off again, definitions and all."""
-    if by == "helm":
-        subprocess.run(
-            ["helm", "uninstall", "cert-manager", "--namespace", "cert-manager", "--ignore-not-found", "--wait"],
-            check=True, capture_output=True, timeout=TIMEOUT,
-        )  # fmt: skip
-    else:
-        kubectl("delete", "--ignore-not-found", manifest=_list(_manifest(str(paths.CHARTS / "cert-manager"))))
-    kubectl("delete", "namespace", "cert-manager", "--ignore-not-found")
-    # Where the chart elects its leaders by default. cert-manager makes them itself, so that neither way removes them.
-    kubectl("delete", "lease", *LEASES, "--namespace", "kube-system", "--ignore-not-found")
-
-
-def _manifest(chart: str) -> list[dict[str, Any]]:
-    rendered = _helm("template", "cert-manager", chart, "--no-hooks")
-    return [each for each in yaml.load_all(rendered, yaml.CSafeLoader) if each]
+@contextmanager
+def cert_manager(*, by: str) -> Iterator[None]:
+    """Install cert-manager by its manifest or by Helm, and remove everything that is made in the block."""
+    with restored():
+        if by == "helm":
+            _helm("install", "--create-namespace")
+            yield
+            return
+        manifest = [obj for obj in yaml.load_all(_helm("template", "--no-hooks"), yaml.CSafeLoader) if obj]
+        kubectl("create", "namespace", "cert-manager")
+        kubectl("apply", manifest=manifest)
+        try:
+            yield
+        finally:
+            # With the definitions, which a release of Helm would otherwise not take over.
+            kubectl("delete", "--ignore-not-found", manifest=manifest)
 
 
 def make_issuers(
@@ -71,12 +61,12 @@ def make_issuers(
     solver: Mapping[str, str] = MappingProxyType(CLASS),
     namespaces: Sequence[str | None] = (None,),
 ) -> None:
-    """Make issuers, as a manifest that was copied from somewhere has them.
+    """Make issuers like those of a manifest that was copied from somewhere.
 
     Args:
         issuers: The environment of each, by name.
-        solver: Who serves their challenges.
-        namespaces: Where to make them: an Issuer in each, and ClusterIssuers for None.
+        solver: Which Ingresses serve their challenges.
+        namespaces: An Issuer is made in each, and a ClusterIssuer for None.
     """
     acme = CONFIG[f"{PREFIX}acme"]
 
@@ -89,88 +79,83 @@ def make_issuers(
             "privateKeySecretRef": {"name": name},
             "solvers": [{"http01": {"ingress": dict(solver)}}],
         }
-        return _object(
-            "cert-manager.io/v1", "Issuer" if namespace else "ClusterIssuer", name, namespace, {"acme": spec}
-        )
+        kind = "Issuer" if namespace else "ClusterIssuer"
+        return resource("cert-manager.io/v1", kind, name, namespace, spec={"acme": spec})
 
     def applied() -> bool:
-        # The webhook is trusted some time after its Pod is ready, and by hand one tries again.
+        # The API server trusts the webhook some time after its Pod is ready; by hand, one tries again.
         try:
-            made = [issuer(*each, namespace) for each in issuers.items() for namespace in namespaces]
-            kubectl("apply", manifest=_list(made))
+            kubectl("apply", manifest=[issuer(*pair, where) for pair in issuers.items() for where in namespaces])
         except AssertionError:
             return False
         return True
 
-    eventually("the webhook lets the issuers in", applied, TIMEOUT)
+    eventually("the webhook admits the issuers", applied, TIMEOUT)
 
 
 def request_certificate(hosts: Sequence[str], environment: str = "staging") -> None:
     """Make the Certificate of the gateway."""
     spec = {
-        "secretName": CERTIFICATE,
+        "secretName": SECRET,
         "issuerRef": {"name": f"letsencrypt-{environment}-istio", "kind": "ClusterIssuer"},
         "commonName": hosts[0],
         "dnsNames": list(hosts),
     }
-    kubectl("apply", manifest=_object("cert-manager.io/v1", "Certificate", CERTIFICATE, ISTIO, spec))
+    kubectl("apply", manifest=resource("cert-manager.io/v1", "Certificate", SECRET, ISTIO, spec=spec))
 
 
-def open_gateway(
-    hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False, credential: str = CERTIFICATE
-) -> None:
-    """Make one Gateway with both ports, and a VirtualService on it: the application answers on port 80 as well.
+def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False, credential: str = SECRET) -> None:
+    """Make one Gateway with both ports and a VirtualService on it: the application answers on port 80 as well.
 
     Args:
-        hosts: What is served.
+        hosts: The hosts.
         route: The VirtualService's name.
         broad: Whether the Gateway is for all hosts, as in most examples.
         credential: The Secret that it presents.
     """
-    named = ["*"] if broad else list(hosts)
+    listed = ["*"] if broad else list(hosts)
     servers = [
-        {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": named},
+        {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": listed},
         {
             "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
-            "hosts": named,
+            "hosts": listed,
             "tls": {"mode": "SIMPLE", "credentialName": credential},
         },
     ]
     gateway = {"selector": {"istio": "ingressgateway"}, "servers": servers}
     destination = {"host": "shop.shop.svc.cluster.local", "port": {"number": 80}}
-    spec = {
+    service = {
         "hosts": list(hosts),
         "gateways": [GATEWAY],
         "http": [{"match": [{"uri": {"prefix": "/"}}], "route": [{"destination": destination}]}],
     }
-    kubectl("apply", manifest=_object("networking.istio.io/v1beta1", "Gateway", GATEWAY, ISTIO, gateway))
-    kubectl("apply", manifest=_object("networking.istio.io/v1beta1", "VirtualService", route, ISTIO, spec))
-
-
-def gateway_address() -> str:
-    """Return the gateway's address."""
-    service = live("service", "istio-ingressgateway", ISTIO)
-    return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])
+    version = "networking.istio.io/v1beta1"
+    kubectl("apply", manifest=[
+        resource(version, "Gateway", GATEWAY, ISTIO, spec=gateway),
+        resource(version, "VirtualService", route, ISTIO, spec=service),
+    ])  # fmt: skip
 
 
 def point_names(hosts: Sequence[str], address: str = "", ttl: int = 60) -> None:
-    """Write an address, the gateway's by default, into a record set for each name."""
-    address = address or gateway_address()
+    """Make a record set for each name, with the gateway's address by default."""
     for host in hosts:
-        cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": ttl, "rrdatas": [address]})
+        cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": ttl, "rrdatas": [address or ingress_address()]})
 
 
-def ready(certificate: str = CERTIFICATE, namespace: str = ISTIO) -> bool:
-    """Look whether a Certificate is issued."""
-    found = get("certificate", certificate, namespace) or {}
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def run(command: str) -> str:
+    """Run a printed command as an operator does, without its questions; return what it prints for machines."""
+    words = shlex.split(command)
+    if "pulumi" in words:
+        command += " --non-interactive --color=never" + (" --yes --skip-preview" if "up" in words else "")
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=PROJECT, env={**os.environ, "CURL_CA_BUNDLE": str(PROD.root_file)},
+        capture_output=True, text=True, timeout=OF_PULUMI, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
-def _object(api_version: str, kind: str, name: str, namespace: str | None, spec: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def _list(items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "List", "items": items}
+def assert_nothing_is_lost(preview: str) -> None:
+    """Assert that a printed preview plans no replacement and no deletion."""
+    steps = json.loads(run(preview.replace("--diff", "--json")))["steps"]
+    assert {step["op"] for step in steps} <= {"same", "read", "create", "update"}

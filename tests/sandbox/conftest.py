@@ -1,20 +1,34 @@
 """What the files have in common: none leaves anything behind, and none relies on another."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from sandbox import paths
 from sandbox.testing import AcmeProxy, clean, left
+from tests.sandbox.stack import Stack
 
-SHORT = ("accounts", "rollout", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
+SHORT = ("accounts", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
 """Files of less than a minute, the longest first."""
 LAST = {Path(__file__).parent / f"test_{name}.py": number for number, name in enumerate(SHORT, 1)}
 
 
+class NewStack(Protocol):
+    """Makes stacks that are destroyed after the file's last test, whatever happened."""
+
+    def __call__(self, name: str, **config: Any) -> Stack:
+        """Return a stack with changes to the sandbox's config; it is not up."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the short files last, so that sandboxes side by side end at about the same time."""
+    """Put the short files last, so that sandboxes side by side end at about the same time.
+
+    It is a hint for the schedule: files pass in any order (``--random-order-bucket=module``).
+    """
     items.sort(key=lambda item: LAST.get(item.path, 0))
 
 
@@ -41,3 +55,16 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcmeProxy]:
     proxy = AcmeProxy(tmp_path_factory.mktemp("acme"), (paths.RUN / "acme" / "ca.crt").read_text())
     yield proxy
     proxy.close()
+
+
+@pytest.fixture(scope="module")
+def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStack]:
+    """Makes stacks that last for the file."""
+    with ExitStack() as stacks:
+
+        def make(name: str, **config: Any) -> Stack:
+            stack = stacks.enter_context(Stack(name, tmp_path_factory.mktemp(name)))
+            stack.configure(**config)
+            return stack
+
+        yield make

@@ -2,8 +2,8 @@
 
 It reads Ingresses of the class nginx, and serves them at an address of its own: TLS with the certificate of the
 Ingress's Secret, by SNI, and each request at the Service with the longest path. What an Ingress serves by TLS is
-redirected on port 80, as ingress-nginx does by default. It looks at the cluster anew for each connection, so there is
-no reload to wait for, and ends each after one answer. Annotations of ingress-nginx mean nothing to it.
+redirected on port 80, as ingress-nginx does by default. It reads the cluster for each connection, so there is no reload
+to wait for, and closes a connection after one answer. Annotations of ingress-nginx mean nothing to it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ import base64
 import json
 import ssl
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from sandbox import network, paths
-from sandbox.testing import client
+from sandbox.testing import client, server
 
 ADDRESS = network.HOST
 """Where nothing else listens on ports 80 and 443."""
@@ -39,21 +38,21 @@ class Cluster:
 
     def _get(self, path: str) -> Object:
         call = self._api.param_serialize("GET", path, auth_settings=["BearerToken"])
-        found: Object = json.loads(self._api.call_api(*call, _request_timeout=client.TIMEOUT).read())
-        return found
+        answer: Object = json.loads(self._api.call_api(*call, _request_timeout=client.TIMEOUT).read())
+        return answer
 
     def rules(self, host: str) -> Iterator[tuple[Object, Object]]:
         """Yield the paths of a host, the longest first, each with its Ingress."""
         ingresses = self._get("/apis/networking.k8s.io/v1/ingresses")["items"]
-        found = [
-            (each, path)
-            for each in ingresses
-            if CLASS in (each["spec"].get("ingressClassName"), _annotation(each, "kubernetes.io/ingress.class"))
-            for rule in each["spec"].get("rules", ())
+        paths = [
+            (ingress, path)
+            for ingress in ingresses
+            if CLASS in (ingress["spec"].get("ingressClassName"), _annotation(ingress, "kubernetes.io/ingress.class"))
+            for rule in ingress["spec"].get("rules", ())
             if rule.get("host") == host
             for path in rule["http"]["paths"]
         ]
-        yield from sorted(found, key=lambda each: -len(each[1]["path"]))
+        yield from sorted(paths, key=lambda pair: -len(pair[1]["path"]))
 
     def service(self, namespace: str, backend: Object) -> tuple[str, int]:
         """Return the address and port of a backend's Service."""
@@ -76,22 +75,15 @@ def _annotation(obj: Object, name: str) -> str:
     return str(obj["metadata"].get("annotations", {}).get(name, ""))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a host without a certificate has no handshake."""
-
-
 def _handler(cluster: Cluster, *, tls: bool) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(server.Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             host = self.headers.get("Host", "").partition(":")[0]
-            found = (each for each in cluster.rules(host) if self.path.startswith(each[1]["path"]))
-            ingress, path = next(found, (None, None))
+            matching = (rule for rule in cluster.rules(host) if self.path.startswith(rule[1]["path"]))
+            ingress, path = next(matching, (None, None))
             if ingress is None or path is None:
                 self.send_error(404)
-            elif not tls and any(host in each["hosts"] for each in ingress["spec"].get("tls", ())):
+            elif not tls and any(host in entry["hosts"] for entry in ingress["spec"].get("tls", ())):
                 self.send_response(308)
                 self.send_header("Location", f"https://{host}{self.path}")
                 self.end_headers()
@@ -108,9 +100,6 @@ def _handler(cluster: Cluster, *, tls: bool) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(answer.content)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing: pytest would show it among a test's own words."""
-
     return Handler
 
 
@@ -121,13 +110,11 @@ def _tls(cluster: Cluster) -> ssl.SSLContext:
         chain = cluster.chain(name or "")
         if chain is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         with tempfile.TemporaryDirectory() as folder:
             certificate, key = Path(folder, "tls.crt"), Path(folder, "tls.key")
             certificate.write_bytes(chain[0])
             key.write_bytes(chain[1])
-            context.load_cert_chain(certificate, key)
-        connection.context = context
+            connection.context = server.server_tls(str(certificate), str(key))
         return None
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -139,15 +126,10 @@ def _tls(cluster: Cluster) -> ssl.SSLContext:
 def controller() -> Iterator[None]:
     """Serve Ingresses for as long as the block runs."""
     cluster = Cluster()
-    plain = _Server((ADDRESS, 80), _handler(cluster, tls=False))
-    secure = _Server((ADDRESS, 443), _handler(cluster, tls=True))
-    # The handshake is the handler's, so that a slow client holds up no other.
-    secure.socket = _tls(cluster).wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
-    for each in (plain, secure):
-        threading.Thread(target=each.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    plain = server.Server((ADDRESS, 80), _handler(cluster, tls=False))
+    secure = server.Server((ADDRESS, 443), _handler(cluster, tls=True), _tls(cluster))
     try:
         yield
     finally:
-        for each in (plain, secure):
-            each.shutdown()
-            each.server_close()
+        plain.close()
+        secure.close()

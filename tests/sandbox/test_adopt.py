@@ -1,15 +1,11 @@
-"""TLS that was set up by hand becomes a stack, while a client goes on asking: adopt, import, up, and what it says to
-remove.
-"""
+"""TLS that was set up by hand becomes a stack while clients are served: adopt, import, up, and the printed clean-up."""
 
 from __future__ import annotations
 
-import json
-import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,15 +13,14 @@ import yaml
 
 from sandbox import paths
 from sandbox.acme import STAGING
-from sandbox.testing import a_records, client, cloud_dns, eventually, items, kubectl
+from sandbox.testing import ISTIO, applied, client, eventually, is_ready, items, kubectl, record_sets, resource
 from tests.sandbox import by_hand
-from tests.sandbox.stack import PREFIX, PROJECT, Stack
+from tests.sandbox.stack import PREFIX, SECRET, Stack
 from tlsctl.adopt import cutover
 
 pytestmark = pytest.mark.sandbox
 
 HOST = "hand.sandbox.test"
-ISTIO = by_hand.ISTIO
 READER = "adopting"
 READ = {
     "cert-manager.io": ["clusterissuers", "issuers", "certificates"],
@@ -38,53 +33,43 @@ READ = {
 KINDS = ("gateways.networking.istio.io", "virtualservices", "certificates", "clusterissuers")
 TIMEOUT = 120
 WAIT = f"sleep {cutover.WAIT}"
-"""What stands, among the printed commands, for as long as Envoy lets connections end."""
+"""The printed command that lasts until Envoy has let connections end."""
 DRAINING = "envoy_listener_manager_total_filter_chains_draining"
 
 
 @contextmanager
 def set_up(by: str, *, route: str, broad: bool) -> Iterator[None]:
-    """All of it by hand, and all that this leaves removed in the end."""
-    kubectl("delete", "secret", by_hand.CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
-    try:
-        by_hand.install_cert_manager(by=by)
+    """Set up all of it by hand, and remove it at the end."""
+    with by_hand.cert_manager(by=by):
         by_hand.point_names([HOST])
         by_hand.open_gateway([HOST], route=route, broad=broad)
         by_hand.make_issuers()
         by_hand.request_certificate([HOST])
-        eventually("the certificate is issued", by_hand.ready, TIMEOUT)
+        eventually("the certificate is issued", partial(is_ready, "certificate", SECRET, ISTIO), TIMEOUT)
         yield
-    finally:
-        kubectl("delete", KINDS[0], by_hand.GATEWAY, "--namespace", ISTIO, "--ignore-not-found")
-        for name in (route, f"{route}-by-hand"):
-            kubectl("delete", "virtualservice", name, "--namespace", ISTIO, "--ignore-not-found")
-        if HOST in a_records():
-            cloud_dns("DELETE", f"/{HOST}./A")
-        by_hand.remove_cert_manager(by=by)
-        kubectl("delete", "secret", by_hand.CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
 
 
 @contextmanager
 def reader(folder: Path) -> Iterator[Path]:
-    """A kubeconfig of somebody who may only read."""
+    """Yield the kubeconfig of a user that may only read."""
+    rbac = "rbac.authorization.k8s.io"
     rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["get", "list"]} for group, kinds in READ.items()]
-    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": READER}}
-    kubectl("apply", manifest={**role, "rules": rules})
-    kubectl("create", "serviceaccount", READER, "--namespace", "default")
-    kubectl("create", "clusterrolebinding", READER, f"--clusterrole={READER}", f"--serviceaccount=default:{READER}")
-    content = yaml.safe_load(paths.KUBECONFIG.read_text())
-    content["users"][0]["user"] = {"token": kubectl("create", "token", READER, "--namespace", "default").strip()}
-    file = folder / "kubeconfig"
-    file.write_text(yaml.safe_dump(content))
-    try:
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": READER}
+    subjects = [{"kind": "ServiceAccount", "name": READER, "namespace": "default"}]
+    with applied(
+        resource("v1", "ServiceAccount", READER, "default"),
+        resource(f"{rbac}/v1", "ClusterRole", READER, rules=rules),
+        resource(f"{rbac}/v1", "ClusterRoleBinding", READER, roleRef=role, subjects=subjects),
+    ):
+        content = yaml.safe_load(paths.KUBECONFIG.read_text())
+        content["users"][0]["user"] = {"token": kubectl("create", "token", READER, "--namespace", "default").strip()}
+        file = folder / "kubeconfig"
+        file.write_text(yaml.safe_dump(content))
         yield file
-    finally:
-        kubectl("delete", "clusterrolebinding,clusterrole", READER)
-        kubectl("delete", "serviceaccount", READER, "--namespace", "default")
 
 
-def made(name: str, folder: Path, by: str) -> Stack:
-    """A stack whose config says nothing but where Google Cloud and the chart are."""
+def new_stack(name: str, folder: Path, by: str) -> Stack:
+    """Return a stack whose config has nothing but the places of Google Cloud and the chart."""
     stack = Stack(name, folder)
     stack.configure(acme=None, hosts=None, dns=None, ingress=None, kubeconfig=None)
     stack.configure(certManager={"values": None} if by == "helm" else None)
@@ -92,9 +77,9 @@ def made(name: str, folder: Path, by: str) -> Stack:
 
 
 def adopt(stack: Stack, kubeconfig: Path) -> tuple[list[str], list[str]]:
-    """Adopt, as somebody who may only read; return the commands to go on with, and those for what is left over."""
+    """Adopt as a user that may only read; return the commands to go on with, and those that clean up."""
     before = versions()
-    done = ask_to_adopt(stack, kubeconfig)
+    done = try_to_adopt(stack, kubeconfig)
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     assert versions() == before, "it only reads"
@@ -106,66 +91,40 @@ def adopt(stack: Stack, kubeconfig: Path) -> tuple[list[str], list[str]]:
     )  # fmt: skip
 
 
-def ask_to_adopt(stack: Stack, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+def try_to_adopt(stack: Stack, kubeconfig: Path) -> subprocess.CompletedProcess[str]:
     """Run `tlsctl adopt`."""
-    return subprocess.run(
-        [sys.executable, "-m", "tlsctl", "adopt", "--stack", stack.name, "--config-file", str(stack.file),
-         "--kubeconfig", str(kubeconfig), "--zone", "sandbox"],
-        cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    return stack.tlsctl("adopt", "--kubeconfig", str(kubeconfig), "--zone", "sandbox")
 
 
 def refuses_what_external_dns_owns(stack: Stack, kubeconfig: Path) -> None:
-    """Have the record owned by external-dns, with a prefix of its own, for as long as one try takes."""
+    """Assert that adopt refuses a record that external-dns owns, with a prefix of its own."""
     text = '"heritage=external-dns,external-dns/owner=team,external-dns/resource=service/istio-system/gateway"'
     name, config = f"edns-a-{HOST}.", stack.file.read_text()
-    cloud_dns("POST", body={"name": name, "type": "TXT", "ttl": 5, "rrdatas": [text]})
-    try:
-        done = ask_to_adopt(stack, kubeconfig)
-    finally:
-        cloud_dns("DELETE", f"/{name}/TXT")
-    told = " ".join((done.stdout + done.stderr).split())
+    with record_sets({"name": name, "type": "TXT", "ttl": 5, "rrdatas": [text]}):
+        done = try_to_adopt(stack, kubeconfig)
+    printed = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert f"record set {HOST}. A: made by external-dns (owner id team, for service/istio-system/gateway)" in told
-    assert f"gcloud dns record-sets delete {name} --zone sandbox" in told
+    assert f"record set {HOST}. A: made by external-dns (owner id team, for service/istio-system/gateway)" in printed
+    assert f"gcloud dns record-sets delete {name} --zone sandbox" in printed
     assert stack.file.read_text() == config, "nothing was written"
 
 
 def versions() -> dict[tuple[str, str], str]:
-    """Of every object that was made by hand."""
-    found = [(kind, each["metadata"]) for kind in KINDS for each in items(kind)]
-    # The fields that cert-manager's controllers write are their own.
-    return {(kind, each["name"]): f"{each['uid']} {each['generation']}" for kind, each in found}
+    """Return the version of every object that was made by hand, of the fields that cert-manager does not write."""
+    objects = [(kind, obj["metadata"]) for kind in KINDS for obj in items(kind)]
+    return {(kind, metadata["name"]): f"{metadata['uid']} {metadata['generation']}" for kind, metadata in objects}
 
 
 def identities() -> dict[tuple[str, str], str]:
-    """Which object each is: one that is replaced is another."""
-    return {(kind, each["metadata"]["name"]): each["metadata"]["uid"] for kind in KINDS for each in items(kind)}
-
-
-def run(command: str) -> str:
-    """Run a printed command as an operator does, but for the questions; return what it prints for machines."""
-    words = shlex.split(command)
-    if "pulumi" in words:
-        command += " --non-interactive --color=never" + (" --yes --skip-preview" if "up" in words else "")
-    done = subprocess.run(
-        ["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
+    """Return the uid of every object: one that is replaced has another."""
+    return {(kind, obj["metadata"]["name"]): obj["metadata"]["uid"] for kind in KINDS for obj in items(kind)}
 
 
 def draining() -> int:
-    """How many filter chains the gateway's Envoy still lets connections end on."""
-    (pod,) = (each for each in items("pods", ISTIO) if each["metadata"]["labels"].get("istio") == "ingressgateway")
-    told = client.plain(pod["status"]["podIP"], "/stats/prometheus", port=15090).body
-    return sum(int(line.split()[-1]) for line in told.splitlines() if line.startswith(DRAINING))
-
-
-def planned(preview: str) -> set[str]:
-    """The operations that a printed preview plans."""
-    steps = json.loads(run(preview.replace("--diff", "--json")))["steps"]
-    return {step["op"] for step in steps} - {"same", "read"}
+    """Return on how many filter chains the gateway's Envoy still lets connections end."""
+    (pod,) = (pod for pod in items("pods", ISTIO) if pod["metadata"]["labels"].get("istio") == "ingressgateway")
+    statistics = client.plain(pod["status"]["podIP"], "/stats/prometheus", port=15090).body
+    return sum(int(line.split()[-1]) for line in statistics.splitlines() if line.startswith(DRAINING))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +136,7 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
     trust = client.trusting(STAGING)
     with set_up(by, route=route, broad=broad), reader(tmp_path) as kubeconfig:
         eventually("it is served by hand", lambda: client.served(HOST, trust))
-        with made(f"by-hand-{by}", tmp_path, by) as stack:
+        with new_stack(f"by-hand-{by}", tmp_path, by) as stack:
             with client.traffic(HOST, trust, kept=True) as seen:
                 if by == "manifest":
                     refuses_what_external_dns_owns(stack, kubeconfig)
@@ -186,15 +145,15 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
                 before = identities()
                 for command in go_on:
                     if "pulumi preview" in command:
-                        assert planned(command) <= {"create", "update"}, "nothing is replaced, nothing is deleted"
+                        by_hand.assert_nothing_is_lost(command)
                     else:
-                        run(command)
+                        by_hand.run(command)
                 for command in left:
                     if command == WAIT:
                         eventually("connections to what goes are being ended", draining)
                         eventually("they have ended", lambda: draining() == 0, cutover.WAIT)
                     else:
-                        run(command)
+                        by_hand.run(command)
                 eventually("port 80 redirects", lambda: client.plain(HOST).status == 301)
                 assert stack.plan() == {}, "it is at rest, and what was left over is no part of it"
                 if by == "manifest":

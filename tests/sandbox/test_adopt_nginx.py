@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +20,25 @@ import pytest
 
 from sandbox import paths
 from sandbox.acme import PROD
-from sandbox.testing import ZONES, a_records, client, cloud_dns, eventually, get, items, kubectl, live, names, renew
-from sandbox.testing.engine import TIMEOUT as OF_PULUMI
+from sandbox.testing import (
+    ISTIO,
+    ZONES,
+    a_records,
+    client,
+    cloud_dns,
+    eventually,
+    get,
+    ingress_address,
+    is_ready,
+    items,
+    kubectl,
+    live,
+    names,
+    reasons,
+    renew,
+)
 from tests.sandbox import by_hand, nginx
-from tests.sandbox.stack import PROJECT, Stack
+from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox
 
@@ -37,11 +49,9 @@ HOSTS = [HOST, OTHER, STAYS]
 SHOP, API = "shop", "api"
 SHARED, OWN, EDGE = "moves-tls", "moves-too-tls", "edge-tls"
 """Secrets: of two Ingresses, of one with an Issuer of its namespace, and of one beside the gateway."""
-SECRETS = {SHARED: SHOP, OWN: API, "stays-tls": SHOP, EDGE: by_hand.ISTIO, by_hand.CERTIFICATE: by_hand.ISTIO}
 ISSUER = "letsencrypt"
 """The name of both issuers, and of the Secrets with their accounts' keys."""
 SNIPPET = "nginx.ingress.kubernetes.io/configuration-snippet"
-GATEWAYS = "gateways.networking.istio.io"
 COMMAND = re.compile(r" +(\$ |(kubectl|pulumi|sleep) )")
 TRANSACTION = "gcloud dns record-sets transaction "
 TTL = 3
@@ -59,7 +69,7 @@ def ingress(
     service: str = "",
     port: int = 80,
 ) -> dict[str, Any]:
-    """An Ingress as users of ingress-nginx have it; its Service is called as the namespace is, if not otherwise."""
+    """Return an Ingress as users of ingress-nginx have it; its Service has the namespace's name by default."""
     backend = {"service": {"name": service or namespace, "port": {"number": port}}}
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -86,40 +96,30 @@ SHARING = [
     ingress("moves", SHOP, HOST, SHARED, ASKED),
     ingress("stays", SHOP, STAYS, SHARED, ASKED | {SNIPPET: "deny all;"}),
 ]
-BEFORE_THE_GATEWAY = ingress("edge", by_hand.ISTIO, HOST, EDGE, ASKED, service="istio-ingressgateway")
-"""Of a team that has ingress-nginx before the gateway, and whose Gateway presents the Ingress's certificate as well."""
+BEFORE_THE_GATEWAY = ingress("edge", ISTIO, HOST, EDGE, ASKED, service="istio-ingressgateway")
+"""A team has ingress-nginx before the gateway, and its Gateway presents the Ingress's certificate as well."""
 
 
 @contextmanager
 def set_up(ingresses: list[dict[str, Any]], *, alias: str = "") -> Iterator[None]:
-    """cert-manager, its issuers and the Ingresses by hand, and all that this leaves removed in the end.
+    """Set up cert-manager, its issuers and Ingresses by hand, and remove everything at the end.
 
     Args:
         ingresses: What ingress-nginx serves.
-        alias: A host that is led by a CNAME, if there is one; the others have A records.
+        alias: A host with a CNAME; the others have A records.
     """
-    try:
-        by_hand.install_cert_manager(by="helm")
-        by_hand.point_names([each for each in HOSTS if each != alias], nginx.ADDRESS, TTL)
+    with by_hand.cert_manager(by="helm"):
+        by_hand.point_names([host for host in HOSTS if host != alias], nginx.ADDRESS, TTL)
         if alias:
             cloud_dns("POST", body={"name": f"{alias}.", "type": "CNAME", "ttl": TTL, "rrdatas": [f"{HOST}."]})
         by_hand.make_issuers({ISSUER: "prod"}, {"ingressClassName": nginx.CLASS}, namespaces=[None, API])
         with nginx.controller():
-            for each in ingresses:
-                kubectl("apply", manifest=each)
-            yield
-    finally:
-        for each in ingresses:
-            name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
-            kubectl("delete", "ingress", name, "--namespace", namespace, "--ignore-not-found")
-        for each in cloud_dns("GET")["rrsets"]:
-            if each["name"].rstrip(".") in HOSTS:
-                cloud_dns("DELETE", f"/{each['name']}/{each['type']}")
-        kubectl("delete", "clusterissuer", ISSUER, "--ignore-not-found")
-        kubectl("delete", "issuer", ISSUER, "--namespace", API, "--ignore-not-found")
-        by_hand.remove_cert_manager(by="helm")
-        for secret, namespace in (*SECRETS.items(), (ISSUER, API)):
-            kubectl("delete", "secret", secret, "--namespace", namespace, "--ignore-not-found")
+            kubectl("apply", manifest=ingresses)
+            try:
+                yield
+            finally:
+                # cert-manager's ingress-shim would make their Certificates again.
+                kubectl("delete", "--ignore-not-found", manifest=ingresses)
 
 
 @dataclass
@@ -128,22 +128,18 @@ class Printed:
 
     text: str
     go_on: list[str]
-    """Commands to go on with."""
+    """The commands to go on with."""
     access: list[str]
-    """Those before a certificate can be signed."""
+    """The commands before a certificate can be signed."""
     left: list[str]
-    """Those for what is left over."""
+    """The commands that clean up."""
     transaction: list[str]
-    """Those that change record sets at once."""
+    """The commands that change record sets at once."""
 
 
 def adopt(stack: Stack) -> Printed:
     """Run `tlsctl adopt`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tlsctl", "adopt", "--stack", stack.name, "--config-file", str(stack.file),
-         "--kubeconfig", str(paths.KUBECONFIG), "--challenge", "dns01"],
-        cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
+    done = stack.tlsctl("adopt", "--kubeconfig", str(paths.KUBECONFIG), "--challenge", "dns01")
     assert done.returncode == 0, done.stdout + done.stderr
     print(done.stdout)
     parts: dict[str, list[str]] = {}
@@ -163,7 +159,7 @@ def adopt(stack: Stack) -> Printed:
 
 
 def transact(commands: list[str]) -> None:
-    """Make the change that printed commands of gcloud, which is in no registry, gather and execute."""
+    """Make the change that printed commands of gcloud gather and execute; there is no gcloud here."""
     parser = argparse.ArgumentParser(exit_on_error=False)
     for option in ("--zone", "--name", "--type"):
         parser.add_argument(option)
@@ -172,40 +168,21 @@ def transact(commands: list[str]) -> None:
     change: dict[str, list[dict[str, Any]]] = {"remove": [], "add": []}
     for command in commands:
         verb, *options = shlex.split(command.removeprefix(TRANSACTION))
-        given = parser.parse_args(options)
+        arguments = parser.parse_args(options)
         if verb == "execute":
             body = {"deletions": change["remove"], "additions": change["add"]}
-            cloud_dns("POST", f"/{given.zone}/changes", body, below=ZONES)
+            cloud_dns("POST", f"/{arguments.zone}/changes", body, below=ZONES)
         elif verb in change:
-            record = {"name": given.name, "type": given.type, "ttl": given.ttl, "rrdatas": given.rrdatas}
+            record = {key: getattr(arguments, key) for key in ("name", "type", "ttl", "rrdatas")}
             change[verb].append(record)
 
 
-def run(command: str) -> str:
-    """Run a printed command as an operator does, but for the questions; return what it prints for machines."""
-    words = shlex.split(command)
-    if "pulumi" in words:
-        command += " --non-interactive --color=never" + (" --yes --skip-preview" if "up" in words else "")
-    done = subprocess.run(
-        ["sh", "-c", command], cwd=PROJECT, env={**os.environ, "CURL_CA_BUNDLE": str(PROD.root_file)},
-        capture_output=True, text=True, timeout=OF_PULUMI, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def planned(preview: str) -> set[str]:
-    """The operations that a printed preview plans."""
-    steps = json.loads(run(preview.replace("--diff", "--json")))["steps"]
-    return {step["op"] for step in steps} - {"same", "read"}
-
-
 def stack_of(name: str, folder: Path) -> Stack:
-    """A stack whose config says nothing but where Google Cloud, the chart and the environment without an issuer are."""
+    """Return a stack whose config has the places of Google Cloud, the chart and the environment without an issuer."""
     stack = Stack(name, folder)
     servers = {"staging": stack.get("acme")["servers"]["staging"]}
     stack.configure(acme=None, hosts=None, dns=None, ingress=None, kubeconfig=None, certManager={"values": None})
-    # cert-manager's own look takes a minute for each name.
+    # cert-manager's own check takes a minute for each name.
     stack.configure(acme={"servers": servers, "timeout": 120, "waitInsteadOfSelfCheck": 1})
     return stack
 
@@ -226,30 +203,30 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
                 told = f"Certificate {SHOP}/{SHARED} is proven by HTTP-01 at Ingresses of the class nginx"
                 assert told in printed.text, "and that those are not renewed there any more"
                 for command in printed.access:
-                    run(command)
+                    by_hand.run(command)
 
                 moving = addresses()
                 take_over, look, everything_else, *ask, the_records = printed.go_on
-                run(take_over)
-                assert planned(look) <= {"create", "update"}, "nothing is replaced, nothing is deleted"
-                run(everything_else)
+                by_hand.run(take_over)
+                by_hand.assert_nothing_is_lost(look)
+                by_hand.run(everything_else)
                 assert addresses() == moving, "no record has moved"
                 for command in ask:
-                    assert json.loads(run(command))["app"] in (SHOP, API), "the gateway serves, with trust"
+                    assert json.loads(by_hand.run(command))["app"] in (SHOP, API), "the gateway serves, with trust"
                 assert len(ask) == 2
                 assert [len(seen.serials), len(seen_of_other.serials)] == [1, 1], "users are still at ingress-nginx"
-                run(the_records)
-                gateway = by_hand.gateway_address()
+                by_hand.run(the_records)
+                gateway = ingress_address()
                 assert addresses() == {HOST: gateway, OTHER: gateway, STAYS: nginx.ADDRESS}
 
                 renew(OWN, API)
                 eventually(
                     "HTTP-01 fails at the new address, as adopt said",
-                    lambda: [each.get("status", {}).get("reason", "") for each in items("challenges", API)],
-                    until=lambda reasons: any("did not get expected response" in each for each in reasons),
+                    partial(reasons, "challenges", API),
+                    until=lambda text: "did not get expected response" in text,
                 )
                 for command in printed.left:
-                    run(command)
+                    by_hand.run(command)
                 assert stack.plan() == {}, "it is at rest, and what was left over is no part of it"
             assert client.https(STAYS, trust).status == 200, "what stays serves as before"
             remains()
@@ -260,12 +237,12 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
 
 
 def addresses() -> dict[str, str]:
-    """Where the hosts' records lead."""
+    """Return the addresses of the hosts' records."""
     return {host: led for host, ((led,), _) in a_records().items() if host in HOSTS}
 
 
 def remains() -> None:
-    """What was printed has removed what belongs to hosts that have moved, and nothing else."""
+    """Assert that the printed commands removed what belongs to hosts that moved, and nothing else."""
     assert names("ingresses", SHOP) == {"stays"}
     assert names("ingresses", API) == set()
     assert names("certificates", SHOP) == {"stays-tls"}, "it was deleted with the Ingress that it was made for"
@@ -285,40 +262,34 @@ def test_an_ingress_that_stays_has_a_certificate_again_when_that_of_its_secret_h
         with stack_of("shared-secret", tmp_path) as stack:
             printed = adopt(stack)
             for command in (*printed.access, *printed.go_on, *printed.left):
-                run(command)
+                by_hand.run(command)
             assert client.https(HOST, trust).status == 200, "the gateway serves it"
-            eventually("cert-manager has made one anew", partial(by_hand.ready, SHARED, SHOP), TIMEOUT)
+            eventually("cert-manager has made another one", partial(is_ready, "certificate", SHARED, SHOP), TIMEOUT)
             made = live("certificate", SHARED, SHOP)
             assert made["spec"]["dnsNames"] == [STAYS]
-            assert [each["name"] for each in made["metadata"]["ownerReferences"]] == ["stays"]
+            assert [owner["name"] for owner in made["metadata"]["ownerReferences"]] == ["stays"]
             eventually(f"{STAYS} is served by ingress-nginx", partial(client.served, STAYS, trust), TIMEOUT)
 
 
 def test_a_certificate_that_an_ingress_owns_outlives_it_in_the_stack(tmp_path: Path) -> None:
     with set_up([BEFORE_THE_GATEWAY]):
-        eventually("its certificate is signed", partial(by_hand.ready, EDGE, by_hand.ISTIO), TIMEOUT)
+        eventually("its certificate is signed", partial(is_ready, "certificate", EDGE, ISTIO), TIMEOUT)
         by_hand.open_gateway([HOST], credential=EDGE)
-        stack = stack_of("edge", tmp_path)
-        try:
-            owned = live("certificate", EDGE, by_hand.ISTIO)["metadata"]
-            assert [each["kind"] for each in owned["ownerReferences"]] == ["Ingress"]
+        with stack_of("edge", tmp_path) as stack:
+            owned = live("certificate", EDGE, ISTIO)["metadata"]
+            assert [owner["kind"] for owner in owned["ownerReferences"]] == ["Ingress"]
             printed = adopt(stack)
-            told = f"Certificate {by_hand.ISTIO}/{EDGE} is deleted with Ingress edge, which owns it"
-            assert told in printed.text
+            assert f"Certificate {ISTIO}/{EDGE} is deleted with Ingress edge, which owns it" in printed.text
             let_go, take_over, *_ = printed.go_on
-            run(let_go)
-            run(take_over)
+            by_hand.run(let_go)
+            by_hand.run(take_over)
             (taken,) = (each for each in stack.resources() if each["type"].endswith(":Certificate") and "id" in each)
-            assert taken["id"] == f"{by_hand.ISTIO}/{EDGE}"
+            assert taken["id"] == f"{ISTIO}/{EDGE}"
             # The ingress-shim looks at an Ingress that changes: it must not take the Certificate back.
-            kubectl("annotate", "ingress", "edge", "--namespace", by_hand.ISTIO, "changed=by-a-test")
+            kubectl("annotate", "ingress", "edge", "--namespace", ISTIO, "changed=by-a-test")
             (gone,) = [command for command in printed.left if " delete ingress " in command]
-            run(gone)
-            assert get("ingress", "edge", by_hand.ISTIO) is None
-            kept = live("certificate", EDGE, by_hand.ISTIO)["metadata"]
+            by_hand.run(gone)
+            assert get("ingress", "edge", ISTIO) is None
+            kept = live("certificate", EDGE, ISTIO)["metadata"]
             assert kept["uid"] == owned["uid"]
             assert not {"ownerReferences", "deletionTimestamp"} & kept.keys()
-        finally:
-            stack.destroy()
-            kubectl("delete", "virtualservice", by_hand.ROUTE, "--namespace", by_hand.ISTIO, "--ignore-not-found")
-            kubectl("delete", GATEWAYS, by_hand.GATEWAY, "--namespace", by_hand.ISTIO, "--ignore-not-found")

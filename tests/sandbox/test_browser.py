@@ -1,6 +1,6 @@
-"""A real Chromium asks for two hosts: over one connection, where the first one's certificate is good for both (HTTP/2).
+"""A real Chromium requests two hosts: over one connection where the first certificate covers both (HTTP/2).
 
-What Chromium did with its connections it says itself, in the log of its network stack.
+Chromium logs its connections in the log of its network stack.
 https://www.chromium.org/developers/design-documents/network-stack/netlog/
 """
 
@@ -8,10 +8,9 @@ import base64
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,30 +22,28 @@ from playwright.sync_api import sync_playwright
 from components.specs import istio, names
 from sandbox import chromium
 from sandbox.acme import STAGING
-from sandbox.testing import client, eventually, kubectl, live
-from sandbox.testing.cluster import secrets_removed
-from sandbox.testing.engine import TIMEOUT
-from tests.sandbox.stack import PROJECT, Stack
+from sandbox.testing import ISTIO, applied, client, eventually, live, resource
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
 SECRET = "browser-certs"
-SHOP: dict[str, Any] = {"path": "/", "service": "shop", "namespace": "shop", "port": 80}
+ROUTE: dict[str, Any] = {"path": "/", "service": "shop", "namespace": "shop", "port": 80}
 WILDCARD: dict[str, Any] = {
     "host": "*.browser.sandbox.test",
-    "routes": [SHOP],
+    "routes": [ROUTE],
     "responseHeaders": {"x-served": "wildcard"},
 }
 EXACT: dict[str, Any] = {
     "host": "exact.browser.sandbox.test",
     "challenge": "http01",
-    "routes": [SHOP],
+    "routes": [ROUTE],
     "responseHeaders": {"x-served": "exact"},
 }
 OTHER: dict[str, Any] = {
     "host": "other.browser.sandbox.test",
-    "routes": [SHOP],
+    "routes": [ROUTE],
     "responseHeaders": {"x-served": "other"},
 }
 SPLIT = "browser-split"
@@ -59,12 +56,12 @@ WAIT = 20_000
 
 @dataclass(frozen=True)
 class Visit:
-    """What Chromium saw."""
+    """The answers that Chromium got, and its connections."""
 
     answers: list[tuple[int, str | None]]
-    """Of each page: its status, and which host's routes served it."""
+    """The status of each page, and the host whose routes served it."""
     connections: list[list[str]]
-    """Of each connection of HTTP/2: the hosts that it was asked for, in order."""
+    """The hosts that were requested over each connection of HTTP/2, in order."""
 
 
 def visit(folder: Path, *hosts: str) -> Visit:
@@ -78,7 +75,7 @@ def visit(folder: Path, *hosts: str) -> Visit:
         browser = playwright.chromium.launch(
             executable_path=chromium.program(), args=options, timeout=WAIT,
             env={**os.environ, **chromium.environment(), "HOME": str(folder)},
-            # Its own sandbox: Chromium does not start in it as root, who everybody is in ours.
+            # Chromium's own sandbox does not start as root, which everybody is in ours.
             chromium_sandbox=False,
         )  # fmt: skip
         try:
@@ -94,21 +91,20 @@ def visit(folder: Path, *hosts: str) -> Visit:
 
 
 def connections(log: dict[str, Any]) -> list[list[str]]:
-    """What Chromium's log says: the hosts asked for over each connection."""
+    """Return the hosts that were requested over each connection, from Chromium's log."""
     sent = log["constants"]["logEventTypes"]["HTTP2_SESSION_SEND_HEADERS"]
-    found: dict[int, list[str]] = {}
+    by_connection: dict[int, list[str]] = {}
     for event in log["events"]:
         if event["type"] == sent:
-            (host,) = (each for each in event["params"]["headers"] if each.startswith(":authority: "))
-            found.setdefault(event["source"]["id"], []).append(host.removeprefix(":authority: "))
-    return list(found.values())
+            (host,) = (header for header in event["params"]["headers"] if header.startswith(":authority: "))
+            by_connection.setdefault(event["source"]["id"], []).append(host.removeprefix(":authority: "))
+    return list(by_connection.values())
 
 
 def signer() -> str:
-    """The SHA-256 of the key that signed the wildcard's certificate, in base64: Chromium takes what it has signed.
+    """Return the SHA-256 of the key that signed the wildcard's certificate, in base64: Chromium accepts what it signed.
 
-    To trust the root it would need a database of NSS, and nothing writes one that can be installed without rights. With
-    one, it takes connections in the same way.
+    To trust the root it would need a database of NSS, and no tool for that can be installed without rights.
     """
     chain = base64.b64decode(live("secret", wildcards_secret(), ISTIO)["data"]["tls.crt"])
     _, issuer = x509.load_pem_x509_certificates(chain)
@@ -120,60 +116,51 @@ def wildcards_secret() -> str:
     return f"{SECRET}-{names.object_name(WILDCARD['host'])}"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def shared(new_stack: NewStack) -> Stack:
     """A stack with a wildcard and an exact host below it, each with a certificate of its own."""
     if not chromium.is_for_this_machine():
-        pytest.skip(f"there is a Chromium for {chromium.MACHINE} alone")
+        pytest.skip(f"Chromium is available only for {chromium.MACHINE}")
     if not chromium.is_ready():
-        pytest.skip("Chromium is not there: python -m sandbox doctor --fix --tests")
-    secrets = [f"{SECRET}-{names.object_name(str(each['host']))}" for each in (WILDCARD, EXACT)]
-    with secrets_removed(*secrets), Stack("browser", tmp_path_factory.mktemp("stacks")) as stack:
-        stack.configure(
-            challenge="dns01",
-            # cert-manager's own look takes a minute for DNS-01: it waits for the TTL of what it has found. This is long
-            # enough for a solver's Pod to be served.
-            acme={"waitInsteadOfSelfCheck": 8},
-            dns={"workloadIdentity": True},
-            certificate={"secretName": SECRET, "grouping": "perHost"},
-            hosts=[WILDCARD, EXACT],
-        )
-        stack.up()
-        for host in (ANY, EXACT["host"]):
-            eventually(f"{host} is served", lambda host=host: client.served(host, client.trusting(STAGING)))  # type: ignore[misc]
-        yield stack
+        pytest.skip("Chromium is not installed: python -m sandbox doctor --fix --tests")
+    return new_stack(
+        "browser",
+        challenge="dns01",
+        # cert-manager's own check takes a minute for DNS-01, because it waits for a TTL. This is long enough for a
+        # solver's Pod to be served.
+        acme={"waitInsteadOfSelfCheck": 8},
+        dns={"workloadIdentity": True},
+        certificate={"secretName": SECRET, "grouping": "perHost"},
+        hosts=[WILDCARD, EXACT],
+    )
+
+
+@pytest.fixture(autouse=True)
+def stack(shared: Stack) -> Stack:
+    """The stack, up and served."""
+    shared.stand()
+    for host in (ANY, EXACT["host"]):
+        eventually(f"{host} is served", partial(client.served, host, client.trusting(STAGING)))
+    return shared
 
 
 @pytest.fixture
-def neighbour(tmp_path: Path) -> Iterator[Stack]:
+def neighbour(stack: Stack, tmp_path: Path) -> Iterator[Stack]:  # noqa: ARG001 - it has cert-manager
     """A second stack at the same gateway, with a host that the first one's wildcard covers."""
-    with secrets_removed("browser-other-certs"), Stack("browser-other", tmp_path) as stack:
-        stack.configure(
+    with Stack("browser-other", tmp_path) as neighbour:
+        neighbour.configure(
             certManager={"install": False}, challenge="dns01", certificate={"secretName": "browser-other-certs"},
             hosts=[OTHER],
         )  # fmt: skip
-        stack.up()
+        neighbour.up()
         eventually("its host is served by its own certificate", lambda: x_served(OTHER["host"]) == "other")
-        yield stack
+        yield neighbour
 
 
 def x_served(host: str) -> str | None:
-    """Whose routes answer for a host over a connection of its own."""
+    """Return the host whose routes answer over a connection of its own."""
     answer = client.served(host, client.trusting(STAGING))
     return answer.headers["x-served"] if answer else None
-
-
-def coalescing(stack: Stack) -> dict[str, str]:
-    """What `tlsctl verify` says of hosts that share a connection: the state of each."""
-    options = ["--stack", stack.name, "--config-file", str(stack.file), "--ca", str(STAGING.root_file)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tlsctl", "verify", "--json", *options],
-        cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    return {
-        each["subject"]: each["state"] for each in json.loads(done.stdout)["checks"] if each["check"] == "coalescing"
-    }
 
 
 @pytest.mark.parametrize("host", [ANY, EXACT["host"]])
@@ -187,7 +174,7 @@ def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_conn
 ) -> None:
     seen = visit(tmp_path, ANY, EXACT["host"])
     assert seen == Visit([(200, "wildcard"), (200, "exact")], [[ANY, EXACT["host"]]]), "over one connection"
-    assert coalescing(stack) == {EXACT["host"]: "ok"}, "and verify says the same"
+    assert stack.verify().states("coalescing") == {EXACT["host"]: "ok"}, "and verify says the same"
 
 
 def test_a_browser_makes_a_connection_where_the_certificate_is_not_good_for_the_other_host(tmp_path: Path) -> None:
@@ -200,33 +187,30 @@ def test_a_browser_gets_the_other_stacks_routes_where_two_stacks_divide_a_wildca
 ) -> None:
     seen = visit(tmp_path, ANY, OTHER["host"])
     assert seen == Visit([(200, "wildcard"), (200, "wildcard")], [[ANY, OTHER["host"]]]), "not by its own stack"
-    assert coalescing(neighbour) == {OTHER["host"]: "failed"}, "verify says so"
+    assert neighbour.verify().states("coalescing") == {OTHER["host"]: "failed"}, "verify says so"
 
 
 @pytest.fixture
 def split() -> Iterator[list[str]]:
-    """Two hosts of one certificate on a server each, as no stack makes them (`istio.split_credentials`)."""
-    hosts = ["one.browser.sandbox.test", "two.browser.sandbox.test"]
-    credentials = [(wildcards_secret(), [host]) for host in hosts]
-    items = [of_istio("Gateway", SPLIT, istio.tls_gateway_spec(istio.SELECTOR, credentials, "1.3", []))]
-    for host in hosts:
-        served = {"host": host, "routes": [SHOP], "response_headers": {"x-served": host}}
-        items.append(
-            of_istio("VirtualService", names.object_name(host), istio.virtual_service_spec(f"{ISTIO}/{SPLIT}", served))
+    """Two hosts of one certificate on a server each, which no stack makes (`istio.split_credentials`)."""
+    hosts, version = ["one.browser.sandbox.test", "two.browser.sandbox.test"], "networking.istio.io/v1"
+    gateway = istio.tls_gateway_spec(istio.SELECTOR, [(wildcards_secret(), [host]) for host in hosts], "1.3", [])
+    routes = [
+        istio.virtual_service_spec(
+            f"{ISTIO}/{SPLIT}", {"host": host, "routes": [ROUTE], "response_headers": {"x-served": host}}
         )
-    manifest = {"apiVersion": "v1", "kind": "List", "items": items}
-    kubectl("apply", manifest=manifest)
-    try:
+        for host in hosts
+    ]
+    with applied(
+        resource(version, "Gateway", SPLIT, ISTIO, spec=gateway),
+        *(
+            resource(version, "VirtualService", names.object_name(host), ISTIO, spec=spec)
+            for host, spec in zip(hosts, routes, strict=True)
+        ),
+    ):
         for host in hosts:
             eventually(f"{host} is served by its own routes", lambda host=host: x_served(host) == host)  # type: ignore[misc]
         yield hosts
-    finally:
-        kubectl("delete", manifest=manifest)
-
-
-def of_istio(kind: str, name: str, spec: Any) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": ISTIO}
-    return {"apiVersion": "networking.istio.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def test_a_browser_gets_404_where_a_certificate_is_on_two_servers(split: list[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""cert-manager as production has it: its chart is what it claims, and what is advised for it lets it work."""
+"""cert-manager as production has it: the chart is the pinned one, and it works with the values for production."""
 
 import hashlib
 import re
@@ -12,26 +12,25 @@ import yaml
 
 from components.cert_manager import chart_values
 from sandbox import paths
-from sandbox.testing import items, kubectl
+from sandbox.testing import ISTIO, items, kubectl, resource
 from sandbox.testing.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
 from sandbox.testing.registry import Registry
-from tests.sandbox.stack import PREFIX, PROJECT, Stack
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import PREFIX, PROJECT, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
 CERT_MANAGER = "cert-manager"
-ISTIO = "istio-system"
-SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 
 
 def helm(*arguments: str) -> None:
-    """Run helm; its words are the error's."""
+    """Run helm."""
     done = subprocess.run(["helm", *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def digest_of(file: Path) -> str:
-    """The digest of a file, as the config takes it."""
+    """Return the digest of a file as the config has it."""
     return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
@@ -51,7 +50,7 @@ def version() -> str:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry that whatever is started from here on trusts."""
+    """A registry that every process trusts which is started after it."""
     registry = Registry(tmp_path_factory.mktemp("registry"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(registry.ca))
@@ -60,15 +59,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="module")
-def stack(registry: Registry, package: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is not up, with what Pulumi.prod.yaml has for cert-manager."""
-    assert registry.ca.exists(), "the stack's commands trust the registry"
+def stack(registry: Registry, package: Path, version: str, new_stack: NewStack) -> Stack:
+    """A stack with the values that Pulumi.prod.yaml has for cert-manager; not yet up."""
     prod = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
-    with Stack("hardened", tmp_path_factory.mktemp("stacks")) as stack:
-        digest = registry.push(package, version)
-        chart = {"chart": registry.chart, "version": version, "digest": digest}
-        stack.configure(certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
-        yield stack
+    chart = {"chart": registry.chart, "version": version, "digest": registry.push(package, version)}
+    return new_stack("hardened", certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
 
 
 @pytest.fixture
@@ -90,10 +85,10 @@ def intruder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_package_is_taken_by_its_digest_and_another_one_is_not(stack: Stack, package: Path, intruder: Path) -> None:
     with stack.changed(certManager={"chart": str(package), "digest": digest_of(package)}):
-        assert stack.plan()["cert-manager-release"] == "create", "it is the one that is meant"
+        assert stack.plan()["cert-manager-release"] == "create", "it is the pinned one"
     with stack.changed(certManager={"chart": str(intruder), "digest": digest_of(package)}):
-        told = stack.preview(fails=True)
-    assert f"is {digest_of(intruder)}, and not {digest_of(package)}" in told, "the preview says so, and goes no further"
+        printed = stack.preview(fails=True)
+    assert f"is {digest_of(intruder)}, and not {digest_of(package)}" in printed, "the preview says so and ends"
 
 
 def test_a_tag_that_was_moved_to_another_chart_is_refused(
@@ -103,17 +98,17 @@ def test_a_tag_that_was_moved_to_another_chart_is_refused(
     try:
         with stack.changed(certManager={"digest": None}):
             assert stack.plan()["cert-manager-release"] == "create", "without a digest, the tag is what counts"
-        told = stack.preview(fails=True)
+        printed = stack.preview(fails=True)
     finally:
         registry.push(package, version)
-    assert "chart reference digest mismatch" in told, "with one, Helm compares it"
+    assert "chart reference digest mismatch" in printed, "with one, Helm compares it"
 
 
 def test_a_chart_that_the_registry_does_not_have_is_refused(stack: Stack) -> None:
     with stack.changed(certManager={"digest": f"sha256:{'a' * 64}"}):
-        told = stack.preview(fails=True)
-    assert "'cert-manager-release'" in told, "the resource is named"
-    assert f"{'a' * 64}; check the chart name and repository configuration" in told, "with what was asked for"
+        printed = stack.preview(fails=True)
+    assert "'cert-manager-release'" in printed, "the resource is named"
+    assert f"{'a' * 64}; check the chart name and repository configuration" in printed, "with what was asked for"
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg makes the signature")
@@ -143,24 +138,25 @@ def test_a_signature_is_verified(stack: Stack, package: Path, tmp_path: Path) ->
         assert "could not load provenance file" in stack.preview(fails=True), "nor does it go without a signature"
 
 
-def test_it_works_with_what_is_advised_for_production(standing: Stack) -> None:
+def test_it_works_with_the_values_for_production(standing: Stack) -> None:
     ready = {
-        each["metadata"]["name"]: each["status"].get("availableReplicas") for each in items("deployments", CERT_MANAGER)
+        deployment["metadata"]["name"]: deployment["status"].get("availableReplicas")
+        for deployment in items("deployments", CERT_MANAGER)
     }
     assert ready == {"cert-manager": 2, "cert-manager-webhook": 3, "cert-manager-cainjector": 2}, "all of them run"
-    assert standing.plan() == {}, "by the chart of the digest, and at rest"
+    assert standing.plan() == {}, "it is the chart of the digest, and the stack is at rest"
 
 
 def test_its_namespace_takes_no_pod_that_could_take_over_a_node(standing: Stack) -> None:
     assert "cert-manager-release" in str(standing.resources()), "the chart's own Pods were admitted"
     container = {"name": "root", "image": "sandbox/demo", "securityContext": {"privileged": True}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "root", "namespace": CERT_MANAGER}}
+    pod = resource("v1", "Pod", "root", CERT_MANAGER, spec={"containers": [container]})
     with pytest.raises(AssertionError, match='violates PodSecurity "restricted:latest"'):
-        kubectl("create", "--dry-run=server", manifest=pod | {"spec": {"containers": [container]}})
+        kubectl("create", "--dry-run=server", manifest=pod)
 
 
 def component(name: str) -> Peer:
-    """A Pod of cert-manager."""
+    """Return a Pod of cert-manager."""
     return pod(CERT_MANAGER, {"app.kubernetes.io/component": name})
 
 

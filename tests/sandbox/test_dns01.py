@@ -4,7 +4,6 @@ cert-manager calls `dns.googleapis.com` over HTTPS with a token of the metadata 
 the zone's IAM policy allows its ServiceAccount, and nothing else.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -15,15 +14,27 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import STAGING
-from sandbox.testing import ZONES, client, cloud_dns, eventually, items, kubectl, live, renew
-from tests.sandbox.stack import Stack
+from sandbox.testing import (
+    ISTIO,
+    ZONES,
+    changes,
+    client,
+    eventually,
+    google,
+    live,
+    managed_zone,
+    patch,
+    reasons,
+    renew,
+    txt_records,
+)
+from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
 GATEWAY = "istio-ingressgateway"
 SECRET = "dns01-certs"
-APEX: dict[str, Any] = {"host": "wild.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+APEX: dict[str, Any] = SHOP | {"host": "wild.sandbox.test"}
 WILDCARD = APEX | {"host": "*.wild.sandbox.test"}
 LABEL = "any.wild.sandbox.test"
 DELEGATED = APEX | {"host": "delegated.sandbox.test", "challenge": "dns01"}
@@ -38,80 +49,69 @@ PRINCIPAL = (
 
 @pytest.fixture
 def closed_port() -> Iterator[None]:
-    """Port 80 of the gateway is closed."""
+    """Close port 80 of the gateway."""
     ports = live("service", GATEWAY, ISTIO)["spec"]["ports"]
-    _patch_ports([port for port in ports if port["port"] != 80])
+    replace = {"op": "replace", "path": "/spec/ports"}
+    patch("service", GATEWAY, [replace | {"value": [port for port in ports if port["port"] != 80]}], ISTIO)
     yield
-    _patch_ports(ports)
-
-
-def _patch_ports(ports: list[dict[str, Any]]) -> None:
-    patch = json.dumps([{"op": "replace", "path": "/spec/ports", "value": ports}])
-    kubectl("patch", "service", GATEWAY, "--namespace", ISTIO, "--type=json", "--patch", patch)
+    patch("service", GATEWAY, [replace | {"value": ports}], ISTIO)
 
 
 @pytest.fixture(scope="module")
-def challenge_zone() -> Iterator[str]:
-    """A zone that no host is in."""
-    cloud_dns("POST", "", {"name": "proofs", "dnsName": "proofs.test.", "description": ""}, below=ZONES)
-    yield "proofs"
-    cloud_dns("DELETE", "/proofs", below=ZONES)
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that proves all its names by DNS-01, and a zone `proofs` that has none of its hosts."""
+    with managed_zone("proofs", "proofs.test"):
+        with Stack("dns01", tmp_path_factory.mktemp("stacks")) as stack:
+            stack.configure(
+                challenge="dns01",
+                # cert-manager's own check takes a minute for each name, because it waits for a TTL.
+                acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
+                dns={"workloadIdentity": True},
+                certificate={"secretName": SECRET},
+                hosts=[APEX, WILDCARD],
+            )
+            yield stack
+        assert policy("sandbox") == [], "access to the zone ends with the stack"
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, challenge_zone: str) -> Iterator[Stack]:
-    """A stack that proves all its names by DNS-01, standing with port 80 closed."""
-    assert challenge_zone, "it is there for longer than the stack"
-    with Stack("dns01", tmp_path_factory.mktemp("stacks")) as stack:
-        stack.configure(
-            challenge="dns01",
-            # cert-manager's own look takes a minute for each name: it waits for the TTL of what it has found.
-            acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
-            dns={"workloadIdentity": True},
-            certificate={"secretName": SECRET},
-            hosts=[APEX, WILDCARD],
-        )
-        yield stack
-    kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
-    assert policy("sandbox") == [], "nobody has access to the zone any more"
+@pytest.fixture
+def stack(shared: Stack, closed_port: None) -> Stack:  # noqa: ARG001 - for its effect
+    """The stack, up with port 80 of the gateway closed."""
+    shared.stand()
+    return shared
 
 
 def policy(zone: str) -> list[dict[str, Any]]:
-    """The bindings of a zone's IAM policy."""
-    found: list[dict[str, Any]] = cloud_dns("POST", f"/{zone}:getIamPolicy", {}, below=ZONES).get("bindings", [])
-    return found
+    """Return the bindings of a zone's IAM policy."""
+    bindings: list[dict[str, Any]] = google("POST", f"{ZONES}/{zone}:getIamPolicy", {}).get("bindings", [])
+    return bindings
 
 
-def texts(zone: str) -> set[str]:
-    """The names that have a TXT record in a zone."""
-    return {
-        each["name"] for each in cloud_dns("GET", f"/{zone}/rrsets", below=ZONES)["rrsets"] if each["type"] == "TXT"
-    }
+def challenge_records(zone: str) -> set[str]:
+    """Return the names of the TXT records with proofs in a zone."""
+    return {name for name in txt_records(zone) if name.startswith("_acme-challenge.")}
 
 
 def proofs(zone: str) -> list[str]:
-    """The values of every proof that was ever written to a zone, with their names; others write TXT records too."""
-    changes = cloud_dns("GET", f"/{zone}/changes?maxResults=1000&sortOrder=ascending", below=ZONES)["changes"]
-    written = [each for change in changes for each in change.get("additions", []) if each["type"] == "TXT"]
-    return [f"{each['name']} {value}" for each in written for value in each["rrdatas"] if PROOF.fullmatch(value)]
+    """Return every proof that was ever written to a zone: the name and the value."""
+    written = [record for change in changes(zone) for record in change.get("additions", []) if record["type"] == "TXT"]
+    return [f"{record['name']} {value}" for record in written for value in record["rrdatas"] if PROOF.fullmatch(value)]
 
 
-def of_the_domain() -> set[str]:
-    """Those of the wildcard and its domain; other files of tests prove names in this zone too."""
-    return {each for each in proofs("sandbox") if each.startswith(f"_acme-challenge.{APEX['host']}. ")}
+def proofs_of_the_domain() -> set[str]:
+    """Return the proofs of the wildcard and its domain; other files prove names in this zone as well."""
+    return {proof for proof in proofs("sandbox") if proof.startswith(f"_acme-challenge.{APEX['host']}. ")}
 
 
 def renewed(old: int) -> client.Answer:
-    """The answer with another certificate, once that is served."""
+    """Return the answer once another certificate is served."""
     trust = client.trusting(STAGING)
     return eventually(
-        "another certificate is served", lambda: client.served(LABEL, trust), until=lambda each: each.serial != old
+        "another certificate is served", lambda: client.served(LABEL, trust), until=lambda answer: answer.serial != old
     )
 
 
-@pytest.mark.usefixtures("closed_port")
 def test_a_wildcard_and_its_domain_are_proven_with_port_80_closed(stack: Stack) -> None:
-    stack.stand()
     with pytest.raises(OSError, match=r"refused|timed out|No route"):
         client.plain(APEX["host"])
     trust = client.trusting(STAGING)
@@ -120,62 +120,56 @@ def test_a_wildcard_and_its_domain_are_proven_with_port_80_closed(stack: Stack) 
     assert answer.certificate is not None
     names = answer.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {APEX["host"], WILDCARD["host"]}
-    assert len(of_the_domain()) == 2, "both were proven, by one name with a value each"
-    eventually("no TXT record is left", lambda: not texts("sandbox"))
-    stack.preview("--refresh", "--expect-no-changes")
+    assert len(proofs_of_the_domain()) == 2, "both were proven, by one name with a value each"
+    eventually("no proof is left", lambda: not challenge_records("sandbox"))
+    stack.assert_at_rest()
 
     renew(SECRET)
     renewed(answer.serial)
-    assert len(of_the_domain()) == 4, "both were proven again"
-    eventually("no TXT record is left by the renewal", lambda: not texts("sandbox"))
+    assert len(proofs_of_the_domain()) == 4, "both were proven again"
+    eventually("the renewal leaves no proof", lambda: not challenge_records("sandbox"))
 
 
-@pytest.mark.usefixtures("closed_port")
 def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
-    stack.stand()
     (binding,) = policy("sandbox")
     assert binding == {"role": "projects/sandbox/roles/certManagerDns01_dns01", "members": [PRINCIPAL]}
     assert policy("proofs") == [], "it has nothing on another zone"
 
     old = client.https(LABEL, client.trusting(STAGING)).serial
-    cloud_dns("POST", "/sandbox:setIamPolicy", {"policy": {}}, below=ZONES)
+    google("POST", f"{ZONES}/sandbox:setIamPolicy", {"policy": {}})
     renew(SECRET)
     eventually(
         "Google refuses the solver",
-        lambda: [each.get("status", {}).get("reason", "") for each in items("challenges", ISTIO)],
-        until=lambda told: any("does not have permission 'dns.resourceRecordSets.list'" in each for each in told),
+        partial(reasons, "challenges", ISTIO),
+        until=lambda text: "does not have permission 'dns.resourceRecordSets.list'" in text,
     )
-    assert "dns01-zone" in stack.steps("--refresh"), "a look for drift finds what was taken away"
-    stack.run("up", "--yes", "--skip-preview", "--refresh")
+    assert "dns01-zone" in stack.steps("--refresh"), "a refresh shows what was taken away"
+    stack.up("--refresh")
     renewed(old)
 
 
-def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(stack: Stack) -> None:
+def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(shared: Stack) -> None:
     before = len(proofs("sandbox"))
     hosts = [OVER_HTTP, DELEGATED]
     # Long enough for a solver's Pod to be served: the ACME server is asked to look once.
     wait = {"waitInsteadOfSelfCheck": 8}
-    with stack.changed(challenge="http01", dns={"challengeZone": {"zone": "proofs"}}, acme=wait, hosts=hosts):
-        stack.up()
+    with shared.changed(challenge="http01", dns={"challengeZone": {"zone": "proofs"}}, acme=wait, hosts=hosts):
+        shared.up()
         trust = client.trusting(STAGING)
         for host in hosts:
             eventually(f"{host['host']} is served", partial(client.served, host["host"], trust))
         assert len(proofs("sandbox")) == before, "nothing was proven in the hosts' zone"
-        assert {each.split()[0] for each in proofs("proofs")} == {"delegated.sandbox.test.proofs.test."}
-        eventually("no TXT record is left", lambda: not texts("proofs"))
-        assert [each["members"] for each in policy("proofs")] == [[PRINCIPAL]], "cert-manager may write this zone"
-        assert policy("sandbox") == [], "and that of the addresses no more"
-        stack.preview("--refresh", "--expect-no-changes")
+        assert {proof.split()[0] for proof in proofs("proofs")} == {"delegated.sandbox.test.proofs.test."}
+        eventually("no proof is left", lambda: not challenge_records("proofs"))
+        assert [binding["members"] for binding in policy("proofs")] == [[PRINCIPAL]], "cert-manager may write this zone"
+        assert policy("sandbox") == [], "and not the zone of the addresses"
+        shared.assert_at_rest()
 
 
 def test_a_private_zone_is_refused(tmp_path: Path) -> None:
-    body = {"name": "inside", "dnsName": "inside.test.", "description": "", "visibility": "private"}
-    cloud_dns("POST", "", body, below=ZONES)
-    try:
+    with managed_zone("inside", "inside.test", visibility="private"):
         stack = Stack("private", tmp_path)
         stack.configure(dns={"zone": "inside"})
-        told = stack.preview(fails=True)
-    finally:
-        cloud_dns("DELETE", "/inside", below=ZONES)
-    assert "dns.zone: 'inside' is a private zone" in told, "with the key and the reason"
-    assert "pulumi config set dns.zone" in told or "--path dns.zone" in told, "and the command"
+        printed = stack.preview(fails=True)
+    assert "dns.zone: 'inside' is a private zone" in printed, "with the key and the reason"
+    assert "--path dns.zone" in printed, "and the command"

@@ -1,139 +1,115 @@
-"""One stack, two gateways: a second one, installed as Istio's documents have it, serves hosts of its own.
+"""One stack, two gateways: a second one, installed as in Istio's documentation, serves hosts of its own.
 
 https://istio.io/latest/docs/setup/additional-setup/gateway/
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
-from sandbox import paths
 from sandbox.acme import STAGING
-from sandbox.testing import a_records, client, eventually, items, kubectl, live
-from tests.sandbox.stack import PROJECT, Stack
+from sandbox.testing import ISTIO, a_records, applied, client, eventually, ingress_address, items, kubectl, resource
+from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE = "internal"
 LABELS = {"istio": "internal"}
-SHOP: dict[str, Any] = {"host": "outside.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
-WIKI = SHOP | {"host": "inside.sandbox.test"}
+OUTSIDE, INSIDE = "outside.sandbox.test", "inside.sandbox.test"
 INTERNAL = {
     "name": "internal",
     "ingress": {"namespace": NAMESPACE, "service": "gateway", "selector": LABELS},
-    # Istio serves the solvers of HTTP-01 by the gateway of its mesh config alone.
+    # Istio serves the solvers of HTTP-01 only at the gateway of its mesh config.
     "challenge": "dns01",
-    "hosts": [WIKI],
+    "hosts": [SHOP | {"host": INSIDE}],
 }
-
-GATEWAY: list[dict[str, Any]] = [
-    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-    {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "gateway", "namespace": NAMESPACE},
-        "spec": {
-            "type": "LoadBalancer", "selector": LABELS,
-            "ports": [{"name": "http", "port": 80}, {"name": "https", "port": 443}],
-        },
+TEMPLATE: dict[str, Any] = {
+    "metadata": {
+        "annotations": {"inject.istio.io/templates": "gateway"},
+        "labels": LABELS | {"sidecar.istio.io/inject": "true"},
     },
-    {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gateway", "namespace": NAMESPACE},
-        "spec": {
-            "selector": {"matchLabels": LABELS},
-            "template": {
-                "metadata": {
-                    "annotations": {"inject.istio.io/templates": "gateway"},
-                    "labels": LABELS | {"sidecar.istio.io/inject": "true"},
-                },
-                "spec": {
-                    "securityContext": {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
-                    "containers": [{"name": "istio-proxy", "image": "auto"}],
-                },
-            },
-        },
+    "spec": {
+        "securityContext": {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
+        "containers": [{"name": "istio-proxy", "image": "auto"}],
     },
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": {"name": "gateway-sds", "namespace": NAMESPACE},
-        "rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"]}],
-    },
-    {
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": {"name": "gateway-sds", "namespace": NAMESPACE},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "gateway-sds"},
-        "subjects": [{"kind": "ServiceAccount", "name": "default"}],
-    },
+}
+PORTS = [{"name": "http", "port": 80}, {"name": "https", "port": 443}]
+RBAC = "rbac.authorization.k8s.io"
+GATEWAY = [
+    resource("v1", "Namespace", NAMESPACE),
+    resource(
+        "v1", "Service", "gateway", NAMESPACE, spec={"type": "LoadBalancer", "selector": LABELS, "ports": PORTS}
+    ),
+    resource(
+        "apps/v1", "Deployment", "gateway", NAMESPACE,
+        spec={"selector": {"matchLabels": LABELS}, "template": TEMPLATE},
+    ),
+    resource(
+        f"{RBAC}/v1", "Role", "gateway-sds", NAMESPACE,
+        rules=[{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"]}],
+    ),
+    resource(
+        f"{RBAC}/v1", "RoleBinding", "gateway-sds", NAMESPACE,
+        roleRef={"apiGroup": RBAC, "kind": "Role", "name": "gateway-sds"},
+        subjects=[{"kind": "ServiceAccount", "name": "default"}],
+    ),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[str]:
     """The second gateway; returns its address."""
-    for each in GATEWAY:
-        kubectl("apply", manifest=each)
-    kubectl("wait", "deployment/gateway", "--namespace", NAMESPACE, "--for=condition=Available", "--timeout=50s")
-    yield eventually("its Service has an address", lambda: _address(NAMESPACE, "gateway"))
-    kubectl("delete", "namespace", NAMESPACE)
-
-
-def _address(namespace: str, service: str) -> str | None:
-    ingress = live("service", service, namespace)["status"]["loadBalancer"].get("ingress", [])
-    return str(ingress[0]["ip"]) if ingress else None
+    with applied(*GATEWAY):
+        kubectl("wait", "deployment/gateway", f"--namespace={NAMESPACE}", "--for=condition=Available", "--timeout=50s")
+        yield eventually("its Service has an address", partial(ingress_address, "gateway", NAMESPACE))
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[Stack]:
-    assert gateway, "it is there for longer than the stack"
+def shared(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[Stack]:
+    assert gateway, "it outlives the stack"
     with Stack("gateways", tmp_path_factory.mktemp("stacks")) as stack:
         stack.configure(
             acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
             dns={"workloadIdentity": True},
             certificate={"secretName": "outside-certs"},
-            hosts=[SHOP],
+            hosts=[SHOP | {"host": OUTSIDE}],
             gateways=[INTERNAL],
         )
-        stack.up()
         yield stack
-    kubectl("delete", "secret", "outside-certs", "--namespace", "istio-system", "--ignore-not-found")
     assert not items("gateways.networking.istio.io", NAMESPACE), "nothing of it is left"
 
 
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    """The stack, up."""
+    shared.stand()
+    return shared
+
+
 def test_each_host_is_served_by_its_own_gateway(stack: Stack, gateway: str) -> None:
-    trust, public = client.trusting(STAGING), _address("istio-system", "istio-ingressgateway")
+    trust, public = client.trusting(STAGING), ingress_address()
     assert public != gateway
-    addresses = {host: found for host, (found, _) in a_records().items()}
-    assert addresses["outside.sandbox.test"] == [public]
-    assert addresses["inside.sandbox.test"] == [gateway]
-    for host in ("outside.sandbox.test", "inside.sandbox.test"):
+    addresses = {host: records for host, (records, _) in a_records().items()}
+    assert addresses == {OUTSIDE: [public], INSIDE: [gateway]}
+    for host in (OUTSIDE, INSIDE):
         assert eventually(f"{host} is served", partial(client.served, host, trust)), "with its certificate"
+    assert stack.outputs()["ingressIp"] == public
     assert stack.outputs()["gateways"]["internal"]["ingressIp"] == gateway
     assert stack.plan() == {}, "and the stack is at rest"
 
 
-def test_the_public_gateway_does_not_know_the_internal_hosts(stack: Stack, gateway: str) -> None:
-    assert stack.outputs()["ingressIp"] != gateway
-    routes = {each["metadata"]["name"]: each["spec"]["gateways"] for each in items("virtualservices", NAMESPACE)}
-    assert routes["inside.sandbox.test"] == [f"{NAMESPACE}/tls-gateways-internal"], "and is given no route to them"
-    public = {
-        host
-        for each in items("gateways.networking.istio.io", "istio-system")
-        for server in each["spec"]["servers"]
-        for host in server["hosts"]
-    }
-    assert "inside.sandbox.test" not in public
+@pytest.mark.usefixtures("stack")
+def test_the_public_gateway_does_not_know_the_internal_hosts() -> None:
+    routes = {route["metadata"]["name"]: route["spec"]["gateways"] for route in items("virtualservices", NAMESPACE)}
+    assert routes[INSIDE] == [f"{NAMESPACE}/tls-gateways-internal"], "it has no route to them"
+    servers = [server for each in items("gateways.networking.istio.io", ISTIO) for server in each["spec"]["servers"]]
+    assert INSIDE not in {host for server in servers for host in server["hosts"]}
 
 
 def test_verify_checks_both(stack: Stack) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tlsctl", "verify", "--stack", stack.name, "--config-file", str(stack.file), "--json",
-         "--ca", str(paths.RUN / "acme" / "staging-root.pem")],
-        cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    seen = json.loads(done.stdout)
-    assert seen["ok"], seen["problems"]
-    subjects = {each["subject"] for each in seen["checks"] if each["state"] == "ok"}
-    assert subjects >= {"ingress", "ingress internal", "outside.sandbox.test", "inside.sandbox.test"}
+    report = stack.verify()
+    assert report.ok, report.problems
+    subjects = {result["subject"] for result in report.checks if result["state"] == "ok"}
+    assert subjects >= {"ingress", "ingress internal", OUTSIDE, INSIDE}

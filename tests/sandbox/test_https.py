@@ -1,13 +1,12 @@
-"""What clients see of a stack through Envoy, from the first certificate to the last, signed by real ACME servers.
+"""A stack as clients see it through Envoy, with certificates signed by real ACME servers.
 
-The tests share one stack, which each finds with its first config, standing.
+The tests share one stack, which begins each of them up with its first config.
 """
 
 import json
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,71 +15,50 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import a_records, client, eventually, get, items, kubectl, live, renew
-from tests.sandbox.stack import Stack
+from sandbox.testing import (
+    ISTIO,
+    a_records,
+    client,
+    eventually,
+    get,
+    ingress_address,
+    items,
+    kubectl,
+    patch,
+    renew,
+)
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import API, SECRET, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
-CERTIFICATE = "istio-ingressgateway-certs"
-SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
-API = {"host": "api.sandbox.test", "service": "api", "namespace": "api", "port": 8080}
 HOSTS = [SHOP["host"], API["host"]]
 
 
-@dataclass(frozen=True)
-class FirstUp:
-    """What a client saw while the stack came up for the first time.
-
-    Attributes:
-        stack: The stack.
-        challenged: A host whose challenge was answered.
-        page: The answer for that host's page over plain HTTP, at that time.
-    """
-
-    stack: Stack
-    challenged: str
-    page: client.Answer
-
-
 @pytest.fixture(scope="module")
-def first_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstUp]:
-    # A Secret that a stack before this one left would make the Certificate Ready at once.
-    kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
-    with Stack("https", tmp_path_factory.mktemp("stacks")) as stack:
-        stack.configure(hosts=[SHOP, API])
-        with stack.coming_up():
-            eventually("cert-manager is installed", installed)
-            host, _ = eventually("the solver answers a challenge through the gateway", answered_challenge)
-            page = client.plain(host)
-        yield FirstUp(stack, host, page)
+def shared(new_stack: NewStack) -> Stack:
+    return new_stack("https", hosts=[SHOP, API])
 
 
 @pytest.fixture
-def stack(first_up: FirstUp) -> Stack:
+def stack(shared: Stack) -> Stack:
     """The stack as it was first configured, with staging's certificate served."""
-    first_up.stack.stand()
+    shared.stand()
     eventually("staging's certificate is served", partial(client.served, "shop.sandbox.test", client.trusting(STAGING)))
-    return first_up.stack
-
-
-@pytest.fixture(scope="module")
-def address() -> str:
-    service = live("service", "istio-ingressgateway", ISTIO)
-    return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])
+    return shared
 
 
 def installed() -> str:
-    """Helm's release of cert-manager, once it is complete."""
+    """Return Helm's release of cert-manager once it is complete."""
     return kubectl("get", "secrets", "-n", "cert-manager", "--selector=owner=helm,status=deployed", "--output=name")
 
 
 def challenges() -> list[dict[str, Any]]:
-    return [each["spec"] for each in items("challenges.acme.cert-manager.io", ISTIO)]
+    return [challenge["spec"] for challenge in items("challenges.acme.cert-manager.io", ISTIO)]
 
 
 def answered_challenge() -> tuple[str, str] | None:
-    """A host and the path of a challenge of it, which the solver answers with the key through the gateway."""
+    """Return a host and the path of its challenge once the solver answers it with the key through the gateway."""
     for spec in challenges():
         path = f"/.well-known/acme-challenge/{spec['token']}"
         answer = client.plain(spec["dnsName"], path)
@@ -90,21 +68,21 @@ def answered_challenge() -> tuple[str, str] | None:
 
 
 def app(answer: client.Answer) -> str:
-    """The application that answered."""
+    """Return the application that answered."""
     return str(answer.json()["app"])
 
 
 def gateway_pods() -> dict[str, list[int]]:
-    """The gateway's Pods by uid, with how often each of their containers was restarted."""
+    """Return how often each container of the gateway's Pods was restarted, by the Pod's uid."""
     return {
-        pod["metadata"]["uid"]: [each["restartCount"] for each in pod["status"]["containerStatuses"]]
+        pod["metadata"]["uid"]: [status["restartCount"] for status in pod["status"]["containerStatuses"]]
         for pod in items("pods", ISTIO)
         if pod["metadata"]["labels"].get("istio") == "ingressgateway"
     }
 
 
 def another(host: str, trust: ssl.SSLContext, serial: int) -> Callable[[], client.Answer | None]:
-    """The answer of a host with another certificate than the one of this serial, once it is served."""
+    """Return a look for the answer of a host with another certificate than the one of this serial."""
 
     def look() -> client.Answer | None:
         answer = client.served(host, trust)
@@ -113,9 +91,15 @@ def another(host: str, trust: ssl.SSLContext, serial: int) -> Callable[[], clien
     return look
 
 
-def test_the_first_challenge_is_served_while_everything_else_is_redirected(first_up: FirstUp) -> None:
-    assert first_up.page.status == 301, "the redirect is there while the challenge is answered"
-    assert first_up.page.headers["location"] == f"https://{first_up.challenged}/", "for every other path"
+def test_the_first_challenge_is_served_while_everything_else_is_redirected(shared: Stack) -> None:
+    shared.destroy()
+    kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
+    with shared.coming_up():
+        eventually("cert-manager is installed", installed)
+        host, _ = eventually("the solver answers a challenge through the gateway", answered_challenge)
+        page = client.plain(host)
+    assert page.status == 301, "the redirect is there while the challenge is answered"
+    assert page.headers["location"] == f"https://{host}/", "for every other path"
 
 
 @pytest.mark.usefixtures("stack")
@@ -163,22 +147,22 @@ def test_a_renewal_is_served_without_a_restart_and_its_challenge_beside_the_redi
     staging = client.trusting(STAGING)
     pods, old = gateway_pods(), client.https("shop.sandbox.test", staging).serial
     with client.traffic("shop.sandbox.test", staging) as seen:
-        renew(CERTIFICATE)
+        renew(SECRET)
         host, _ = eventually("the solver answers a challenge of the renewal", answered_challenge)
         assert client.plain(host).status == 301, "the redirect stays meanwhile"
         new = eventually("another certificate is served", another("shop.sandbox.test", staging, old))
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert seen.serials in ([old], [old, new.serial]), "clients saw the old certificate, and then the new one"
     assert gateway_pods() == pods, "no gateway Pod was replaced or restarted"
-    stack.preview("--refresh", "--expect-no-changes")
+    stack.assert_at_rest()
 
 
-def test_a_deleted_secret_is_issued_anew(stack: Stack) -> None:
+def test_a_deleted_secret_is_issued_again(stack: Stack) -> None:
     staging = client.trusting(STAGING)
     old = client.https("shop.sandbox.test", staging).serial
-    kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO)
+    kubectl("delete", "secret", SECRET, "--namespace", ISTIO)
     eventually("another certificate is served", another("shop.sandbox.test", staging, old))
-    stack.preview("--refresh", "--expect-no-changes")
+    stack.assert_at_rest()
 
 
 def test_a_route_is_changed_and_a_path_of_another_service_added(stack: Stack) -> None:
@@ -201,25 +185,24 @@ def test_a_route_is_changed_and_a_path_of_another_service_added(stack: Stack) ->
 
 def test_another_port_of_the_service_is_followed(stack: Stack) -> None:
     staging = client.trusting(STAGING)
-    add = [{"op": "add", "path": "/spec/ports/-", "value": {"name": "v2", "port": 8081, "targetPort": "http"}}]
-    kubectl("patch", "service", "shop", "-n", "shop", "--type=json", f"-p={json.dumps(add)}")
-    remove = json.dumps([{"op": "remove", "path": "/spec/ports/0"}])
+    first = {"name": "http", "port": 80, "targetPort": "http"}
+    second = {"name": "v2", "port": 8081, "targetPort": "http"}
+    replace = {"op": "replace", "path": "/spec/ports"}
+    patch("service", "shop", [replace | {"value": [first, second]}], "shop")
     try:
         with stack.changed(hosts=[SHOP | {"port": 8081}, API]):
             stack.up()
-            # The old port goes, so that an answer can only have come by the new one.
-            kubectl("patch", "service", "shop", "-n", "shop", "--type=json", f"-p={remove}")
+            # Without the first port, an answer can only come by the second.
+            patch("service", "shop", [replace | {"value": [second]}], "shop")
             eventually("the new port serves", lambda: client.served("shop.sandbox.test", staging))
     finally:
-        ports = [{"name": "http", "port": 80, "targetPort": "http"}]
-        patch = json.dumps([{"op": "replace", "path": "/spec/ports", "value": ports}])
-        kubectl("patch", "service", "shop", "-n", "shop", "--type=json", f"-p={patch}")
+        patch("service", "shop", [replace | {"value": [first]}], "shop")
     stack.up()
     eventually("the first port serves again", lambda: client.served("shop.sandbox.test", staging))
 
 
-def test_a_host_comes_and_goes_while_the_others_serve(stack: Stack, address: str) -> None:
-    staging = client.trusting(STAGING)
+def test_a_host_comes_and_goes_while_the_others_serve(stack: Stack) -> None:
+    staging, address = client.trusting(STAGING), ingress_address()
     docs = SHOP | {"host": "docs.sandbox.test"}
     with client.traffic("api.sandbox.test", staging) as seen:
         with stack.changed(hosts=[SHOP, API, docs]):
@@ -237,30 +220,24 @@ def test_a_host_comes_and_goes_while_the_others_serve(stack: Stack, address: str
                 return True
             return False
 
-        eventually("the gateway does not know the name any more", refused)
+        eventually("the gateway does not know the name", refused)
     assert seen.failures == [], f"no request to another host failed, of {seen.answered}"
 
 
 def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack, tmp_path: Path) -> None:
     staging = client.trusting(STAGING)
-    second = Stack("second", tmp_path)
     blog = SHOP | {"host": "blog.sandbox.test"}
-    second.configure(certManager={"install": False}, certificate={"secretName": "shared-certs"}, hosts=[blog])
-    with client.traffic("shop.sandbox.test", staging) as seen:
-        try:
-            second.up()
-            answer = eventually("its host is served", lambda: client.served("blog.sandbox.test", staging))
-            assert app(answer) == "shop", "by the application of its config"
-            assert second.plan() == {}, "it is at rest"
-            assert stack.plan() == {}, "and so is the first"
-        finally:
-            second.destroy()
-            # cert-manager leaves it, and a Certificate of another test that names it would be ready at once.
-            kubectl("delete", "secret", "shared-certs", "--namespace", "istio-system", "--ignore-not-found")
+    with client.traffic("shop.sandbox.test", staging) as seen, Stack("second", tmp_path) as second:
+        second.configure(certManager={"install": False}, certificate={"secretName": "shared-certs"}, hosts=[blog])
+        second.up()
+        answer = eventually("its host is served", lambda: client.served("blog.sandbox.test", staging))
+        assert app(answer) == "shop", "by the application of its config"
+        assert second.plan() == {}, "it is at rest"
+        assert stack.plan() == {}, "and so is the first"
     assert seen.failures == [], f"no request to the first stack's host failed, of {seen.answered}"
-    assert "blog.sandbox.test" not in a_records(), "its name went with it"
+    assert "blog.sandbox.test" not in a_records(), "its name is gone with it"
     assert get("deployment", "cert-manager", "cert-manager") is not None, "what it did not install stays"
-    stack.preview("--refresh", "--expect-no-changes")
+    stack.assert_at_rest()
 
 
 def test_from_staging_to_production_without_a_failed_request(stack: Stack) -> None:

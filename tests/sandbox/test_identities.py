@@ -1,12 +1,12 @@
-"""The roles that ship in bootstrap/rbac: a stack's whole life with them, and nothing in them that it does not use.
+"""The shipped roles: a stack's whole life runs with them, and they have no right that it does not use.
 
-Each identity is a user of its own with a client certificate, as on GKE it is one by its Google account.
+Each identity is a user with a client certificate; on GKE, it is a Google account.
 """
 
 import base64
 import json
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,27 +17,26 @@ from deploy.bootstrap.rbac.audit import compare, uses
 from deploy.bootstrap.rbac.manifests import FILES, manifests, rights, roles
 from deploy.bootstrap.rbac.rules import rights_of
 from sandbox import paths
+from sandbox.acme import STAGING
 from sandbox.controlplane import API_SERVER, AUDIT_LOG
 from sandbox.pki import Authority
 from sandbox.testing import kubectl
-from tests.sandbox.stack import PROJECT, Stack
+from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
 STACK = "roles"
-ROOT = "/run/sandbox/acme/staging-root.pem"
-CHECK = ("tlsctl", "verify")
 ENDED = 120
 """Seconds for a check of the live environment."""
 
 
 def user(identity: str) -> str:
-    """The name of a stack's identity in the cluster."""
+    """Return the name of the stack's identity in the cluster."""
     return f"pulumi-{identity}-{STACK}@sandbox.iam.gserviceaccount.com"
 
 
 class Identities:
-    """A stack whose kubeconfig is now one identity's, now another's."""
+    """A stack with the kubeconfig of one identity or another."""
 
     def __init__(self, folder: Path) -> None:
         self.stack = Stack(STACK, folder)
@@ -72,17 +71,14 @@ class Identities:
 
     def check(self) -> None:
         """Check the live environment, as after an update and every night."""
-        done = subprocess.run(
-            [sys.executable, "-m", *CHECK, "--stack", STACK, "--config-file", str(self.stack.file), "--ca", ROOT],
-            cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
-        )  # fmt: skip
+        done = self.stack.tlsctl("verify", "--ca", str(STAGING.root_file))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "not read from here" not in done.stdout, f"every part of it is let in: {done.stdout}"
 
 
 CHANGED = {
     "acme": {"email": "other@sandbox.test"},
-    "hosts": [{"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}],
+    "hosts": [SHOP],
     # A label of every object of the chart, its definitions included, as another version would change.
     "certManager": {"values": {"global": {"commonLabels": {"changed": "yes"}}}},
     "mtls": "permissive",
@@ -90,27 +86,30 @@ CHANGED = {
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A stack's life, each part by who does it; returns what drift saw in between."""
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A stack's life, with the identity of each part; returns drift's preview in between."""
     identities = Identities(tmp_path_factory.mktemp("identities"))
     identities.grant("preview")
     identities.grant("deploy")
     try:
-        identities.become("preview").preview()
-        identities.become("deploy").up()
-        identities.check()
-        # Its namespace is there from now on.
-        identities.grant("drift")
-        # A CA that is at hand; nobody has a certificate of it to show.
-        clients = {"clientCa": (paths.PKI / "ca.crt").read_text()}
-        with identities.stack.changed(**CHANGED, tls=clients):
-            assert "other@sandbox.test" in identities.become("preview").preview(), "what would change"
+        with identities.stack:
+            identities.become("preview").preview()
             identities.become("deploy").up()
-            seen = identities.become("drift").preview("--refresh", "--expect-no-changes")
             identities.check()
+            # Its namespace exists from here on.
+            identities.grant("drift")
+            # A CA of which nobody has a certificate.
+            clients = {"clientCa": (paths.PKI / "ca.crt").read_text()}
+            with identities.stack.changed(**CHANGED, tls=clients):
+                assert "other@sandbox.test" in identities.become("preview").preview(), "what would change"
+                identities.become("deploy").up()
+                seen = identities.become("drift").preview("--refresh", "--expect-no-changes")
+                identities.check()
+            identities.become("deploy")
+        yield seen
     finally:
-        identities.become("deploy").destroy()
-    return seen
+        for identity in FILES:
+            kubectl("delete", "--ignore-not-found", manifest=manifests(identity, STACK, user(identity)))
 
 
 @pytest.mark.parametrize("identity", FILES)
@@ -120,8 +119,8 @@ def test_an_identity_may_what_it_does_and_no_more(lived: str, identity: str) -> 
     with AUDIT_LOG.open() as lines:
         found = compare(always, uses(lines, user(identity)), seldom)
 
-    assert found.missing == [], "asked for, and refused"
-    assert found.unused == [], "given, and never used"
+    assert found.missing == [], "requested and refused"
+    assert found.unused == [], "granted and never used"
 
 
 def test_an_update_holds_what_the_chart_grants_and_no_more() -> None:
@@ -133,10 +132,10 @@ def test_an_update_holds_what_the_chart_grants_and_no_more() -> None:
     made = [each for each in yaml.load_all(template.stdout, yaml.CSafeLoader) if each]
     chart = {right for each in made if each["kind"] in ("Role", "ClusterRole") for right in rights_of(each["rules"])}
     (held,) = (role for role in roles("deploy") if role["metadata"]["name"].endswith("-grants"))
-    given = set(rights_of(held["rules"]))
+    granted = set(rights_of(held["rules"]))
 
-    assert [right for right in chart if not any(each.covers(right) for each in given)] == [], "it could not grant it"
-    assert given - chart == set(), "it holds what nothing grants"
+    assert [right for right in chart if not any(one.covers(right) for one in granted)] == [], "it could not grant it"
+    assert granted - chart == set(), "it holds what nothing grants"
 
 
 @pytest.mark.parametrize(

@@ -1,51 +1,45 @@
-"""An `up` that is interrupted by Ctrl-C, or killed: the next one goes on from there.
+"""An `up` that is interrupted by Ctrl-C, or killed: the next one continues.
 
-Each moment is known by what the cluster holds, and held there: an ACME server that is down keeps issuers waiting.
+What the cluster holds tells each moment, and an ACME server that is down prolongs one of them.
 """
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sandbox import paths
-from sandbox.testing import AcmeProxy, eventually, get, kubectl, names
-from tests.sandbox.stack import PROJECT, Stack
+from sandbox.testing import ISTIO, AcmeProxy, eventually, get, names
+from tests.sandbox.stack import ISSUER, Stack
+from tests.sandbox.stack import SECRET as CERTIFICATE
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
-ISSUER = "letsencrypt-staging-istio"
-CERTIFICATE = "istio-ingressgateway-certs"
 ENDED = 60
 """Seconds for an `up` to end after the signal."""
 
 
 @pytest.fixture
 def stack(acme: AcmeProxy, tmp_path: Path) -> Iterator[Stack]:
-    # A Secret that a stack before this one left would make the Certificate Ready at once.
-    kubectl("delete", "secret", CERTIFICATE, "--namespace", ISTIO, "--ignore-not-found")
+    """A stack of which there is nothing yet."""
     with Stack("ended", tmp_path) as stack:
-        bundle = stack.get("acme")["caBundle"] + acme.ca_bundle
-        stack.configure(acme={"servers": {"staging": acme.url}, "caBundle": bundle})
+        stack.use_acme(acme)
         yield stack
 
 
 def installing() -> bool:
-    """Whether Helm has written the release down."""
+    """Tell whether Helm has stored the release."""
     return "sh.helm.release.v1.cert-manager.v1" in names("secrets", "cert-manager")
 
 
 def locked(stack: Stack) -> bool:
-    """Whether an update of the stack has begun."""
+    """Tell whether an update of the stack has begun."""
     return any((paths.PULUMI_STATE / ".pulumi" / "locks").rglob(f"{stack.name}/*.json"))
 
 
 def up_until(stack: Stack, what: str, seen: Callable[[], object], with_: signal.Signals) -> tuple[int, str]:
-    """How an `up` ends that gets a signal as soon as something is seen, and what it prints."""
+    """Send a signal to an `up` as soon as something is seen; return its exit code and its output."""
     with stack.start_up() as up:
         eventually(what, seen)
         up.signal(with_)
@@ -64,10 +58,7 @@ def kill(stack: Stack, what: str, seen: Callable[[], object]) -> None:
 
 
 def recover(stack: Stack) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tlsctl", "recover", "--stack", stack.name, "--config-file", str(stack.file)],
-        cwd=PROJECT, capture_output=True, text=True, timeout=ENDED, check=False,
-    )  # fmt: skip
+    done = stack.tlsctl("recover")
     assert done.returncode == 0, f"the way back that the README names: {done.stdout}{done.stderr}"
 
 

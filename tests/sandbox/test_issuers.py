@@ -1,38 +1,50 @@
-"""Who can have a certificate signed: a tenant who may create Certificates in a namespace tries the stack's issuers.
+"""Who can have a certificate signed: a tenant that may create Certificates in a namespace tries the stack's issuers.
 
-The tests share one stack, which each finds standing: with ClusterIssuers, or with Issuers of the gateway's namespace.
+The tests share one stack, with ClusterIssuers or with Issuers of the gateway's namespace.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import client, cloud_dns, eventually, get, items, kubectl, live, names
-from sandbox.testing.cluster import secrets_removed
-from tests.sandbox.stack import Stack
+from sandbox.testing import (
+    ISTIO,
+    applied,
+    client,
+    delete,
+    eventually,
+    get,
+    ingress_address,
+    is_ready,
+    items,
+    kubectl,
+    live,
+    names,
+    record_sets,
+    resource,
+)
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import ISSUER, SECRET, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
 TENANT = "attacker"
-ISSUER = "letsencrypt-staging-istio"
-SHOP: dict[str, Any] = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
+AS_TENANT = f"--as=system:serviceaccount:{TENANT}:tenant"
 BLOG = SHOP | {"host": "blog.sandbox.test"}
 NARROW = {"issuerKind": "Issuer"}
 VICTIM = "victim.sandbox.test"
 """Another team's name in the same zone, at the same gateway."""
+Ask = Callable[..., None]
+"""Creates a Certificate for a name and a host, with the keywords `kind` and `issuer`."""
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that is up, with ClusterIssuers for its own name."""
-    with Stack("issuers", tmp_path_factory.mktemp("stacks")) as stack:
-        stack.configure(acme={"dnsZones": None}, hosts=[SHOP])
-        stack.up()
-        yield stack
+def shared(new_stack: NewStack) -> Stack:
+    """A stack with ClusterIssuers for its own name."""
+    return new_stack("issuers", acme={"dnsZones": None}, hosts=[SHOP])
 
 
 @pytest.fixture
@@ -51,110 +63,112 @@ def narrow(shared: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tenant(shared: Stack) -> Iterator[None]:
+def tenant(shared: Stack) -> Iterator[None]:  # noqa: ARG001 - it ends before the stack's cert-manager does
     """A ServiceAccount whose only right is to create and read Certificates in its namespace; and the victim's name."""
-    subject = {"kind": "ServiceAccount", "name": "tenant", "namespace": TENANT}
-    rule = {"apiGroups": ["cert-manager.io"], "resources": ["certificates"], "verbs": ["create", "get"]}
-    metadata = {"name": "certificates", "namespace": TENANT}
-    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": metadata}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "certificates"}
-    kubectl("create", "namespace", TENANT)
-    kubectl("create", "serviceaccount", "tenant", "--namespace", TENANT)
-    kubectl("create", manifest=rbac | {"kind": "Role", "rules": [rule]})
-    kubectl("create", manifest=rbac | {"kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
-    record = {"name": f"{VICTIM}.", "type": "A", "ttl": 5, "rrdatas": [shared.outputs()["ingressIp"]]}
-    cloud_dns("POST", body=record)
-    yield
-    cloud_dns("DELETE", f"/{VICTIM}./A")
-    kubectl("delete", "namespace", TENANT)
+    rbac = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": ["cert-manager.io"], "resources": ["certificates"], "verbs": ["create", "get"]}]
+    role = {"apiGroup": rbac, "kind": "Role", "name": "certificates"}
+    subjects = [{"kind": "ServiceAccount", "name": "tenant", "namespace": TENANT}]
+    record = {"name": f"{VICTIM}.", "type": "A", "ttl": 5, "rrdatas": [ingress_address()]}
+    with (
+        record_sets(record),
+        applied(
+            resource("v1", "Namespace", TENANT),
+            resource("v1", "ServiceAccount", "tenant", TENANT),
+            resource(f"{rbac}/v1", "Role", "certificates", TENANT, rules=rules),
+            resource(f"{rbac}/v1", "RoleBinding", "certificates", TENANT, roleRef=role, subjects=subjects),
+        ),
+    ):
+        yield
 
 
-def ask(name: str, host: str, *, kind: str = "ClusterIssuer", issuer: str = ISSUER, namespace: str = TENANT) -> None:
-    """Create a Certificate as the tenant."""
-    spec = {"secretName": name, "dnsNames": [host], "issuerRef": {"kind": kind, "name": issuer}}
-    metadata = {"name": name, "namespace": namespace}
-    certificate = {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata, "spec": spec}
-    kubectl("create", f"--as=system:serviceaccount:{TENANT}:tenant", manifest=certificate)
+@pytest.fixture
+def ask() -> Iterator[Ask]:
+    """Creates Certificates as the tenant, and removes them after the test, while their issuers still exist."""
+    certificates: list[dict[str, Any]] = []
+
+    def create(name: str, host: str, *, kind: str = "ClusterIssuer", issuer: str = ISSUER) -> None:
+        spec = {"secretName": name, "dnsNames": [host], "issuerRef": {"kind": kind, "name": issuer}}
+        certificates.append(resource("cert-manager.io/v1", "Certificate", name, TENANT, spec=spec))
+        kubectl("create", AS_TENANT, manifest=certificates[-1])
+
+    yield create
+    delete(*certificates)
+    kubectl("delete", "secrets", "--all", f"--namespace={TENANT}")
 
 
 def is_signed(name: str) -> bool:
-    """Whether a Certificate of the tenant is signed, with its key in a Secret of the tenant's namespace."""
-    conditions = (get("certificate", name, TENANT) or {}).get("status", {}).get("conditions", [])
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    return ready and get("secret", name, TENANT) is not None
+    """Tell whether a Certificate of the tenant is signed, with its key in a Secret of the tenant's namespace."""
+    return is_ready("certificate", name, TENANT) and get("secret", name, TENANT) is not None
 
 
 def refusal(name: str) -> str:
-    """What cert-manager says of a Certificate of the tenant that it will not have signed; empty while it says nothing.
+    """Return cert-manager's reason not to sign a Certificate of the tenant, empty while it gives none.
 
-    That its issuer is missing is a condition of its request, that no solver is for its name an event of its Order.
+    A missing issuer is a condition of the request, a missing solver an event of the Order.
     """
     certificate = f"{name}-1"
-    requests = [each for each in items("certificaterequests", TENANT) if each["metadata"]["name"] == certificate]
-    conditions = [each for request in requests for each in request.get("status", {}).get("conditions", [])]
-    events = [each for each in items("events", TENANT) if each["involvedObject"]["name"].startswith(f"{certificate}-")]
-    told = [each.get("message", "") for each in (*conditions, *events)]
-    return next((each for each in told if "not found" in each or "no configured challenge solvers" in each), "")
+    requests = [one for one in items("certificaterequests", TENANT) if one["metadata"]["name"] == certificate]
+    conditions = [condition for request in requests for condition in request.get("status", {}).get("conditions", [])]
+    events = [one for one in items("events", TENANT) if one["involvedObject"]["name"].startswith(f"{certificate}-")]
+    messages = [one.get("message", "") for one in (*conditions, *events)]
+    return next((text for text in messages if "not found" in text or "no configured challenge solvers" in text), "")
 
 
 def assert_nothing(name: str, because: str) -> None:
-    """Assert that a Certificate of the tenant is refused, and that nothing of it is left with the tenant."""
-    said = eventually(f"cert-manager refuses {name}", lambda: refusal(name))
-    assert because in said, "for this reason"
+    """Assert that a Certificate of the tenant is refused, and that the tenant has nothing of it."""
+    reason = eventually(f"cert-manager refuses {name}", lambda: refusal(name))
+    assert because in reason, "for this reason"
     assert not is_signed(name), "no certificate"
     assert name not in names("secrets", TENANT), "and no key"
-    assert not items("challenges", TENANT), "nor has it tried to prove the name"
+    assert not items("challenges", TENANT), "and it has not tried to prove the name"
 
 
-def issuer_spec() -> Any:
-    """The spec of the stack's issuer."""
-    return live("clusterissuer", ISSUER)["spec"]
-
-
-@pytest.mark.usefixtures("stack")
-def test_a_cluster_issuer_without_limits_signs_any_name_for_any_namespace() -> None:
-    spec = issuer_spec()
+@pytest.fixture
+def unlimited(stack: Stack) -> Iterator[str]:  # noqa: ARG001 - it has cert-manager
+    """A ClusterIssuer like the stack's, for any name."""
+    spec: Any = live("clusterissuer", ISSUER)["spec"]
     for solver in spec["acme"]["solvers"]:
         del solver["selector"]
     spec["acme"]["privateKeySecretRef"]["name"] = "unlimited-account-key"
-    metadata = {"name": "unlimited"}
-    kubectl("create", manifest={
-        "apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer", "metadata": metadata, "spec": spec
-    })  # fmt: skip
-    try:
-        ask("another-name", VICTIM, issuer="unlimited")
-        ask("the-stacks-name", SHOP["host"], issuer="unlimited")
-        eventually("the tenant has another team's name", lambda: is_signed("another-name"))
-        eventually("and the stack's", lambda: is_signed("the-stacks-name"))
-    finally:
-        kubectl("delete", "clusterissuer", "unlimited")
+    with applied(resource("cert-manager.io/v1", "ClusterIssuer", "unlimited", spec=spec)):
+        yield "unlimited"
+
+
+def test_a_cluster_issuer_without_limits_signs_any_name_for_any_namespace(unlimited: str, ask: Ask) -> None:
+    ask("another-name", VICTIM, issuer=unlimited)
+    ask("the-stacks-name", SHOP["host"], issuer=unlimited)
+    eventually("the tenant has another team's name", lambda: is_signed("another-name"))
+    eventually("and the stack's", lambda: is_signed("the-stacks-name"))
 
 
 @pytest.mark.usefixtures("stack")
-def test_the_stacks_cluster_issuer_does_not_sign_another_name() -> None:
+def test_the_stacks_cluster_issuer_does_not_sign_another_name(ask: Ask) -> None:
     ask("another-name-of-the-zone", VICTIM)
     assert_nothing("another-name-of-the-zone", "no configured challenge solvers can be used")
 
 
-def test_what_a_cluster_issuer_leaves_open_is_told(stack: Stack) -> None:
+def test_what_a_cluster_issuer_leaves_open_is_told(stack: Stack, ask: Ask) -> None:
     ask("the-stacks-own-name", SHOP["host"])
-    eventually("whoever may create Certificates has the stack's own name", lambda: is_signed("the-stacks-own-name"))
-    assert stack.outputs()["issuerScope"] == "Certificates in any namespace, for shop.sandbox.test", "as it is read out"
+    eventually("a user who may create Certificates has the stack's own name", lambda: is_signed("the-stacks-own-name"))
+    assert stack.outputs()["issuerScope"] == "Certificates in any namespace, for shop.sandbox.test", (
+        "as the output says"
+    )
     with stack.changed(production=True):
         assert "pulumi config set --path acme.issuerKind Issuer" in stack.preview(), "and warned of in production"
 
 
-def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: Path) -> None:
-    with secrets_removed("second-certs"), Stack("second", tmp_path) as second:
+def test_a_second_stack_gets_the_command_that_lists_its_name(stack: Stack, tmp_path: Path) -> None:
+    with Stack("second", tmp_path) as second:
         second.configure(
             acme={"timeout": 10},
             certManager={"install": False},
             certificate={"secretName": "second-certs"},
             hosts=[BLOG],
         )
-        told = second.up(fails=True)
-        assert "no solver of the issuer is for blog.sandbox.test" in told, "which cert-manager tells in an event alone"
-        assert "pulumi config set --path 'acme.dnsNames[0]' blog.sandbox.test" in told, "and the command"
+        printed = second.up(fails=True)
+        assert "no solver of the issuer is for blog.sandbox.test" in printed, "which cert-manager says only in an event"
+        assert "pulumi config set --path 'acme.dnsNames[0]' blog.sandbox.test" in printed, "and the command"
 
         with stack.changed(acme={"dnsNames": ["blog.sandbox.test"]}):
             assert stack.plan() == {"issuers-staging": "update", "issuers-prod": "update"}, "the issuers alone change"
@@ -165,7 +179,7 @@ def test_a_second_stack_is_told_where_to_list_its_name(stack: Stack, tmp_path: P
         eventually("its host is served", lambda: client.served("blog.sandbox.test", trust))
 
 
-def test_another_kind_signs_anew_without_a_failed_request(stack: Stack) -> None:
+def test_another_kind_of_issuer_signs_again_without_a_failed_request(stack: Stack) -> None:
     trust = client.trusting(STAGING)
     old = eventually("the host is served", lambda: client.served(SHOP["host"], trust)).serial
     with stack.changed(acme=NARROW):
@@ -175,14 +189,14 @@ def test_another_kind_signs_anew_without_a_failed_request(stack: Stack) -> None:
         assert stack.plan() == {}, "the stack is at rest"
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert names("issuers", ISTIO) == {ISSUER, "letsencrypt-prod-istio"}, "both are in the gateway's namespace"
-    assert names("clusterissuers") == set(), "and none is left for everybody"
-    certificate = live("certificate", "istio-ingressgateway-certs", ISTIO)
+    assert names("clusterissuers") == set(), "and no ClusterIssuer is left"
+    certificate = live("certificate", SECRET, ISTIO)
     assert certificate["spec"]["issuerRef"]["kind"] == "Issuer", "signed by the new issuer"
-    assert stack.outputs()["issuerScope"] == "Certificates in istio-system", "the read-out says for whom"
+    assert stack.outputs()["issuerScope"] == "Certificates in istio-system", "the output says for whom"
 
 
 @pytest.mark.usefixtures("narrow")
-def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
+def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else(ask: Ask) -> None:
     ask("by-issuer", SHOP["host"], kind="Issuer")
     ask("by-cluster-issuer", SHOP["host"])
     ask("another-by-issuer", VICTIM, kind="Issuer")
@@ -190,11 +204,11 @@ def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else() -> None:
     assert_nothing("by-cluster-issuer", f'clusterissuer.cert-manager.io "{ISSUER}" not found')
     assert_nothing("another-by-issuer", f'issuer.cert-manager.io "{ISSUER}" not found')
     with pytest.raises(AssertionError, match="forbidden"):
-        ask("in-the-gateways-namespace", SHOP["host"], kind="Issuer", namespace=ISTIO)
+        kubectl("create", AS_TENANT, manifest=resource("cert-manager.io/v1", "Certificate", "theirs", ISTIO, spec={}))
 
 
 def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Stack, tmp_path: Path) -> None:
-    with secrets_removed("second-certs"), Stack("second", tmp_path) as second:
+    with Stack("second", tmp_path) as second:
         second.configure(
             acme={"dnsZones": None, "issuerKind": "Issuer"},
             certManager={"install": False},
@@ -205,9 +219,9 @@ def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Sta
         assert narrow.plan() == {}, "the first is as it was"
 
 
-def test_an_issuer_that_is_not_ready_is_told_with_the_reason(narrow: Stack) -> None:
+def test_an_issuer_that_is_not_ready_is_reported_with_the_reason(narrow: Stack) -> None:
     with narrow.changed(acme={"timeout": 5, "servers": {"prod": "https://acme-prod.sandbox.test:1/dir"}}):
-        told = narrow.up(fails=True)
-    assert "letsencrypt-prod-istio is not Ready:" in told, "the object is named"
-    assert "acme-prod.sandbox.test:1" in told, "with cert-manager's reason"
+        printed = narrow.up(fails=True)
+    assert "letsencrypt-prod-istio is not Ready:" in printed, "the object is named"
+    assert "acme-prod.sandbox.test:1" in printed, "with cert-manager's reason"
     narrow.up()

@@ -1,4 +1,4 @@
-"""Which Ingresses reach the gateway: what the program says of a MeshConfig is what Istio does with it."""
+"""Which Ingresses the gateway serves: the program's judgement of a MeshConfig is what Istio does with it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,19 +9,18 @@ import pytest
 import yaml
 
 from components.kube.solver_route import ControlPlane, solver_problem
-from sandbox.testing import client, eventually, kubectl, live
+from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, live, patch, resource
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
 HOST = "mesh.sandbox.test"
 LABELS = {"istio": "ingressgateway"}
 
 
 @contextmanager
 def mesh(**changes: Any) -> Iterator[dict[str, Any]]:
-    """MeshConfig with changes, as an upgrade of Istio's chart writes it, while the block runs."""
+    """Change MeshConfig while the block runs, as an upgrade of Istio's chart does."""
     before = live("configmap", "istio", ISTIO)["data"]["mesh"]
     config = {**yaml.safe_load(before), **changes}
     write(yaml.safe_dump(config))
@@ -33,32 +32,19 @@ def mesh(**changes: Any) -> Iterator[dict[str, Any]]:
 
 def write(text: str) -> None:
     """Give istiod another MeshConfig, which it reads at once."""
-    kubectl(
-        "patch",
-        "configmap",
-        "istio",
-        "-n",
-        ISTIO,
-        "--type=merge",
-        f"--patch={yaml.safe_dump({'data': {'mesh': text}})}",
-    )
+    patch("configmap", "istio", {"data": {"mesh": text}}, ISTIO)
 
 
 @pytest.fixture(scope="module")
 def ingress() -> Iterator[str]:
-    """An Ingress as a solver's is; returns the gateway's address."""
+    """An Ingress like a solver's; returns the gateway's address."""
     backend = {"service": {"name": "shop", "port": {"number": 80}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
-    made = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": "mesh", "namespace": "shop", "annotations": {"kubernetes.io/ingress.class": "istio"}},
-        "spec": {"rules": [{"host": HOST, "http": {"paths": [path]}}]},
-    }
-    kubectl("apply", manifest=made)
-    balancer = live("service", "istio-ingressgateway", ISTIO)["status"]["loadBalancer"]
-    yield balancer["ingress"][0]["ip"]
-    kubectl("delete", "ingress", "mesh", "-n", "shop")
+    solver = resource("networking.k8s.io/v1", "Ingress", "mesh", "shop")
+    solver["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "istio"}
+    solver["spec"] = {"rules": [{"host": HOST, "http": {"paths": [path]}}]}
+    with applied(solver):
+        yield str(ingress_address())
 
 
 def is_served(address: str) -> bool:
@@ -88,18 +74,17 @@ def test_istio_serves_a_solvers_ingress_exactly_where_no_problem_is_named(
     with mesh(**changes) as config:
         problem = solver_problem(config, LABELS, "class", None, ControlPlane(), {})
         if problem:
-            eventually("it is served no longer", lambda: not is_served(ingress))
+            eventually("it is not served", lambda: not is_served(ingress))
         else:
-            # It would have been gone in less: a Gateway of another name takes its place.
-            eventually("it is served still", lambda: is_served(ingress))
+            # A Gateway of another name takes its place in less time.
+            eventually("it is still served", lambda: is_served(ingress))
 
 
 def test_a_preview_names_the_mesh_config_and_dns01_is_a_way_out(tmp_path: Path) -> None:
     stack = Stack("mesh", tmp_path)
     with mesh(ingressSelector="edge"):
         printed = stack.preview(fails=True)
-        dns01 = stack.changed(challenge="dns01")
-        with dns01:
+        with stack.changed(challenge="dns01"):
             stack.preview()
     assert "Traceback" not in printed, f"a user sees no traceback:\n{printed}"
     assert "sends Ingresses to the Pods with the label istio=edge" in printed, "what is wrong"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.testing import client, cluster, eventually
+from sandbox.testing import client, cluster, eventually, resource
 
 pytestmark = pytest.mark.sandbox
 
@@ -24,7 +24,7 @@ def live(kind: str, name: str) -> dict[str, Any]:
 
 
 def answer_of(address: str, path: str) -> dict[str, Any] | None:
-    """The demo application's answer; None while kube-proxy has not seen it."""
+    """Return the demo application's answer; None while kube-proxy does not know it."""
     try:
         answer: dict[str, Any] = client.plain(address, path, port=8080).json()
     except OSError:
@@ -37,23 +37,24 @@ def shell(name: str, script: str, **container: Any) -> dict[str, Any]:
 
 
 def pod(name: str, *containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    metadata = {"name": name, "labels": {"app": name}}
     body = {"containers": list(containers), "terminationGracePeriodSeconds": 2} | spec
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body}
+    manifest = resource("v1", "Pod", name, spec=body)
+    manifest["metadata"]["labels"] = {"app": name}
+    return manifest
 
 
 def service(name: str, port: int, **spec: Any) -> dict[str, Any]:
     body = {"selector": {"app": name}, "ports": [{"port": port, "targetPort": "http"}]} | spec
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": body}
+    return resource("v1", "Service", name, spec=body)
 
 
 def data(kind: str, name: str, **values: str) -> dict[str, Any]:
     key = "stringData" if kind == "Secret" else "data"
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, key: values}
+    return resource("v1", kind, name, None, **{key: values})
 
 
 def apply(*objects: dict[str, Any]) -> None:
-    kubectl("apply", manifest={"apiVersion": "v1", "kind": "List", "items": objects})
+    kubectl("apply", manifest=list(objects))
 
 
 def demo(name: str) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def waiting_reason(name: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def namespace() -> Iterator[None]:
-    """A namespace that is gone afterwards: so is every Pod, and no finalizer hangs."""
+    """A namespace that is gone afterwards with every Pod: no finalizer hangs."""
     cluster.kubectl("create", "namespace", NAMESPACE)
     eventually("the default ServiceAccount exists", lambda: "default" in kubectl("get", "sa", "--output=name"))
     yield
@@ -85,8 +86,8 @@ def test_a_service_is_reached_by_its_addresses_from_outside() -> None:
     apply(pod("web", demo("web")), service("web", 8080, type="LoadBalancer"))
     kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
     eventually("an address is given", lambda: live("service", "web")["status"]["loadBalancer"].get("ingress"))
-    found = live("service", "web")
-    addresses = [found["spec"]["clusterIP"], found["status"]["loadBalancer"]["ingress"][0]["ip"]]
+    web = live("service", "web")
+    addresses = [web["spec"]["clusterIP"], web["status"]["loadBalancer"]["ingress"][0]["ip"]]
     assert addresses[1].startswith("203.0.113."), "load balancers are in TEST-NET-3"
     for address in addresses:
         answer = eventually(f"{address} answers", functools.partial(answer_of, address, "/path"))
@@ -102,19 +103,11 @@ def test_a_pod_reaches_itself_through_its_service() -> None:
 
 def test_a_pod_talks_to_the_api_server_with_its_own_account_and_no_more_rights() -> None:
     rules = [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": "reader"},
-        "rules": rules,
-    }
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}],
-    }
+    rbac = "rbac.authorization.k8s.io"
+    role = resource(f"{rbac}/v1", "Role", "reader", rules=rules)
+    reference = {"apiGroup": rbac, "kind": "Role", "name": "reader"}
+    subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}]
+    binding = resource(f"{rbac}/v1", "RoleBinding", "reader", roleRef=reference, subjects=subjects)
     script = f"""
         cd /var/run/secrets/kubernetes.io/serviceaccount
         for what in configmaps secrets; do
@@ -144,7 +137,7 @@ def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
     env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}}]
     apply(pod("late", shell("main", "echo got $PASSWORD; sleep 60", env=env)))
     eventually("the Pod waits", lambda: waiting_reason("late")["reason"] == "CreateContainerConfigError")
-    assert waiting_reason("late")["message"] == 'secret "login" not found', "the reason is told as a kubelet does"
+    assert waiting_reason("late")["message"] == 'secret "login" not found', "the reason is in a kubelet's words"
     apply(data("Secret", "login", password="open"))
     eventually("the Pod has gone on", lambda: kubectl("logs", "late") == "got open\n")
 
@@ -161,7 +154,7 @@ def test_jobs_succeed_and_fail_by_their_exit_code() -> None:
     def job(name: str, script: str) -> dict[str, Any]:
         template = {"spec": {"containers": [shell("main", script)], "restartPolicy": "Never"}}
         spec = {"template": template, "backoffLimit": 0}
-        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+        return resource("batch/v1", "Job", name, spec=spec)
 
     apply(job("good", "exit 0"), job("bad", "exit 7"))
     kubectl("wait", "job/good", "--for=condition=Complete", "--timeout=30s")
@@ -174,7 +167,7 @@ def test_a_crashing_container_backs_off() -> None:
     apply(pod("crash", shell("main", "exit 3")))
     eventually("it backs off", lambda: waiting_reason("crash")["reason"] == "CrashLoopBackOff")
     [status] = live("pod", "crash")["status"]["containerStatuses"]
-    assert status["lastState"]["terminated"]["exitCode"] == 3, "how it ended is told"
+    assert status["lastState"]["terminated"]["exitCode"] == 3, "the status has its exit code"
     assert live("pod", "crash")["status"]["phase"] == "Running", "a Pod that will be restarted has not failed"
 
 
@@ -225,7 +218,7 @@ def test_a_pod_has_a_name_an_address_and_a_tmp_of_its_own() -> None:
     lines = kubectl("logs", "alone").splitlines()
     assert lines[0] == "alone", "leader election and logs tell Pods apart by their host name"
     assert address in lines[-1], "the address in the status is the one on its device"
-    assert "0" in lines, "nobody else's files are in /tmp"
+    assert "0" in lines, "no other Pod's files are in it"
 
 
 def test_a_load_balancer_of_another_class_stays_pending() -> None:

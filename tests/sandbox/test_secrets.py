@@ -14,20 +14,19 @@ import yaml
 
 from sandbox import paths
 from sandbox.testing import live
-from tests.sandbox.stack import PREFIX, Stack
+from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
 CANARY = "hunter2-correct-horse"
-SHOP = {"host": "shop.sandbox.test", "service": "shop", "namespace": "shop", "port": 80}
 
 
 def kubeconfig(server: str | None = None, *, rotated: bool = False) -> dict[str, Any]:
-    """The sandbox's kubeconfig with all that it refers to inside.
+    """Return the sandbox's kubeconfig with the content of the files that it refers to.
 
     Args:
-        server: another endpoint of the API server.
-        rotated: whether its CA is about to change: the bundle then holds two.
+        server: Another endpoint of the API server.
+        rotated: Whether its CA is about to change: the bundle then holds two.
     """
     config: dict[str, Any] = yaml.safe_load(paths.KUBECONFIG.read_text())
     for part in (config["clusters"][0]["cluster"], config["users"][0]["user"]):
@@ -41,27 +40,22 @@ def kubeconfig(server: str | None = None, *, rotated: bool = False) -> dict[str,
 
 
 def key_of(config: dict[str, Any]) -> str:
-    """The private key in a kubeconfig."""
+    """Return the private key in a kubeconfig."""
     return str(config["users"][0]["user"]["client-key-data"])
-
-
-def encrypt(stack: Stack, key: str, value: str) -> None:
-    """Set a value as a secret, as a user does; the next `configure` puts the config back."""
-    stack.run("config", "set", "--secret", "--path", f"{PREFIX}{key}", value)
 
 
 def set_secrets(stack: Stack, config: dict[str, Any]) -> None:
     """Put everything that is secret into the stack's config."""
     stack.configure()
-    encrypt(stack, "kubeconfig", json.dumps(config))
-    encrypt(stack, "certManager.values.extraEnv[0].name", "CANARY")
-    encrypt(stack, "certManager.values.extraEnv[0].value", CANARY)
-    encrypt(stack, "acme.email", f"{CANARY}@sandbox.test")
+    stack.set_secret("kubeconfig", json.dumps(config))
+    stack.set_secret("certManager.values.extraEnv[0].name", "CANARY")
+    stack.set_secret("certManager.values.extraEnv[0].value", CANARY)
+    stack.set_secret("acme.email", f"{CANARY}@sandbox.test")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack, destroyed in the end whatever a test did to it."""
+    """The stack, destroyed at the end whatever a test did to it."""
     with Stack("secrets", tmp_path_factory.mktemp("stacks")) as stack:
         stack.configure(hosts=[SHOP], kubeconfig=None)
         yield stack
@@ -83,7 +77,7 @@ def standing(stack: Stack) -> Stack:
 
 
 def assert_kept(printed: str) -> None:
-    """Assert that nothing of the secrets is in what was printed."""
+    """Assert that an output has no secret."""
     for what, secret in (("the canary", CANARY), ("the kubeconfig's key", key_of(kubeconfig()))):
         assert secret not in printed, f"{what} is a secret"
         assert base64.b64encode(secret.encode()).decode()[:-4] not in printed, f"{what} is one in base64 too"
@@ -92,21 +86,21 @@ def assert_kept(printed: str) -> None:
 def test_a_kubeconfig_with_credentials_is_refused_in_plain_text(tmp_path: Path) -> None:
     stack = Stack("plain", tmp_path)
     stack.configure(hosts=[SHOP], kubeconfig=json.dumps(kubeconfig()))
-    told = stack.preview(fails=True)
-    assert 'kubeconfig: "[secret]" holds credentials in plain text, users[0].user.client-key-data' in told
-    assert "pulumi config set --secret kubeconfig < KUBECONFIG" in told, "with the command"
-    assert_kept(told)
+    printed = stack.preview(fails=True)
+    assert 'kubeconfig: "[secret]" holds credentials in plain text, users[0].user.client-key-data' in printed
+    assert "pulumi config set --secret kubeconfig < KUBECONFIG" in printed, "with the command"
+    assert_kept(printed)
 
 
 @pytest.mark.parametrize("content", ["users:\n- token: '{}\n", '{{"users": "{}"}}', "{}\n{}\n"])
 def test_a_kubeconfig_that_does_not_parse_is_not_printed(content: str, tmp_path: Path) -> None:
     stack = Stack("broken", tmp_path)
     stack.configure(hosts=[SHOP], kubeconfig=None)
-    encrypt(stack, "kubeconfig", content.format(CANARY, CANARY))
-    told = stack.preview(fails=True)
-    assert "kubeconfig: " in told, "the key is named"
-    assert "Traceback" not in told, "and no line of the program"
-    assert_kept(told)
+    stack.set_secret("kubeconfig", content.format(CANARY, CANARY))
+    printed = stack.preview(fails=True)
+    assert "kubeconfig: " in printed, "the key is named"
+    assert "Traceback" not in printed, "and no line of the program"
+    assert_kept(printed)
 
 
 def test_a_file_that_does_not_parse_is_not_printed(tmp_path: Path) -> None:
@@ -124,7 +118,7 @@ def test_nothing_of_a_secret_is_printed(stack: Stack) -> None:
     deployment = live("deployment", "cert-manager", "cert-manager")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     assert {"name": "CANARY", "value": CANARY} in container["env"], "the secret went where it belongs"
-    encrypt(stack, "certManager.values.extraEnv[0].value", f"{CANARY}-2")
+    stack.set_secret("certManager.values.extraEnv[0].value", f"{CANARY}-2")
     changed = stack.preview()
     assert "cert-manager-release" in changed, "a change of it is planned"
     assert_kept(changed)

@@ -1,14 +1,10 @@
-"""`tlsctl verify` on a live stack: all is ok after `up`; each link, broken, is one problem, and fixed as it says.
-
-A fix is run where it changes something, so that it is known to work.
-"""
+"""`tlsctl verify` on a live stack: all is ok after `up`, and each broken link is one problem with a fix that works."""
 
 import base64
 import datetime
 import json
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,16 +15,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from sandbox import paths
-from sandbox.testing import cloud_dns, eventually, get, kubectl
-from tests.sandbox.stack import PROJECT, Stack
+from sandbox.acme import STAGING
+from sandbox.pki import Authority
+from sandbox.testing import ISTIO, cloud_dns, eventually, kubectl, live, patch
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import PROJECT, SECRET, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
-SECRET = "istio-ingressgateway-certs"
 SHOP, API = "shop.sandbox.test", "api.sandbox.test"
 ELSEWHERE = "203.0.113.99"
 TIMEOUT = 180
@@ -36,62 +31,52 @@ TIMEOUT = 180
 
 @dataclass(frozen=True)
 class Verify:
-    """The command, on the module's stack."""
+    """The command on the file's stack."""
 
     stack: Stack
-    ca: Path
 
-    def run(self, *options: str, ca: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run it to its end; the exit code is the caller's to judge."""
-        stack = ["--stack", self.stack.name, "--config-file", str(self.stack.file)]
-        argv = [sys.executable, "-m", "tlsctl", "verify", *stack, "--ca", str(ca or self.ca), *options]
-        return subprocess.run(argv, cwd=PROJECT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-
-    def report(self, *options: str, ca: Path | None = None) -> dict[str, Any]:
-        """What it says to machines."""
-        done = self.run("--json", *options, ca=ca)
-        assert done.stdout, f"it prints a report whatever it sees: {done.stderr}"
-        report: dict[str, Any] = json.loads(done.stdout)
-        assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only if all is ok"
-        return report
-
-    def names(self, check: str, *subjects: str, ca: Path | None = None) -> dict[str, Any]:
-        """Wait for it to name one problem and no other: what was broken takes a moment to reach the gateway."""
+    def names(self, check: str, *subjects: str, ca: Path = STAGING.root_file) -> dict[str, Any]:
+        """Return the only problem once verify has exactly this one: a fault takes a moment to reach the gateway."""
         problems: list[dict[str, Any]] = eventually(
             f"verify names {check} of {', '.join(subjects)}, and nothing else",
-            lambda: self.report(ca=ca)["problems"],
-            until=lambda seen: [(each["check"], each["subjects"]) for each in seen] == [(check, list(subjects))],
+            lambda: self.stack.verify(ca=ca).problems,
+            until=lambda seen: [(one["check"], one["subjects"]) for one in seen] == [(check, list(subjects))],
         )
         return problems[0]
 
     def fix(self, problem: dict[str, Any]) -> None:
-        """Do what the problem's fix says, and see that all is ok again."""
+        """Run the problem's fix, and wait until all is ok again."""
         argv = shlex.split(problem["fix"][-1])
         if argv[:2] == ["pulumi", "up"]:
-            # Nobody is there to be asked.
             argv += ["--yes", "--skip-preview", "--non-interactive"]
         subprocess.run(argv, cwd=PROJECT, check=True, capture_output=True, timeout=TIMEOUT)
         self.is_ok()
 
     def is_ok(self) -> None:
         """Wait with --watch until all is ok."""
-        report = self.report("--watch", "--timeout", "120")
-        assert report["ok"], f"all is ok again: {json.dumps(report['problems'], indent=1)}"
+        report = self.stack.verify("--watch", "--timeout", "120")
+        assert report.ok, f"all is ok again: {json.dumps(report.problems, indent=1)}"
 
 
 @pytest.fixture(scope="module")
-def verify(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verify]:
-    """A stack of its own, up."""
-    with Stack("verify", tmp_path_factory.mktemp("stacks")) as stack:
-        stack.up()
-        verify = Verify(stack, paths.RUN / "acme" / "staging-root.pem")
+def shared(new_stack: NewStack) -> Stack:
+    return new_stack("verify")
+
+
+@pytest.fixture
+def verify(shared: Stack) -> Iterator[Verify]:
+    """The command, on a stack that is up and ok; the next test gets it ok even if this one fails."""
+    shared.stand()
+    verify = Verify(shared)
+    yield verify
+    if not shared.verify().ok:
+        shared.up("--refresh")
         verify.is_ok()
-        yield verify
 
 
 @contextmanager
 def cert_manager_stopped() -> Iterator[None]:
-    """Nobody repairs Secrets while the block runs."""
+    """Stop cert-manager, which would repair Secrets, while the block runs."""
     scale = ("--namespace", "cert-manager", "scale", "deployment", "cert-manager")
     kubectl(*scale, "--replicas=0")
     try:
@@ -105,13 +90,10 @@ def cert_manager_stopped() -> Iterator[None]:
 
 
 def edit(kind: str, name: str, change: Callable[[Any], object], namespace: str | None = None) -> None:
-    """Change the spec of an object by hand, as someone with kubectl would."""
-    found = get(kind, name, namespace)
-    assert found, f"{kind} {name} exists"
-    change(found["spec"])
-    patch = json.dumps([{"op": "replace", "path": "/spec", "value": found["spec"]}])
-    where = ["--namespace", namespace] if namespace else []
-    kubectl("patch", kind, name, *where, "--type=json", f"--patch={patch}")
+    """Change the spec of an object by hand."""
+    spec = live(kind, name, namespace)["spec"]
+    change(spec)
+    patch(kind, name, [{"op": "replace", "path": "/spec", "value": spec}], namespace)
 
 
 def send_elsewhere(host: str) -> None:
@@ -121,46 +103,32 @@ def send_elsewhere(host: str) -> None:
 
 
 def expired_certificate(folder: Path) -> tuple[Path, dict[str, str]]:
-    """A root of our own, and a Secret's data with a certificate under it whose time is over."""
-    now = datetime.datetime.now(datetime.UTC)
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root_name, name = (
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in ("a root of the tests", SHOP)
-    )
-    builder = x509.CertificateBuilder().issuer_name(root_name)
-    begin, end = now - datetime.timedelta(days=90), now - datetime.timedelta(days=1)
-    root = (
-        builder.subject_name(root_name).public_key(root_key.public_key()).serial_number(1)
-        .not_valid_before(begin).not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(root_key, hashes.SHA256())
+    """Return the file of a root, and a Secret's data with a certificate of it that has expired."""
+    authority = Authority.create(folder, "expired-ca")
+    now, key = datetime.datetime.now(datetime.UTC), ec.generate_private_key(ec.SECP256R1())
+    hosts = x509.SubjectAlternativeName([x509.DNSName(SHOP), x509.DNSName(API)])
+    certificate = (
+        x509.CertificateBuilder(authority.certificate.subject, x509.Name([]), key.public_key(), 2)
+        .not_valid_before(now - datetime.timedelta(days=90)).not_valid_after(now - datetime.timedelta(days=1))
+        .add_extension(hosts, critical=True).sign(authority.key, hashes.SHA256())
     )  # fmt: skip
-    leaf = (
-        builder.subject_name(name).public_key(key.public_key()).serial_number(2)
-        .not_valid_before(begin).not_valid_after(end)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(SHOP), x509.DNSName(API)]), critical=False)
-        .sign(root_key, hashes.SHA256())
-    )  # fmt: skip
-    file = folder / "root.pem"
-    file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    data = {"tls.crt": leaf.public_bytes(serialization.Encoding.PEM), "tls.key": private}
-    return file, {entry: base64.b64encode(pem).decode() for entry, pem in data.items()}
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    data = {"tls.crt": certificate.public_bytes(pem), "tls.key": private}
+    return folder / "ca.crt", {entry: base64.b64encode(content).decode() for entry, content in data.items()}
 
 
 def test_all_is_ok_after_up(verify: Verify) -> None:
-    report = verify.report()
-    failed = [each for each in report["checks"] if each["state"] == "failed"]
-    assert report["ok"], f"nothing fails: {failed}"
-    skipped = {each["check"] for each in report["checks"] if each["state"] == "skipped"}
-    assert skipped == {"hsts"}, "and everything is checked but HSTS, which the stack does not configure"
-    assert {each["subject"] for each in report["checks"]} == {"ingress", SECRET, SHOP, API}, "for each host"
+    report = verify.stack.verify()
+    failed = [result for result in report.checks if result["state"] == "failed"]
+    assert report.ok, f"nothing fails: {failed}"
+    skipped = {result["check"] for result in report.checks if result["state"] == "skipped"}
+    assert skipped == {"hsts"}, "everything is checked but HSTS, which the stack does not configure"
+    assert {result["subject"] for result in report.checks} == {"ingress", SECRET, SHOP, API}, "for each host"
 
 
 def test_people_see_a_line_for_each_check(verify: Verify) -> None:
-    done = verify.run()
+    done = verify.stack.tlsctl("verify", "--ca", str(STAGING.root_file))
     assert done.returncode == 0, f"all is ok: {done.stdout}{done.stderr}"
     assert "✓ certificate" in done.stdout, "what was checked is listed"
     assert "All is ok:" in done.stdout.splitlines()[-1], "and the last line is the verdict"
@@ -224,7 +192,7 @@ def test_a_certificate_on_two_servers(verify: Verify) -> None:
 def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
     root, data = expired_certificate(tmp_path)
     with cert_manager_stopped():
-        kubectl("--namespace", ISTIO, "patch", "secret", SECRET, "--patch", json.dumps({"data": data}))
+        patch("secret", SECRET, {"data": data}, ISTIO)
         problem = verify.names("expiry", SHOP, API, ca=root)
         assert problem["what"].startswith("expired on "), "it says since when"
         assert problem["fix"][-1] == f"cmctl renew --namespace {ISTIO} {SECRET}", "and how it is renewed"
@@ -233,7 +201,7 @@ def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
 
 def test_a_weak_tls_version(verify: Verify) -> None:
     def weaken(spec: Any) -> None:
-        # Without a suite of its time, an old version is allowed and never agreed on.
+        # An old version is only negotiated with a cipher suite of its time.
         suites = spec["servers"][0]["tls"]["cipherSuites"]
         spec["servers"][0]["tls"].update(minProtocolVersion="TLSV1_0", cipherSuites=[*suites, "ECDHE-ECDSA-AES128-SHA"])
 
@@ -246,18 +214,17 @@ def test_a_weak_tls_version(verify: Verify) -> None:
 def test_what_follows_from_a_wrong_record_is_one_problem(verify: Verify) -> None:
     send_elsewhere(SHOP)
     kubectl("--namespace", ISTIO, "delete", "secret", SECRET)
-
-    def unissued() -> bool:
-        results = verify.report()["checks"]
-        return {each["check"] for each in results if each["state"] == "failed"} >= {"certificate", "secret"}
-
-    eventually("the new certificate cannot be signed", unissued)
+    stack = verify.stack
+    eventually(
+        "the new certificate cannot be signed",
+        lambda: {result["check"] for result in stack.verify().checks if result["state"] == "failed"},
+        until=lambda failed: failed >= {"certificate", "secret"},
+    )
     problem = verify.names("record", SHOP)
-
-    def words() -> str:
-        return str(next(each["detail"] for each in verify.report()["checks"] if each["check"] == "certificate"))
-
     # cert-manager takes one challenge after the other.
-    told = "the Certificate's line has the words of its challenge"
-    eventually(told, words, until=lambda each: "Challenge for shop.sandbox.test" in each)
+    eventually(
+        "the Certificate's line has the words of its challenge",
+        lambda: stack.verify().of("certificate")[0]["detail"],
+        until=lambda detail: "Challenge for shop.sandbox.test" in detail,
+    )
     verify.fix(problem)
