@@ -1,4 +1,4 @@
-"""What the README and docs/sandbox.md tell a user to type, typed: every line of their `sh` blocks, in order."""
+"""The commands of the README and docs/sandbox.md: every line of their `sh` blocks is run, in order."""
 
 import os
 import re

@@ -1,8 +1,7 @@
-"""`make up` by a user without rights: one that the machine has never seen, in a home of its own.
+"""`make up` by a new user without rights, in a home of its own.
 
-The user exists in a mount namespace of the test only, and with the namespace it is gone. Nothing of the home of whoever
-runs the test can be seen there, other than the interpreter and Go where they are installed in it; and
-/etc/resolv.conf is a plain file that is root's.
+The user exists only in a mount namespace of the test. The home of the user who runs the test is hidden there, except
+for the interpreter and Go if they are installed in it; /etc/resolv.conf is a plain file of root.
 """
 
 import os
@@ -29,12 +28,12 @@ TIMEOUT = 900
 
 MADE_HERE = ("*.pyc", "__pycache__", ".git", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv")
 INHERITED = {"LANG", "TERM"}
-"""... and all that says by which way the package registries are reached."""
+"""The beginnings of the variables that configure the way to package registries."""
 REGISTRIES = ("PIP_", "UV_", "GOPROXY", "GOSUMDB", "SSL_CERT_", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Newcomer:
-    """A user without rights, and the folder that holds all that is theirs."""
+    """A user without rights, and a folder with all its files."""
 
     def __init__(self, folder: Path) -> None:
         self.uid = next(uid for uid in range(60000, 65000) if not _taken(uid))
@@ -43,20 +42,20 @@ class Newcomer:
         self._folder = folder
         self._hidden = Path.home()
         self._python, self._go = Path(sys.base_prefix), Path(_go("GOROOT"))
-        # What the newcomer would have installed for everybody stays visible, in its place.
+        # What a machine has installed for everybody stays visible.
         self._kept = [each for each in (self._python, self._go) if each.is_relative_to(self._hidden)]
         self._modules = folder / "modules"
         self._modules.mkdir()
         shutil.copytree(PROJECT, self.clone, symlinks=True, ignore=shutil.ignore_patterns(*MADE_HERE))
         self._fill_caches()
-        for each in (self.home, *self.home.rglob("*")):
-            # Files that are linked stay root's: the newcomer can read them, as in a cache that a machine shares.
-            if each.is_dir() or each.lstat().st_nlink == 1:
-                os.chown(each, self.uid, self.uid, follow_symlinks=False)
+        for file in (self.home, *self.home.rglob("*")):
+            # Linked files stay root's: the newcomer can read them, as in a cache that a machine shares.
+            if file.is_dir() or file.lstat().st_nlink == 1:
+                os.chown(file, self.uid, self.uid, follow_symlinks=False)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of a login of the newcomer's."""
+        """The variables of the newcomer's login."""
         path = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each).is_relative_to(self._hidden)]
         inherited = {key: value for key, value in os.environ.items() if key in INHERITED or key.startswith(REGISTRIES)}
         return inherited | {
@@ -70,7 +69,7 @@ class Newcomer:
         """Run a command in the clone as the newcomer, and return what it printed.
 
         Raises:
-            AssertionError: it failed; carries what it printed.
+            AssertionError: The command failed; the message has its output.
         """
         done = subprocess.run(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", self._script(command)],
@@ -86,7 +85,7 @@ class Newcomer:
         return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _owner(each) == self.uid]
 
     def _fill_caches(self) -> None:
-        """What is built and downloaded already, in the newcomer's own caches."""
+        """Fill the newcomer's caches with what is built and downloaded already."""
         ours = self.home / ".cache" / "istio-gateway-tls"
         for tool in (paths.cache() / "tools").iterdir():
             if tool.is_dir() and tool.suffix != ".partial":
@@ -98,7 +97,7 @@ class Newcomer:
         shutil.copytree(wheels, self.home / ".cache" / "uv", symlinks=True, copy_function=_link_what_uv_unpacked)
 
     def _script(self, command: str) -> str:
-        """What root runs in a mount namespace of the test, up to the moment in which it becomes the newcomer."""
+        """Return the script that root runs in a mount namespace, until it becomes the newcomer."""
         lines = ["set -eu", f"cd {shlex.quote(str(self._folder))}"]
         for file, line in (
             ("/etc/passwd", f"{NAME}:x:{self.uid}:{self.uid}::{self.home}:/bin/sh"),

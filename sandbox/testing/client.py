@@ -1,4 +1,4 @@
-"""A client as users are: names by DNS, TLS by name, the chain verified against an ACME server's root."""
+"""HTTP and HTTPS requests as users make them: names by DNS, chains verified against an ACME server's root."""
 
 import http.client
 import json
@@ -22,11 +22,11 @@ TIMEOUT = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and over HTTPS with which certificate."""
+    """An answer, over HTTPS with the certificate that the server presented."""
 
     status: int
     headers: http.client.HTTPMessage
-    """By name without regard to case; `get_all` for those that come more than once."""
+    """By name in any case; `get_all` returns every value of a name."""
     content: bytes
     certificate: x509.Certificate | None = None
 
@@ -41,20 +41,20 @@ class Answer:
 
     @property
     def serial(self) -> int:
-        """The certificate's."""
-        assert self.certificate is not None, "only an answer over HTTPS comes with a certificate"
+        """The certificate's serial number."""
+        assert self.certificate is not None, "only an answer over HTTPS has a certificate"
         return self.certificate.serial_number
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for.
+    """A request.
 
     Attributes:
-        path: Of the page, with its query.
-        method: Of HTTP.
-        content: Sent with it.
-        headers: Sent with it, beside those that HTTP asks for.
+        path: The path with its query.
+        method: The method of HTTP.
+        content: The body.
+        headers: Headers beside those that HTTP requires.
     """
 
     path: str = "/"
@@ -64,8 +64,8 @@ class Request:
 
 
 def trusting(*directories: acme.Directory) -> ssl.SSLContext:
-    """Return a trust store with the roots of these ACME servers, and no others."""
-    return ssl.create_default_context(cadata="\n".join(each.root() for each in directories))
+    """Return a context that trusts the roots of these ACME servers, and no others."""
+    return ssl.create_default_context(cadata="\n".join(directory.root() for directory in directories))
 
 
 def https(
@@ -76,17 +76,17 @@ def https(
     address: str | None = None,
     port: int = http.client.HTTPS_PORT,
 ) -> Answer:
-    """Send a request over HTTPS, in a connection of its own.
+    """Send a request over HTTPS in a connection of its own.
 
     Args:
-        host: The name that is asked for and verified.
-        trust: Whose certificates are trusted.
+        host: The name for SNI, which the certificate has to be for.
+        trust: The context with the trusted roots.
         request: The request, or the path of a page to get.
-        address: Where to connect to, if not where DNS leads.
-        port: The port there.
+        address: The address to connect to; by default, the host is resolved.
+        port: The port.
 
     Raises:
-        OSError: There is no connection, no handshake, or no trust (`ssl.SSLCertVerificationError`).
+        OSError: The connection or the handshake failed, or trust (`ssl.SSLCertVerificationError`).
     """
     connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=trust)
     with closing(connection):
@@ -100,7 +100,7 @@ def plain(host: str, request: Request | str = "/", *, port: int = http.client.HT
     """Send a request over plain HTTP; redirects are not followed.
 
     Raises:
-        OSError: There is no connection.
+        OSError: The connection failed.
     """
     with closing(http.client.HTTPConnection(host, port, timeout=TIMEOUT)) as connection:
         return _ask(connection, request)
@@ -109,14 +109,14 @@ def plain(host: str, request: Request | str = "/", *, port: int = http.client.HT
 def _ask(
     connection: http.client.HTTPConnection, request: Request | str, certificate: x509.Certificate | None = None
 ) -> Answer:
-    asked = Request(request) if isinstance(request, str) else request
-    connection.request(asked.method, asked.path, asked.content, dict(asked.headers))
+    request = Request(request) if isinstance(request, str) else request
+    connection.request(request.method, request.path, request.content, dict(request.headers))
     answer = connection.getresponse()
     return Answer(answer.status, answer.headers, answer.read(), certificate)
 
 
 def served(host: str, trust: ssl.SSLContext) -> Answer | None:
-    """The answer of a host that serves, else None: for a wait, since a Certificate is Ready before Envoy has it."""
+    """Return the answer of a host, or None unless it is 200: a Certificate is Ready before Envoy has it."""
     try:
         answer = https(host, trust)
     except OSError:
@@ -126,14 +126,14 @@ def served(host: str, trust: ssl.SSLContext) -> Answer | None:
 
 @dataclass
 class Traffic:
-    """What a client saw that went on asking."""
+    """What a client saw that kept sending requests."""
 
     serials: list[int] = field(default_factory=list)
-    """Of the certificates, each time another one was presented."""
+    """The serial numbers of the certificates, in the order in which they were first presented."""
     answered: int = 0
-    """In connections of their own."""
+    """How many requests were answered in connections of their own."""
     kept: Counter[str] = field(default_factory=Counter)
-    """Answers in connections that were kept, by protocol."""
+    """How many were answered in connections that were kept, by protocol."""
     failures: list[str] = field(default_factory=list)
 
 
@@ -145,7 +145,7 @@ _PROTOCOLS = {
 
 
 class _Kept:
-    """Connections that are kept, as libcurl keeps them: it makes a new one where the other side has ended the last."""
+    """A connection that libcurl keeps, and replaces once the server has closed it."""
 
     def __init__(self, host: str, trust: ssl.SSLContext, version: int) -> None:
         roots = "".join(map(ssl.DER_cert_to_PEM_cert, trust.get_ca_certs(binary_form=True)))
@@ -156,17 +156,17 @@ class _Kept:
             pycurl.CAINFO_BLOB: roots.encode(),
             pycurl.CONNECTTIMEOUT: int(TIMEOUT),
             pycurl.TIMEOUT: int(TIMEOUT),
-            pycurl.DNS_CACHE_TIMEOUT: 0,  # of its own accord it goes by no TTL, but by a minute
-            pycurl.NOSIGNAL: 1,  # it is not of the main thread
+            pycurl.DNS_CACHE_TIMEOUT: 0,  # libcurl keeps addresses for a minute, whatever their TTL
+            pycurl.NOSIGNAL: 1,  # it runs outside of the main thread
             pycurl.WRITEFUNCTION: lambda content: len(content),
         }.items():
             self._curl.setopt(option, value)
 
     def get(self) -> int:
-        """Ask for the page; return the status.
+        """Get the page and return the status.
 
         Raises:
-            OSError: There is no answer.
+            OSError: The request failed.
         """
         try:
             self._curl.perform()
@@ -176,28 +176,28 @@ class _Kept:
 
     @property
     def protocol(self) -> str:
-        """What was spoken."""
+        """The protocol of the last answer."""
         return _PROTOCOLS[self._curl.getinfo(pycurl.INFO_HTTP_VERSION)]
 
     def close(self) -> None:
-        """End them."""
+        """Close the connection."""
         self._curl.close()
 
 
 @contextmanager
 def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator[Traffic]:
-    """Ask for a host's page over and over while the block runs, each time in a new connection.
+    """Get a host's page over and over while the block runs, in a new connection each time.
 
     Args:
         host: The host.
-        trust: Whose certificates are trusted.
-        kept: Whether to ask in connections that are kept as well, one of HTTP/1.1 and one of HTTP/2.
+        trust: The context with the trusted roots.
+        kept: Whether to use two connections that are kept as well, one of HTTP/1.1 and one of HTTP/2.
     """
-    seen, enough = Traffic(), threading.Event()
+    seen, stopped = Traffic(), threading.Event()
 
-    def go_on(ask: Callable[[], int], where: str = "") -> None:
-        # A few requests each second, so that the client does not take the time of what it looks at.
-        while not enough.wait(0.1):
+    def repeat(ask: Callable[[], int], where: str = "") -> None:
+        # A few requests per second, so that the client does not slow down what it observes.
+        while not stopped.wait(0.1):
             try:
                 status = ask()
             except (OSError, http.client.HTTPException) as error:
@@ -206,14 +206,14 @@ def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator
             if status != http.client.OK:
                 seen.failures.append(f"answered {status}{where}")
 
-    def ask_anew() -> int:
+    def get_in_new_connection() -> int:
         answer = https(host, trust)
         seen.answered += 1
         if answer.serial not in seen.serials[-1:]:
             seen.serials.append(answer.serial)
         return answer.status
 
-    def ask_again(version: int) -> None:
+    def get_in_kept_connection(version: int) -> None:
         with closing(_Kept(host, trust, version)) as connection:
 
             def ask() -> int:
@@ -221,17 +221,17 @@ def traffic(host: str, trust: ssl.SSLContext, *, kept: bool = False) -> Iterator
                 seen.kept[connection.protocol] += 1
                 return status
 
-            go_on(ask, " in a kept connection")
+            repeat(ask, " in a kept connection")
 
-    clients = [threading.Thread(target=go_on, args=[ask_anew])]
+    clients = [threading.Thread(target=repeat, args=[get_in_new_connection])]
     if kept:
         versions = (pycurl.CURL_HTTP_VERSION_1_1, pycurl.CURL_HTTP_VERSION_2TLS)
-        clients += [threading.Thread(target=ask_again, args=[version]) for version in versions]
-    for each in clients:
-        each.start()
+        clients += [threading.Thread(target=get_in_kept_connection, args=[version]) for version in versions]
+    for client in clients:
+        client.start()
     try:
         yield seen
     finally:
-        enough.set()
-        for each in clients:
-            each.join()
+        stopped.set()
+        for client in clients:
+            client.join()

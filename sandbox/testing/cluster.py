@@ -122,15 +122,6 @@ def reasons(kind: str, namespace: str) -> str:
     return "\n".join(obj.get("status", {}).get("reason", "") for obj in items(kind, namespace))
 
 
-@contextmanager
-def secrets_removed(*secrets: str, namespace: str = ISTIO) -> Iterator[None]:
-    """Remove Secrets at the end of the block."""
-    try:
-        yield
-    finally:
-        kubectl("delete", "secret", *secrets, "--namespace", namespace, "--ignore-not-found")
-
-
 def renew(name: str, namespace: str = ISTIO) -> None:
     """Have a Certificate issued again as `cmctl renew` does, by the condition Issuing."""
     status, since = live("certificate", name, namespace)["status"], datetime.datetime.now(datetime.UTC)

@@ -1,19 +1,18 @@
-"""What the cluster's NetworkPolicies would let through.
+"""Which connections the cluster's NetworkPolicies allow.
 
-The sandbox's network enforces none, so it is worked out, from the objects that the cluster has, and with the ports at
-which its Pods and its API server listen.
+The sandbox's network does not enforce them, so this evaluates the objects of the cluster.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.testing.cluster import get, items
+from sandbox.testing.cluster import items, live
 
 
 @dataclass(frozen=True)
 class Peer:
-    """An end of a connection: a Pod, or with no namespace something outside of the cluster's Pods."""
+    """An end of a connection: a Pod, or without a namespace anything that is not a Pod."""
 
     namespace: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -26,7 +25,7 @@ OUTSIDE = Peer()
 
 @dataclass(frozen=True)
 class Connection:
-    """What one end opens to a port of the other."""
+    """A connection to a port."""
 
     source: Peer
     target: Peer
@@ -35,28 +34,30 @@ class Connection:
 
 
 def pod(namespace: str, labels: Mapping[str, str]) -> Peer:
-    """A running Pod with these labels."""
-    found = next(
-        each for each in items("pods", namespace) if labels.items() <= (each["metadata"].get("labels") or {}).items()
-    )
-    ports = [port for each in found["spec"]["containers"] for port in each.get("ports", [])]
+    """Return a running Pod with these labels."""
+    pods = items("pods", namespace)
+    pod = next(pod for pod in pods if labels.items() <= (pod["metadata"].get("labels") or {}).items())
+    ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
     named = {port["name"]: port["containerPort"] for port in ports if "name" in port}
-    return Peer(namespace, found["metadata"]["labels"], named)
+    return Peer(namespace, pod["metadata"]["labels"], named)
 
 
 def allowed(connection: Connection) -> bool:
-    """Whether the cluster's NetworkPolicies let a connection through."""
+    """Tell whether the cluster's NetworkPolicies allow a connection."""
     source, target = connection.source, connection.target
-    return _lets("egress", "to", source, target, connection) and _lets("ingress", "from", target, source, connection)
+    return _is_allowed("egress", "to", source, target, connection) and _is_allowed(
+        "ingress", "from", target, source, connection
+    )
 
 
-def _lets(direction: str, key: str, end: Peer, other: Peer, connection: Connection) -> bool:
+def _is_allowed(direction: str, key: str, end: Peer, other: Peer, connection: Connection) -> bool:
     if end.namespace is None:
         return True
     policies = [
-        each["spec"]
-        for each in items("networkpolicies", end.namespace)
-        if direction.capitalize() in each["spec"]["policyTypes"] and _selects(each["spec"]["podSelector"], end.labels)
+        policy["spec"]
+        for policy in items("networkpolicies", end.namespace)
+        if direction.capitalize() in policy["spec"]["policyTypes"]
+        and _selects(policy["spec"]["podSelector"], end.labels)
     ]
     rules = [rule for policy in policies for rule in policy.get(direction) or []]
     return not policies or any(
@@ -67,15 +68,12 @@ def _lets(direction: str, key: str, end: Peer, other: Peer, connection: Connecti
 def _is_peer(listed: list[dict[str, Any]] | None, other: Peer, end: Peer) -> bool:
     if not listed:
         return True
-    for each in listed:
-        assert each.keys() <= {"namespaceSelector", "podSelector"}, "no other kind of peer is known here"
-        name = {"kubernetes.io/metadata.name": other.namespace or ""}
-        near = (
-            _selects(each["namespaceSelector"], name)
-            if "namespaceSelector" in each
-            else other.namespace == end.namespace
-        )
-        if other.namespace is not None and near and _selects(each.get("podSelector", {}), other.labels):
+    name = {"kubernetes.io/metadata.name": other.namespace or ""}
+    for peer in listed:
+        assert peer.keys() <= {"namespaceSelector", "podSelector"}, "no other kind of peer is known here"
+        selector = peer.get("namespaceSelector")
+        in_namespace = other.namespace == end.namespace if selector is None else _selects(selector, name)
+        if other.namespace is not None and in_namespace and _selects(peer.get("podSelector", {}), other.labels):
             return True
     return False
 
@@ -83,8 +81,8 @@ def _is_peer(listed: list[dict[str, Any]] | None, other: Peer, end: Peer) -> boo
 def _is_port(listed: list[dict[str, Any]] | None, connection: Connection) -> bool:
     named = connection.target.ports
     return not listed or any(
-        each.get("protocol", "TCP") == connection.protocol and named.get(each["port"], each["port"]) == connection.port
-        for each in listed
+        port.get("protocol", "TCP") == connection.protocol and named.get(port["port"], port["port"]) == connection.port
+        for port in listed
     )
 
 
@@ -94,13 +92,12 @@ def _selects(selector: dict[str, Any], labels: Mapping[str, str]) -> bool:
 
 
 def target_port(service: str, namespace: str, port: int) -> int:
-    """The port at which what is behind a Service listens: policies see connections after kube-proxy has led them on."""
+    """Return the port at which a Service's Pods listen: policies apply after kube-proxy's translation."""
+    ports = live("service", service, namespace)["spec"]["ports"]
+    name = next(entry.get("name") or "" for entry in ports if entry["port"] == port)
     slices = [
-        each
-        for each in items("endpointslices", namespace)
-        if each["metadata"]["labels"].get("kubernetes.io/service-name") == service
+        obj
+        for obj in items("endpointslices", namespace)
+        if obj["metadata"]["labels"].get("kubernetes.io/service-name") == service
     ]
-    found = get("service", service, namespace)
-    assert found is not None, "the Service is there"
-    name = next(each.get("name") or "" for each in found["spec"]["ports"] if each["port"] == port)
-    return next(int(each["port"]) for slice_ in slices for each in slice_["ports"] if (each.get("name") or "") == name)
+    return next(int(entry["port"]) for obj in slices for entry in obj["ports"] if (entry.get("name") or "") == name)

@@ -8,7 +8,9 @@ import base64
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,9 +24,12 @@ from playwright.sync_api import sync_playwright
 from components.specs import istio, names
 from sandbox import chromium
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, applied, client, eventually, live, resource
+from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, live, resource
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import Stack
+from tlsctl.verify.coalescing import ask
+from tlsctl.verify.connections import http2
+from tlsctl.verify.requests import Probe
 
 pytestmark = pytest.mark.sandbox
 
@@ -49,6 +54,9 @@ OTHER: dict[str, Any] = {
 SPLIT = "browser-split"
 ANY = "any.browser.sandbox.test"
 """A name that the wildcard serves."""
+
+WWW = "www.browser.sandbox.test"
+LABEL = "some.browser.sandbox.test"
 
 WAIT = 20_000
 """Milliseconds for Chromium to start, and for each page."""
@@ -119,10 +127,6 @@ def wildcards_secret() -> str:
 @pytest.fixture(scope="module")
 def shared(new_stack: NewStack) -> Stack:
     """A stack with a wildcard and an exact host below it, each with a certificate of its own."""
-    if not chromium.is_for_this_machine():
-        pytest.skip(f"Chromium is available only for {chromium.MACHINE}")
-    if not chromium.is_ready():
-        pytest.skip("Chromium is not installed: python -m sandbox doctor --fix --tests")
     return new_stack(
         "browser",
         challenge="dns01",
@@ -131,7 +135,7 @@ def shared(new_stack: NewStack) -> Stack:
         acme={"waitInsteadOfSelfCheck": 8},
         dns={"workloadIdentity": True},
         certificate={"secretName": SECRET, "grouping": "perHost"},
-        hosts=[WILDCARD, EXACT],
+        hosts=[WILDCARD, EXACT, {"host": WWW, "redirectTo": EXACT["host"]}],
     )
 
 
@@ -163,12 +167,43 @@ def x_served(host: str) -> str | None:
     return answer.headers["x-served"] if answer else None
 
 
+@pytest.fixture(scope="module")
+def browser() -> None:
+    """Chromium, or the reason why it is not available."""
+    if not chromium.is_for_this_machine():
+        pytest.skip(f"Chromium is available only for {chromium.MACHINE}")
+    if not chromium.is_ready():
+        pytest.skip("Chromium is not installed: python -m sandbox doctor --fix --tests")
+
+
+@pytest.mark.parametrize(
+    ("via", "host", "status", "header", "value"),
+    [
+        (ANY, EXACT["host"], 200, "x-served", "exact"),
+        (EXACT["host"], EXACT["host"], 200, "x-served", "exact"),
+        (LABEL, ANY, 200, "x-served", "wildcard"),
+        (ANY, WWW, 301, "location", f"https://{EXACT['host']}/"),
+        (WWW, WWW, 301, "location", f"https://{EXACT['host']}/"),
+    ],
+)
+def test_a_host_is_answered_by_its_own_routes_over_the_connection_of_another(
+    via: str, host: str, status: int, header: str, value: str
+) -> None:
+    plain = socket.create_connection((str(ingress_address()), 443), client.TIMEOUT)
+    with closing(http2().wrap_socket(plain, server_hostname=via)) as connection:
+        assert connection.selected_alpn_protocol() == "h2", "browsers are offered HTTP/2"
+        answer = ask(connection, {host: Probe("/")})[host]
+    assert answer is not None
+    assert (answer.status, answer.headers.get(header)) == (status, value)
+
+
 @pytest.mark.parametrize("host", [ANY, EXACT["host"]])
 def test_both_are_redirected_to_https(host: str) -> None:
     answer = client.plain(host, "/cart")
     assert (answer.status, answer.headers["location"]) == (301, f"https://{host}/cart")
 
 
+@pytest.mark.usefixtures("browser")
 def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_connection(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -177,11 +212,13 @@ def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_conn
     assert stack.verify().states("coalescing") == {EXACT["host"]: "ok"}, "and verify says the same"
 
 
+@pytest.mark.usefixtures("browser")
 def test_a_browser_makes_a_connection_where_the_certificate_is_not_good_for_the_other_host(tmp_path: Path) -> None:
     seen = visit(tmp_path, EXACT["host"], ANY)
     assert seen == Visit([(200, "exact"), (200, "wildcard")], [[EXACT["host"]], [ANY]])
 
 
+@pytest.mark.usefixtures("browser")
 def test_a_browser_gets_the_other_stacks_routes_where_two_stacks_divide_a_wildcard(
     neighbour: Stack, tmp_path: Path
 ) -> None:
@@ -213,6 +250,7 @@ def split() -> Iterator[list[str]]:
         yield hosts
 
 
+@pytest.mark.usefixtures("browser")
 def test_a_browser_gets_404_where_a_certificate_is_on_two_servers(split: list[str], tmp_path: Path) -> None:
     one, two = split
     seen = visit(tmp_path, one, two)

@@ -1,6 +1,6 @@
-"""The components in programs of other people: in YAML through the plugin, and in Python from the wheel.
+"""The components in other programs: in YAML through the plugin, and in Python from the wheel.
 
-The tests of the YAML program share one stack, which each finds with its first inputs, standing.
+The tests of the YAML program share one stack, which begins each of them up with its first inputs.
 """
 
 import json
@@ -35,13 +35,13 @@ CONFIG = {
 
 
 class Program(Engine):
-    """One stack of a program in a folder of its own."""
+    """A stack of a program in a folder of its own."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], **config: str) -> None:
-        # Tests have one backend in common, and each program a folder.
+        # All tests share a backend.
         super().__init__(f"examples-{folder.name}", folder, environment=environment)
         self.run("stack", "init")
-        # A secret: what reads it from the engine must not be content with a sealed one.
+        # As a secret, which a reader in the engine has to unseal.
         self.run("config", "set", "--secret", "kubeconfig", str(paths.KUBECONFIG))
         for key, value in (CONFIG | config).items():
             self.run("config", "set", key, value)
@@ -52,7 +52,7 @@ class Program(Engine):
 
     @contextmanager
     def changed(self, resource: str, **properties: Any) -> Iterator[None]:
-        """Other inputs of a resource, as long as the block runs."""
+        """Change inputs of a resource while the block runs."""
         file = self.folder / "Pulumi.yaml"
         before = file.read_text()
         document = yaml.safe_load(before)
@@ -66,7 +66,7 @@ class Program(Engine):
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that holds the wheel and what it asks for, and nothing else; beside it is the Python example."""
+    """An environment with the wheel and its dependencies alone, in the folder of the Python example."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(EXAMPLES / "python", folder / "python")
     venv, python = folder / "python" / "venv", folder / "python" / "venv" / "bin" / "python"
@@ -78,7 +78,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, f"{' '.join(argv)} failed: {done.stdout}{done.stderr}"
 
     uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
-    # There is no network in here: the packages are those of the lock, which uv has in its cache since `make .venv`.
+    # There is no network: the packages are those of the lock, which are in uv's cache since `make .venv`.
     run(uv, "sync", "--frozen", "--offline", "--no-default-groups", UV_PROJECT_ENVIRONMENT=str(venv))
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
     # The engine's Python language host lists packages with pip.
@@ -95,22 +95,22 @@ def environment(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         pytest.skip("the YAML language host is not built: python -m sandbox doctor --fix --tests")
     host = tools.resolve(tools.YAML_HOST, lambda *_: None)["pulumi-language-yaml"]
     plugin = tmp_path_factory.mktemp("bin") / "pulumi-resource-istio-gateway-tls"
-    # What the engine runs in the plugin's folder, in the environment that it made there.
+    # The engine runs this in the plugin's folder, in the environment that it made there.
     script(plugin, f'exec "{venv}/bin/python" "{PROJECT}/plugin" "$@"')
     return {"PATH": os.pathsep.join([str(plugin.parent), str(host.parent), os.environ["PATH"]])}
 
 
 @pytest.fixture(scope="module")
 def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """cert-manager and both issuers, as a platform team brings them: in YAML as well."""
+    """cert-manager and both issuers as a platform team installs them, in YAML as well."""
     config = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_text())["config"]
-    given, chart = config["istio-gateway-tls:acme"], config["istio-gateway-tls:certManager"]
+    acme_config, chart = config["istio-gateway-tls:acme"], config["istio-gateway-tls:certManager"]
     on_cluster = {"providers": ["${cluster}"]}
     cluster = {"type": "pulumi:providers:kubernetes", "properties": {"kubeconfig": "${kubeconfig}"}}
     cert_manager = {"type": "istio-gateway-tls:CertManager", "properties": chart, "options": on_cluster}
     issuers = {
         "type": "istio-gateway-tls:AcmeIssuers",
-        "properties": {key: given[key] for key in ("email", "servers", "caBundle", "profile", "timeout")},
+        "properties": {key: acme_config[key] for key in ("email", "servers", "caBundle", "profile", "timeout")},
         "options": on_cluster | {"dependsOn": ["${cert-manager}"]},
     }
     folder = tmp_path_factory.mktemp("platform")
@@ -120,7 +120,7 @@ def platform(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
         "config": {"kubeconfig": {"type": "string"}},
         "resources": {"cluster": cluster, "cert-manager": cert_manager, "issuers": issuers},
     }
-    # JSON is YAML without the aliases that PyYAML would write, and Pulumi's does not read.
+    # JSON is YAML without the aliases that PyYAML writes and Pulumi does not read.
     (folder / "Pulumi.yaml").write_text(json.dumps(document))
     with Program(folder, environment) as program:
         program.up()
@@ -136,17 +136,17 @@ def yaml_example(folder: Path, environment: dict[str, str]) -> Program:
 @pytest.fixture(scope="module")
 def shared(
     environment: dict[str, str],
-    platform: None,  # noqa: ARG001 - brought for its effect
+    platform: None,  # noqa: ARG001 - for its effect
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Program]:
-    """The YAML example, destroyed in the end whatever a test did to it."""
+    """The YAML example, destroyed at the end whatever a test did to it."""
     with yaml_example(tmp_path_factory.mktemp("yaml"), environment) as program:
         yield program
 
 
 @pytest.fixture
 def program(shared: Program) -> Program:
-    """The YAML example, standing."""
+    """The YAML example, up."""
     shared.stand()
     return shared
 
@@ -158,7 +158,7 @@ def test_a_preview_of_the_yaml_program_plans_each_component_with_what_it_makes(
     steps = yaml_example(tmp_path, environment).steps()
     expected = {"ingress", "dns", "http", "certificate", "tls", "certificate-hello-tls", f"tls-{HOST}", f"dns-{HOST}"}
     assert expected <= set(steps)
-    assert {step["op"] for each in steps.values() for step in each} == {"create"}
+    assert {step["op"] for one in steps.values() for step in one} == {"create"}
 
 
 def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None:
@@ -168,13 +168,10 @@ def test_an_up_of_it_serves_the_application_over_https(program: Program) -> None
     assert answer.headers["strict-transport-security"] == "max-age=86400", "a whole number, though YAML's are floats"
     assert client.plain(HOST).status == 301, "port 80 redirects"
     assert program.outputs()["urls"] == [f"https://{HOST}"]
+    assert program.steps() == {}, "a second one would change nothing"
 
 
-def test_a_second_one_changes_nothing(program: Program) -> None:
-    assert program.steps() == {}
-
-
-def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(program: Program) -> None:
+def test_every_wrong_input_is_reported_in_one_error_without_a_traceback(program: Program) -> None:
     routes = [{"service": "hello", "namespace": "hello", "port": 70000}]
     with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}], hsts=1.5):
         printed = program.preview(fails=True)
@@ -183,26 +180,26 @@ def test_every_input_that_is_wrong_is_told_in_one_error_without_a_traceback(prog
     assert "TlsGateway resource 'tls' has a problem" in printed
     assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 is not between" in printed
     assert "property hsts with value '{1.5}' has a problem: 1.5 is not a whole number" in printed
-    assert not traced(printed)
+    assert not traceback_lines(printed)
 
 
-def test_so_is_one_that_is_known_only_from_another_resource(program: Program) -> None:
+def test_a_wrong_output_of_another_resource_is_reported_too(program: Program) -> None:
     routes = [{"service": "${service.metadata.name}_X", "namespace": "hello", "port": 80}]
     with program.changed("tls", hosts=[{"host": "${host}", "routes": routes}]):
         printed = program.preview(fails=True)
 
     assert "property hosts[0].routes[0].service" in printed
     assert "is not a Kubernetes name" in printed
-    assert not traced(printed)
+    assert not traceback_lines(printed)
 
 
-def test_a_service_that_is_not_there_is_told_with_the_command_that_finds_it(program: Program) -> None:
+def test_a_missing_service_is_reported_with_the_command_that_lists_them(program: Program) -> None:
     with program.changed("ingress", service="elsewhere"):
         printed = program.preview(fails=True)
 
     assert "Service istio-system/elsewhere does not exist" in printed, "read with the provider that YAML handed over"
     assert "kubectl get services --all-namespaces" in printed
-    assert not traced(printed)
+    assert not traceback_lines(printed)
 
 
 def test_a_certificate_that_is_not_signed_is_explained_in_cert_manager_s_words(program: Program) -> None:
@@ -212,11 +209,11 @@ def test_a_certificate_that_is_not_signed_is_explained_in_cert_manager_s_words(p
 
     assert "other-tls is not Ready" in printed, "the error hook runs in the plugin, with the provider's credentials"
     assert 'Referenced "ClusterIssuer" not found' in printed
-    assert not traced(printed)
+    assert not traceback_lines(printed)
 
 
 def test_destroy_leaves_nothing(program: Program) -> None:
-    namespace = next(each for each in names("namespaces") if each.startswith("namespace-"))
+    namespace = next(name for name in names("namespaces") if name.startswith("namespace-"))
     program.destroy()
 
     assert not {"http", "tls"} & names("gateways.networking.istio.io", ISTIO)
@@ -228,7 +225,7 @@ def test_destroy_leaves_nothing(program: Program) -> None:
 
 def test_the_python_program_previews_with_the_wheel_alone(venv: Path, tmp_path: Path) -> None:
     for provider in ("kubernetes", "gcp"):
-        # A stand-in runs on the `python` on PATH, which is to be the sandbox's and not the program's.
+        # A stand-in runs with the `python` on PATH, which has to be the sandbox's and not the program's.
         if stand_in := shutil.which(f"pulumi-resource-{provider}"):
             script(tmp_path / f"pulumi-resource-{provider}", f'PATH="{paths.VENV_BIN}:$PATH" exec "{stand_in}" "$@"')
     environment = {
@@ -257,8 +254,8 @@ def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path, tmp_path:
     assert 'TypedDict item "hsts"' in checked("wrong.py")
 
 
-def traced(printed: str) -> list[str]:
-    """The lines of a traceback through the plugin. Other plugins may be interrupted when the engine gives up."""
+def traceback_lines(printed: str) -> list[str]:
+    """Return the lines of a traceback through the plugin; the engine may interrupt other plugins when it fails."""
     return [line for line in printed.splitlines() if re.search(r'File ".*/(components|plugin|pulumi/provider)/', line)]
 
 

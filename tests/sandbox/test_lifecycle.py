@@ -1,4 +1,4 @@
-"""The sandbox itself: started, asked, entered and ended, by its command line, as a sandbox inside this one."""
+"""The sandbox itself through its command line, as a sandbox inside this one."""
 
 import json
 import os
@@ -33,30 +33,30 @@ PARTS = {
 
 @dataclass
 class Machine:
-    """What the command line sees of a machine on which nothing of this sandbox runs: a home of its own, empty."""
+    """A machine without a sandbox, as the command line sees it: an empty home of its own."""
 
     home: Path
     plugin: Path
-    """A provider plugin, which is on PATH while the sandbox starts and at no other time."""
+    """A provider plugin, which is on PATH only while the sandbox starts."""
     environment: Mapping[str, str]
     mounts: str = field(default_factory=lambda: Path("/proc/self/mountinfo").read_text())
 
-    def sandbox(self, *arguments: str, cwd: Path = paths.PROJECT) -> subprocess.CompletedProcess[str]:
+    def sandbox(
+        self, *arguments: str, cwd: Path = paths.PROJECT, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``python -m sandbox`` to its end."""
         return subprocess.run(
-            self.argv(*arguments), cwd=cwd, env=self.environment,
+            self.argv(*arguments), cwd=cwd, env={**self.environment, **environment},
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def argv(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "sandbox", "--name", NAME, *arguments]
+        name = [] if "--name" in arguments else ["--name", NAME]
+        return [sys.executable, "-m", "sandbox", *name, *arguments]
 
     def up(self) -> Instance:
-        path = os.pathsep.join([str(self.plugin.parent), self.environment["PATH"]])
-        done = subprocess.run(
-            self.argv("up"), cwd=paths.PROJECT, env={**self.environment, "PATH": path},
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        """Start the sandbox."""
+        done = self.sandbox("up", PATH=os.pathsep.join([str(self.plugin.parent), self.environment["PATH"]]))
         assert done.returncode == 0, f"a sandbox starts inside a sandbox: {done.stdout}{done.stderr}"
         return Instance.require(NAME)
 
@@ -73,13 +73,13 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     for machine in _machine(tmp_path):
-        machine.sandbox("down")  # what the tests before have left running has the same name
+        machine.sandbox("down")  # the sandbox of earlier tests has the same name
         yield machine
 
 
 @pytest.fixture
 def running(shared: Machine) -> Machine:
-    """The machine on which the sandbox `inner` runs, whatever the test before has done to it."""
+    """The machine on which the sandbox `inner` runs, whatever an earlier test did to it."""
     if shared.sandbox("status").returncode:
         shared.sandbox("down")
         shared.up()
@@ -107,7 +107,7 @@ def _machine(folder: Path) -> Iterator[Machine]:
         "PATH": os.pathsep.join(path),
         "HOME": str(home),
         "TMPDIR": str(home),
-        # What is cached across sandboxes stays where it is, and Go's own diary is not the sandbox's.
+        # The cache that sandboxes share stays where it is; Go writes into the folder for configuration.
         "XDG_CACHE_HOME": str(paths.cache().parent),
         "XDG_CONFIG_HOME": str(config),
         "GOMODCACHE": modules,
@@ -122,14 +122,14 @@ def _machine(folder: Path) -> Iterator[Machine]:
 
 def namespaces_of_everyone() -> set[str]:
     """The PID, mount and network namespaces of every process."""
-    return {each for pid in Path("/proc").glob("[0-9]*") for each in _namespaces(pid)}
+    return {namespace for pid in Path("/proc").glob("[0-9]*") for namespace in _namespaces(pid)}
 
 
 def namespaces_of(instance: Instance) -> set[str]:
     """Those of a sandbox's processes, its Pods' too: the ones that share its PID namespace."""
     own = str(Path(f"/proc/{instance.pid}/ns/pid").readlink())
-    members = [found for pid in Path("/proc").glob("[0-9]*") if own in (found := _namespaces(pid))]
-    return {each for found in members for each in found}
+    members = filter(lambda namespaces: own in namespaces, map(_namespaces, Path("/proc").glob("[0-9]*")))
+    return {namespace for namespaces in members for namespace in namespaces}
 
 
 def _namespaces(process: Path) -> set[str]:
@@ -141,11 +141,11 @@ def _namespaces(process: Path) -> set[str]:
 
 def starters() -> list[list[str]]:
     """The command lines that make the sandbox or are its first process."""
-    found = []
+    command_lines = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            found.append((process / "cmdline").read_text().split("\0"))
-    return [argv for argv in found if "sandbox.init" in argv and NAME in argv]
+            command_lines.append((process / "cmdline").read_text().split("\0"))
+    return [argv for argv in command_lines if "sandbox.init" in argv and NAME in argv]
 
 
 def parent(pid: int) -> int:
@@ -170,19 +170,12 @@ def test_two_sandboxes_side_by_side_are_two_clusters_at_the_same_addresses(runni
     assert running.sandbox("exec", "--", "kubectl", *server).stdout == kubectl(*server), "nothing is shared but numbers"
 
 
-@pytest.mark.parametrize("code", [0, 1, 77])
-def test_exec_ends_with_the_exit_code_of_its_command(running: Machine, code: int) -> None:
-    done = running.sandbox("exec", "--", "sh", "-c", f"exit {code}")
-    assert done.returncode == code, f"the command's code is passed on: {done.stderr}"
-
-
-def test_exec_runs_its_command_in_the_folder_that_it_is_called_in(running: Machine) -> None:
+@pytest.mark.parametrize("code", [0, 77])
+def test_exec_runs_its_command_in_the_callers_folder_and_ends_with_its_exit_code(running: Machine, code: int) -> None:
     folder = paths.PROJECT / "tests" / "sandbox"
-    done = subprocess.run(
-        running.argv("exec", "--", "pwd"), cwd=folder, env={**running.environment, "PYTHONPATH": str(paths.PROJECT)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.stdout.strip() == str(folder), f"relative paths mean the same inside: {done.stderr}"
+    done = running.sandbox("exec", "--", "sh", "-c", f"pwd; exit {code}", cwd=folder, PYTHONPATH=str(paths.PROJECT))
+    assert done.returncode == code, f"the command's code is passed on: {done.stderr}"
+    assert done.stdout.strip() == str(folder), "relative paths mean the same inside"
 
 
 def test_a_plugin_that_was_on_path_at_the_start_is_found_by_a_later_command_with_another_path(running: Machine) -> None:
@@ -191,12 +184,6 @@ def test_a_plugin_that_was_on_path_at_the_start_is_found_by_a_later_command_with
     assert done.stdout == "the plugin that was on PATH\n", f"the sandbox links to it: {done.stderr}"
     standins = json.loads(running.sandbox("status", "--json").stdout)["standins"]
     assert PLUGIN not in standins, "and it is not said to be a stand-in"
-
-
-def test_exec_without_a_command_shows_one(running: Machine) -> None:
-    done = running.sandbox("exec")
-    assert done.returncode == 1, "there was nothing to run"
-    assert "python -m sandbox exec -- kubectl get pods -A" in done.stderr, "the error shows how it is done"
 
 
 def test_the_status_for_machines_names_every_part(running: Machine) -> None:
@@ -221,18 +208,28 @@ def test_a_part_that_is_stopped_makes_the_status_fail_until_it_is_started(runnin
     assert running.sandbox("status").returncode == 0, "it runs again"
 
 
-def test_a_part_that_is_unknown_is_refused_with_the_names_of_all(running: Machine) -> None:
-    done = running.sandbox("stop", "nosuch")
-    assert done.returncode == 1, "nothing was stopped"
-    assert done.stderr.strip().startswith("error: There is no part 'nosuch'; there are: etcd"), "the names are given"
-    assert len(done.stderr.strip().splitlines()) == 1, f"in one line: {done.stderr}"
-
-
-def test_the_log_of_an_unknown_part_is_refused_in_one_line(running: Machine) -> None:
-    done = running.sandbox("logs", "nosuch")
-    assert done.returncode == 1, "there is no such log"
-    assert done.stderr.strip().startswith("error: No log is named 'nosuch'; there are: cloud-dns"), "it says which are"
-    assert len(done.stderr.strip().splitlines()) == 1, f"in one line: {done.stderr}"
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["stop", "nosuch"], "There is no part 'nosuch'; there are: etcd"),
+        (["logs", "nosuch"], "No log is named 'nosuch'; there are: cloud-dns"),
+        (["exec"], ""),
+        (
+            ["--name", "absent", "exec", "--", "true"],
+            "No sandbox named 'absent' runs. Start one: python -m sandbox --name absent up",
+        ),
+    ],
+)
+def test_a_command_that_cannot_be_run_ends_with_one_line_that_helps(
+    running: Machine, arguments: list[str], error: str
+) -> None:
+    done = running.sandbox(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith(f"error: {error}"), "it names the problem and what there is"
+    if error:
+        assert len(done.stderr.strip().splitlines()) == 1, f"in one line: {done.stderr}"
+    else:
+        assert "python -m sandbox exec -- kubectl get pods -A" in done.stderr, "it shows how to use the command"
 
 
 def test_a_log_is_followed_as_it_grows(running: Machine) -> None:
@@ -253,16 +250,6 @@ def test_a_log_is_followed_as_it_grows(running: Machine) -> None:
             eventually("the refused request stands in the log", grown, timeout=15)
         finally:
             following.terminate()
-
-
-def test_a_sandbox_that_does_not_run_is_said_with_the_command_that_starts_it(running: Machine) -> None:
-    absent = subprocess.run(
-        [sys.executable, "-m", "sandbox", "--name", "absent", "exec", "--", "true"], cwd=paths.PROJECT,
-        env=running.environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert absent.returncode == 1, "there is nothing to enter"
-    expected = "error: No sandbox named 'absent' runs. Start one: python -m sandbox --name absent up"
-    assert absent.stderr.strip() == expected, "one line, with the fix"
 
 
 def test_down_leaves_no_process_no_mount_and_no_file(running: Machine) -> None:
@@ -292,7 +279,7 @@ def test_a_start_that_is_killed_midway_leaves_no_process_no_mount_and_no_file(ma
         namespaces = namespaces_of(instance)
         os.kill(starting.pid if victim == "the command" else parent(instance.pid), signal.SIGKILL)
         starting.stdout.read()
-    assert starting.returncode != 0, "whoever started it is told"
+    assert starting.returncode != 0, "the caller gets an error"
     machine.has_nothing_of(namespaces)
 
 

@@ -12,7 +12,6 @@ import pytest
 from sandbox.testing import (
     ISTIO,
     a_records,
-    applied,
     cloud_dns,
     eventually,
     get,
@@ -22,9 +21,7 @@ from sandbox.testing import (
     managed_zone,
     names,
     patch,
-    record_sets,
     resolve,
-    resource,
 )
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import API, SECRET, SHOP, Stack
@@ -90,24 +87,6 @@ def test_an_up_makes_what_was_planned_and_gives_the_outputs(stack: Stack) -> Non
 def test_a_preview_after_an_up_is_empty(stack: Stack) -> None:
     assert stack.plan() == {}, "nothing is planned"
     stack.preview("--expect-no-changes")
-
-
-def test_the_state_holds_an_object_as_the_real_provider_records_it(stack: Stack) -> None:
-    gateway = stack.resource("tls-gateway")
-    obj = live(GATEWAYS, "tls-plan", ISTIO)
-    assert gateway["id"] == f"{ISTIO}/tls-plan", "the id is namespace/name, as `pulumi import` takes it"
-    assert gateway["type"] == "kubernetes:networking.istio.io/v1:Gateway", "the type is the object's own"
-    assert "uid" not in gateway["inputs"]["metadata"], "inputs are what the program gave"
-    assert gateway["outputs"]["metadata"]["uid"] == obj["metadata"]["uid"], "outputs are what the server made of it"
-    assert gateway["outputs"]["spec"] == obj["spec"], "the spec with it"
-
-
-def test_the_state_holds_a_record_as_the_real_provider_records_it(stack: Stack) -> None:
-    record = stack.resource("dns-shop.sandbox.test")
-    path = "projects/sandbox/managedZones/sandbox/rrsets/shop.sandbox.test./A"
-    assert record["id"] == path, "the id is the record set's path, as `pulumi import` takes it"
-    assert record["type"] == "gcp:dns/recordSet:RecordSet", "the type is pulumi-gcp's"
-    assert record["outputs"]["rrdatas"] == [stack.outputs()["ingressIp"]], "the address was known when it was made"
 
 
 @pytest.mark.parametrize(
@@ -195,26 +174,6 @@ def test_drift_is_detected_by_refresh_and_repaired_by_up(stack: Stack) -> None:
         "shop.sandbox.test": ([address], 5), "api.sandbox.test": ([address], 5)
     }, "the records lead to the gateway again"  # fmt: skip
     stack.assert_at_rest()
-
-
-def test_objects_that_exist_already_are_imported_and_then_managed(tmp_path: Path) -> None:
-    server = {"port": {"number": 8080, "name": "http", "protocol": "HTTP"}, "hosts": ["old.sandbox.test"]}
-    spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
-    with (
-        applied(resource("networking.istio.io/v1", "Gateway", "by-hand", ISTIO, spec=spec)),
-        record_sets({"name": "old.sandbox.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.1"]}),
-    ):
-        with Stack("import", tmp_path) as stack:
-            options = ["--yes", "--skip-preview", "--generate-code=false", "--protect=false"]
-            record = "projects/sandbox/managedZones/sandbox/rrsets/old.sandbox.test./A"
-            stack.run("import", "kubernetes:networking.istio.io/v1:Gateway", "gateway", f"{ISTIO}/by-hand", *options)
-            stack.run("import", "gcp:dns/recordSet:RecordSet", "record", record, *options)
-            # The provider has no schema of a custom resource: its inputs come from a program that names them.
-            assert stack.resource("gateway")["outputs"]["spec"] == spec, "the object is known as it is"
-            assert stack.resource("record")["inputs"]["rrdatas"] == ["203.0.113.1"], "the record's data are its inputs"
-            assert "unchanged" in stack.refresh(), "what was imported is what is there"
-        assert get(GATEWAYS, "by-hand", ISTIO) is None, "the stack managed it from then on"
-        assert "old.sandbox.test" not in a_records(), "and the record"
 
 
 def test_destroy_leaves_nothing_but_the_crds_and_the_issued_secret(stack: Stack) -> None:

@@ -1,6 +1,6 @@
 """The policy pack through the real engine: our stacks pass, and bad ones fail with the fix.
 
-What makes a stack production is in its config, which the engine hands to the pack.
+The key `production` makes a stack production; the engine hands the config to the pack.
 """
 
 import re
@@ -26,10 +26,10 @@ def preview(stack: Stack, *options: str, fails: bool) -> str:
     return stack.run("preview", "--policy-pack", str(policies.folder(PROJECT / "policies")), *options, fails=fails)
 
 
-def found(output: str, level: str = "mandatory") -> list[str]:
-    """The findings of a level: each begins with the policy, and names the resource in parentheses."""
+def findings(output: str, level: str = "mandatory") -> list[str]:
+    """Return the findings of a level, which begin with the policy and have the resource in parentheses."""
     parts = FINDING.split(output.partition("Diagnostics:")[0])[1:]
-    return [text for each, text in zip(parts[::2], parts[1::2], strict=True) if each == level]
+    return [text for one, text in zip(parts[::2], parts[1::2], strict=True) if one == level]
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,15 @@ def test_our_own_stack_passes(tmp_path: Path) -> None:
     output = preview(Stack("policies", tmp_path), fails=False)
 
     assert PASSED in output, "the pack was run, and found nothing"
-    assert not found(output, "advisory"), "and all that it judges by was known"
+    assert not findings(output, "advisory"), "and every value that it needs was known"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_bad_stack_fails_with_the_fix(rule: Rule[Any], refused: str) -> None:
     assert FAILED in refused, "the preview fails for the policies"
-    about = [each for each in found(refused) if each.split()[0] == rule.name and f": {rule.name})" in each]
+    about = [
+        finding for finding in findings(refused) if finding.split()[0] == rule.name and f": {rule.name})" in finding
+    ]
 
     assert len(about) == 1, f"the resource that breaks {rule.name} is named, with the policy, in:\n{refused}"
     assert rule.description in about[0], "the rule is stated"
@@ -59,12 +61,16 @@ def test_a_bad_stack_fails_with_the_fix(rule: Rule[Any], refused: str) -> None:
 
 
 def test_the_kubeconfig_of_a_provider_is_judged(refused: str) -> None:
-    about = [each for each in found(refused) if each.split()[0] == "no-private-key-in-state" and ": by-token)" in each]
+    about = [
+        finding
+        for finding in findings(refused)
+        if finding.split()[0] == "no-private-key-in-state" and ": by-token)" in finding
+    ]
     assert len(about) == 1, f"a provider is a resource of the state in:\n{refused}"
 
 
 def test_one_unknown_value_is_named_in_production_and_hides_nothing(refused: str) -> None:
-    about = [each for each in found(refused) if each.split()[0] == "tls-ends-at-the-gateway"]
+    about = [finding for finding in findings(refused) if finding.split()[0] == "tls-ends-at-the-gateway"]
     unknown = [each for each in about if "spec.servers.0.tls.mode is not known in this preview" in each]
 
     assert len(unknown) == 1, f"the Gateway whose mode is an output is named in:\n{refused}"
@@ -74,23 +80,25 @@ def test_one_unknown_value_is_named_in_production_and_hides_nothing(refused: str
 
 def test_what_nobody_in_the_stack_knows_is_an_advice(refused: str) -> None:
     advice = "VirtualService istio-system/elsewhere is on the Gateway platform/shared, which is not of this stack"
-    assert [each for each in found(refused, "advisory") if advice in each and each.split()[0] == JUDGED], refused
+    assert [
+        finding for finding in findings(refused, "advisory") if advice in finding and finding.split()[0] == JUDGED
+    ], refused
 
 
 def test_outside_production_a_preview_goes_on_without_an_unknown_value(tmp_path: Path) -> None:
     output = preview(Stack("prod", tmp_path), "-C", str(BAD), fails=True)
 
-    assert not any("cannot be judged" in each for each in found(output)), "nothing fails for it"
-    advice = [each for each in found(output, "advisory") if "spec.servers.0.tls.mode is not known" in each]
+    assert not any("cannot be judged" in each for each in findings(output)), "nothing fails for it"
+    advice = [finding for finding in findings(output, "advisory") if "spec.servers.0.tls.mode is not known" in finding]
     assert advice, f"and it is said in:\n{output}"
     for production in ("protected-in-production", "issuer-fits-stack"):
-        assert production not in [each.split()[0] for each in found(output)], "a name makes no production"
+        assert production not in [each.split()[0] for each in findings(output)], "a name makes no production"
 
 
 def test_production_is_held_to_more(tmp_path: Path) -> None:
     stack = Stack("held-to-more", tmp_path)
     stack.configure(production=True)
-    broken = {each.split()[0] for each in found(preview(stack, fails=True))}
+    broken = {each.split()[0] for each in findings(preview(stack, fails=True))}
     assert broken == {"issuer-fits-stack", "protected-in-production", "cert-manager-is-official"}
 
     # There is no registry here to take the official chart from.
