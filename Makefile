@@ -50,12 +50,13 @@ unit:
 	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not readme and not network"
 
 # GOGC: of what three control planes ask of two cores, a fifth was to collect garbage; there is memory for it.
-test: .venv ## make check, then every test against the real parts, in three sandboxes side by side
+test: .venv ## make check, then every test against the real parts, in three sandboxes side by side: SEED=1 shuffles the files
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
 	@export GOGC=400; trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
 	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
+	$(if $(SEED),--random-order-bucket module --random-order-seed $(SEED)) \
 	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 	$(PYTHON) -m pytest -v -n 2 -m "readme or network"
 

@@ -27,7 +27,7 @@ from sandbox.testing.cluster import (
     resource,
 )
 from sandbox.testing.engine import Command, CommandError, Engine
-from sandbox.testing.leftovers import clean, left, restored
+from sandbox.testing.leftovers import left, restore, restored
 from sandbox.testing.stack import Stack
 from sandbox.testing.wait import eventually
 from sandbox.testing.zone import (
@@ -44,7 +44,7 @@ from sandbox.testing.zone import (
 
 __all__ = [
     "ISTIO", "ZONES", "AcmeProxy", "Answer", "Command", "CommandError", "Engine", "Request", "Stack", "a_records",
-    "applied", "changes", "clean", "client", "cloud_dns", "delete", "eventually", "get", "google", "ingress_address",
+    "applied", "changes", "client", "cloud_dns", "delete", "eventually", "get", "google", "ingress_address",
     "is_ready", "items", "kubectl", "left", "live", "managed_zone", "names", "patch", "reasons", "record_sets",
-    "renew", "resolve", "resource", "restored", "txt_records",
+    "renew", "resolve", "resource", "restore", "restored", "txt_records",
 ]  # fmt: skip

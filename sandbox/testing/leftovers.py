@@ -5,7 +5,7 @@ test has left.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -47,19 +47,19 @@ def snapshot() -> set[Thing]:
     columns = "--output=custom-columns=A:.kind,B:.metadata.name,C:.metadata.namespace,D:.apiVersion"
     lines = kubectl("get", ",".join(sorted(kinds)), "--all-namespaces", "--no-headers", columns).splitlines()
     objects = (Thing(*("" if word == "<none>" else word for word in line.split())) for line in lines)
-    records = {Thing(f"{each['type']} record", each["name"]) for each in zone.cloud_dns("GET")["rrsets"]}
-    zones = {Thing("zone", each["name"]) for each in zone.google("GET", zone.ZONES)["managedZones"]}
+    records = {Thing(f"{record['type']} record", record["name"]) for record in zone.cloud_dns("GET")["rrsets"]}
+    zones = {Thing("zone", one["name"]) for one in zone.google("GET", zone.ZONES)["managedZones"]}
     stacks = {
         Thing("stack", str(file)) for file in paths.PULUMI_STATE.rglob("stacks/**/*.json") if _has_resources(file)
     }
-    return {each for each in objects if each.kind not in _STAY} | records | zones | stacks
+    return {thing for thing in objects if thing.kind not in _STAY} | records | zones | stacks
 
 
 def left(timeout: float = _WAIT) -> list[Thing]:
-    """Return what tests have left, once that does not get less or after a time; the first call takes the snapshot."""
+    """Return what is left after a time, at once if nothing is; the first call in a sandbox takes the snapshot."""
     if not _SNAPSHOT.exists():
-        _SNAPSHOT.write_text(json.dumps([astuple(each) for each in snapshot()]))
-    before = {Thing(*each) for each in json.loads(_SNAPSHOT.read_text())}
+        _SNAPSHOT.write_text(json.dumps([astuple(thing) for thing in snapshot()]))
+    before = {Thing(*fields) for fields in json.loads(_SNAPSHOT.read_text())}
     remaining: set[Thing] = set()
 
     def nothing_left() -> bool:
@@ -74,27 +74,12 @@ def left(timeout: float = _WAIT) -> list[Thing]:
     return []
 
 
-def clean(things: Iterable[Thing]) -> None:
-    """Remove what was left, without regard to finalizers that nothing serves any more."""
-    things = list(things)
-    objects = [_manifest(each) for each in things if each.api_version]
-    if objects:
-        kubectl("delete", "--ignore-not-found", "--wait=false", manifest=objects)
-    for each in things:
-        if each.kind == "stack":
-            Path(each.name).unlink()
-        elif each.kind.endswith(" record"):
-            zone.cloud_dns("DELETE", f"/{each.name}/{each.kind.removesuffix(' record')}")
-        elif each.kind == "zone":
-            zone.google("DELETE", f"{zone.ZONES}/{each.name}")
-    still_there = partial(_present, objects)
-    try:
-        eventually("the objects are gone", still_there, 10, until=lambda present: not present)
-    except AssertionError:
-        for obj in still_there():
-            metadata = obj["metadata"]
-            patch(_full_kind(obj), metadata["name"], {"metadata": {"finalizers": None}}, metadata.get("namespace"))
-        eventually("the objects without finalizers are gone", still_there, until=lambda present: not present)
+def restore() -> None:
+    """Remove everything that tests have left."""
+    # More than once, because a controller may make an object again before it ends.
+    for _ in range(3):
+        if things := left(timeout=0):
+            _remove(things)
 
 
 @contextmanager
@@ -103,7 +88,29 @@ def restored() -> Iterator[None]:
     try:
         yield
     finally:
-        clean(left(timeout=0))
+        restore()
+
+
+def _remove(things: list[Thing]) -> None:
+    """Remove things and wait until they are gone, without the finalizers that nothing serves any more."""
+    objects = [_manifest(thing) for thing in things if thing.api_version]
+    if objects:
+        kubectl("delete", "--ignore-not-found", "--wait=false", manifest=objects)
+    for thing in things:
+        if thing.kind == "stack":
+            Path(thing.name).unlink()
+        elif thing.kind.endswith(" record"):
+            zone.cloud_dns("DELETE", f"/{thing.name}/{thing.kind.removesuffix(' record')}")
+        elif thing.kind == "zone":
+            zone.google("DELETE", f"{zone.ZONES}/{thing.name}")
+    remaining = partial(_present, objects)
+    try:
+        eventually("the objects are gone", remaining, until=lambda present: not present, timeout=10)
+    except AssertionError:
+        for obj in remaining():
+            metadata = obj["metadata"]
+            patch(_full_kind(obj), metadata["name"], {"metadata": {"finalizers": None}}, metadata.get("namespace"))
+        eventually("the objects without finalizers are gone", remaining, until=lambda present: not present)
 
 
 def remove_orphaned_secrets() -> None:
@@ -122,7 +129,7 @@ def remove_orphaned_secrets() -> None:
 
 def _has_resources(file: Path) -> bool:
     latest = json.loads(file.read_text())["checkpoint"].get("latest") or {}
-    return any(not each["type"].startswith("pulumi:") for each in latest.get("resources") or ())
+    return any(not resource["type"].startswith("pulumi:") for resource in latest.get("resources") or ())
 
 
 def _manifest(thing: Thing) -> Object:

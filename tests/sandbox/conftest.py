@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from sandbox import paths
-from sandbox.testing import AcmeProxy, clean, left
+from sandbox.testing import AcmeProxy, left, restore
 from tests.sandbox.stack import Stack
 
 SHORT = ("accounts", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
@@ -37,7 +37,7 @@ def clean_start() -> None:
     """Remove what an earlier session in the same sandbox has left."""
     if things := left(timeout=0):
         print("left by an earlier session, and removed:", *things, sep="\n  ")
-        clean(things)
+        restore()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +45,7 @@ def nothing_left(clean_start: None) -> Iterator[None]:  # noqa: ARG001 - for its
     """Fail the file that leaves something, and remove that for the sake of the next one."""
     yield
     if things := left():
-        clean(things)
+        restore()
         pytest.fail("this file has left:\n  " + "\n  ".join(map(str, things)))
 
 

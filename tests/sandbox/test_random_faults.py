@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.testing.leftovers import remove_orphaned_secrets
 from tests.faults.draw import draw
 from tests.faults.operations import Project
 from tests.faults.rounds import Rounds
@@ -19,6 +20,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project = Project(tmp_path)
     yield project
     destroyed = project.run("destroy", "--yes", "--skip-preview")
+    remove_orphaned_secrets()
     assert Rounds(project).emptied(destroyed) == [], "nothing is left"
 
 

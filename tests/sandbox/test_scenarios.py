@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.testing.leftovers import remove_orphaned_secrets
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.scenes import Scenes, theatre
 
@@ -16,7 +17,9 @@ SEED = 1
 def scenes() -> Iterator[Scenes]:
     with theatre() as scenes:
         yield scenes
-        assert scenes.end() == [], "nothing is left"
+        left = scenes.end()
+        remove_orphaned_secrets()
+        assert left == [], "nothing is left"
 
 
 @pytest.mark.parametrize("name", ["two-ups", "account-lost", "challenge-errored"])
