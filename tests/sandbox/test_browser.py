@@ -27,8 +27,8 @@ from sandbox.acme import STAGING
 from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, live, resource
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import Stack
+from tlsctl.verify.client import http2
 from tlsctl.verify.coalescing import ask
-from tlsctl.verify.connections import http2
 from tlsctl.verify.requests import Probe
 
 pytestmark = pytest.mark.sandbox

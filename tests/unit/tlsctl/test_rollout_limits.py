@@ -11,7 +11,7 @@ import pytest
 
 from config import printed
 from sandbox.testing.rate_limits import DAY, HOUR, CaLimits, RateLimits
-from tests.unit.verify.support import config as stack_config
+from tests.unit.tlsctl.verify.support import config as stack_config
 from tlsctl.plan_rollout import Rollout, plan
 
 ACCOUNT = "account"
