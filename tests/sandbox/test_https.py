@@ -3,9 +3,7 @@
 The tests share one stack, which begins each of them up with its first config.
 """
 
-import json
 import ssl
-import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,18 +13,7 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import (
-    ISTIO,
-    a_records,
-    client,
-    eventually,
-    get,
-    ingress_address,
-    items,
-    kubectl,
-    patch,
-    renew,
-)
+from sandbox.testing import ISTIO, a_records, client, eventually, get, ingress_address, items, kubectl, patch, renew
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import API, SECRET, SHOP, Stack
 
@@ -109,15 +96,6 @@ def test_the_first_up_ends_in_https_for_every_host() -> None:
         answer = eventually(f"{host} is served", partial(client.served, host, staging))
         assert app(answer) == name, "each host leads to its own application"
     assert challenges() == [], "no challenge is left behind"
-
-
-@pytest.mark.usefixtures("stack")
-def test_curl_trusts_it_without_being_told_to_be_insecure() -> None:
-    root = "/run/sandbox/acme/staging-root.pem"
-    command = ["curl", "--silent", "--show-error", "--fail", "--cacert", root, "https://shop.sandbox.test/cart?id=1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["path"] == "/cart?id=1", "the application got the request as it was"
 
 
 def test_the_certificate_is_for_all_hosts_and_of_the_key_that_the_config_asks_for(stack: Stack) -> None:

@@ -125,13 +125,8 @@ def test_all_is_ok_after_up(verify: Verify) -> None:
     skipped = {result["check"] for result in report.checks if result["state"] == "skipped"}
     assert skipped == {"hsts"}, "everything is checked but HSTS, which the stack does not configure"
     assert {result["subject"] for result in report.checks} == {"ingress", SECRET, SHOP, API}, "for each host"
-
-
-def test_people_see_a_line_for_each_check(verify: Verify) -> None:
     done = verify.stack.tlsctl("verify", "--ca", str(STAGING.root_file))
-    assert done.returncode == 0, f"all is ok: {done.stdout}{done.stderr}"
-    assert "✓ certificate" in done.stdout, "what was checked is listed"
-    assert "All is ok:" in done.stdout.splitlines()[-1], "and the last line is the verdict"
+    assert "All is ok:" in done.stdout.splitlines()[-1], "people see the verdict on the last line"
 
 
 def test_the_record(verify: Verify) -> None:
