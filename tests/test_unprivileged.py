@@ -43,7 +43,7 @@ class Newcomer:
         self._hidden = Path.home()
         self._python, self._go = Path(sys.base_prefix), Path(_go("GOROOT"))
         # What a machine has installed for everybody stays visible.
-        self._kept = [each for each in (self._python, self._go) if each.is_relative_to(self._hidden)]
+        self._kept = [folder for folder in (self._python, self._go) if folder.is_relative_to(self._hidden)]
         self._modules = folder / "modules"
         self._modules.mkdir()
         shutil.copytree(PROJECT, self.clone, symlinks=True, ignore=shutil.ignore_patterns(*MADE_HERE))
@@ -56,7 +56,7 @@ class Newcomer:
     @property
     def environment(self) -> dict[str, str]:
         """The variables of the newcomer's login."""
-        path = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each).is_relative_to(self._hidden)]
+        path = [entry for entry in os.environ["PATH"].split(os.pathsep) if not Path(entry).is_relative_to(self._hidden)]
         inherited = {key: value for key, value in os.environ.items() if key in INHERITED or key.startswith(REGISTRIES)}
         return inherited | {
             "HOME": str(self.home),
@@ -82,7 +82,7 @@ class Newcomer:
 
     def processes(self) -> list[int]:
         """The ids of the newcomer's processes."""
-        return [int(each.name) for each in Path("/proc").glob("[0-9]*") if _owner(each) == self.uid]
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == self.uid]
 
     def _fill_caches(self) -> None:
         """Fill the newcomer's caches with what is built and downloaded already."""
@@ -131,7 +131,7 @@ def _taken(uid: int) -> bool:
     try:
         pwd.getpwuid(uid)
     except KeyError:
-        return any(_owner(each) == uid for each in Path("/proc").glob("[0-9]*"))
+        return any(_owner(process) == uid for process in Path("/proc").glob("[0-9]*"))
     return True
 
 

@@ -239,6 +239,6 @@ class Engine:
             AssertionError: The state has none of that name.
         """
         resources = self.resources(secrets=secrets)
-        resource = next((each for each in resources if each["urn"].rpartition("::")[2] == name), None)
+        resource = next((one for one in resources if one["urn"].rpartition("::")[2] == name), None)
         assert resource, f"the state of {self.name} has a resource {name}"
         return resource

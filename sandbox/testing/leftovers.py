@@ -141,9 +141,9 @@ def _present(objects: list[Object]) -> list[Object]:
     if not objects:
         return []
     answer = kubectl("get", "--ignore-not-found", "--output=json", manifest=objects)
-    found = json.loads(answer) if answer else {"items": []}
-    # kubectl prints a List, unless it was asked for one object.
-    return list(found.get("items", [found]))
+    present = json.loads(answer) if answer else {"items": []}
+    # kubectl prints a List, except for a single object.
+    return list(present.get("items", [present]))
 
 
 def _full_kind(obj: Object) -> str:

@@ -22,7 +22,7 @@ TIMEOUT = 300
 
 
 def run(*argv: str | Path, cwd: Path = PROJECT) -> str:
-    command = [str(each) for each in argv]
+    command = list(map(str, argv))
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, f"{' '.join(command)} failed: {done.stdout}{done.stderr}"
     return done.stdout
@@ -50,8 +50,8 @@ def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     run(uv, "pip", "install", "--quiet", "--python", python, wheel)
 
-    asked = "from istio_gateway_tls import TlsGateway; print(TlsGateway.__module__)"
-    assert run(python, "-c", asked, cwd=tmp_path).strip() == "istio_gateway_tls.tls_gateway"
+    program = "from istio_gateway_tls import TlsGateway; print(TlsGateway.__module__)"
+    assert run(python, "-c", program, cwd=tmp_path).strip() == "istio_gateway_tls.tls_gateway"
 
 
 def test_the_plugin_serves_its_schema_from_what_its_requirements_install(tmp_path: Path) -> None:

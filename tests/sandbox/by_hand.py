@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from sandbox import paths
 from sandbox.acme import PROD
 from sandbox.testing import ISTIO, cloud_dns, eventually, ingress_address, kubectl, resource, restored
 from sandbox.testing.engine import TIMEOUT as OF_PULUMI
+from tests.sandbox import chart
 from tests.sandbox.stack import PREFIX, PROJECT, SECRET
 
 GATEWAY = "istio-tls-gateway"
@@ -26,16 +26,8 @@ CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_t
 ISSUERS = {f"letsencrypt-{environment}-istio": environment for environment in ("staging", "prod")}
 """The environment of each issuer."""
 CLASS = {"class": "istio"}
+VALUES = {"crds": {"enabled": True}, **CONFIG[f"{PREFIX}certManager"]["values"]}
 TIMEOUT = 120
-
-
-def _helm(*arguments: str) -> str:
-    chart = str(paths.CHARTS / "cert-manager")
-    values = {"crds": {"enabled": True}, **CONFIG[f"{PREFIX}certManager"]["values"]}
-    argv = ["helm", arguments[0], "cert-manager", chart, *arguments[1:], "--namespace=cert-manager", "--values=-"]
-    done = subprocess.run(argv, input=json.dumps(values), capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    assert done.returncode == 0, f"helm {' '.join(arguments)} failed: {done.stderr}"
-    return done.stdout
 
 
 @contextmanager
@@ -43,10 +35,11 @@ def cert_manager(*, by: str) -> Iterator[None]:
     """Install cert-manager by its manifest or by Helm, and remove everything that is made in the block."""
     with restored():
         if by == "helm":
-            _helm("install", "--create-namespace")
+            options = ["--create-namespace", f"--namespace={chart.NAME}"]
+            chart.helm("install", chart.NAME, str(chart.FOLDER), *options, values=VALUES)
             yield
             return
-        manifest = [obj for obj in yaml.load_all(_helm("template", "--no-hooks"), yaml.CSafeLoader) if obj]
+        manifest = chart.rendered(VALUES, "--no-hooks")
         kubectl("create", "namespace", "cert-manager")
         kubectl("apply", manifest=manifest)
         try:

@@ -36,6 +36,7 @@ from sandbox.testing import (
     names,
     reasons,
     renew,
+    resource,
 )
 from tests.sandbox import by_hand, nginx
 from tests.sandbox.stack import Stack
@@ -71,32 +72,29 @@ def ingress(
 ) -> dict[str, Any]:
     """Return an Ingress as users of ingress-nginx have it; its Service has the namespace's name by default."""
     backend = {"service": {"name": service or namespace, "port": {"number": port}}}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
-        "spec": {
-            "ingressClassName": nginx.CLASS,
-            "tls": [{"hosts": [host], "secretName": secret}],
-            "rules": [
-                {"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix", "backend": backend}]}},
-            ],
-        },
-    }  # fmt: skip
+    paths = [{"path": path, "pathType": "Prefix", "backend": backend}]
+    manifest = resource("networking.k8s.io/v1", "Ingress", name, namespace)
+    manifest["metadata"]["annotations"] = annotations
+    manifest["spec"] = {
+        "ingressClassName": nginx.CLASS,
+        "tls": [{"hosts": [host], "secretName": secret}],
+        "rules": [{"host": host, "http": {"paths": paths}}],
+    }
+    return manifest
 
 
-ASKED = {"cert-manager.io/cluster-issuer": ISSUER}
+REQUEST = {"cert-manager.io/cluster-issuer": ISSUER}
 INGRESSES = [
-    ingress("moves", SHOP, HOST, SHARED, ASKED),
-    ingress("moves-news", SHOP, HOST, SHARED, ASKED, path="/news"),
+    ingress("moves", SHOP, HOST, SHARED, REQUEST),
+    ingress("moves-news", SHOP, HOST, SHARED, REQUEST, path="/news"),
     ingress("moves-too", API, OTHER, OWN, {"cert-manager.io/issuer": ISSUER}, port=8080),
-    ingress("stays", SHOP, STAYS, "stays-tls", ASKED | {SNIPPET: "deny all;"}),
+    ingress("stays", SHOP, STAYS, "stays-tls", REQUEST | {SNIPPET: "deny all;"}),
 ]
 SHARING = [
-    ingress("moves", SHOP, HOST, SHARED, ASKED),
-    ingress("stays", SHOP, STAYS, SHARED, ASKED | {SNIPPET: "deny all;"}),
+    ingress("moves", SHOP, HOST, SHARED, REQUEST),
+    ingress("stays", SHOP, STAYS, SHARED, REQUEST | {SNIPPET: "deny all;"}),
 ]
-BEFORE_THE_GATEWAY = ingress("edge", ISTIO, HOST, EDGE, ASKED, service="istio-ingressgateway")
+BEFORE_THE_GATEWAY = ingress("edge", ISTIO, HOST, EDGE, REQUEST, service="istio-ingressgateway")
 """A team has ingress-nginx before the gateway, and its Gateway presents the Ingress's certificate as well."""
 
 
@@ -195,7 +193,7 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
         with stack_of("from-nginx", tmp_path) as stack:
             with client.traffic(HOST, trust, kept=True) as seen, client.traffic(OTHER, trust) as seen_of_other:
                 assert OTHER not in addresses(), "a CNAME leads to ingress-nginx"
-                transact([each.replace(" ADDRESS", f" {nginx.ADDRESS}") for each in adopt(stack).transaction])
+                transact([command.replace(" ADDRESS", f" {nginx.ADDRESS}") for command in adopt(stack).transaction])
                 assert addresses()[OTHER] == nginx.ADDRESS, "its own record does, from one moment to the next"
                 printed = adopt(stack)
                 assert not printed.transaction
@@ -230,10 +228,10 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
                 assert stack.plan() == {}, "it is at rest, and what was left over is no part of it"
             assert client.https(STAYS, trust).status == 200, "what stays serves as before"
             remains()
-    for each in (seen, seen_of_other):
-        assert each.failures == [], "no request failed, and no certificate was one that browsers do not trust"
-        assert each.answered > 10, "there was traffic throughout"
-        assert len(each.serials) == 2, "one certificate by ingress-nginx, and then one by the gateway"
+    for traffic in (seen, seen_of_other):
+        assert traffic.failures == [], "no request failed, and browsers trusted every certificate"
+        assert traffic.answered > 10, "there was traffic throughout"
+        assert len(traffic.serials) == 2, "one certificate by ingress-nginx, and then one by the gateway"
 
 
 def addresses() -> dict[str, str]:
@@ -283,8 +281,8 @@ def test_a_certificate_that_an_ingress_owns_outlives_it_in_the_stack(tmp_path: P
             let_go, take_over, *_ = printed.go_on
             by_hand.run(let_go)
             by_hand.run(take_over)
-            (taken,) = (each for each in stack.resources() if each["type"].endswith(":Certificate") and "id" in each)
-            assert taken["id"] == f"{ISTIO}/{EDGE}"
+            ids = [one["id"] for one in stack.resources() if one["type"].endswith(":Certificate") and "id" in one]
+            assert ids == [f"{ISTIO}/{EDGE}"]
             # The ingress-shim looks at an Ingress that changes: it must not take the Certificate back.
             kubectl("annotate", "ingress", "edge", "--namespace", ISTIO, "changed=by-a-test")
             (gone,) = [command for command in printed.left if " delete ingress " in command]

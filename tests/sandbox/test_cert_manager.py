@@ -6,27 +6,22 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from components.cert_manager import chart_values
-from sandbox import paths
 from sandbox.testing import ISTIO, items, kubectl, resource
 from sandbox.testing.network_policies import OUTSIDE, Connection, Peer, allowed, pod, target_port
 from sandbox.testing.registry import Registry
+from tests.sandbox import chart
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import PREFIX, PROJECT, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
 CERT_MANAGER = "cert-manager"
-
-
-def helm(*arguments: str) -> None:
-    """Run helm."""
-    done = subprocess.run(["helm", *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def digest_of(file: Path) -> str:
@@ -38,14 +33,14 @@ def digest_of(file: Path) -> str:
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sandbox's chart, packaged."""
     folder = tmp_path_factory.mktemp("package")
-    helm("package", str(paths.CHARTS / CERT_MANAGER), "--destination", str(folder))
+    chart.helm("package", str(chart.FOLDER), "--destination", str(folder))
     return next(folder.iterdir())
 
 
 @pytest.fixture(scope="module")
 def version() -> str:
     """The chart's version."""
-    return str(yaml.safe_load((paths.CHARTS / CERT_MANAGER / "Chart.yaml").read_text())["version"])
+    return str(yaml.safe_load((chart.FOLDER / "Chart.yaml").read_text())["version"])
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +57,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 def stack(registry: Registry, package: Path, version: str, new_stack: NewStack) -> Stack:
     """A stack with the values that Pulumi.prod.yaml has for cert-manager; not yet up."""
     prod = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
-    chart = {"chart": registry.chart, "version": version, "digest": registry.push(package, version)}
-    return new_stack("hardened", certManager={**prod[f"{PREFIX}certManager"], **chart}, hosts=[SHOP])
+    pinned = {"chart": registry.chart, "version": version, "digest": registry.push(package, version)}
+    return new_stack("hardened", certManager={**prod[f"{PREFIX}certManager"], **pinned}, hosts=[SHOP])
 
 
 @pytest.fixture
@@ -77,9 +72,9 @@ def standing(stack: Stack) -> Stack:
 def intruder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package of the same name and version with something else in it."""
     folder = tmp_path_factory.mktemp("intruder")
-    shutil.copytree(paths.CHARTS / CERT_MANAGER, folder / CERT_MANAGER)
+    shutil.copytree(chart.FOLDER, folder / CERT_MANAGER)
     (folder / CERT_MANAGER / "templates" / "intruder.yaml").write_text("# another chart")
-    helm("package", str(folder / CERT_MANAGER), "--destination", str(folder / "packages"))
+    chart.helm("package", str(folder / CERT_MANAGER), "--destination", str(folder / "packages"))
     return next((folder / "packages").iterdir())
 
 
@@ -126,8 +121,8 @@ def test_a_signature_is_verified(stack: Stack, package: Path, tmp_path: Path) ->
     secret = tmp_path / "secret.gpg"
     secret.write_bytes(gpg("--export-secret-keys", "signer@sandbox.test"))
     subprocess.run(["gpgconf", "--homedir", str(tmp_path), "--kill", "all"], check=True, timeout=60)
-    source, target = str(paths.CHARTS / CERT_MANAGER), str(tmp_path / "signed")
-    helm("package", source, "--destination", target, "--sign", "--key", "signer", "--keyring", str(secret))
+    source, target = str(chart.FOLDER), str(tmp_path / "signed")
+    chart.helm("package", source, "--destination", target, "--sign", "--key", "signer", "--keyring", str(secret))
     signed = str(next(Path(target).glob("*.tgz")))
 
     with stack.changed(certManager={"chart": signed, "digest": None, "keyring": str(rings["signer"])}):
@@ -201,14 +196,12 @@ def test_its_network_policies_hold_back_the_rest() -> None:
 
 
 def test_nothing_of_the_release_is_in_kube_system_which_autopilot_keeps_closed() -> None:
-    chart = str(paths.CHARTS / CERT_MANAGER)
-    argv = ["helm", "template", CERT_MANAGER, chart, "--namespace", CERT_MANAGER, "--values", "-"]
+    def namespaces(values: Any) -> set[str]:
+        objects = chart.rendered(values)
+        text = "\n".join(map(yaml.safe_dump, objects))
+        return {obj["metadata"].get("namespace", "") for obj in objects} | set(
+            re.findall(r"namespace[=:] ?['\"]?([a-z-]+)", text)
+        )
 
-    def namespaces(values: str) -> set[str]:
-        done = subprocess.run(argv, input=values, capture_output=True, text=True, timeout=60, check=True)
-        made = [each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each]
-        named = {word for each in made for word in re.findall(r"namespace[=:] ?['\"]?([a-z-]+)", yaml.safe_dump(each))}
-        return {each["metadata"].get("namespace", "") for each in made} | named
-
-    assert "kube-system" in namespaces("{}"), "the chart's own default elects its leaders there"
-    assert "kube-system" not in namespaces(yaml.safe_dump(chart_values(CERT_MANAGER, {}))), "the program's does not"
+    assert "kube-system" in namespaces({}), "the chart's own default elects its leaders there"
+    assert "kube-system" not in namespaces(chart_values(CERT_MANAGER, {})), "the program's does not"

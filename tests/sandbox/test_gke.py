@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sandbox import acme, network, paths
 from sandbox import google as cloud
 from sandbox.testing import applied, client, eventually, get, google, kubectl, names, resource
+from tests.sandbox import chart
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox
@@ -182,15 +181,12 @@ def test_cert_manager_keeps_out_of_what_an_autopilot_manages() -> None:
     options = ["--namespace", "kube-system", "--as", USER, "--dry-run=server"]
     with pytest.raises(AssertionError, match=REFUSED):
         kubectl("create", *options, manifest=role)
-    manifest = subprocess.run(
-        ["helm", "get", "manifest", "cert-manager", "--namespace", "cert-manager"],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout  # fmt: skip
-    places = {each["metadata"].get("namespace") for each in yaml.load_all(manifest, yaml.CSafeLoader) if each}
+    manifest = chart.helm("get", "manifest", chart.NAME, f"--namespace={chart.NAME}")
+    places = {obj["metadata"].get("namespace") for obj in chart.objects(manifest)}
     assert places == {None, "cert-manager"}, "nothing of the release is in kube-system"
     for part in ("controller", "cainjector-leader-election"):
         assert get("lease", f"cert-manager-{part}", "cert-manager"), f"the {part} has elected its leader in its own"
-    assert not [each for each in names("lease", "kube-system") if "cert-manager" in each], "and not in kube-system"
+    assert not [name for name in names("lease", "kube-system") if "cert-manager" in name], "and not in kube-system"
 
 
 def test_values_that_an_autopilot_rejects_are_refused(stack: Stack) -> None:

@@ -13,7 +13,18 @@ import pytest
 from cryptography import x509
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import ISTIO, a_records, client, eventually, get, ingress_address, items, kubectl, patch, renew
+from sandbox.testing import (
+    ISTIO,
+    a_records,
+    client,
+    eventually,
+    get,
+    ingress_address,
+    items,
+    kubectl,
+    patch,
+    renew,
+)
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import API, SECRET, SHOP, Stack
 

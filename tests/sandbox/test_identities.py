@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from components.cert_manager import chart_values
 from deploy.bootstrap.rbac.audit import compare, uses
@@ -21,6 +20,7 @@ from sandbox.acme import STAGING
 from sandbox.controlplane import API_SERVER, AUDIT_LOG
 from sandbox.pki import Authority
 from sandbox.testing import kubectl
+from tests.sandbox import chart
 from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
@@ -47,8 +47,7 @@ class Identities:
 
     def grant(self, identity: str) -> None:
         """Give an identity its roles, as the administrator of the cluster does."""
-        for each in manifests(identity, STACK, user(identity)):
-            kubectl("apply", manifest=each)
+        kubectl("apply", manifest=manifests(identity, STACK, user(identity)))
 
     def become(self, identity: str) -> Stack:
         """Run what follows as an identity."""
@@ -117,25 +116,20 @@ def test_an_identity_may_what_it_does_and_no_more(lived: str, identity: str) -> 
     assert lived, "previews, updates, checks, a look for drift and the end went through with these roles alone"
     always, seldom = rights(roles(identity))
     with AUDIT_LOG.open() as lines:
-        found = compare(always, uses(lines, user(identity)), seldom)
+        comparison = compare(always, uses(lines, user(identity)), seldom)
 
-    assert found.missing == [], "requested and refused"
-    assert found.unused == [], "granted and never used"
+    assert comparison.missing == [], "requested and refused"
+    assert comparison.unused == [], "granted and never used"
 
 
 def test_an_update_holds_what_the_chart_grants_and_no_more() -> None:
-    template = subprocess.run(
-        ["helm", "template", "cert-manager", str(paths.CHARTS / "cert-manager"), "--namespace", "cert-manager",
-         "--values", "-"],
-        input=json.dumps(chart_values("cert-manager", {})), capture_output=True, text=True, timeout=ENDED, check=True,
-    )  # fmt: skip
-    made = [each for each in yaml.load_all(template.stdout, yaml.CSafeLoader) if each]
-    chart = {right for each in made if each["kind"] in ("Role", "ClusterRole") for right in rights_of(each["rules"])}
+    objects = chart.rendered(chart_values(chart.NAME, {}))
+    grants = {right for obj in objects if obj["kind"] in ("Role", "ClusterRole") for right in rights_of(obj["rules"])}
     (held,) = (role for role in roles("deploy") if role["metadata"]["name"].endswith("-grants"))
     granted = set(rights_of(held["rules"]))
 
-    assert [right for right in chart if not any(one.covers(right) for one in granted)] == [], "it could not grant it"
-    assert granted - chart == set(), "it holds what nothing grants"
+    assert [right for right in grants if not any(one.covers(right) for one in granted)] == [], "it could not grant it"
+    assert granted - grants == set(), "it holds what nothing grants"
 
 
 @pytest.mark.parametrize(

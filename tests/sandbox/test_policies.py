@@ -71,7 +71,7 @@ def test_the_kubeconfig_of_a_provider_is_judged(refused: str) -> None:
 
 def test_one_unknown_value_is_named_in_production_and_hides_nothing(refused: str) -> None:
     about = [finding for finding in findings(refused) if finding.split()[0] == "tls-ends-at-the-gateway"]
-    unknown = [each for each in about if "spec.servers.0.tls.mode is not known in this preview" in each]
+    unknown = [finding for finding in about if "spec.servers.0.tls.mode is not known in this preview" in finding]
 
     assert len(unknown) == 1, f"the Gateway whose mode is an output is named in:\n{refused}"
     assert "Gateway istio-system/unknown, server https cannot be judged" in unknown[0], "with the value that is missing"
@@ -88,17 +88,17 @@ def test_what_nobody_in_the_stack_knows_is_an_advice(refused: str) -> None:
 def test_outside_production_a_preview_goes_on_without_an_unknown_value(tmp_path: Path) -> None:
     output = preview(Stack("prod", tmp_path), "-C", str(BAD), fails=True)
 
-    assert not any("cannot be judged" in each for each in findings(output)), "nothing fails for it"
+    assert not any("cannot be judged" in finding for finding in findings(output)), "nothing fails for it"
     advice = [finding for finding in findings(output, "advisory") if "spec.servers.0.tls.mode is not known" in finding]
     assert advice, f"and it is said in:\n{output}"
     for production in ("protected-in-production", "issuer-fits-stack"):
-        assert production not in [each.split()[0] for each in findings(output)], "a name makes no production"
+        assert production not in [finding.split()[0] for finding in findings(output)], "a name makes no production"
 
 
 def test_production_is_held_to_more(tmp_path: Path) -> None:
     stack = Stack("held-to-more", tmp_path)
     stack.configure(production=True)
-    broken = {each.split()[0] for each in findings(preview(stack, fails=True))}
+    broken = {finding.split()[0] for finding in findings(preview(stack, fails=True))}
     assert broken == {"issuer-fits-stack", "protected-in-production", "cert-manager-is-official"}
 
     # There is no registry here to take the official chart from.
