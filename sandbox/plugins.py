@@ -1,8 +1,8 @@
-"""Which provider plugins the engine will use: the real ones, or our stand-ins where those cannot be had.
+"""Which provider plugins the engine uses: the real ones, or the sandbox's stand-ins.
 
-The engine downloads a plugin that it lacks, but not from inside a sandbox; so the real ones are installed beforehand,
-with Pulumi's own command. One that is on PATH is linked into the sandbox, so that it is found there whatever PATH a
-later command has. A stand-in takes its place only for as long as a download is refused: each start tries again.
+The engine downloads a missing plugin, but cannot do so inside a sandbox. So the real ones are installed beforehand,
+with Pulumi's own command. A plugin on PATH is linked into the sandbox, where the engine finds it whatever PATH a later
+command has. A stand-in is used only while a download fails: each start tries again.
 """
 
 import os
@@ -22,20 +22,21 @@ INSTALL_TIMEOUT = 180.0
 """Seconds for one download."""
 STALL_TIMEOUT = 10.0
 """Seconds without a byte after which a download is given up."""
-_LOOK = 0.1
+_POLL = 0.1
 _FAILURE = b"Error downloading plugin"
-"""What the engine says of each attempt that failed."""
+"""What the engine prints after each failed attempt."""
 
 
 def folder() -> Path:
-    """Where Pulumi keeps installed plugins."""
+    """Return the folder in which Pulumi keeps installed plugins."""
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
 
 
 def provide(pulumi: Path) -> dict[str, Path]:
-    """The programs to link into a sandbox, by name: plugins on PATH, and stand-ins for what cannot be had.
+    """Install the missing plugins, and return the programs to link into a sandbox, by name.
 
-    Plugins that are, or can be, installed in Pulumi's home are not among them: the engine finds those by itself.
+    These are plugins on PATH, and stand-ins for plugins that cannot be installed. The engine finds the plugins in
+    Pulumi's home by itself.
     """
     absent = [provider for provider in PROVIDERS if not present(provider)]
     with ThreadPoolExecutor(len(PROVIDERS)) as pool:
@@ -43,40 +44,36 @@ def provide(pulumi: Path) -> dict[str, Path]:
     programs = {}
     for provider in PROVIDERS:
         name = f"pulumi-resource-{provider}"
-        if found := _on_path(provider):
-            programs[name] = found
+        if program := _on_path(provider):
+            programs[name] = program
         elif installed.get(provider) is False:
             programs[name] = STANDINS / name
     return programs
 
 
 def is_standin(program: Path) -> bool:
-    """Whether a program is one of ours."""
+    """Say whether a program is one of the sandbox's stand-ins."""
     return program.resolve().is_relative_to(STANDINS.resolve())
 
 
 def version(provider: str) -> str:
-    """The version that goes with the SDK in uv.lock."""
+    """Return the version that goes with the SDK in uv.lock."""
     return metadata.version(f"pulumi-{provider}")
 
 
 def present(provider: str) -> bool:
-    """Whether the real plugin is on PATH or installed."""
-    return _on_path(provider) is not None or _installed(provider)
+    """Say whether the real plugin is on PATH or installed."""
+    return _on_path(provider) is not None or (folder() / f"resource-{provider}-v{version(provider)}").is_dir()
 
 
 def _on_path(provider: str) -> Path | None:
-    found = paths.program(f"pulumi-resource-{provider}")
-    return found if found and not is_standin(found) else None
-
-
-def _installed(provider: str) -> bool:
-    return (folder() / f"resource-{provider}-v{version(provider)}").is_dir()
+    program = paths.program(f"pulumi-resource-{provider}")
+    return program if program and not is_standin(program) else None
 
 
 def _install(pulumi: Path, provider: str) -> bool:
     refused = paths.cache() / "plugins" / f"{provider}-{version(provider)}.refused"
-    # The engine leaves what it has downloaded so far among the temporary files when it is stopped.
+    # The engine leaves a partial download among the temporary files when it is stopped.
     with (
         tempfile.TemporaryDirectory(prefix="pulumi-plugin-") as scratch,
         subprocess.Popen(
@@ -85,7 +82,7 @@ def _install(pulumi: Path, provider: str) -> bool:
             env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "TMPDIR": scratch},
         ) as process,
     ):  # fmt: skip
-        # It tries five times, for which a machine that was refused the last time need not wait.
+        # It makes five attempts; a machine on which the last download failed does not wait for all of them.
         _follow(process, retries=not refused.exists())
         process.kill()
     if process.returncode == 0:
@@ -101,21 +98,21 @@ def _follow(process: "subprocess.Popen[bytes]", *, retries: bool) -> None:
     assert process.stderr is not None  # noqa: S101 - PIPE was asked for
     deadline = time.monotonic() + INSTALL_TIMEOUT
     os.set_blocking(process.stderr.fileno(), False)
-    said, read, moved = b"", 0, time.monotonic()
+    output, read, moved = b"", 0, time.monotonic()
     while process.poll() is None:
-        time.sleep(_LOOK)
-        said += process.stderr.read() or b""
-        now, sofar = time.monotonic(), _bytes_read(process.pid)
-        if sofar != read:
-            read, moved = sofar, now
-        if now > min(deadline, moved + STALL_TIMEOUT) or (not retries and _FAILURE in said):
+        time.sleep(_POLL)
+        output += process.stderr.read() or b""
+        now, so_far = time.monotonic(), _bytes_read(process.pid)
+        if so_far != read:
+            read, moved = so_far, now
+        if now > min(deadline, moved + STALL_TIMEOUT) or (not retries and _FAILURE in output):
             return
 
 
 def _bytes_read(pid: int) -> int:
-    """What a process has read so far, from files and connections (proc_pid_io(5))."""
+    """Return the number of bytes that a process has read, from files and connections (proc_pid_io(5))."""
     try:
         first, *_ = Path(f"/proc/{pid}/io").read_text().splitlines()
     except OSError:
-        return 0  # It has ended meanwhile.
+        return 0  # it has just ended
     return int(first.removeprefix("rchar: "))

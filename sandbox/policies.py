@@ -1,8 +1,8 @@
 """The form of a policy pack that the sandbox's engine can run.
 
-Pulumi as it is installed runs a pack in Python as it is. The language host that can be built from a Go module is older
+Pulumi as it is installed runs a Python pack unchanged. The language host that can be built from a Go module is older
 than the engine's request to run one. But a pack whose runtime has no language host is run by the program
-``pulumi-analyzer-policy-RUNTIME`` on PATH: so beside a built one, the pack is given a runtime of that kind.
+``pulumi-analyzer-policy-RUNTIME`` on PATH: so with a built host, the pack gets a runtime of that kind.
 """
 
 import hashlib
@@ -21,22 +21,22 @@ _DESCRIPTION = "PulumiPolicy.yaml"
 
 
 def folder(pack: Path) -> Path:
-    """The folder to give to `pulumi preview --policy-pack` for a pack in Python.
+    """Return the folder to pass to `pulumi preview --policy-pack` for a Python pack.
 
     Raises:
-        SandboxError: `pack` is no policy pack.
+        SandboxError: `pack` is not a policy pack.
     """
     pack = pack.resolve()
     if not (pack / _DESCRIPTION).is_file():
-        raise SandboxError(f"{pack} holds no policy pack: there is no {_DESCRIPTION} in it.")
+        raise SandboxError(f"{pack} is not a policy pack: it has no {_DESCRIPTION}.")
     host = paths.program("pulumi-language-python")
-    # Inside a sandbox the program on PATH is a link to what was found or built outside.
+    # Inside a sandbox the program on PATH is a link to an installed or a built one.
     built = host is None or host.resolve().is_relative_to(paths.cache())
     return _with_runtime(pack) if built else pack
 
 
 def programs() -> dict[str, Path]:
-    """What has to be on PATH for it, by name."""
+    """Return the programs that must be on PATH for such a pack, by name."""
     return {_ANALYZER: Path(__file__).parent / "policypack" / _ANALYZER}
 
 

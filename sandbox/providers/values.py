@@ -1,34 +1,19 @@
 """Property values as the provider protocol carries them.
 
-Values are plain JSON values, plus `UNKNOWN` for what is not computed yet and `Secret` for what must be masked. This
-module converts between them and protobuf structs.
+Values are plain JSON values, plus `UNKNOWN` for what is not computed yet and `Secret` for what must be masked. The
+SDK's own readers do not fit: one makes a whole map secret for one secret in it, the other does not know unknown values.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from google.protobuf import struct_pb2
+from pulumi.runtime import rpc
 
-# Signatures of the wire format (pulumi/sdk/go/common/resource).
-_SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_MASKED: Final = "1b47061264138c4ac30d75fd1eb44270"
-_OUTPUT_VALUE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_UNKNOWNS: Final = frozenset(
-    {
-        _UNKNOWN,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # bool
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
-        "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
-        "e48ece36-62e2-4504-bad9-02848725956a",  # archive
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
-    }
-)
+Properties = dict[str, Any]
 
 
 class Unknown:
@@ -51,31 +36,24 @@ class Secret:
     value: Any
 
 
-def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Return the properties of a request."""
     return {key: _from_value(value) for key, value in struct.fields.items()}
 
 
 def _from_value(value: struct_pb2.Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "string_value":
-        return UNKNOWN if value.string_value in _UNKNOWNS else value.string_value
-    if kind == "number_value":
-        number = value.number_value
-        return int(number) if math.isfinite(number) and number.is_integer() else number
-    if kind == "bool_value":
-        return value.bool_value
-    if kind == "list_value":
-        return [_from_value(item) for item in value.list_value.values]
-    if kind == "struct_value":
-        properties = from_struct(value.struct_value)
-        match properties.get(_SIGNATURE):
-            case signature if signature == _MASKED:
-                return Secret(properties["value"])
-            case signature if signature == _OUTPUT_VALUE:
-                inner = properties.get("value", UNKNOWN)
-                return Secret(inner) if properties.get("secret") else inner
-        return properties
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return UNKNOWN if value.string_value == rpc.UNKNOWN else value.string_value
+        case "number_value":
+            return int(value.number_value) if value.number_value.is_integer() else value.number_value
+        case "bool_value":
+            return value.bool_value
+        case "list_value":
+            return [_from_value(item) for item in value.list_value.values]
+        case "struct_value":
+            properties = from_struct(value.struct_value)
+            return Secret(rpc.unwrap_rpc_secret(properties)) if rpc.is_rpc_secret(properties) else properties
     return None
 
 
@@ -88,12 +66,12 @@ def to_struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
 
 def _to_json(value: Any) -> Any:
     if isinstance(value, Unknown):
-        return _UNKNOWN
+        return rpc.UNKNOWN
     if isinstance(value, Secret):
-        return {_SIGNATURE: _MASKED, "value": _to_json(value.value)}
+        return rpc.wrap_rpc_secret(_to_json(value.value))
     if isinstance(value, Mapping):
         return {key: _to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_to_json(item) for item in value]
     return value
 
@@ -118,3 +96,16 @@ def contains(value: Any, kind: type[Unknown] | type[Secret]) -> bool:
     if isinstance(value, Mapping):
         return any(contains(item, kind) for item in value.values())
     return isinstance(value, list) and any(contains(item, kind) for item in value)
+
+
+def mask(properties: Mapping[str, Any], inputs: Mapping[str, Any]) -> Properties:
+    """Return properties with `Secret` around the values that hold a secret in the inputs."""
+    masked = dict(properties)
+    for key, value in inputs.items():
+        if key not in masked:
+            continue
+        if isinstance(masked[key], dict) and isinstance(value, Mapping):
+            masked[key] = mask(masked[key], value)
+        elif contains(value, Secret):
+            masked[key] = Secret(masked[key])
+    return masked

@@ -1,17 +1,19 @@
-"""Who may do what in a managed zone, the custom role for it, and the project's number.
+"""Who may do what in a managed zone, and the custom role for it.
 
-`gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember`, `gcp:projects/iAMCustomRole:IAMCustomRole` and
-`gcp:organizations/getProject:getProject`.
+`gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember` and `gcp:projects/iAMCustomRole:IAMCustomRole`.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
 
-from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
-from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, missing, zone_name
-from sandbox.providers.values import UNKNOWN, Unknown, contains
+from sandbox.providers.gcp.api import GoogleError, Json, NotFoundError
+from sandbox.providers.gcp.resource import Resource
+from sandbox.providers.values import Unknown, contains
 
 _POLICIES = threading.Lock()
 """A policy is read, changed and written as a whole; the real provider has one mutex for each policy."""
@@ -20,180 +22,100 @@ _POLICIES = threading.Lock()
 class ZoneMember(Resource):
     """One member with one role in a zone's IAM policy, whatever else is in it."""
 
+    kind = "DnsManagedZoneIamMember"
     required = ("managedZone", "member", "role")
     optional = ("project",)
-    replacing = frozenset({"managedZone", "member", "project", "role"})
-    ids = (r"projects/(?P<project>[^ /]+)/managedZones/(?P<managedZone>[^ /]+) (?P<role>[^ ]+) (?P<member>[^ ]+)",)
+    replacing = frozenset({*required, *optional})
+    computed = ("etag",)
+    id_format = "projects/{project}/managedZones/{managedZone}/{role}/{member}"
 
-    def check(self, inputs: Properties) -> list[Problem]:
-        """Require all there is."""
-        problems = [missing(name) for name in self.required if inputs.get(name) is None]
-        if "condition" in inputs:
-            reason = "The sandbox's stand-in of the gcp provider has no conditions."
-            problems.append(Problem("condition", reason))
-        return problems
-
-    def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """Return the outputs to expect; the API chooses the etag."""
-        project = inputs.get("project")
-        outputs = {key: inputs[key] for key in self.required}
-        outputs["project"] = UNKNOWN if isinstance(project, Unknown) else api.project(inputs)
-        outputs["etag"] = old.get("etag", UNKNOWN)
-        outputs["id"] = UNKNOWN if contains(list(outputs.values()), Unknown) or not old else self.id(outputs)
-        return outputs
-
-    def same(self, key: str, old: Any, new: Any, inputs: Properties) -> bool:
-        """Compare a zone by its name."""
-        return bool(zone_name(old) == zone_name(new)) if key == "managedZone" else super().same(key, old, new, inputs)
-
-    def id(self, state: Properties) -> str:
-        """Return the id."""
-        return "projects/{project}/managedZones/{managedZone}/{role}/{member}".format_map(state)
-
-    def create(self, api: CloudDns, inputs: Properties) -> Json:
+    def insert(self, inputs: Json) -> None:
         """Add the member to the policy."""
-        project, zone = api.project(inputs), zone_name(inputs["managedZone"])
-        with _POLICIES:
-            policy = api.zone_policy(project, zone)
-            bindings = {each["role"]: each["members"] for each in policy.get("bindings", [])}
-            bindings[inputs["role"]] = sorted({*bindings.get(inputs["role"], []), inputs["member"]})
-            self._write(api, project, zone, bindings)
-        return self.read(api, inputs)
+        with self._members(inputs) as members:
+            members.add(inputs["member"])
 
-    def read(self, api: CloudDns, state: Properties) -> Json:
-        """Read it from the policy."""
-        project, zone = api.project(state), zone_name(state["managedZone"])
-        try:
-            policy = api.zone_policy(project, zone)
-        except GoogleError as error:
-            if error.code == 404:
-                raise NotFoundError(str(error)) from None
-            raise
-        held = [each for each in policy.get("bindings", []) if each["role"] == state["role"]]
-        if not any(state["member"] in each["members"] for each in held):
-            raise NotFoundError(f"{state['member']} has not the role {state['role']}")
-        outputs = {key: state[key] for key in self.required} | {"project": project, "etag": policy["etag"]}
-        return outputs | {"id": self.id(outputs)}
+    def get(self, state: Json) -> Json:
+        """Return the member as the policy has it."""
+        project = self.api.project(state)
+        policy = self.api.zone_policy(project, state["managedZone"])
+        if state["member"] not in _bindings(policy).get(state["role"], ()):
+            raise NotFoundError(f"{state['member']} does not have the role {state['role']}")
+        return {key: state[key] for key in self.required} | {"project": project, "etag": policy["etag"]}
 
-    def update(self, api: CloudDns, old: Properties, inputs: Properties) -> Json:
-        """Return what is there: everything is replaced."""
-        return self.read(api, {**old, **inputs})
-
-    def delete(self, api: CloudDns, state: Properties) -> None:
+    def remove(self, state: Json) -> None:
         """Take the member out of the policy."""
+        with self._members(state) as members:
+            members.discard(state["member"])
+
+    @contextmanager
+    def _members(self, state: Json) -> Iterator[set[str]]:
+        """Yield the members of the role, and write the policy if the block has changed them."""
+        project, zone, role = self.api.project(state), state["managedZone"], state["role"]
         with _POLICIES:
-            self._remove(api, state)
-
-    def _remove(self, api: CloudDns, state: Properties) -> None:
-        project, zone = api.project(state), zone_name(state["managedZone"])
-        try:
-            policy = api.zone_policy(project, zone)
-        except GoogleError as error:
-            if error.code == 404:
-                return
-            raise
-        bindings = {each["role"]: list(each["members"]) for each in policy.get("bindings", [])}
-        if state["member"] in bindings.get(state["role"], []):
-            bindings[state["role"]].remove(state["member"])
-            self._write(api, project, zone, bindings)
-
-    @staticmethod
-    def _write(api: CloudDns, project: str, zone: str, bindings: dict[str, list[str]]) -> None:
-        written = [{"role": role, "members": members} for role, members in bindings.items() if members]
-        api.set_zone_policy(project, zone, {"bindings": written})
+            bindings = _bindings(self.api.zone_policy(project, zone))
+            before = set(bindings.setdefault(role, set()))
+            yield bindings[role]
+            if bindings[role] != before:
+                written = [{"role": role, "members": sorted(held)} for role, held in bindings.items() if held]
+                self.api.set_zone_policy(project, zone, {"bindings": written})
 
 
 class CustomRole(Resource):
     """A role of a project's own. One that was deleted is made again by undeleting it, as the real provider does."""
 
+    kind = "IAMCustomRole"
     required = ("permissions", "roleId", "title")
-    optional = ("description", "project", "stage")
+    optional = ("description", "project")
     replacing = frozenset({"project", "roleId"})
-    ids = (r"projects/(?P<project>[^/]+)/roles/(?P<roleId>[^/]+)",)
-    defaults: ClassVar[Json] = {"stage": "GA"}
+    computed = ("deleted", "name")
+    id_format = "projects/{project}/roles/{roleId}"
 
-    def check(self, inputs: Properties) -> list[Problem]:
-        """Require all there is."""
-        return [missing(name) for name in self.required if inputs.get(name) is None]
-
-    def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """Return the outputs to expect."""
-        outputs = {key: inputs.get(key) for key in self.inputs} | {"deleted": old.get("deleted", UNKNOWN)}
-        project = inputs.get("project")
-        outputs["project"] = UNKNOWN if isinstance(project, Unknown) else api.project(inputs)
-        known = not contains([outputs["project"], outputs["roleId"]], Unknown) and old
-        name = self.id(outputs) if known else UNKNOWN
-        return outputs | {"name": name, "id": name}
-
-    def same(self, key: str, old: Any, new: Any, inputs: Properties) -> bool:
+    def same(self, key: str, old: Any, new: Any, inputs: Json) -> bool:
         """Compare permissions without their order."""
         if key == "permissions" and isinstance(old, list) and isinstance(new, list) and not contains(new, Unknown):
             return set(old) == set(new)
         return super().same(key, old, new, inputs)
 
-    def id(self, state: Properties) -> str:
-        """Return the role's full name."""
-        return "projects/{project}/roles/{roleId}".format_map(state)
-
-    def create(self, api: CloudDns, inputs: Properties) -> Json:
+    def insert(self, inputs: Json) -> None:
         """Make the role, or undelete it."""
-        project = api.project(inputs)
-        state = {**inputs, "project": project}
-        name = self.id(state)
+        name = self.id(inputs)
         try:
-            found = api.role("GET", name)
-        except GoogleError as error:
-            if error.code != 404:
-                raise
-            api.role("POST", f"projects/{project}/roles", {"roleId": inputs["roleId"], "role": _role(inputs)})
-        else:
-            if not found.get("deleted"):
-                raise GoogleError(409, f"Custom project role {name} already exists and must be imported")
-            api.role("POST", f"{name}:undelete", {})
-            api.role("PATCH", name, _role(inputs))
-        return self.read(api, state)
+            live = self._role("GET", name)
+        except NotFoundError:
+            body = {"roleId": inputs["roleId"], "role": _role(inputs)}
+            self._role("POST", f"projects/{inputs['project']}/roles", body)
+            return
+        if not live.get("deleted"):
+            raise GoogleError(f"Custom project role {name} already exists and must be imported")
+        self._role("POST", f"{name}:undelete", {})
+        self._role("PATCH", name, _role(inputs))
 
-    def read(self, api: CloudDns, state: Properties) -> Json:
-        """Read it by its name."""
-        outputs = {"project": api.project(state), "roleId": state["roleId"]}
+    def get(self, state: Json) -> Json:
+        """Return the role that has the id."""
+        outputs = {"project": self.api.project(state), "roleId": state["roleId"]}
         name = self.id(outputs)
-        try:
-            found = api.role("GET", name)
-        except GoogleError as error:
-            if error.code == 404:
-                raise NotFoundError(str(error)) from None
-            raise
-        if found.get("deleted"):
+        live = self._role("GET", name)
+        if live.get("deleted"):
             raise NotFoundError(f"{name} is deleted")
-        outputs |= {key: found.get(key) for key in ("title", "description", "stage")}
-        outputs |= {"permissions": found.get("includedPermissions", []), "deleted": False}
-        return outputs | {"name": name, "id": name}
+        outputs |= {key: live.get(key) for key in ("title", "description")}
+        return outputs | {"permissions": live.get("includedPermissions", []), "deleted": False, "name": name}
 
-    def update(self, api: CloudDns, old: Properties, inputs: Properties) -> Json:
+    def change(self, _old: Json, inputs: Json) -> None:
         """Change it in place."""
-        state = {**inputs, "project": api.project(old)}
-        api.role("PATCH", self.id(state), _role(inputs))
-        return self.read(api, state)
+        self._role("PATCH", self.id(inputs), _role(inputs))
 
-    def delete(self, api: CloudDns, state: Properties) -> None:
+    def remove(self, state: Json) -> None:
         """Delete it."""
-        try:
-            api.role("DELETE", self.id({**state, "project": api.project(state)}))
-        except GoogleError as error:
-            if error.code != 404:
-                raise
+        self._role("DELETE", self.id(state))
+
+    def _role(self, method: str, name: str, body: Json | None = None) -> Json:
+        return self.api.call("iam", method, quote(name, safe="/:"), body)
 
 
-def project(api: CloudDns, arguments: Properties) -> Json:
-    """`gcp:organizations/getProject:getProject`."""
-    found = api.project_of(str(arguments.get("projectId") or api.project({})))
-    project_id = found["projectId"]
-    empty = {"billingAccount": "", "folderId": "", "orgId": "", "deletionPolicy": "PREVENT", "autoCreateNetwork": True}
-    labels: Json = {"labels": {}, "effectiveLabels": {}, "pulumiLabels": {}, "tags": {}}
-    outputs = {"projectId": project_id, "number": found["projectNumber"], "name": found["name"]}
-    return empty | labels | outputs | {"id": f"projects/{project_id}"}
+def _bindings(policy: Json) -> dict[str, set[str]]:
+    return {binding["role"]: set(binding["members"]) for binding in policy.get("bindings", [])}
 
 
-def _role(inputs: Properties) -> Json:
-    role = {key: inputs.get(key) for key in ("title", "description", "stage") if inputs.get(key) is not None}
-    return {**role, "includedPermissions": list(inputs["permissions"])}
+def _role(inputs: Json) -> Json:
+    role = {key: inputs[key] for key in ("title", "description") if inputs.get(key) is not None}
+    return {**role, "stage": "GA", "includedPermissions": list(inputs["permissions"])}

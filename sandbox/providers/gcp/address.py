@@ -2,118 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from sandbox.providers.gcp.api import CloudDns, GoogleError, Json
-from sandbox.providers.gcp.resource import NotFoundError, Problem, Properties, Resource, known
-from sandbox.providers.rpc import ProviderError
-from sandbox.providers.values import UNKNOWN, Secret, Unknown, contains, reveal
-
-_ATTRIBUTION: Final = {"goog-pulumi-provisioned": "true"}
-_COMPUTED: Final = ("creationTimestamp", "id", "labelFingerprint", "networkTier", "selfLink", "users")
+from sandbox.providers.gcp.api import Json
+from sandbox.providers.gcp.resource import Resource
 
 
 class Address(Resource):
-    """A reserved address: the one that is asked for, as when an address in use is promoted."""
+    """A reserved address: the one that the program names, as when an address in use is promoted."""
 
-    required = ()
-    optional = ("address", "addressType", "deletionPolicy", "description", "labels", "name", "project", "region")
-    replacing = frozenset({"address", "addressType", "description", "name", "project", "region"})
-    ids = (
-        r"projects/(?P<project>[^/]+)/regions/(?P<region>[^/]+)/addresses/(?P<name>[^/]+)",
-        r"(?P<project>[^/]+)/(?P<region>[^/]+)/(?P<name>[^/]+)",
-        r"(?P<region>[^/]+)/(?P<name>[^/]+)",
-    )
-    defaults: ClassVar[Json] = {"addressType": "EXTERNAL"}
-    autonamed = True
+    kind = "Address"
+    required = ("address", "addressType", "name", "region")
+    optional = ("description", "project")
+    replacing = frozenset({*required, *optional})
+    computed = ("creationTimestamp", "networkTier", "selfLink", "users")
+    id_format = "projects/{project}/regions/{region}/addresses/{name}"
 
-    def check(self, inputs: Properties) -> list[Problem]:
-        """Require what the sandbox has: an external address of a region that the program names."""
-        problems = []
-        if known(inputs["addressType"]) and inputs["addressType"] != "EXTERNAL":
-            reason = "The sandbox's stand-in of the gcp provider has external addresses only."
-            problems.append(Problem("addressType", reason))
-        for name in ("address", "region"):
-            if inputs.get(name) is None:
-                reason = "The sandbox's stand-in of the gcp provider chooses none, so it has to be given."
-                problems.append(Problem(name, reason))
-        return problems
-
-    def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """Return the outputs to expect; what the API chooses is unknown until the address exists."""
-        outputs = {key: inputs.get(key) for key in self.inputs} | {key: old.get(key, UNKNOWN) for key in _COMPUTED}
-        project = inputs.get("project")
-        outputs["project"] = UNKNOWN if isinstance(project, Unknown) else api.project(inputs)
-        return outputs | _policies(api, inputs)
-
-    def id(self, state: Properties) -> str:
-        """Return the canonical id."""
-        return "projects/{project}/regions/{region}/addresses/{name}".format_map(state)
-
-    def create(self, api: CloudDns, inputs: Properties) -> Json:
-        """Reserve the address; its labels follow, since they cannot be set at once."""
+    def insert(self, inputs: Json) -> None:
+        """Reserve the address."""
         body = {key: inputs.get(key) for key in ("name", "address", "addressType", "description")}
-        try:
-            _done(api, inputs, "POST", "addresses", body)
-            self._label(api, inputs)
-        except GoogleError as error:
-            raise ProviderError(f"Error creating Address: {error}") from None
-        return self.read(api, inputs)
+        self.api.call("compute", "POST", _addresses(inputs), body)
 
-    def read(self, api: CloudDns, state: Properties) -> Json:
-        """Read it by its name."""
-        try:
-            found = api.compute("GET", _path(api, state, f"addresses/{quote(state['name'])}"))
-        except GoogleError as error:
-            if error.code == 404:
-                raise NotFoundError(str(error)) from None
-            raise
-        outputs = {key: found.get(key) for key in (*_COMPUTED, "address", "addressType", "description", "name")}
-        outputs |= {"project": api.project(state), "region": found["region"].rpartition("/")[2]}
-        labels = reveal(state.get("labels")) or {}
-        outputs["labels"] = {key: value for key, value in found.get("labels", {}).items() if key in labels}
-        return outputs | _policies(api, state) | {"id": self.id(outputs)}
+    def get(self, state: Json) -> Json:
+        """Return the address that has the name."""
+        state = state | {"project": self.api.project(state)}
+        live = self.api.call("compute", "GET", f"{_addresses(state)}/{quote(state['name'])}")
+        outputs = {key: live.get(key) for key in (*self.computed, "address", "addressType", "description", "name")}
+        return outputs | {"project": state["project"], "region": state["region"]}
 
-    def update(self, api: CloudDns, _old: Properties, inputs: Properties) -> Json:
-        """Change its labels."""
-        try:
-            self._label(api, inputs)
-        except GoogleError as error:
-            raise ProviderError(f"Error updating Address: {error}") from None
-        return self.read(api, inputs)
-
-    def delete(self, api: CloudDns, state: Properties) -> None:
+    def remove(self, state: Json) -> None:
         """Release it."""
-        try:
-            _done(api, state, "DELETE", f"addresses/{quote(state['name'])}")
-        except GoogleError as error:
-            if error.code != 404:
-                raise ProviderError(f"Error deleting Address: {error}") from None
-
-    def _label(self, api: CloudDns, inputs: Properties) -> None:
-        path = f"addresses/{quote(inputs['name'])}"
-        found = api.compute("GET", _path(api, inputs, path))
-        body = {"labels": _labels(inputs), "labelFingerprint": found["labelFingerprint"]}
-        _done(api, inputs, "POST", f"{path}/setLabels", body)
+        self.api.call("compute", "DELETE", f"{_addresses(state)}/{quote(state['name'])}")
 
 
-def _done(api: CloudDns, properties: Properties, method: str, path: str, body: Json | None = None) -> None:
-    """Make a change, which the sandbox does at once."""
-    operation = api.compute(method, _path(api, properties, path), body)
-    if operation["status"] != "DONE":
-        raise ProviderError(f"operation {operation['name']} is {operation['status']}")
-
-
-def _path(api: CloudDns, properties: Properties, path: str) -> str:
-    return f"projects/{quote(api.project(properties))}/regions/{quote(properties['region'])}/{path}"
-
-
-def _labels(properties: Properties) -> Json:
-    return _ATTRIBUTION | (reveal(properties.get("labels")) or {})
-
-
-def _policies(api: CloudDns, properties: Properties) -> Json:
-    labels: Any = UNKNOWN if contains(properties.get("labels"), Unknown) else Secret(_labels(properties))
-    policy = properties.get("deletionPolicy") or api.settings.deletion_policy
-    return {"deletionPolicy": policy, "effectiveLabels": labels, "pulumiLabels": labels}
+def _addresses(properties: Json) -> str:
+    return f"projects/{quote(properties['project'])}/regions/{quote(properties['region'])}/addresses"

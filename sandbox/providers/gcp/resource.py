@@ -1,108 +1,170 @@
-"""What the provider's operations need to know of a resource type."""
+"""The operations on resources of Google Cloud, but for the calls that differ from type to type."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from sandbox.providers.gcp.api import CloudDns, Json
-from sandbox.providers.rpc import ProviderError
-from sandbox.providers.values import Unknown
+from sandbox.providers import diff
+from sandbox.providers.gcp.api import GoogleCloud, Json, NotFoundError
+from sandbox.providers.rpc import ProviderError, ResourceType, pb
+from sandbox.providers.values import UNKNOWN, Properties, Unknown, contains, mask, reveal
 
-Properties = Mapping[str, Any]
-
-
-class NotFoundError(ProviderError):
-    """The resource does not exist."""
+_DEFAULTS = "__defaults"
+"""The input in which the real provider keeps which inputs it has chosen itself: here, none."""
 
 
-@dataclass(frozen=True)
-class Problem:
-    """An input that is not valid: which, and what is wrong with it."""
-
-    property: str
-    reason: str
-
-
-class Resource(ABC):
+class Resource(ResourceType):
     """A resource type.
 
     Attributes:
-        required: Inputs that must be given.
-        optional: Inputs that may be given.
+        kind: Name of the type.
+        required: Inputs that must be set.
+        optional: Inputs that may be set.
         replacing: Inputs that cannot change without a replacement.
-        ids: Patterns of the ids that an import takes, the canonical one first.
-        defaults: Inputs that Terraform's schema gives a value when the program does not.
-        autonamed: Whether a resource without a `name` gets one.
+        computed: Outputs that the API chooses, beside the id.
+        id_format: The id, with the properties that are part of it in braces.
     """
 
+    kind: str
     required: tuple[str, ...]
     optional: tuple[str, ...]
     replacing: frozenset[str]
-    ids: tuple[str, ...]
-    defaults: ClassVar[Json] = {}
-    autonamed = False
+    computed: tuple[str, ...] = ()
+    id_format: str
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """All inputs."""
-        return (*self.required, *self.optional)
+    def __init__(self, api: GoogleCloud) -> None:
+        self.api = api
 
     @abstractmethod
-    def check(self, inputs: Properties) -> list[Problem]:
-        """Return what is wrong with the inputs."""
+    def insert(self, inputs: Json) -> None:
+        """Create the resource; the project is among the inputs."""
 
     @abstractmethod
-    def planned(self, api: CloudDns, inputs: Properties, old: Properties) -> Json:
-        """Return the outputs to expect, with `UNKNOWN` for what only the API can tell."""
+    def get(self, state: Json) -> Json:
+        """Return the outputs but the id.
 
-    def same(self, _key: str, old: Any, new: Any, _inputs: Properties) -> bool:
-        """Say whether two values of a property mean the same."""
+        Raises:
+            NotFoundError: There is no such resource.
+        """
+
+    @abstractmethod
+    def remove(self, state: Json) -> None:
+        """Delete the resource.
+
+        Raises:
+            NotFoundError: There is no such resource.
+        """
+
+    def change(self, _old: Json, _inputs: Json) -> None:
+        """Change the resource in place; nothing to do where every input replaces it."""
+
+    def same(self, _key: str, old: Any, new: Any, _inputs: Json) -> bool:
+        """Say whether two values of an input mean the same."""
         return bool(old == new)
 
-    @abstractmethod
-    def id(self, state: Properties) -> str:
-        """Return the id of what has these outputs."""
+    def check(self, _urn: str, _old: Properties, inputs: Properties) -> tuple[Properties, dict[str, str]]:
+        """Refuse inputs that are missing, and those that the stand-in does not have."""
+        known = {key: value for key, value in inputs.items() if value is not None}
+        problems = {
+            key: f'Missing required argument. The argument "{key}" is required, but no definition was found.'
+            for key in self.required
+            if key not in known
+        }
+        for key in known.keys() - {*self.required, *self.optional, _DEFAULTS}:
+            problems[key] = f"The sandbox's stand-in of the gcp provider does not have this input of {self.kind}."
+        return known | {_DEFAULTS: []}, problems
 
-    def parse_id(self, api: CloudDns, resource_id: str) -> Json:
-        """Return the properties that an id to import holds; the provider's project, where it holds none."""
-        for pattern in self.ids:
-            if match := re.fullmatch(pattern, resource_id):
-                found: Json = match.groupdict()
-                return found | {"project": api.project(found)}
-        raise ProviderError(f'Import id "{resource_id}" doesn\'t match any of the accepted formats: {list(self.ids)}')
+    def diff(self, state: Properties, inputs: Properties) -> pb.DiffResponse:
+        """Compare the new inputs with the state."""
+        old, wanted = reveal(state), reveal(inputs)
+        planned = self._planned(wanted, old)
+        changed = [
+            key
+            for key in self._inputs
+            if (old.get(key) or planned[key]) and not self.same(key, old.get(key), planned[key], wanted)
+        ]
+        before, after = ({key: values.get(key) for key in changed} for values in (old, planned))
+        return diff.response(diff.changes(before, after, self.replacing))
 
-    @abstractmethod
-    def create(self, api: CloudDns, inputs: Properties) -> Json:
-        """Create it and return its outputs."""
+    def create(self, _urn: str, inputs: Properties, _seconds: float, *, preview: bool) -> tuple[str, Properties]:
+        """Create the resource; a preview says what is known beforehand."""
+        wanted = reveal(inputs)
+        if preview:
+            return "", mask(self._planned(wanted, {}), inputs)
+        wanted["project"] = self.api.project(wanted)
+        try:
+            self.insert(wanted)
+            outputs = self._read(wanted)
+        except ProviderError as error:
+            raise ProviderError(f"Error creating {self.kind}: {error}") from None
+        return outputs["id"], mask(outputs, inputs)
 
-    @abstractmethod
-    def read(self, api: CloudDns, state: Properties) -> Json:
-        """Return its outputs as they are now, or raise a `NotFoundError`."""
+    def read(
+        self, _urn: str, resource_id: str, state: Properties, inputs: Properties
+    ) -> tuple[Properties, Properties] | None:
+        """Read the resource."""
+        old = reveal(state)
+        if not all(old.get(key) for key in self.required):
+            old = old | self._parse_id(resource_id)
+        try:
+            outputs = self._read(old)
+        except NotFoundError:
+            return None
+        names = [name for name in self._inputs if name in inputs] if inputs else self._inputs
+        live = {name: outputs[name] for name in names if outputs.get(name)}
+        return mask(outputs, inputs), mask(live | {_DEFAULTS: []}, inputs)
 
-    @abstractmethod
-    def update(self, api: CloudDns, old: Properties, inputs: Properties) -> Json:
-        """Change it and return its outputs."""
+    def update(self, _urn: str, state: Properties, inputs: Properties, _seconds: float, *, preview: bool) -> Properties:
+        """Change the resource in place."""
+        old, wanted = reveal(state), reveal(inputs)
+        if preview:
+            return mask(self._planned(wanted, old), inputs)
+        wanted["project"] = self.api.project(wanted)
+        try:
+            self.change(old, wanted)
+            return mask(self._read(wanted), inputs)
+        except ProviderError as error:
+            raise ProviderError(f"Error changing {self.kind}: {error}") from None
 
-    @abstractmethod
-    def delete(self, api: CloudDns, state: Properties) -> None:
-        """Delete it; one that is gone already is no error."""
+    def delete(self, _urn: str, state: Properties, _seconds: float) -> None:
+        """Delete the resource."""
+        try:
+            self.remove(reveal(state))
+        except NotFoundError:
+            pass
+        except ProviderError as error:
+            raise ProviderError(f"Error deleting {self.kind}: {error}") from None
+
+    @property
+    def _inputs(self) -> tuple[str, ...]:
+        return (*self.required, *self.optional)
+
+    def _planned(self, inputs: Json, old: Json) -> Json:
+        """Return the outputs to expect, with `UNKNOWN` for what only the API can tell."""
+        outputs = {key: inputs.get(key) for key in self._inputs}
+        outputs |= {key: old.get(key, UNKNOWN) for key in self.computed}
+        outputs["project"] = outputs["project"] or self.api.project(inputs)
+        named = [outputs.get(key) for key in _parts(self.id_format)]
+        return outputs | {"id": UNKNOWN if not old or contains(named, Unknown) else self.id(outputs)}
+
+    def _read(self, state: Json) -> Json:
+        outputs = self.get(state)
+        return outputs | {"id": self.id(outputs)}
+
+    def id(self, state: Mapping[str, Any]) -> str:
+        """Return the id of the resource that has these outputs."""
+        return self.id_format.format_map(state)
+
+    def _parse_id(self, resource_id: str) -> Json:
+        """Return the properties in an id to import."""
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.id_format)
+        if match := re.fullmatch(pattern, resource_id):
+            return match.groupdict()
+        raise ProviderError(f'Import id "{resource_id}" does not have the form {self.id_format}')
 
 
-def missing(name: str) -> Problem:
-    """A required input is not there."""
-    reason = f'Missing required argument. The argument "{name}" is required, but no definition was found.'
-    return Problem(name, reason)
-
-
-def known(value: Any) -> bool:
-    """Say whether a value is there and not still to be computed."""
-    return value is not None and not isinstance(value, Unknown)
-
-
-def zone_name(zone: Any) -> Any:
-    """Return a managed zone's name, also from its self link."""
-    return zone.rpartition("/")[2] if isinstance(zone, str) else zone
+def _parts(id_format: str) -> list[str]:
+    return re.findall(r"\{(\w+)\}", id_format)

@@ -15,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 from kubernetes.config.config_exception import ConfigException
 
-from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
+from sandbox.providers.kubernetes.cluster import Kubeconfig
 from sandbox.providers.rpc import ProviderError
 from sandbox.watch import Informer, Watch, WatchError
 
@@ -83,7 +83,11 @@ class ApiServer:
         self._promised: dict[tuple[str, str], bool] = {}
 
     def version(self) -> str:
-        """Return the server's version: the question that shows whether it can be reached."""
+        """Return the server's version.
+
+        Raises:
+            UnreachableError: No answer.
+        """
         return str(self.request("GET", "/version")["gitVersion"])
 
     def find(self, api_version: str, kind: str) -> Kind | None:
@@ -99,8 +103,8 @@ class ApiServer:
                 raise
             for resource in resources:
                 if "/" not in resource["name"]:
-                    found = Kind(prefix, resource["name"], resource["namespaced"])
-                    self._kinds[api_version, resource["kind"]] = found
+                    served = Kind(prefix, resource["name"], resource["namespaced"])
+                    self._kinds[api_version, resource["kind"]] = served
         return self._kinds.get(key)
 
     def promise(self, definition: Object) -> None:
@@ -109,10 +113,10 @@ class ApiServer:
         self._promised[spec["group"], spec["names"]["kind"]] = spec["scope"] == "Namespaced"
 
     def namespaced(self, api_version: str, kind: str) -> bool:
-        """Say whether a kind has namespaces; kinds that nobody knows yet are taken to have them."""
-        found = self.find(api_version, kind)
-        if found is not None:
-            return found.namespaced
+        """Say whether a kind has namespaces; an unknown kind is assumed to have them."""
+        served = self.find(api_version, kind)
+        if served is not None:
+            return served.namespaced
         return self._promised.get((api_version.rpartition("/")[0], kind), True)
 
     def get(self, obj: Object) -> Object:
@@ -121,30 +125,26 @@ class ApiServer:
 
     def create(self, obj: Object, *, manager: str, dry_run: bool) -> Object:
         """Create an object; one that exists is an error."""
-        query = {"fieldManager": manager, **({"dryRun": "All"} if dry_run else {})}
+        query = {"fieldManager": manager} | _dry(run=dry_run)
         return self.request("POST", self._path(obj, named=False), obj, query)
 
     def apply(self, obj: Object, *, manager: str, force: bool, dry_run: bool) -> Object:
         """Apply an object on the server."""
-        query = {
-            "fieldManager": manager,
-            "force": str(force).lower(),
-            **({"dryRun": "All"} if dry_run else {}),
-        }
+        query = {"fieldManager": manager, "force": str(force).lower()} | _dry(run=dry_run)
         return self.request("PATCH", self._path(obj), obj, query, APPLY)
 
     def patch(self, obj: Object, operations: list[Object]) -> Object:
         """Apply a JSON patch to an object."""
         return self.request("PATCH", self._path(obj), operations, None, JSON_PATCH)
 
-    def delete(self, obj: Object, propagation: str) -> None:
-        """Ask for the deletion of an object."""
-        self.request("DELETE", self._path(obj), {"propagationPolicy": propagation})
+    def delete(self, obj: Object) -> None:
+        """Ask for the deletion of an object, after that of its dependents."""
+        self.request("DELETE", self._path(obj), {"propagationPolicy": "Foreground"})
 
     def versions(self, obj: Object, seconds: float, cancelled: threading.Event) -> Iterator[Object | None]:
         """Yield an object as it is, and again whenever it changes, until the time is up.
 
-        Yields nothing (`None`) for an object that is not there.
+        Yields nothing (`None`) while there is no such object.
 
         Raises:
             ApiError: The server refused to list or watch it.
@@ -190,24 +190,11 @@ class ApiServer:
             ApiError: The server refused it.
             UnreachableError: No answer.
         """
-        response = self._send(method, path, body, query, content_type)
-        answer: Object = json.loads(response.response.data)
-        return answer
-
-    def _path(self, obj: Object, *, named: bool = True) -> str:
-        api_version, kind = obj["apiVersion"], obj["kind"]
-        found = self.find(api_version, kind)
-        if found is None:
-            raise NoMatchError(api_version, kind)
-        return found.path(obj["metadata"], named=named)
-
-    def _send(self, method: str, path: str, body: Any, query: Any, content_type: str | None) -> Any:
-        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {})
         call = self._api.param_serialize(
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params=headers,
+            header_params={"Accept": "application/json", "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
@@ -217,15 +204,38 @@ class ApiServer:
             raise UnreachableError(f"{call[1]}: {error}") from None
         if response.status >= 400:
             raise ApiError(response.status, response.response.data)
-        return response
+        answer: Object = json.loads(response.response.data)
+        return answer
+
+    def _path(self, obj: Object, *, named: bool = True) -> str:
+        api_version, kind = obj["apiVersion"], obj["kind"]
+        served = self.find(api_version, kind)
+        if served is None:
+            raise NoMatchError(api_version, kind)
+        return served.path(obj["metadata"], named=named)
 
 
-class NoApiServer(ApiServer):
-    """Stands for a cluster that cannot be reached: it serves no kind, so previews do without it."""
+class UnreachableServer(ApiServer):
+    """Takes the place of an API server that does not answer: previews do without it, all else fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
         self._promised = {}
 
     def find(self, _api_version: str, _kind: str) -> Kind | None:
         """Return nothing."""
         return None
+
+    def request(self, *_: Any, **__: Any) -> Object:
+        """Raise the reason as an `UnreachableError`."""
+        raise UnreachableError(
+            "configured Kubernetes cluster is unreachable: unable to load schema information from the API server: "
+            f"{self._reason}"
+        )
+
+    def _path(self, _obj: Object, *, named: bool = True) -> str:  # noqa: ARG002 - no path leads to it
+        return ""
+
+
+def _dry(*, run: bool) -> Object:
+    return {"dryRun": "All"} if run else {}

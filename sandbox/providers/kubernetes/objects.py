@@ -1,25 +1,20 @@
-"""Objects as the state keeps them: their names, inputs and secrets."""
+"""Objects as the state keeps them: their names, inputs, secrets and field managers."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import copy
-import hashlib
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pulumi.runtime.proto import provider_pb2
-
 from sandbox.providers.kubernetes.apiserver import Object
-from sandbox.providers.kubernetes.waits import AUTONAMED, annotation
-from sandbox.providers.rpc import ProviderError
-from sandbox.providers.values import Secret, contains, reveal
+from sandbox.providers.rpc import token_of, unique_name
+from sandbox.providers.values import Properties, Secret, mask, reveal
 
+AUTONAMED: Final = "pulumi.com/autonamed"
 INPUTS: Final = "__inputs"
-INITIAL_API_VERSION: Final = "__initialApiVersion"
-FIELD_MANAGER: Final = "__fieldManager"
+_INITIAL_API_VERSION: Final = "__initialApiVersion"
+_FIELD_MANAGER: Final = "__fieldManager"
 
 # Groups of provider/pkg/kinds/kinds.go with a dot in their names. Others end with `.k8s.io` too, the Gateway API's for
 # one, and are made by CRDs.
@@ -42,20 +37,14 @@ _BUILTIN: Final = frozenset(
         "storagemigration.k8s.io",
     }
 )
-_READ_ONLY: Final = (
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "generation",
-    "managedFields",
-    "resourceVersion",
-    "uid",
-)
-
-
-def token_of(urn: str) -> str:
-    """Return a resource's own type token: urn:pulumi:STACK::PROJECT::PARENT-TYPES$TYPE::NAME."""
-    return urn.split("::")[2].rpartition("$")[2]
+# The properties that cannot change in place, beside an object's name and namespace (provider/pkg/provider/diff.go), of
+# the kinds that programs here make.
+_IMMUTABLE: Final = {
+    ("apps/v1", "Deployment"): ("spec.selector",),
+    ("v1", "ConfigMap"): ("binaryData", "data"),
+    ("v1", "Secret"): ("type", "stringData", "data"),
+    ("v1", "Service"): ("spec.clusterIP",),
+}
 
 
 def kind_of(urn: str) -> tuple[str, str]:
@@ -71,43 +60,39 @@ def qualified_name(obj: Object) -> str:
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
 
 
-def unique_name(prefix: str, seed: bytes = b"") -> str:
-    """Return a prefix with eight hexadecimal digits after it, the same for the same seed."""
-    return prefix + (hashlib.sha256(seed).hexdigest()[:8] if seed else secrets.token_hex(4))
+def annotation(obj: Object, name: str) -> str:
+    """Return an annotation, or the empty string."""
+    value = ((obj.get("metadata") or {}).get("annotations") or {}).get(name)
+    return value if isinstance(value, str) else ""
 
 
-def assign_name(inputs: Object, old: Object, request: provider_pb2.CheckRequest) -> None:
+def assign_name(inputs: Object, old: Object, urn: str) -> None:
     """Name an object that has no name: as it was named before, else after its resource."""
     metadata = inputs.setdefault("metadata", {})
     if metadata.get("name"):
         return
-    if metadata.get("generateName"):
-        raise ProviderError("the `.metadata.generateName` field is not supported in Server-Side Apply mode")
-    if old:
-        if annotation(old, AUTONAMED) != "true":
-            return
-        metadata["name"] = old["metadata"]["name"]
-    else:
-        options = request.autonaming
-        if options.mode == provider_pb2.CheckRequest.AutonamingOptions.DISABLE:
-            raise ProviderError("autonaming is disabled, resource requires the .metadata.name field to be set")
-        resource = request.urn.rpartition("::")[2]
-        metadata["name"] = options.proposed_name or unique_name(f"{resource}-", request.randomSeed)
+    metadata["name"] = old["metadata"]["name"] if old else unique_name(f"{urn.rpartition('::')[2]}-")
     metadata.setdefault("annotations", {})[AUTONAMED] = "true"
+
+
+def immutable_properties(obj: Object) -> list[str]:
+    """Return the properties of an object that cannot change in place."""
+    kind = (str(obj.get("apiVersion")), str(obj.get("kind")))
+    return ["metadata.name", "metadata.namespace", *_IMMUTABLE.get(kind, ())]
 
 
 def normalize(obj: Object) -> Object:
     """Return inputs in the form in which the server gives them back."""
     obj = copy.deepcopy(obj)
-    for field in _READ_ONLY:
-        (obj.get("metadata") or {}).pop(field, None)
     if is_builtin(obj):
-        _drop_empty(obj)
-    if is_secret(obj) and isinstance(given := obj.get("stringData"), dict) and given:
-        obj.setdefault("data", {}).update({key: _base64(value) for key, value in given.items()})
+        # The API's own types leave empty maps out.
+        for holder, keys in ((obj.get("metadata") or {}, ("annotations", "labels")), (obj, ("data", "stringData"))):
+            for key in keys:
+                if holder.get(key) == {}:
+                    del holder[key]
+    if obj.get("kind") == "Secret" and isinstance(texts := obj.get("stringData"), dict):
+        obj.setdefault("data", {}).update({key: _base64(value) for key, value in texts.items()})
         del obj["stringData"]
-    if is_secret(obj) and isinstance(obj.get("data"), dict):
-        obj["data"] = {key: _canonical_base64(value) for key, value in obj["data"].items()}
     return obj
 
 
@@ -117,17 +102,12 @@ def is_builtin(obj: Object) -> bool:
     return "." not in group or group in _BUILTIN
 
 
-def is_secret(obj: Object) -> bool:
-    """Say whether the object is a Secret."""
-    return obj.get("apiVersion") == "v1" and obj.get("kind") == "Secret"
-
-
 def prune(live: Any, inputs: Any) -> Any:
     """Return the part of a live object that the inputs name."""
     if isinstance(live, dict) and isinstance(inputs, dict):
         return {key: prune(value, inputs[key]) for key, value in live.items() if key in inputs}
     if isinstance(live, list) and isinstance(inputs, list):
-        return [prune(value, given) for value, given in zip(live, inputs, strict=False)]
+        return [prune(value, wanted) for value, wanted in zip(live, inputs, strict=False)]
     return live
 
 
@@ -153,22 +133,24 @@ def importable(live: Object, known: Object) -> Object:
     return inputs
 
 
-def checkpoint(
-    inputs: Object, live: Object, given: Mapping[str, Any], api_version: str, manager: str
-) -> dict[str, Any]:
-    """Return the state of an object: the live one, and the inputs it came from.
+def manager_of(state: Mapping[str, Any]) -> str:
+    """Return the field manager of a resource: one of its own, kept in its state."""
+    return state.get(_FIELD_MANAGER) or unique_name("pulumi-kubernetes-")
+
+
+def checkpoint(inputs: Object, live: Object, marked: Properties, state: Mapping[str, Any]) -> Properties:
+    """Return the new state of an object: the live one, and the inputs it came from.
 
     Args:
         inputs: Inputs in plain form.
         live: The object on the server.
-        given: Inputs with their secrets marked.
-        api_version: API version that the object was created with.
-        manager: Field manager of this resource.
+        marked: Inputs with their secrets in `Secret`.
+        state: The state before; empty for a new object.
     """
-    return masked(live, given) | {
-        INPUTS: masked(inputs, given),
-        INITIAL_API_VERSION: api_version,
-        FIELD_MANAGER: manager,
+    return masked(live, marked) | {
+        INPUTS: masked(inputs, marked),
+        _INITIAL_API_VERSION: state.get(_INITIAL_API_VERSION, live["apiVersion"]),
+        _FIELD_MANAGER: manager_of(state),
     }
 
 
@@ -176,41 +158,17 @@ def parse_checkpoint(state: Mapping[str, Any]) -> tuple[Object, Object]:
     """Return the inputs and the live object of a state, in plain form."""
     live: Object = reveal(state)
     inputs: Object = live.pop(INPUTS, {})
-    live.pop(INITIAL_API_VERSION, None)
-    live.pop(FIELD_MANAGER, None)
+    live.pop(_INITIAL_API_VERSION, None)
+    live.pop(_FIELD_MANAGER, None)
     return inputs, live
 
 
-def masked(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Mark what the inputs mark as secret, and the data of Secrets always."""
-    result = dict(values)
-    if result.get("kind") == "Secret":
-        hidden = {key: Secret(result[key]) for key in ("data", "stringData") if key in result}
-        return result | hidden
-    for key, value in given.items():
-        if key not in result:
-            continue
-        if isinstance(result[key], dict) and isinstance(value, Mapping):
-            result[key] = masked(result[key], value)
-        elif contains(value, Secret):
-            result[key] = Secret(result[key])
-    return result
-
-
-def _drop_empty(obj: Object) -> None:
-    """Drop the empty maps that the API's own types leave out."""
-    for holder, keys in ((obj.get("metadata") or {}, ("annotations", "labels")), (obj, ("data", "stringData"))):
-        for key in keys:
-            if holder.get(key) == {}:
-                del holder[key]
+def masked(obj: Object, marked: Properties) -> Properties:
+    """Mask what the inputs mark as secret, and the data of Secrets always."""
+    if obj.get("kind") != "Secret":
+        return mask(obj, marked)
+    return obj | {key: Secret(obj[key]) for key in ("data", "stringData") if key in obj}
 
 
 def _base64(value: Any) -> Any:
     return base64.b64encode(value.encode()).decode() if isinstance(value, str) else value
-
-
-def _canonical_base64(value: Any) -> Any:
-    try:
-        return base64.b64encode(base64.b64decode(value)).decode() if isinstance(value, str) else value
-    except binascii.Error:
-        return value

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import Final
 
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import provider_pb2 as pb
-
-from sandbox.providers import rpc
-from sandbox.providers.kubernetes import config, kubeconfig
-from sandbox.providers.kubernetes.apiserver import ApiServer, NoApiServer
-from sandbox.providers.kubernetes.kubeconfig import Kubeconfig
-from sandbox.providers.kubernetes.objects import token_of
+from sandbox.providers.kubernetes import cluster
+from sandbox.providers.kubernetes.apiserver import ApiServer, UnreachableServer
 from sandbox.providers.kubernetes.releases import Releases
 from sandbox.providers.kubernetes.resources import Resources
 from sandbox.providers.kubernetes.schema import schema
-from sandbox.providers.rpc import ProviderError
+from sandbox.providers.rpc import Provider, ProviderError, ResourceType, pb
 from sandbox.providers.values import from_struct, reveal
 
 _RELEASE: Final = "kubernetes:helm.sh/v3:Release"
-_RERUN: Final = 'rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
 
 
-class KubernetesProvider(rpc.Provider):
+class KubernetesProvider(Provider):
     """Stands in for pulumi-resource-kubernetes."""
 
     name = "kubernetes"
@@ -36,86 +27,24 @@ class KubernetesProvider(rpc.Provider):
 
     def diff_config(self, request: pb.DiffRequest) -> pb.DiffResponse:
         """Replace the provider and its resources only when it points at another cluster."""
-        found = config.diff(reveal(from_struct(request.olds)), reveal(from_struct(request.news)))
-        return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if found.changed else pb.DiffResponse.DIFF_NONE,
-            diffs=found.changed,
-            replaces=found.replaces,
-        )
+        changed, replaces = cluster.diff(reveal(from_struct(request.olds)), reveal(from_struct(request.news)))
+        changes = pb.DiffResponse.DIFF_SOME if changed else pb.DiffResponse.DIFF_NONE
+        return pb.DiffResponse(changes=changes, diffs=changed, replaces=replaces)
 
-    def configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
+    def connect(self, config: dict[str, str]) -> None:
         """Connect to the cluster; the first operation that needs an unreachable one reports it."""
-        prefix = "kubernetes:config:"
-        given = {key.removeprefix(prefix): value for key, value in request.variables.items()}
-        self._drops_unreachable = _flag(given, "deleteUnreachable", "PULUMI_K8S_DELETE_UNREACHABLE")
-        self._unreachable = ""
-        resolved: Kubeconfig | None = None
-        server: ApiServer = NoApiServer()
+        kubeconfig: cluster.Kubeconfig | None = None
         try:
-            resolved = kubeconfig.resolve(given)
-            reached = ApiServer(resolved)
-            reached.version()
-            server = reached
+            kubeconfig = cluster.resolve(config)
+            server = ApiServer(kubeconfig)
+            server.version()
         except ProviderError as error:
-            self._unreachable = f"unable to load schema information from the API server: {error}"
-        namespace = resolved.namespace if resolved else "default"
-        self._resources = Resources(server, namespace, given, self.engine, self.cancelled)
-        self._releases = Releases(resolved, server, self.engine, self.cancelled)
-        return super().configure(request)
+            server = UnreachableServer(str(error))
+        namespace = kubeconfig.namespace if kubeconfig else "default"
+        force = config.get("enablePatchForce") == "true"
+        self._resources = Resources(server, namespace, force=force, engine=self.engine, cancelled=self.cancelled)
+        self._releases = Releases(kubeconfig, server, self.engine, self.cancelled)
 
-    def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Complete and validate inputs."""
-        return self._of(request.urn).check(request)
-
-    def diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Compare new inputs with a state."""
-        return self._of(request.urn).diff(request)
-
-    def create(self, request: pb.CreateRequest) -> pb.CreateResponse:
-        """Create a resource, or preview that."""
-        self._require_cluster(preview=request.preview)
-        return self._of(request.urn).create(request)
-
-    def update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
-        """Update a resource, or preview that."""
-        self._require_cluster(preview=request.preview)
-        return self._of(request.urn).update(request)
-
-    def read(self, request: pb.ReadRequest) -> pb.ReadResponse:
-        """Read a resource as it is, for a refresh, for `.get` and for an import."""
-        if self._unreachable:
-            self._warn(request.urn)
-            if self._drops_unreachable:
-                return pb.ReadResponse()
-            raise ProviderError(
-                "failed to read resource state due to unreachable cluster. If the cluster was deleted, "
-                f"you can remove this resource from Pulumi state by {_RERUN}"
-            )
-        return self._of(request.urn).read(request)
-
-    def delete(self, request: pb.DeleteRequest) -> empty_pb2.Empty:
-        """Delete a resource."""
-        if self._unreachable:
-            self._warn(request.urn)
-            if self._drops_unreachable:
-                return empty_pb2.Empty()
-            raise ProviderError(
-                "configured Kubernetes cluster is unreachable. If the cluster was deleted, "
-                f"you can remove this resource from Pulumi state by {_RERUN}"
-            )
-        return self._of(request.urn).delete(request)
-
-    def _of(self, urn: str) -> Resources | Releases:
-        return self._releases if token_of(urn) == _RELEASE else self._resources
-
-    def _require_cluster(self, *, preview: bool) -> None:
-        if self._unreachable and not preview:
-            raise ProviderError(f"configured Kubernetes cluster is unreachable: {self._unreachable}")
-
-    def _warn(self, urn: str) -> None:
-        text = f"configured Kubernetes cluster is unreachable: {self._unreachable}"
-        self.engine.log(text, urn, severity=rpc.WARNING)
-
-
-def _flag(given: Mapping[str, str], key: str, variable: str) -> bool:
-    return given.get(key, os.environ.get(variable)) == "true"
+    def resource_type(self, token: str) -> ResourceType:
+        """Return the operations on Helm releases or on objects."""
+        return self._releases if token == _RELEASE else self._resources

@@ -1,205 +1,172 @@
-"""The operations on objects of the Kubernetes API."""
+"""The operations on objects of the Kubernetes API: on everything but Helm releases."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import provider_pb2 as pb
-
-from sandbox.providers import rpc
-from sandbox.providers.kubernetes import diff, fields, objects, waits, writes
+from sandbox.providers import diff
+from sandbox.providers.kubernetes import objects, waits, writes
 from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object, UnreachableError
-from sandbox.providers.rpc import InitializationError, ProviderError
-from sandbox.providers.values import Unknown, contains, from_struct, reveal, to_struct
+from sandbox.providers.rpc import WARNING, Engine, InitializationError, ProviderError, ResourceType, pb
+from sandbox.providers.values import Properties, Unknown, contains, reveal
+
+_EXISTS = """
+
+The resource already exists in the cluster. This can happen when:
+
+  - Renaming a Pulumi resource: use an alias to preserve the identity,
+    or use deleteBeforeReplace if the resource needs replacement.
+  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch)
+    to manage specific fields without owning the resource lifecycle.
+  - Adopting a resource into Pulumi: use `pulumi import`. Note that
+    protected resources (e.g. kube-system) cannot be deleted on destroy."""
+_NO_KIND = (
+    "because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
+    "Verify that any required CRDs have been created"
+)
 
 
-class Resources:
-    """The operations on everything but Helm releases."""
+class Resources(ResourceType):
+    """The operations on objects."""
 
     def __init__(
-        self,
-        server: ApiServer,
-        namespace: str,
-        config: Mapping[str, str],
-        engine: rpc.Engine,
-        cancelled: threading.Event,
+        self, server: ApiServer, namespace: str, *, force: bool, engine: Engine, cancelled: threading.Event
     ) -> None:
         """Take what the operations need.
 
         Args:
             server: The API server.
             namespace: Namespace of objects that name none.
-            config: The provider's configuration.
+            force: Updates take fields from other managers.
             engine: The engine's log.
             cancelled: Set when waits must end.
         """
         self._server = server
         self._namespace = namespace
-        self._config = config
+        self._force = force
         self._engine = engine
         self._cancelled = cancelled
 
-    def check(self, request: pb.CheckRequest) -> pb.CheckResponse:
+    def check(self, urn: str, old: Properties, inputs: Properties) -> tuple[Properties, dict[str, str]]:
         """Name the object and place it in a namespace."""
-        old, new = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(reveal(new))
-        objects.assign_name(inputs, reveal(old), request)
-        unplaced = not inputs["metadata"].get("namespace")
-        if unplaced and self._server.namespaced(*objects.kind_of(request.urn)):
-            inputs["metadata"]["namespace"] = self._namespace
-        return pb.CheckResponse(inputs=to_struct(objects.masked(inputs, new)))
+        obj = objects.normalize(reveal(inputs))
+        objects.assign_name(obj, reveal(old), urn)
+        if not obj["metadata"].get("namespace") and self._server.namespaced(*objects.kind_of(urn)):
+            obj["metadata"]["namespace"] = self._namespace
+        return objects.masked(obj, inputs), {}
 
-    def diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Compare the new inputs with what of the live object the old inputs had set."""
-        state, news = from_struct(request.olds), from_struct(request.news)
-        new = objects.normalize(reveal(news))
-        inputs, live = objects.parse_checkpoint(state)
-        old: Object = objects.prune(live, objects.normalize(inputs))
+    def diff(self, state: Properties, inputs: Properties) -> pb.DiffResponse:
+        """Compare the new inputs with those fields of the live object that the old inputs had set."""
+        new = objects.normalize(reveal(inputs))
+        old_inputs, live = objects.parse_checkpoint(state)
+        old: Object = objects.prune(live, objects.normalize(old_inputs))
         old.setdefault("metadata", {})["name"] = live["metadata"]["name"]
         for obj in (old, new):
             self._canonical_namespace(obj)
-        patch = diff.merge_patch(old, new)
-        changes = diff.detailed_diff(patch, old, new, old, diff.replacing_properties(new, self._config))
-        for path in [path for path in changes if any(_under(path, top) for top in request.ignoreChanges)]:
-            del changes[path]
-        replaces = diff.replaces(changes)
-        same_place = all(new["metadata"].get(key) == old["metadata"].get(key) for key in ("name", "namespace"))
-        autonamed = waits.annotation(new, waits.AUTONAMED) == "true"
-        return pb.DiffResponse(
-            changes=pb.DiffResponse.DIFF_SOME if changes else pb.DiffResponse.DIFF_NONE,
-            replaces=replaces,
-            deleteBeforeReplace=bool(replaces) and same_place and not autonamed,
-            detailedDiff=changes,
-            hasDetailedDiff=True,
-        )
+        same_place = objects.qualified_name(new) == objects.qualified_name(old)
+        autonamed = objects.annotation(new, objects.AUTONAMED) == "true"
+        changes = diff.changes(old, new, objects.immutable_properties(new))
+        return diff.response(changes, delete_first=same_place and not autonamed)
 
-    def create(self, request: pb.CreateRequest) -> pb.CreateResponse:
-        """Create the object and wait until it is ready; in a preview, ask the server what it would become."""
-        given = from_struct(request.properties)
-        inputs: Object = reveal(given)
-        manager = fields.manager_of(inputs, {})
-        as_given = pb.CreateResponse(properties=request.properties)
-        if request.preview and not self._can_dry_run(inputs):
-            return as_given
+    def create(self, urn: str, inputs: Properties, seconds: float, *, preview: bool) -> tuple[str, Properties]:
+        """Create the object and wait until it is ready; in a preview, ask the server for the result."""
+        obj: Object = reveal(inputs)
+        if preview and not self._can_dry_run(obj):
+            return "", inputs
+        report = self._report(urn, status=True)
         try:
-            live = self._writer(request.urn).create(inputs, manager, dry_run=request.preview)
+            live = writes.create(self._server, obj, self._cancelled, report, dry_run=preview)
         except ApiError as error:
-            if request.preview and writes.preview_must_guess(error):
-                return as_given
-            text = f"{error}{writes.EXISTS}" if error.reason == "AlreadyExists" else str(error)
+            if preview and writes.preview_must_guess(error):
+                return "", inputs
+            text = f"{error}{_EXISTS}" if error.reason == "AlreadyExists" else str(error)
             raise ProviderError(
-                f'resource "{request.urn}" was not successfully created by the Kubernetes API server: {text}'
+                f'resource "{urn}" was not successfully created by the Kubernetes API server: {text}'
             ) from None
         except NoMatchError as error:
-            raise ProviderError(
-                f'creation of resource "{request.urn}" with kind {inputs["apiVersion"]}/{inputs["kind"]} failed '
-                "because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
-                f"Verify that any required CRDs have been created: {error}"
-            ) from None
-        if request.preview:
+            kind = f"{obj['apiVersion']}/{obj['kind']}"
+            raise ProviderError(f'creation of resource "{urn}" with kind {kind} failed {_NO_KIND}: {error}') from None
+        if preview:
             live.pop("status", None)
-            state = objects.checkpoint(inputs, live, given, inputs["apiVersion"], manager)
-            return pb.CreateResponse(properties=to_struct(state))
-        live, problem = self._until_ready(request.urn, inputs, live, request.timeout)
-        state = objects.checkpoint(inputs, live, given, inputs["apiVersion"], manager)
+            return "", objects.checkpoint(obj, live, inputs, {})
+        live, problem = self._until_ready(urn, live, seconds)
+        name, state = objects.qualified_name(live), objects.checkpoint(obj, live, inputs, {})
         if problem:
-            message = (
-                f'resource "{request.urn}" was successfully created, but the Kubernetes API server '
-                f"reported that it failed to fully initialize or become live: {problem}"
+            raise InitializationError(
+                f'resource "{urn}" was successfully created, but the Kubernetes API server '
+                f"reported that it failed to fully initialize or become live: {problem}",
+                name,
+                state,
             )
-            raise InitializationError(message, objects.qualified_name(live), state, [message])
-        return pb.CreateResponse(id=objects.qualified_name(live), properties=to_struct(state))
+        return name, state
 
-    def read(self, request: pb.ReadRequest) -> pb.ReadResponse:
-        """Read the live object: for a refresh, for `.get`, and for an import."""
-        state, given = from_struct(request.properties), from_struct(request.inputs)
-        inputs = objects.normalize(reveal(given))
+    def read(
+        self, urn: str, resource_id: str, state: Properties, inputs: Properties
+    ) -> tuple[Properties, Properties] | None:
+        """Read the live object."""
+        obj = objects.normalize(reveal(inputs))
         _, old = objects.parse_checkpoint(state)
-        known = "kind" in inputs or "kind" in old
-        api_version, kind = objects.kind_of(request.urn)
-        namespace, _, name = request.id.rpartition("/")
-        inputs.setdefault("apiVersion", old.get("apiVersion", api_version))
-        inputs.setdefault("kind", old.get("kind", kind))
-        metadata = inputs.setdefault("metadata", {})
-        metadata.setdefault("name", name)
-        if namespace:
-            metadata.setdefault("namespace", namespace)
+        imported = "kind" not in obj and "kind" not in old
+        api_version, kind = objects.kind_of(urn)
+        namespace, _, name = resource_id.rpartition("/")
+        obj = {"apiVersion": old.get("apiVersion", api_version), "kind": old.get("kind", kind)} | obj
+        place = {"namespace": namespace} if namespace else {}
+        obj["metadata"] = {"name": name} | place | obj.get("metadata", {})
         try:
-            live = self._server.get(inputs | {"metadata": metadata | {"name": name}})
+            live = self._server.get(obj | {"metadata": obj["metadata"] | {"name": name}})
         except NoMatchError:
-            return pb.ReadResponse()
+            return None
         except ApiError as error:
             if error.code == 404:
-                return pb.ReadResponse()
+                return None
             raise
-        read: Object = objects.prune(live, inputs) if known else objects.importable(live, inputs)
-        first = str(state.get(objects.INITIAL_API_VERSION, inputs["apiVersion"]))
-        checkpoint = objects.checkpoint(read, live, given, first, fields.manager_of(inputs, state))
-        return pb.ReadResponse(
-            id=request.id, properties=to_struct(checkpoint), inputs=to_struct(objects.masked(read, given))
-        )
+        read: Object = objects.importable(live, obj) if imported else objects.prune(live, obj)
+        return objects.checkpoint(read, live, inputs, state), objects.masked(read, inputs)
 
-    def update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
+    def update(self, urn: str, state: Properties, inputs: Properties, seconds: float, *, preview: bool) -> Properties:
         """Apply the new inputs and wait until the object is ready."""
-        state, given = from_struct(request.olds), from_struct(request.news)
-        inputs = objects.normalize(reveal(given))
-        if request.preview and not self._can_dry_run(inputs):
-            return pb.UpdateResponse(properties=request.news)
+        obj = objects.normalize(reveal(inputs))
+        if preview and not self._can_dry_run(obj):
+            return inputs
         _, old = objects.parse_checkpoint(state)
-        manager = fields.manager_of(inputs, state)
-        problem = ""
+        manager, problem = objects.manager_of(state), ""
         try:
-            live = self._writer(request.urn).apply(inputs, old, manager, dry_run=request.preview)
+            live = writes.apply(self._server, obj, old, manager, force=self._force, dry_run=preview)
         except NoMatchError as error:
-            raise ProviderError(
-                f'update of resource "{request.urn}" failed because the Kubernetes API server reported that the '
-                f"apiVersion for this resource does not exist. Verify that any required CRDs have been created: {error}"
-            ) from None
+            raise ProviderError(f'update of resource "{urn}" failed {_NO_KIND}: {error}') from None
         except ApiError as error:
-            if request.preview and error.code == 403:
-                return pb.UpdateResponse(properties=request.news)
+            if preview and error.code == 403:
+                return inputs
             problem = str(error)
-            live = self._after_failure(request.urn, old, problem)
-        if not request.preview and not problem:
-            live, problem = self._until_ready(request.urn, inputs, live, request.timeout)
-        first = str(state.get(objects.INITIAL_API_VERSION, inputs["apiVersion"]))
-        checkpoint = objects.checkpoint(inputs, live, given, first, manager)
+            live = self._after_failure(urn, old, problem)
+        if not preview and not problem:
+            live, problem = self._until_ready(urn, live, seconds)
+        checkpoint = objects.checkpoint(obj, live, inputs, state)
         if problem:
             name = objects.qualified_name(live)
-            message = (
-                f'the Kubernetes API server reported that "{name}" failed to fully initialize or become live: {problem}'
+            raise InitializationError(
+                f'the Kubernetes API server reported that "{name}" failed to fully initialize '
+                f"or become live: {problem}",
+                name,
+                checkpoint,
             )
-            raise InitializationError(message, name, checkpoint, [message])
-        return pb.UpdateResponse(properties=to_struct(checkpoint))
+        return checkpoint
 
-    def delete(self, request: pb.DeleteRequest) -> empty_pb2.Empty:
+    def delete(self, urn: str, state: Properties, seconds: float) -> None:
         """Delete the object, dependents first, and wait until it is gone."""
-        state = from_struct(request.properties)
         inputs, live = objects.parse_checkpoint(state)
-        policy = waits.annotation(inputs, waits.DELETION_PROPAGATION).capitalize()
         try:
-            self._server.delete(live, policy if policy in ("Orphan", "Background") else "Foreground")
-            seconds = waits.timeout(request.timeout, inputs)
-            report = self._reporter(request.urn, severity=rpc.WARNING, status=False)
-            waits.until_gone(self._server, inputs, live, seconds, self._cancelled, report)
+            self._server.delete(live)
+            waits.until_gone(self._server, live, seconds, self._cancelled, self._report(urn, severity=WARNING))
         except NoMatchError:  # the CRD is gone, and its objects with it
             pass
         except ApiError as error:
             if error.code != 404:
                 raise
         except waits.WaitError as error:
-            first = str(state.get(objects.INITIAL_API_VERSION, ""))
-            checkpoint = objects.checkpoint(inputs, error.live, state, first, fields.manager_of(inputs, state))
-            name = objects.qualified_name(error.live)
-            raise InitializationError(str(error), name, checkpoint, [str(error)]) from None
-        return empty_pb2.Empty()
-
-    def _writer(self, urn: str) -> writes.Writer:
-        report = self._reporter(urn, severity=rpc.INFO, status=True)
-        return writes.Writer(self._server, self._config, self._cancelled, report)
+            checkpoint = objects.checkpoint(inputs, error.live, state, state)
+            raise InitializationError(str(error), objects.qualified_name(error.live), checkpoint) from None
 
     def _after_failure(self, urn: str, old: Object, problem: str) -> Object:
         try:
@@ -209,19 +176,17 @@ class Resources:
                 f'update of resource "{urn}" failed: {problem}\nunable to get cluster state: {error}'
             ) from None
 
-    def _until_ready(self, urn: str, inputs: Object, live: Object, custom: float) -> tuple[Object, str]:
+    def _until_ready(self, urn: str, live: Object, seconds: float) -> tuple[Object, str]:
         """Return the object as it is in the end, and what went wrong, if anything did."""
-        report = self._reporter(urn, severity=rpc.INFO, status=True)
-        seconds = waits.timeout(custom, inputs)
         try:
-            return waits.until_ready(self._server, inputs, live, seconds, self._cancelled, report), ""
+            return waits.until_ready(self._server, live, seconds, self._cancelled, self._report(urn, status=True)), ""
         except waits.WaitError as error:
             return error.live, str(error)
         except ProviderError as error:
             return live, str(error)
 
-    def _reporter(self, urn: str, *, severity: Any, status: bool) -> Callable[[str], None]:
-        return lambda text: self._engine.log(text, urn, severity=severity, status=status)
+    def _report(self, urn: str, **how: Any) -> waits.Report:
+        return lambda text: self._engine.log(text, urn, **how)
 
     def _can_dry_run(self, inputs: Object) -> bool:
         if contains(inputs, Unknown):
@@ -237,7 +202,3 @@ class Resources:
             metadata["namespace"] = metadata.get("namespace") or "default"
         else:
             metadata.pop("namespace", None)
-
-
-def _under(path: str, top: str) -> bool:
-    return path == top or path.startswith((f"{top}.", f"{top}["))

@@ -1,90 +1,78 @@
-"""Writes objects: creates them, again while a namespace or CRD is missing, and applies later changes."""
+"""Writes objects by server-side apply, and says which field manager owns which field.
+
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
-from sandbox.providers.kubernetes import fields, waits
 from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchError, Object
 
 RETRY_SECONDS: Final = (1, 2, 4, 8, 16)
 
-EXISTS: Final = """
-
-The resource already exists in the cluster. This can happen when:
-
-  - Renaming a Pulumi resource: use an alias to preserve the identity,
-    or use deleteBeforeReplace if the resource needs replacement.
-  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch)
-    to manage specific fields without owning the resource lifecycle.
-  - Adopting a resource into Pulumi: use `pulumi import`. Note that
-    protected resources (e.g. kube-system) cannot be deleted on destroy.
-  - Intentional upsert: set upsertExistingObjects on the provider to allow
-    server-side apply to update existing objects on create."""
+_CREATOR: Final = "pulumi-kubernetes"
+_CREATORS: Final = (_CREATOR, "pulumi-kubernetes.exe", "pulumi-resource-kubernetes")
+_TAKEN_OVER: Final = {"Apply": ("kubectl",), "Update": ("kubectl", "before-first-apply", *_CREATORS)}
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Writes one object.
+def create(
+    server: ApiServer, inputs: Object, cancelled: threading.Event, report: Callable[[str], None], *, dry_run: bool
+) -> Object:
+    """Create an object, again while its namespace or CRD is missing: another resource may be making it.
 
-    Attributes:
+    Args:
         server: The API server.
-        config: The provider's configuration.
+        inputs: The object.
         cancelled: Set when retries must end.
-        report: Told of each retry.
+        report: Shows each retry.
+        dry_run: Return what the object would be, and create nothing.
+
+    Raises:
+        ApiError: The server refused it, for instance because it exists.
+        NoMatchError: Its kind did not appear.
     """
-
-    server: ApiServer
-    config: Mapping[str, str]
-    cancelled: threading.Event
-    report: Callable[[str], None]
-
-    def create(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
-        """Create an object, again while its namespace or CRD is missing: another resource may be making it.
-
-        Raises:
-            ApiError: The server refused it, for instance because it exists.
-            NoMatchError: Its kind did not appear.
-        """
-        for attempt, seconds in enumerate(RETRY_SECONDS):
-            try:
-                return self._create(inputs, manager, dry_run=dry_run)
-            except (ApiError, NoMatchError) as error:
-                if self.cancelled.is_set() or not _may_pass(error, dry_run=dry_run):
-                    raise
-                self.report(f"Retry #{attempt}; creation failed: {error}")
-                self.cancelled.wait(seconds)
-        return self._create(inputs, manager, dry_run=dry_run)
-
-    def apply(self, inputs: Object, old: Object, manager: str, *, dry_run: bool) -> Object:
-        """Apply inputs to an object that exists.
-
-        Raises:
-            ApiError: The server refused it, for instance because another manager owns a field.
-        """
-        live = self.server.get(old)
-        force = (
-            waits.annotation(inputs, waits.PATCH_FORCE) == "true"
-            or self.config.get("enablePatchForce") == "true"
-            or (dry_run and fields.made_by_create(live))
-        )
-        adopted = None if dry_run else fields.adopted(live, manager)
-        if adopted is not None:
-            self.server.patch(live, adopted)
+    for attempt, seconds in enumerate((*RETRY_SECONDS, None)):
         try:
-            return self.server.apply(inputs, manager=manager, force=force, dry_run=dry_run)
-        except ApiError as error:
-            if error.reason == "Conflict":
-                error.args = (fields.conflict(manager, str(error)),)
-            raise
+            return server.create(inputs, manager=_CREATOR, dry_run=dry_run)
+        except (ApiError, NoMatchError) as error:
+            if seconds is None or cancelled.is_set() or not _may_pass(error, dry_run=dry_run):
+                raise
+            report(f"Retry #{attempt}; creation failed: {error}")
+            cancelled.wait(seconds)
+    raise AssertionError("the last attempt returns or raises")
 
-    def _create(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
-        if self.config.get("upsertExistingObjects") == "true":
-            return self.server.apply(inputs, manager=manager, force=dry_run, dry_run=dry_run)
-        return self.server.create(inputs, manager=fields.CREATOR, dry_run=dry_run)
+
+def apply(server: ApiServer, inputs: Object, old: Object, manager: str, *, force: bool, dry_run: bool) -> Object:
+    """Apply inputs to an object that exists.
+
+    Args:
+        server: The API server.
+        inputs: The object as it is to be.
+        old: The object in the state.
+        manager: The resource's own field manager.
+        force: Take fields from other managers.
+        dry_run: Return what the object would be, and change nothing.
+
+    Raises:
+        ApiError: The server refused it, for instance because another manager owns a field.
+    """
+    live = server.get(old)
+    if not dry_run and (operations := _takeover(live, manager)):
+        server.patch(live, operations)
+    try:
+        return server.apply(inputs, manager=manager, force=force or (dry_run and _is_created(live)), dry_run=dry_run)
+    except ApiError as error:
+        if error.reason == "Conflict":
+            error.args = (
+                "server-side apply field conflict detected, see https://www.pulumi.com/registry/packages/kubernetes/"
+                "how-to-guides/managing-resources-with-server-side-apply/"
+                "#handle-field-conflicts-on-existing-resources for troubleshooting help\n"
+                f'The resource managed by field manager "{manager}" had an apply conflict: {error}',
+            )
+        raise
 
 
 def preview_must_guess(error: ApiError) -> bool:
@@ -102,3 +90,42 @@ def _may_pass(error: ApiError | NoMatchError, *, dry_run: bool) -> bool:
     if isinstance(error, NoMatchError):
         return True
     return error.code == 404 and not (dry_run and error.kind == "namespaces")
+
+
+def _is_created(live: Object) -> bool:
+    """Say whether fields are still owned by the request that created the object."""
+    return any(
+        entry.get("operation") == "Update" and entry.get("manager") in _CREATORS
+        for entry in live["metadata"].get("managedFields", [])
+    )
+
+
+def _takeover(live: Object, manager: str) -> list[Object]:
+    """Return the JSON patch that hands the fields of kubectl and of the creating request to a manager.
+
+    Without it an apply by that manager would leave its removed fields to their earlier owners.
+    """
+    entries = live["metadata"].get("managedFields", [])
+    taken = [entry for entry in entries if _is_taken_over(entry)]
+    if not taken:
+        return []
+    own = [entry for entry in entries if entry["manager"] == manager and entry["operation"] == "Apply"]
+    merged: Object = {}
+    for entry in (*own, *taken):
+        merged = _union(merged, entry.get("fieldsV1", {}))
+    result = (own or taken)[0] | {"manager": manager, "operation": "Apply", "fieldsV1": merged}
+    rest = [entry for entry in entries if entry not in own and entry not in taken]
+    version = live["metadata"]["resourceVersion"]
+    return [
+        {"op": "replace", "path": "/metadata/managedFields", "value": [*rest, result]},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+    ]
+
+
+def _is_taken_over(entry: Object) -> bool:
+    prefixes = _TAKEN_OVER.get(entry.get("operation", ""), ())
+    return not entry.get("subresource") and str(entry.get("manager", "")).startswith(prefixes)
+
+
+def _union(one: Object, other: Object) -> Object:
+    return {key: _union(one.get(key, {}), other.get(key, {})) for key in {**one, **other}}

@@ -1,4 +1,4 @@
-"""A stack and a namespace for each test, and two kinds of our own for all of them."""
+"""A stack and a namespace for each test of the kubernetes provider, and two kinds of our own for all of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 from sandbox.testing import kubectl
-from tests.sandbox.contract.kubernetes_stack import FILES, Stack
+from tests.sandbox.contract.project import FILES, Stack
+
+
+@pytest.fixture(scope="session")
+def definitions() -> None:
+    kubectl("apply", "--server-side", "--filename", str(FILES / "widgets.yaml"))
+    kubectl("wait", "--for=condition=Established", "crd/widgets.contract.test", "crd/gauges.contract.test")
 
 
 @pytest.fixture
-def namespace() -> Iterator[str]:
+def namespace(definitions: None) -> Iterator[str]:  # noqa: ARG001
     name = f"contract-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     yield name
@@ -24,9 +30,3 @@ def namespace() -> Iterator[str]:
 def stack(tmp_path: Path, namespace: str) -> Iterator[Stack]:  # noqa: ARG001 - it goes before the namespace
     with Stack(tmp_path) as made:
         yield made
-
-
-@pytest.fixture(scope="session", autouse=True)
-def definitions() -> None:
-    kubectl("apply", "--server-side", "--filename", str(FILES / "widgets.yaml"))
-    kubectl("wait", "--for=condition=Established", "crd/widgets.contract.test", "crd/gauges.contract.test")

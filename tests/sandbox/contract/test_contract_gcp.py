@@ -1,4 +1,4 @@
-"""What this project relies on in pulumi-gcp, through the engine: the real plugin and its stand-in both pass."""
+"""Google Cloud: record sets, the IAM policy of a zone, addresses, and what is looked up."""
 
 from __future__ import annotations
 
@@ -10,81 +10,25 @@ import pytest
 
 from sandbox.testing import ZONES, cloud_dns
 from sandbox.testing.zone import CLOUD_DNS
-from tests.sandbox.contract.project import ContractStack
+from tests.sandbox.contract.project import Resource, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ENDPOINT = f"{CLOUD_DNS}/dns/v1/"
 RECORDS = f"{ZONES}/contract/rrsets"
-
-IAM = f"{CLOUD_DNS}/v1/"
+ADDRESSES = "/compute/v1/projects/sandbox/regions/europe-west1/addresses"
+CLUSTERS = "/v1/projects/sandbox/locations/europe-west1/clusters"
 CONFIG = {
     "gcp:project": "sandbox",
-    "gcp:dnsCustomEndpoint": ENDPOINT,
-    "gcp:iamCustomEndpoint": IAM,
-    "gcp:resourceManagerCustomEndpoint": IAM,
+    "gcp:dnsCustomEndpoint": f"{CLOUD_DNS}/dns/v1/",
+    "gcp:iamCustomEndpoint": f"{CLOUD_DNS}/v1/",
+    "gcp:resourceManagerCustomEndpoint": f"{CLOUD_DNS}/v1/",
     "gcp:computeCustomEndpoint": f"{CLOUD_DNS}/compute/v1/",
-    "gcp:containerCustomEndpoint": IAM,
+    "gcp:containerCustomEndpoint": f"{CLOUD_DNS}/v1/",
     "gcp:accessToken": "x",
 }
-
-PROGRAM = """\
-import json
-import pathlib
-import pulumi
-import pulumi_gcp as gcp
-
-spec = json.loads(pathlib.Path("spec.json").read_text())
-for name, args in spec.get("zones", {}).items():
-    zone = gcp.dns.ManagedZone(name, **args)
-    pulumi.export(name, zone.name)
-    if args.get("description") == "with a record":
-        gcp.dns.RecordSet(
-            f"in-{name}", managed_zone=zone.name, name=zone.dns_name, type="A", ttl=60, rrdatas=["203.0.113.1"]
-        )
-for name, args in spec.get("records", {}).items():
-    gcp.dns.RecordSet(name, **args)
-for name, args in spec.get("roles", {}).items():
-    role = gcp.projects.IAMCustomRole(name, **args)
-    for member in spec["members"]:
-        gcp.dns.DnsManagedZoneIamMember(member, managed_zone="contract", role=role.name, member=member)
-for name, args in spec.get("addresses", {}).items():
-    gcp.compute.Address(name, **args)
-for name in spec.get("lookups", []):
-    pulumi.export(name, gcp.dns.get_managed_zone(name=name).__dict__)
-for name, args in spec.get("record lookups", {}).items():
-    found = gcp.dns.get_record_sets(**args)
-    keys = ("name", "type", "ttl", "rrdatas")
-    pulumi.export(name, [{key: getattr(each, key) for key in keys} for each in found.rrsets])
-for name in spec.get("clusters", []):
-    found = gcp.container.get_cluster(name=name, location="europe-west1")
-    blocks = found.master_auths, found.control_plane_endpoints_configs, found.private_cluster_configs
-    pulumi.export(name, [found.id, found.endpoint, found.enable_autopilot, found.workload_identity_configs, *blocks])
-"""
-
-
-class Stack(ContractStack):
-    """A stack of the gcp provider's resources."""
-
-    program = PROGRAM
-
-    def spec(self, **spec: Any) -> None:
-        self.write_spec(spec)
-
-
-def records(zone: str) -> dict[str, Any]:
-    """The record sets of a zone but its own, `name type` -> `(ttl, records)`."""
-    found = cloud_dns("GET", f"/{zone}/rrsets", below=ZONES)["rrsets"]
-    return {
-        f"{each['name']} {each['type']}": (each["ttl"], each["rrdatas"])
-        for each in found
-        if each["type"] not in ("NS", "SOA")
-    }
-
-
-def names(stack: Stack) -> set[str]:
-    """The names of the resources in the state."""
-    return {each["urn"].rpartition("::")[2] for each in stack.resources()}
+NAME, PATH = "shop.contract.test.", "/shop.contract.test./A"
+ID = f"projects/sandbox/managedZones/contract/rrsets/{NAME}/A"
+NO_ZONE = "The 'parameters.managedZone' resource named 'nope'"
 
 
 @pytest.fixture
@@ -103,42 +47,62 @@ def zone() -> Iterator[str]:
     cloud_dns("DELETE", "/contract", below=ZONES)
 
 
-def shop(*rrdatas: str, **more: Any) -> dict[str, Any]:
-    args = {"managed_zone": "contract", "name": "shop.contract.test.", "type": "A", "ttl": 60}
-    return args | {"rrdatas": list(rrdatas or ["203.0.113.10"])} | more
+@pytest.fixture
+def clusters() -> Iterator[dict[str, bool]]:
+    """An Autopilot with an open DNS endpoint, and a cluster that has a private endpoint only; name -> Autopilot."""
+    by_dns = {"dnsEndpointConfig": {"allowExternalTraffic": True}}
+    by_ip = {"ipEndpointsConfig": {"enablePublicEndpoint": False}}
+    made = {"opened": {"autopilot": {"enabled": True}, "controlPlaneEndpointsConfig": by_dns}}
+    made |= {"private": {"controlPlaneEndpointsConfig": by_ip}}
+    for name, cluster in made.items():
+        cloud_dns("POST", "", {"cluster": {"name": name, **cluster}}, below=CLUSTERS)
+    yield {"opened": True, "private": False}
+    for name in made:
+        cloud_dns("DELETE", f"/{name}", below=CLUSTERS)
 
 
-ID = "projects/sandbox/managedZones/contract/rrsets/shop.contract.test./A"
+def records(zone: str) -> dict[str, Any]:
+    """The record sets of a zone but its own, `name type` -> `(ttl, records)`."""
+    record_sets = cloud_dns("GET", f"/{zone}/rrsets", below=ZONES)["rrsets"]
+    return {
+        f"{record_set['name']} {record_set['type']}": (record_set["ttl"], record_set["rrdatas"])
+        for record_set in record_sets
+        if record_set["type"] not in ("NS", "SOA")
+    }
+
+
+def bindings(zone: str) -> dict[str, list[str]]:
+    """The members of each role in a zone's IAM policy."""
+    policy = cloud_dns("POST", f"/{zone}:getIamPolicy", {}, below=ZONES)
+    return {binding["role"]: binding["members"] for binding in policy.get("bindings", [])}
+
+
+def shop(*rrdatas: str, resource: str = "shop", **more: Any) -> Resource:
+    props = {"managedZone": "contract", "name": NAME, "type": "A", "ttl": 60}
+    props |= {"rrdatas": list(rrdatas or ["203.0.113.10"])} | more
+    return resource, "gcp:dns/recordSet:RecordSet", props, {}
 
 
 def test_a_record_set_lives_from_its_preview_to_its_destruction(stack: Stack, zone: str) -> None:
-    stack.spec(records={"shop": shop()})
+    stack.spec(shop())
     assert stack.ops() == {"shop": ["create"]}
     assert records(zone) == {}, "a preview changes nothing"
 
     stack.up()
-    assert records(zone) == {"shop.contract.test. A": (60, ["203.0.113.10"])}
-    state = stack.resource("shop")
+    assert records(zone) == {f"{NAME} A": (60, ["203.0.113.10"])}
+    state, (_, _, props, _) = stack.state("shop"), shop()
     assert state["id"] == ID
-    wanted = {
-        "managedZone": "contract",
-        "name": "shop.contract.test.",
-        "project": "sandbox",
-        "rrdatas": ["203.0.113.10"],
-        "ttl": 60,
-        "type": "A",
-    }
-    assert wanted.items() <= state["outputs"].items()
-    assert state["inputs"] == {key: wanted[key] for key in wanted if key != "project"} | {"__defaults": []}
+    assert (props | {"project": "sandbox"}).items() <= state["outputs"].items()
+    assert state["inputs"] == props | {"__defaults": []}
     assert stack.ops() == {}, "a second preview is empty"
 
-    stack.spec(records={"shop": shop("203.0.113.11", "203.0.113.12", ttl=300)})
+    stack.spec(shop("203.0.113.11", "203.0.113.12", ttl=300))
     step = stack.steps()["shop"][-1]
     assert step["op"] == "update"
     assert set(step["detailedDiff"]) == {"rrdatas[0]", "rrdatas[1]", "ttl"}
     stack.up()
-    assert records(zone) == {"shop.contract.test. A": (300, ["203.0.113.11", "203.0.113.12"])}
-    stack.spec(records={"shop": shop("203.0.113.12", "203.0.113.11", ttl=300)})
+    assert records(zone) == {f"{NAME} A": (300, ["203.0.113.11", "203.0.113.12"])}
+    stack.spec(shop("203.0.113.12", "203.0.113.11", ttl=300))
     assert stack.ops() == {}, "the order of records means nothing"
 
     stack.destroy()
@@ -146,155 +110,162 @@ def test_a_record_set_lives_from_its_preview_to_its_destruction(stack: Stack, zo
 
 
 def test_a_new_name_replaces_and_a_new_type_updates(stack: Stack, zone: str) -> None:
-    stack.spec(records={"shop": shop()})
+    stack.spec(shop())
     stack.up()
-    stack.spec(records={"shop": shop(name="new.contract.test.")})
+    stack.spec(shop(name="new.contract.test."))
     step = stack.steps()["shop"][-1]
     assert step["op"] in ("replace", "create-replacement", "delete-replaced")
     assert step["replaceReasons"] == ["name"]
     stack.up()
     assert list(records(zone)) == ["new.contract.test. A"], "the old one is gone"
-    stack.spec(records={"shop": shop("2001:db8::1", name="new.contract.test.", type="AAAA")})
+    stack.spec(shop("2001:db8::1", name="new.contract.test.", type="AAAA"))
     assert stack.ops() == {"shop": ["update"]}, "Terraform's schema does not force a new resource here"
     stack.up()
     assert list(records(zone)) == ["new.contract.test. AAAA"]
 
 
 def test_a_record_set_that_exists_is_taken_over(stack: Stack, zone: str) -> None:
-    body = {"name": "shop.contract.test.", "type": "A", "ttl": 1, "rrdatas": ["1.1.1.1"]}
-    cloud_dns("POST", body=body, below=RECORDS)
-    stack.spec(records={"shop": shop()})
+    cloud_dns("POST", body={"name": NAME, "type": "A", "ttl": 1, "rrdatas": ["1.1.1.1"]}, below=RECORDS)
+    stack.spec(shop())
     stack.up()
-    assert records(zone) == {"shop.contract.test. A": (60, ["203.0.113.10"])}, "the provider is authoritative"
+    assert records(zone) == {f"{NAME} A": (60, ["203.0.113.10"])}, "the provider is authoritative"
 
 
 def test_drift_is_found_by_refresh_and_fixed_by_up(stack: Stack, zone: str) -> None:
-    stack.spec(records={"shop": shop()})
+    stack.spec(shop())
     stack.up()
-    path = "/shop.contract.test./A"
-    cloud_dns("PATCH", path, {"rrdatas": ["198.51.100.1"]}, below=RECORDS)
+    cloud_dns("PATCH", PATH, {"rrdatas": ["198.51.100.1"]}, below=RECORDS)
     assert stack.ops() == {}, "without a refresh, drift is not seen"
-    assert "conditionNotMet" in _edit_without_refresh(stack), "and an update of what has drifted is refused"
+    stack.spec(shop(ttl=61))
+    assert "conditionNotMet" in stack.up(fails=True), "an update of what has drifted is refused"
+    stack.spec(shop())
     stack.refresh()
-    assert stack.resource("shop")["inputs"]["rrdatas"] == ["198.51.100.1"]
+    assert stack.state("shop")["inputs"]["rrdatas"] == ["198.51.100.1"]
     assert stack.ops() == {"shop": ["update"]}
     stack.up()
-    assert records(zone) == {"shop.contract.test. A": (60, ["203.0.113.10"])}
+    assert records(zone) == {f"{NAME} A": (60, ["203.0.113.10"])}
 
-    cloud_dns("DELETE", path, below=RECORDS)
+    cloud_dns("DELETE", PATH, below=RECORDS)
     stack.refresh()
-    assert "shop" not in names(stack), "what is gone leaves the state"
+    assert "shop" not in stack.names(), "what is gone leaves the state"
     stack.up()
-    assert list(records(zone)) == ["shop.contract.test. A"]
-    cloud_dns("DELETE", path, below=RECORDS)  # and the destruction of what is gone succeeds, which the fixture does
-
-
-def _edit_without_refresh(stack: Stack) -> str:
-    stack.spec(records={"shop": shop(ttl=61)})
-    said = stack.up(fails=True)
-    stack.spec(records={"shop": shop()})
-    return said
+    assert list(records(zone)) == [f"{NAME} A"]
+    cloud_dns("DELETE", PATH, below=RECORDS)
+    stack.destroy()  # of what is gone succeeds
 
 
 @pytest.mark.usefixtures("zone")
 def test_a_record_set_is_imported_by_its_id(stack: Stack) -> None:
-    stack.spec()
-    body = {"name": "shop.contract.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.10"]}
-    cloud_dns("POST", body=body, below=RECORDS)
+    cloud_dns("POST", body={"name": NAME, "type": "A", "ttl": 60, "rrdatas": ["203.0.113.10"]}, below=RECORDS)
     arguments = ("gcp:dns/recordSet:RecordSet", "shop")
-    options = ("--yes", "--skip-preview", "--protect=false", "--generate-code=false")
-    missing = stack.run("import", *arguments, ID.replace("shop.", "gone."), *options, fails=True)
-    assert "does not exist" in missing
-    stack.run("import", *arguments, "sandbox/contract/shop.contract.test./A", *options)
-    state = stack.resource("shop")
-    assert state["id"] == ID, "a short form will do, and the id is the long one"
-    stack.spec(records={"shop": shop(project="sandbox")})
+    assert "does not exist" in stack.import_resource(*arguments, ID.replace("shop.", "gone."), fails=True)
+    stack.import_resource(*arguments, ID)
+    assert stack.state("shop")["id"] == ID
+    stack.spec(shop(project="sandbox"))
     assert stack.ops() == {}
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"name": "shop.contract.test"}, "doesn't end with"),
-        ({"rrdatas": None}, "rrdatas,routing_policy"),
-        ({"rrdatas": []}, "rrdatas"),
-    ],
-)
-def test_inputs_that_are_not_valid_fail_the_preview(stack: Stack, change: Any, says: str) -> None:
-    stack.spec(records={"shop": shop() | change})
-    said = stack.run("preview", fails=True)
-    assert says.split(",")[0] in said
-    assert "shop" in said, "the resource is named"
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"managed_zone": "nope"}, "googleapi: Error 404: The 'parameters.managedZone' resource named 'nope'"),
+        ({"managedZone": "nope"}, f"googleapi: Error 404: {NO_ZONE}"),
         ({"rrdatas": ["x"]}, "googleapi: Error 400: Invalid value for 'entity.change.additions"),
         ({"name": "a.elsewhere.test."}, "googleapi: Error 400: Invalid value for 'entity.change.additions"),
     ],
 )
-def test_what_the_api_refuses_is_told_in_its_words(stack: Stack, zone: str, change: Any, says: str) -> None:
-    stack.spec(records={"shop": shop() | change})
+def test_a_refusal_has_the_words_of_the_api(stack: Stack, zone: str, change: Any, says: str) -> None:
+    stack.spec(shop(**change))
     assert says in stack.up(fails=True)
-    assert "shop" not in names(stack)
+    assert "shop" not in stack.names()
     assert records(zone) == {}
 
 
-def test_a_zone_and_its_record_are_made_and_replaced_together(stack: Stack) -> None:
-    args = {"name": "made", "dns_name": "made.test.", "description": "with a record", "force_destroy": True}
-    stack.spec(zones={"made": args})
-    assert stack.ops() == {"made": ["create"], "in-made": ["create"]}, "what the zone makes up is not known yet"
-    stack.up()
-    state = stack.resource("made")
-    assert state["id"] == "projects/sandbox/managedZones/made"
-    assert state["outputs"]["nameServers"], "as the service gives out"
-    assert stack.ops() == {}
-    stack.spec(zones={"made": args | {"dns_name": "other.test.", "name": "other"}})
-    ops = {op.partition("-")[0] for ops in stack.ops().values() for op in ops}
-    assert ops <= {"replace", "create", "delete"}
-    stack.up()
-    assert list(records("other")) == ["other.test. A"]
-    with pytest.raises(AssertionError, match="404"):
-        cloud_dns("GET", "/made", below=ZONES)
+def test_a_missing_argument_fails_the_preview_and_names_the_resource(stack: Stack) -> None:
+    stack.spec(shop(rrdatas=None))
+    output = stack.preview(fails=True)
+    assert "rrdatas" in output
+    assert "shop" in output
+
+
+def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, CONFIG | {"gcp:dnsCustomEndpoint": "http://127.0.0.1:1/dns/v1/"})
+    stack.spec(shop())
+    output = stack.up(fails=True)
+    assert "127.0.0.1:1" in output
+    assert "refused" in output
 
 
 def test_a_zone_is_looked_up(stack: Stack, zone: str) -> None:
-    stack.spec(lookups=[zone])
+    token = "gcp:dns/getManagedZone:getManagedZone"
+    stack.spec(("zone", token, {"name": zone}, {}))
     stack.up()
-    found = stack.outputs()[zone]
-    assert (found["dns_name"], found["id"]) == ("contract.test.", f"projects/sandbox/managedZones/{zone}")
-    stack.spec(lookups=["nope"])
-    assert "The 'parameters.managedZone' resource named 'nope' does not exist" in stack.up(fails=True)
+    answer = stack.outputs()["zone"]
+    assert (answer["dnsName"], answer["visibility"]) == ("contract.test.", "public")
+    stack.spec(("zone", token, {"name": "nope"}, {}))
+    assert f"{NO_ZONE} does not exist" in stack.up(fails=True)
 
 
 def test_record_sets_are_looked_up_and_there_may_be_none(stack: Stack, zone: str) -> None:
-    made = {"managed_zone": zone, "type": "A", "ttl": 60, "rrdatas": ["203.0.113.7"]}
-    stack.spec(records={each: {**made, "name": f"{each}.contract.test."} for each in ("one", "other")})
+    token, name = "gcp:dns/getRecordSets:getRecordSets", {"name": "one.contract.test.", "type": "A"}
+    for owner in ("one", "other"):
+        body = {"name": f"{owner}.contract.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.7"]}
+        cloud_dns("POST", body=body, below=RECORDS)
+    lookups = {"all": {}, "of a type": {"type": "A"}, "of a name": name, "none": name | {"name": "nope.contract.test."}}
+    stack.spec(*((key, token, {"managedZone": zone, **query}, {}) for key, query in lookups.items()))
     stack.up()
-    lookups = {
-        "all": {}, "of a type": {"type": "A"}, "of a name": {"name": "one.contract.test.", "type": "A"},
-        "none": {"name": "nope.contract.test.", "type": "TXT"},
-    }  # fmt: skip
-    stack.spec(**{"record lookups": {name: {"managed_zone": zone, **given} for name, given in lookups.items()}})
+    answers = {key: output["rrsets"] for key, output in stack.outputs().items()}
+    owners = {key: {f"{item['name']} {item['type']}" for item in items} for key, items in answers.items()}
+    both = {"one.contract.test. A", "other.contract.test. A"}
+    assert owners["all"] == both | {"contract.test. NS", "contract.test. SOA"}
+    assert owners["of a type"] == both
+    assert answers["of a name"] == [name | {"ttl": 60, "rrdatas": ["203.0.113.7"]}]
+    assert answers["none"] == [], "that is no error"
+    stack.spec(("gone", token, {"managedZone": "nope"}, {}))
+    assert f"{NO_ZONE} does not exist" in stack.up(fails=True)
+
+
+def test_the_number_of_a_project_is_looked_up(stack: Stack) -> None:
+    stack.spec(("project", "gcp:organizations/getProject:getProject", {"projectId": "sandbox"}, {}))
     stack.up()
-    found = stack.outputs()
-    names = {name: {f"{each['name']} {each['type']}" for each in found[name]} for name in lookups}
-    assert names["all"] >= {"contract.test. NS", "contract.test. SOA", "one.contract.test. A", "other.contract.test. A"}
-    assert names["of a type"] == {"one.contract.test. A", "other.contract.test. A"}
-    assert found["of a name"] == [{"name": "one.contract.test.", "type": "A", "ttl": 60, "rrdatas": ["203.0.113.7"]}]
-    assert names["none"] == set(), "that is no error"
-    stack.spec(**{"record lookups": {"gone": {"managed_zone": "nope"}}})
-    assert "The 'parameters.managedZone' resource named 'nope' does not exist" in stack.up(fails=True)
+    assert stack.outputs()["project"]["number"].isdigit()
+
+
+def test_a_cluster_is_looked_up_with_its_endpoints_as_blocks(stack: Stack, clusters: dict[str, bool]) -> None:
+    token = "gcp:container/getCluster:getCluster"
+    place = {"location": "europe-west1"}
+    stack.spec(*((name, token, {"name": name, **place}, {}) for name in clusters))
+    stack.up()
+    for name, opened in clusters.items():
+        made, answer = cloud_dns("GET", f"/{name}", below=CLUSTERS), stack.outputs()[name]
+        assert answer["endpoint"] == made["endpoint"], "the address"
+        assert answer["enableAutopilot"] is opened
+        (authority,), (endpoints,) = answer["masterAuths"], answer["controlPlaneEndpointsConfigs"]
+        assert authority["clusterCaCertificate"] == made["masterAuth"]["clusterCaCertificate"], "as base64"
+        (by_dns,), (by_ip,) = endpoints["dnsEndpointConfigs"], endpoints["ipEndpointsConfigs"]
+        assert by_dns["endpoint"] == made["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"]
+        assert by_dns["allowExternalTraffic"] is opened
+        assert by_ip["enabled"] is True
+        (private,) = answer["privateClusterConfigs"]
+        assert private["enablePrivateEndpoint"] is not opened, "what has no public endpoint is private"
+
+    stack.spec(("nope", token, {"name": "nope", **place}, {}))
+    assert "projects/sandbox/locations/europe-west1/clusters/nope not found" in stack.up(fails=True)
 
 
 def test_a_role_and_its_members_on_a_zone_live_beside_those_of_others(stack: Stack, zone: str) -> None:
     theirs = {"role": "roles/dns.reader", "members": ["user:them@sandbox.test"]}
     cloud_dns("POST", f"/{zone}:setIamPolicy", {"policy": {"bindings": [theirs]}}, below=ZONES)
     one, other = "user:one@sandbox.test", "user:other@sandbox.test"
-    role = {"role_id": "contract", "title": "Contract", "permissions": ["dns.changes.get", "dns.changes.create"]}
-    stack.spec(roles={"role": role}, members=[one, other])
+    permissions = ["dns.changes.get", "dns.changes.create"]
+
+    def granted(*members: str, title: str = "Contract") -> list[Resource]:
+        role = {"roleId": "contract", "title": title, "permissions": permissions}
+        made: list[Resource] = [("role", "gcp:projects/iAMCustomRole:IAMCustomRole", role, {"outputs": ["name"]})]
+        token = "gcp:dns/dnsManagedZoneIamMember:DnsManagedZoneIamMember"
+        props = {"managedZone": zone, "role": {"$of": ["role", "name"]}}
+        return made + [(member, token, props | {"member": member}, {}) for member in members]
+
+    stack.spec(*granted(one, other))
     stack.up()
     name = "projects/sandbox/roles/contract"
     assert bindings(zone) == {"roles/dns.reader": theirs["members"], name: [one, other]}
@@ -304,89 +275,31 @@ def test_a_role_and_its_members_on_a_zone_live_beside_those_of_others(stack: Sta
     cloud_dns("POST", f"/{zone}:setIamPolicy", {"policy": {"bindings": [theirs, ours]}}, below=ZONES)
     stack.refresh()
     assert stack.ops() == {other: ["create"]}, "a member that was taken out is put back"
-    stack.spec(roles={"role": role | {"title": "Changed"}}, members=[other])
+    stack.spec(*granted(other, title="Changed"))
     assert stack.ops() == {"role": ["update"], one: ["delete"], other: ["create"]}
     stack.up()
     stack.destroy()
     assert bindings(zone) == {"roles/dns.reader": theirs["members"]}, "what others have is left"
-    stack.spec(roles={"role": role}, members=[one])
+    stack.spec(*granted(one))
     stack.up()
     assert bindings(zone)[name] == [one], "a role that was deleted keeps its id, and is made again"
 
 
-def bindings(zone: str) -> dict[str, list[str]]:
-    """The members of each role in a zone's IAM policy."""
-    policy = cloud_dns("POST", f"/{zone}:getIamPolicy", {}, below=ZONES)
-    return {each["role"]: each["members"] for each in policy.get("bindings", [])}
-
-
-def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    stack = Stack(tmp_path, CONFIG | {"gcp:dnsCustomEndpoint": "http://127.0.0.1:1/dns/v1/"})
-    stack.spec(records={"shop": shop()})
-    said = stack.up(fails=True)
-    assert "127.0.0.1:1" in said
-    assert "refused" in said
-
-
-ADDRESSES = "/compute/v1/projects/sandbox/regions/europe-west1/addresses"
-ADDRESS = {"name": "contract", "address": "203.0.113.77", "address_type": "EXTERNAL", "region": "europe-west1"}
-
-
-def test_an_address_in_use_is_reserved_labelled_and_released(stack: Stack) -> None:
-    stack.spec(addresses={"ip": ADDRESS})
+def test_an_address_in_use_is_reserved_and_released(stack: Stack) -> None:
+    props = {"name": "contract", "address": "203.0.113.77", "addressType": "EXTERNAL", "region": "europe-west1"}
+    stack.spec(("ip", "gcp:compute/address:Address", props, {}))
     assert stack.ops() == {"ip": ["create"]}
 
     stack.up()
-    found = cloud_dns("GET", "/contract", below=ADDRESSES)
-    assert found["address"] == "203.0.113.77", "the one that was asked for"
-    assert found["labels"] == {"goog-pulumi-provisioned": "true"}, "as the provider labels what it makes"
-    state = stack.resource("ip")
+    assert cloud_dns("GET", "/contract", below=ADDRESSES)["address"] == "203.0.113.77", "the one in the program"
+    state = stack.state("ip")
     assert state["id"] == "projects/sandbox/regions/europe-west1/addresses/contract"
-    assert {"address": "203.0.113.77", "region": "europe-west1", "name": "contract"}.items() <= state["outputs"].items()
+    assert props.items() <= state["outputs"].items()
     assert stack.ops() == {}, "a second preview is empty"
 
-    stack.spec(addresses={"ip": ADDRESS | {"address": "203.0.113.78"}})
+    stack.spec(("ip", "gcp:compute/address:Address", props | {"address": "203.0.113.78"}, {}))
     assert "replace" in stack.ops()["ip"], "an address cannot become another one"
 
     stack.spec()
     stack.up()
     assert cloud_dns("GET", below=ADDRESSES)["items"] == [], "it is released"
-
-
-CLUSTERS = "/v1/projects/sandbox/locations/europe-west1/clusters"
-
-
-@pytest.fixture
-def clusters() -> Iterator[list[str]]:
-    """An Autopilot with its DNS endpoint open, and a cluster with a private endpoint alone."""
-    by_dns = {"dnsEndpointConfig": {"allowExternalTraffic": True}}
-    by_ip = {"ipEndpointsConfig": {"enablePublicEndpoint": False}}
-    made = {"opened": {"autopilot": {"enabled": True}, "controlPlaneEndpointsConfig": by_dns}}
-    made |= {"private": {"controlPlaneEndpointsConfig": by_ip}}
-    for name, cluster in made.items():
-        cloud_dns("POST", "", {"cluster": {"name": name, **cluster}}, below=CLUSTERS)
-    yield [*made]
-    for name in made:
-        cloud_dns("DELETE", f"/{name}", below=CLUSTERS)
-
-
-def test_a_cluster_is_looked_up_with_its_endpoints_as_blocks(stack: Stack, clusters: list[str]) -> None:
-    stack.spec(clusters=clusters)
-    stack.up()
-    made = {name: cloud_dns("GET", f"/{name}", below=CLUSTERS) for name in clusters}
-    for name, opened in {"opened": True, "private": False}.items():
-        its_id, endpoint, autopilot, pools, *blocks = stack.outputs()[name]
-        assert its_id == f"projects/sandbox/locations/europe-west1/clusters/{name}"
-        assert endpoint == made[name]["endpoint"], "the address"
-        assert autopilot is opened
-        assert pools == [{"workloadPool": "sandbox.svc.id.goog"}]
-        (authority,), (endpoints,), (private,) = blocks
-        assert authority["clusterCaCertificate"] == made[name]["masterAuth"]["clusterCaCertificate"], "as base64"
-        (by_dns,) = endpoints["dnsEndpointConfigs"]
-        assert by_dns["endpoint"] == made[name]["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"]
-        assert by_dns["allowExternalTraffic"] is opened
-        assert endpoints["ipEndpointsConfigs"] == [{"enabled": True}]
-        assert private["enablePrivateEndpoint"] is not opened, "what has no public endpoint is private"
-
-    stack.spec(clusters=["nope"])
-    assert "projects/sandbox/locations/europe-west1/clusters/nope not found" in stack.up(fails=True)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sandbox.testing import live
-from tests.sandbox.contract.kubernetes_stack import Stack, config_map
+from tests.sandbox.contract.project import Stack, config_map
 
 pytestmark = pytest.mark.sandbox
 
@@ -22,10 +22,10 @@ AWAY = "https://127.0.0.1:1"
 def kubeconfig(**cluster: Any) -> str:
     """The ambient kubeconfig as contents, with its cluster changed."""
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    given = config["clusters"][0]["cluster"]
+    ambient = config["clusters"][0]["cluster"]
     if "certificate-authority-data" in cluster:
-        del given["certificate-authority"]  # the real provider takes one of them, and not both
-    given |= cluster
+        del ambient["certificate-authority"]  # the real provider accepts only one of the two
+    ambient |= cluster
     return json.dumps(config)
 
 
@@ -39,7 +39,7 @@ def rotated() -> str:
 def through(stack: Stack, where: str, config: str, **more: str) -> None:
     """Have the program make a ConfigMap through a provider that is configured so."""
     cm = config_map({"namespace": where, "name": "cm"}, {"a": "1"}, provider="k8s")
-    stack.spec(("k8s", "provider", {"kubeconfig": config} | more, {}), cm)
+    stack.spec(("k8s", "pulumi:providers:kubernetes", {"kubeconfig": config} | more, {}), cm)
 
 
 def test_another_server_or_ca_replaces_the_provider_and_all_that_it_made(stack: Stack, namespace: str) -> None:
@@ -80,7 +80,6 @@ def test_an_identifier_is_added_in_an_up_that_does_not_move_the_cluster(stack: S
 
 
 def test_a_cluster_that_cannot_be_reached_fails_only_where_it_is_needed(stack: Stack, namespace: str) -> None:
-    cm = config_map({"namespace": namespace, "name": "cm"}, {"a": "1"}, provider="k8s")
-    stack.spec(("k8s", "provider", {"kubeconfig": kubeconfig(server="https://127.0.0.1:1")}, {}), cm)
+    through(stack, namespace, kubeconfig(server=AWAY))
     assert stack.ops()["cm"] == ["create"], "a preview shows the inputs"
     assert "configured Kubernetes cluster is unreachable" in stack.up(fails=True)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
-from sandbox.testing import get, kubectl, live
-from tests.sandbox.contract.kubernetes_stack import Stack, api_object, release
+from sandbox.testing import get, live
+from tests.sandbox.contract.project import Stack, api_object, release
 
 pytestmark = pytest.mark.sandbox
 
 
-def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack) -> None:
-    namespace = f"contract-{uuid.uuid4().hex[:8]}"
-    stack.spec(release(namespace, createNamespace=True, values={"color": "blue"}))
+def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack, namespace: str) -> None:
+    stack.spec(release(namespace, values={"color": "blue"}))
     assert stack.ops() == {"release": ["create"]}
-    assert not get("namespace", namespace), "a preview changes nothing"
+    assert not get("configmap", "demo", namespace), "a preview changes nothing"
 
     stack.up()
     assert live("configmap", "demo", namespace)["data"] == {"color": "blue"}
@@ -38,7 +35,7 @@ def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack) -> No
     assert stack.ops() == {}
     assert stack.ops("--refresh") == {}
 
-    stack.spec(release(namespace, createNamespace=True, values={"color": "green"}))
+    stack.spec(release(namespace, values={"color": "green"}))
     steps = stack.steps()
     assert [step["op"] for step in steps["release"]] == ["update"]
     assert list(steps["release"][0]["detailedDiff"]) == ["values.color"]
@@ -46,11 +43,10 @@ def test_a_release_lives_from_its_preview_to_its_destruction(stack: Stack) -> No
     assert live("configmap", "demo", namespace)["data"] == {"color": "green"}
     assert stack.state("release")["outputs"]["status"]["revision"] == 2
 
-    stack.spec(release(namespace, name="other", createNamespace=True))
+    stack.spec(release(namespace, name="other"))
     assert "replace" in stack.ops()["release"], "a release cannot be renamed"
     stack.destroy()
     assert not get("configmap", "demo", namespace)
-    kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def test_the_scope_of_a_kind_that_a_release_brings_is_known_in_the_same_preview(stack: Stack, namespace: str) -> None:
@@ -58,7 +54,7 @@ def test_the_scope_of_a_kind_that_a_release_brings_is_known_in_the_same_preview(
     gauge = api_object(f"{group}/v1", "Gauge", {"name": "g"})
     stack.spec(
         release(namespace, name=namespace, values={"crds": True}),
-        ("g", f"{group}/v1:Gauge", gauge, {"depends_on": ["release"]}),
+        ("g", f"kubernetes:{group}/v1:Gauge", gauge, {"depends_on": ["release"]}),
     )
     steps = stack.steps()
     assert "namespace" not in steps["g"][0]["newState"]["inputs"]["metadata"]

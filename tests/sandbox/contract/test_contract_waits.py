@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from sandbox.testing import eventually, get, kubectl
-from tests.sandbox.contract.kubernetes_stack import FILES, Stack, api_object, ready, set_status, widget
+from tests.sandbox.contract.project import FILES, Stack, api_object, ready, set_status, widget
 
 pytestmark = pytest.mark.sandbox
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.sandbox
 def test_a_preview_passes_while_the_kind_does_not_exist_and_an_up_waits_for_it(stack: Stack, namespace: str) -> None:
     group = f"{namespace}.test"
     late = api_object(f"{group}/v1", "Late", {"name": "l", "namespace": namespace}, spec={"a": 1})
-    stack.spec(("l", f"{group}/v1:Late", late, {}))
+    stack.spec(("l", f"kubernetes:{group}/v1:Late", late, {}))
     steps = stack.steps()
     assert steps["l"][0]["newState"]["inputs"]["spec"] == {"a": 1}
 
@@ -40,16 +39,12 @@ WAITS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("condition=Ready", ready("False"), ready("True")),
     ("condition=ready=false", ready("True"), ready("False")),
     ("condition=Ready", ready("True", observedGeneration=0), ready("True", observedGeneration=1)),
-    ("jsonpath={.status.phase}=Up", {"phase": "Down"}, {"phase": "Up"}),
-    ('jsonpath={.status.list[?(@.n=="x")].ok}=true', {"list": []}, {"list": [{"n": "x", "ok": True}]}),
-    ('["condition=Ready", "jsonpath={.status.phase}"]', ready("True"), ready("True") | {"phase": "any"}),
 ]
 
 
 def test_wait_for_ends_when_the_status_says_so(stack: Stack, namespace: str) -> None:
     stack.spec(
         *(widget(namespace, {}, {"pulumi.com/waitFor": wait}, name=f"w{i}") for i, (wait, _, _) in enumerate(WAITS)),
-        widget(namespace, {}, {"pulumi.com/waitFor": "condition=Ready", "pulumi.com/skipAwait": "true"}, name="skips"),
     )
     with stack.start_up() as up:
         for index, (_, not_yet, _) in enumerate(WAITS):
@@ -66,12 +61,9 @@ def test_wait_for_ends_when_the_status_says_so(stack: Stack, namespace: str) -> 
 
 
 def test_a_wait_that_times_out_keeps_the_object_and_the_next_up_waits_again(stack: Stack, namespace: str) -> None:
-    annotations = {"pulumi.com/waitFor": "condition=Ready", "pulumi.com/timeoutSeconds": "100"}
-    waiting = widget(namespace, {"size": 2}, annotations, custom_timeouts={"create": "2s", "update": "60s"})
-    stack.spec(waiting)
-    started = time.monotonic()
+    annotations = {"pulumi.com/waitFor": "condition=Ready"}
+    stack.spec(widget(namespace, {"size": 2}, annotations, custom_timeouts={"create": "2s", "update": "60s"}))
     output = stack.up(fails=True)
-    assert time.monotonic() - started < 90, "customTimeouts goes before the annotation, which says 100 s"
     assert "failed to fully initialize or become live: timed out waiting for the condition" in output
     state = stack.state("w")
     assert state["id"] == f"{namespace}/w"

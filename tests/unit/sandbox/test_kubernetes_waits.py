@@ -16,8 +16,8 @@ from sandbox.providers.rpc import ProviderError
 Json = dict[str, Any]
 
 
-def widget(*, generation: int = 1, **status: Any) -> Json:
-    metadata = {"name": "w", "generation": generation, "annotations": {waits.WAIT_FOR: "condition=Ready"}}
+def widget(*, generation: int = 1, wait_for: str = "condition=Ready", **status: Any) -> Json:
+    metadata = {"name": "w", "generation": generation, "annotations": {waits.WAIT_FOR: wait_for}}
     return {"metadata": metadata} | ({"status": status} if status else {})
 
 
@@ -46,7 +46,11 @@ def wait(*versions: Json | None, cancelled: bool = False) -> tuple[Json, list[st
     if cancelled:
         stop.set()
     server = cast(ApiServer, Server(*versions))
-    return waits.until_ready(server, {}, widget(), 1, stop, reported.append), reported
+    return waits.until_ready(server, widget(), 1, stop, reported.append), reported
+
+
+STALE = condition("True", observedGeneration=2)
+BEHIND = "Generation {} is less than expected 3"
 
 
 @pytest.mark.parametrize(
@@ -55,34 +59,28 @@ def wait(*versions: Json | None, cancelled: bool = False) -> tuple[Json, list[st
         (widget(), "Has no .status.conditions"),
         (widget(conditions=[]), "Resource has no condition Ready (want True)"),
         (widget(conditions=[condition("False")]), "Resource has condition Ready=False (want True)"),
-        (
-            widget(generation=3, conditions=[condition("True", observedGeneration=2)]),
-            "Generation 2 is less than expected 3",
-        ),
-        (
-            widget(generation=3, observedGeneration=1, conditions=[condition("True")]),
-            "Generation 1 is less than expected 3",
-        ),
+        (widget(generation=3, conditions=[STALE]), BEHIND.format(2)),
+        (widget(generation=3, observedGeneration=1, conditions=[condition("True")]), BEHIND.format(1)),
     ],
 )
 def test_a_wait_says_what_is_still_missing(lacking: Json, says: str) -> None:
     satisfied = widget(conditions=[condition("true")])
     live, reported = wait(lacking, lacking, None, satisfied)
-    assert live == satisfied, "it ends with the version that has it"
+    assert live == satisfied, "it ends with the version that meets the condition"
     assert reported == ["Failed: a controller's complaint", says], "each thing once, controllers' warnings too"
 
 
 @pytest.mark.parametrize(
     ("cancelled", "says"), [(False, "timed out waiting for the condition"), (True, "context canceled")]
 )
-def test_a_wait_that_ends_in_vain_says_why_and_keeps_the_last_version(*, cancelled: bool, says: str) -> None:
+def test_a_wait_without_success_says_why_and_keeps_the_last_version(*, cancelled: bool, says: str) -> None:
     last = widget(conditions=[condition("False")])
     with pytest.raises(waits.WaitError, match=says) as error:
         wait(last, cancelled=cancelled)
-    assert error.value.live == last, "what was seen last goes into the state"
+    assert error.value.live == last, "the last version goes into the state"
 
 
-@pytest.mark.parametrize("expression", ["Ready", "[]", "jsonpath=.status.phase", "condition"])
-def test_an_expression_that_is_not_one_is_refused(expression: str) -> None:
-    with pytest.raises(ProviderError):
-        waits.conditions(expression)
+def test_an_annotation_that_the_stand_in_does_not_have_is_refused() -> None:
+    server, obj = cast(ApiServer, Server()), widget(wait_for="jsonpath={.status.phase}=Up")
+    with pytest.raises(ProviderError, match="stand-in of the kubernetes provider waits for condition=TYPE"):
+        waits.until_ready(server, obj, 1, threading.Event(), print)

@@ -1,4 +1,4 @@
-"""Which provider plugins a sandbox gets: the user's own, those that can be downloaded, or stand-ins."""
+"""Which provider plugins a sandbox gets: the user's own, downloaded ones, or stand-ins."""
 
 import os
 import sys
@@ -24,6 +24,7 @@ INSTALLS = """
 """
 HANGS = """
     note("hangs")
+    tempfile.mkstemp(prefix="pulumi-plugin-tar")
     signal.pause()
 """
 SLOW_BUT_MOVING = """
@@ -37,7 +38,7 @@ SLOW_BUT_MOVING = """
 
 
 class Machine:
-    """A machine with an engine that does as a script says when it is to install a plugin."""
+    """A machine with an engine that runs a script in order to install a plugin."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pulumi, self.bin = folder / "pulumi", folder / "bin"
@@ -51,7 +52,7 @@ class Machine:
     def engine(self, script: str) -> None:
         head = f"""\
         #!{sys.executable}
-        import signal, sys, time
+        import signal, sys, tempfile, time
         from pathlib import Path
         assert sys.argv[1:4] == ["plugin", "install", "resource"], sys.argv
         provider, version = sys.argv[4:]
@@ -65,7 +66,7 @@ class Machine:
         self._notes.write_text("")
 
     def notes(self, provider: str) -> list[str]:
-        """What the engine did for a provider since it was given its script."""
+        """What the engine did for a provider since `engine` set its script."""
         prefix = f"{provider}: "
         lines = self._notes.read_text().splitlines()
         return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
@@ -85,58 +86,29 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def test_a_plugin_on_path_is_linked_so_that_another_path_still_finds_it(machine: Machine) -> None:
     machine.engine(INSTALLS)
     file = machine.install_on_path("pulumi-resource-kubernetes")
-    programs = provide(machine.pulumi)
-    assert programs == {"pulumi-resource-kubernetes": file}, "what `exec` finds whatever its PATH"
+    assert provide(machine.pulumi) == {"pulumi-resource-kubernetes": file}, "what `exec` finds whatever its PATH"
     assert machine.notes("kubernetes") == [], "and nothing was downloaded for it"
     assert not plugins.is_standin(file), "it is the real one"
 
 
-def test_a_plugin_that_is_installed_is_left_to_the_engine(machine: Machine) -> None:
+def test_an_installed_plugin_is_left_to_the_engine(machine: Machine) -> None:
     machine.engine(INSTALLS)
     for _ in range(2):
         assert provide(machine.pulumi) == {}, "the engine finds it in its home"
     assert machine.notes("gcp") == ["installed"], "it was downloaded once"
 
 
-def test_a_download_that_is_refused_gives_stand_ins(machine: Machine) -> None:
+def test_a_refused_download_gives_stand_ins_until_the_machine_is_connected_again(machine: Machine) -> None:
     machine.engine(REFUSES)
     programs = provide(machine.pulumi)
     assert sorted(programs) == ["pulumi-resource-gcp", "pulumi-resource-kubernetes"], "for both"
-    assert all(plugins.is_standin(program) for program in programs.values()), "and it is known that they are ours"
-    assert all(os.access(program, os.X_OK) for program in programs.values()), "they can be run"
-
-
-def test_a_refused_download_is_tried_again_the_next_time_and_soon_given_up(machine: Machine) -> None:
-    machine.engine(REFUSES)
-    provide(machine.pulumi)
+    assert all(plugins.is_standin(program) and os.access(program, os.X_OK) for program in programs.values())
     assert len(machine.notes("gcp")) == 5, "the first time the engine makes all its attempts"
+
     machine.engine(REFUSES)
     provide(machine.pulumi)
-    assert 1 <= len(machine.notes("gcp")) < 5, "the next time the first one that fails is enough"
+    assert 1 <= len(machine.notes("gcp")) < 5, "the next time one failed attempt is enough"
 
-
-def test_a_download_that_is_given_up_leaves_no_file(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.5)
-    machine.engine("""
-    note("hangs")
-    import tempfile
-    tempfile.mkstemp(prefix="pulumi-plugin-tar")
-    signal.pause()
-    """)
-    provide(machine.pulumi)
-    assert machine.notes("gcp") == ["hangs"], "it was downloading"
-    assert list(temporary.iterdir()) == [], "a machine without a network would gather them, `up` by `up`"
-
-
-def test_a_machine_that_is_connected_again_gets_the_real_plugins(machine: Machine) -> None:
-    machine.engine(REFUSES)
-    provide(machine.pulumi)
     machine.engine(INSTALLS)
     assert provide(machine.pulumi) == {}, "no stand-in is left"
     for installed in machine.home.iterdir():
@@ -146,38 +118,41 @@ def test_a_machine_that_is_connected_again_gets_the_real_plugins(machine: Machin
     assert len(machine.notes("gcp")) == 5, "and the old refusal is forgotten"
 
 
-def test_a_download_without_a_byte_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_download_without_a_byte_is_given_up_and_leaves_no_file(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.5)
     machine.engine(HANGS)
     began = time.monotonic()
-    assert len(provide(machine.pulumi)) == 2, "stand-ins take their place"
-    assert time.monotonic() - began < INSTALL_TIMEOUT / 10, "long before a slow download is"
+    assert len(provide(machine.pulumi)) == 2, "stand-ins take its place"
+    assert time.monotonic() - began < INSTALL_TIMEOUT / 10, "long before a slow download is given up"
+    assert machine.notes("gcp") == ["hangs"], "it was downloading"
+    assert list(temporary.iterdir()) == [], "a machine without a network would gather them with each `up`"
 
 
-def test_a_slow_download_that_moves_is_waited_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_download_is_awaited_while_bytes_come_but_not_for_ever(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.engine(SLOW_BUT_MOVING)
+    with monkeypatch.context() as patch:
+        patch.setattr(plugins, "INSTALL_TIMEOUT", 0.5)
+        assert len(provide(machine.pulumi)) == 2, "stand-ins take its place"
     monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.6)
-    machine.engine(SLOW_BUT_MOVING)
-    assert provide(machine.pulumi) == {}, "it came in the end"
-    assert machine.notes("kubernetes") == ["installed"], "at the first try"
+    assert provide(machine.pulumi) == {}, "it took longer than that, and was never still for so long"
 
 
-def test_a_download_that_never_ends_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugins, "INSTALL_TIMEOUT", 0.5)
-    machine.engine(SLOW_BUT_MOVING)
-    assert len(provide(machine.pulumi)) == 2, "bytes or not"
-
-
-def test_a_stand_in_of_an_outer_sandbox_is_not_taken_for_the_real_plugin(machine: Machine) -> None:
+def test_a_stand_in_of_an_outer_sandbox_is_not_mistaken_for_the_real_plugin(machine: Machine) -> None:
     machine.engine(REFUSES)
     name = "pulumi-resource-kubernetes"
     (machine.bin / name).symlink_to(plugins.STANDINS / name)
     assert not plugins.present("kubernetes"), "it is ours, by another name"
-    assert provide(machine.pulumi)[name] == plugins.STANDINS / name, "and is said to be one again"
+    assert provide(machine.pulumi)[name] == plugins.STANDINS / name, "and is reported as one again"
 
 
-def test_a_program_in_the_folder_of_an_outer_sandbox_is_followed_to_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_in_the_folder_of_an_outer_sandbox_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tmp_path / "opt" / "tool"
     real.parent.mkdir()
     real.write_text("#!/bin/sh\n")
@@ -188,4 +163,4 @@ def test_a_program_in_the_folder_of_an_outer_sandbox_is_followed_to_where_it_is(
     (linked / "tool").symlink_to(real)
     monkeypatch.setenv("PATH", str(linked))
     assert paths.program("tool") == real, "a sandbox within covers the folder with the link"
-    assert paths.program("nosuch") is None, "what is not there is not found"
+    assert paths.program("nosuch") is None, "an absent program is not found"
