@@ -23,7 +23,7 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
         return None
     release = inventory.release
     namespace, version = key(controller)[0], _version_of(controller, inventory)
-    given = {"namespace": namespace} if namespace != _NAME else {}
+    where = {"namespace": namespace} if namespace != _NAME else {}
     reason = ""
     if release is None:
         reason = f"is installed in {namespace} by a manifest, and not by Helm"
@@ -32,7 +32,7 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
     elif _shares_namespace(inventory, namespace):
         reason = f"shares the namespace {namespace} with others; a stack's has one of its own"
     if release is not None and not reason:
-        return {**given, **_release(release.version or version, release.values, namespace, inventory, notes)}
+        return {**where, **_release(release.version or version, release.values, namespace, inventory, notes)}
     what = f"{reason}: it stays as it is, and the stack uses it (certManager.install: false)"
     fix: tuple[str, ...] = ()
     try:
@@ -41,11 +41,11 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
         command = f"kubectl --namespace {word(namespace)} get deployments"
         fix = (f"{command}    # older than the stack would install: upgrade it",)
     notes.append(Problem(f"{_NAME} {version}".strip(), what, fix))
-    return {"install": False, **given}
+    return {"install": False, **where}
 
 
 def _release(
-    version: str, given: Mapping[str, Any], namespace: str, inventory: Inventory, notes: list[Problem]
+    version: str, values: Mapping[str, Any], namespace: str, inventory: Inventory, notes: list[Problem]
 ) -> dict[str, Any]:
     """Return the version and the values of a release that is taken over."""
     result: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def _release(
     if inventory.release is not None and inventory.release.version is None:
         what = "are in a Secret that cannot be read from here; what they change belongs in certManager.values"
         notes.append(Problem("values of the Helm release", what, (get_values,)))
-    values = {name: value for name, value in given.items() if name not in _OWN_VALUES and value is not None}
+    values = {name: value for name, value in values.items() if name not in _OWN_VALUES and value is not None}
     leader = mapping(values, "global", "leaderElection")
     if set(mapping(values, "global")) == {"leaderElection"} and leader == {"namespace": namespace}:
         del values["global"]

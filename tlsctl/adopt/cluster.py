@@ -138,7 +138,7 @@ class Cluster:
     def _release(self, deployments: list[Object]) -> Release | None:
         """Return cert-manager's release, with its values where its Secret may be read."""
         all_annotations = (mapping(obj, "metadata", "annotations") for obj in deployments if _is_cert_manager(obj))
-        annotations = next((each for each in all_annotations if _RELEASE_NAME in each), None)
+        annotations = next(filter(lambda marks: _RELEASE_NAME in marks, all_annotations), None)
         if annotations is None:
             return None
         name, namespace = str(annotations[_RELEASE_NAME]), str(annotations.get("meta.helm.sh/release-namespace", ""))

@@ -1,4 +1,4 @@
-"""What verify reads of a stack, and what it says where a stack cannot be checked."""
+"""What verify reads of a stack, and why a stack cannot be checked."""
 
 import json
 from typing import Any
@@ -11,17 +11,12 @@ from tlsctl.verify import cluster
 from tlsctl.verify.environment import environments, probe_name
 
 
-def test_a_stack_is_read_from_its_state_and_its_config() -> None:
-    read = environments(state(kubeconfig="~/.kube/config"), config(), "dev")[0]
-    assert (read.stack, read.ip, list(read.hosts)) == ("dev", IP, [SHOP])
-    assert read.certificates == {SECRET: (SHOP,)}, "as the program divides the hosts"
-    assert read.kubeconfig == "~/.kube/config", "the cluster is the one that the stack was deployed to"
-
-
-def test_a_stack_may_be_named_in_full() -> None:
-    assert environments(state(), config(), "acme/istio-gateway-tls/dev")[0].stack == "dev", (
-        "objects have its short name"
-    )
+@pytest.mark.parametrize("name", ["dev", "acme/istio-gateway-tls/dev"])
+def test_a_stack_is_read_from_its_state_and_its_config(name: str) -> None:
+    (environment,) = environments(state(kubeconfig="~/.kube/config"), config(), name)
+    assert (environment.stack, environment.ip, list(environment.hosts)) == ("dev", IP, [SHOP])
+    assert environment.certificates == {SECRET: (SHOP,)}, "as the program divides the hosts"
+    assert environment.kubeconfig == "~/.kube/config", "of the cluster that the stack was deployed to"
 
 
 def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
@@ -30,7 +25,7 @@ def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "settings", "where", "what", "fix"),
+    ("live", "settings", "where", "what", "fix"),
     [
         pytest.param({"deployment": {}}, config(), "stack dev", "is not deployed", "pulumi up", id="new"),
         pytest.param(state(ingressIp=None), config(), "stack dev", "is not deployed", "pulumi up", id="failed midway"),
@@ -46,10 +41,10 @@ def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
     ],
 )
 def test_a_stack_that_cannot_be_checked_is_a_problem_with_a_fix(
-    given: dict[str, Any], settings: dict[str, Any], where: str, what: str, fix: str
+    live: dict[str, Any], settings: dict[str, Any], where: str, what: str, fix: str
 ) -> None:
     with pytest.raises(ProblemsError) as refused:
-        environments(given, settings, "dev")[0]
+        environments(live, settings, "dev")
     (problem,) = refused.value.problems
     assert problem.where == where
     assert what in problem.what
@@ -59,28 +54,28 @@ def test_a_stack_that_cannot_be_checked_is_a_problem_with_a_fix(
 def test_a_secret_of_the_config_is_not_shown() -> None:
     secret = config(alertLabels={"x": 1})
     secret["istio-gateway-tls:alertLabels"]["secret"] = True
-    with pytest.raises(ProblemsError) as refused:
-        environments(state(), secret, "dev")[0]
-    assert "[secret]" in str(refused.value), "the key is named, and its value is not"
+    with pytest.raises(ProblemsError, match=r"\[secret\]"):
+        environments(state(), secret, "dev")
 
 
-def test_a_wildcard_is_asked_for_by_a_name_that_it_stands_for() -> None:
+def test_requests_for_a_wildcard_use_a_name_that_it_covers() -> None:
     assert probe_name("*.acme.dev") == "verify.acme.dev"
 
 
-def test_a_cluster_that_does_not_answer_is_no_failure() -> None:
-    server = "https://127.0.0.1:1"
-    content = {
-        "clusters": [{"name": "x", "cluster": {"server": server}}],
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        "current-context": "x",
-        "users": [{"name": "x", "user": {}}],
-    }
-    (result,) = cluster.look(environments(state(kubeconfig=json.dumps(content)), config(), "dev")[0]).results
-    assert (result.check, result.state) == ("cluster", "skipped"), "verify goes on from outside"
-    assert result.detail.startswith(f"not read from here: {server} does not answer")
+SERVER = "https://127.0.0.1:1"
+KUBECONFIG = {
+    "clusters": [{"name": "x", "cluster": {"server": SERVER}}],
+    "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+    "current-context": "x",
+    "users": [{"name": "x", "user": {}}],
+}
 
 
-def test_a_context_that_is_not_there_is_no_failure() -> None:
-    (result,) = cluster.look(environments(state(kubeconfig="/nonexistent"), config(), "dev")[0]).results
-    assert (result.check, result.state) == ("cluster", "skipped")
+@pytest.mark.parametrize(
+    ("kubeconfig", "detail"),
+    [(json.dumps(KUBECONFIG), f"not read from here: {SERVER} does not answer"), ("/nonexistent", "not read from here")],
+)
+def test_a_cluster_that_cannot_be_read_is_no_failure(kubeconfig: str, detail: str) -> None:
+    (result,) = cluster.look(environments(state(kubeconfig=kubeconfig), config(), "dev")[0]).results
+    assert (result.check, result.state) == ("cluster", "skipped"), "verify continues from outside"
+    assert result.detail.startswith(detail)
