@@ -43,10 +43,12 @@ def test_what_was_being_created_becomes_a_resource_with_its_providers_id(
 ) -> None:
     result, taken = settle(deployment("creating", type_, inputs))
 
-    assert list(taken.values()) == [expected], "and it is said"
-    assert [each.get("id") for each in result["resources"]] == [None, expected], "it comes after what it depends on"
+    assert list(taken.values()) == [expected], "which is printed"
+    assert [resource.get("id") for resource in result["resources"]] == [None, expected], (
+        "it comes after what it depends on"
+    )
     assert result["resources"][1]["inputs"] == inputs, "its inputs stay, so that the next up compares with them"
-    assert "pending_operations" not in result, "nothing is pending any more"
+    assert "pending_operations" not in result, "nothing is pending"
 
 
 @pytest.mark.parametrize(
@@ -62,9 +64,9 @@ def test_what_was_being_created_becomes_a_resource_with_its_providers_id(
 def test_what_is_in_the_state_or_has_no_known_id_is_not_added(
     operation: str, type_: str, inputs: dict[str, Any]
 ) -> None:
-    given = deployment(operation, type_, inputs)
-    assert settle(given) == ({"resources": [PARENT]}, {}), "the refresh finds the rest"
-    assert given["pending_operations"], "what was exported stays as it was"
+    exported = deployment(operation, type_, inputs)
+    assert settle(exported) == ({"resources": [PARENT]}, {}), "the refresh finds the rest"
+    assert exported["pending_operations"], "what was exported stays as it was"
 
 
 COMMAND = ["recover", "--stack", "dev", "--config-file", "dev.yaml"]
@@ -106,7 +108,7 @@ def test_a_stack_is_released_and_what_was_made_is_written_into_its_state(
     state = json.loads((tmp_path / "imported").read_text())
     assert state["deployment"]["resources"][-1]["id"] == "istio-system/certs", "with its id"
     printed = capfd.readouterr().out
-    assert "$ pulumi refresh --stack dev --config-file dev.yaml" in printed, "every step is said"
+    assert "$ pulumi refresh --stack dev --config-file dev.yaml" in printed, "every step is printed"
     assert "x, with the id istio-system/certs" in printed
     assert "$ pulumi up --stack dev --config-file dev.yaml" in printed, "and what comes next"
 
@@ -168,7 +170,7 @@ def test_a_release_that_no_process_finishes_is_reported_with_its_fix(
     monkeypatch.setattr("tlsctl.recover.HELM", -1.0)
     code, _ = recover(pulumi, tmp_path, release(status))
     assert code == 1
-    said = capfd.readouterr().err
-    assert f"Helm release cert-manager/cert-manager is {status} for 0 s: the process that ran it has exited" in said
-    assert f"helm --namespace cert-manager {verb} cert-manager\n" in said
-    assert "python -m tlsctl recover --stack dev --config-file dev.yaml" in said, "and what comes next"
+    output = capfd.readouterr().err
+    assert f"Helm release cert-manager/cert-manager is {status} for 0 s: the process that ran it has exited" in output
+    assert f"helm --namespace cert-manager {verb} cert-manager\n" in output
+    assert "python -m tlsctl recover --stack dev --config-file dev.yaml" in output, "and what comes next"

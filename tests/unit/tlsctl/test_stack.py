@@ -53,7 +53,7 @@ def test_without_a_file_only_the_stack_is_named() -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_fix_of_a_check_names_the_stack_and_its_file(check: str) -> None:
     fix = deployed().fix(check, SHOP, application="shop")
-    for command in (FILED.address(each) for each in fix):
+    for command in map(FILED.address, fix):
         words = shlex.split(command)
         if words[0] == "pulumi" or "tlsctl" in words:
             assert words[words.index("--stack") + 1] == "dev", command
@@ -72,7 +72,7 @@ def test_what_pulumi_prints_is_read(pulumi: Pulumi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "fix"),
+    ("message", "fix"),
     [
         ("error: no stack named 'dev' found", ("pulumi stack ls",)),
         ("error: get stack secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE",
@@ -82,16 +82,16 @@ def test_what_pulumi_prints_is_read(pulumi: Pulumi) -> None:
         ("error: something else", ()),
     ],
 )  # fmt: skip
-def test_a_failure_of_pulumi_is_a_problem_in_its_own_words(pulumi: Pulumi, said: str, fix: tuple[str, ...]) -> None:
-    pulumi(f"sys.exit({said!r})")
+def test_a_failure_of_pulumi_is_a_problem_in_its_own_words(pulumi: Pulumi, message: str, fix: tuple[str, ...]) -> None:
+    pulumi(f"sys.exit({message!r})")
     with pytest.raises(ProblemsError) as failed:
         DEV.read("pulumi stack export")
-    assert failed.value.problems == (Problem("stack dev", f"cannot be read: {said.removeprefix('error: ')}", fix),)
+    assert failed.value.problems == (Problem("stack dev", f"cannot be read: {message.removeprefix('error: ')}", fix),)
 
 
 def test_what_a_preview_in_json_says_is_the_problem(pulumi: Pulumi) -> None:
-    said = {"diagnostics": [{"severity": "warning", "message": "x"}, {"severity": "error", "message": "no zone\n"}]}
-    pulumi(f"print(json.dumps({said!r})); sys.exit(255)")
+    preview = {"diagnostics": [{"severity": "warning", "message": "x"}, {"severity": "error", "message": "no zone\n"}]}
+    pulumi(f"print(json.dumps({preview!r})); sys.exit(255)")
     with pytest.raises(ProblemsError, match=r"cannot be read: no zone$"):
         DEV.read("pulumi preview --json")
 

@@ -21,24 +21,24 @@ def obj(kind: str, name: str, spec: Any = None, namespace: str | None = ISTIO, *
 
 def issuer(environment: str = "prod", **spec: Any) -> dict[str, Any]:
     name = f"letsencrypt-{environment}-istio"
-    given = {
+    full = {
         "server": {"prod": PROD, "staging": STAGING}.get(environment, ""),
         "email": "platform@acme.dev",
         "privateKeySecretRef": {"name": name},
         "solvers": [{"http01": {"ingress": {"class": "istio"}}}],
         **spec,
     }
-    return obj("ClusterIssuer", name, {"acme": given}, namespace=None)
+    return obj("ClusterIssuer", name, {"acme": full}, namespace=None)
 
 
 def certificate(name: str = CERTIFICATE, *hosts: str, **spec: Any) -> dict[str, Any]:
-    given = {
+    full = {
         "secretName": name,
         "issuerRef": {"name": "letsencrypt-prod-istio", "kind": "ClusterIssuer"},
         "dnsNames": list(hosts or (SHOP,)),
         **spec,
     }
-    return obj("Certificate", name, given)
+    return obj("Certificate", name, full)
 
 
 def gateway(name: str = "shop-gateway", *hosts: str, secret: str = CERTIFICATE, **tls: Any) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def record(host: str = SHOP, address: str = ADDRESS, **more: Any) -> dict[str, A
 
 
 def service(**spec: Any) -> dict[str, Any]:
-    given = {"type": "LoadBalancer", "selector": {"istio": "ingressgateway"}, **spec}
-    return obj("Service", "istio-ingressgateway", given) | {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
+    full = {"type": "LoadBalancer", "selector": {"istio": "ingressgateway"}, **spec}
+    return obj("Service", "istio-ingressgateway", full) | {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
 
 
 def controller(version: str = "v1.21.2", **labels: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def controller(version: str = "v1.21.2", **labels: str) -> dict[str, Any]:
 
 def inventory(**changed: Any) -> Inventory:
     """The ten steps: cert-manager by its manifest, one Gateway with both ports, one route, one record."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "issuers": [issuer("prod"), issuer("staging")],
         "certificates": [certificate()],
         "gateways": [gateway()],
@@ -92,7 +92,7 @@ def inventory(**changed: Any) -> Inventory:
         "project": "project",
         "record_sets": [record()],
     }
-    return Inventory(**{**given, **changed})
+    return Inventory(**{**fields, **changed})
 
 
 def commands(decision: Decision) -> list[str]:

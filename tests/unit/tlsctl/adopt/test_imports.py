@@ -40,24 +40,24 @@ STEPS = [
 
 
 def names_of(resources: list[Planned]) -> list[str]:
-    return [each.name for each in resources]
+    return [resource.name for resource in resources]
 
 
 def test_what_is_there_gets_its_id_and_keeps_its_parent_and_provider() -> None:
-    file, taken, created = completed(FILE, planned(STEPS, "project"), lambda each: each.name == "tls-gateway")
+    file, taken, created = completed(FILE, planned(STEPS, "project"), lambda resource: resource.name == "tls-gateway")
 
-    assert [(each["name"], each.get("id")) for each in file["resources"]] == [
+    assert [(entry["name"], entry.get("id")) for entry in file["resources"]] == [
         ("cluster", None), ("tls", None), ("tls-gateway", "istio-system/tls-prod"),
     ], "the component of what is created is created with it"  # fmt: skip
     assert (names_of(taken), names_of(created)) == (["tls-gateway"], ["http-gateway", "dns-shop"])
 
 
 def test_a_record_set_is_found_by_its_logical_name_in_the_providers_project() -> None:
-    file, taken, _ = completed(FILE, planned(STEPS, "project"), lambda each: each.type == RECORD)
+    file, taken, _ = completed(FILE, planned(STEPS, "project"), lambda resource: resource.type == RECORD)
 
     (record,) = file["resources"]
     assert record["id"] == "projects/project/managedZones/acme/rrsets/shop.acme.dev./A"
-    assert [each.label for each in taken] == ["record set shop.acme.dev. A"]
+    assert [resource.label for resource in taken] == ["record set shop.acme.dev. A"]
 
 
 def test_what_is_in_the_state_is_not_imported_again() -> None:

@@ -74,8 +74,8 @@ def owned(*hosts: str, by: str = "blog", secret: str = SECRET, namespace: str = 
 
 
 def nginx_issuer(*solvers: dict[str, Any]) -> dict[str, Any]:
-    given = list(solvers) or [{"http01": {"ingress": {"ingressClassName": "nginx"}}}]
-    return obj("ClusterIssuer", "letsencrypt", {"acme": {"server": PROD, "solvers": given}}, namespace=None)
+    used = list(solvers) or [{"http01": {"ingress": {"ingressClassName": "nginx"}}}]
+    return obj("ClusterIssuer", "letsencrypt", {"acme": {"server": PROD, "solvers": used}}, namespace=None)
 
 
 def moving(*ingresses: dict[str, Any], challenge: str = "dns01", **changed: Any) -> Decision:

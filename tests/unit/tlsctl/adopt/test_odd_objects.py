@@ -45,5 +45,5 @@ def problems_of(decision: Decision) -> set[str]:
     try:
         accepted(decision)
     except ProblemsError as error:
-        return {re.split(r"[.\[]", each.where)[0] for each in error.problems}
+        return {re.split(r"[.\[]", problem.where)[0] for problem in error.problems}
     return set()

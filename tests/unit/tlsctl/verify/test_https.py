@@ -83,7 +83,7 @@ def test_a_host_takes_one_handshake(gateway: Gateway) -> None:
     of = seen(deployed(), gateway.root)
     assert failed(of) == [], of.results
     assert gateway.handshakes == 1
-    assert {each.check for each in of.results} >= {"handshake", "chain", "name", "expiry", "key", "route", "hsts"}
+    assert {result.check for result in of.results} >= {"handshake", "chain", "name", "expiry", "key", "route", "hsts"}
 
 
 def test_a_further_route_takes_a_connection_of_its_own(gateway: Gateway) -> None:
@@ -111,6 +111,6 @@ def test_a_route_that_does_not_answer_comes_with_a_fix(gateway: Gateway, monkeyp
         raise TimeoutError
 
     monkeypatch.setattr("tlsctl.verify.https.ask", silent)
-    route = next(each for each in seen(deployed(), gateway.root).results if each.check == "route")
+    route = next(result for result in seen(deployed(), gateway.root).results if result.check == "route")
     assert (route.state, route.detail) == ("failed", "/: no answer in 3 s")
     assert route.fix[0] == "kubectl --namespace shop get services,endpointslices,pods"

@@ -27,7 +27,7 @@ def issuer(server: str = acme.DIRECTORIES[acme.STAGING], **condition: str) -> di
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("read", "words"),
     [
         pytest.param(None, "does not exist", id="deleted"),
         pytest.param(issuer(status="False", message="Failed to register ACME account: 403"), "account: 403", id="403"),
@@ -35,8 +35,8 @@ def issuer(server: str = acme.DIRECTORIES[acme.STAGING], **condition: str) -> di
         pytest.param(issuer("https://ca.acme.dev/dir", status="True"), "https://ca.acme.dev/dir", id="edited"),
     ],
 )
-def test_an_issuer_that_is_not_ready_or_edited_is_named_with_the_reason(found: Any, words: str) -> None:
-    result = judge_issuer(deployed(), found)
+def test_an_issuer_that_is_not_ready_or_edited_is_named_with_the_reason(read: Any, words: str) -> None:
+    result = judge_issuer(deployed(), read)
     assert (result.state, words in result.detail) == ("failed", True), result.detail
     assert result.fix[-1] == "pulumi up --refresh"
 
@@ -73,12 +73,12 @@ def object_of(ready: str = "True", spec: Mapping[str, Any] | None = None, **stat
     return {"spec": {**wanted, **(spec or {})}, "status": {"conditions": conditions, **times, **status}}
 
 
-def judged(found: Any, now: datetime.datetime = BEGIN, *problems: Problem) -> Result:
-    return judge_certificate(deployed(), SECRET, found, problems, now)
+def judged(read: Any, now: datetime.datetime = BEGIN, *problems: Problem) -> Result:
+    return judge_certificate(deployed(), SECRET, read, problems, now)
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("read", "words"),
     [
         pytest.param(None, "does not exist", id="deleted"),
         pytest.param(object_of(spec={"issuerRef": {"name": "other"}}), "names Issuer other", id="another issuer"),
@@ -90,8 +90,8 @@ def judged(found: Any, now: datetime.datetime = BEGIN, *problems: Problem) -> Re
         pytest.param(object_of(spec={"dnsNames": ["api.acme.dev"]}), f"not request {SHOP}", id="a name is missing"),
     ],
 )
-def test_an_edited_certificate_is_restored_by_up(found: Any, words: str) -> None:
-    result = judged(found)
+def test_an_edited_certificate_is_restored_by_up(read: Any, words: str) -> None:
+    result = judged(read)
     assert (result.state, words in result.detail) == ("failed", True), result.detail
     assert result.fix == ("pulumi up --refresh",)
 

@@ -32,10 +32,13 @@ def made(environment: Environment, suffix: str = "dev") -> tuple[Specs, Specs]:
     return gateways, services
 
 
+def served(environment: Environment, *kinds: Specs) -> Served:
+    return Served(environment, *({name: {"spec": spec} for name, spec in specs.items()} for specs in kinds))
+
+
 def judged(environment: Environment, host: str, gateways: Specs, services: Specs) -> Result:
     """The result of the check `gateway`."""
-    both = ({name: {"spec": spec} for name, spec in specs.items()} for specs in (gateways, services))
-    return next(Served(environment, *both).judge(host))
+    return next(served(environment, gateways, services).judge(host))
 
 
 def neighbours(stack: Environment, host: str, gateways: dict[str, Any]) -> list[Result]:
@@ -54,17 +57,17 @@ def stack_with_two_gateways() -> list[Environment]:
     return environments(state(gateways=live), config(challenge="dns01", gateways=[internal]), "dev")
 
 
-@pytest.mark.parametrize("served", [[SHOP], [WILDCARD], [WILDCARD, SHOP]])
+@pytest.mark.parametrize("own", [[SHOP], [WILDCARD], [WILDCARD, SHOP]])
 @pytest.mark.parametrize("grouping", ["shared", "perHost"])
-def test_what_the_program_makes_is_ok(served: list[str], grouping: str) -> None:
+def test_what_the_program_makes_is_ok(own: list[str], grouping: str) -> None:
     environment = deployed(
-        hosts=hosts(*served),
+        hosts=hosts(*own),
         acme=PROD,
         challenge="dns01",
         certificate={"grouping": grouping},
         tls={"hsts": 300, "minVersion": "1.3"},
     )
-    for host in served:
+    for host in own:
         result = judged(environment, host, *made(environment))
         assert result.state == "ok", result.detail
 
@@ -72,10 +75,10 @@ def test_what_the_program_makes_is_ok(served: list[str], grouping: str) -> None:
 def test_what_the_program_makes_for_another_gateway_is_that_gateways_own() -> None:
     main, internal = stack_with_two_gateways()
     gateways, services = made(internal, "dev-internal")
-    served = Served(internal, *({name: {"spec": spec} for name, spec in each.items()} for each in (gateways, services)))
+    objects = served(internal, gateways, services)
     for host in internal.hosts:
-        assert [result.state for result in served.judge(host)] == ["ok"], "its own wildcard is no neighbour"
-        assert served.tls_server(host, {}) is not None
+        assert [result.state for result in objects.judge(host)] == ["ok"], "its own wildcard is no neighbour"
+        assert objects.tls_server(host, {}) is not None
     (neighbour,) = neighbours(main, SHOP, {name: {"spec": spec} for name, spec in gateways.items()})
     assert "Gateway tls-dev-internal, also of this stack, serves *.acme.dev" in neighbour.detail
     assert "let one gateway serve both" in neighbour.detail
