@@ -10,7 +10,7 @@ import components
 from config.args import Composition
 from config.loading import load
 
-# Whatever can be refused is refused here, before any resource is registered.
+# A bad config is refused here, before any resource is registered.
 stack = load()
 settings = stack.settings
 
@@ -21,7 +21,7 @@ protect = ResourceOptions(protect=settings.protect)
 
 
 def on_cluster(*after: pulumi.Resource) -> ResourceOptions:
-    """On the cluster, and not before the parts in `after` are done; `destroy` goes the other way."""
+    """Return options for a part that is created after, and deleted before, the parts in `after`."""
     return ResourceOptions(provider=cluster, depends_on=list(after))
 
 
@@ -33,19 +33,20 @@ access = [components.Dns01Identity(name, args) for name, args in stack.access.it
 caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
 
 
-def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
+def serve(gateway: Composition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
-    ingress = components.IngressGateway(its.called("ingress"), its.ingress, on_cluster())
-    records = components.DnsRecords(its.called("dns"), its.records(ingress.ip, ingress.ipv6))
-    http = components.HttpGateway(its.called("http"), its.http, on_cluster())
+    name = gateway.resource_name
+    ingress = components.IngressGateway(name("ingress"), gateway.ingress, on_cluster())
+    records = components.DnsRecords(name("dns"), gateway.records(ingress.ip, ingress.ipv6))
+    http = components.HttpGateway(name("http"), gateway.http, on_cluster())
 
-    # The ACME server must find the names, what proves them and who may sign before it is asked to sign.
+    # Before an order, the ACME server must find the names, their proofs and the CAA records.
     provable = on_cluster(issuers, records, http, *access, *caa)
-    certificate = components.GatewayCertificate(its.called("certificate"), its.certificate(issuer), provable)
-    tls = components.TlsGateway(its.called("tls"), its.tls, on_cluster(certificate))
-    more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if its.has_ipv6 else {}
-    if its.promotes:
-        address = components.ReservedAddress(its.called("address"), its.address(ingress.ip))
+    certificate = components.GatewayCertificate(name("certificate"), gateway.certificate(issuer), provable)
+    tls = components.TlsGateway(name("tls"), gateway.tls, on_cluster(certificate))
+    more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if gateway.has_ipv6 else {}
+    if gateway.promotes:
+        address = components.ReservedAddress(name("address"), gateway.address(ingress.ip))
         more["ingressChartValue"] = address.chart_value
     return {
         "urls": tls.urls,
@@ -58,10 +59,10 @@ def serve(its: Composition) -> dict[str, pulumi.Input[Any]]:
     }
 
 
-for name, output in serve(stack).items():
-    pulumi.export(name, output)
+for key, output in serve(stack).items():
+    pulumi.export(key, output)
 if stack.other_gateways:
-    pulumi.export("gateways", {each.gateway: serve(each) for each in stack.other_gateways})
+    pulumi.export("gateways", {gateway.name: serve(gateway) for gateway in stack.other_gateways})
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
 pulumi.export("acmeAccounts", issuers.accounts)

@@ -16,6 +16,7 @@ from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
 from components.ingress_gateway import IngressGatewayArgs
+from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_address import ReservedAddressArgs
 from components.routes import HostArgs
@@ -36,27 +37,25 @@ class Composition:
     settings: Settings
     stack: str
     """Its name tells this stack's Gateways from those of another one on the cluster."""
-    kubeconfig: pulumi.Input[str] | None
-    """A path or content; None is the ambient one."""
+    cluster: str | None
+    """The kubeconfig: a path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
-    """Keys of the config that hold a secret, as a whole or somewhere inside: the engine does not say where."""
+    """Keys of the config that hold a secret, as a whole or somewhere inside."""
     challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
     """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
     delegations: Mapping[str, list[str]] = field(default_factory=dict)
     """The hosts of each gateway that a CNAME to such a zone is for."""
     pool: str | None = None
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
-    gateway: str = ""
-    """The name of the gateway that this is the part of; empty for that of the stack's own keys."""
+    name: str = ""
+    """The gateway's name; empty for the gateway of the stack's own keys."""
     path: Path = ()
     """Where that gateway is in the config."""
 
     @property
     def gateways(self) -> "list[Composition]":
         """The part of each gateway, as if it were the only one; the stack's own first."""
-        return [
-            replace(self, settings=each.settings, gateway=each.name, path=each.path) for each in self.settings.views
-        ]
+        return [replace(self, settings=each.settings, name=each.name, path=each.path) for each in self.settings.views]
 
     @property
     def other_gateways(self) -> "list[Composition]":
@@ -73,29 +72,36 @@ class Composition:
         """Whether the gateway's address is reserved."""
         return self.settings.ingress.address == addresses.PROMOTE
 
-    def called(self, name: str) -> str:
+    def resource_name(self, name: str) -> str:
         """Return what a component of the gateway is called."""
-        return f"{self.gateway}-{name}" if self.gateway else name
+        return f"{self.name}-{name}" if self.name else name
 
-    def _kept(self, key: str, value: Any) -> Any:
+    def _secret_if_encrypted(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
-        given = (key, "gateways") if self.gateway else (key,)
+        given = (key, "gateways") if self.name else (key,)
         return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
 
     @property
     def commands(self) -> dict[str, Mapping[str, str]]:
-        """The commands that set inputs, by component: what a component's problem says in place of the input."""
-        found: dict[str, Mapping[str, str]] = {
-            part.called("ingress"): ingress_commands(part.path, gke=self.settings.gke is not None)
+        """The commands that set inputs, by component: a component reports them in place of the input."""
+        commands: dict[str, Mapping[str, str]] = {
+            part.resource_name("ingress"): ingress_commands(part.path, gke=self.settings.gke is not None)
             for part in self.gateways
         }
-        found["issuers"] = ISSUER_COMMANDS
-        return found | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
+        commands["issuers"] = ISSUER_COMMANDS
+        return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
+
+    @property
+    def kubeconfig(self) -> pulumi.Input[str] | None:
+        """The kubeconfig as an input. Content is secret, since it may hold credentials."""
+        if self.cluster is not None and ("kubeconfig" in self.secrets or is_content(self.cluster)):
+            return pulumi.Output.secret(self.cluster)
+        return self.cluster
 
     @property
     def context(self) -> pulumi.Input[str] | None:
         """A context of the kubeconfig, if not its current one."""
-        context: pulumi.Input[str] | None = self._kept("context", self.settings.context)
+        context: pulumi.Input[str] | None = self._secret_if_encrypted("context", self.settings.context)
         return context
 
     @property
@@ -107,7 +113,9 @@ class Composition:
         gke = self.settings.gke
         project = gke.project or self.settings.gcp_project if gke else ""
         found = f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
-        named: pulumi.Input[str] | None = self._kept("clusterIdentifier", self.settings.cluster_identifier)
+        named: pulumi.Input[str] | None = self._secret_if_encrypted(
+            "clusterIdentifier", self.settings.cluster_identifier
+        )
         return named or found
 
     @property
@@ -117,12 +125,12 @@ class Composition:
         return {
             "install": given.install,
             "namespace": given.namespace,
-            "chart": self._kept("certManager", given.chart),
-            "version": self._kept("certManager", given.version),
-            "digest": self._kept("certManager", given.digest),
-            "keyring": self._kept("certManager", given.keyring),
+            "chart": self._secret_if_encrypted("certManager", given.chart),
+            "version": self._secret_if_encrypted("certManager", given.version),
+            "digest": self._secret_if_encrypted("certManager", given.digest),
+            "keyring": self._secret_if_encrypted("certManager", given.keyring),
             "pod_security": given.pod_security,
-            "values": self._kept("certManager", given.values),
+            "values": self._secret_if_encrypted("certManager", given.values),
         }
 
     @property
@@ -134,15 +142,15 @@ class Composition:
             "read_accounts": any(each.settings.dns.caa for each in self.settings.views),
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
-            "email": self._kept("acme", acme.email),
+            "email": self._secret_if_encrypted("acme", acme.email),
             "servers": {
-                "staging": self._kept("acme", acme.servers.staging),
-                "prod": self._kept("acme", acme.servers.prod),
+                "staging": self._secret_if_encrypted("acme", acme.servers.staging),
+                "prod": self._secret_if_encrypted("acme", acme.servers.prod),
             },
             "solvers": proofs.solvers(self.settings),
             "timeout": acme.timeout,
-            "ca_bundle": self._kept("acme", acme.ca_bundle),
-            "profile": self._kept("acme", acme.profile),
+            "ca_bundle": self._secret_if_encrypted("acme", acme.ca_bundle),
+            "profile": self._secret_if_encrypted("acme", acme.profile),
             "external_accounts": self._external_accounts,
             "cluster_namespace": self.settings.cert_manager.namespace,
         }
@@ -161,11 +169,11 @@ class Composition:
         found: dict[str, ExternalAccountArgs] = {}
         for environment in ENVIRONMENTS:
             if given := getattr(self.settings.acme.external_account, environment):
-                account: ExternalAccountArgs = {"key_id": self._kept("acme", given.key_id)}
+                account: ExternalAccountArgs = {"key_id": self._secret_if_encrypted("acme", given.key_id)}
                 if given.key_secret is not None:
                     account["key_secret"] = pulumi.Output.secret(given.key_secret)
                 else:
-                    account["secret_name"] = self._kept("acme", given.secret_name)
+                    account["secret_name"] = self._secret_if_encrypted("acme", given.secret_name)
                 found[environment] = account
         return found
 
@@ -207,7 +215,7 @@ class Composition:
         return {
             "ip": ip,
             "region": self.settings.region,
-            "object_name": self.called(f"gateway-{names.stack_suffix(self.stack)}"),
+            "object_name": self.resource_name(f"gateway-{names.stack_suffix(self.stack)}"),
             "project": gke.project if gke else None,
         }
 
@@ -220,7 +228,7 @@ class Composition:
             "ttl": dns.ttl,
             "project": dns.project,
             "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
-            "challenge_hosts": self.delegations.get(self.gateway, []),
+            "challenge_hosts": self.delegations.get(self.name, []),
         }
         if 4 in versions:
             args["ip"] = ip
@@ -232,7 +240,7 @@ class Composition:
     def http(self) -> HttpGatewayArgs:
         """Port 80."""
         return {
-            "gateway": istio.http_gateway_name(self.stack, self.gateway),
+            "gateway": istio.http_gateway_name(self.stack, self.name),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "hosts": self._names,
@@ -257,20 +265,20 @@ class Composition:
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
         args: TlsGatewayArgs = {
-            "gateway": istio.tls_gateway_name(self.stack, self.gateway),
+            "gateway": istio.tls_gateway_name(self.stack, self.name),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
             "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
-            "min_version": self._kept("tls", self.settings.tls.min_version),
-            "cipher_suites": self._kept("tls", self.settings.tls.cipher_suites),
-            "hsts": self._kept("tls", self.settings.tls.hsts),
+            "min_version": self._secret_if_encrypted("tls", self.settings.tls.min_version),
+            "cipher_suites": self._secret_if_encrypted("tls", self.settings.tls.cipher_suites),
+            "hsts": self._secret_if_encrypted("tls", self.settings.tls.hsts),
         }
         if (secret := self.settings.client_ca_secret) is not None:
             given = self.settings.tls.client_ca or ""
             args["client_ca"] = {"secret_name": secret}
             if client_ca.is_pem(given):
-                args["client_ca"]["certificates"] = self._kept("tls", given)
+                args["client_ca"]["certificates"] = self._secret_if_encrypted("tls", given)
         return args
 
     @property
@@ -291,7 +299,7 @@ class Composition:
             "namespace": self.settings.cert_manager.namespace,
             "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
-            "labels": self._kept("alertLabels", self.settings.alert_labels),
+            "labels": self._secret_if_encrypted("alertLabels", self.settings.alert_labels),
         }
 
     @property
@@ -303,7 +311,7 @@ class Composition:
             "certificates": self._watched,
             "certificates_namespace": self.settings.ingress.namespace,
             "title": f"Gateway certificates of {self.stack}",
-            "labels": self._kept("dashboardLabels", self.settings.dashboard_labels),
+            "labels": self._secret_if_encrypted("dashboardLabels", self.settings.dashboard_labels),
         }
 
     @property

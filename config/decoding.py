@@ -2,22 +2,31 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from typing import Any, TypeVar, get_args, get_origin
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from components.fields import refused_character
 from components.problem import Problem, ProblemsError, count
-
-from .fields import Section
-from .problems import Path, holds_secret, problem_of
-from .readable import unreadable
+from config.fields import Section
+from config.problems import HIDDEN, Path, holds_secret, model_in, problem_at, problem_of
 
 Model = TypeVar("Model", bound=Section)
-CrossCheck = Callable[[Mapping[str, Any], Set[str]], Iterable[Problem]]
-"""Looks at the raw config and the names of its secret keys, for rules between keys."""
+CrossCheck = Callable[[Any, Mapping[str, Any], Set[str]], Iterable[Problem]]
+"""Checks rules between keys: of the valid part of the model, the raw config, and the names of its secret keys."""
+
+DEPTH = 32
+"""How deep objects and lists may be nested; the deepest that are needed are in a chart's values."""
+
+LONGEST_KEY = 512
+"""Characters of a key's name; those of labels and annotations have at most 317."""
+
+_EXACT = 2**53
+"""Pulumi keeps numbers as doubles, which represent whole numbers up to this one."""
 
 
 def decode(
@@ -37,44 +46,40 @@ def decode(
         project: the namespace of the other keys.
         stack: its name, for the report.
         secret: full keys whose values are encrypted, and so are not shown.
-        cross_check: what no single field can tell.
+        cross_check: checks rules between keys.
 
     Raises:
         ProblemsError: with every problem of the config.
     """
-    names = {field.alias or name: field for name, field in schema.model_fields.items()}
-    given = {_short(key, project): value for key, value in config.items() if _short(key, project) is not None}
-    foreign = {key: value for key, value in config.items() if key in names}
-    encrypted = {short for key in secret if (short := _short(key, project) or key)}
-    raw = _raw(names, {**given, **foreign})
-    hidden = encrypted | {name for name, field in names.items() if holds_secret(field)}
-    if odd := list(unreadable(raw, schema, hidden)):
-        # What holds such values has no other problem that would mean anything.
-        raise ProblemsError(*odd, heading=config_heading(stack, odd))
-    model, problems = _validated(schema, raw, encrypted)
-    problems += cross_check(raw, encrypted) if cross_check else ()
+    fields = {field.alias or name: field for name, field in schema.model_fields.items()}
+    prefix = f"{project}:"
+    own = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    raw = _raw(fields, {**own, **{key: value for key, value in config.items() if key in fields}})
+    encrypted = {key.removeprefix(prefix) for key in secret}
+    hidden = encrypted | {name for name, field in fields.items() if holds_secret(field)}
+    # A config with such values has no other problems that would make sense.
+    problems = list(_unrepresentable(raw, schema, hidden))
+    model: Model | None = None
+    if not problems:
+        model, problems = _validate(schema, raw, encrypted)
+        problems += cross_check(model or _valid_part(schema, raw), raw, encrypted) if cross_check else ()
     if model is None or problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
     return model
 
 
 def config_heading(stack: str, problems: Sequence[Problem]) -> str:
-    """Return what stands above the problems of a stack's config."""
+    """Return the heading of a report of a stack's config."""
     return f"the config of stack '{stack}' has {count(problems)}"
 
 
-def _short(key: str, project: str) -> str | None:
-    prefix = f"{project}:"
-    return key.removeprefix(prefix) if key.startswith(prefix) else None
-
-
-def _raw(fields: Mapping[str, FieldInfo], given: Mapping[Any, Any]) -> dict[str, Any]:
+def _raw(fields: Mapping[str, FieldInfo], config: Mapping[str, Any]) -> dict[str, Any]:
     """Decode objects and lists.
 
     Those that are required but not set are read as empty, so that the keys missing in them are named.
     """
     raw: dict[str, Any] = {name: empty for name, field in fields.items() if (empty := _empty(field)) is not None}
-    for key, value in given.items():
+    for key, value in config.items():
         field = fields.get(key)
         if field is not None and isinstance(value, str) and not _is_scalar(field.annotation):
             # A string that is no JSON, or too deep or long for it, is left for the validation to refuse.
@@ -88,12 +93,13 @@ def _raw(fields: Mapping[str, FieldInfo], given: Mapping[Any, Any]) -> dict[str,
 
 
 def _empty(field: FieldInfo) -> Any:
-    if not field.is_required():
+    if not field.is_required() or model_in(field.annotation) is None:
         return None
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-        return {}
-    items = get_args(field.annotation)[:1] if get_origin(field.annotation) is tuple else ()
-    return [{}] if items and isinstance(items[0], type) and issubclass(items[0], Section) else None
+    return [{}] if _is_list(field) else {}
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) in (tuple, list)
 
 
 def _is_scalar(annotation: Any) -> bool:
@@ -101,22 +107,22 @@ def _is_scalar(annotation: Any) -> bool:
     if get_origin(annotation) in (tuple, dict, list):
         return False
     if isinstance(annotation, type):
-        return not issubclass(annotation, Section | dict | list | tuple)
+        return not issubclass(annotation, BaseModel | dict | list | tuple)
     return all(_is_scalar(part) for part in get_args(annotation) if part is not type(None) and not _is_value(part))
 
 
 def _is_value(part: Any) -> bool:
-    """Tell a value of a Literal, or what Annotated adds to a type, from a type."""
+    """Tell a value of a Literal, or the metadata in an Annotated, from a type."""
     return not isinstance(part, type) and get_origin(part) is None
 
 
-def _validated(schema: type[Model], raw: Mapping[str, Any], hidden: Set[str]) -> tuple[Model | None, list[Problem]]:
+def _validate(schema: type[Model], raw: Mapping[str, Any], encrypted: Set[str]) -> tuple[Model | None, list[Problem]]:
     try:
         return schema.model_validate(raw), []
     except ValidationError as failure:
         errors = failure.errors(include_url=False, include_context=False)
         return None, [
-            problem_of(error, schema, secret=str(error["loc"][0]) in hidden)
+            problem_of(error, schema, secret=str(error["loc"][0]) in encrypted)
             for error in errors
             if not (error["type"] == "too_short" and _explained_below(error["loc"], errors))
         ]
@@ -125,3 +131,76 @@ def _validated(schema: type[Model], raw: Mapping[str, Any], hidden: Set[str]) ->
 def _explained_below(path: Path, errors: Sequence[ErrorDetails]) -> bool:
     """Tell whether a list is short only because pydantic does not count the items that have errors of their own."""
     return any(len(error["loc"]) > len(path) and error["loc"][: len(path)] == path for error in errors)
+
+
+def _valid_part(schema: type[BaseModel], raw: Any) -> Any:
+    """Return a model with the valid values of an object; what is invalid or missing is None."""
+    values: dict[str, Any] = {}
+    known = {field.alias or name: name for name, field in schema.model_fields.items()}
+    for key, value in raw.items() if isinstance(raw, dict) else ():
+        if key in known and value is not None:
+            values[known[key]] = _valid_value(schema.model_fields[known[key]], value)
+    given = set(values)
+    for name, field in schema.model_fields.items():
+        if field.is_required():
+            section = model_in(field.annotation)
+            values.setdefault(name, None if section is None else () if _is_list(field) else _valid_part(section, {}))
+    return schema.model_construct(given, **values)
+
+
+def _valid_value(field: FieldInfo, value: Any) -> Any:
+    annotation: Any = Annotated[(field.annotation, *field.metadata, None)]
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError:
+        section = model_in(field.annotation)
+        if section is None:
+            return None
+        if _is_list(field):
+            return tuple(_valid_part(section, item) for item in value) if isinstance(value, list) else ()
+        return _valid_part(section, value) if isinstance(value, dict) or field.default is not None else None
+
+
+def _unrepresentable(raw: Mapping[str, Any], schema: type[BaseModel], hidden: Set[str]) -> Iterator[Problem]:
+    """Yield the problem of each value that Pulumi or Kubernetes cannot round-trip.
+
+    Args:
+        raw: the config, decoded and not validated.
+        schema: what is accepted.
+        hidden: keys whose values must not be shown, as a whole or in part.
+    """
+    for key, whole in raw.items():
+        if reason := _refused_name(key):
+            what = f"{key[:80]!r} {reason}; accepted: the keys of docs/configuration.md"
+            yield Problem("config", what, ("pulumi config    # lists the keys",))
+            continue
+        for path, value, reason in _refused_values(whole, (key,)):
+            yield problem_at(path, schema, HIDDEN if key in hidden else value, reason)
+
+
+def _refused_name(key: str) -> str:
+    """Return why the name of a key is refused, whatever its value; empty where it is not."""
+    if reason := refused_character(key):
+        return f"is the name of a key, and {reason}"
+    return f"is the name of a key, and has {len(key)} characters, over {LONGEST_KEY}" if len(key) > LONGEST_KEY else ""
+
+
+def _refused_values(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Path, Any, str]]:
+    """Yield the place of each refused value, the part of it to show, and the reason."""
+    if len(path) > DEPTH:
+        yield path[:2], "...", f"is nested deeper than {DEPTH} levels"
+    elif isinstance(value, str) and (reason := refused_character(value)):
+        yield path, value, reason
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, value, "is not a finite number"
+    elif isinstance(value, int) and abs(value) > _EXACT:
+        yield path, value, f"is a number beyond {_EXACT}, which is not kept exactly"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if reason := _refused_name(str(key)):
+                yield path, key, reason
+            else:
+                yield from _refused_values(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            yield from _refused_values(item, (*path, position))

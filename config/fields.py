@@ -8,7 +8,7 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from components.fields import google_name, line, object_labels
@@ -55,6 +55,14 @@ Url = Annotated[str, AfterValidator(https)]
 
 
 class Section(BaseModel):
-    """What every part of the config has in common: camelCase keys, no unknown ones, frozen."""
+    """The base of every section: camelCase keys, no unknown ones, frozen; a key that is null is not set."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        known = {field.alias for field in cls.model_fields.values()}
+        return {key: value for key, value in raw.items() if value is not None or key not in known}

@@ -1,28 +1,29 @@
-"""What a CA signs in how much time: its limits as token buckets, and in which batches new certificates fit into them.
+"""A CA's rate limits as token buckets, and the batches in which new certificates fit into them.
 
 Let's Encrypt's are in https://letsencrypt.org/docs/rate-limits/ and
-https://letsencrypt.org/docs/staging-environment/. A bucket is full at first, each certificate takes a token, and one
-comes back every so often. What others have taken cannot be seen from here. Signing the same names again takes none of
-`orders` and `certificates`, but one of `same_names`; a renewal that ARI has asked for takes none at all.
+https://letsencrypt.org/docs/staging-environment/. A bucket starts full, each certificate takes a token, and tokens
+refill at a constant rate. Signing the same names again takes no token of `orders` and `certificates`, but one of
+`same_names`; a renewal that ARI has asked for takes none at all.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from components.specs import acme
+from config.registered import registered_domain
 
 HOUR = 3600
 DAY = 24 * HOUR
 _UNITS = {"s": 1, "m": 60, "h": HOUR, "d": DAY}
 _EXACT = 1e-6
-"""Seconds that the arithmetic may be off: a token that is due at a time is there at that time."""
+"""Seconds of rounding error: a token that is due at a time is available at that time."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A bucket: how many tokens it holds, and the seconds that one takes to come back."""
+    """A bucket: how many tokens it holds, and in how many seconds one refills."""
 
     tokens: int
     seconds: float
@@ -30,18 +31,18 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits that certificates meet."""
+    """The rate limits of a CA."""
 
     orders: Limit
-    """New ones of an ACME account."""
+    """New orders per ACME account."""
     certificates: Limit
-    """New ones for a registered domain."""
+    """New certificates per registered domain."""
     same_names: Limit
-    """For exactly the same names: the first, and each time that they are signed again."""
+    """Certificates for exactly the same names, the first one included."""
 
 
 NONE = Limits(Limit(10**9, 0.0), Limit(10**9, 0.0), Limit(10**9, 0.0))
-"""Those of a CA that says nothing."""
+"""A CA that is not known to limit anything."""
 
 LETS_ENCRYPT: Mapping[str, Limits] = {
     acme.PROD: Limits(Limit(300, 3 * HOUR / 300), Limit(50, 7 * DAY / 50), Limit(5, 7 * DAY / 5)),
@@ -52,54 +53,52 @@ LETS_ENCRYPT: Mapping[str, Limits] = {
 
 
 def parse(value: str) -> Limit:
-    """Return the limit that `50/7d` says: 50 tokens, all of which come back in 7 days (s, m, h or d).
+    """Parse a limit: `50/7d` is 50 tokens, all of which refill in 7 days (s, m, h or d).
 
     Raises:
-        ValueError: it is not written like that.
+        ValueError: the text has another form.
     """
-    found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})([smhd])", value)
-    if not found:
+    match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})([smhd])", value)
+    if not match:
         raise ValueError("is not a number and a time such as 50/7d")
-    tokens = int(found[1])
-    return Limit(tokens, int(found[2]) * _UNITS[found[3]] / tokens)
+    tokens = int(match[1])
+    return Limit(tokens, int(match[2]) * _UNITS[match[3]] / tokens)
 
 
 @dataclass
 class _Bucket:
     limit: Limit
     full: float = -math.inf
-    """When every token is back, in seconds."""
+    """When the bucket is full again, in seconds."""
 
     def ready(self) -> float:
-        """Return since when there is a token."""
+        """Return since when the bucket has a token."""
         return self.full - (self.limit.tokens - 1) * self.limit.seconds
 
     def left(self, at: float) -> int:
-        """Return how many tokens there are."""
+        """Return how many tokens the bucket has."""
         if self.full <= at:
             return self.limit.tokens
         return self.limit.tokens - math.ceil((self.full - at - _EXACT) / self.limit.seconds)
 
     def take(self, at: float) -> None:
-        """Take a token, if there is one: the bucket never has less than none."""
+        """Take a token, if the bucket has one; it never goes below zero."""
         most = at + self.limit.tokens * self.limit.seconds
         self.full = min(max(self.full, at) + self.limit.seconds, most)
 
 
 @dataclass
 class Room:
-    """What is left of a CA's limits, as certificates are signed one after another. Times are in seconds from now."""
+    """The unused part of a CA's limits, as certificates are signed one after another. Times are in seconds from now."""
 
     limits: Limits
-    registered_domain: Callable[[str], str]
-    """Returns that of a name: the part that somebody bought."""
     signed: Iterable[tuple[float, Iterable[str]]] = ()
-    """When certificates were signed, at negative times, and their names."""
+    """When certificates were signed (negative times), and their names."""
     _orders: _Bucket = field(init=False)
     _domains: dict[str, _Bucket] = field(init=False, default_factory=dict)
     _names: dict[frozenset[str], _Bucket] = field(init=False, default_factory=dict)
     _since: dict[frozenset[str], float] = field(init=False, default_factory=dict)
-    """When names were signed for the first time."""
+    """When each set of names was signed for the first time."""
 
     def __post_init__(self) -> None:
         self._orders = _Bucket(self.limits.orders)
@@ -107,15 +106,15 @@ class Room:
             self.sign(names, at)
 
     def ready(self, names: Iterable[str], at: float) -> float:
-        """Return since when a certificate for these names can be signed, if it is asked for at a time or later."""
+        """Return since when a certificate for these names can be signed, if it is requested at `at` or later."""
         return max(bucket.ready() for bucket in self._buckets(frozenset(names), at))
 
     def sign(self, names: Iterable[str], at: float) -> None:
-        """Take what a certificate for these names takes."""
-        of = frozenset(names)
-        for bucket in self._buckets(of, at):
+        """Take the tokens of a certificate for these names."""
+        key = frozenset(names)
+        for bucket in self._buckets(key, at):
             bucket.take(at)
-        self._since.setdefault(of, at)
+        self._since.setdefault(key, at)
 
     def new(self, domain: str, at: float) -> int:
         """Return how many new certificates for a registered domain can be signed at once."""
@@ -125,17 +124,17 @@ class Room:
         """Return how often the same names can be signed again at once, as after their Secret is lost."""
         return self._of_names(frozenset(names)).left(at)
 
-    def meets(self, names: Iterable[str]) -> tuple[bool, frozenset[str]]:
-        """Return what tells the limits that a certificate meets from those that others do."""
-        of = frozenset(names)
-        known = of in self._since
-        return known, of if known else frozenset(map(self.registered_domain, of))
+    def limit_key(self, names: Iterable[str]) -> tuple[bool, frozenset[str]]:
+        """Return the key shared by certificates that count against the same limit."""
+        key = frozenset(names)
+        known = key in self._since
+        return known, key if known else frozenset(map(registered_domain, key))
 
     def _buckets(self, names: frozenset[str], at: float) -> list[_Bucket]:
-        # What is asked for at the same time is new to the CA each time: it knows what it has signed.
+        # Certificates that are requested at the same time are all new to the CA, which has signed none of them yet.
         if self._since.get(names, at) < at:
             return [self._of_names(names)]
-        domains = sorted(set(map(self.registered_domain, names)))
+        domains = sorted(set(map(registered_domain, names)))
         return [self._orders, *map(self._of_domain, domains), self._of_names(names)]
 
     def _of_domain(self, domain: str) -> _Bucket:
@@ -147,45 +146,45 @@ class Room:
 
 @dataclass(frozen=True)
 class Batch:
-    """Certificates that one update gets."""
+    """The certificates that one update gets."""
 
     at: float
-    """When it begins, in seconds from now."""
+    """When the update begins, in seconds from now."""
     places: Sequence[int]
-    """Which of the certificates, by their number."""
+    """The certificates, by their number."""
 
     @property
     def day(self) -> int:
-        """The day, of which the first is 0."""
+        """The day of the batch, counted from 0."""
         return int(self.at // DAY)
 
 
-def batches(certificates: Sequence[Sequence[str]], room: Room, every: float = DAY) -> list[Batch]:
-    """Return in which batches certificates can be signed, each as large as the limits allow.
+def batches(certificates: Sequence[Sequence[str]], room: Room, interval: float = DAY) -> list[Batch]:
+    """Return the batches in which certificates can be signed, each as large as the limits allow.
 
     Args:
-        certificates: the names of each. The same names again are signed again.
-        room: what is left of the limits; what the batches need is taken from it.
-        every: seconds from one update to the next.
+        certificates: the names of each. Names that repeat are signed again.
+        room: the unused part of the limits; the batches take their tokens from it.
+        interval: seconds from one update to the next.
     """
-    found: list[Batch] = []
+    planned: list[Batch] = []
     waiting, at = list(range(len(certificates))), 0.0
     while waiting:
-        # Whatever meets the same limits as one that has to wait, waits as well: the first stands for the others.
+        # A certificate that has to wait stands for all others that count against the same limit.
         full: dict[tuple[bool, frozenset[str]], Sequence[str]] = {}
         fit, rest = [], []
         for place in waiting:
             names = certificates[place]
-            met = room.meets(names)
-            if met not in full and room.ready(names, at) <= at + _EXACT:
+            key = room.limit_key(names)
+            if key not in full and room.ready(names, at) <= at + _EXACT:
                 room.sign(names, at)
                 fit.append(place)
             else:
-                full.setdefault(met, names)
+                full.setdefault(key, names)
                 rest.append(place)
         if fit:
-            found.append(Batch(at, fit))
+            planned.append(Batch(at, fit))
         waiting = rest
-        soonest = min((room.ready(names, at + every) for names in full.values()), default=at)
-        at = max(at + every, math.ceil((soonest - _EXACT) / every) * every)
-    return found
+        soonest = min((room.ready(names, at + interval) for names in full.values()), default=at)
+        at = max(at + interval, math.ceil((soonest - _EXACT) / interval) * interval)
+    return planned

@@ -1,12 +1,8 @@
 """Reads a stack's config, and refuses or warns of what it names before any resource is registered."""
 
-import atexit
 import contextlib
-import gc
 import json
 from collections.abc import Iterator, Sequence, Set
-from concurrent.futures import Future, ThreadPoolExecutor
-from importlib import import_module
 from typing import Any
 
 import pulumi
@@ -17,13 +13,19 @@ from components.specs import istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from config import proofs
 from config.args import Composition
-from config.crosschecks import cross_checks
-from config.decoding import decode
-from config.lookups import find_challenge_domains, find_kubeconfig, find_workload_pool, kept, require_hosts_in_zone
+from config.gke import find_kubeconfig
+from config.lookups import find_challenge_domains, find_workload_pool, require_hosts_in_zone
 from config.models import Settings
 from config.problems import HIDDEN, dotted, set_command
 from config.production import PROJECT
+from config.reading import read_settings
 from config.rollout import require_room
+
+NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
+"""Keys whose values are the names of objects."""
+
+_MIN_REDACTED = 4
+"""Characters. Shorter values occur inside ordinary words."""
 
 
 def load() -> Composition:
@@ -36,10 +38,9 @@ def load() -> Composition:
     secret = {key for key in config if is_config_secret(key)}
     stack = pulumi.get_stack()
     try:
-        settings = decode(Settings, config, PROJECT, stack, secret=secret, cross_check=cross_checks)
-        sdk = _load_ahead()
+        settings = read_settings(config, stack, secret=secret)
         secrets = frozenset(key.removeprefix(f"{PROJECT}:") for key in secret)
-        with _hiding(list(_texts([config[key] for key in secret]))):
+        with _redacting(list(_texts([config[key] for key in secret]))):
             require_hosts_in_zone(settings, stack, secrets)
             challenge_domains = find_challenge_domains(settings)
             pool = find_workload_pool(settings)
@@ -47,70 +48,48 @@ def load() -> Composition:
             require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None
-    finally:
-        gc.enable()
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    # The SDK's lazy modules would hand out what is half loaded.
-    sdk.result()
-    gc.freeze()
     composition = Composition(
-        settings, stack, kept(kubeconfig, secrets), secrets, challenge_domains, proofs.delegations(settings), pool
+        settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool
     )
     COMMANDS.update(composition.commands)
     return composition
 
 
-def _load_ahead() -> Future[Any]:
-    """Load what comes next while the gcp provider starts, which takes as long; the result is there when the SDK is."""
-    # What is loaded stays. Python would look through it for garbage again and again, and once more before it ends.
-    gc.disable()
-    atexit.register(gc.freeze)
-    ahead = ThreadPoolExecutor(1)
-    sdk = ahead.submit(lambda: list(map(import_module, _SDK)))
-    ahead.submit(import_module, "components.kube.load_balancer")
-    return sdk
-
-
 @contextlib.contextmanager
-def _hiding(secrets: Sequence[str]) -> Iterator[None]:
-    """Hide texts in the problems of what is looked up: they name what was asked for, and quote the answer."""
+def _redacting(secrets: Sequence[str]) -> Iterator[None]:
+    """Hide texts in the problems of lookups, which name what was looked up and quote the answer."""
 
-    def hidden(given: str) -> str:
-        for each in sorted(secrets, key=len, reverse=True):
-            given = given.replace(each, HIDDEN)
-        return given
+    def redact(text: str) -> str:
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        return text
 
     try:
         yield
     except ProblemsError as error:
-        found = [
-            Problem(hidden(each.where), hidden(each.what), tuple(map(hidden, each.fix))) for each in error.problems
-        ]
-        raise ProblemsError(*found, heading=error.heading) from None
+        problems = (
+            Problem(redact(problem.where), redact(problem.what), tuple(map(redact, problem.fix)))
+            for problem in error.problems
+        )
+        raise ProblemsError(*problems, heading=error.heading) from None
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a config's values that tell something; objects may be JSON."""
+    """Yield the texts in values of a config that are long enough to redact; objects may be JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         with contextlib.suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
-    elif isinstance(value, str) and len(value) >= _TELLING:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+    elif isinstance(value, str) and len(value) >= _MIN_REDACTED:
         yield value
 
 
-_TELLING = 4
-"""Characters: what is shorter stands in many words, and is known to all."""
-
-_SDK = ("pulumi_kubernetes.core.v1", "pulumi_kubernetes.helm.v3")
-"""What the components need of it that takes time to load."""
-
-
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
-    """Yield what a stack's config leaves open, each with the command that closes it.
+    """Yield the risks that a config leaves, each with the command that removes it.
 
     Args:
         settings: the config.
@@ -118,8 +97,8 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
     """
     for key in sorted(NAMING & secrets):
         yield (
-            f"{key} is a secret in the config, and names cannot be kept: they are part of the resources' ids, which"
-            " the state has in plain text"
+            f"{key} is a secret in the config, and names cannot be kept secret: they are part of the resources' ids,"
+            " which the state has in plain text"
         )
     for view in settings.views:
         for index, host in enumerate(view.settings.hosts):
@@ -130,15 +109,11 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
                     f"    {set_command(path, False)}"
                 )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
-    # An Issuer cannot prove names by DNS-01, of whichever gateway.
+    # An Issuer cannot prove names by DNS-01, of any gateway.
     by_dns = any(view.settings.hosts_proven_by(DNS01) for view in settings.views)
     if settings.production and cluster_wide and settings.challenge == HTTP01 and not by_dns:
         yield (
-            "the issuers are ClusterIssuers: whoever may create Certificates, in any namespace, can have one for this"
-            " stack's hosts and spend the CA's limits\n"
-            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate anew: docs/moving.md"
+            "the issuers are ClusterIssuers: anyone who can create Certificates, in any namespace, can get one for this"
+            " stack's hosts and use up the CA's limits\n"
+            f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate again: docs/moving.md"
         )
-
-
-NAMING = {"gcp:project", "gke", "hosts", "dns", "ingress", "certificate", "gateways"}
-"""Keys whose values are the names of objects."""

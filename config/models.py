@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
+from pydantic.alias_generators import to_camel
 
 from components.specs import caa, client_ca
 from components.specs.acme import group_names
@@ -17,31 +18,30 @@ Challenge = Literal["http01", "dns01"]
 
 
 class Gateway(Section):
-    """Another gateway of the cluster. What is not given here is as the stack's own keys have it."""
+    """Another gateway of the cluster. The stack's own keys apply where it has none."""
 
     name: KubernetesName = Field(
-        description="a name, which its resources and its Istio Gateways begin with", examples=["internal"]
+        description="a name, the prefix of its resources and its Istio Gateways", examples=["internal"]
     )
-    ingress: Ingress = Field(description="an object with the keys namespace, service, selector")
-    hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
+    ingress: Ingress
+    hosts: tuple[Host, ...] = Field(min_length=1)
     challenge: Challenge | None = Field(None, description="http01 or dns01", examples=["dns01"])
-    dns: Dns | None = Field(None, description="an object with the keys zone, project, ttl")
-    certificate: Certificate | None = Field(
-        None,
-        description="an object with the keys secretName, grouping, algorithm (default of secretName: NAME-certs)",
-    )
-    tls: Tls | None = Field(None, description="an object with the keys minVersion, cipherSuites, hsts")
+    dns: Dns | None = None
+    certificate: Certificate | None = Field(None, description="secretName is NAME-certs by default")
+    tls: Tls | None = None
 
 
 class View(NamedTuple):
-    """One gateway's part of a config."""
+    """A config as if one of its gateways were the only one."""
 
     name: str
     """Empty for the gateway of the stack's own keys."""
     path: tuple[str | int, ...]
-    """Where in the config it is: `()`, or `("gateways", 0)`."""
+    """The gateway's place in the config: `()`, or `("gateways", 0)`."""
     settings: "Settings"
-    """The config as if the gateway were the only one."""
+    """With the stack's own keys where the gateway has none."""
+    own: frozenset[str]
+    """The keys that the gateway has itself."""
 
 
 class Settings(Section):
@@ -52,37 +52,35 @@ class Settings(Section):
     )
     production: bool = Field(
         False,
-        description="true where users depend on it: the policies then ask for protection and trusted certificates",
+        description="true for a stack that users depend on: policies then require protection and trusted certificates",
         examples=[True],
     )
-    # What is not in `repr` is not in a report either: it may hold credentials.
+    # It may hold credentials: a report does not show what `repr` does not.
     kubeconfig: Annotated[str, BeforeValidator(text)] | None = Field(
         None, repr=False, description="a path or the content of a kubeconfig", examples=["PATH"]
     )
     context: Line | None = Field(None, description="a context of the kubeconfig")
     cluster_identifier: Line | None = Field(
         None,
-        description="a name of the cluster, by which it stays the same one when its endpoint or CA changes"
+        description="an identifier of the cluster that stays the same when its endpoint or CA changes"
         " (default with gke: its project, location and name)",
     )
-    gke: Gke | None = Field(None, description="an object with the keys cluster, location")
-    acme: Acme = Field(description="an object with the keys email, issuer")
+    gke: Gke | None = None
+    acme: Acme
     challenge: Challenge = Field(
-        "http01", description="http01 or dns01, for hosts that do not say it themselves", examples=["http01"]
+        "http01", description="http01 or dns01, for hosts that have no `challenge`", examples=["http01"]
     )
-    hosts: tuple[Host, ...] = Field(min_length=1, description="a list of at least one {host, service, namespace, port}")
-    dns: Dns = Field(description="an object with the keys zone, project, ttl")
-    gateways: tuple[Gateway, ...] = Field(
-        (), description="other gateways of the cluster: a list of {name, ingress, hosts}"
-    )
-    ingress: Ingress = Field(Ingress(), description="an object with the keys namespace, service, selector")
-    cert_manager: CertManager = Field(CertManager(), description="an object with the keys install, version, values")
-    certificate: Certificate = Field(Certificate(), description="an object with the keys grouping, algorithm, size")
-    tls: Tls = Field(Tls(), description="an object with the keys minVersion, cipherSuites, clientCa, hsts")
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    dns: Dns
+    gateways: tuple[Gateway, ...] = Field((), description="other gateways of the cluster")
+    ingress: Ingress = Ingress()
+    cert_manager: CertManager = CertManager()
+    certificate: Certificate = Certificate()
+    tls: Tls = Tls()
     mtls: Literal["off", "permissive", "strict"] = Field(
         "off",
-        description="what the sidecars of the applications' namespaces take from the mesh: off (as Istio has it),"
-        " permissive (plain text as well) or strict (mutual TLS alone)",
+        description="what the sidecars in the applications' namespaces accept: off (Istio's own setting), permissive"
+        " (mutual TLS and plain text) or strict (mutual TLS only)",
         examples=["permissive"],
     )
     alerts: Literal["off", "prometheus", "gmp"] = Field(
@@ -118,63 +116,62 @@ class Settings(Section):
 
     @property
     def challenges(self) -> dict[str, str]:
-        """How each host is proven, in the config's order."""
+        """The challenge of each host, in the config's order."""
         return {host.host: host.challenge or self.challenge for host in self.hosts}
 
     @property
     def caa_identities(self) -> list[str] | None:
-        """The CAs' domains, as CAA records have them; None where nobody says."""
+        """The CAs' domains, as CAA records have them; None where they are unknown."""
         servers = self.acme.servers
         return list(self.dns.caa_identities) or caa.identities([servers.staging, servers.prod])
 
     @property
     def views(self) -> list[View]:
         """Each gateway's part, the one of the stack's own keys first."""
-        return [View("", (), self), *(self._view(number, each) for number, each in enumerate(self.gateways))]
+        own = View("", (), self, frozenset(map(to_camel, Settings.model_fields)))
+        return [own, *(self._view(number, gateway) for number, gateway in enumerate(self.gateways))]
 
     def _view(self, number: int, gateway: Gateway) -> View:
-        given = {key: value for key in OF_A_GATEWAY if (value := getattr(gateway, key)) is not None}
+        changes = {key: value for key in SHARED if (value := getattr(gateway, key)) is not None}
         certificate = gateway.certificate or self.certificate
         if gateway.certificate is None or "secret_name" not in gateway.certificate.model_fields_set:
             certificate = certificate.model_copy(update={"secret_name": f"{gateway.name}-certs"})
-        return View(
-            gateway.name,
-            ("gateways", number),
-            self.model_copy(update={**given, "certificate": certificate, "gateways": ()}),
-        )
+        changes |= {"certificate": certificate, "gateways": ()}
+        own = frozenset(map(to_camel, gateway.model_fields_set))
+        return View(gateway.name, ("gateways", number), self.model_copy(update=changes), own)
 
     @property
     def application_namespaces(self) -> list[str]:
-        """Where the hosts' applications are, of all gateways, each namespace once."""
+        """The namespaces of the hosts' applications, of all gateways."""
         hosts = (host for view in self.views for host in view.settings.hosts)
-        return sorted({route.namespace for host in hosts for route in host.destinations})
+        return sorted({route.namespace for host in hosts for route in host.destinations if route.namespace})
 
     @property
     def mesh_namespaces(self) -> list[str]:
-        """The applications' namespaces that `mtls` is for: the gateways' own are left as they are, for the solvers."""
+        """The applications' namespaces that `mtls` applies to; the solvers keep it out of the gateways' own."""
         gateways = {view.settings.ingress.namespace for view in self.views}
-        return [each for each in self.application_namespaces if self.mtls != "off" and each not in gateways]
+        return [name for name in self.application_namespaces if self.mtls != "off" and name not in gateways]
 
     @property
     def client_ca_secret(self) -> str | None:
-        """The Secret with the CA of client certificates: the named one, or the one that is made beside the first."""
-        given = self.tls.client_ca
-        if given is None or not client_ca.is_pem(given):
-            return given
+        """The Secret with the CA of client certificates, by default one beside that of the first certificate."""
+        name_or_pem = self.tls.client_ca
+        if name_or_pem is None or not client_ca.is_pem(name_or_pem):
+            return name_or_pem
         return client_ca.reference(self.certificate.secret_name)
 
     @property
     def region(self) -> str:
-        """The region of the gateway's load balancer; empty where nothing says it."""
-        return self.ingress.region or (region_of(self.gke.location) if self.gke else "")
+        """The region of the gateway's load balancer; empty where it is unknown."""
+        return self.ingress.region or (region_of(self.gke.location) if self.gke and self.gke.location else "")
 
     @property
     def certificates(self) -> dict[str, list[str]]:
-        """The hosts of each certificate, by its Secret, which the Certificate is named after."""
-        given = self.certificate
+        """The hosts of each Certificate, by the name that it shares with its Secret."""
+        section = self.certificate
         hosts = [host.host for host in self.hosts]
-        return group_names(hosts, given.grouping, given.secret_name, self.acme.profile)
+        return group_names(hosts, section.grouping, section.secret_name, self.acme.profile)
 
 
-OF_A_GATEWAY = tuple(name for name in Gateway.model_fields if name in Settings.model_fields)
-"""The keys that each gateway may have of its own."""
+SHARED = tuple(name for name in Gateway.model_fields if name in Settings.model_fields)
+"""The keys of the stack that a gateway may have itself."""

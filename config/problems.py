@@ -1,4 +1,4 @@
-"""How a bad key is reported: with its value, what is accepted and the command that fixes it."""
+"""Reports of bad keys: the key, its value, what is accepted, and the command that fixes it."""
 
 import difflib
 import json
@@ -23,17 +23,31 @@ MISSING = object()
 HIDDEN = "[secret]"
 """Shown for a value that is encrypted in the stack file."""
 
+_LONGEST = 80
+"""Characters of a value that is shown."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9_$:-]+")
+"""A part of a path that needs no quotes."""
+
 
 def config_problem(
     path: Path, accepted: str, fix: str, *, value: Any = MISSING, reason: str = "is not accepted"
 ) -> Problem:
-    """Return the problem of a key: its value, why that is wrong, what is accepted, and the command that fixes it."""
-    given = "not set" if value is MISSING else f"{_shown(value)} {reason}"
-    return Problem(dotted(path), f"{given}; accepted: {accepted}", (fix,))
+    """Return the problem of a key.
+
+    Args:
+        path: the key.
+        accepted: the values that it may have.
+        fix: the command that fixes it.
+        value: its value; by default it is not set.
+        reason: what is wrong with the value.
+    """
+    what = "not set" if value is MISSING else f"{_shown(value)} {reason}"
+    return Problem(dotted(path), f"{what}; accepted: {accepted}", (fix,))
 
 
 def dotted(path: Path) -> str:
-    """Write a path as `pulumi config set --path` takes it: `hosts[0].port`, `hosts[0]["a.b"]`."""
+    """Write a path as `pulumi config set --path` reads it: `hosts[0].port`, `hosts[0]["a.b"]`."""
     key = ""
     for part in path:
         if isinstance(part, int):
@@ -45,15 +59,11 @@ def dotted(path: Path) -> str:
     return key
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_$:-]+")
-"""What needs no quotes in a path."""
-
-
 def set_command(path: Path, value: Any, secret: bool = False) -> str:
     """Return the command that sets the value at `path`."""
-    given = str(value).lower() if isinstance(value, bool) else value
+    text = str(value).lower() if isinstance(value, bool) else value
     options = f"{'--secret ' if secret else ''}{'--path ' if len(path) > 1 else ''}"
-    return f"pulumi config set {options}{words(dotted(path), given)}"
+    return f"pulumi config set {options}{words(dotted(path), text)}"
 
 
 def remove_command(path: Path) -> str:
@@ -72,8 +82,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
     path = error["loc"]
     if error["type"] == "extra_forbidden":
         return unknown_key(path, _model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
-    field = _field_at(schema, path)
-    secret = secret or holds_secret(field)
+    secret = secret or holds_secret(field_at(schema, path))
     value = HIDDEN if secret else error["input"]
     reason = error["msg"].removeprefix("Value error, ")
     if secret and any(word in reason.lower() for word in re.findall(r"\w{3,}", str(error["input"]).lower())):
@@ -84,24 +93,37 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
 
 
 def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str) -> Problem:
-    """Return the problem of a key with what its field says is accepted, and with its example in the fix."""
-    field = _field_at(schema, path)
-    accepted = (field.description if field else None) or "see docs/configuration.md"
-    fix = set_command(path, _example(field)) if field else remove_command(path)
+    """Return the problem of a key whose field states what is accepted and has an example for the fix.
+
+    Args:
+        path: the key.
+        schema: the model of the whole config.
+        value: the key's value, as far as it may be shown.
+        reason: what is wrong with it.
+    """
+    field = field_at(schema, path)
+    accepted = accepted_by(field) if field else "see docs/configuration.md"
+    fix = set_command(path, field.examples[0] if field.examples else "VALUE") if field else remove_command(path)
     return config_problem(path, accepted, fix, value=value, reason=reason)
 
 
 def unknown_key(path: Path, model: type[BaseModel] | None, value: Any) -> Problem:
-    """Return the problem of a key that nothing reads, with the nearest known one of its section."""
-    known = _keys(model)
+    """Return the problem of an unknown key, with the nearest known one of its section.
+
+    Args:
+        path: the key.
+        model: the section that it is in.
+        value: the key's value, as far as it may be shown.
+    """
+    known = keys_of(model) if model else []
     nearest = difflib.get_close_matches(str(path[-1])[:_LONGEST], known, n=1, cutoff=0.5)
-    if nearest and model and holds_secret(_field_at(model, nearest)):
+    if nearest and model and holds_secret(field_at(model, nearest)):
         value = HIDDEN  # it was meant for a key whose value is not shown
     fix = remove_command(path)
     if nearest:
         kept = value if isinstance(value, str | int) and value != HIDDEN and len(str(value)) <= _LONGEST else "VALUE"
         fix += " && " + set_command([*path[:-1], nearest[0]], kept)
-    reason = "is not read by anything" + (f" (did you mean {nearest[0]}?)" if nearest else "")
+    reason = "is not a known key" + (f" (did you mean {nearest[0]}?)" if nearest else "")
     return config_problem(path, ", ".join(known), fix, value=value, reason=reason)
 
 
@@ -109,53 +131,58 @@ def _shown(value: Any) -> str:
     try:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return "what cannot be shown"  # thousands of digits or levels
+        return "a value that is too long to show"  # thousands of digits or levels
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-_LONGEST = 80
-"""Characters of a value that is shown."""
+def accepted_by(field: FieldInfo) -> str:
+    """Return the values that a field accepts, in words; of a section, its keys."""
+    section, description = model_in(field.annotation), field.description or ""
+    if section is None:
+        return description
+    many = get_origin(field.annotation) in (tuple, list)
+    kind = "a list of objects" if many else "an object"
+    if many and any(getattr(rule, "min_length", 0) for rule in field.metadata):
+        kind = "a list of at least one object"
+    return f"{kind} with the keys {', '.join(keys_of(section))}" + (f": {description}" if description else "")
 
 
 def holds_secret(field: FieldInfo | None) -> bool:
     """Tell whether a field, or one below it, has a value that is not in `repr`: it is not in a report either."""
     if field is None or not field.repr:
         return field is not None
-    model = _model_in(field.annotation)
+    model = model_in(field.annotation)
     return model is not None and any(map(holds_secret, model.model_fields.values()))
 
 
-def _keys(model: type[BaseModel] | None) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a section."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in `Model`, `Model | None` or `tuple[Model, ...]`; None where there is none."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    if get_origin(annotation) is None:
+        return None
+    return next((model for model in map(model_in, get_args(annotation)) if model), None)
+
+
+def field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
     """Return the field at `path`, or the innermost one above it (an item of a list has none of its own)."""
     model: type[BaseModel] | None = schema
-    found = None
+    innermost = None
     for part in path:
         if isinstance(part, int) or model is None:
             continue
         field = next((f for name, f in model.model_fields.items() if part in (f.alias, name)), None)
         if field is None:
             break
-        found, model = field, _model_in(field.annotation)
-    return found
+        innermost, model = field, model_in(field.annotation)
+    return innermost
 
 
 def _model_at(schema: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    field = _field_at(schema, path)
-    return _model_in(field.annotation) if field else schema
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Find the model in `Model`, `Model | None` or `tuple[Model, ...]`."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    if get_origin(annotation) is None:
-        return None
-    return next((model for model in map(_model_in, get_args(annotation)) if model), None)
-
-
-def _example(field: FieldInfo | None) -> Any:
-    return field.examples[0] if field and field.examples else "VALUE"
+    field = field_at(schema, path)
+    return model_in(field.annotation) if field else schema

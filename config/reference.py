@@ -6,7 +6,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.models import OF_A_GATEWAY, Gateway, Settings
+from config.models import SHARED, Gateway, Settings
 
 _LONGEST_DEFAULT = 60
 
@@ -71,7 +71,7 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
         section = _section(field)
-        if model is Gateway and name in OF_A_GATEWAY:
+        if model is Gateway and name in SHARED:
             yield key, f"as `{field.alias or name}`", "required" if field.is_required() else f"`{name}`, as it is given"
             continue
         if section is None:

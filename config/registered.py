@@ -1,4 +1,4 @@
-"""The part of a name that somebody bought, by which a CA counts: by the public suffix list."""
+"""Registered domain (eTLD+1) by the public suffix list, the unit of CA rate limits."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @cache
 def registered_domain(host: str) -> str:
-    """Return the part of a name that somebody bought; the name itself if it is a suffix."""
-    name = host.removeprefix(WILDCARD)
+    """Return the registered domain of a host or wildcard; a public suffix is returned as it is."""
+    name = host.lower().removesuffix(".").removeprefix(WILDCARD)
     return _suffixes().privatesuffix(name) or name
 
 
 @cache
 def _suffixes() -> "PublicSuffixList":
-    # Read when it is asked for: a preview with few hosts does without it.
+    # Loading the list takes time that a preview with few hosts does not need to spend.
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()

@@ -1,21 +1,24 @@
-"""Refuses an update that the CA would cut off half-way: more new certificates than its limits have room for.
+"""Plans when the CA signs a stack's certificates, and refuses an update that its rate limits would cut off.
 
-Certificates that are there already are read from the cluster, since a program does not see its stack's state. A config
-whose certificates would all fit at once is not looked at.
+A certificate counts as issued by one rule, `_issued`, whether it was read from the cluster (in a preview or an update,
+which cannot see the stack's state) or from the state (`tlsctl plan-rollout`, which may have no access to the cluster).
+What other stacks have had signed for the same domains is not visible to either.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pulumi
 
 from components.problem import Problem, ProblemsError
-from components.specs.acme import issuer_name
+from components.specs.acme import group_names, issuer_name
 from config.decoding import config_heading
-from config.limits import Limits, Room, batches
+from config.limits import Batch, Limits, Room, batches
 from config.models import Settings
 from config.problems import set_command
 from config.registered import registered_domain
@@ -23,18 +26,112 @@ from config.registered import registered_domain
 PLAN = "uv run python -m tlsctl plan-rollout"
 _TIMEOUT = (5, 10)
 """Seconds to connect and to answer."""
-_AT_ONCE = 8
+_READERS = 8
 
 Read = Callable[[str, str], Mapping[str, Any] | None]
 """Returns a Certificate by its namespace and name; None where there is none."""
 
 
 class UnreadableError(Exception):
-    """The cluster cannot be asked; the engine itself says what is wrong with it."""
+    """The cluster cannot be read; the engine itself reports what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class IssuedCertificate:
+    """A Certificate object, as the cluster or the state has it."""
+
+    names: frozenset[str]
+    issuer: str
+    created: float | None
+    """Seconds since 1970; None where it is unknown, and long ago."""
+    signed: bool
+    """Whether it has been Ready once."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The certificates to be signed, in batches that fit into the CA's rate limits."""
+
+    certificates: Sequence[tuple[str, ...]]
+    """The names of each certificate to be signed; once for each cluster."""
+    batches: Sequence[Batch]
+    """Which of them each update gets."""
+    unchanged: int
+    """How many certificates are issued already."""
+    alternative: int | None
+    """How many certificates `certificate.grouping` shared would need; None where the hosts share them already."""
+    new: Mapping[str, int]
+    """How many more certificates the CA signs at once after the last batch, by registered domain."""
+    another: Mapping[str, float]
+    """When it signs one more, in seconds from now, by registered domain."""
+    again: int
+    """How often each certificate can be signed again after the last batch, as when its Secret is lost."""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether one `pulumi up` gets them all."""
+        return all(batch.at == 0 for batch in self.batches)
+
+
+def plan(
+    settings: Settings, certificates: Iterable[IssuedCertificate], *, clusters: int = 1, now: float | None = None
+) -> Rollout | None:
+    """Return what is to be signed and when; None for a CA whose limits are unknown.
+
+    Args:
+        settings: the stack's.
+        certificates: what the stack has, wherever that was read.
+        clusters: how many stacks have certificates of their own for the same names, none of the others deployed yet.
+        now: seconds since 1970, if not the clock's.
+    """
+    limits = settings.acme.ca_limits
+    if limits is None:
+        return None
+    issued = _issued(settings, limits, certificates, time.time() if now is None else now)
+    wanted = [tuple(hosts) for view in settings.views for hosts in view.settings.certificates.values()]
+    new = [hosts for hosts in wanted if frozenset(hosts) not in issued] + wanted * (clusters - 1)
+    room = Room(limits, [(at, names) for names, at in issued.items()])
+    planned = batches(new, room)
+    end = planned[-1].at if planned else 0.0
+    domains = sorted({registered_domain(host) for hosts in wanted for host in hosts})
+    per_host = any(view.settings.certificate.grouping == "perHost" for view in settings.views)
+    return Rollout(
+        certificates=new,
+        batches=planned,
+        unchanged=len(wanted) * clusters - len(new),
+        alternative=sum(_shared(view.settings) for view in settings.views) if per_host else None,
+        new={domain: room.new(domain, end) for domain in domains},
+        another={domain: max(end, room.ready([f"another.{domain}"], end)) for domain in domains},
+        again=min(room.again(hosts, end) for hosts in wanted),
+    )
+
+
+def _issued(
+    settings: Settings, limits: Limits, certificates: Iterable[IssuedCertificate], now: float
+) -> dict[frozenset[str], float]:
+    """Return when each certificate that the CA has signed was requested, in seconds from now, by its names.
+
+    One that was never Ready has yet to be signed. If it is older than the CA's memory it has lost its Secret instead,
+    and costs nothing of the limits for new certificates.
+    """
+    remembered = limits.certificates.tokens * limits.certificates.seconds
+    issuer, issued = issuer_name(settings.acme.issuer), {}
+    for certificate in certificates:
+        requested = -math.inf if certificate.created is None else certificate.created - now
+        if certificate.issuer == issuer and (certificate.signed or requested < -remembered):
+            issued[certificate.names] = requested
+    return issued
+
+
+def _shared(settings: Settings) -> int:
+    hosts = [host.host for host in settings.hosts]
+    return len(group_names(hosts, "shared", settings.certificate.secret_name, settings.acme.profile))
 
 
 def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None:
-    """Refuse a config that one update cannot bring about; warn where the cluster cannot be asked.
+    """Refuse a config whose certificates one update cannot get; warn where the cluster cannot be read.
+
+    A config whose certificates would fit even if none of them were issued yet needs no look at the cluster.
 
     Args:
         settings: the config.
@@ -44,81 +141,66 @@ def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None
     Raises:
         ProblemsError: names what does not fit, and the command that plans it.
     """
-    limits = settings.acme.ca_limits
-    if limits is None or len(batches(_wanted(settings), Room(limits, registered_domain))) <= 1:
+    whole = plan(settings, [])
+    if whole is None or whole.at_once:
         return
     try:
-        there = certificates(settings, limits, reader(kubeconfig, settings.context))
+        planned = plan(settings, _in_cluster(settings, reader(kubeconfig, settings.context)))
     except UnreadableError as error:
         pulumi.log.warn(
-            f"the stack has {len(_wanted(settings))} certificates, which the CA does not sign all at once, and what is"
-            f" there of them cannot be read ({error}): an update may be cut off half-way\n    {PLAN}"
+            f"the stack has {len(whole.certificates)} certificates, which the CA does not sign all at once, and the"
+            f" existing ones cannot be read ({error}): an update may be cut off half-way\n    {PLAN}"
         )
         return
-    problems = list(cut_off(settings, limits, there))
-    if problems:
-        raise ProblemsError(*problems, heading=config_heading(stack, problems))
+    if planned is not None and not planned.at_once:
+        problem = _cut_off(planned)
+        raise ProblemsError(problem, heading=config_heading(stack, [problem]))
 
 
-def cut_off(settings: Settings, limits: Limits, there: Mapping[frozenset[str], float]) -> Iterator[Problem]:
-    """Yield why one update would not get every certificate.
-
-    Args:
-        settings: the config.
-        limits: the CA's.
-        there: when what is there was asked for, in seconds from now, by its names.
-    """
-    new = [names for names in _wanted(settings) if frozenset(names) not in there]
-    room = Room(limits, registered_domain, [(at, names) for names, at in there.items()])
-    planned = batches(new, room)
-    if not planned or (len(planned) == 1 and planned[0].at == 0):
-        return
-    now = len(planned[0].places) if planned[0].at == 0 else 0
-    first = min(place for batch in planned if batch.at > 0 for place in batch.places)
-    per_host = any(view.settings.certificate.grouping == "perHost" for view in settings.views)
-    shared = (set_command(["certificate", "grouping"], "shared"),) if per_host else ()
-    yield Problem(
+def _cut_off(planned: Rollout) -> Problem:
+    now = sum(len(batch.places) for batch in planned.batches if batch.at == 0)
+    first = min(place for batch in planned.batches if batch.at > 0 for place in batch.places)
+    shared = planned.alternative is not None
+    return Problem(
         "hosts",
-        f"{len(new)} new certificates are wanted, and the CA signs {now} of them at once: `up` would be cut off"
-        f" half-way; accepted: what fits, without {new[first][0]} and those like it that follow,"
-        + (" certificates that hosts share," if per_host else "")
-        + " or the limits that the CA has set for you (acme.limits)",
-        (PLAN, *shared),
+        f"{len(planned.certificates)} new certificates are wanted, and the CA signs {now} of them at once: `up` would"
+        f" be cut off half-way; accepted: what fits, without {planned.certificates[first][0]} and those like it that"
+        f" follow,{' certificates that hosts share,' if shared else ''} or the limits that the CA has set for you"
+        " (acme.limits)",
+        (PLAN, *((set_command(["certificate", "grouping"], "shared"),) if shared else ())),
     )
 
 
-def certificates(settings: Settings, limits: Limits, read: Read) -> dict[frozenset[str], float]:
-    """Return when each certificate that is as it is wanted was asked for, in seconds from now, by its names.
-
-    One that was never signed is yet to be. One that has lost its Secret is not new to the CA, and is told by its age.
-    """
-    remembered = limits.certificates.tokens * limits.certificates.seconds
-    issuer, now = issuer_name(settings.acme.issuer), time.time()
-    places = [
-        (view.settings.ingress.namespace, name, frozenset(hosts))
-        for view in settings.views
-        for name, hosts in view.settings.certificates.items()
+def _in_cluster(settings: Settings, read: Read) -> list[IssuedCertificate]:
+    """Read the stack's Certificates from its cluster, each by its name: the preview identity may not list them."""
+    places = [(view.settings.ingress.namespace, name) for view in settings.views for name in view.settings.certificates]
+    # The first one is read alone: if the cluster does not answer, there is no wait for the others.
+    objects = [read(*places[0])]
+    with ThreadPoolExecutor(_READERS) as pool:
+        objects += pool.map(lambda place: read(*place), places[1:])
+    return [
+        IssuedCertificate(
+            names=frozenset(found.get("spec", {}).get("dnsNames", ())),
+            issuer=found.get("spec", {}).get("issuerRef", {}).get("name", ""),
+            created=datetime.fromisoformat(found["metadata"]["creationTimestamp"]).timestamp(),
+            signed=bool(found.get("status", {}).get("notAfter")),
+        )
+        for found in objects
+        if found
     ]
-    # The first alone: of a cluster that does not answer, no other is waited for.
-    found = [read(*places[0][:2])]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found += pool.map(lambda place: read(*place[:2]), places[1:])
-    there = {}
-    for (*_, names), each in zip(places, found, strict=True):
-        if each and _is_for(each, names, issuer):
-            made = datetime.fromisoformat(each["metadata"]["creationTimestamp"]).timestamp() - now
-            if each.get("status", {}).get("notAfter") or made < -remembered:
-                there[names] = made
-    return there
 
 
 def reader(kubeconfig: str | None, context: str | None) -> Read:
-    """Return what reads a Certificate from the stack's cluster.
+    """Return a function that reads a Certificate from the stack's cluster.
+
+    Args:
+        kubeconfig: a path or content; None is the ambient one.
+        context: a context of it, if not the current one.
 
     Raises:
-        UnreadableError: there is no such kubeconfig; what is returned raises it too, of a cluster that does not answer.
+        UnreadableError: there is no such kubeconfig. The function raises it where the cluster does not answer.
     """
-    # The client takes most of a second to load; a stack that fits does without it.
+    # Loading the client takes most of a second, which a stack that fits does not spend.
     from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 
@@ -131,7 +213,7 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
 
     def read(namespace: str, name: str) -> Mapping[str, Any] | None:
         try:
-            found: Any = objects.get_namespaced_custom_object(
+            certificate: Any = objects.get_namespaced_custom_object(
                 "cert-manager.io", "v1", namespace, "certificates", name, _request_timeout=_TIMEOUT
             )
         except client.ApiException as error:
@@ -140,15 +222,6 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
             raise UnreadableError(f"{error.status} {error.reason}") from None
         except HTTPError as error:
             raise UnreadableError(type(error).__name__) from None
-        return dict(found)
+        return dict(certificate)
 
     return read
-
-
-def _is_for(found: Mapping[str, Any], names: frozenset[str], issuer: str) -> bool:
-    spec = found.get("spec", {})
-    return frozenset(spec.get("dnsNames", ())) == names and spec.get("issuerRef", {}).get("name") == issuer
-
-
-def _wanted(settings: Settings) -> list[list[str]]:
-    return [hosts for view in settings.views for hosts in view.settings.certificates.values()]

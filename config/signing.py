@@ -47,8 +47,8 @@ class ExternalAccount(Section):
 class ExternalAccounts(Section):
     """That of each environment's CA."""
 
-    staging: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
-    prod: ExternalAccount | None = Field(None, description="an object with the keys keyId, keySecret")
+    staging: ExternalAccount | None = Field(None)
+    prod: ExternalAccount | None = Field(None)
 
 
 def limit(value: str) -> str:
@@ -81,7 +81,7 @@ class Acme(Section):
         description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"]
     )
     issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
-    servers: Servers = Field(Servers(), description="an object with the keys staging, prod")
+    servers: Servers = Servers()
     ca_bundle: Annotated[str, AfterValidator(pem)] | None = Field(
         None,
         description="PEM certificates that the ACME servers' own TLS chains to",
@@ -92,11 +92,10 @@ class Acme(Section):
         description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
         examples=["classic"],
     )
-    external_account: ExternalAccounts = Field(ExternalAccounts(), description="an object with the keys staging, prod")
+    external_account: ExternalAccounts = ExternalAccounts()
     limits: CaLimits = Field(
         CaLimits(),
-        description="an object with the keys orders, certificates, sameNames: the limits of the CA that signs, where"
-        " they are not those that Let's Encrypt documents",
+        description="the limits of the CA that signs, where they are not those that Let's Encrypt documents",
     )
     wait_instead_of_self_check: int | None = Field(
         None,

@@ -52,7 +52,7 @@ class Route(Section):
     """Where requests go whose path begins with `path` and that have `headers`."""
 
     path: _Path = _PATH
-    headers: tuple[HeaderMatch, ...] = Field((), description="a list of {name, exact} or {name, prefix}")
+    headers: tuple[HeaderMatch, ...] = ()
     service: KubernetesName = _SERVICE
     namespace: KubernetesName = _NAMESPACE
     port: Port = _PORT
@@ -74,7 +74,7 @@ class Host(Section):
     challenge: Literal["http01", "dns01"] | None = Field(
         None, description="http01 or dns01, if not what `challenge` says", examples=["dns01"]
     )
-    routes: tuple[Route, ...] = Field((), description="a list of {path, service, namespace, port}")
+    routes: tuple[Route, ...] = ()
     redirect_to: _Target | None = Field(
         None,
         description="a DNS name that every request is redirected to, with its path and query",
@@ -93,8 +93,7 @@ class Host(Section):
         """
         if self.routes or self.service is None:
             return self.routes
-        inline = {key: getattr(self, key) for key in ("path", "service", "namespace", "port", "timeout", "retries")}
-        return (Route.model_validate(inline),)
+        return (Route.model_construct(**{key: getattr(self, key) for key in INLINE}),)
 
     @property
     def served(self) -> dict[str, Any]:
@@ -106,6 +105,10 @@ class Host(Section):
             "maintenance": self.maintenance,
             "response_headers": self.response_headers,
         }
+
+
+INLINE = tuple(name for name in Host.model_fields if name in Route.model_fields and name != "response_headers")
+"""The keys of a host that stand for a single route."""
 
 
 class ChallengeZone(Section):
@@ -133,7 +136,7 @@ class Dns(Section):
         examples=["CA-DOMAIN"],
     )
     challenge_zone: ChallengeZone | None = Field(
-        None, description="an object with the keys zone, project: where DNS-01 is proven, if not in `dns.zone`"
+        None, description="the zone in which DNS-01 is proven, if not `dns.zone`"
     )
     workload_identity: bool = Field(
         False,

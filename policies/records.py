@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pulumi_policy.proxy import UnknownValueError
 
 from components.problem import Problem
-from components.specs.names import lies_in, registered_domain
+from components.specs.names import lies_in
+from config.registered import registered_domain
 from policies.findings import ResourceRule, StackRule
 from policies.objects import CannotJudgeError, Resource, Stack, get, unknown_value
 

@@ -112,11 +112,6 @@ def lies_in(domain: str, host: str) -> bool:
     return f".{_plain(host)}".endswith(f".{_plain(domain)}")
 
 
-def registered_domain(host: str) -> str:
-    """Return the last two labels: an approximation of what a registrar sells, without the list of public suffixes."""
-    return ".".join(_plain(host).split(".")[-2:])
-
-
 def _plain(name: str) -> str:
     return name.lower().removesuffix(".")
 

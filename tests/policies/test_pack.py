@@ -13,9 +13,9 @@ from policies.findings import JUDGED
 from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
+from tests.unit.config.support import example_stack, program, stack_config
 from tests.unit.harness import Recorder, good_config
 from tests.unit.test_mutual_tls import CA
-from tests.unit.test_program import example_stack, program, stack_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kube.credentials.Credentials.api", lambda *_: None)
-    monkeypatch.setattr("config.lookups._obstacles", lambda *_: ())
+    monkeypatch.setattr("config.gke._obstacles", lambda *_: ())
 
     def judge(config: Mapping[str, Any], stack: str = "dev", recorder: Recorder | None = None) -> set[str]:
         done: Recorder = harness.run(program, config, stack=stack, recorder=recorder)

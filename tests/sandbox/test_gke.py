@@ -203,7 +203,7 @@ def test_a_closed_dns_endpoint_is_refused_until_it_is_opened(newcomer: Stack, pl
     plugin.clusters()
     with made("other") as cluster:
         refused = newcomer.up(fails=True)
-        assert f"the GKE cluster 'other' in '{cloud.REGION}' has a DNS endpoint that takes no calls" in refused
+        assert f"the GKE cluster 'other' in '{cloud.REGION}' has a DNS endpoint that accepts no calls" in refused
         assert f"gcloud container clusters update other --location {cloud.REGION} --enable-dns-access" in refused
         assert newcomer.registered() == [], "nothing was begun"
         assert plugin.clusters() == [], "and the cluster was not called"
@@ -218,7 +218,7 @@ def test_a_closed_dns_endpoint_is_refused_until_it_is_opened(newcomer: Stack, pl
 @pytest.mark.parametrize(
     ("endpoints", "what"),
     [
-        ({"enablePublicEndpoint": False}, f"has a private endpoint alone, {cloud.PRIVATE_ENDPOINT}, which does not"),
+        ({"enablePublicEndpoint": False}, f"has a private endpoint only, {cloud.PRIVATE_ENDPOINT}, which does not"),
         ({"enabled": False}, "has no endpoint by address"),
     ],
 )

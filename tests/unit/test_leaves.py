@@ -23,9 +23,7 @@ def test_the_specs_are_a_leaf() -> None:
 
 
 def test_the_settings_know_nothing_of_pulumi() -> None:
-    assert not {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "kubernetes"} & loaded(
-        "config.models", "config.crosschecks"
-    )
+    assert not {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "kubernetes"} & loaded("config.reading")
 
 
 def test_verify_knows_nothing_of_pulumi_and_the_composition() -> None:

@@ -12,9 +12,9 @@ from components.problem import Problem, ProblemsError
 from components.shell import word
 from components.specs import addresses, names
 from components.specs.acme import HTTP01
-from config import printed
 from config.models import Settings
 from config.problems import Path
+from config.reading import read_printed
 from tlsctl.own import OwnObjects
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Result, failed
@@ -135,7 +135,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
         raise ProblemsError(Problem(where, "is not deployed: it has no outputs", ("pulumi up",)))
     # Objects are named after the short name, without organization and project.
     name = str(root["urn"].split(":")[2])
-    settings = printed.read(config, name)
+    settings = read_printed(config, name)
     views = settings.views
     live = [outputs.get("gateways", {}).get(view.name, {}) if view.name else outputs for view in views]
     missing = [

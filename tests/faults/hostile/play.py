@@ -12,10 +12,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given
 
 from components.problem import ProblemsError
-from config.crosschecks import cross_checks
-from config.decoding import decode
-from config.models import Settings
-from config.production import PROJECT
+from config.reading import read_settings
 from tests.faults.hostile import checks, rendered
 from tests.faults.hostile.strategies import BASE, Hostile, configs, keyed
 
@@ -100,7 +97,7 @@ def _held(config: Hostile, result: Result) -> Iterator[str]:
     """Play a config, and yield what did not hold."""
     began = time.process_time()
     try:
-        decode(Settings, config.config, PROJECT, "dev", secret=config.secret, cross_check=cross_checks)
+        read_settings(config.config, "dev", secret=config.secret)
     except ProblemsError as error:
         result.refused += 1
         result.kinds.update({_kind(each.where, each.what) for each in error.problems})

@@ -141,5 +141,5 @@ def test_a_program_that_takes_what_the_settings_refuse_is_found(monkeypatch: pyt
         assert broken(rendered.registers_nothing(taken)) == "", "the settings take it"
         monkeypatch.setattr("tests.faults.hostile.rendered.is_accepted", lambda *_: False)
         assert "takes a config that the settings refuse" in broken(rendered.registers_nothing(taken))
-    monkeypatch.setattr("tests.faults.hostile.play.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("tests.faults.hostile.play.read_settings", lambda *_, **__: 1 / 0)
     assert "ZeroDivisionError in place of a report" in play.run(2, seed=1).broken[0]

@@ -124,3 +124,14 @@ def test_gke_is_entered_with_the_plugin() -> None:
     assert spec["users"][0]["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
     assert spec["clusters"][0]["cluster"]["server"] == "https://192.0.2.1"
     assert spec["current-context"] == "platform"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a: !!int hunter2\n", "a: !!float hunter2\n", "a: !!timestamp hunter2\n", "a: !!int ''\n", "[" * 3000 + "\n",
+     "{a: 2020-99-99}\n", "a: !!bool hunter2\n"],
+)  # fmt: skip
+def test_content_with_a_wrong_tag_is_not_yaml_and_not_quoted(content: str) -> None:
+    with pytest.raises(ValueError, match="is not YAML") as refused:
+        parse(content)
+    assert "hunter2" not in str(refused.value)

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.specs.names import covers, dns_name, email_address, lies_in, object_name, stack_suffix, takes
+from components.specs.names import (
+    covers,
+    dns_name,
+    email_address,
+    lies_in,
+    object_name,
+    object_reference,
+    stack_suffix,
+    takes,
+)
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
     lambda label: label[2:4] != "--" and "domain" not in label
@@ -95,3 +104,14 @@ def test_objects_are_named_after_their_host() -> None:
 
 def test_gateways_are_named_after_their_stack() -> None:
     assert stack_suffix("Prod_EU.1") == "prod-eu-1", "Kubernetes takes no capitals and underscores"
+
+
+@pytest.mark.parametrize("name", ['a"} or vector(1) or x{a="', "a/b/c", "A", "", "/a", "a..b", "a\n"])
+def test_a_reference_to_an_object_has_no_other_characters(name: str) -> None:
+    with pytest.raises(ValueError, match="is not NAME or NAMESPACE/NAME"):
+        object_reference(name)
+
+
+@pytest.mark.parametrize("name", ["a", "istio-system/shop.acme.dev"])
+def test_a_reference_to_an_object_may_have_its_namespace(name: str) -> None:
+    assert object_reference(name) == name

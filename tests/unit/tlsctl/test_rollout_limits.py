@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from config import printed
+from config.reading import read_printed
+from config.rollout import Rollout, plan
 from sandbox.testing.rate_limits import DAY, HOUR, CaLimits, RateLimits
 from tests.unit.tlsctl.verify.support import config as stack_config
-from tlsctl.plan_rollout import Rollout, plan
 
 ACCOUNT = "account"
 ANOTHER_CA = {"orders": "12/3h", "certificates": "4/7d", "sameNames": "2/7d"}
@@ -43,7 +43,7 @@ class Shape:
         acme: dict[str, Any] = {"email": "platform@sandbox.test", "issuer": "prod", "profile": self.profile}
         acme |= {"limits": dict(self.limits)} if self.limits else {}
         config = stack_config(hosts=hosts, acme=acme, certificate={"grouping": self.grouping})
-        rollout = plan(printed.read(config, "dev"), {}, clusters=self.clusters)
+        rollout = plan(read_printed(config, "dev"), [], clusters=self.clusters)
         assert rollout is not None, "the CA's limits are known"
         return rollout
 

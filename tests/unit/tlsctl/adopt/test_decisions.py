@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from config.crosschecks import cross_checks
-from config.decoding import decode
 from config.models import Settings
 from config.production import PROJECT
+from config.reading import read_settings
 from tests.unit.tlsctl.adopt.objects import (
     ADDRESS,
     CERTIFICATE,
@@ -46,7 +45,7 @@ def decided(**changed: Any) -> Decision:
 def accepted(decision: Decision) -> Settings:
     """The config, as the program reads it."""
     config = {f"{PROJECT}:{name}": value for name, value in decision.config.items()}
-    return decode(Settings, {"gcp:project": "project", **config}, PROJECT, "prod", cross_check=cross_checks)
+    return read_settings({"gcp:project": "project", **config}, "prod")
 
 
 def hosts(decision: Decision) -> list[str]:

@@ -22,7 +22,7 @@ def hosts(count: int, of: str = "shop.test") -> list[list[str]]:
 
 
 def planned(certificates: Sequence[Sequence[str]], limits: Limits, every: float) -> list[tuple[float, list[int]]]:
-    return [(each.at, list(each.places)) for each in batches(certificates, Room(limits, domain), every)]
+    return [(each.at, list(each.places)) for each in batches(certificates, Room(limits), every)]
 
 
 def test_what_the_bucket_holds_is_signed_at_once_and_the_rest_as_tokens_come_back() -> None:
@@ -47,19 +47,19 @@ def test_the_same_names_again_are_a_renewal_to_the_ca_once_it_has_signed_them() 
     assert planned(hosts(1) * 5, limits, 100) == [(0, [0, 1]), (100, [2, 3]), (200, [4])], (
         "two at once are new both, and take from the domain; the others take of the same names alone"
     )
-    signed = Room(limits, domain, [(-1000, ["h0.shop.test"])])
+    signed = Room(limits, [(-1000, ["h0.shop.test"])])
     assert [list(each.places) for each in batches(hosts(1) * 3, signed)] == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (57, [50, 7]), (58, [50, 7, 1])])
 def test_a_host_each_at_lets_encrypt(count: int, sizes: list[int]) -> None:
-    found = batches(hosts(count), Room(LETS_ENCRYPT[PROD], domain))
+    found = batches(hosts(count), Room(LETS_ENCRYPT[PROD]))
     assert [len(each.places) for each in found] == sizes
     assert [each.day for each in found] == list(range(len(sizes)))
 
 
 def test_a_thousand_hosts_come_by_seven_a_day_and_once_a_week_by_eight() -> None:
-    found = batches(hosts(1000), Room(LETS_ENCRYPT[PROD], domain))
+    found = batches(hosts(1000), Room(LETS_ENCRYPT[PROD]))
     assert found[-1].day == 133
     assert [len(each.places) for each in found[:9]] == [50, 7, 7, 7, 7, 7, 7, 8, 7]
 
@@ -67,13 +67,13 @@ def test_a_thousand_hosts_come_by_seven_a_day_and_once_a_week_by_eight() -> None
 def test_what_was_signed_before_is_counted_until_it_has_come_back() -> None:
     real = LETS_ENCRYPT[PROD]
     before = [(-2.0 * HOUR, names) for names in hosts(50)]
-    room = Room(real, domain, before)
+    room = Room(real, before)
     assert room.new("shop.test", 0) == 0
     assert room.ready(["another.shop.test"], 0) == pytest.approx(201.6 * 60 - 2 * HOUR)
     assert room.again(["h0.shop.test"], 0) == 4, "each set of names has four left"
-    assert Room(real, domain, [(at - DAY, names) for at, names in before]).new("shop.test", 0) == 7
-    assert Room(real, domain, [(at - 7 * DAY, names) for at, names in before]).new("shop.test", 0) == 50
-    longer = Room(real, domain, [(-2.0 * HOUR, names) for names in hosts(60)])
+    assert Room(real, [(at - DAY, names) for at, names in before]).new("shop.test", 0) == 7
+    assert Room(real, [(at - 7 * DAY, names) for at, names in before]).new("shop.test", 0) == 50
+    longer = Room(real, [(-2.0 * HOUR, names) for names in hosts(60)])
     assert longer.ready(["another.shop.test"], 0) <= 201.6 * 60, "more than there can have been is no debt"
 
 
@@ -85,8 +85,8 @@ def test_a_refill_is_as_the_documents_have_it() -> None:
 
 
 def test_a_ca_without_limits_signs_everything_at_once() -> None:
-    assert len(batches(hosts(2000) * 2, Room(NONE, domain))) == 1
-    assert Room(NONE, domain, [(-1.0, ["a.test"])]).new("a.test", 0) > 10**6
+    assert len(batches(hosts(2000) * 2, Room(NONE))) == 1
+    assert Room(NONE, [(-1.0, ["a.test"])]).new("a.test", 0) > 10**6
 
 
 def test_a_limit_is_read_as_it_is_written() -> None:
@@ -137,7 +137,7 @@ CERTIFICATES = st.lists(st.lists(NAME, min_size=1, max_size=3, unique=True), max
 def test_a_ca_signs_each_batch_and_nothing_more_at_its_time_or_before_it(
     certificates: Sequence[Sequence[str]], limits: Limits, every: int
 ) -> None:
-    plan = batches(certificates, Room(limits, domain), every)
+    plan = batches(certificates, Room(limits), every)
     assert sorted(place for each in plan for place in each.places) == list(range(len(certificates))), "each has a place"
     sizes: Mapping[int, Batch] = {int(each.at): each for each in plan}
     ca, waiting = Ca(limits), set(range(len(certificates)))
@@ -153,7 +153,7 @@ def test_a_ca_signs_each_batch_and_nothing_more_at_its_time_or_before_it(
 def test_what_is_said_to_be_left_is_left_and_no_more(
     certificates: Sequence[Sequence[str]], limits: Limits, every: int, later: int
 ) -> None:
-    room, ca = Room(limits, domain), Ca(limits)
+    room, ca = Room(limits), Ca(limits)
     plan = batches(certificates, room, every)
     for batch in plan:
         for place in batch.places:

@@ -1,0 +1,122 @@
+"""Rules between the keys of one gateway, and between gateways."""
+
+from collections.abc import Iterator, Sequence
+
+from components.problem import Problem
+from components.specs import acme, addresses, mutual_tls, tls
+from config.checks.keys import Keys
+from config.problems import Path
+
+
+def problems(gateway: Keys) -> Iterator[Problem]:
+    """Yield the problems between the keys of a gateway. What it shares with the stack is reported once, there."""
+    if gateway.has("ingress"):
+        yield from _reserved_address(gateway)
+    if gateway.has("dns"):
+        yield from _caa(gateway)
+    if gateway.has("certificate"):
+        yield from _key_size(gateway)
+    if gateway.has("tls"):
+        yield from _hsts(gateway)
+
+
+def _reserved_address(gateway: Keys) -> Iterator[Problem]:
+    ingress = gateway.settings.ingress
+    if ingress.address != addresses.PROMOTE:
+        return
+    if ingress.family == addresses.IPV6:
+        path: Path = ["ingress", "address"]
+        reason = "has no effect on an IPv6 address, which Google reserves in a subnet alone"
+        fix = gateway.set(path, addresses.EPHEMERAL)
+        yield gateway.problem(path, reason, "promote with ingress.family ipv4 or dual", fix)
+    if not gateway.settings.region:
+        path = ["ingress", "region"]
+        fix = gateway.set(path, "REGION")
+        yield gateway.problem(path, "is missing", "the region of the reserved address, where gke names none", fix)
+
+
+def _caa(gateway: Keys) -> Iterator[Problem]:
+    if gateway.settings.dns.caa and gateway.settings.caa_identities is None:
+        path: Path = ["dns", "caaIdentities"]
+        accepted = "the CAs' domains, `meta.caaIdentities` of acme.servers"
+        yield gateway.problem(path, "is missing", accepted, gateway.set([*path, 0], "CA-DOMAIN"))
+
+
+def _key_size(gateway: Keys) -> Iterator[Problem]:
+    certificate = gateway.settings.certificate
+    sizes = tls.KEY_SIZES.get(certificate.algorithm, ())
+    if sizes and certificate.size is not None and certificate.size not in sizes:
+        path: Path = ["certificate", "size"]
+        reason, accepted = f"is not a size of {certificate.algorithm} keys", ", ".join(map(str, sizes))
+        yield gateway.problem(path, reason, accepted, gateway.set(path, sizes[0]))
+
+
+def _hsts(gateway: Keys) -> Iterator[Problem]:
+    # Browsers remember HSTS, and then refuse the untrusted staging certificate with no way around it.
+    if gateway.settings.tls.hsts and gateway.settings.acme.issuer == acme.STAGING:
+        path: Path = ["tls", "hsts"]
+        reason = "would lock browsers out: staging certificates are not trusted"
+        yield gateway.problem(path, reason, "0 with acme.issuer staging", gateway.set(path, 0))
+
+
+def unused_dns01_keys(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield the keys for DNS-01 of a section `dns` none of whose hosts is proven by it."""
+    for gateway in gateways:
+        # The stack's own section applies to every gateway that has none.
+        users = [gateway, *(other for other in gateways if not gateway.view.name and not other.has("dns"))]
+        proven = any(acme.DNS01 in (user.settings.challenge, *user.settings.challenges.values()) for user in users)
+        if proven or not gateway.has("dns"):
+            continue
+        dns = gateway.settings.dns
+        for key, value in (
+            ("challengeZone", dns.challenge_zone),
+            ("workloadIdentity", dns.workload_identity),
+            ("workloadPool", dns.workload_pool),
+        ):
+            if value:
+                fix = f"{gateway.remove(['dns', key])}, or {gateway.set(['challenge'], acme.DNS01)}"
+                yield gateway.problem(["dns", key], "has no effect without dns01", "dns01", fix)
+
+
+def problems_between(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield what two gateways cannot share, and why `mtls` cannot be strict."""
+    yield from _duplicates(gateways)
+    yield from _strict(gateways)
+
+
+def _duplicates(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], tuple[Keys, str]] = {}
+    for gateway in gateways:
+        for what, path, value in _unique(gateway):
+            first, key = seen.setdefault((what, value), (gateway, gateway.dotted(path)))
+            if first is not gateway:  # within one gateway another rule compares
+                accepted, fix = f"each {what} once, in all gateways", gateway.set(path, "NAME")
+                yield gateway.problem(path, f"is {key} as well", accepted, fix, default=value.rpartition("/")[2])
+
+
+def _unique(gateway: Keys) -> Iterator[tuple[str, Path, str]]:
+    """Yield what no other gateway may have: what it is, its key, and its value."""
+    ingress, certificate = gateway.settings.ingress, gateway.settings.certificate
+    if gateway.view.name:
+        yield "name", ["name"], gateway.view.name
+    if ingress.namespace and ingress.service:
+        yield "Service", ["ingress", "service"], f"{ingress.namespace}/{ingress.service}"
+    if ingress.namespace and certificate.secret_name:
+        yield "Secret", ["certificate", "secretName"], f"{ingress.namespace}/{certificate.secret_name}"
+    for index, host in enumerate(gateway.settings.hosts):
+        if host.host:
+            yield "host", ["hosts", index, "host"], host.host
+
+
+def _strict(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield the first reason why an application's namespace cannot be strict: ACME solvers run there."""
+    stack = gateways[0]
+    if stack.settings.mtls != mutual_tls.STRICT:
+        return
+    for application in stack.settings.application_namespaces:
+        for gateway in gateways:
+            if reason := mutual_tls.refuses_strict(application, gateway.settings.ingress.namespace):
+                accepted = "strict with applications in namespaces of their own"
+                fix = stack.set(["mtls"], "permissive")
+                yield stack.problem(["mtls"], f"cannot be had: the namespace of an application {reason}", accepted, fix)
+                return

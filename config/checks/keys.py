@@ -1,0 +1,76 @@
+"""The keys of one gateway: how rules read them, and report what is wrong with them."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from components.problem import Problem
+from config.models import Settings, View
+from config.problems import (
+    HIDDEN,
+    MISSING,
+    Path,
+    config_problem,
+    dotted,
+    field_at,
+    holds_secret,
+    remove_command,
+    set_command,
+)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one gateway, as if it were the only one of the config."""
+
+    view: View
+    raw: Mapping[str, Any]
+    """The config of the stack, not validated."""
+    secret: Set[str]
+    """Keys of the stack whose values are encrypted."""
+
+    @property
+    def settings(self) -> Settings:
+        """The gateway's settings, with the stack's own where it has none."""
+        return self.view.settings
+
+    def has(self, key: str) -> bool:
+        """Whether the gateway has a key itself. A problem of a key that it shares is reported at the stack's."""
+        return key in self.view.own
+
+    def problem(self, path: Path, reason: str, accepted: str, fix: str, default: Any = MISSING) -> Problem:
+        """Return the problem of a key.
+
+        Args:
+            path: the key, below the gateway.
+            reason: what is wrong with its value.
+            accepted: the values that it may have.
+            fix: the command that fixes it.
+            default: its value where the config has none.
+        """
+        place = [*self.view.path, *path]
+        value = _value(self.raw, place, default)
+        if value is not MISSING and (place[0] in self.secret or holds_secret(field_at(Settings, place))):
+            value = HIDDEN
+        return config_problem(place, accepted, fix, value=value, reason=reason)
+
+    def dotted(self, path: Path) -> str:
+        """Return a key as `pulumi config` accepts it."""
+        return dotted([*self.view.path, *path])
+
+    def set(self, path: Path, value: Any, secret: bool = False) -> str:
+        """Return the command that sets a key."""
+        return set_command([*self.view.path, *path], value, secret)
+
+    def remove(self, path: Path) -> str:
+        """Return the command that removes a key."""
+        return remove_command([*self.view.path, *path])
+
+
+def _value(raw: Any, path: Path, default: Any) -> Any:
+    for part in path:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return default
+    return default if raw is None else raw

@@ -1,0 +1,18 @@
+"""Fixtures of the tests of config/ and of the program."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit import harness
+from tests.unit.config.support import IP, program
+
+
+@pytest.fixture
+def up(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`up` of a config, on a cluster whose Services have an address."""
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
+    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
+    monkeypatch.setattr("config.gke._obstacles", lambda *_: ())
+    return lambda config, **options: harness.run(program, config, **options)
