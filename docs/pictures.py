@@ -1,4 +1,4 @@
-"""``python -m docs.pictures``: draw the pictures of the documents from what is seen in sandboxes of their own."""
+"""``python -m docs.pictures``: draw the pictures of the documents from commands in a sandbox."""
 
 import io
 import os
@@ -28,7 +28,7 @@ _VERIFY = "python -m tlsctl verify --stack sandbox --ca /run/sandbox/acme/stagin
 
 
 def main() -> int:
-    """Draw all."""
+    """Draw all pictures."""
     inside = (sys.executable, "-m", "sandbox", "exec", "--")
     try:
         up = _output("make", "--no-print-directory", "up")
@@ -42,27 +42,27 @@ def main() -> int:
 
 
 def end_of_up(printed: str) -> str:
-    """Return what `make up` prints after Pulumi's last words."""
+    """Return the output of `make up` after Pulumi's."""
     *_, last = _PULUMI_ENDS.finditer(printed)
     return printed[last.end() :]
 
 
 def drawn(title: str, printed: str) -> str:
-    """Return an SVG of a terminal that shows `printed`, with its colours."""
+    """Return an SVG of a terminal that shows `printed` with its colours."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), highlight=False)
     console.print(Text.from_ansi(printed.strip("\n")))
-    # Without an id of ours, the same text makes another file each time.
+    # With a fixed id, the same text makes the same file.
     svg = console.export_svg(title=title, unique_id="terminal")
-    # A picture loads nothing, so the font would never come.
+    # A picture cannot load fonts.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 def _output(*argv: str, code: int = 0) -> str:
-    """Run a command and return what it prints, coloured as for a terminal; its progress goes elsewhere.
+    """Run a command and return its output with the colours of a terminal, without progress bars.
 
     Raises:
-        SystemExit: it ended with another exit code.
+        SystemExit: the command ended with another exit code.
     """
     terminal = {"SANDBOX": _SANDBOX, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     done = subprocess.run(

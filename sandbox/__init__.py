@@ -1,5 +1,12 @@
-"""A GKE-with-Istio stand-in on one Linux machine: the real control planes, as processes, in one namespace.
+"""A GKE cluster with Istio on one Linux machine: the real control planes as processes in namespaces.
 
-What is deployed to it does not know that it exists. README.md says what runs and why, and names the modules from the
-outside in.
+In Python, three calls start a sandbox, run a command in it and end it:
+
+    for event in start("name", provide(Console()), timeout=180):  # instance.start, provision.provide
+        ...
+    sandbox = Instance.require("name")
+    subprocess.run(sandbox.command(["kubectl", "get", "pods"], Path.cwd()), env=sandbox.environment())
+    sandbox.end()
+
+README.md says what runs and why, and lists the modules from the outside in.
 """

@@ -1,4 +1,4 @@
-"""``python -m sandbox``: start a sandbox, look at it, run commands in it, end it."""
+"""``python -m sandbox``: start a sandbox, inspect it, run commands in it, end it."""
 
 import argparse
 import os
@@ -22,7 +22,7 @@ from sandbox.progress import show
 from sandbox.provision import provide
 
 STAGE_TIMEOUT = 180.0
-"""Seconds without progress after which `up` gives up; each part and each wait has a shorter limit of its own."""
+"""Seconds without progress after which `up` gives up; parts and waits have shorter limits."""
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -38,14 +38,14 @@ def up(arguments: argparse.Namespace) -> int:
     show(out, start(arguments.name, plan, STAGE_TIMEOUT))
     for program in plan.standins:
         out.print(
-            f"[yellow]{program} is the sandbox's own stand-in: the real plugin is not installed, and its download "
-            "failed. `python -m sandbox doctor` says how to install it.[/]"
+            f"[yellow]{program} is the sandbox's stand-in: the real plugin is not installed, and its download failed. "
+            "`python -m sandbox doctor` says how to install it.[/]"
         )
     return 0
 
 
 def down(arguments: argparse.Namespace) -> int:
-    """End the sandbox with all that runs in it."""
+    """End the sandbox and everything in it."""
     instance = Instance.find(arguments.name)
     if instance is None:
         out.print(f"No sandbox named {arguments.name!r} runs.")
@@ -56,15 +56,16 @@ def down(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Say what runs; the exit code is 1 when a part does not."""
-    if Instance.find(arguments.name) is None:
+    """List the parts; the exit code is 1 if one does not run."""
+    instance = Instance.find(arguments.name)
+    if instance is None:
         if arguments.json:
             out.print_json(data={"name": arguments.name, "state": "down", "running": names()})
         else:
             others = ", ".join(names())
             out.print(f"No sandbox named {arguments.name!r} runs." + (f" Running: {others}" if others else ""))
         return 1
-    status = Instance.require(arguments.name).request("status")
+    status = instance.request("status")
     ended = [part for part in status.parts if part.exit_code is not None]
     if arguments.json:
         out.print_json(data=asdict(status))
@@ -79,7 +80,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def timings(arguments: argparse.Namespace) -> int:
-    """Print how long the start took, stage by stage; with --builds, how long the cold builds took as well."""
+    """Print the duration of every stage of the start; with --builds, of the cold builds as well."""
     status = Instance.require(arguments.name).request("status")
     table = Table("stage", "seconds", "packages", box=None) if arguments.builds else Table("stage", "seconds", box=None)
     for column in table.columns[1:]:
@@ -109,32 +110,30 @@ def _add_builds(table: Table) -> None:
 
 
 def _gigabytes(status: Status) -> str:
-    return f"{status.memory_bytes / 2**30:.1f} GiB of memory in all, files included"
+    return f"{status.memory_bytes / 2**30:.1f} GiB of memory in all, including files"
 
 
 def execute(arguments: argparse.Namespace) -> NoReturn:
-    """Run a command inside, in this folder, and become it."""
+    """Run a command inside, in the current folder."""
     argv = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not argv:
-        raise SandboxError("Nothing to run. Like this: python -m sandbox exec -- kubectl get pods -A")
+        raise SandboxError("There is no command to run. For example: python -m sandbox exec -- kubectl get pods -A")
     _become(Instance.require(arguments.name), argv, Path.cwd())
 
 
 def logs(arguments: argparse.Namespace) -> int:
-    """Print the log of a part or a Pod, or say which logs there are."""
+    """Print the log of a part or a Pod, or list the logs."""
     instance = Instance.require(arguments.name)
     root = Path("/proc") / str(instance.pid) / "root" if instance.pid else Path("/")
     folder = root / paths.LOGS.relative_to("/")
-    known = {str(file.relative_to(folder).with_suffix("")): file for file in sorted(folder.rglob("*.log"))}
+    files = {str(file.relative_to(folder).with_suffix("")): file for file in sorted(folder.rglob("*.log"))}
     if arguments.part is None:
-        out.print("\n".join(known), soft_wrap=True)
+        out.print("\n".join(files), soft_wrap=True)
         return 0
-    chosen = [file for name, file in known.items() if name == arguments.part] or [
-        file for name, file in known.items() if arguments.part in name
-    ]
-    if not chosen:
-        raise SandboxError(f"No log is named {arguments.part!r}; there are: {', '.join(known)}")
-    inside = [str(Path("/") / file.relative_to(root)) for file in chosen]
+    names = [arguments.part] if arguments.part in files else [name for name in files if arguments.part in name]
+    if not names:
+        raise SandboxError(f"No log is named {arguments.part!r}; there are: {', '.join(files)}")
+    inside = [str(Path("/") / files[name].relative_to(root)) for name in names]
     follow = ["--follow=name"] if arguments.follow else []
     return _become(instance, ["tail", "--lines=+1", *follow, *inside], Path("/"))
 
@@ -142,31 +141,31 @@ def logs(arguments: argparse.Namespace) -> int:
 def _become(instance: Instance, argv: list[str], cwd: Path) -> NoReturn:
     command = instance.command(argv, cwd)
     try:
-        os.execvpe(command[0], command, instance.environment())  # noqa: S606 - no process of ours stays in between
+        os.execvpe(command[0], command, instance.environment())  # noqa: S606 - replaces this process
     except FileNotFoundError:
         raise SandboxError(f"There is no program {command[0]!r}, inside or outside the sandbox.") from None
 
 
 def control(arguments: argparse.Namespace) -> int:
-    """Stop, kill (without a warning, as a crash) or start one part, to see how the rest takes it."""
+    """Stop, kill (like a crash) or start one part, to see how the others react."""
     Instance.require(arguments.name).request(arguments.verb, arguments.part)
     return 0
 
 
 def policy_pack(arguments: argparse.Namespace) -> int:
-    """Print the folder to give to `pulumi preview --policy-pack` in a sandbox, for a pack in Python."""
+    """Print the folder for `pulumi preview --policy-pack` in a sandbox, for a Python pack."""
     out.print(policies.folder(arguments.pack), soft_wrap=True)
     return 0
 
 
 def diagnose(arguments: argparse.Namespace) -> int:
-    """Say what this machine lacks and the command that adds it; with --fix, run those commands."""
+    """List what this machine lacks and the commands that add it; with --fix, run them."""
     return doctor.run(out, fix=arguments.fix, tests=arguments.tests)
 
 
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name: up to 64 letters, digits, dots, - and _")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: use up to 64 letters, digits, dots, - and _")
     return text
 
 
@@ -182,18 +181,19 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(work=work)
         return added
 
-    add("up", up).add_argument("--keep", action="store_true", help="leave it up if its start fails, to look into it")
+    add("up", up).add_argument("--keep", action="store_true", help="leave it up if its start fails")
     add("down", down)
     add("status", status).add_argument("--json", action="store_true", help="for machines")
-    timing = add("timings", timings)
-    timing.add_argument("--builds", action="store_true", help="the builds of the tools, too, as recorded when made")
+    add("timings", timings).add_argument("--builds", action="store_true", help="the recorded builds of the tools, too")
     add("exec", execute).add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
     log = add("logs", logs)
-    log.add_argument("part", nargs="?", metavar="PART", help="a part, or a piece of a Pod's name; none lists them")
-    log.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+    log.add_argument(
+        "part", nargs="?", metavar="PART", help="a part, or a piece of a Pod's name (default: list the logs)"
+    )
+    log.add_argument("-f", "--follow", action="store_true", help="follow the log")
     for verb in ("stop", "kill", "start"):
         add(verb, control).add_argument("part", metavar="PART")
-    add("policy-pack", policy_pack).add_argument("pack", type=Path, metavar="FOLDER", help="the pack itself")
+    add("policy-pack", policy_pack).add_argument("pack", type=Path, metavar="FOLDER", help="the pack")
     doctors = add("doctor", diagnose)
     doctors.add_argument("--fix", action="store_true", help="run the commands that add what is missing")
     doctors.add_argument("--tests", action="store_true", help="what `make test` needs, too")
@@ -202,8 +202,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Parse the command line and run its verb."""
-    # A script's `&` has SIGINT ignored, and so have all that it starts. Pulumi ends its language host by it, and waits
-    # five seconds for that in vain, with each command.
+    # Commands in the background of a script inherit an ignored SIGINT. Pulumi ends its language host by SIGINT, and
+    # would wait five seconds for it in every command.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = _parser().parse_args()
     try:
@@ -211,7 +211,7 @@ def main() -> int:
     except SandboxError as error:
         err.print(f"[red]error:[/] {error}", markup=True, soft_wrap=True)
     except KeyboardInterrupt:
-        err.print("Interrupted. What it had started has ended.")
+        err.print("Interrupted. The processes that it started have ended.")
     return 1
 
 

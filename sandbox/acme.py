@@ -1,8 +1,7 @@
-"""Two ACME servers, one for each directory of Let's Encrypt: Pebble twice, each with a root of its own.
+"""Two ACME servers in place of Let's Encrypt's staging and production: Pebble twice, with separate roots.
 
-Both validate as the real ones do, over ports 80 and 443 of the address that DNS gives, run in strict mode and
-reject some nonces on purpose. They keep their state in memory: a restart makes a new root and forgets every
-account and order.
+Like the real ones they validate over ports 80 and 443 of the address in DNS. They run in strict mode and reject some
+nonces on purpose. Their state is in memory: a restart makes a new root and forgets every account and order.
 """
 
 import json
@@ -14,7 +13,7 @@ from typing import Any
 
 from sandbox import network, paths
 from sandbox.pki import Authority
-from sandbox.process import Part
+from sandbox.process import Part, answers
 
 ZONE = "sandbox.test"
 _FOLDER = paths.RUN / "acme"
@@ -31,20 +30,20 @@ PROFILES: dict[str, dict[str, Any]] = {
 }
 """Let's Encrypt's profiles (https://letsencrypt.org/docs/profiles/).
 
-Pebble gives an order that names none one of them by chance, so an issuer here has to name its profile.
+Pebble selects a random profile for an order that names none, so an issuer here has to name one.
 """
 
 MINUTES: dict[str, dict[str, Any]] = {
     "minutes": {"description": "75 s, to see renewals and expiries", "validityPeriod": 75}
 }
-"""A profile that Let's Encrypt does not have: neither Go's programs nor the kernel can be given another clock."""
+"""A profile for tests of renewal and expiry, since the clock of Go programs cannot be changed."""
 
 _ENVIRONMENT = {
-    # Percent of requests refused with badNonce: RFC 8555 has clients retry them.
+    # Percent of requests refused with badNonce, which clients have to retry (RFC 8555).
     "PEBBLE_WFE_NONCEREJECT": "5",
-    # Next to no authorization is reused (one in a hundred still is): renewals too prove that their challenge is served.
+    # Renewals have to prove their challenge too (one authorization in a hundred is still reused).
     "PEBBLE_AUTHZREUSE": "0",
-    # Validate at once, not after a random time of up to 5 s.
+    # Validates at once, not after a random time of up to 5 s.
     "PEBBLE_VA_NOSLEEP": "1",
 }
 
@@ -55,30 +54,30 @@ class Directory:
 
     name: str
     address: str
-    """Its own address on the Pods' bridge."""
+    """The server's address on the Pods' bridge."""
 
     @property
     def host(self) -> str:
-        """The name that its listener's certificate carries."""
+        """The name in the listener's certificate."""
         return f"acme-{self.name}.{ZONE}"
 
     @property
     def url(self) -> str:
-        """What an issuer's ``server`` holds."""
+        """The URL for an issuer's ``server``."""
         return f"https://{self.host}:14000/dir"
 
     @property
     def part(self) -> str:
-        """The name of its process among the sandbox's parts."""
+        """The name of its part."""
         return f"pebble-{self.name}"
 
     @property
     def config_file(self) -> Path:
-        """Read by Pebble when it starts."""
+        """Pebble's configuration file."""
         return _FOLDER / f"{self.name}.json"
 
     def config(self) -> dict[str, Any]:
-        """Pebble's configuration."""
+        """Return Pebble's configuration."""
         return {
             "pebble": {
                 "listenAddress": f"{self.address}:14000",
@@ -89,27 +88,29 @@ class Directory:
                 "tlsPort": 443,
                 "keyAlgorithm": "ecdsa",
                 "profiles": PROFILES | MINUTES,
-                # Seconds; clients poll authorizations and orders this often.
+                # Seconds between a client's polls of authorizations and orders.
                 "retryAfter": {"authz": 1, "order": 1},
             }
         }
 
     def root(self) -> str:
-        """The root that signs its certificates, as PEM; a new one after each restart.
+        """Return the root of its certificates as PEM; every restart makes a new one.
 
         Raises:
-            OSError: it does not answer.
+            OSError: the server does not answer.
         """
-        with _open(f"https://{self.address}:15000/roots/0") as response:
+        context = ssl.create_default_context(cafile=_FOLDER / "ca.crt")
+        url = f"https://{self.address}:15000/roots/0"
+        with urllib.request.urlopen(url, timeout=2, context=context) as response:
             return str(response.read().decode())
 
     @property
     def root_file(self) -> Path:
-        """That root, for ``curl --cacert``."""
+        """The file with the root, for ``curl --cacert``."""
         return _FOLDER / f"{self.name}-root.pem"
 
     def write_root(self) -> None:
-        """Write `root_file`, which each start makes stale."""
+        """Write `root_file`, which every start outdates."""
         self.root_file.write_text(self.root())
 
 
@@ -121,11 +122,11 @@ DIRECTORIES = (STAGING, PROD)
 def prepare(module: Path) -> None:
     """Write configurations and listener certificates below /run/sandbox/acme.
 
-    The certificates are signed by the public test CA that Pebble's own tests use, so that a stack's
-    ``acme.caBundle`` can be written down beforehand.
+    The certificates are signed by the public test CA of Pebble's own tests, so that a stack's ``acme.caBundle`` is
+    known in advance.
 
     Args:
-        module: Pebble's source, which holds that CA.
+        module: Pebble's source, which contains the CA.
     """
     _FOLDER.mkdir(parents=True, exist_ok=True)
     certs = module / "test" / "certs"
@@ -136,30 +137,16 @@ def prepare(module: Path) -> None:
 
 
 def parts() -> list[Part]:
-    """Both servers, ready when their directories answer and their roots are written."""
+    """Return both servers, which are ready when their directories answer and their roots are written."""
     return [_part(directory) for directory in DIRECTORIES]
 
 
 def _part(directory: Directory) -> Part:
-    argv = [
-        str(paths.BIN / "pebble"), "-strict",
-        "-config", str(directory.config_file),
-        "-dnsserver", f"{network.HOST}:53",
-    ]  # fmt: skip
-    return Part(
-        directory.part, argv, lambda: _serves(directory), environment=_ENVIRONMENT, on_ready=directory.write_root
-    )
+    pebble = [str(paths.BIN / "pebble"), "-strict"]
+    argv = [*pebble, "-config", str(directory.config_file), "-dnsserver", f"{network.HOST}:53"]
+    urls = [f"https://{directory.address}:{path}" for path in ("15000/roots/0", "14000/dir")]
 
+    def ready() -> bool:
+        return all(answers(url, _FOLDER / "ca.crt") for url in urls)
 
-def _serves(directory: Directory) -> bool:
-    try:
-        directory.root()
-        with _open(f"https://{directory.address}:14000/dir"):
-            return True
-    except OSError:
-        return False
-
-
-def _open(url: str) -> Any:
-    context = ssl.create_default_context(cafile=_FOLDER / "ca.crt")
-    return urllib.request.urlopen(url, timeout=2, context=context)  # noqa: S310 - our own addresses
+    return Part(directory.part, argv, ready, environment=_ENVIRONMENT, on_ready=directory.write_root)

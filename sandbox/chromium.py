@@ -1,7 +1,7 @@
-"""A real Chromium for tests: the one that an npm package carries, downloaded once and cached.
+"""A real Chromium for tests, from an npm package, downloaded once and cached.
 
-The package is a build for bare machines (https://github.com/Sparticuz/chromium): a headless Chromium and the few
-libraries that such a machine lacks, so that nothing has to be installed by root. Nothing else of npm is needed.
+The package (https://github.com/Sparticuz/chromium) has a headless Chromium and the libraries that a bare machine lacks,
+so that neither root nor npm is needed.
 """
 
 import base64
@@ -24,9 +24,9 @@ from sandbox.errors import SandboxError
 
 PACKAGE, VERSION = "@sparticuz/chromium", "153.0.0"
 INTEGRITY = "jiGWqSvPMdu4+P9TilYqAR7yEGPEHINx+lCvE/NqNO/EHYzF/x1hUiI5T6ioVIt7dEy7n88byyT0vk+dnsgQwA=="
-"""SHA-512 of the package in base64, as the registry and lock files of npm write it (`npm view … dist.integrity`)."""
+"""SHA-512 of the package in base64, as `npm view … dist.integrity` prints it."""
 MACHINE = "x86_64"
-"""What the package's program runs on."""
+"""The architecture of the package's program."""
 
 TIMEOUT = 300.0
 """Seconds for the download of 70 MB."""
@@ -36,30 +36,30 @@ _CHUNK = 2**20
 
 
 def program() -> Path:
-    """The program, where it is or would be."""
+    """Return the path of the program, installed or not."""
     return _folder() / "bin" / "chromium"
 
 
 def environment() -> dict[str, str]:
-    """What it needs in its environment: its libraries, which may be older or newer than the machine's own."""
+    """Return the environment variables of the program: the path of its libraries."""
     return {"LD_LIBRARY_PATH": str(_folder() / "lib")}
 
 
 def is_ready() -> bool:
-    """Whether it is there."""
+    """Return whether the program is installed."""
     return program().is_file()
 
 
 def is_for_this_machine() -> bool:
-    """Whether the package has a program for this machine."""
+    """Return whether the package has a program for this machine."""
     return platform.machine() == MACHINE
 
 
 def install(console: Console) -> None:
-    """Download it, unless it is there or there is none for this machine.
+    """Download the program, unless it is installed or there is none for this machine.
 
     Raises:
-        SandboxError: the registry does not give it in time, or gives another file than the pinned one.
+        SandboxError: the download failed or took too long, or the file is not the pinned one.
     """
     if is_ready() or not is_for_this_machine():
         return
@@ -70,13 +70,13 @@ def install(console: Console) -> None:
 
 
 def _url() -> str:
-    # The variable by which npm itself is led to a mirror.
+    # npm's own variable for a mirror.
     registry = os.environ.get("NPM_CONFIG_REGISTRY") or "https://registry.npmjs.org"
     return f"{registry.rstrip('/')}/{PACKAGE}/-/{PACKAGE.rpartition('/')[2]}-{VERSION}.tgz"
 
 
 def _folder() -> Path:
-    # Two levels above the program: `make audit` looks at what lies one level deep, and knows Go's programs alone.
+    # The program is one level deeper than Go programs, the only ones that `make audit` can check.
     return paths.cache() / "tools" / f"chromium-{VERSION}"
 
 
@@ -92,14 +92,14 @@ def _download(url: str) -> bytes:
                     raise TimeoutError(f"took longer than {TIMEOUT:.0f} s")
     except (OSError, ValueError) as error:
         raise SandboxError(
-            f"Chromium, which the tests run, cannot be downloaded from {url}: {error}\n"
-            f"Where npm needs a mirror, export NPM_CONFIG_REGISTRY=URL. {again}"
+            f"The tests' Chromium cannot be downloaded from {url}: {error}\n"
+            f"If npm needs a mirror here, export NPM_CONFIG_REGISTRY=URL. {again}"
         ) from error
-    found = base64.b64encode(hashlib.sha512(content).digest()).decode()
-    if found != INTEGRITY:
+    integrity = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if integrity != INTEGRITY:
         raise SandboxError(
-            f"{url} is not the file that sandbox/chromium.py pins: its SHA-512 is {found}, not {INTEGRITY}.\n"
-            f"If NPM_CONFIG_REGISTRY names a mirror, see what it serves. {again}"
+            f"{url} is not the file that sandbox/chromium.py pins: its SHA-512 is {integrity}, not {INTEGRITY}.\n"
+            f"If NPM_CONFIG_REGISTRY names a mirror, check that mirror. {again}"
         )
     return content
 
@@ -116,7 +116,7 @@ def _unpack(package: bytes) -> None:
             executable.chmod(0o755)
             with tarfile.open(fileobj=io.BytesIO(_read(archive, "al2023.tar.br"))) as libraries:
                 libraries.extractall(partial, filter="data")
-        # Another process may have made it meanwhile, from the same file.
+        # Another process may have installed it meanwhile.
         with suppress(OSError):
             partial.rename(folder)
 

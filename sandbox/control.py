@@ -1,7 +1,7 @@
-"""The control socket of a sandbox: JSON requests by line, answered one per connection, between processes of one user.
+"""The control socket of a sandbox: one JSON request per connection, between processes of one user.
 
-Abstract socket names belong to whoever binds them first, and anybody may connect: so each side asks the kernel who
-the other is (SO_PEERCRED, unix(7)), and neither reads a byte of another user's.
+Abstract socket names belong to the first process that binds them, and every user may connect. So each side asks the
+kernel who the other is (SO_PEERCRED, unix(7)), and neither reads a byte of another user's.
 """
 
 import json
@@ -17,32 +17,32 @@ from typing import Any
 from sandbox.errors import SandboxError
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
-"""Takes a request and returns what is sent back, both as JSON objects; raises SandboxError to refuse."""
+"""Takes a request and returns its answer, both as JSON objects; raises SandboxError to refuse."""
 
 REQUEST_TIMEOUT = 5.0
-"""Seconds in which a client has to have sent its request."""
+"""Seconds for a client to send its request."""
 ANSWER_TIMEOUT = 120.0
-"""Seconds in which a sandbox has to have answered; a part that is started has to be ready by then."""
+"""Seconds for a sandbox to answer; a started part has to be ready by then."""
 
 _LIMIT = 64 * 1024
-"""Bytes of a request, at most."""
+"""The largest request, in bytes."""
 _REFUSED = "error"
 _CREDENTIALS = struct.Struct("3i")
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:
-    """The process and the user at the other end, as this process's namespaces number them."""
+    """Return the process and the user at the other end, as this process's namespaces number them."""
     pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     return pid, uid
 
 
 def connect(address: str) -> socket.socket:
-    """Connect to a sandbox's socket, which has to be this user's.
+    """Connect to a sandbox's socket.
 
     Raises:
-        ConnectionRefusedError: nobody listens there.
-        FileNotFoundError: nor is there such a file, where the address is one.
-        SandboxError: another user does.
+        ConnectionRefusedError: no process listens there.
+        FileNotFoundError: the address is a file that does not exist.
+        SandboxError: a process of another user listens there.
     """
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -59,7 +59,7 @@ def connect(address: str) -> socket.socket:
 
 
 def ask(address: str, request: dict[str, Any]) -> dict[str, Any]:
-    """Send a request to a sandbox and return its answer.
+    """Send a request to a sandbox and return the answer.
 
     Raises:
         OSError: as `connect` does.
@@ -80,23 +80,23 @@ def ask(address: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def serve(listener: socket.socket, answer: Answer, timeout: float = REQUEST_TIMEOUT) -> None:
-    """Answer this user's requests in threads of their own, so that no client keeps another one waiting."""
+    """Answer this user's requests, each in a thread, so that no client blocks another."""
 
-    def forever() -> None:
+    def accept() -> None:
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=converse, args=(connection, answer, timeout), daemon=True).start()
+            threading.Thread(target=_answer_one, args=(connection, answer, timeout), daemon=True).start()
 
     listener.listen()
-    threading.Thread(target=forever, daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
 
 
-def converse(connection: socket.socket, answer: Answer, timeout: float) -> None:
-    """Answer one client, or hang up: on another user at once, on a silent one after `timeout` seconds."""
+def _answer_one(connection: socket.socket, answer: Answer, timeout: float) -> None:
+    """Answer one client, or hang up: on another user at once, on a silent client after `timeout` seconds."""
     with connection, suppress(OSError, ValueError):
         if peer(connection)[1] != os.geteuid():
             return
-        request = json.loads(_line(connection, timeout))
+        request = json.loads(_read_line(connection, timeout))
         try:
             result = answer(request)
         except SandboxError as error:
@@ -105,7 +105,7 @@ def converse(connection: socket.socket, answer: Answer, timeout: float) -> None:
         connection.sendall(json.dumps(result).encode())
 
 
-def _line(connection: socket.socket, timeout: float) -> bytes:
+def _read_line(connection: socket.socket, timeout: float) -> bytes:
     deadline = time.monotonic() + timeout
     received = b""
     while b"\n" not in received:

@@ -13,48 +13,61 @@ API_SERVER = f"https://{network.HOST}:6443"
 _CA = paths.PKI / "ca.crt"
 _ETCD = "http://127.0.0.1:2379"
 AUDIT_LOG = paths.RUN / "audit.log"
-"""What people and Pulumi ask of the API server, a line each (audit.k8s.io/v1), and not what its own parts ask."""
+"""The requests of people and Pulumi to the API server, one per line (audit.k8s.io/v1), without those of its parts."""
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [
         {"level": "None", "userGroups": ["system:serviceaccounts", "system:nodes"]},
-        {
-            "level": "None",
-            "users": ["system:apiserver", "system:anonymous", "system:kube-controller-manager", "system:kube-proxy"],
-        },
+        {"level": "None", "users": ["system:apiserver", "system:anonymous", "system:kube-proxy"]},
+        {"level": "None", "users": ["system:kube-controller-manager"]},
         {"level": "Metadata"},
     ],
+}
+
+
+_PROXY_CONFIG = {
+    "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+    "kind": "KubeProxyConfiguration",
+    "clientConnection": {"kubeconfig": f"{paths.PKI}/proxy.kubeconfig"},
+    "mode": "nftables",
+    "hostnameOverride": "sandbox",
+    "clusterCIDR": network.POD_CIDR,
+    "detectLocalMode": "ClusterCIDR",
+    "bindAddress": network.HOST,
+    "healthzBindAddress": "127.0.0.1:10256",
+    "metricsBindAddress": "127.0.0.1:10249",
+    "nftables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},
+    # Zero leaves the machine's sysctls as they are: a user namespace cannot write them.
+    "conntrack": {
+        "maxPerCore": 0,
+        "min": 0,
+        **{f"{kind}Timeout": "0s" for kind in ("tcpEstablished", "tcpCloseWait", "udp", "udpStream")},
+    },
 }
 
 
 def prepare() -> None:
     """Write the certificates and one kubeconfig per client below /run/sandbox."""
     authority = Authority.create(paths.PKI)
-    names = [
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-    ]
-    authority.issue(
-        "apiserver", "kube-apiserver", sans=[*names, "localhost", "127.0.0.1", network.HOST, network.KUBERNETES]
-    )
+    parts = ("kubernetes", "default", "svc", "cluster", "local")
+    names = [".".join(parts[:count]) for count in (1, 2, 3, 5)]
+    addresses = ["127.0.0.1", network.HOST, network.KUBERNETES]
+    authority.issue("apiserver", "kube-apiserver", sans=[*names, "localhost", *addresses])
     authority.issue("service-account", "service-accounts")
     authority.issue("admin", "sandbox-admin", group="system:masters")
     authority.issue("controller-manager", "system:kube-controller-manager")
     authority.issue("proxy", "system:kube-proxy")
     for client in ("controller-manager", "proxy"):
         _write_kubeconfig(paths.PKI / f"{client}.kubeconfig", client)
-    # Read by people and by Pulumi alike, so with its certificates inside.
     _write_kubeconfig(paths.KUBECONFIG, "admin")
-    (paths.PKI / "kube-proxy.json").write_text(json.dumps(network.kube_proxy_config()))
+    (paths.PKI / "kube-proxy.json").write_text(json.dumps(_PROXY_CONFIG))
     (paths.PKI / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY))
 
 
 def etcd() -> Part:
-    """The store, on the sandbox's tmpfs and so without syncing."""
+    """Return the store, which does not sync since it is on a tmpfs."""
     argv = [
         str(paths.BIN / "etcd"), "--data-dir", str(paths.RUN / "etcd"), "--unsafe-no-fsync",
         "--listen-client-urls", _ETCD, "--advertise-client-urls", _ETCD,
@@ -64,10 +77,10 @@ def etcd() -> Part:
 
 
 def apiserver(*other_names: Path) -> Part:
-    """The API server, on the bridge's address since Endpoints refuse a loopback one.
+    """Return the API server, which advertises the bridge's address since Endpoints refuse a loopback address.
 
     Args:
-        other_names: certificates for clients that ask for it by another name, each `FILE.crt` beside its `FILE.key`.
+        other_names: certificates for clients that use another name, `FILE.crt` beside `FILE.key`.
     """
     pki = paths.PKI
     argv = [
@@ -75,7 +88,7 @@ def apiserver(*other_names: Path) -> Part:
         f"--etcd-servers={_ETCD}",
         "--bind-address=0.0.0.0", "--secure-port=6443", f"--advertise-address={network.HOST}",
         f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
-        *(f"--tls-sni-cert-key={each},{each.with_suffix('.key')}" for each in other_names),
+        *(f"--tls-sni-cert-key={file},{file.with_suffix('.key')}" for file in other_names),
         f"--client-ca-file={pki}/ca.crt",
         f"--service-cluster-ip-range={network.SERVICE_CIDR}",
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
@@ -85,7 +98,7 @@ def apiserver(*other_names: Path) -> Part:
         f"--audit-policy-file={pki}/audit-policy.json", f"--audit-log-path={AUDIT_LOG}",
         "--audit-log-maxsize=100", "--audit-log-maxbackup=1",
         f"--cert-dir={pki}",
-        # Its own certificate's client reads the node's logs; nothing else talks to a kubelet here.
+        # For `kubectl logs`, the only request to a kubelet here.
         f"--kubelet-client-certificate={pki}/admin.crt", f"--kubelet-client-key={pki}/admin.key",
         f"--kubelet-certificate-authority={pki}/ca.crt",
     ]  # fmt: skip
@@ -93,7 +106,7 @@ def apiserver(*other_names: Path) -> Part:
 
 
 def controller_manager() -> Part:
-    """The controllers of Deployments, Jobs, EndpointSlices, ServiceAccounts, garbage and namespaces."""
+    """Return the controllers of Deployments, Jobs, EndpointSlices, ServiceAccounts, garbage and namespaces."""
     pki = paths.PKI
     argv = [
         str(paths.BIN / "kube-controller-manager"),
@@ -107,32 +120,24 @@ def controller_manager() -> Part:
         "--bind-address=127.0.0.1", "--use-service-account-credentials", "--leader-elect=false",
         "--concurrent-gc-syncs=5",
     ]  # fmt: skip
-    return Part(
-        "kube-controller-manager",
-        argv,
-        lambda: answers("https://127.0.0.1:10257/healthz", _CA),
-    )
+    return Part("kube-controller-manager", argv, lambda: answers("https://127.0.0.1:10257/healthz", _CA))
 
 
 def proxy() -> Part:
-    """Service and LoadBalancer addresses, by nftables."""
+    """Return kube-proxy, which serves Service and LoadBalancer addresses by nftables."""
     argv = [str(paths.BIN / "kube-proxy"), f"--config={paths.PKI}/kube-proxy.json"]
     return Part("kube-proxy", argv, lambda: answers("http://127.0.0.1:10249/healthz"))
 
 
 def _write_kubeconfig(path: Path, client: str) -> None:
     pki = paths.PKI
+    user = {"client-certificate": f"{pki}/{client}.crt", "client-key": f"{pki}/{client}.key"}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "sandbox",
         "clusters": [{"name": "sandbox", "cluster": {"server": API_SERVER, "certificate-authority": f"{pki}/ca.crt"}}],
-        "users": [
-            {
-                "name": client,
-                "user": {"client-certificate": f"{pki}/{client}.crt", "client-key": f"{pki}/{client}.key"},
-            }
-        ],
+        "users": [{"name": client, "user": user}],
         "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": client}}],
     }
     path.write_text(yaml.safe_dump(config))

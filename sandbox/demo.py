@@ -1,10 +1,7 @@
-"""A small HTTP service behind the gateway: says who answered, and what reached it.
+"""A small HTTP service behind the gateway, whose answers say which application answered and what it received.
 
-The environment names it: APP_NAME (default `demo`) and PORT (default 8080). A request with `delay=SECONDS` in its
-query is answered that much later.
+Set APP_NAME (default `demo`) and PORT (default 8080) in the environment. `delay=SECONDS` in a query delays the answer.
 """
-
-from __future__ import annotations
 
 import json
 import os
@@ -21,7 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Say the application's name, the path, and the headers that a gateway sets."""
+        """Answer with the application's name, the path, and the headers that a gateway sets."""
         for delay in parse_qs(urlsplit(self.path).query).get("delay", []):
             time.sleep(min(float(delay), _LONGEST_DELAY))
         answer = {
@@ -41,7 +38,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until the process is ended."""
-    address = ("0.0.0.0", int(os.environ.get("PORT", "8080")))  # noqa: S104 - a Pod has one address of its own
+    address = ("0.0.0.0", int(os.environ.get("PORT", "8080")))  # noqa: S104 - a Pod has one address
     ThreadingHTTPServer(address, Handler).serve_forever()
 
 

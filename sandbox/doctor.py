@@ -1,4 +1,4 @@
-"""What this machine lacks for a sandbox, and the command that adds it."""
+"""What a sandbox needs of its machine, and the commands that add what is missing."""
 
 import os
 import platform
@@ -16,30 +16,30 @@ from sandbox.instance import NAMESPACES
 
 _FIX_TIMEOUT = 600
 _SPACE = 12 * 2**30
-"""Bytes that the tools, their sources and Go's build cache take."""
+"""Bytes of the tools, their sources and Go's build cache."""
 
 _ALLOWED = {
     "kernel.unprivileged_userns_clone": "1",
     "kernel.apparmor_restrict_unprivileged_userns": "0",
 }
-"""What has to be set for a user without rights to make a namespace, on the kernels that have such a setting."""
+"""The sysctls that allow user namespaces, on kernels that have them."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be there."""
+    """One requirement."""
 
     name: str
     why: str
     present: Callable[[], bool]
     fix: str
     packages: tuple[str, ...] = ()
-    """Debian packages that add it."""
+    """The Debian packages that add it."""
 
 
 def checks(*, tests: bool = False) -> list[Check]:
-    """Everything a sandbox needs of its machine, and with `tests` what `make test` needs; there or not."""
-    needed = [
+    """Return the requirements of a sandbox, and with `tests` those of `make test`."""
+    requirements = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
         Check("go", "builds the control planes", lambda: _which("go"), "https://go.dev/doc/install"),
         _packaged("unshare, nsenter and setpriv", "make and enter the namespaces", "util-linux",
@@ -53,15 +53,15 @@ def checks(*, tests: bool = False) -> list[Check]:
         Check("12 GiB of disk", "for sources and builds", _space, f"make room on the disk of {paths.cache()}"),
     ]  # fmt: skip
     if tests:
-        needed.append(_packaged("promtool", "tests the alert rules", "prometheus", "promtool"))
-    return needed
+        requirements.append(_packaged("promtool", "tests the alert rules", "prometheus", "promtool"))
+    return requirements
 
 
 def require(*, fix: bool, tests: bool = False) -> None:
-    """Return when nothing is missing.
+    """Return if nothing is missing, or with `fix` after adding it.
 
     Raises:
-        SandboxError: names everything that is missing, with the commands that add it.
+        SandboxError: something is missing; names it with the commands that add it.
     """
     missing = [check for check in checks(tests=tests) if not check.present()]
     failure = ""
@@ -74,18 +74,21 @@ def require(*, fix: bool, tests: bool = False) -> None:
 
 
 def run(console: Console, *, fix: bool, tests: bool = False) -> int:
-    """Print every check; returns 0 when nothing is missing, else 1."""
-    if fix:
-        require(fix=True, tests=tests)
+    """Print every check; return 0 if nothing is missing, else 1.
+
+    Raises:
+        SandboxError: with `fix`, if something could not be added.
+    """
     for_tests = tools.TEST_BUILDS if tests else ()
     if fix:
-        provision.build(console, for_tests)
-    if fix and tests:
-        chromium.install(console)
-    good = True
+        require(fix=True, tests=tests)
+        provision.build_missing(console, for_tests)
+        if tests:
+            chromium.install(console)
+    complete = True
     for check in checks(tests=tests):
         present = check.present()
-        good = good and present
+        complete = complete and present
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
         console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.fix}"))
     for build in (*tools.builds(), *for_tests):
@@ -93,7 +96,7 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
         console.print(f"{state}  {', '.join(build.programs)}")
     if tests and chromium.is_for_this_machine():
         console.print(("[green]ok[/]     " if chromium.is_ready() else "[dim]to load[/] ") + "  chromium")
-    for provider in ("kubernetes", "gcp"):
+    for provider in plugins.PROVIDERS:
         version = plugins.version(provider)
         if plugins.present(provider):
             console.print(f"[green]ok[/]       pulumi-resource-{provider} {version}")
@@ -102,7 +105,7 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
                 f"[yellow]stand-in[/] pulumi-resource-{provider}: for the real one,\n"
                 f"         pulumi plugin install resource {provider} {version}"
             )
-    return 0 if good else 1
+    return 0 if complete else 1
 
 
 def _packaged(name: str, why: str, package: str, *programs: str) -> Check:
@@ -111,7 +114,7 @@ def _packaged(name: str, why: str, package: str, *programs: str) -> Check:
 
 
 def _install(packages: list[str]) -> str:
-    """Install Debian packages, as root or by a sudo that asks for no password; returns what went wrong, if it did."""
+    """Install Debian packages, as root or by a sudo without a password; return the error, if there is one."""
     if not packages or not shutil.which("apt-get"):
         return ""
     sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
@@ -154,17 +157,17 @@ def _user_namespaces() -> bool:
 
 
 def _user_namespaces_fix() -> str:
-    """The settings of this kernel that forbid it, or where else to look."""
-    wrong = []
+    """Return the command that changes the forbidding settings of this kernel, or else a hint."""
+    settings = []
     for name, value in _ALLOWED.items():
-        setting = Path("/proc/sys", name.replace(".", "/"))
-        if setting.exists() and setting.read_text().strip() != value:
-            wrong.append(f"{name}={value}")
-    if wrong:
-        return f"{_sudo()}sysctl -w {' '.join(wrong)}"
+        file = Path("/proc/sys", name.replace(".", "/"))
+        if file.exists() and file.read_text().strip() != value:
+            settings.append(f"{name}={value}")
+    if settings:
+        return f"{_sudo()}sysctl -w {' '.join(settings)}"
     return (
-        "the kernel has to allow them (CONFIG_USER_NS, user.max_user_namespaces); a container, too, has to be allowed "
-        "to make them and to mount /proc"
+        "allow them in the kernel (CONFIG_USER_NS, user.max_user_namespaces); a container also needs the right to "
+        "create them and to mount /proc"
     )
 
 

@@ -1,5 +1,5 @@
-"""The one error that a user of the sandbox is meant to see."""
+"""The error of the sandbox for its users."""
 
 
 class SandboxError(Exception):
-    """Something a user can act on: printed as it is, without a traceback, with exit code 1."""
+    """A failure that a user can act on: printed without a traceback, with exit code 1."""

@@ -1,44 +1,40 @@
-"""What is of Google's: `dns.googleapis.com` and the metadata server for Pods, and GKE's control planes.
+"""Addresses and certificates of the Google Cloud emulator (`sandbox/googlecloud`), for the parts that talk to it.
 
-The first two are the Cloud DNS emulator (`sandbox/googlecloud`). cert-manager's solver has no
-option for another endpoint.
+Pods reach it as `dns.googleapis.com` and as the metadata server: cert-manager's solver knows no other endpoint.
 """
 
-from sandbox import network, paths
+from sandbox import paths
 from sandbox.pki import Authority
 
+PROJECT = "sandbox"
+ZONE = "sandbox"
+"""The managed zone of the domain `acme.ZONE`."""
+REST = ("127.0.0.1", 8053)
+"""Where the APIs are served over plain HTTP, for the sandbox itself."""
 DNS_API = "dns.googleapis.com"
 ADDRESS = "10.244.0.4"
-"""Its own address on the Pods' bridge; the API listens on port 443 and the metadata server on port 80 of it."""
+"""The emulator's address on the Pods' bridge: the API on port 443, the metadata server on port 80."""
 _FOLDER = paths.RUN / "google"
 ROOTS = _FOLDER / "ca.crt"
-"""What certificates of Google's chain to, the API's and those of control planes by their names."""
+"""The CA of the API's certificate and of the control planes' certificates for DNS endpoints."""
+API_CERTIFICATE = _FOLDER / "api.crt"
+"""The API's certificate, beside its key `api.key`."""
 
 REGION = "europe-west1"
-"""Of GKE clusters."""
+"""The region of GKE clusters."""
 CONTROL_PLANE = _FOLDER / "control-plane.crt"
-"""The API server's certificate for the names of the clusters' DNS endpoints; its key lies beside it."""
+"""The API server's certificate for the names of DNS endpoints, beside its key."""
 PRIVATE_ENDPOINT = "10.244.0.99"
-"""Of GKE clusters: nobody has it."""
+"""The private endpoint of GKE clusters, at which nobody answers."""
 
 ENVIRONMENT = {"GCE_METADATA_HOST": ADDRESS}
-"""Where the metadata server is. At GKE's, 169.254.169.254, Istio would take this for a machine of Google's."""
+"""Where Pods find the metadata server. At GKE's 169.254.169.254, Istio would take this for a Google machine."""
 FILES = {"/etc/ssl/certs/ca-certificates.crt": ROOTS}
 """The trust store of an image."""
 
 
 def prepare() -> None:
-    """Write the CA, the API's certificate and that of control planes below /run/sandbox/google."""
+    """Write the CA and the two certificates below /run/sandbox/google."""
     authority, endpoints = Authority.create(_FOLDER, "sandbox-google-ca"), f"*.{REGION}.gke.goog"
-    authority.issue("api", DNS_API, sans=[DNS_API])
+    authority.issue(API_CERTIFICATE.stem, DNS_API, sans=[DNS_API])
     authority.issue(CONTROL_PLANE.stem, endpoints, sans=[endpoints])
-
-
-def arguments() -> list[str]:
-    """Return the emulator's options that make it Google's to Pods."""
-    return [
-        "--rest-tls", f"{ADDRESS}:443", "--tls-cert", f"{_FOLDER}/api.crt", "--tls-key", f"{_FOLDER}/api.key",
-        "--metadata", f"{ADDRESS}:80",
-        "--host", f"{DNS_API}={ADDRESS}",
-        "--control-plane", network.KUBERNETES, PRIVATE_ENDPOINT, REGION, f"{paths.PKI}/ca.crt",
-    ]  # fmt: skip

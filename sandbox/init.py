@@ -1,7 +1,7 @@
-"""The first process of a sandbox's PID namespace: mounts, starts the parts in order, then watches over them.
+"""The first process of a sandbox's PID namespace: mounts, starts the parts in order, then reaps and answers requests.
 
-When it ends, for whatever reason, the kernel ends every other process of the namespace, and with the last
-of them the mounts and the network: that is how a sandbox never leaves anything behind.
+When it ends, the kernel ends every other process of the namespace, and with the last of them the mounts and the
+network. So a sandbox never leaves anything behind.
 """
 
 import os
@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,16 +19,15 @@ from typing import Any, NoReturn
 from sandbox import control, messages, mounts, paths, stages
 from sandbox.errors import SandboxError
 from sandbox.instance import CONTROL
-from sandbox.messages import Doing, Done, Event, Failed, PartStatus, Status, Up
-from sandbox.plan import Plan
+from sandbox.messages import Doing, Done, Event, Failed, PartStatus, Plan, Status, Up
 from sandbox.process import Part
 
 _CHILDLESS = 1.0
-"""Seconds between looks for children while there are none."""
+"""Seconds between two looks for children while there are none."""
 
 
 class Init:
-    """The parts of one sandbox, and the answers to those who ask about them."""
+    """The parts of one sandbox, and the answers to requests about them."""
 
     def __init__(self, name: str, plan: Plan, progress: int) -> None:
         self._name = name
@@ -41,7 +40,7 @@ class Init:
         self._done: list[Done] = []
 
     def run(self, listener: socket.socket) -> NoReturn:
-        """Bring everything up, report it, then reap until told to end."""
+        """Start everything, report it, then reap until the process is ended."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
@@ -52,8 +51,8 @@ class Init:
             os._exit(1)
         inside = socket.socket(socket.AF_UNIX)
         inside.bind(str(CONTROL))
-        for each in (listener, inside):
-            control.serve(each, self._answer)
+        control.serve(listener, self._answer)
+        control.serve(inside, self._answer)
         try:
             self._bring_up()
         except SandboxError as error:
@@ -65,23 +64,23 @@ class Init:
             self._state = "up"
             self._emit(Up(time.monotonic() - self._began))
         os.close(self._progress)
-        # The command that started this sandbox read it until now, and is about to leave.
+        # The command that started this sandbox has read stderr so far, and is about to exit.
         log = os.open(paths.LOGS / "init.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, sys.stderr.fileno())
         self._reap()
 
     def _bring_up(self) -> None:
-        todo = stages.stages(self._plan)
-        for number, stage in enumerate(todo, 1):
+        all_stages = stages.stages(self._plan)
+        for number, stage in enumerate(all_stages, 1):
             began = time.monotonic()
-            self._emit(Doing(stage.title, number, len(todo)))
+            self._emit(Doing(stage.title, number, len(all_stages)))
             parts = stage.work() or []
             for part in parts:
                 self._parts[part.name] = part
                 part.start(paths.LOGS)
             for part in parts:
                 part.wait_ready()
-            done = Done(stage.title, number, len(todo), time.monotonic() - began)
+            done = Done(stage.title, number, len(all_stages), time.monotonic() - began)
             self._done.append(done)
             self._emit(done)
 
@@ -91,42 +90,31 @@ class Init:
     def _reap(self) -> NoReturn:
         while True:
             try:
-                # Only looks, so that a part's exit code stays for whoever asks for it.
+                # WNOWAIT leaves the exit code of a part to its Popen object.
                 exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
             except ChildProcessError:
-                time.sleep(_CHILDLESS)  # Every part has ended; one may be started again.
+                time.sleep(_CHILDLESS)  # Every part has ended; a request may start one again.
                 continue
             with self._lock:
-                ours = [
-                    part
-                    for part in self._parts.values()
-                    if part.process and exited and part.process.pid == exited.si_pid
-                ]
-                if ours:
-                    ours[0].poll()
-                elif exited:
-                    os.waitpid(exited.si_pid, 0)
+                pid = exited.si_pid if exited else 0
+                parts = [part for part in self._parts.values() if part.process and part.process.pid == pid]
+                if parts:
+                    parts[0].poll()
+                elif pid:
+                    os.waitpid(pid, 0)
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        verbs: dict[str, Callable[[Part], None]] = {
-            "stop": self._stop,
-            "kill": self._kill,
-            "start": self._start,
-        }
-        if request["verb"] in verbs:
+        verb = request["verb"]
+        if verb in ("stop", "kill", "start"):
             part = self._parts.get(request["part"])
             if part is None:
                 raise SandboxError(f"There is no part {request['part']!r}; there are: {', '.join(self._parts)}")
-            verbs[request["verb"]](part)
+            if verb == "start":
+                self._start(part)
+            else:
+                with self._lock:
+                    part.stop() if verb == "stop" else part.kill()
         return asdict(self._status())
-
-    def _stop(self, part: Part) -> None:
-        with self._lock:
-            part.stop()
-
-    def _kill(self, part: Part) -> None:
-        with self._lock:
-            part.kill()
 
     def _start(self, part: Part) -> None:
         with self._lock:
@@ -136,31 +124,28 @@ class Init:
         part.wait_ready()
 
     def _status(self) -> Status:
-        parts = tuple(
+        parts = [
             PartStatus(part.name, part.process.pid if part.process else None, part.poll(), part.seconds)
             for part in list(self._parts.values())
-        )
+        ]
         return Status(
             name=self._name,
             state=self._state,
             seconds=time.monotonic() - self._began,
             memory_bytes=_memory(),
             stages=tuple(self._done),
-            parts=parts,
+            parts=tuple(parts),
             standins=self._plan.standins,
         )
 
 
 def _memory() -> int:
-    """Bytes held by every process of the namespace (proportional set size) and by the tmpfs."""
+    """Return the bytes of all processes of the namespace (proportional set size) and of the tmpfs."""
     total = shutil.disk_usage("/run").used
     for rollup in Path("/proc").glob("[0-9]*/smaps_rollup"):
-        try:
-            total += sum(
-                int(line.split()[1]) * 1024 for line in rollup.read_text().splitlines() if line.startswith("Pss:")
-            )
-        except OSError:
-            continue  # It ended meanwhile, or is a kernel thread.
+        with suppress(OSError):  # It has ended meanwhile, or is a kernel thread.
+            lines = rollup.read_text().splitlines()
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
     return total
 
 

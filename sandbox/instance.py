@@ -1,8 +1,7 @@
-"""A running sandbox, seen from outside: found by name, asked, entered and ended.
+"""A running sandbox, seen from outside: find it by name, send requests, run commands inside, end it.
 
-A sandbox leaves no file by which it could be found. Its name is an abstract Unix socket, which the kernel
-frees when the last process that holds it is gone; the first process of its PID namespace listens there, and
-the socket's peer credentials are that process's id out here.
+The name of a sandbox is an abstract Unix socket, which the kernel frees when the last process that holds it has ended.
+The first process of the sandbox's PID namespace listens there, and the socket's peer credentials are its process id.
 """
 
 import os
@@ -19,14 +18,13 @@ from pathlib import Path
 
 from sandbox import control, messages, paths
 from sandbox.errors import SandboxError
-from sandbox.messages import Event, Failed, Status, Up
-from sandbox.plan import Plan
+from sandbox.messages import Event, Failed, Plan, Status, Up
 
 CONTROL = paths.RUN / "control.sock"
-"""The same service as the abstract socket, for a process inside, which sees another set of abstract names."""
+"""The same service for processes inside, which do not see abstract names of outside."""
 
 NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
-"""What `unshare` makes for a sandbox. Its root is the user who starts it, so that no rights are needed."""
+"""The namespaces of a sandbox, as options of `unshare`. Their root is the user who starts it: no rights are needed."""
 
 _DOWN_TIMEOUT = 30.0
 _POLL = 0.01
@@ -38,18 +36,18 @@ def _address(name: str) -> str:
 
 @dataclass(frozen=True)
 class Instance:
-    """A sandbox that runs."""
+    """A running sandbox."""
 
     name: str
     pid: int
-    """Its first process, in the caller's PID namespace; 0 when the caller is inside the sandbox itself."""
+    """The first process, in the caller's PID namespace; 0 if the caller is inside the sandbox itself."""
 
     @classmethod
     def find(cls, name: str) -> "Instance | None":
-        """The sandbox of that name, or None when none runs.
+        """Return the sandbox with a name, or None if it does not run.
 
         Raises:
-            SandboxError: another user holds its name.
+            SandboxError: another user holds the name.
         """
         with suppress(ConnectionRefusedError), control.connect(_address(name)) as connection:
             pid, _ = control.peer(connection)
@@ -60,23 +58,25 @@ class Instance:
 
     @classmethod
     def require(cls, name: str) -> "Instance":
-        """The sandbox of that name.
+        """Return the sandbox with a name.
 
         Raises:
-            SandboxError: none runs, or another user holds its name.
+            SandboxError: it does not run, or another user holds the name.
         """
-        found = cls.find(name)
-        if found is None:
+        instance = cls.find(name)
+        if instance is None:
             raise SandboxError(f"No sandbox named {name!r} runs. Start one: python -m sandbox --name {name} up")
-        return found
+        return instance
 
     def request(self, verb: str, part: str | None = None) -> Status:
-        """Ask the sandbox's first process, which answers with its status when it has done what the verb says.
+        """Send a request and return the status after it.
 
-        Verbs are status, and stop, kill and start (of a part).
+        Args:
+            verb: status, or stop, kill or start.
+            part: the part to stop, kill or start.
 
         Raises:
-            SandboxError: it refused, with its own words, or did not answer in time.
+            SandboxError: the sandbox refused, did not answer in time, or has ended.
         """
         address = str(CONTROL) if self.pid == 0 else _address(self.name)
         try:
@@ -85,33 +85,33 @@ class Instance:
             raise SandboxError(f"Sandbox {self.name!r} has ended.") from None
 
     def command(self, argv: Sequence[str], cwd: Path) -> list[str]:
-        """The command line that runs `argv` inside, in the folder `cwd`."""
+        """Return the command line that runs `argv` inside, in the folder `cwd`."""
         if self.pid == 0:
             return list(argv)
         enter = ["nsenter", f"--target={self.pid}", "--preserve-credentials"]
         enter += ["--user", "--net", "--mount", "--pid", "--"]
-        # nsenter's own --wd opens the folder outside, where /run is another one.
+        # nsenter's --wd opens the folder outside, where /run differs.
         return [*enter, "sh", "-c", 'cd "$0" && exec "$@"', str(cwd), *argv]
 
     def environment(self) -> dict[str, str]:
-        """The environment of a command inside: the caller's, with the sandbox's tools, cluster and backend."""
+        """Return the environment of a command inside: the caller's, with the sandbox's tools, cluster and backend."""
         return inside_environment(os.environ, self.name)
 
     def end(self) -> None:
-        """End every process of the sandbox and return when they are gone; mounts and files end with them.
+        """End every process of the sandbox, and with them its mounts and files; return when they have ended.
 
         Raises:
-            SandboxError: it is still there after SIGKILL, or this is a process of its own.
+            SandboxError: the caller is inside, or the sandbox did not end in time.
         """
         if self.pid == 0:
-            raise SandboxError(f"Sandbox {self.name!r} is ended from outside, not by a command inside.")
+            raise SandboxError(f"Sandbox {self.name!r} can only be ended from outside it: `python -m sandbox down`.")
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:
-            return  # Somebody else has ended it since it was found.
+            return  # Another process has ended it meanwhile.
         try:
-            # The kernel ends the rest with the first process, which has nothing to do before it. SIGTERM may pass it
-            # by: Python runs a handler in the main thread, which waits on where the signal did not wake it.
+            # The kernel ends the rest with the first process. SIGTERM may go unnoticed: Python runs its handler in the
+            # main thread, which the signal may not wake.
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
             if select.select([handle], [], [], _DOWN_TIMEOUT)[0]:
@@ -122,19 +122,19 @@ class Instance:
         raise SandboxError(f"Sandbox {self.name!r} (process {self.pid}) did not end within {_DOWN_TIMEOUT:.0f} s.")
 
     def _await_name(self) -> None:
-        """Return when the name is free: what has started the first process holds it too, until it has seen it end."""
+        """Return when the name is free: `unshare` holds it too, and ends after the first process."""
         deadline = time.monotonic() + _DOWN_TIMEOUT
         while self.name in _held() and time.monotonic() < deadline:
             time.sleep(_POLL)
 
 
 def names() -> list[str]:
-    """The names of this user's sandboxes, those that are still starting included."""
+    """Return the names of this user's sandboxes, including those that are starting."""
     return sorted(name for name in _held() if _is_ours(name))
 
 
 def _held() -> set[str]:
-    """The names that some process holds."""
+    """Return the names that processes of any user hold."""
     prefix = "@" + _address("")[1:]
     paths_in_use = (line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:])
     return {path.removeprefix(prefix) for path in paths_in_use if path.startswith(prefix)}
@@ -144,18 +144,18 @@ def _is_ours(name: str) -> bool:
     try:
         control.connect(_address(name)).close()
     except ConnectionRefusedError:
-        return True  # Whoever holds it does not listen yet.
+        return True  # It does not listen yet.
     except SandboxError:
         return False
     return True
 
 
 def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
-    """`base` with what a command inside the sandbox needs to find its tools, cluster and Pulumi backend."""
+    """Return `base` with the variables by which a command inside finds the tools, the cluster and Pulumi's backend."""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     dropped = {
         "PYTHONHOME", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
-        # Without its bytecode Python compiles the kubernetes client at each command: a preview takes 7.5 s, not 3.2.
+        # Without bytecode files Python compiles the kubernetes client in every command: a preview takes 7.5 s, not 3.2.
         "PYTHONDONTWRITEBYTECODE",
     }  # fmt: skip
     return {key: value for key, value in base.items() if key not in dropped} | {
@@ -164,30 +164,30 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
         # Pulumi's Python language host runs the `python` on PATH and reads this.
         "VIRTUAL_ENV": str(paths.VENV_BIN.parent),
         "KUBECONFIG": str(paths.KUBECONFIG),
-        # kubectl and helm would keep what they learn of this cluster in the user's home.
+        # Keeps the caches of kubectl and helm out of the user's home.
         "KUBECACHEDIR": str(paths.RUN / "cache" / "kube"),
         "HELM_CACHE_HOME": str(paths.RUN / "cache" / "helm"),
         "HELM_CONFIG_HOME": str(paths.RUN / "helm"),
         "HELM_DATA_HOME": str(paths.RUN / "helm"),
         "PULUMI_HOME": str(paths.PULUMI_HOME),
         "PULUMI_BACKEND_URL": f"file://{paths.PULUMI_STATE}",
-        # Protects nothing: the stack's state ends with the sandbox, and its configuration holds no secret.
+        # Protects nothing: the state ends with the sandbox, and the configuration has no secrets.
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
     }
 
 
 def start(name: str, plan: Plan, timeout: float) -> Iterator[Event]:
-    """Start a sandbox and yield what it says; it is up when the iteration ends.
+    """Start a sandbox and yield its events; it is up when the iteration ends.
 
     Args:
-        name: what to find it by.
+        name: the name to find it by.
         plan: what it is made of.
-        timeout: seconds in which there has to be some progress.
+        timeout: seconds without an event after which to give up.
 
     Raises:
-        SandboxError: the name is taken, or a part did not come up; nothing is left running then, unless the
-            plan says to keep what failed.
+        SandboxError: the name is in use, or a part did not start. Nothing is left running then, unless the plan says
+            to keep a failed sandbox.
     """
     listener = socket.socket(socket.AF_UNIX)
     try:
@@ -223,8 +223,8 @@ def start(name: str, plan: Plan, timeout: float) -> Iterator[Event]:
             if stays:
                 return
         process.wait(_DOWN_TIMEOUT)
-        words = process.stderr.read().decode(errors="replace").strip()
-        raise SandboxError(f"The sandbox ended before it was up.\n{words}".rstrip())
+        output = process.stderr.read().decode(errors="replace").strip()
+        raise SandboxError(f"The sandbox ended before it was up.\n{output}".rstrip())
     finally:
         os.close(read_end)
         process.stderr.close()

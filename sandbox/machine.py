@@ -1,4 +1,4 @@
-"""The machine that figures are of, and the versions of what ran on it."""
+"""The machine and the versions that belong to measured figures."""
 
 import os
 import platform
@@ -13,10 +13,10 @@ _GIB = 2**30
 
 
 def facts(standins: Collection[str]) -> dict[str, str]:
-    """Return what is said of the machine beside figures.
+    """Return the facts to print beside figures.
 
     Args:
-        standins: the provider plugins that are the sandbox's own.
+        standins: the provider plugins that the sandbox replaces.
     """
     return {
         "cores": f"{os.cpu_count()} ({_processor()})",
@@ -35,19 +35,19 @@ def facts(standins: Collection[str]) -> dict[str, str]:
 
 
 def provider(name: str, standins: Collection[str]) -> str:
-    """Return which plugin it was."""
+    """Return which plugin a provider is."""
     if f"pulumi-resource-{name}" in standins:
         return "the sandbox's stand-in, a small program in Python: the real one could not be downloaded"
     return f"the real one, {metadata.version(f'pulumi-{name}')}"
 
 
 def _engine() -> str:
-    """Return the engine's version: the one on PATH is used where there is one."""
-    if installed := tools.installed(next(each for each in tools.builds() if each.folder == "pulumi")):
+    """Return the engine's version."""
+    if installed := tools.installed(next(build for build in tools.builds() if build.folder == "pulumi")):
         argv = [str(installed["pulumi"]), "version"]
-        told = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
-        if told:  # One that was built here, which is on PATH in a sandbox, does not know its own.
-            return told
+        version = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        if version:  # A build of ours, which is on PATH in a sandbox, prints none.
+            return version
     return tools.required_version("pulumi", "github.com/pulumi/pulumi/pkg/v3")
 
 

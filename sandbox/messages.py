@@ -1,13 +1,42 @@
-"""What a sandbox's first process says: events while it starts, by a pipe, and its status, by the control socket."""
+"""What a sandbox and its command tell each other: the plan, events while it starts, and its status, all as JSON."""
 
 import json
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sandbox.errors import SandboxError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sandbox is made of: prepared outside, where the network is, and carried out by its first process."""
+
+    programs: Mapping[str, Path]
+    """By the names under which commands inside find them."""
+    modules: Mapping[str, Path]
+    """Source folders of istio, cert-manager and pebble, by the names of their builds."""
+    plugins: Path
+    """Where Pulumi keeps installed plugins; may be missing."""
+    standins: tuple[str, ...] = ()
+    """The programs that replace a provider plugin."""
+    keep: bool = False
+    """Whether a sandbox stays up when its start has failed."""
+
+    def dump(self) -> bytes:
+        """Return the plan as JSON."""
+        return json.dumps(asdict(self), default=str).encode()
+
+    @classmethod
+    def load(cls, text: str | bytes) -> "Plan":
+        """Return the plan that `dump` wrote."""
+        fields = json.loads(text)
+        for name in ("programs", "modules"):
+            fields[name] = {key: Path(path) for key, path in fields[name].items()}
+        return cls(**fields | {"plugins": Path(fields["plugins"]), "standins": tuple(fields["standins"])})
 
 
 @dataclass(frozen=True)
@@ -31,14 +60,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Up:
-    """Everything is ready: the last event of a start."""
+    """The last event of a start that has succeeded."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The start has failed: the last event, too."""
+    """The last event of a start that has failed."""
 
     reason: str
 
@@ -49,11 +78,11 @@ _EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Doing, Done,
 
 @dataclass(frozen=True)
 class PartStatus:
-    """One part, as it is now."""
+    """The current status of one part."""
 
     name: str
     pid: int | None
-    """In the sandbox's PID namespace; None if it was never started."""
+    """In the sandbox's PID namespace; None if the part was never started."""
     exit_code: int | None
     """None while it runs."""
     ready_after: float | None
@@ -62,41 +91,42 @@ class PartStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A sandbox, as it is now."""
+    """The current status of a sandbox."""
 
     name: str
     state: str
     """starting, up or failed."""
     seconds: float
-    """Since it began to start."""
+    """Since its start."""
     memory_bytes: int
-    """Of all its processes, and of its files."""
+    """Of all processes and files."""
     stages: tuple[Done, ...]
     parts: tuple[PartStatus, ...]
     standins: tuple[str, ...]
 
     @classmethod
     def load(cls, fields: dict[str, Any]) -> "Status":
-        """From the JSON object that `dataclasses.asdict` makes of one.
+        """Return the status that `dataclasses.asdict` made these fields of.
 
         Raises:
-            SandboxError: it is another version's.
+            SandboxError: the fields are those of another version.
         """
         try:
             nested = {
-                "stages": tuple(Done(**each) for each in fields["stages"]),
-                "parts": tuple(PartStatus(**each) for each in fields["parts"]),
+                "stages": tuple(Done(**stage) for stage in fields["stages"]),
+                "parts": tuple(PartStatus(**part) for part in fields["parts"]),
                 "standins": tuple(fields["standins"]),
             }
             return cls(**fields | nested)
         except (KeyError, TypeError):
             raise SandboxError(
-                "This sandbox was started by another version of the project. End it with `down`, and start it again."
+                "This sandbox was started by another version of the project. Restart it: "
+                "`python -m sandbox down`, then `python -m sandbox up`."
             ) from None
 
 
 def write(descriptor: int, event: Event) -> None:
-    """Send an event, as a line of JSON."""
+    """Send an event as a line of JSON."""
     os.write(descriptor, json.dumps({"event": type(event).__name__} | asdict(event)).encode() + b"\n")
 
 
@@ -104,7 +134,7 @@ def read(descriptor: int, timeout: float) -> Iterator[Event]:
     """Yield events until the writer has closed its end.
 
     Raises:
-        SandboxError: for `timeout` seconds there was none.
+        SandboxError: there was no event for `timeout` seconds.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)

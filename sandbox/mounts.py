@@ -1,4 +1,4 @@
-"""What a sandbox's mount namespace has of its own: a tmpfs over ``/run`` with everything in it, and a resolver."""
+"""The mounts of a sandbox: a tmpfs over ``/run`` for all its files, and its resolver configuration."""
 
 import os
 import subprocess
@@ -14,11 +14,11 @@ _TIMEOUT = 10
 
 
 def cover_run(programs: Mapping[str, Path], plugins: Path) -> None:
-    """Cover ``/run`` with a tmpfs and fill it: folders, links to the programs, Pulumi's home.
+    """Cover ``/run`` with a tmpfs that has the sandbox's folders and links to its programs.
 
     Args:
         programs: the programs by name, as commands inside find them.
-        plugins: where Pulumi's installed plugins are; may be missing.
+        plugins: the folder of Pulumi's installed plugins; may be missing.
 
     Raises:
         SandboxError: the kernel refused the mount.
@@ -33,48 +33,48 @@ def cover_run(programs: Mapping[str, Path], plugins: Path) -> None:
 
 
 def cover_resolver(text: str) -> None:
-    """Bind a file with this text over the machine's resolver configuration; call it when ``/run`` is covered.
+    """Bind a file with this text over the machine's resolver configuration, once ``/run`` is covered.
 
     Raises:
         SandboxError: there is no file to cover, or the kernel refused the mount.
     """
     target = resolver_file()
-    ours = paths.RUN / "resolv.conf"
-    ours.write_text(text)
-    _mount("--bind", str(ours), str(target))
+    file = paths.RUN / "resolv.conf"
+    file.write_text(text)
+    _mount("--bind", str(file), str(target))
 
 
 def resolver_file(link: Path = RESOLVER, run: Path = _RUN) -> Path:
-    """The file that programs read as ``/etc/resolv.conf``, which is what a bind mount has to cover.
+    """Return the file behind ``/etc/resolv.conf``, which a bind mount has to cover.
 
-    Many systems keep it below ``/run``, where a new tmpfs does not have it: there it is made. Anywhere else nothing
-    is made, since that would stay on the machine, and only its root could.
+    Many systems keep it below ``/run``, where it is created on the new tmpfs. Elsewhere nothing is created, since it
+    would stay on the machine.
 
     Args:
         link: the file or link that programs open.
-        run: the folder whose content ends with the sandbox.
+        run: the folder that the tmpfs covers.
 
     Raises:
-        SandboxError: the file does not exist, and is not below `run`.
+        SandboxError: the file does not exist and is not below `run`.
     """
     target = link.resolve()
     if target.is_file():
         return target
     if not target.is_relative_to(run.resolve()):
-        raise SandboxError(f"{target} does not exist, so that the sandbox cannot cover it. Make it: {fix(target)}")
+        raise SandboxError(f"{target} does not exist, so the sandbox cannot cover it. Create it: {fix(target)}")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.touch()
     return target
 
 
 def resolver_can_be_covered() -> bool:
-    """Whether `cover_resolver` will find a file, asked outside a sandbox."""
+    """Return whether `cover_resolver` will succeed on this machine."""
     target = RESOLVER.resolve()
     return target.is_file() or target.is_relative_to(_RUN.resolve())
 
 
 def fix(target: Path) -> str:
-    """The command that makes a missing resolver configuration, empty as it was."""
+    """Return the command that creates an empty resolver configuration."""
     sudo = "" if os.geteuid() == 0 else "sudo "
     return f"{sudo}touch {target}"
 

@@ -1,19 +1,15 @@
-"""The sandbox's own network: a bridge for Pods, addresses for what is not a Pod, and no way out.
+"""The sandbox's network: a bridge for Pods, addresses for servers beside the cluster, and no way out.
 
-Everything happens inside the sandbox's network namespace, where there is nothing but `lo` at first:
+It is set up inside the sandbox's network namespace, which has only `lo` at first:
 
-- bridge `pods`, 10.244.0.1/16: the node's address, Pods' gateway, and further addresses for servers beside the cluster;
+- the bridge `pods`, 10.244.0.1/16, has the node's address, which is the Pods' gateway, and the addresses of servers;
 - Services (10.96.0.0/16) and load balancers (203.0.113.0/24, TEST-NET-3 of RFC 5737) are routed to the bridge, only so
-  that connections to them reach kube-proxy's NAT rules; no default route exists, so anything else fails at once.
+  that connections reach kube-proxy's NAT rules. There is no default route, so all other connections fail at once.
 """
-
-from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
 
-from sandbox import paths
 from sandbox.errors import SandboxError
 
 BRIDGE = "pods"
@@ -27,25 +23,25 @@ LOAD_BALANCER_CIDR = "203.0.113.0/24"
 
 _SYSCTLS = {
     "net/ipv4/ip_forward": "1",
-    # Pods are routed, never switched: the way back from a Service passes the NAT that its way there did.
+    # Pods are routed, never switched: answers of a Service have to pass the NAT of the request.
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
-    # Redirected connections of the namespace itself may leave from loopback addresses.
+    # Redirected connections of the namespace itself may come from loopback addresses.
     "net/ipv4/conf/all/route_localnet": "1",
 }
 
 _BRIDGE_NETFILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-"""Of kernels with br_netfilter: NAT on the bridge itself, by which no Pod would reach itself through a Service."""
+"""On kernels with br_netfilter: NAT on the bridge, with which a Pod cannot reach itself through a Service."""
 
 
 def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
-    """Make the namespace's devices, addresses and routes.
+    """Create the namespace's devices, addresses and routes.
 
     Args:
         extra_addresses: further addresses of the bridge, within 10.244.0.0/24 (Pods begin at 10.244.1.0).
 
     Raises:
-        SandboxError: the kernel or iproute2 refused; the message is theirs.
+        SandboxError: the kernel or iproute2 refused.
     """
     for name, value in _SYSCTLS.items():
         Path("/proc/sys", name).write_text(value)
@@ -54,8 +50,7 @@ def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
     ip(
         "link set lo up",
         f"link add {BRIDGE} type bridge",
-        f"addr add {HOST}/16 dev {BRIDGE}",
-        *(f"addr add {address}/16 dev {BRIDGE}" for address in extra_addresses),
+        *(f"addr add {address}/16 dev {BRIDGE}" for address in (HOST, *extra_addresses)),
         f"link set {BRIDGE} up",
         f"route add {SERVICE_CIDR} dev {BRIDGE} src {HOST}",
         f"route add {LOAD_BALANCER_CIDR} dev {BRIDGE} src {HOST}",
@@ -63,40 +58,12 @@ def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
 
 
 def ip(*commands: str, netns: str | None = None) -> None:
-    """Run iproute2 commands in one process, in a named network namespace if one is given.
+    """Run iproute2 commands in one process, in a named network namespace or in this one.
 
     Raises:
-        SandboxError: one of them failed.
+        SandboxError: a command failed.
     """
     argv = ["ip", *(["-n", netns] if netns else []), "-batch", "-"]
     done = subprocess.run(argv, input="\n".join(commands) + "\n", text=True, capture_output=True, check=False)
     if done.returncode:
         raise SandboxError(f"network set-up failed: {done.stderr.strip()}")
-
-
-def kube_proxy_config() -> dict[str, Any]:
-    """Return kube-proxy's configuration file.
-
-    Its conntrack settings are all "leave as is": they are sysctls of the machine, which a user namespace cannot write.
-    """
-    return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "clientConnection": {"kubeconfig": f"{paths.PKI}/proxy.kubeconfig"},
-        "mode": "nftables",
-        "hostnameOverride": "sandbox",
-        "clusterCIDR": POD_CIDR,
-        "detectLocalMode": "ClusterCIDR",
-        "bindAddress": HOST,
-        "healthzBindAddress": "127.0.0.1:10256",
-        "metricsBindAddress": "127.0.0.1:10249",
-        "nftables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},
-        "conntrack": {
-            "maxPerCore": 0,
-            "min": 0,
-            "tcpEstablishedTimeout": "0s",
-            "tcpCloseWaitTimeout": "0s",
-            "udpTimeout": "0s",
-            "udpStreamTimeout": "0s",
-        },
-    }

@@ -1,6 +1,6 @@
-"""Where things are: inside a sandbox everything is below ``/run/sandbox``, outside it only a cache of tools.
+"""Paths: inside a sandbox everything is below ``/run/sandbox``, outside it there is only a cache of tools.
 
-``/run`` is a tmpfs of the sandbox's own mount namespace, so whatever is written there ends with the sandbox.
+``/run`` is a tmpfs of the sandbox's mount namespace, so its files disappear with the sandbox.
 """
 
 import os
@@ -13,8 +13,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 RUN = Path("/run/sandbox")
 BIN = RUN / "bin"
 LOGS = RUN / "logs"
+POD_LOGS = LOGS / "pods"
 PKI = RUN / "pki"
 CHARTS = RUN / "charts"
+ENVOY_BOOTSTRAP = RUN / "envoy_bootstrap.json"
 KUBECONFIG = RUN / "kubeconfig"
 PULUMI_HOME = RUN / "pulumi" / "home"
 PULUMI_STATE = RUN / "pulumi" / "state"
@@ -23,18 +25,18 @@ VENV_BIN = Path(sys.prefix) / "bin"
 
 
 def cache() -> Path:
-    """The user's cache folder for this project, outside the work tree (XDG base directory specification)."""
+    """Return the user's cache folder for this project (XDG base directory specification)."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "istio-gateway-tls"
 
 
 def program(name: str) -> Path | None:
-    """A program on PATH, as another sandbox finds it too; None if there is none.
+    """Return a program on PATH, or None if there is none.
 
-    Links in the folder of a sandbox's programs are followed, since a sandbox within it covers that folder.
+    Links below /run are followed, since a sandbox inside this one covers that folder.
     """
-    found = shutil.which(name)
-    if found is None:
+    location = shutil.which(name)
+    if location is None:
         return None
-    path = Path(found).absolute()
+    path = Path(location).absolute()
     return path.resolve() if path.is_relative_to(RUN) else path

@@ -24,7 +24,7 @@ class Authority:
 
     @classmethod
     def create(cls, folder: Path, common_name: str = "sandbox-ca") -> "Authority":
-        """Make a new CA; writes ``ca.crt`` and ``ca.key``."""
+        """Create a CA and write ``ca.crt`` and ``ca.key``."""
         folder.mkdir(parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name(common_name)
@@ -41,7 +41,11 @@ class Authority:
 
     @classmethod
     def load(cls, certificate: Path, key: Path, folder: Path) -> "Authority":
-        """Take an existing CA; writes ``ca.crt`` beside what it will sign."""
+        """Load an existing CA and write ``ca.crt`` into the folder of the certificates that it will sign.
+
+        Raises:
+            TypeError: the key is neither an EC nor an RSA key.
+        """
         loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
             raise TypeError(f"{key} holds neither an EC nor an RSA key")
@@ -49,10 +53,13 @@ class Authority:
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded, folder)
 
     def issue(self, file: str, common_name: str, *, group: str | None = None, sans: Sequence[str] = ()) -> None:
-        """Sign a certificate for a client or server; writes ``FILE.crt`` and ``FILE.key``.
+        """Sign a certificate for a client or server, and write ``FILE.crt`` and ``FILE.key``.
 
-        ``group`` becomes the organization, which Kubernetes reads as the user's group; ``sans`` holds DNS
-        names and IP addresses.
+        Args:
+            file: the name of the two files, without suffix.
+            common_name: the subject, which Kubernetes reads as the user.
+            group: the organization, which Kubernetes reads as the user's group.
+            sans: DNS names and IP addresses.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])

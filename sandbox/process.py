@@ -27,27 +27,27 @@ _POLL = 0.05
 
 @dataclass
 class Part:
-    """A program of the sandbox, and how to see that it is ready."""
+    """A program of the sandbox, and the test whether it is ready."""
 
     name: str
     argv: list[str]
     ready: Callable[[], bool]
-    """Answers at once and raises nothing: whether the part serves."""
+    """Returns whether the part serves, without delay or exception."""
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
-    """Seconds to be ready in."""
+    """Seconds until it has to be ready."""
     on_ready: Callable[[], None] = lambda: None
-    """Called each time it has become ready."""
+    """Called after every start, once it is ready."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     log: Path | None = None
     seconds: float | None = None
-    """How long it took from start to ready."""
+    """The time from the start until it was ready."""
 
     def start(self, logs: Path) -> None:
-        """Start the program in a process group of its own, with its output in ``logs/NAME.log``.
+        """Start the program in a new process group, with its output in ``logs/NAME.log``.
 
         Raises:
-            SandboxError: it could not be run at all.
+            SandboxError: the program could not be executed.
         """
         self.log = logs / f"{self.name}.log"
         self._started = time.monotonic()
@@ -65,10 +65,10 @@ class Part:
                 raise SandboxError(f"{self.name} could not be started: {error}") from None
 
     def wait_ready(self) -> None:
-        """Return when the part is ready, and what is to follow that is done.
+        """Return when the part is ready and `on_ready` has run.
 
         Raises:
-            SandboxError: it exited, or was not ready within its timeout; carries the tail of its log.
+            SandboxError: it exited, or was not ready within its timeout; contains the tail of its log.
         """
         deadline = self._started + self.timeout
         while not self.ready():
@@ -82,17 +82,17 @@ class Part:
         self.on_ready()
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
+        """Return the exit code, or None while it runs."""
         return self.process.poll() if self.process else None
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """End the process: SIGTERM to its group, and SIGKILL to what is left of it when it has ended, or has not.
+        """Send SIGTERM to the process group, and SIGKILL to the rest of it once the process has ended or time is up.
 
         Args:
-            timeout: seconds for it to end in by itself.
+            timeout: seconds between SIGTERM and SIGKILL.
 
         Raises:
-            SandboxError: it is still there `timeout` seconds after SIGKILL.
+            SandboxError: it still runs `timeout` seconds after SIGKILL.
         """
         if self.process is None or self.process.poll() is not None:
             return
@@ -102,13 +102,10 @@ class Part:
         self._kill_group(self.process, timeout)
 
     def kill(self, timeout: float = STOP_TIMEOUT) -> None:
-        """End the process and its group as a crash does: by SIGKILL, so that it writes and closes nothing.
-
-        Args:
-            timeout: seconds for the kernel to have ended it in.
+        """End the process group like a crash, by SIGKILL.
 
         Raises:
-            SandboxError: it is still there then.
+            SandboxError: it still runs after `timeout` seconds.
         """
         if self.process is None or self.process.poll() is not None:
             return
@@ -123,13 +120,13 @@ class Part:
             raise SandboxError(f"{self.name} (process {process.pid}) did not end on SIGKILL.") from None
 
     def tail(self, lines: int = 15) -> str:
-        """The last lines of the log, indented."""
+        """Return the last lines of the log, indented."""
         text = self.log.read_text(errors="replace") if self.log and self.log.exists() else ""
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (it wrote nothing)"
 
 
 def answers(url: str, ca: Path | None = None) -> bool:
-    """Whether a server answers 200 within two seconds; `ca` is the file that its certificate is checked against."""
+    """Return whether a server answers 200 within two seconds, with a certificate that `ca` verifies."""
     context = ssl.create_default_context(cafile=ca) if ca else None
     try:
         with urllib.request.urlopen(url, timeout=2, context=context) as response:  # noqa: S310 - our own addresses

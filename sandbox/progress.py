@@ -1,55 +1,48 @@
-"""Long work on a terminal: what, how many of how many, elapsed, what is left; plain lines where there is none."""
+"""Progress of long work on a terminal, with the time that is left; plain lines elsewhere."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sandbox.gobuild import Record, Report
 from sandbox.messages import Doing, Done, Event, Up
 
 _HEARTBEAT = 30.0
-"""Seconds between lines about one long step where there is no terminal."""
+"""Seconds between lines about one build without a terminal."""
 _LINKING = 0.95
-"""How much of a build is done, at most, before it has ended."""
+"""The share of a build that compiling is at most: linking at its end reports no progress."""
 _TRUST = 15.0
-"""Seconds of work after which a machine's own pace counts for as much as the usual one."""
+"""Seconds of work after which this machine's pace counts as much as the usual one."""
 
 
 class Builds:
-    """Several builds, one after the other, and when they will be done."""
+    """The progress of several builds, one after the other."""
 
     def __init__(self, console: Console, usual: Sequence[Record]) -> None:
-        """Begin with the first.
+        """Start with the first build.
 
         Args:
             console: where to print.
-            usual: what each build takes on the machine on which that was measured, in order.
+            usual: the usual costs of the builds, in order.
         """
         self._console = console
         self._usual = usual
         self._compiling = 0.0
-        """Seconds for which the builds before this one compiled; downloads say nothing of a machine's pace."""
+        """Seconds of compiling before this build; the time of downloads does not tell a machine's pace."""
         self._number = 0
 
     @contextmanager
     def next(self, title: str) -> Iterator[Report]:
-        """Show the next build while it runs, and what it took once it has succeeded.
+        """Show the next build while it runs, and its cost once it has succeeded.
 
-        Yields a function that takes what the build does at the moment.
+        Yields the function to report progress to.
         """
         usual = self._usual[self._number]
         self._number += 1
-        began = spoken = time.monotonic()
+        began = printed = time.monotonic()
         prefix = f"[{self._number}/{len(self._usual)}] build {title}"
         console = self._console
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
@@ -57,8 +50,8 @@ class Builds:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             row = progress.add_task(prefix, total=None)
 
-            def report(doing: str, packages: int = 0) -> None:
-                nonlocal spoken, compiled, first
+            def report(doing: str, packages: int) -> None:
+                nonlocal printed, compiled, first
                 compiled = packages
                 now = time.monotonic()
                 if packages:
@@ -66,51 +59,45 @@ class Builds:
                     doing = f"{doing}, {packages} of about {max(usual.packages, packages)} packages"
                 rest = self._left(packages, self._compiling + now - (first or now))
                 progress.update(row, description=f"{prefix}  {doing}; {rest}")
-                if not console.is_terminal and now - spoken > _HEARTBEAT:
-                    spoken = now
+                if not console.is_terminal and now - printed > _HEARTBEAT:
+                    printed = now
                     line = f"{prefix}  {doing} ({now - began:.0f} s); {rest}"
                     console.print(line, markup=False, soft_wrap=True)
 
             yield report
         self._compiling += time.monotonic() - (first or began)
-        took = f"{prefix}  {compiled} packages  {time.monotonic() - began:.1f} s"
-        console.print(took, markup=False, soft_wrap=True)
+        cost = f"{compiled} packages  {time.monotonic() - began:.1f} s"
+        console.print(f"{prefix}  {cost}", markup=False, soft_wrap=True)
 
     def _left(self, packages: int, elapsed: float) -> str:
-        """Say what is left, as far as packages tell: at its end a build is linked, of which nothing is told."""
         before, usual = self._usual[: self._number - 1], self._usual[self._number - 1]
         share = min(packages / usual.packages, _LINKING)
-        done = sum(each.seconds for each in before) + usual.seconds * share
-        todo = sum(each.seconds for each in self._usual) - done
+        done = sum(build.seconds for build in before) + usual.seconds * share
+        todo = sum(build.seconds for build in self._usual) - done
         return f"{spell(left(todo, done, elapsed))} left in all"
 
 
 def left(todo: float, done: float, elapsed: float) -> float:
-    """Seconds that are left.
+    """Return the seconds that are left.
 
     Args:
-        todo: what is still to be done, in seconds on the usual machine.
-        done: what has been done, the same.
-        elapsed: the seconds that this took here; the longer, the more this machine's own pace counts.
+        todo: the rest of the work, in seconds on the usual machine.
+        done: the work so far, in seconds on the usual machine.
+        elapsed: the seconds that it took on this machine.
     """
     return todo * (elapsed + _TRUST) / (done + _TRUST)
 
 
 def spell(seconds: float) -> str:
-    """A duration that is not exact: in minutes, from one on."""
+    """Return an estimated duration in words."""
     minutes = round(seconds / 60)
     return f"about {minutes} min" if minutes else "less than a minute"
 
 
 def show(console: Console, events: Iterable[Event]) -> None:
-    """Show a sandbox's start, stage by stage."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    """Show the stages of a sandbox's start."""
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task("starting")
         for event in events:

@@ -5,44 +5,40 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from sandbox import plugins, policies, tools
-from sandbox.plan import Modules, Plan
+from sandbox.gobuild import Build
+from sandbox.messages import Plan
 from sandbox.progress import Builds
-from sandbox.tools import Build
 
 
 def provide(console: Console) -> Plan:
-    """Find, build or download everything, showing progress for what takes time.
+    """Find, build or download everything, with progress for what takes time.
 
     Raises:
-        SandboxError: something could not be built or downloaded.
+        SandboxError: a build or download failed.
     """
     programs = tools.wheels()
     builds = tools.builds()
-    build(console, builds)
-    for each in builds:
-        programs |= tools.resolve(each, lambda *_, **__: None)
+    build_missing(console, builds)
+    for build in builds:
+        programs |= tools.resolve(build, lambda *_: None)
     providers = plugins.provide(programs["pulumi"])
-    modules = Modules(
-        istio=tools.module_folder("istio", tools.ISTIO),
-        cert_manager=tools.module_folder("cert-manager", tools.CERT_MANAGER),
-        pebble=tools.module_folder("pebble", tools.PEBBLE),
-    )
+    sources = {"istio": tools.ISTIO, "cert-manager": tools.CERT_MANAGER, "pebble": tools.PEBBLE}
     return Plan(
         programs=programs | providers | policies.programs(),
-        modules=modules,
+        modules={name: tools.module_folder(name, module) for name, module in sources.items()},
         plugins=plugins.folder(),
         standins=tuple(name for name, path in providers.items() if plugins.is_standin(path)),
     )
 
 
-def build(console: Console, builds: Iterable[Build]) -> None:
-    """Make those builds that are neither installed nor cached, showing progress.
+def build_missing(console: Console, builds: Iterable[Build]) -> None:
+    """Make the builds that are neither installed nor cached, with progress.
 
     Raises:
-        SandboxError: one of them failed.
+        SandboxError: a build failed.
     """
-    missing = [each for each in builds if not tools.is_ready(each)]
-    shown = Builds(console, [each.usual for each in missing])
-    for each in missing:
-        with shown.next(", ".join(each.programs)) as report:
-            tools.resolve(each, report)
+    missing = [build for build in builds if not tools.is_ready(build)]
+    progress = Builds(console, [build.usual for build in missing])
+    for build in missing:
+        with progress.next(", ".join(build.programs)) as report:
+            tools.resolve(build, report)

@@ -1,17 +1,16 @@
-"""What a sandbox starts, in order: the network, the control plane, DNS and ACME, the node, Istio, two applications.
+"""The start of a sandbox in order: network, control plane, DNS and ACME servers, node, Istio, two applications.
 
-That is the cluster as a platform team hands it over. cert-manager is not there: what is deployed to it installs it.
+The result is the cluster as a platform team hands it over. The program under test installs cert-manager.
 """
 
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from sandbox import acme, apps, charts, controlplane, google, istio, network, paths, tools
+from sandbox import acme, controlplane, google, install, network, paths, tools
+from sandbox.messages import Plan
 from sandbox.node import NODE_NAME
-from sandbox.plan import Plan
 from sandbox.process import Part, answers
 
 
@@ -21,12 +20,8 @@ class Stage:
 
     title: str
     work: Callable[[], list[Part] | None]
-    """Does its work at once and returns None, or returns the parts to start and await together."""
+    """Does its work and returns None, or returns the parts to start and to wait for together."""
 
-
-ZONE = "sandbox"
-"""The managed zone and its project; its domain is `acme.ZONE`."""
-CLOUD_DNS = "127.0.0.1:8053"
 
 RESOLV_CONF = f"""\
 nameserver {network.HOST}
@@ -36,51 +31,38 @@ options ndots:2 timeout:2 attempts:2
 
 
 def stages(plan: Plan) -> list[Stage]:
-    """Every stage, in order."""
+    """Return all stages in order."""
     modules = plan.modules
 
     def prepare() -> None:
         network.set_up(extra_addresses=(*(directory.address for directory in acme.DIRECTORIES), google.ADDRESS))
         controlplane.prepare()
         google.prepare()
-        acme.prepare(modules.pebble)
+        acme.prepare(modules["pebble"])
         version = tools.required_version("cert-manager", tools.CERT_MANAGER)
-        charts.cert_manager(modules.cert_manager, version, paths.CHARTS / "cert-manager")
+        install.write_cert_manager_chart(modules["cert-manager"], version, paths.CHARTS / "cert-manager")
+        paths.ENVOY_BOOTSTRAP.symlink_to(modules["istio"] / "tools/packaging/common/envoy_bootstrap.json")
 
     return [
         Stage("network, certificates and charts", prepare),
         Stage("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
         Stage("Kubernetes API server", lambda: [controlplane.apiserver(google.CONTROL_PLANE)]),
-        Stage("controllers and node", lambda: [controlplane.controller_manager(), node(modules.istio)]),
+        Stage("controllers and node", lambda: [controlplane.controller_manager(), node()]),
         Stage("kube-proxy", lambda: [controlplane.proxy()]),
-        Stage("Istio", lambda: istio.install(modules.istio)),
-        Stage("demo applications", apps.install),
+        Stage("Istio", lambda: install.istio(modules["istio"])),
+        Stage("demo applications", install.applications),
     ]
 
 
 def cloud_dns() -> Part:
-    """The Cloud DNS emulator and the namespace's only DNS server."""
-    argv = [
-        sys.executable, "-m", "sandbox.googlecloud",
-        "--rest", CLOUD_DNS, "--dns", f"{network.HOST}:53",
-        "--project", ZONE, "--zone", f"{ZONE}={acme.ZONE}.",
-        "--cluster-kubeconfig", str(paths.KUBECONFIG),
-        *google.arguments(),
-    ]  # fmt: skip
-    for directory in acme.DIRECTORIES:
-        argv += ["--host", f"{directory.host}={directory.address}"]
-    return Part("cloud-dns", argv, lambda: answers(f"http://{CLOUD_DNS}/dns/v1/projects/{ZONE}"))
+    """Return the emulator of Google Cloud, which is also the namespace's only DNS server."""
+    host, port = google.REST
+    url = f"http://{host}:{port}/dns/v1/projects/{google.PROJECT}"
+    return Part("cloud-dns", [sys.executable, "-m", "sandbox.googlecloud"], lambda: answers(url))
 
 
-def node(istio_module: Path) -> Part:
-    """The node agent, which runs Pods as processes; ready once it has registered its node."""
-    argv = [
-        sys.executable, "-m", "sandbox.node",
-        "--kubeconfig", str(paths.KUBECONFIG),
-        "--bin-dir", str(paths.BIN), "--envoy", str(paths.BIN / "envoy"),
-        "--envoy-bootstrap", str(istio_module / "tools/packaging/common/envoy_bootstrap.json"),
-        "--root", str(paths.RUN / "pods"), "--log-dir", str(paths.LOGS / "pods"),
-        "--tls-cert-file", str(paths.PKI / "apiserver.crt"), "--tls-private-key-file", str(paths.PKI / "apiserver.key"),
-    ]  # fmt: skip
+def node() -> Part:
+    """Return the node agent, which is ready once it has registered its node."""
     registered = [str(paths.BIN / "kubectl"), "--kubeconfig", str(paths.KUBECONFIG), "get", "node", NODE_NAME]
+    argv = [sys.executable, "-m", "sandbox.node"]
     return Part("node", argv, lambda: subprocess.run(registered, capture_output=True, check=False).returncode == 0)

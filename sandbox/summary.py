@@ -1,7 +1,6 @@
-"""``python -m sandbox.summary URL... --ca FILE``, inside a sandbox: request pages over HTTPS and print what came.
+"""``python -m sandbox.summary URL... --ca FILE``, inside a sandbox: request pages over HTTPS like a client.
 
-The requests are a client's: the name is resolved by DNS, the chain is verified against the given roots and no others,
-and nothing is skipped.
+Names are resolved by DNS, and chains are verified against the roots on the command line only.
 """
 
 import argparse
@@ -11,7 +10,6 @@ import ssl
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,28 +19,11 @@ from rich.console import Console
 PLAIN_PORT = 80
 _TIMEOUT = 10
 _LISTENING = 20.0
-"""Seconds in which a gateway has to listen, once its configuration is in the cluster."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one host answered."""
-
-    url: str
-    address: str
-    status: int
-    subject: str
-    issuer: str
-    root: Path
-    """The file with the root that its chain verified against."""
-    names: str
-    not_after: str
-    redirect: str
-    """What the same host answers over plain HTTP: status and location."""
+"""Seconds for a gateway to listen after its configuration is in the cluster."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what each URL answers; the exit code is 1 when one does not over verified HTTPS."""
+    """Print the answer of every URL; the exit code is 1 if one is not served over verified HTTPS."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.summary", description=__doc__)
     parser.add_argument(
         "urls", nargs="+", metavar="URL", help="https://HOST/PATH, or - for a JSON list of them on stdin"
@@ -55,33 +36,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         urls = json.load(sys.stdin) if arguments.urls == ["-"] else arguments.urls
         if not urls:
-            raise ValueError("no URL was given")
+            raise ValueError("the list of URLs is empty")
         for url in urls:
-            seen = look_when_listening(url, arguments.ca)
-            console.print(
-                f"  [green]{seen.url}[/]  {seen.status} from {seen.address}\n"
-                f"    certificate  {seen.subject}, for {seen.names}\n"
-                f"    issuer       {seen.issuer}, verified against {seen.root}\n"
-                f"    not after    {seen.not_after}\n"
-                f"    plain HTTP   {seen.redirect}",
-                soft_wrap=True,
-            )
+            console.print(describe_when_listening(url, arguments.ca), soft_wrap=True)
     except (OSError, ValueError) as error:
         console.print(f"[red]error:[/] not served over verified HTTPS: {error}", soft_wrap=True)
         return 1
     return 0
 
 
-def look(url: str, roots: Sequence[Path]) -> Seen:
-    """Request `url` over HTTPS, and the same host over plain HTTP.
+def describe(url: str, roots: Sequence[Path]) -> str:
+    """Request `url` over HTTPS and the same path over plain HTTP, and describe both answers in rich's markup.
 
     Raises:
-        OSError: no connection, a root that cannot be read, or a chain or name that verifies against none of the roots.
-        ValueError: `url` is no https:// URL.
+        OSError: there is no connection, a root cannot be read, or no root verifies the chain and the name.
+        ValueError: `url` is not an https:// URL.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise ValueError(f"{url!r} is no https:// URL")
+        raise ValueError(f"{url!r} is not an https:// URL")
     secure, root = _connect(parts.netloc, roots)
     secure.request("GET", parts.path or "/")
     certificate: Any = secure.sock.getpeercert()
@@ -93,20 +66,22 @@ def look(url: str, roots: Sequence[Path]) -> Seen:
     answer = plain.getresponse()
     redirect = f"{answer.status} {answer.getheader('location', '')}".strip()
     plain.close()
-    return Seen(
-        url, address, status,
-        _common_name(certificate["subject"]), _common_name(certificate["issuer"]), root,
-        ", ".join(value for _, value in certificate["subjectAltName"]),
-        certificate["notAfter"], redirect,
-    )  # fmt: skip
+    names = ", ".join(value for _, value in certificate["subjectAltName"])
+    return (
+        f"  [green]{url}[/]  {status} from {address}\n"
+        f"    certificate  {_common_name(certificate['subject'])}, for {names}\n"
+        f"    issuer       {_common_name(certificate['issuer'])}, verified against {root}\n"
+        f"    not after    {certificate['notAfter']}\n"
+        f"    plain HTTP   {redirect}"
+    )
 
 
-def look_when_listening(url: str, roots: Sequence[Path]) -> Seen:
-    """`look`, once the gateway listens: a Certificate is Ready before istiod has told Envoy of its Secret."""
+def describe_when_listening(url: str, roots: Sequence[Path]) -> str:
+    """Call `describe` once the gateway listens: a Certificate is Ready before Envoy has its Secret."""
     deadline = time.monotonic() + _LISTENING
     while True:
         try:
-            return look(url, roots)
+            return describe(url, roots)
         except (ConnectionRefusedError, ConnectionResetError):
             if time.monotonic() > deadline:
                 raise
@@ -114,7 +89,7 @@ def look_when_listening(url: str, roots: Sequence[Path]) -> Seen:
 
 
 def _connect(netloc: str, roots: Sequence[Path]) -> tuple[http.client.HTTPSConnection, Path]:
-    """A connection whose chain verifies, and against which of the roots."""
+    """Return a connection whose chain verifies, and the root that verifies it."""
     for root in roots:
         context = ssl.create_default_context(cafile=root)
         connection = http.client.HTTPSConnection(netloc, timeout=_TIMEOUT, context=context)

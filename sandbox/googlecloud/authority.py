@@ -1,4 +1,4 @@
-"""Authoritative answers (RFC 1034, section 4.3.2; wildcards by RFC 4592), from whatever holds record sets."""
+"""Authoritative answers (RFC 1034, section 4.3.2; wildcards by RFC 4592) from zones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADDRESS_TYPES = (RdataType.A, RdataType.AAAA)
 
 
 class Zone(Protocol):
-    """What the server is authoritative for: an origin, and all record sets at or below it."""
+    """An origin and all record sets at or below it."""
 
     @property
     def origin(self) -> Name:
@@ -35,7 +35,7 @@ class Zone(Protocol):
 
     @property
     def record_sets(self) -> Mapping[tuple[Name, RdataType], RecordSet]:
-        """The record sets as they are now; the mapping itself never changes."""
+        """A snapshot of the record sets."""
 
 
 @dataclass
@@ -48,17 +48,17 @@ class _Answer:
 
 
 class Authority:
-    """Answers queries from the zones that `zones` gives at that moment.
+    """Answers queries from the zones that `zones` returns at the moment.
 
-    A name in no zone is answered with NXDOMAIN, not REFUSED: the namespace has no other resolver and no way
-    out, so what is not here does not exist, and clients stop asking at once.
+    A name in no zone is answered with NXDOMAIN, not REFUSED: the sandbox has no other resolver, and clients stop
+    asking at once.
     """
 
     def __init__(self, zones: Callable[[], Iterable[Zone]]) -> None:
         self._zones = zones
 
     def respond(self, query: Message) -> Message:
-        """The response to a query."""
+        """Return the response to a query."""
         response = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
         if query.opcode() != dns.opcode.QUERY:
             response.set_rcode(dns.rcode.NOTIMP)
@@ -69,12 +69,12 @@ class Authority:
         elif query.question[0].rdclass != IN or query.question[0].rdtype in (RdataType.AXFR, RdataType.IXFR):
             response.set_rcode(dns.rcode.REFUSED)
         else:
-            found = self._resolve(query.question[0].name, query.question[0].rdtype)
-            response.set_rcode(found.rcode)
-            if found.authoritative:
+            result = self._resolve(query.question[0].name, query.question[0].rdtype)
+            response.set_rcode(result.rcode)
+            if result.authoritative:
                 response.flags |= dns.flags.AA
-            response.answer, response.authority = found.answer, found.authority
-            response.additional = found.additional
+            response.answer, response.authority = result.answer, result.authority
+            response.additional = result.additional
         return response
 
     def _resolve(self, name: Name, rdtype: RdataType) -> _Answer:
@@ -90,17 +90,17 @@ class Authority:
                 result.additional = _glue(zone, cut)
                 result.authoritative = bool(result.answer)
                 return result
-            found = _find(zone, name)
-            if found is None:
+            record_sets = _find(zone, name)
+            if record_sets is None:
                 result.rcode = dns.rcode.NXDOMAIN
-            elif rdtype == RdataType.ANY and found:
-                result.answer += [_rrset(name, record_set) for record_set in found.values()]
+            elif rdtype == RdataType.ANY and record_sets:
+                result.answer += [_rrset(name, record_set) for record_set in record_sets.values()]
                 return result
-            elif rdtype in found:
-                result.answer.append(_rrset(name, found[rdtype]))
+            elif rdtype in record_sets:
+                result.answer.append(_rrset(name, record_sets[rdtype]))
                 return result
-            elif RdataType.CNAME in found:
-                alias = _rrset(name, found[RdataType.CNAME])
+            elif RdataType.CNAME in record_sets:
+                alias = _rrset(name, record_sets[RdataType.CNAME])
                 result.answer.append(alias)
                 name = alias[0].target
                 continue
@@ -110,13 +110,13 @@ class Authority:
         return result
 
     def _enclosing(self, name: Name) -> Zone | None:
-        """The zone that answers for a name: the one with the longest origin above it."""
+        """Return the zone with the longest origin above a name."""
         candidates = [zone for zone in self._zones() if name.is_subdomain(zone.origin)]
         return max(candidates, key=lambda zone: len(zone.origin), default=None)
 
 
 def _find(zone: Zone, name: Name) -> dict[RdataType, RecordSet] | None:
-    """All there is at a name, a wildcard's records included; nothing for a name with names below it only."""
+    """Return the record sets of a name or of its wildcard; None if the name does not exist."""
     record_sets = zone.record_sets
     if not _exists(record_sets, name):
         encloser = name.parent()
@@ -128,12 +128,12 @@ def _find(zone: Zone, name: Name) -> dict[RdataType, RecordSet] | None:
 
 
 def _exists(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> bool:
-    # Most names that are asked for have records of their own, and then there is no need to look at every other.
+    # The first test spares most queries a look at every record set.
     return bool(at(record_sets, name)) or any(owner.is_subdomain(name) for owner, _ in record_sets)
 
 
 def _delegation(zone: Zone, name: Name) -> RecordSet | None:
-    """The NS record set, below the apex, that gives the name away to other servers."""
+    """Return the NS record set below the apex that delegates the name to other servers."""
     depth = len(zone.origin)
     ancestors = (name.split(labels)[1] for labels in range(depth + 1, len(name) + 1))
     cuts = (zone.record_sets.get((ancestor, RdataType.NS)) for ancestor in ancestors)
@@ -147,7 +147,7 @@ def _glue(zone: Zone, cut: RecordSet) -> list[RRset]:
 
 
 def _start_of_authority(zone: Zone) -> list[RRset]:
-    """The SOA of a negative answer, with the TTL that RFC 2308 gives it."""
+    """Return the SOA of a negative answer, with its TTL by RFC 2308."""
     soa = zone.record_sets.get((zone.origin, RdataType.SOA))
     if soa is None:
         return []

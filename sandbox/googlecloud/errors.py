@@ -1,12 +1,12 @@
-"""The errors of the Cloud DNS API (https://cloud.google.com/dns/docs/error-messages)."""
-
-from __future__ import annotations
+"""The errors of the Cloud DNS API (https://cloud.google.com/dns/docs/error-messages), and reading a request's body."""
 
 from typing import Any
 
+from flask import request
+
 
 class ApiError(Exception):
-    """A request that the API refuses; `body` is what the service would have answered.
+    """A request that the API refuses.
 
     Attributes:
         code: the HTTP status.
@@ -26,25 +26,34 @@ class ApiError(Exception):
 
 
 def invalid(path: str, value: object) -> ApiError:
-    """A field, named by its path in the request, has a value that is not one."""
+    """The field at `path` of the request has an invalid value."""
     return ApiError(400, "invalid", f"Invalid value for '{path}': '{value}'")
 
 
 def required(path: str) -> ApiError:
-    """A field that the request must have is missing."""
+    """The request lacks the field at `path`."""
     return ApiError(400, "required", f"The '{path}' parameter is required but was missing.")
 
 
 def not_found(path: str, name: str) -> ApiError:
-    """What the request names does not exist."""
+    """The request names something that does not exist."""
     return ApiError(404, "notFound", f"The '{path}' resource named '{name}' does not exist.")
 
 
 def already_exists(path: str, name: str) -> ApiError:
-    """What the request would create is there already."""
+    """The request would create something that exists."""
     return ApiError(409, "alreadyExists", f"The resource '{path}' named '{name}' already exists")
 
 
-def condition_not_met(path: str) -> ApiError:
-    """A deletion does not match the record set as it is now."""
-    return ApiError(412, "conditionNotMet", f"Precondition not met for '{path}'")
+def json_body(path: str, field: str | None = None) -> dict[str, Any]:
+    """Return the request's JSON object, or one `field` of it.
+
+    Raises:
+        ApiError: it is missing, or not an object; names `path`.
+    """
+    body = request.get_json(force=True, silent=True)
+    if field and isinstance(body, dict):
+        body = body.get(field)
+    if not isinstance(body, dict):
+        raise required(path)
+    return body

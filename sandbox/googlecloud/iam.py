@@ -1,17 +1,19 @@
-"""Who may do what: custom roles, the IAM policy of each managed zone, and the tokens of the metadata server.
+"""Who may do what: custom roles, the IAM policies of zones and of the project, and the tokens of the metadata server.
 
-A token is its Pod's, known by the address that asks, as on GKE. It stands for the Pod's ServiceAccount, the principal
-of Workload Identity Federation. Roles of Google's own are not known here: they allow nothing.
+A token belongs to a Pod, known by the address that asks, as on GKE. It stands for the Pod's ServiceAccount, the
+principal of Workload Identity Federation. Google's predefined roles are unknown here and allow nothing.
+
+Sources: https://cloud.google.com/compute/docs/metadata/overview, https://cloud.google.com/iam/docs/reference/rest.
 """
-
-from __future__ import annotations
 
 import secrets
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.googlecloud.errors import ApiError, already_exists, invalid, not_found
+from flask import Blueprint, Flask, request
+
+from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found
 
 Json = dict[str, Any]
 PodIdentity = Callable[[str], tuple[str, str] | None]
@@ -19,12 +21,27 @@ PodIdentity = Callable[[str], tuple[str, str] | None]
 
 PROJECT_NUMBER = "123456789012"
 PROJECT = ""
-"""In the place of a zone: the policy of the project."""
+"""The key of the project's policy, beside the names of zones."""
+
+_ZONE = "/dns/v1/projects/<project>/managedZones/<zone>"
+_ROLES = "/v1/projects/<project>/roles"
+_METADATA = "/computeMetadata/v1"
+_FLAVOR = {"Metadata-Flavor": "Google"}
 _DELETED = "deleted"
+_PERMISSIONS = {
+    "list_zones": "dns.managedZones.list",
+    "get_zone": "dns.managedZones.get",
+    "list_record_sets": "dns.resourceRecordSets.list",
+    "get_record_set": "dns.resourceRecordSets.get",
+    "create_change": "dns.changes.create",
+    "get_change": "dns.changes.get",
+    "list_changes": "dns.changes.list",
+}
+"""The permission of each call (https://cloud.google.com/dns/docs/access-control); Pods may use no other call."""
 
 
 class Iam:
-    """The roles of one project, and what they are bound to. Hold `lock` around what reads and then writes."""
+    """The roles of one project and their bindings. Hold `lock` around a read that is followed by a write."""
 
     def __init__(self, project: str, pods: PodIdentity = lambda _: None) -> None:
         self.project = project
@@ -40,10 +57,10 @@ class Iam:
         return f"principal://iam.googleapis.com/{pool}/subject/ns/{namespace}/sa/{service_account}"
 
     def token(self, address: str) -> str:
-        """Return a token of the Pod at an address.
+        """Return a new token for the Pod at an address.
 
         Raises:
-            ApiError: no Pod is there.
+            ApiError: no Pod has the address.
         """
         identity = self._pods(address)
         if identity is None:
@@ -53,25 +70,25 @@ class Iam:
         return token
 
     def require(self, token: str, zone: str, *permissions: str) -> None:
-        """Let a call pass whose principal has these permissions on the zone.
+        """Return if the token's principal has these permissions on the zone.
 
         Raises:
-            ApiError: the token is nobody's, or a permission is missing.
+            ApiError: the token is unknown, or a permission is missing.
         """
         principal = self._principals.get(token)
         if principal is None:
             raise ApiError(401, "authError", "Request had invalid authentication credentials.")
-        held = self._held(principal, zone)
+        granted = self._permissions(principal, zone)
         for permission in permissions:
-            if permission not in held:
+            if permission not in granted:
                 message = f"The caller {principal} does not have permission '{permission}' on '{zone}'"
                 raise ApiError(403, "forbidden", message)
 
-    def _held(self, principal: str, zone: str) -> set[str]:
-        # What is granted on the project holds for each of its zones.
-        bindings = [each for where in {PROJECT, zone} for each in self.policy(where).get("bindings", [])]
-        roles = [self._roles.get(each["role"], {}) for each in bindings if principal in each.get("members", [])]
-        return {each for role in roles if not role.get(_DELETED) for each in role.get("includedPermissions", [])}
+    def _permissions(self, principal: str, zone: str) -> set[str]:
+        # A grant on the project covers all of its zones.
+        bindings = [binding for key in {PROJECT, zone} for binding in self.policy(key).get("bindings", [])]
+        roles = [self._roles.get(item["role"], {}) for item in bindings if principal in item.get("members", [])]
+        return {name for role in roles if not role.get(_DELETED) for name in role.get("includedPermissions", [])}
 
     def policy(self, zone: str) -> Json:
         """Return a zone's policy."""
@@ -81,29 +98,30 @@ class Iam:
         """Replace a zone's policy.
 
         Raises:
-            ApiError: it binds a custom role that there is not.
+            ApiError: it binds a custom role that does not exist.
         """
-        for each in policy.get("bindings", []):
-            if each["role"].startswith("projects/") and self._roles.get(each["role"], {_DELETED: True}).get(_DELETED):
-                raise ApiError(400, "invalid", f"Role {each['role']} does not exist.")
+        for binding in policy.get("bindings", []):
+            role = binding["role"]
+            if role.startswith("projects/") and self._roles.get(role, {_DELETED: True}).get(_DELETED):
+                raise ApiError(400, "invalid", f"Role {role} does not exist.")
         self._policies[zone] = {"version": 1, "etag": "ACAB", "bindings": list(policy.get("bindings", []))}
         return self._policies[zone]
 
     def role(self, name: str) -> Json:
-        """Return a custom role, also one that is deleted: it can be undeleted for a week.
+        """Return a custom role, even a deleted one: it can be undeleted for a week.
 
         Raises:
-            ApiError: there never was one.
+            ApiError: it never existed.
         """
         if name not in self._roles:
             raise not_found("name", name)
         return self._roles[name]
 
     def create_role(self, role_id: object, role: Mapping[str, Any]) -> Json:
-        """Make a custom role.
+        """Create a custom role.
 
         Raises:
-            ApiError: its id is taken, also by one that is deleted.
+            ApiError: its id is invalid, or in use, even by a deleted role.
         """
         if not isinstance(role_id, str) or not role_id.replace("_", "").replace(".", "").isalnum():
             raise invalid("roleId", role_id)
@@ -113,7 +131,107 @@ class Iam:
         self._roles[name] = {**role, "name": name, "etag": "ACAB"}
         return self._roles[name]
 
-    def change_role(self, name: str, **changes: Any) -> Json:
-        """Change a custom role, or mark it as deleted."""
-        self._roles[name] = {**self.role(name), **changes, "name": name}
-        return self._roles[name]
+    def change_role(self, role_id: str, **changes: Any) -> Json:
+        """Change a custom role, or mark it as deleted.
+
+        Raises:
+            ApiError: it never existed.
+        """
+        name = f"projects/{self.project}/roles/{role_id}"
+        with self.lock:
+            self._roles[name] = {**self.role(name), **changes, "name": name}
+            return self._roles[name]
+
+
+def guard(app: Flask, iam: Iam) -> None:
+    """Check the tokens of calls over HTTPS, which Pods use; over plain HTTP the sandbox itself has every right."""
+
+    @app.before_request
+    def check_token() -> None:
+        if request.is_secure:
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            iam.require(token, (request.view_args or {}).get("zone", ""), *_required_permissions())
+
+
+def _required_permissions() -> list[str]:
+    permission = _PERMISSIONS.get(request.endpoint or "")
+    if permission is None:
+        raise ApiError(403, "forbidden", f"{request.method} {request.path} is not open to Pods in the sandbox")
+    if request.endpoint != "create_change":
+        return [permission]
+    body = request.get_json(force=True, silent=True) or {}
+    added, deleted = (
+        {(item.get("name"), item.get("type")) for item in body.get(part) or []} for part in ("additions", "deletions")
+    )
+    verbs = {"update": added & deleted, "create": added - deleted, "delete": deleted - added}
+    return [permission, *(f"dns.resourceRecordSets.{verb}" for verb, record_sets in verbs.items() if record_sets)]
+
+
+def metadata_app(iam: Iam) -> Flask:
+    """Return the metadata server."""
+    app = Flask(__name__)
+
+    @app.errorhandler(ApiError)
+    def refuse(error: ApiError) -> tuple[str, int]:
+        return str(error), error.code
+
+    @app.get(f"{_METADATA}/instance/service-accounts/default/token")
+    def token() -> tuple[Json, dict[str, str]]:
+        issued = iam.token(request.remote_addr or "")
+        return {"access_token": issued, "expires_in": 3600, "token_type": "Bearer"}, _FLAVOR
+
+    @app.get(f"{_METADATA}/project/project-id")
+    def project() -> tuple[str, dict[str, str]]:
+        return iam.project, _FLAVOR | {"Content-Type": "text/plain"}
+
+    @app.get(f"{_METADATA}/project/numeric-project-id")
+    def number() -> tuple[str, dict[str, str]]:
+        return PROJECT_NUMBER, _FLAVOR | {"Content-Type": "text/plain"}
+
+    return app
+
+
+def iam_routes(iam: Iam) -> Blueprint:
+    """Return the calls that grant access: for the sandbox itself, not for Pods."""
+    routes = Blueprint("iam", __name__)
+
+    @routes.get("/v1/projects/<project>")
+    def get_project() -> Json:
+        names = {"projectNumber": PROJECT_NUMBER, "projectId": iam.project, "name": iam.project}
+        return names | {"lifecycleState": "ACTIVE"}
+
+    @routes.post(f"{_ZONE}:getIamPolicy")
+    def get_policy(zone: str) -> Json:
+        return iam.policy(zone)
+
+    @routes.post(f"{_ZONE}:setIamPolicy")
+    def set_policy(zone: str) -> Json:
+        return iam.set_policy(zone, json_body("policy", "policy"))
+
+    @routes.post("/v1/projects/<project>:setIamPolicy")
+    def set_project_policy() -> Json:
+        return iam.set_policy(PROJECT, json_body("policy", "policy"))
+
+    @routes.post(_ROLES)
+    def create_role() -> Json:
+        body = json_body("role")
+        with iam.lock:
+            return iam.create_role(body.get("roleId"), body.get("role") or {})
+
+    @routes.get(f"{_ROLES}/<role>")
+    def get_role(role: str) -> Json:
+        return iam.role(f"projects/{iam.project}/roles/{role}")
+
+    @routes.patch(f"{_ROLES}/<role>")
+    def patch_role(role: str) -> Json:
+        return iam.change_role(role, **json_body("role"))
+
+    @routes.delete(f"{_ROLES}/<role>")
+    def delete_role(role: str) -> Json:
+        return iam.change_role(role, deleted=True)
+
+    @routes.post(f"{_ROLES}/<role>:undelete")
+    def undelete_role(role: str) -> Json:
+        return iam.change_role(role, deleted=False)
+
+    return routes

@@ -1,4 +1,4 @@
-"""Record sets: the unit of Cloud DNS, and their validation."""
+"""Record sets, the unit of Cloud DNS, and their validation."""
 
 from __future__ import annotations
 
@@ -21,14 +21,25 @@ from sandbox.googlecloud.errors import ApiError, invalid, required
 
 IN = dns.rdataclass.IN
 
-TYPES = frozenset(
-    {
-        *(RdataType.A, RdataType.AAAA, RdataType.CAA, RdataType.CNAME, RdataType.HTTPS, RdataType.MX),
-        *(RdataType.NAPTR, RdataType.NS, RdataType.PTR, RdataType.SOA, RdataType.SRV, RdataType.SSHFP),
-        *(RdataType.SVCB, RdataType.TLSA, RdataType.TXT),
-    }
+_NAMES = (
+    "A",
+    "AAAA",
+    "CAA",
+    "CNAME",
+    "HTTPS",
+    "MX",
+    "NAPTR",
+    "NS",
+    "PTR",
+    "SOA",
+    "SRV",
+    "SSHFP",
+    "SVCB",
+    "TLSA",
+    "TXT",
 )
-"""The types served: those of Cloud DNS, without ALIAS, SPF and the DNSSEC ones."""
+TYPES = frozenset(RdataType[name] for name in _NAMES)
+"""The types of Cloud DNS, without ALIAS, SPF and those of DNSSEC."""
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 _LABEL = re.compile(r"\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
@@ -50,20 +61,20 @@ class RecordSet:
 
     @property
     def key(self) -> tuple[Name, RdataType]:
-        """What identifies the record set in its zone."""
+        """The identity of the record set in a zone."""
         return self.name, self.type
 
     @property
     def title(self) -> str:
-        """How the API's messages name it."""
+        """The name in the API's messages."""
         return f"{self.name} ({self.type.name})"
 
     def matches(self, other: RecordSet) -> bool:
-        """Whether both are the same in all, but for the order of the records."""
+        """Return whether both are the same, in whatever order their records are."""
         return (self.key, self.ttl, set(self.rdatas)) == (other.key, other.ttl, set(other.rdatas))
 
     def resource(self) -> dict[str, Any]:
-        """The `ResourceRecordSet` of the API."""
+        """Return the `ResourceRecordSet` of the API."""
         return {
             "kind": "dns#resourceRecordSet",
             "name": str(self.name),
@@ -75,16 +86,15 @@ class RecordSet:
 
 
 def at(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> dict[RdataType, RecordSet]:
-    """The record sets of a name, by their types."""
-    found = ((rdtype, record_sets.get((name, rdtype))) for rdtype in TYPES)
-    return {rdtype: record_set for rdtype, record_set in found if record_set is not None}
+    """Return the record sets of a name by type."""
+    return {rdtype: record_sets[name, rdtype] for rdtype in TYPES if (name, rdtype) in record_sets}
 
 
 def parse_name(text: object, path: str) -> Name:
-    """Reads an absolute DNS name; `*` may only be its first label.
+    """Return an absolute DNS name; only its first label may be `*`.
 
     Raises:
-        ApiError: the text, found at `path` of the request, is not one.
+        ApiError: the text at `path` of the request is not one.
     """
     if not isinstance(text, str) or not text.endswith(".") or not text.isascii():
         raise invalid(path, text)
@@ -99,10 +109,10 @@ def parse_name(text: object, path: str) -> Name:
 
 
 def parse_record_set(body: object, path: str, origin: Name) -> RecordSet:
-    """Reads a `ResourceRecordSet` that is to be in the zone of `origin`.
+    """Return the record set that a `ResourceRecordSet` for the zone of `origin` describes.
 
     Raises:
-        ApiError: it is not valid; the message names the field, at `path` of the request.
+        ApiError: it is invalid; the message names the field by its `path` in the request.
     """
     if not isinstance(body, Mapping):
         raise required(path)
@@ -127,10 +137,10 @@ def parse_record_set(body: object, path: str, origin: Name) -> RecordSet:
 
 
 def parse_type(text: object, path: str) -> RdataType:
-    """Reads a record type.
+    """Return a record type.
 
     Raises:
-        ApiError: it is not one that is served.
+        ApiError: the type is not served.
     """
     rdtype = RdataType.__members__.get(text) if isinstance(text, str) else None
     if rdtype not in TYPES or rdtype is None:
@@ -143,14 +153,14 @@ def _parse_rdata(rdtype: RdataType, text: object, path: str) -> Rdata:
         raise invalid(path, text)
     try:
         rdata = dns.rdata.from_text(IN, rdtype, text, relativize=False, origin=None)
-        rdata.to_wire()  # which names without their final dot do not survive
+        rdata.to_wire()  # fails for a name without its final dot
     except (dns.exception.DNSException, ValueError):
         raise invalid(path, text) from None
     return rdata
 
 
 def _check_shape(name: Name, rdtype: RdataType, rdatas: tuple[Rdata, ...], path: str, origin: Name) -> None:
-    """The rules that one record set has to keep, whatever else is in the zone."""
+    """Check the rules that do not depend on the rest of the zone."""
     if rdtype in (RdataType.CNAME, RdataType.SOA) and len(rdatas) > 1:
         message = f"is only permitted to have one record because it is of type {rdtype.name}."
         raise ApiError(400, "invalidRecordCount", f"The resource record set '{path}' {message}")
@@ -162,10 +172,6 @@ def _check_shape(name: Name, rdtype: RdataType, rdatas: tuple[Rdata, ...], path:
 
 
 def apex_violation(path: str, rdtype: RdataType) -> ApiError:
-    """The zone would be left without its one NS or SOA record set, or get another SOA."""
-    return ApiError(
-        400,
-        "invalidZoneApex",
-        f"The resource record set '{path}' is invalid because a zone must contain exactly one "
-        f"resource record set of type '{rdtype.name}' at the apex.",
-    )
+    """The zone would lose its NS or SOA record set, or get a second SOA."""
+    rule = f"a zone must contain exactly one resource record set of type '{rdtype.name}' at the apex."
+    return ApiError(400, "invalidZoneApex", f"The resource record set '{path}' is invalid because {rule}")

@@ -1,7 +1,5 @@
 """DNS over UDP and TCP (RFC 1035, section 4.2; RFC 7766)."""
 
-from __future__ import annotations
-
 import logging
 import socketserver
 import threading
@@ -21,8 +19,8 @@ _TCP_IDLE = 10.0  # seconds
 
 
 def respond(authority: Authority, wire: bytes, *, udp: bool) -> bytes | None:
-    """The response to a query, both in wire format; `None` where there is to be no answer."""
-    if len(wire) < _HEADER or wire[2] & 0x80:  # not a message, or itself a response
+    """Return the response to a query, both in wire format, or None if the query deserves no answer."""
+    if len(wire) < _HEADER or wire[2] & 0x80:  # not a message, or a response
         return None
     try:
         query = dns.message.from_wire(wire)
@@ -35,7 +33,7 @@ def respond(authority: Authority, wire: bytes, *, udp: bool) -> bytes | None:
         response = authority.respond(query)
         size = min(max(query.payload, _PLAIN_UDP), EDNS_PAYLOAD) if udp else 0xFFFF
         return response.to_wire(max_size=size, prefer_truncation=True)
-    except Exception:  # a client must get an answer, and the log the reason
+    except Exception:  # the client gets an answer, the log the reason
         log.exception("query %s", query.question)
         response = dns.message.make_response(query)
         response.set_rcode(dns.rcode.SERVFAIL)
@@ -76,15 +74,15 @@ class _TCPHandler(socketserver.StreamRequestHandler):
                 if reply is None:
                     return
                 self.wfile.write(len(reply).to_bytes(2, "big") + reply)
-        except OSError:  # idle for too long, or gone
+        except OSError:  # the client was idle for too long, or has left
             return
 
 
 class DnsServer:
-    """Serves an authority on one address, over UDP and TCP; port 0 takes a free one.
+    """Serves an authority on one address, over UDP and TCP; port 0 selects a free one.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address is in use.
     """
 
     def __init__(self, authority: Authority, host: str, port: int) -> None:
@@ -98,12 +96,12 @@ class DnsServer:
         self._tcp.authority = self._udp.authority = authority
 
     def start(self) -> None:
-        """Serves, in threads of its own."""
+        """Serve, in two threads."""
         for server in (self._tcp, self._udp):
             threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
 
     def stop(self) -> None:
-        """Ends both listeners."""
+        """Close both listeners."""
         for server in (self._tcp, self._udp):
             server.shutdown()
             server.server_close()

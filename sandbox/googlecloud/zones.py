@@ -1,4 +1,4 @@
-"""Managed zones, and the changes that are made to them."""
+"""Zones: managed ones with their changes, and static ones that the API does not list."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from dns.name import Name
 from dns.rdatatype import RdataType
 
-from sandbox.googlecloud.errors import ApiError, already_exists, condition_not_met, invalid, not_found, required
+from sandbox.googlecloud.errors import ApiError, already_exists, invalid, not_found, required
 from sandbox.googlecloud.records import RecordSet, apex_violation, at, parse_name, parse_record_set
 
 Key = tuple[Name, RdataType]
 
 NAME_SERVERS = tuple(f"ns-cloud-e{i}.googledomains.com." for i in range(1, 5))
-"""The name servers of every zone: names in another domain, as the service gives out."""
+"""The name servers of every zone, in a domain of their own as the service's are."""
 
 _SOA = f"{NAME_SERVERS[0]} cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300"
 _APEX_TYPES = (RdataType.NS, RdataType.SOA)
@@ -27,7 +28,7 @@ _ZONE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass
 class Change:
-    """An atomic edit of a zone; it is `pending` in the answer that makes it, and `done` when read again."""
+    """An atomic edit of a zone: `pending` in the answer to its creation, `done` when read again."""
 
     id: str
     additions: tuple[RecordSet, ...]
@@ -35,7 +36,7 @@ class Change:
     start_time: str
 
     def resource(self, status: str) -> dict[str, Any]:
-        """The `Change` of the API."""
+        """Return the `Change` of the API."""
         return {
             "kind": "dns#change",
             "id": self.id,
@@ -53,7 +54,7 @@ class ManagedZone:
 
     Attributes:
         origin: the zone's `dnsName`.
-        record_sets: replaced as a whole by a change, so that who reads it needs no lock.
+        record_sets: replaced as a whole by a change, so that readers need no lock.
     """
 
     id: int
@@ -72,10 +73,11 @@ class ManagedZone:
             apex | {"type": "NS", "rrdatas": list(NAME_SERVERS)},
             apex | {"type": "SOA", "rrdatas": [_SOA]},
         )
-        self._commit([parse_record_set(body, "entity.managedZone", self.origin) for body in bodies], [])
+        own = [parse_record_set(body, "entity.managedZone", self.origin) for body in bodies]
+        self._commit({record_set.key: record_set for record_set in own}, own, [])
 
     def resource(self) -> dict[str, Any]:
-        """The `ManagedZone` of the API."""
+        """Return the `ManagedZone` of the API."""
         return {
             "kind": "dns#managedZone",
             "id": str(self.id),
@@ -90,12 +92,16 @@ class ManagedZone:
         }
 
     def describe(self, body: Mapping[str, Any]) -> None:
-        """Changes what can be changed of a zone: its description and labels."""
+        """Change the description and labels."""
         self.description = str(body.get("description", self.description))
         self.labels = dict(body.get("labels", self.labels) or {})
 
     def apply(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet], path: str) -> Change:
-        """Makes a change: all of it, or, with an `ApiError` that names the record set at fault, nothing."""
+        """Make a change, completely or not at all.
+
+        Raises:
+            ApiError: a record set conflicts with the zone; names it by `path`.
+        """
         additions, deletions = list(additions), list(deletions)
         after = dict(self.record_sets)
         for i, record_set in enumerate(deletions):
@@ -104,7 +110,7 @@ class ManagedZone:
             if current is None:
                 raise not_found(where, record_set.title)
             if not current.matches(record_set):
-                raise condition_not_met(where)
+                raise ApiError(412, "conditionNotMet", f"Precondition not met for '{where}'")
         for i, record_set in enumerate(additions):
             if record_set.key in after:
                 raise already_exists(f"{path}.additions[{i}]", record_set.title)
@@ -115,28 +121,23 @@ class ManagedZone:
         for i, record_set in enumerate(additions):
             types = at(after, record_set.name)
             if RdataType.CNAME in types and len(types) > 1:
-                raise ApiError(
-                    400,
-                    "cnameResourceRecordSetConflict",
-                    f"The resource record set '{path}.additions[{i}]' is invalid because the DNS name "
-                    f"'{record_set.name}' may have either one CNAME resource record set or resource record "
-                    "sets of other types, but not both.",
-                )
-        return self._commit(additions, deletions)
+                rule = "either one CNAME resource record set or resource record sets of other types, but not both."
+                message = f"is invalid because the DNS name '{record_set.name}' may have {rule}"
+                message = f"The resource record set '{path}.additions[{i}]' {message}"
+                raise ApiError(400, "cnameResourceRecordSetConflict", message)
+        return self._commit(after, additions, deletions)
 
-    def _commit(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet]) -> Change:
+    def _commit(
+        self, after: Mapping[Key, RecordSet], additions: Iterable[RecordSet], deletions: Iterable[RecordSet]
+    ) -> Change:
         change = Change(str(len(self.changes)), tuple(additions), tuple(deletions), _now())
-        after = dict(self.record_sets)
-        for record_set in change.deletions:
-            after.pop(record_set.key, None)
-        after |= {record_set.key: record_set for record_set in change.additions}
         self.record_sets = after
         self.changes.append(change)
         return change
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left but the zone's own NS and SOA."""
+        """Whether the zone holds only its own NS and SOA."""
         return all(name == self.origin and rdtype in _APEX_TYPES for name, rdtype in self.record_sets)
 
 
@@ -154,14 +155,14 @@ class Zones:
 
     @property
     def public(self) -> list[ManagedZone]:
-        """The zones that the internet is answered from; private ones are for networks, of which there are none."""
+        """The zones that DNS serves; private ones belong to VPC networks, which the sandbox does not have."""
         return [zone for zone in self if zone.visibility == "public"]
 
     def get(self, name_or_id: str) -> ManagedZone:
-        """The zone of that name or numeric id.
+        """Return the zone with a name or numeric id.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is no such zone.
         """
         for zone in self._by_name.values():
             if name_or_id in (zone.name, str(zone.id)):
@@ -169,10 +170,10 @@ class Zones:
         raise not_found("parameters.managedZone", name_or_id)
 
     def create(self, body: Mapping[str, Any]) -> ManagedZone:
-        """Makes a zone of a `ManagedZone`.
+        """Create a zone from a `ManagedZone` of the API.
 
         Raises:
-            ApiError: it is not valid, or its name is taken.
+            ApiError: it is invalid, or its name is in use.
         """
         for name in ("name", "dnsName", "description"):
             if name not in body:
@@ -196,10 +197,10 @@ class Zones:
             return zone
 
     def delete(self, name_or_id: str) -> None:
-        """Removes a zone that holds nothing but its own NS and SOA.
+        """Delete an empty zone.
 
         Raises:
-            ApiError: there is none, or it is not empty.
+            ApiError: there is no such zone, or it is not empty.
         """
         with self.lock:
             zone = self.get(name_or_id)
@@ -207,6 +208,40 @@ class Zones:
                 message = f"The resource named '{zone.name}' cannot be deleted because it is not empty"
                 raise ApiError(400, "containerNotEmpty", message)
             self._by_name = {name: other for name, other in self._by_name.items() if other is not zone}
+
+
+@dataclass(frozen=True)
+class StaticZone:
+    """An origin with its SOA and some record sets."""
+
+    origin: Name
+    record_sets: Mapping[Key, RecordSet]
+
+    @classmethod
+    def of(cls, origin: Name, record_sets: Iterable[RecordSet], ttl: int) -> StaticZone:
+        """Return a zone of these record sets, with an SOA."""
+        soa = record_set(origin, RdataType.SOA, ["localhost. hostmaster.localhost. 1 3600 600 86400 5"], ttl, origin)
+        return cls(origin, {item.key: item for item in (soa, *record_sets)})
+
+    @classmethod
+    def host(cls, name: str, addresses: Iterable[str], ttl: int = 60) -> StaticZone:
+        """Return a zone of one host, which takes precedence over the zone around it."""
+        origin = parse_name(name.rstrip(".") + ".", "host")
+        return cls.of(origin, address_record_sets(origin, addresses, ttl, origin), ttl)
+
+
+def record_set(name: Name, rdtype: RdataType, texts: list[str], ttl: int, origin: Name) -> RecordSet:
+    """Return a record set of a zone from the text form of its records."""
+    body = {"name": str(name), "type": rdtype.name, "ttl": ttl, "rrdatas": texts}
+    return parse_record_set(body, "host", origin)
+
+
+def address_record_sets(name: Name, addresses: Iterable[str], ttl: int, origin: Name) -> list[RecordSet]:
+    """Return the A and AAAA record sets of a name."""
+    by_type: dict[RdataType, list[str]] = {}
+    for address in addresses:
+        by_type.setdefault(RdataType.A if ip_address(address).version == 4 else RdataType.AAAA, []).append(address)
+    return [record_set(name, rdtype, texts, ttl, origin) for rdtype, texts in by_type.items()]
 
 
 def _now() -> str:

@@ -1,23 +1,19 @@
-"""The agent: registers the node, binds Pods to it, and gives each a worker."""
-
-from __future__ import annotations
+"""The agent: registers the node, binds Pods to it, and starts a worker for every Pod."""
 
 import asyncio
 import logging
-import os
 import platform
 from collections.abc import Callable, Coroutine
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sandbox import paths
 from sandbox.network import HOST, POD_CIDR
-from sandbox.node import NODE_NAME, netns
+from sandbox.node import NODE_NAME, logs, netns
 from sandbox.node.api import Api, ApiError
 from sandbox.node.context import Node
-from sandbox.node.environment import NodeInfo
-from sandbox.node.images import Image
-from sandbox.node.loadbalancer import LoadBalancers
+from sandbox.node.environment import CAPACITY
+from sandbox.node.loadbalancer import keep_addresses
 from sandbox.node.pod import PodWorker
 from sandbox.node.status import now
 from sandbox.tools import required_version
@@ -37,52 +33,48 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    """The node `sandbox`. All state is changed on the event loop; informers hand their events over to it."""
+    """The node `sandbox`. All state is changed on the event loop, which informers pass their events to."""
 
-    def __init__(self, api: Api, images: dict[str, Image], root: Path, log_dir: Path) -> None:
+    def __init__(self, api: Api) -> None:
         self._api = api
         self._loop = asyncio.get_running_loop()
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._pods = Informer(api.client, "/api/v1/pods", self._handing_over(self._pod_event))
+        self._pods = self._informer("pods", self._pod_event)
         self._node = Node(
-            api=api,
-            info=NodeInfo(NODE_NAME, HOST, Decimal(os.cpu_count() or 1), Decimal(_memory_bytes())),
-            images=images,
-            secrets=Informer(api.client, "/api/v1/secrets", self._handing_over(self._input_event)),
-            config_maps=Informer(api.client, "/api/v1/configmaps", self._handing_over(self._input_event)),
-            root=root,
-            log_dir=log_dir,
-            service_env={},
+            api, self._informer("secrets", self._input_event), self._informer("configmaps", self._input_event)
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run the node until told to stop; then end every Pod's processes, leaving the API's objects as they are."""
+        """Run the node until `stop` is set; then end every Pod's processes, and leave the API's objects as they are."""
         netns.clear()
-        self._node.root.mkdir(parents=True, exist_ok=True)
-        self._node.log_dir.mkdir(parents=True, exist_ok=True)
+        paths.POD_LOGS.mkdir(parents=True, exist_ok=True)
+        logs.serve((HOST, LOG_PORT), paths.PKI / "apiserver.crt", self.log_file)
         self._node.service_env |= await asyncio.to_thread(self._kubernetes_service)
         for informer in (self._node.secrets, self._node.config_maps):
             informer.start()
             await asyncio.to_thread(informer.synced.wait)
         await asyncio.to_thread(self._register)
         renewing = asyncio.create_task(self._renew_lease())
-        LoadBalancers(self._api).start()
+        keep_addresses(self._api)
         self._pods.start()
         await stop.wait()
         renewing.cancel()
         await asyncio.gather(*(worker.stop(_STOP_GRACE) for worker in self._workers.values()))
 
-    def log_file(self, namespace: str, pod: str, container: str) -> str | None:
-        """Return where a container's output is."""
+    def log_file(self, namespace: str, pod: str, container: str) -> Path | None:
+        """Return the log of a container, if there is such a container."""
         for worker in list(self._workers.values()):
             metadata = worker.pod["metadata"]
             if (metadata["namespace"], metadata["name"]) == (namespace, pod):
                 return worker.log_file(container)
         return None
 
-    def _handing_over(self, handle: _Handler) -> _Handler:
-        return lambda event, item: (self._loop.call_soon_threadsafe(handle, event, item), None)[1]
+    def _informer(self, plural: str, handle: _Handler) -> Informer:
+        def pass_on(event: EventType, item: Json) -> None:
+            self._loop.call_soon_threadsafe(handle, event, item)
+
+        return Informer(self._api.client, f"/api/v1/{plural}", pass_on)
 
     def _pod_event(self, event: EventType, pod: Json) -> None:
         uid = pod["metadata"]["uid"]
@@ -99,10 +91,9 @@ class Agent:
             self._spawn(f"bind {uid}", self._bind(pod))
 
     def _start(self, uid: str, pod: Json) -> None:
-        if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") and not pod["metadata"].get(
-            "deletionTimestamp"
-        ):
-            return  # it ended under an earlier run of the agent; a deletion of it needs no process to end
+        ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        if ended and not pod["metadata"].get("deletionTimestamp"):
+            return  # it ended under an earlier run of the agent
         worker = self._workers[uid] = PodWorker(pod, self._node)
         worker.update(pod)
         self._spawn(uid, worker.run())
@@ -137,7 +128,7 @@ class Agent:
         try:
             await asyncio.to_thread(self._api.post, path, body)
         except ApiError as error:
-            if error.status not in (404, 409):  # gone or bound already
+            if error.status not in (404, 409):  # deleted, or bound already
                 log.warning("binding of %s/%s: %s", metadata["namespace"], metadata["name"], error)
 
     def _kubernetes_service(self) -> dict[str, str]:
@@ -147,73 +138,50 @@ class Agent:
         return {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port, "KUBERNETES_SERVICE_PORT_HTTPS": port}
 
     def _register(self) -> None:
-        node = node_object(self._node.info)
-        try:
-            self._api.post("/api/v1/nodes", node)
-        except ApiError as error:
-            if error.status != 409:
-                raise
-        self._api.patch(f"/api/v1/nodes/{NODE_NAME}/status", {"status": node["status"]})
+        node = node_object()
+        status = node.pop("status")
+        self._api.apply(f"/api/v1/nodes/{NODE_NAME}", node)
+        self._api.patch(f"/api/v1/nodes/{NODE_NAME}/status", {"status": status})
 
     async def _renew_lease(self) -> None:
-        """Keep the node's Lease fresh: that is what the node lifecycle controller looks at."""
+        """Keep the node's Lease fresh, or the node lifecycle controller marks the node as unreachable."""
         while True:
+            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": NODE_NAME}}
+            spec = {"holderIdentity": NODE_NAME, "leaseDurationSeconds": _LEASE_SECONDS}
+            spec |= {"renewTime": now().replace("Z", ".000000Z")}
             try:
-                await asyncio.to_thread(self._write_lease)
+                await asyncio.to_thread(self._api.apply, f"{_LEASES}/{NODE_NAME}", lease | {"spec": spec})
             except ApiError as error:
                 log.warning("node lease: %s", error)
             await asyncio.sleep(_RENEW_SECONDS)
 
-    def _write_lease(self) -> None:
-        spec = {
-            "holderIdentity": NODE_NAME,
-            "leaseDurationSeconds": _LEASE_SECONDS,
-            "renewTime": now().replace("Z", ".000000Z"),
-        }
-        try:
-            self._api.patch(f"{_LEASES}/{NODE_NAME}", {"spec": spec})
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": NODE_NAME}}
-            self._api.post(_LEASES, lease | {"spec": spec})
 
-
-def node_object(info: NodeInfo) -> Json:
-    """Return the Node as it is registered, with its status."""
-    size = {"cpu": str(info.cpu), "memory": str(info.memory), "pods": "250", "ephemeral-storage": "10Gi"}
-    labels = {
-        "kubernetes.io/hostname": info.name,
-        "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),
-    }
+def node_object() -> Json:
+    """Return the Node with its status."""
+    size = {name: str(value) for name, value in CAPACITY.items()} | {"pods": "250", "ephemeral-storage": "10Gi"}
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux", "kubernetes.io/arch": architecture}
     condition = {"type": "Ready", "status": "True", "reason": "SandboxReady", "message": "Pods run as processes"}
+    info = {
+        "architecture": architecture,
+        "operatingSystem": "linux",
+        "osImage": "sandbox",
+        "kernelVersion": platform.release(),
+        "containerRuntimeVersion": "sandbox://1",
+        "kubeletVersion": required_version("kubernetes", "k8s.io/kubernetes"),
+        **dict.fromkeys(("kubeProxyVersion", "bootID", "machineID", "systemUUID"), ""),
+    }
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": info.name, "labels": labels},
-        "spec": {"podCIDR": POD_CIDR, "podCIDRs": [POD_CIDR], "providerID": f"sandbox://{info.name}"},
+        "metadata": {"name": NODE_NAME, "labels": labels},
+        "spec": {"podCIDR": POD_CIDR, "podCIDRs": [POD_CIDR], "providerID": f"sandbox://{NODE_NAME}"},
         "status": {
             "capacity": size,
             "allocatable": size,
-            "addresses": [{"type": "InternalIP", "address": info.address}],
+            "addresses": [{"type": "InternalIP", "address": HOST}],
             "conditions": [condition | {"lastHeartbeatTime": now(), "lastTransitionTime": now()}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": LOG_PORT}},
-            "nodeInfo": {
-                "architecture": labels["kubernetes.io/arch"],
-                "operatingSystem": "linux",
-                "osImage": "sandbox",
-                "kernelVersion": platform.release(),
-                "containerRuntimeVersion": "sandbox://1",
-                "kubeletVersion": required_version("kubernetes", "k8s.io/kubernetes"),
-                "kubeProxyVersion": "",
-                "bootID": "",
-                "machineID": "",
-                "systemUUID": "",
-            },
+            "nodeInfo": info,
         },
     }
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,10 +1,8 @@
 """Requests to the Kubernetes API in plain JSON objects.
 
-The official client makes the connection (kubeconfig, TLS, pooling). Its typed models are left aside: the agent copies
-Pod specs from one place to another, and the API's own camelCase JSON is the least translation.
+The official client makes the connection (kubeconfig, TLS, pooling). The agent copies Pod specs from one place to
+another, so it uses the API's own JSON in place of the client's typed models.
 """
-
-from __future__ import annotations
 
 import json
 
@@ -13,8 +11,6 @@ from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 
 from sandbox.watch import Json, message_of
-
-STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 
 _TIMEOUT = 30  # seconds
 
@@ -40,7 +36,7 @@ class Api:
 
     def __init__(self, kubeconfig: str) -> None:
         connection = Configuration()
-        connection.retries = False  # whoever asks knows better whether, and when, to ask again
+        connection.retries = False  # callers decide whether, and when, to try again
         config.load_kube_config(kubeconfig, client_configuration=connection)
         self.client = ApiClient(connection)
 
@@ -54,7 +50,13 @@ class Api:
 
     def patch(self, path: str, body: Json) -> Json:
         """Change an object by a strategic merge patch, which merges conditions by their type."""
-        return self._request("PATCH", path, body, content_type=STRATEGIC_MERGE)
+        return self._request("PATCH", path, body, "application/strategic-merge-patch+json")
+
+    def apply(self, path: str, body: Json) -> Json:
+        """Create or change an object by a server-side apply."""
+        return self._request(
+            "PATCH", f"{path}?fieldManager=sandbox-node&force=true", body, "application/apply-patch+yaml"
+        )
 
     def delete(self, path: str, body: Json) -> Json:
         """Delete an object; `body` is a DeleteOptions."""

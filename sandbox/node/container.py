@@ -7,18 +7,19 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from sandbox import paths
 from sandbox.node import images, probes, rootfs
-from sandbox.node.context import Node, Pulse
-from sandbox.node.environment import Lookup, MissingError, container_env, expand
-from sandbox.node.rootfs import Mount
+from sandbox.node.environment import MissingError, container_env, expand
 from sandbox.node.status import ContainerStatus
 from sandbox.watch import Json
+
+if TYPE_CHECKING:
+    from sandbox.node.pod import PodWorker
 
 RestartPolicy = Literal["Always", "OnFailure", "Never"]
 
@@ -27,77 +28,50 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def restart_delay(failures: int) -> float:
-    """Return the seconds before a restart, after so many earlier ones: none, 10, 20, 40, ... 300."""
+    """Return the seconds before a restart by the number of earlier ones: 0, 10, 20, 40, ... 300."""
     return 0.0 if failures == 0 else min(_BACKOFF_FIRST * 2 ** (failures - 1), _BACKOFF_MAX)
 
 
 def exit_code(returncode: int) -> int:
-    """Return a process's exit code as container runtimes give it: 128 and the signal that ended it."""
+    """Return a process's exit code as container runtimes report it: 128 plus the signal that ended it."""
     return 128 - returncode if returncode < 0 else returncode
-
-
-@dataclass
-class PodView:
-    """What a container sees of its Pod."""
-
-    pod: Callable[[], Json]
-    """The Pod as it is now."""
-    directory: Path
-    ip: str
-    netns: Path | None
-    """The Pod's network namespace; None for the node's own."""
-    lookup: Lookup
-    inputs: Pulse
-    """Fires when a ConfigMap or Secret of the namespace has changed."""
-    mounts: Callable[[Json], list[Mount]]
-    files: dict[str, str]
-    """/etc/hosts, /etc/resolv.conf, /etc/hostname."""
-    changed: Callable[[], None]
-    """Called when the container's status has changed."""
 
 
 class Container:
     """Runs one container of a Pod, and restarts it by its policy."""
 
-    def __init__(self, spec: Json, restart: RestartPolicy, node: Node, view: PodView) -> None:
+    def __init__(self, spec: Json, restart: RestartPolicy, worker: PodWorker) -> None:
         self.spec = spec
         self.name: str = spec["name"]
-        uid = view.pod()["metadata"]["uid"]
-        self.status = ContainerStatus(
-            self.name, spec["image"], f"sandbox://{uid}/{self.name}", restartable=restart == "Always"
-        )
+        metadata = worker.pod["metadata"]
+        identity = f"sandbox://{metadata['uid']}/{self.name}"
+        self.status = ContainerStatus(self.name, spec["image"], identity, restartable=restart == "Always")
+        self.log_file = paths.POD_LOGS / f"{metadata['namespace']}_{metadata['name']}_{self.name}.log"
         self._restart = restart
-        self._node = node
-        self._view = view
-        self._directory = view.directory / "containers" / self.name
+        self._worker = worker
+        self._directory = worker.directory / "containers" / self.name
         self._working_dir: str = spec.get("workingDir") or "/"
         self._process: asyncio.subprocess.Process | None = None
         self._env: dict[str, str] = {}
         self._started_at = ""
         self.up = asyncio.Event()
-        """Set when the container has started, its startup probe included."""
-
-    @property
-    def log_file(self) -> Path:
-        """Where its output goes."""
-        metadata = self._view.pod()["metadata"]
-        return self._node.log_dir / f"{metadata['namespace']}_{metadata['name']}_{self.name}.log"
+        """Set when the container has started and its startup probe has passed."""
 
     async def run(self) -> None:
-        """Run until there is nothing to restart."""
+        """Run until the policy restarts it no more."""
         failures = 0
         while True:
             await self._start()
             began = time.monotonic()
             code = await self._watch_over()
             if self._restart == "Never" or (self._restart == "OnFailure" and code == 0):
-                self._view.changed()
+                self._worker.changed.fire()
                 return
             failures = 0 if time.monotonic() - began > _BACKOFF_RESET else failures
             self.status.last_state = self.status.state
             delay = restart_delay(failures)
             self.status.wait("CrashLoopBackOff", f"back-off {delay:.0f}s restarting failed container={self.name}")
-            self._view.changed()
+            self._worker.changed.fire()
             if delay:
                 await self._record("BackOff", f"Back-off restarting failed container {self.name}")
                 await asyncio.sleep(delay)
@@ -105,7 +79,7 @@ class Container:
             self.status.restarts += 1
 
     async def stop(self, grace: float) -> None:
-        """End the process: preStop, SIGTERM, then SIGKILL when `grace` seconds have passed in all."""
+        """End the process: preStop, SIGTERM, then SIGKILL `grace` seconds after the start of the first."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -122,7 +96,11 @@ class Container:
         self._ended(process)
 
     async def execute(self, command: list[str]) -> tuple[int, str]:
-        """Run a command in the container; return its exit code and output."""
+        """Run a command in the container and return its exit code and output.
+
+        Raises:
+            OSError: the container does not run.
+        """
         if self._process is None:
             raise OSError("the container does not run")
         process = await asyncio.create_subprocess_exec(
@@ -140,74 +118,64 @@ class Container:
         return exit_code(process.returncode or 0), output.decode(errors="replace")
 
     async def _start(self) -> None:
-        argv, script = await self._prepared()
-        enter = ["nsenter", f"--net={self._view.netns}"] if self._view.netns else []
+        program, script = await self._prepare_when_possible()
         mounted, held = os.pipe()
         with self.log_file.open("ab") as output, os.fdopen(mounted, "rb") as closed, os.fdopen(held, "wb") as pipe:
             self._process = await asyncio.create_subprocess_exec(
-                *enter, "unshare", "--mount", "--uts", "sh", str(script),
+                "nsenter", f"--net={self._worker.netns}", "unshare", "--mount", "--uts", "sh", str(script),
                 stdin=pipe, stdout=output, stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
             pipe.close()
-            await asyncio.to_thread(closed.read)  # until the script lets go of it, or has failed
+            await asyncio.to_thread(closed.read)  # until everything is mounted, or the script has failed
         self.status.run()
         self._started_at = self.status.state["running"]["startedAt"]
-        self._view.changed()
-        await self._record("Started", f"Started container {self.name}: {argv[0]}", warning=False)
+        self._worker.changed.fire()
+        await self._record("Started", f"Started container {self.name}: {program}", warning=False)
         if command := _hook(self.spec, "postStart"):
             await self.execute(command)
 
-    async def _prepared(self) -> tuple[Sequence[str], Path]:
-        """Return the program's argv and the script that becomes it, once all it needs is there."""
+    async def _prepare_when_possible(self) -> tuple[str, Path]:
+        """Return the program and the script that becomes it, once the image and all objects exist."""
         while True:
-            seen = self._view.inputs.count
+            count = self._worker.inputs.count
             try:
                 return self._prepare()
             except images.UnknownImageError as error:
                 self.status.wait("ErrImagePull", str(error))
-                self._view.changed()
+                self._worker.changed.fire()
                 await self._record("Failed", f"Failed to pull image: {error}")
                 await asyncio.sleep(_BACKOFF_FIRST)
                 self.status.wait("ImagePullBackOff", str(error))
-                self._view.changed()
-                await asyncio.Event().wait()  # no image is ever added: until the Pod is deleted
+                self._worker.changed.fire()
+                await asyncio.Event().wait()  # until the Pod is deleted: images are never added
             except MissingError as error:
                 self.status.wait("CreateContainerConfigError", str(error))
-                self._view.changed()
+                self._worker.changed.fire()
                 await self._record("Failed", f"Error: {error}")
-                await self._view.inputs.beyond(seen)
+                await self._worker.inputs.beyond(count)
 
-    def _prepare(self) -> tuple[Sequence[str], Path]:
-        view, spec = self._view, self.spec
-        image = images.find(self._node.images, spec["image"])
-        pod = view.pod()
-        hostname = view.files["/etc/hostname"].strip()
-        base = {"PATH": _PATH, "HOME": "/root", "HOSTNAME": hostname}
-        self._env = container_env(
-            spec,
-            pod,
-            base=base | image.env | self._node.service_env,
-            lookup=view.lookup,
-            pod_ip=view.ip,
-            node=self._node.info,
-        )
+    def _prepare(self) -> tuple[str, Path]:
+        worker, spec = self._worker, self.spec
+        image = images.find(spec["image"])
+        hostname = worker.pod["metadata"]["name"]
+        base = {"PATH": _PATH, "HOME": "/root", "HOSTNAME": hostname} | image.env | worker.node.service_env
+        self._env = container_env(spec, worker.pod, base=base, lookup=worker.volumes.lookup, pod_ip=worker.ip)
         command = [expand(part, self._env) for part in spec.get("command") or []]
         entrypoint = [rootfs.on_host(Path(image.entrypoint[0])), *image.entrypoint[1:]]
         argv = [*(command or entrypoint), *(expand(part, self._env) for part in spec.get("args") or [])]
         shutil.rmtree(self._directory, ignore_errors=True)
         root, script = self._directory / "root", self._directory / "start.sh"
         root.mkdir(parents=True)
-        mounts = view.mounts(spec)
-        rootfs.build(root, mounts, links=image.files, files=view.files, working_dir=self._working_dir)
+        mounts = worker.volumes.mounts(worker.pod, spec)
+        rootfs.build(root, mounts, links=image.files, files=worker.etc_files(), working_dir=self._working_dir)
+        text = rootfs.start_script(root, mounts, argv, self._env, hostname=hostname, working_dir=self._working_dir)
         script.touch(mode=0o600)
-        script.write_text(
-            rootfs.start_script(root, mounts, argv, self._env, hostname=hostname, working_dir=self._working_dir)
-        )
-        return argv, script
+        script.write_text(text)
+        return argv[0], script
 
     async def _watch_over(self) -> int:
-        """Return the exit code, after ending the process if its liveness or startup probe wants that."""
+        """Return the exit code; a failed liveness or startup probe ends the process."""
         process = self._process
         assert process is not None, "only a started container is watched"  # noqa: S101
         exited = asyncio.create_task(process.wait())
@@ -216,7 +184,7 @@ class Container:
             await asyncio.wait({exited, unhealthy}, return_when=asyncio.FIRST_COMPLETED)
             if not exited.done():
                 await self._record("Killing", f"Container {self.name} failed its probe, will be restarted")
-                await self.stop(self._view.pod()["spec"].get("terminationGracePeriodSeconds", 30))
+                await self.stop(self._worker.pod["spec"].get("terminationGracePeriodSeconds", 30))
             await exited
         finally:
             unhealthy.cancel()
@@ -225,38 +193,35 @@ class Container:
         return exit_code(process.returncode or 0)
 
     def _ended(self, process: asyncio.subprocess.Process) -> None:
-        self._kill_group(process)  # what the program has started and left behind
+        self._kill_group(process)  # the program's own children
         if "running" not in self.status.state:
             return
         code = exit_code(process.returncode or 0)
-        message = (
-            self._last_words() if code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError" else ""
-        )
+        message = ""
+        if code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
+            message = self.log_file.read_bytes()[-2048:].decode(errors="replace")
         self.status.exit(code, self._started_at, message)
         self.up.clear()
-
-    def _last_words(self) -> str:
-        return self.log_file.read_bytes()[-2048:].decode(errors="replace")
 
     def _kill_group(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
     async def _probe(self) -> None:
-        """Set `started` and `ready` by the probes; return when the container is to be killed."""
+        """Set `started` and `ready` by the probes; return when the container has to be killed."""
         async for passed in self._states("startupProbe", default=True):
             if not passed:
                 return
             break
         self.status.started = True
         self.up.set()
-        self._view.changed()
+        self._worker.changed.fire()
         readiness = asyncio.create_task(self._follow_readiness())
         try:
             async for alive in self._states("livenessProbe"):
                 if not alive:
                     return
-            await readiness  # without a liveness probe nothing ends the container but itself
+            await readiness  # for ever: there is no liveness probe
         finally:
             readiness.cancel()
 
@@ -264,11 +229,11 @@ class Container:
         async for ready in self._states("readinessProbe", default=True):
             if ready != self.status.ready:
                 self.status.ready = ready
-                self._view.changed()
+                self._worker.changed.fire()
         await asyncio.Event().wait()
 
     async def _states(self, kind: str, *, default: bool | None = None) -> AsyncIterator[bool]:
-        """Yield every settled state of a probe; the default alone where the container has no such probe."""
+        """Yield every settled state of a probe, or only the default if the container has no such probe."""
         probe = self.spec.get(kind)
         if probe is None:
             if default is not None:
@@ -279,7 +244,7 @@ class Container:
         while True:
             passed = True
             try:
-                await probes.check(probe, self.spec, self._view.ip, self.execute)
+                await probes.check(probe, self.spec, self._worker.ip, self.execute)
             except probes.ProbeError as error:
                 passed = False
                 await self._record("Unhealthy", f"{kind.removesuffix('Probe').capitalize()} probe failed: {error}")
@@ -288,11 +253,11 @@ class Container:
             await asyncio.sleep(probe.get("periodSeconds", 10))
 
     async def _record(self, reason: str, message: str, *, warning: bool = True) -> None:
-        await self._node.record(self._view.pod(), reason, message, warning=warning)
+        await self._worker.node.record(self._worker.pod, reason, message, warning=warning)
 
 
 def _hook(spec: Json, name: str) -> list[str]:
-    """Return the command of a lifecycle hook; only `exec` hooks are known."""
+    """Return the command of an `exec` lifecycle hook; other kinds are not supported."""
     hook = ((spec.get("lifecycle") or {}).get(name) or {}).get("exec") or {}
     command: list[str] = hook.get("command") or []
     return command

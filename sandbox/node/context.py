@@ -1,16 +1,11 @@
-"""What all Pods of the node share: the API, Events, objects to read, directories."""
-
-from __future__ import annotations
+"""What all Pods of the node share: the API, Events, live copies of ConfigMaps and Secrets, addresses."""
 
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sandbox.node import NODE_NAME
 from sandbox.node.api import Api, ApiError
-from sandbox.node.environment import NodeInfo
-from sandbox.node.images import Image
 from sandbox.node.netns import Addresses
 from sandbox.node.status import now
 from sandbox.watch import Informer, Json
@@ -19,14 +14,14 @@ log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Wakes everyone who waits for a change; no change is missed between looking and waiting."""
+    """Wakes all tasks that wait for a change; none is missed between looking and waiting."""
 
     def __init__(self) -> None:
         self.count = 0
         self._event = asyncio.Event()
 
     def fire(self) -> None:
-        """Say that something has changed."""
+        """Signal a change."""
         self.count += 1
         self._event.set()
         self._event = asyncio.Event()
@@ -42,15 +37,10 @@ class Node:
     """The node, as a Pod needs it."""
 
     api: Api
-    info: NodeInfo
-    images: dict[str, Image]
     secrets: Informer
     config_maps: Informer
-    root: Path
-    """Pods' directories are in here."""
-    log_dir: Path
-    service_env: dict[str, str]
-    """KUBERNETES_SERVICE_HOST and its companions."""
+    service_env: dict[str, str] = field(default_factory=dict)
+    """KUBERNETES_SERVICE_HOST and related variables."""
     addresses: Addresses = field(default_factory=Addresses)
     _events: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
 
@@ -59,7 +49,7 @@ class Node:
         return (self.secrets if kind == "Secret" else self.config_maps).get(namespace, name)
 
     async def record(self, pod: Json, reason: str, message: str, *, warning: bool = True) -> None:
-        """Write an Event about a Pod; a repeated one is counted, not written again."""
+        """Write an Event about a Pod, or count a repeated one."""
         metadata = pod["metadata"]
         base = f"/api/v1/namespaces/{metadata['namespace']}/events"
         name, count = self._events.get((metadata["uid"], reason, message), ("", 0))
@@ -70,27 +60,22 @@ class Node:
                 event = _event(metadata, reason, message, warning=warning)
                 name = (await asyncio.to_thread(self.api.post, base, event))["metadata"]["name"]
             self._events[metadata["uid"], reason, message] = name, count + 1
-        except ApiError as error:  # an Event is never worth failing for: its namespace may be going away
+        except ApiError as error:  # not worth failing for: the namespace may be terminating
             log.info("event %s of %s: %s", reason, metadata["name"], error)
 
     def forget_events(self, pod: Json) -> None:
-        """Forget the Events of a Pod that is gone."""
+        """Forget the Events of a deleted Pod."""
         for key in [key for key in self._events if key[0] == pod["metadata"]["uid"]]:
             del self._events[key]
 
 
 def _event(metadata: Json, reason: str, message: str, *, warning: bool) -> Json:
+    identity = {key: metadata[key] for key in ("name", "namespace", "uid")}
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
-        "involvedObject": {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "uid": metadata["uid"],
-        },
+        "involvedObject": {"apiVersion": "v1", "kind": "Pod"} | identity,
         "type": "Warning" if warning else "Normal",
         "reason": reason,
         "message": message[:1024],

@@ -1,20 +1,26 @@
 """A container's environment variables: sources, the downward API and `$(VAR)` expansion."""
 
-from __future__ import annotations
-
 import base64
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
 
+from sandbox.network import HOST
+from sandbox.node import NODE_NAME
 from sandbox.watch import Json
 
 Lookup = Callable[[str, str], Json | None]
 """(`ConfigMap` or `Secret`, name) -> the object of the Pod's namespace, or None."""
+
+CAPACITY = {
+    "cpu": Decimal(os.cpu_count() or 1),
+    "memory": Decimal(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
+}
+"""The size of the node: cores, and bytes of memory."""
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
@@ -22,18 +28,6 @@ _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 class MissingError(Exception):
     """A ConfigMap, Secret or key that a Pod needs does not exist (yet)."""
-
-
-@dataclass(frozen=True)
-class NodeInfo:
-    """What the downward API tells of the node."""
-
-    name: str
-    address: str
-    cpu: Decimal
-    """Cores."""
-    memory: Decimal
-    """Bytes."""
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -50,25 +44,28 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 def object_data(lookup: Lookup, kind: str, name: str, *, optional: bool = False) -> dict[str, bytes]:
-    """Return the decoded keys of a ConfigMap or Secret; none if it is missing and optional.
+    """Return the decoded data of a ConfigMap or Secret; nothing if it is missing and optional.
 
     Raises:
-        MissingError: it does not exist and is not optional.
+        MissingError: it is missing and not optional.
     """
-    found = lookup(kind, name)
-    if found is None:
+    item = lookup(kind, name)
+    if item is None:
         if optional:
             return {}
         raise MissingError(f'{kind.lower()} "{name}" not found')
-    if kind == "Secret":
-        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-    text = {key: value.encode() for key, value in (found.get("data") or {}).items()}
-    binary = {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
-    return text | binary
+    encoded = item.get("data" if kind == "Secret" else "binaryData") or {}
+    text = (item.get("data") or {}) if kind == "ConfigMap" else {}
+    binary = {key: base64.b64decode(value) for key, value in encoded.items()}
+    return {key: value.encode() for key, value in text.items()} | binary
 
 
-def field_value(path: str, pod: Json, pod_ip: str, node: NodeInfo) -> str:
-    """Return the value of a downward API `fieldPath`; a missing label or annotation is empty."""
+def field_value(path: str, pod: Json, pod_ip: str) -> str:
+    """Return the value of a downward API `fieldPath`; a missing label or annotation is empty.
+
+    Raises:
+        MissingError: the field is not supported.
+    """
     metadata, spec = pod["metadata"], pod["spec"]
     if match := _SUBSCRIPT.fullmatch(path):
         return str((metadata.get(match.group(1)) or {}).get(match.group(2), ""))
@@ -79,10 +76,10 @@ def field_value(path: str, pod: Json, pod_ip: str, node: NodeInfo) -> str:
         "metadata.name": metadata["name"],
         "metadata.namespace": metadata["namespace"],
         "metadata.uid": metadata["uid"],
-        "spec.nodeName": node.name,
+        "spec.nodeName": NODE_NAME,
         "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
-        "status.hostIP": node.address,
-        "status.hostIPs": node.address,
+        "status.hostIP": HOST,
+        "status.hostIPs": HOST,
         "status.podIP": pod_ip,
         "status.podIPs": pod_ip,
     }
@@ -91,30 +88,24 @@ def field_value(path: str, pod: Json, pod_ip: str, node: NodeInfo) -> str:
     return str(values[path])
 
 
-def resource_value(reference: Json, containers: Iterable[Json], own: str, node: NodeInfo) -> str:
+def resource_value(reference: Json, containers: Iterable[Json], own: str) -> str:
     """Return the value of a `resourceFieldRef`: a limit, else the node's size; a request, else 0; divided, rounded up.
 
     Args:
         reference: the `resourceFieldRef`.
         containers: the Pod's containers.
-        own: the container to read when the reference names none.
-        node: gives what an unlimited container may use.
+        own: the container to read if the reference names none.
     """
     name = reference.get("containerName") or own
     resources = next((c.get("resources") or {} for c in containers if c["name"] == name), {})
     kind, _, resource = reference["resource"].partition(".")
-    given = (resources.get(kind) or {}).get(resource)
-    if given is not None:
-        amount = _quantity(given)
-    elif kind == "limits":
-        amount = {"cpu": node.cpu, "memory": node.memory}.get(resource, Decimal(0))
-    else:
-        amount = Decimal(0)
+    default = CAPACITY.get(resource, 0) if kind == "limits" else 0
+    amount = _quantity((resources.get(kind) or {}).get(resource, default))
     divisor = _quantity(reference.get("divisor") or "1") or Decimal(1)
     return str(math.ceil(amount / divisor))
 
 
-def _quantity(text: str) -> Decimal:
+def _quantity(text: str | Decimal | int) -> Decimal:
     return Decimal(parse_quantity(text))
 
 
@@ -130,9 +121,8 @@ def container_env(
     base: Mapping[str, str],
     lookup: Lookup,
     pod_ip: str,
-    node: NodeInfo,
 ) -> dict[str, str]:
-    """Return all variables of a container: `base`, then `envFrom`, then `env`, later ones winning.
+    """Return the variables of a container: `env` overrides `envFrom`, which overrides `base`.
 
     Raises:
         MissingError: a ConfigMap, Secret or key is missing and not optional.
@@ -148,10 +138,10 @@ def container_env(
         if (source := entry.get("valueFrom")) is None:
             variables[entry["name"]] = expand(entry.get("value", ""), variables)
         elif ref := source.get("fieldRef"):
-            variables[entry["name"]] = field_value(ref["fieldPath"], pod, pod_ip, node)
+            variables[entry["name"]] = field_value(ref["fieldPath"], pod, pod_ip)
         elif ref := source.get("resourceFieldRef"):
             containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
-            variables[entry["name"]] = resource_value(ref, containers, container["name"], node)
+            variables[entry["name"]] = resource_value(ref, containers, container["name"])
         elif (value := _key_value(source, lookup)) is not None:
             variables[entry["name"]] = value
     return variables

@@ -1,61 +1,54 @@
-"""Which program stands for which container image.
+"""Which program replaces which container image.
 
-No registry is asked: the sandbox's programs are built from the same sources as the images, and run on the machine's own
-files. Tags and digests are ignored; what is installed is one version of each.
+The sandbox's programs are built from the same sources as the images, and run on the machine's own files. Tags and
+digests are ignored: there is one version of each program.
 """
-
-from __future__ import annotations
 
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox import google
+from sandbox import google, paths
 from sandbox.node.rootfs import on_host
-
-_REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Image:
-    """What the sandbox has in place of an image."""
+    """The replacement of an image."""
 
     entrypoint: tuple[str, ...]
-    """The program, absolute, with the arguments that an image's ENTRYPOINT would carry."""
+    """The program, absolute, with the arguments of the image's ENTRYPOINT."""
     env: dict[str, str] = field(default_factory=dict)
-    """An image's ENV."""
+    """The image's ENV."""
     files: dict[str, Path] = field(default_factory=dict)
     """Path in the image -> the machine's file that appears there."""
 
 
 class UnknownImageError(Exception):
-    """Nothing stands for this image."""
+    """No program replaces the image."""
 
 
-def image_table(bin_dir: Path, envoy: Path, envoy_bootstrap: Path) -> dict[str, Image]:
-    """Return the images that the sandbox knows, by the last two parts of their repository.
+def _program(name: str, *arguments: str) -> tuple[str, ...]:
+    return (str(paths.BIN / name), *arguments)
 
-    Args:
-        bin_dir: where `cert-manager`, `pilot-discovery` and `pilot-agent` are.
-        envoy: the Envoy binary.
-        envoy_bootstrap: Istio's bootstrap template (`tools/packaging/common/envoy_bootstrap.json` of its module).
-    """
-    cert_manager = {
-        f"jetstack/cert-manager-{part}": Image((str(bin_dir / "cert-manager"), part), google.ENVIRONMENT, google.FILES)
+
+IMAGES = {
+    **{
+        f"jetstack/cert-manager-{part}": Image(_program("cert-manager", part), google.ENVIRONMENT, google.FILES)
         for part in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
-    }
-    return cert_manager | {
-        "istio/pilot": Image((str(bin_dir / "pilot-discovery"),)),
-        "istio/proxyv2": Image(
-            (str(bin_dir / "pilot-agent"),),
-            files={
-                "/usr/local/bin/envoy": envoy,
-                "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": envoy_bootstrap,
-            },
-        ),
-        "sandbox/demo": Image((sys.executable, "-m", "sandbox.demo"), env={"PYTHONPATH": on_host(_REPOSITORY)}),
-    }
+    },
+    "istio/pilot": Image(_program("pilot-discovery")),
+    "istio/proxyv2": Image(
+        _program("pilot-agent"),
+        files={
+            "/usr/local/bin/envoy": paths.BIN / "envoy",
+            "/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": paths.ENVOY_BOOTSTRAP,
+        },
+    ),
+    "sandbox/demo": Image((sys.executable, "-m", "sandbox.demo"), env={"PYTHONPATH": on_host(paths.PROJECT)}),
+}
+"""By the last two parts of their repository."""
 
 
 def repository(reference: str) -> str:
@@ -68,16 +61,14 @@ def repository(reference: str) -> str:
     return "/".join(name.split("/")[-2:])
 
 
-def find(table: dict[str, Image], reference: str) -> Image:
-    """Return what stands for an image reference.
+def find(reference: str) -> Image:
+    """Return the replacement of an image.
 
     Raises:
-        UnknownImageError: with a message that names the known images.
+        UnknownImageError: there is none; the message lists the known images.
     """
     try:
-        return table[repository(reference)]
+        return IMAGES[repository(reference)]
     except KeyError:
-        known = ", ".join(sorted(table))
-        raise UnknownImageError(
-            f'no program of the sandbox stands for image "{reference}"; known images: {known}'
-        ) from None
+        known = ", ".join(sorted(IMAGES))
+        raise UnknownImageError(f'the sandbox has no program for image "{reference}"; known images: {known}') from None

@@ -1,6 +1,4 @@
-"""A Pod's network namespace: one address of the bridge's range, on a veth pair."""
-
-from __future__ import annotations
+"""A Pod's network namespace, with one address of the bridge's range on a veth pair."""
 
 import subprocess
 from contextlib import suppress
@@ -15,7 +13,7 @@ _LAST = IPv4Address("10.244.254.254")
 
 
 class Addresses:
-    """Hands out Pod addresses, the least recently used first so that stale connections meet nobody."""
+    """Assigns Pod addresses, the least recently used first, so that stale connections reach nobody."""
 
     def __init__(self) -> None:
         self._next = _FIRST
@@ -41,8 +39,8 @@ class Addresses:
 def attach(name: str, address: str) -> None:
     """Make the network namespace `name`, with `address` on its `eth0`.
 
-    The address stands alone (/32) and all traffic goes by the bridge's own address. Were Pods each other's neighbours,
-    the answers of a Service's Pod would reach a Pod on the bridge directly, past the NAT that must translate them back.
+    The address is a /32, so that all traffic passes the bridge's own address. Between neighbours, the answers of a
+    Service's Pod would reach a Pod directly, past the NAT that must translate them back.
 
     Raises:
         SandboxError: the kernel or iproute2 refused.
@@ -63,7 +61,7 @@ def attach(name: str, address: str) -> None:
 
 
 def detach(name: str) -> None:
-    """Remove a namespace and its veth pair, if they are there."""
+    """Remove a namespace and its veth pair, if they exist."""
     with suppress(SandboxError):
         ip(f"link del {name}")
     with suppress(SandboxError):
@@ -71,12 +69,12 @@ def detach(name: str) -> None:
 
 
 def path(name: str) -> Path:
-    """Return the file that `nsenter --net` takes for a namespace made by `attach`."""
+    """Return the file of a namespace made by `attach`, for `nsenter --net`."""
     return Path("/run/netns", name)
 
 
 def clear() -> None:
-    """Remove every Pod's namespace: what an earlier run of the agent left behind."""
+    """Remove the namespaces of Pods that an earlier run of the agent has left."""
     listed = subprocess.run(["ip", "netns", "list"], text=True, capture_output=True, check=False).stdout
     for line in listed.splitlines():
         detach(line.split()[0])

@@ -6,11 +6,16 @@ import asyncio
 import functools
 import logging
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
+from sandbox import paths
 from sandbox.network import HOST
 from sandbox.node import netns
 from sandbox.node.api import ApiError
-from sandbox.node.container import Container, PodView, RestartPolicy
+from sandbox.node.container import Container, RestartPolicy
 from sandbox.node.context import Node, Pulse
 from sandbox.node.environment import MissingError
 from sandbox.node.status import now, pod_status
@@ -30,79 +35,56 @@ class PodWorker:
     def __init__(self, pod: Json, node: Node) -> None:
         self.pod = pod
         self.inputs = Pulse()
-        """Fired by the agent when a ConfigMap or Secret of the namespace, or the Pod itself, has changed."""
-        self._node = node
+        """Fires when a ConfigMap or Secret of the namespace, or the Pod itself, has changed."""
+        self.changed = Pulse()
+        """Fires when the Pod's status has changed."""
+        self.node = node
+        self.ip = ""
         self._metadata = pod["metadata"]
         self._path = f"/api/v1/namespaces/{self._metadata['namespace']}/pods/{self._metadata['name']}"
-        self._directory = node.root / self._metadata["uid"]
-        self._host_network = bool(pod["spec"].get("hostNetwork"))
-        self._netns = f"pod-{self._metadata['uid'][:8]}"  # a device's name has 15 characters at most
-        self._ip = HOST if self._host_network else ""
+        self.directory = paths.RUN / "pods" / self._metadata["uid"]
+        self._device = f"pod-{self._metadata['uid'][:8]}"  # a device's name has 15 characters at most
+        self.netns = netns.path(self._device)
         self._start_time = now()
-        self._changed = Pulse()
         self._reported: Json = pod.get("status") or {}
         self._deleted = asyncio.Event()
         self._gone = False
         self._living: asyncio.Task[None] | None = None
-        self._volumes = PodVolumes(
-            self._directory / "volumes",
-            functools.partial(node.lookup, self._metadata["namespace"]),
-            self._request_token,
-            node.info,
-        )
+        lookup = functools.partial(node.lookup, self._metadata["namespace"])
+        self.volumes = PodVolumes(self.directory / "volumes", lookup, self._request_token)
         policy: RestartPolicy = pod["spec"].get("restartPolicy", "Always")
         self._inits = [
-            self._container(spec, "Always" if spec.get("restartPolicy") == "Always" else _init_policy(policy))
+            Container(spec, "Always" if spec.get("restartPolicy") == "Always" else _init_policy(policy), self)
             for spec in pod["spec"].get("initContainers") or []
         ]
-        self._containers = [self._container(spec, policy) for spec in pod["spec"]["containers"]]
-
-    def _container(self, spec: Json, policy: RestartPolicy) -> Container:
-        # The address and files of the view are filled in by `_set_up`, before any container runs.
-        return Container(spec, policy, self._node, self._view)
-
-    @functools.cached_property
-    def _view(self) -> PodView:
-        return PodView(
-            pod=lambda: self.pod,
-            directory=self._directory,
-            ip=self._ip,
-            netns=None if self._host_network else netns.path(self._netns),
-            lookup=self._volumes.lookup,
-            inputs=self.inputs,
-            mounts=lambda spec: self._volumes.mounts(self.pod, spec),
-            files={},
-            changed=self._changed.fire,
-        )
+        self._containers = [Container(spec, policy, self) for spec in pod["spec"]["containers"]]
 
     def update(self, pod: Json) -> None:
-        """Take over the Pod as it is now."""
+        """Take over a new version of the Pod."""
         if any(pod["metadata"].get(key) != self.pod["metadata"].get(key) for key in ("labels", "annotations")):
             self.inputs.fire()
         self.pod = pod
         if pod["metadata"].get("deletionTimestamp"):
             self._deleted.set()
-        self._changed.fire()
+        self.changed.fire()
 
     def gone(self) -> None:
-        """Say that the Pod has been removed from the API already."""
+        """Note that the Pod no longer exists in the API."""
         self._gone = True
         self._deleted.set()
 
-    def log_file(self, container: str) -> str | None:
-        """Return where a container's output is, if the Pod has such a container."""
-        for each in (*self._inits, *self._containers):
-            if each.name == container:
-                return str(each.log_file)
-        return None
+    def log_file(self, name: str) -> Path | None:
+        """Return the log of a container, if the Pod has such a container."""
+        logs = {container.name: container.log_file for container in (*self._inits, *self._containers)}
+        return logs.get(name)
 
     async def run(self) -> None:
-        """Run the Pod until it has been deleted and nothing of it is left."""
+        """Run the Pod until it has been deleted and everything of it is removed."""
         publishing = asyncio.create_task(self._publish())
         self._living = asyncio.create_task(self._live())
         try:
             await self._deleted.wait()
-            await self.stop(0.0 if self._gone else self._metadata_grace())
+            await self.stop(0.0 if self._gone else float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0))
             publishing.cancel()
             if not self._gone:
                 await self._report()
@@ -113,16 +95,13 @@ class PodWorker:
             await asyncio.to_thread(self._clean_up)
 
     async def stop(self, grace: float) -> None:
-        """End all processes, for good: the containers together, then the sidecars in reverse order."""
+        """End all processes: the containers together, then the sidecars in reverse order."""
         if self._living:
             self._living.cancel()
             await asyncio.wait({self._living})
         await asyncio.gather(*(container.stop(grace) for container in self._containers))
         for container in reversed(self._inits):
             await container.stop(grace)
-
-    def _metadata_grace(self) -> float:
-        return float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0)
 
     async def _live(self) -> None:
         try:
@@ -132,48 +111,51 @@ class PodWorker:
                 await self._run_containers()
             finally:
                 refreshing.cancel()
-        except Exception as error:  # one Pod's trouble is told as its Event, and is not the others'
+        except Exception as error:  # reported as an Event; other Pods are unaffected
             log.exception("pod %s", self._path)
-            await self._node.record(self.pod, "FailedCreatePodSandBox", str(error))
+            await self.node.record(self.pod, "FailedCreatePodSandBox", str(error))
 
     async def _set_up(self) -> None:
-        name = self._metadata["name"]
         for container in (*self._inits, *self._containers):
             container.status.wait("PodInitializing" if self._inits else "ContainerCreating")
-        self._directory.mkdir(parents=True, exist_ok=True)
-        if not self._host_network:
-            self._ip = self._node.addresses.take()
-            await asyncio.to_thread(netns.attach, self._netns, self._ip)
-        self._view.ip = self._ip
-        self._view.files |= {
-            "/etc/hostname": f"{name}\n",
-            "/etc/hosts": hosts_file(self.pod, self._ip),
-            "/etc/resolv.conf": resolver_file(self._metadata["namespace"]),
-        }
-        self._changed.fire()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.ip = self.node.addresses.take()
+        await asyncio.to_thread(netns.attach, self._device, self.ip)
+        self.changed.fire()
         while True:
-            seen = self.inputs.count
-            try:
-                await asyncio.to_thread(self._volumes.refresh, self.pod, self._ip)
+            count = self.inputs.count
+            error = await self._refresh_volumes()
+            if error is None:
                 return
-            except (MissingError, ApiError) as error:
-                await self._node.record(self.pod, "FailedMount", str(error))
-                await self._await_inputs(seen, 1.0 if isinstance(error, ApiError) else _REFRESH_SECONDS)
+            await self._await_inputs(count, _RETRY_SECONDS if isinstance(error, ApiError) else _REFRESH_SECONDS)
 
-    async def _await_inputs(self, seen: int, seconds: float) -> None:
-        try:
+    def etc_files(self) -> dict[str, str]:
+        """Return the files that every container of the Pod has, by their paths."""
+        name, namespace = self._metadata["name"], self._metadata["namespace"]
+        return {
+            "/etc/hostname": f"{name}\n",
+            "/etc/hosts": hosts_file(self.pod, self.ip),
+            "/etc/resolv.conf": resolver_file(namespace),
+        }
+
+    async def _await_inputs(self, count: int, seconds: float) -> None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.inputs.beyond(seen)
-        except TimeoutError:
-            pass  # time to look again all the same: tokens grow old
+                await self.inputs.beyond(count)
 
     async def _keep_volumes(self) -> None:
-        while True:
+        while True:  # at least once a minute: tokens expire
             await self._await_inputs(self.inputs.count, _REFRESH_SECONDS)
-            try:
-                await asyncio.to_thread(self._volumes.refresh, self.pod, self._ip)
-            except (MissingError, ApiError) as error:  # what is mounted stays as it was
-                await self._node.record(self.pod, "FailedMount", str(error))
+            await self._refresh_volumes()
+
+    async def _refresh_volumes(self) -> Exception | None:
+        """Refresh the volumes; return the error, after which they are as before."""
+        try:
+            await asyncio.to_thread(self.volumes.refresh, self.pod, self.ip)
+        except (MissingError, ApiError) as error:
+            await self.node.record(self.pod, "FailedMount", str(error))
+            return error
+        return None
 
     async def _run_containers(self) -> None:
         sidecars: list[asyncio.Task[None]] = []
@@ -195,65 +177,60 @@ class PodWorker:
         grace = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
         for container in reversed(self._inits):
             await container.stop(grace)
-        self._changed.fire()
+        self.changed.fire()
 
     async def _publish(self) -> None:
         while True:
-            seen = self._changed.count
+            count = self.changed.count
             await self._report()
-            await self._changed.beyond(seen)
+            await self.changed.beyond(count)
 
     async def _report(self) -> None:
-        """Tell the API server the status, if it has changed."""
+        """Write the status, if it has changed."""
         status = pod_status(
             self.pod,
             [container.status for container in self._inits],
             [container.status for container in self._containers],
             previous=self._reported,
             start_time=self._start_time,
-            pod_ip=self._ip,
-            host_ip=HOST,
+            pod_ip=self.ip,
         )
         if status == self._reported:
             return
         body = {"metadata": {"uid": self._metadata["uid"]}, "status": status}
-        while True:
-            try:
-                await asyncio.to_thread(self._node.api.patch, f"{self._path}/status", body)
-                self._reported = status
-                return
-            except ApiError as error:
-                if error.status in (404, 409):  # it is gone, or another Pod has its name
-                    return
-                log.warning("status of %s: %s", self._path, error)
-                await asyncio.sleep(_RETRY_SECONDS)
+        if await self._persist(self.node.api.patch, f"{self._path}/status", body):
+            self._reported = status
 
     async def _remove(self) -> None:
-        """Finish the deletion, which waited for this node."""
+        """Finish the deletion, which waits for the node."""
         body = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._metadata["uid"]}}
+        await self._persist(self.node.api.delete, self._path, body)
+
+    async def _persist(self, call: Callable[[str, Json], Any], path: str, body: Json) -> bool:
+        """Repeat a request until it succeeds; return False if the Pod does not exist or another one has its name."""
         while True:
             try:
-                await asyncio.to_thread(self._node.api.delete, self._path, body)
-                return
+                await asyncio.to_thread(call, path, body)
+                return True
             except ApiError as error:
                 if error.status in (404, 409):
-                    return
-                log.warning("deletion of %s: %s", self._path, error)
+                    return False
+                log.warning("%s of %s: %s", call.__name__, path, error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _clean_up(self) -> None:
-        if not self._host_network and self._ip:
-            netns.detach(self._netns)
-            self._node.addresses.release(self._ip)
-        self._node.forget_events(self.pod)
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if self.ip:
+            netns.detach(self._device)
+            self.node.addresses.release(self.ip)
+        self.node.forget_events(self.pod)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _request_token(self, audience: str | None, seconds: int) -> str:
         metadata = self._metadata
         account = self.pod["spec"].get("serviceAccountName", "default")
         bound = {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
         spec = {"expirationSeconds": seconds, "boundObjectRef": bound, "audiences": [audience] if audience else []}
-        answer = self._node.api.post(
+        answer = self.node.api.post(
             f"/api/v1/namespaces/{metadata['namespace']}/serviceaccounts/{account}/token",
             {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
         )

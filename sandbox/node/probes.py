@@ -1,14 +1,16 @@
-"""Startup, liveness and readiness probes: one check, and what a row of results means.
+"""Startup, liveness and readiness probes: one check, and the state that a row of results settles.
 
-Probes run from the node towards the Pod's address, as a kubelet's do; HTTPS certificates are not verified.
+Like a kubelet's, probes go from the node to the Pod's address, and HTTPS certificates are not verified.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+import urllib3
 
 from sandbox.watch import Json
 
@@ -18,7 +20,7 @@ Exec = Callable[[list[str]], Awaitable[tuple[int, str]]]
 
 @dataclass
 class Threshold:
-    """Turns single results into a state, by a probe's success and failure thresholds."""
+    """Turns single results into a state by a probe's thresholds."""
 
     success: int = 1
     failure: int = 3
@@ -65,15 +67,16 @@ async def check(probe: Json, container: Json, pod_ip: str, run: Exec) -> None:
     try:
         async with asyncio.timeout(probe.get("timeoutSeconds", 1)):
             await _check(probe, container, pod_ip, run)
-    except TimeoutError:
+    except (TimeoutError, urllib3.exceptions.TimeoutError):
         raise ProbeError(f"probe timed out after {probe.get('timeoutSeconds', 1)} s") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         raise ProbeError(str(error)) from error
 
 
 async def _check(probe: Json, container: Json, pod_ip: str, run: Exec) -> None:
     if http := probe.get("httpGet"):
-        await _http_get(http, http.get("host") or pod_ip, port_number(http["port"], container))
+        port = port_number(http["port"], container)
+        await asyncio.to_thread(_http_get, http, http.get("host") or pod_ip, port, probe.get("timeoutSeconds", 1))
     elif tcp := probe.get("tcpSocket"):
         _, writer = await asyncio.open_connection(tcp.get("host") or pod_ip, port_number(tcp["port"], container))
         writer.close()
@@ -85,21 +88,11 @@ async def _check(probe: Json, container: Json, pod_ip: str, run: Exec) -> None:
         raise ProbeError("this kind of probe is not supported by the sandbox")
 
 
-async def _http_get(http: Json, host: str, port: int) -> None:
-    context = None
-    if http.get("scheme") == "HTTPS":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    reader, writer = await asyncio.open_connection(host, port, ssl=context)
-    try:
-        headers = {"Host": f"{host}:{port}", "User-Agent": "kube-probe/1.37", "Accept": "*/*", "Connection": "close"}
-        headers |= {header["name"]: header["value"] for header in http.get("httpHeaders") or []}
-        lines = [f"GET {http.get('path', '/')} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        writer.write("\r\n".join([*lines, "", ""]).encode())
-        status_line = (await reader.readline()).decode(errors="replace").split()
-        status = int(status_line[1]) if len(status_line) > 1 else 0
-    finally:
-        writer.close()
-    if not 200 <= status < 400:
-        raise ProbeError(f"HTTP probe failed with statuscode: {status}")
+def _http_get(http: Json, host: str, port: int, seconds: float) -> None:
+    url = f"{http.get('scheme', 'HTTP').lower()}://{host}:{port}{http.get('path', '/')}"
+    headers = {header["name"]: header["value"] for header in http.get("httpHeaders") or []}
+    with urllib3.PoolManager(cert_reqs="CERT_NONE") as client, warnings.catch_warnings():
+        warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        answer = client.request("GET", url, headers=headers, redirect=False, retries=False, timeout=seconds)
+    if not 200 <= answer.status < 400:
+        raise ProbeError(f"HTTP probe failed with statuscode: {answer.status}")

@@ -1,9 +1,9 @@
-"""A container's root directory: the machine's files, with places of the Pod's own wherever it mounts something.
+"""A container's root directory: the machine's files, except where the Pod mounts something.
 
-An image's file system is not at hand and an overlay over `/` cannot be written by an unprivileged user, so the root is
-a new directory (on the sandbox's tmpfs) whose entries are links into `/.host`, the whole machine bound there read-only.
-A directory above a mount path is a new one too, with links to the machine's other entries of it: so
-`/etc/istio` or `/usr/local/bin/envoy` can be there without anything being written to the machine.
+There is no image, and an unprivileged user cannot write an overlay over `/`. So the root is a new directory on the
+sandbox's tmpfs, whose entries link into `/.host`, where the whole machine is bound read-only. A directory above a mount
+path is new as well, with links to the machine's other entries: `/etc/istio` or `/usr/local/bin/envoy` can exist without
+a write to the machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Mount:
 
 
 def on_host(path: Path) -> str:
-    """Return where a file of the machine is seen from within a container, whatever else is mounted there."""
+    """Return the path of a file of the machine inside any container."""
     return f"{HOST}{path.resolve()}"
 
 
@@ -43,27 +43,28 @@ def build(
     working_dir: str = "/",
     host: Path = Path("/"),
 ) -> None:
-    """Make the root directory, up to the mounts themselves.
+    """Create the root directory, except for the mounts themselves.
 
     Args:
         root: a directory that does not exist yet.
-        mounts: what will be mounted by `start_script`.
+        mounts: the mounts of `start_script`.
         links: path in the container -> the machine's file that appears there.
-        files: path in the container -> its text.
-        working_dir: made if it does not exist.
+        files: path in the container -> the file's text.
+        working_dir: created if it does not exist.
         host: the machine's root.
     """
     targets = {mount.target for mount in mounts}
-    made = {PurePosixPath(path) for path in (*links, *files)}
+    created = {PurePosixPath(path) for path in (*links, *files)}
     own = {PurePosixPath(path) for path in (*_OWN, working_dir)}
-    for path in (*targets, *made, *own.copy()):
+    for path in (*targets, *created, *own.copy()):
         own |= set(path.parents)
-    taken = own | targets | made | {HOST, *map(PurePosixPath, _BOUND)}
+    bound = {HOST, *map(PurePosixPath, _BOUND)}
+    reserved = own | targets | created | bound
     for directory in sorted(own, key=lambda path: len(path.parts)):
         _within(root, directory).mkdir(parents=True, exist_ok=True)
         if not any(directory.is_relative_to(fresh) for fresh in _FRESH):
-            _link_entries(root, directory, taken, host)
-    for path in (HOST, *(PurePosixPath(each) for each in _BOUND)):
+            _link_entries(root, directory, reserved, host)
+    for path in bound:
         _within(root, path).mkdir()
     _within(root, PurePosixPath("/tmp")).chmod(0o1777)  # noqa: S108
     for name, target in links.items():
@@ -76,13 +77,13 @@ def _within(root: Path, path: PurePosixPath) -> Path:
     return root / path.relative_to("/")
 
 
-def _link_entries(root: Path, directory: PurePosixPath, taken: set[PurePosixPath], host: Path) -> None:
+def _link_entries(root: Path, directory: PurePosixPath, reserved: set[PurePosixPath], host: Path) -> None:
     try:
         names = [entry.name for entry in _within(host, directory).iterdir()]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return  # What the sandbox's user cannot list has nothing for its Pods.
+        return  # Pods do not need what the sandbox's user cannot list.
     for name in names:
-        if directory / name not in taken:
+        if directory / name not in reserved:
             _within(root, directory / name).symlink_to(f"{HOST}{directory / name}")
 
 
@@ -97,8 +98,8 @@ def start_script(
 ) -> str:
     """Return the shell script that mounts everything and becomes the container's program.
 
-    It is to be run in mount and UTS namespaces of its own. When all is mounted, it puts /dev/null in the place of its
-    standard input. No process is left beside the program, which dies with its parent.
+    Run it in new mount and UTS namespaces. When everything is mounted, it replaces its standard input by /dev/null. No
+    process remains beside the program, which dies with its parent.
     """
     quoted_root = shlex.quote(str(root))
     lines = [
@@ -106,11 +107,11 @@ def start_script(
         f"hostname {shlex.quote(hostname)}",
         f"cd {quoted_root}",
         "mount --rbind / .host",
-        # A guard only: where the machine's mount flags are locked, the container could write where its user can.
+        # Best effort: it fails where the machine's mount flags are locked.
         "mount -o remount,bind,ro .host 2>/dev/null || :",
         *(f"mount --rbind {path} .{path}" for path in _BOUND),
     ]
-    # A mount within another one's target comes after it, and its own place may have to be made in there.
+    # An inner mount follows the outer one, in which its target may have to be created.
     for mount in sorted(mounts, key=lambda mount: len(mount.target.parts)):
         source, target = shlex.quote(str(mount.source)), shlex.quote(f".{mount.target}")
         if mount.source.is_dir():
@@ -126,6 +127,6 @@ def start_script(
 
 
 def run_in(root: Path, argv: Sequence[str], env: Mapping[str, str], working_dir: str) -> list[str]:
-    """Return the argv that runs a program in a root directory, with exactly these variables, in a directory there."""
+    """Return the argv that runs a program in a root directory with exactly these variables."""
     variables = (f"{name}={value}" for name, value in env.items())
     return ["chroot", str(root), "env", "-i", f"--chdir={working_dir}", *variables, *argv]

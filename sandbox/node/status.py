@@ -1,4 +1,4 @@
-"""What the API is told of a Pod: container states, phase and conditions."""
+"""A Pod's status in the API: container states, phase and conditions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sandbox.network import HOST
 from sandbox.watch import Json
 
 
@@ -16,13 +17,13 @@ def now() -> str:
 
 @dataclass
 class ContainerStatus:
-    """The state of one container, changed by whoever runs it."""
+    """The state of one container, kept by the `Container` that runs it."""
 
     name: str
     image: str
     id: str
     restartable: bool = False
-    """Runs for the Pod's whole life: any container with restart policy Always, sidecars too."""
+    """Whether it runs for the Pod's whole life: restart policy Always, which includes sidecars."""
     state: Json = field(default_factory=lambda: {"waiting": {"reason": "PodInitializing"}})
     last_state: Json = field(default_factory=dict)
     restarts: int = 0
@@ -30,51 +31,43 @@ class ContainerStatus:
     started: bool = False
 
     def wait(self, reason: str, message: str = "") -> None:
-        """Say why the container does not run."""
+        """Record why the container does not run."""
         self.state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
         self.ready = self.started = False
 
     def run(self) -> None:
-        """Say that the program has been started."""
+        """Record that the program has started."""
         if "terminated" in self.state:
             self.last_state = self.state
         self.state = {"running": {"startedAt": now()}}
 
     def exit(self, code: int, started_at: str, message: str = "") -> None:
-        """Say how the program ended."""
-        ended = {
+        """Record how the program ended."""
+        terminated = {
             "exitCode": code,
             "reason": "Completed" if code == 0 else "Error",
             "startedAt": started_at,
             "finishedAt": now(),
             "containerID": self.id,
         }
-        self.state = {"terminated": ended | ({"message": message} if message else {})}
+        self.state = {"terminated": terminated | ({"message": message} if message else {})}
         self.ready = self.started = False
 
     @property
     def exit_code(self) -> int | None:
-        """The exit code, once the program has ended for good."""
+        """The exit code; None while the program runs or waits."""
         terminated = self.state.get("terminated")
         return None if terminated is None else int(terminated["exitCode"])
 
     def to_json(self) -> Json:
         """Return the API's ContainerStatus."""
-        return {
-            "name": self.name,
-            "image": self.image,
-            "imageID": self.image,
-            "containerID": self.id,
-            "state": self.state,
-            "lastState": self.last_state,
-            "restartCount": self.restarts,
-            "ready": self.ready,
-            "started": self.started,
-        }
+        identity = {"name": self.name, "image": self.image, "imageID": self.image, "containerID": self.id}
+        states = {"state": self.state, "lastState": self.last_state, "restartCount": self.restarts}
+        return identity | states | {"ready": self.ready, "started": self.started}
 
 
 def initialized(inits: Sequence[ContainerStatus]) -> bool:
-    """Whether every init container has succeeded, or runs if it is a sidecar."""
+    """Return whether every init container has succeeded, or has started if it is a sidecar."""
     return all(status.started if status.restartable else status.exit_code == 0 for status in inits)
 
 
@@ -85,8 +78,8 @@ def phase(inits: Sequence[ContainerStatus], containers: Sequence[ContainerStatus
         return "Failed"
     if None not in codes:
         return "Failed" if any(codes) else "Succeeded"
-    begun = any("running" in status.state or status.last_state or status.exit_code is not None for status in containers)
-    return "Running" if begun else "Pending"
+    started = any("running" in item.state or item.last_state or item.exit_code is not None for item in containers)
+    return "Running" if started else "Pending"
 
 
 def pod_status(
@@ -97,42 +90,38 @@ def pod_status(
     previous: Json,
     start_time: str,
     pod_ip: str,
-    host_ip: str,
 ) -> Json:
     """Return a Pod's status.
 
     Args:
-        pod: the Pod, for its readiness gates and the conditions that others have set.
-        inits: its init containers.
-        containers: its containers.
-        previous: the status that was returned last, whose transition times stay where nothing changed.
-        start_time: when the node took the Pod.
-        pod_ip: its address; empty while it has none.
-        host_ip: the node's address.
+        pod: the Pod.
+        inits: the states of its init containers.
+        containers: the states of its containers.
+        previous: the last status, whose transition times stay where nothing has changed.
+        start_time: when the node accepted the Pod.
+        pod_ip: the Pod's address; empty while it has none.
     """
     current = phase(inits, containers)
     done = current in ("Succeeded", "Failed")
     ready = not done and all(status.ready for status in containers)
-    others = {each["type"]: each["status"] for each in (pod.get("status") or {}).get("conditions") or []}
-    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or []]
     reason = "PodCompleted" if current == "Succeeded" else "ContainersNotReady"
     conditions = [
         _condition("PodScheduled", True, previous),
         _condition("Initialized", initialized(inits) or current == "Succeeded", previous, "ContainersNotInitialized"),
         _condition("ContainersReady", ready, previous, reason),
-        _condition("Ready", ready and all(others.get(gate) == "True" for gate in gates), previous, reason),
+        _condition("Ready", ready, previous, reason),
     ]
     status = {
         "phase": current,
         "conditions": conditions,
-        "hostIP": host_ip,
-        "hostIPs": [{"ip": host_ip}],
+        "hostIP": HOST,
+        "hostIPs": [{"ip": HOST}],
         "startTime": start_time,
         "qosClass": (pod.get("status") or {}).get("qosClass", "BestEffort"),
-        "containerStatuses": [each.to_json() for each in containers],
+        "containerStatuses": [item.to_json() for item in containers],
     }
     if inits:
-        status["initContainerStatuses"] = [each.to_json() for each in inits]
+        status["initContainerStatuses"] = [item.to_json() for item in inits]
     if pod_ip:
         status |= {"podIP": pod_ip, "podIPs": [{"ip": pod_ip}]}
     return status

@@ -1,7 +1,7 @@
-"""A Pod's volumes: directories whose content follows the API's objects, as a kubelet's do.
+"""A Pod's volumes: directories whose content follows the API's objects, as in a kubelet.
 
-Secrets, ConfigMaps, downward API and ServiceAccount tokens become files that are all replaced at once: readers follow
-`name -> ..data/name -> ..<time>/name`, and one rename moves `..data`
+Secrets, ConfigMaps, the downward API and ServiceAccount tokens become files that are replaced all at once: readers
+follow `name -> ..data/name -> ..<time>/name`, and one rename moves `..data`
 (https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter).
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from sandbox.node.environment import Lookup, MissingError, NodeInfo, field_value, object_data, resource_value
+from sandbox.node.environment import Lookup, MissingError, field_value, object_data, resource_value
 from sandbox.node.rootfs import Mount
 from sandbox.watch import Json
 
@@ -39,14 +39,13 @@ class PodVolumes:
     directory: Path
     lookup: Lookup
     request_token: TokenRequest
-    node: NodeInfo
     _tokens: dict[tuple[str | None, int], tuple[str, float]] = field(default_factory=dict)
 
     def refresh(self, pod: Json, pod_ip: str) -> None:
-        """Make what is missing and rewrite what has changed.
+        """Create missing volumes and rewrite changed ones.
 
         Raises:
-            MissingError: an object that is not optional does not exist; the message is the kubelet's.
+            MissingError: an object that is not optional is missing; the message is the kubelet's.
         """
         for volume in pod["spec"].get("volumes") or []:
             name = volume["name"]
@@ -62,7 +61,7 @@ class PodVolumes:
                 raise MissingError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from None
 
     def mounts(self, pod: Json, container: Json) -> list[Mount]:
-        """Return what a container mounts; `subPath`s that do not exist are made as directories."""
+        """Return a container's mounts, with missing `subPath`s created as directories."""
         volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
         mounts = []
         for entry in container.get("volumeMounts") or []:
@@ -70,8 +69,7 @@ class PodVolumes:
             host_path = volume.get("hostPath")
             source = Path(host_path["path"]) if host_path else self.directory / entry["name"]
             if sub_path := entry.get("subPath"):
-                source = source / sub_path
-                source = source.resolve()
+                source = (source / sub_path).resolve()
             if not source.exists():
                 source.mkdir(parents=True)
             target = PurePosixPath("/", entry["mountPath"])
@@ -83,10 +81,9 @@ class PodVolumes:
         if projected := source.get("projected"):
             default = projected.get("defaultMode", 0o644)
             files: dict[str, File] = {}
-            for each in projected.get("sources") or []:
-                files |= self._files(
-                    {kind: {"defaultMode": default} | body for kind, body in each.items()}, pod, pod_ip
-                )
+            for part in projected.get("sources") or []:
+                with_mode = {kind: {"defaultMode": default} | body for kind, body in part.items()}
+                files |= self._files(with_mode, pod, pod_ip)
             return files
         if body := source.get("secret"):
             return self._object_files("Secret", body.get("secretName") or body.get("name"), body)
@@ -118,9 +115,9 @@ class PodVolumes:
         files = {}
         for item in body.get("items") or []:
             if ref := item.get("fieldRef"):
-                value = field_value(ref["fieldPath"], pod, pod_ip, self.node)
+                value = field_value(ref["fieldPath"], pod, pod_ip)
             else:
-                value = resource_value(item["resourceFieldRef"], pod["spec"]["containers"], "", self.node)
+                value = resource_value(item["resourceFieldRef"], pod["spec"]["containers"], "")
             files[item["path"]] = File(value.encode(), item.get("mode", body.get("defaultMode", 0o644)))
         return files
 
@@ -133,10 +130,10 @@ class PodVolumes:
 
 
 def write_atomically(directory: Path, files: dict[str, File]) -> bool:
-    """Make a directory hold exactly these files, all at once; return whether anything had to change."""
+    """Replace a directory's files all at once; return whether anything has changed."""
     data = directory / DATA
-    present = {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    if data.exists() and present == {name: file.content for name, file in files.items()}:
+    current = {str(path.relative_to(data)): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    if data.exists() and current == {name: file.content for name, file in files.items()}:
         return False
     old = data.resolve() if data.exists() else None
     new = directory / f"..{time.time_ns()}"
@@ -156,8 +153,8 @@ def write_atomically(directory: Path, files: dict[str, File]) -> bool:
 
 
 def _link_top_level(directory: Path, names: set[str]) -> None:
-    present = {entry.name for entry in directory.iterdir() if not entry.name.startswith("..")}
-    for name in names - present:
+    current = {entry.name for entry in directory.iterdir() if not entry.name.startswith("..")}
+    for name in names - current:
         (directory / name).symlink_to(f"{DATA}/{name}")
-    for name in present - names:
+    for name in current - names:
         (directory / name).unlink()

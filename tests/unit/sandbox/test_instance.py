@@ -1,4 +1,4 @@
-"""A sandbox seen from outside: found, entered, started and ended; no namespace is made."""
+"""A sandbox seen from outside, without namespaces: find it, enter it, start it and end it."""
 
 import os
 import signal
@@ -17,14 +17,13 @@ import pytest
 from sandbox import control, instance, paths
 from sandbox.errors import SandboxError
 from sandbox.instance import Instance, inside_environment, names, start
-from sandbox.messages import Doing, Done, Event, Up
-from sandbox.plan import Modules, Plan
+from sandbox.messages import Doing, Done, Event, Plan, Up
 
 FOREVER = "import signal; signal.pause()"
 TIMEOUT = 20.0
 
 leaves_it_up = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
-"""What a start leaves up is meant to outlive whoever started it."""
+"""A sandbox outlives the process that has started it."""
 
 
 @pytest.fixture
@@ -34,12 +33,12 @@ def name() -> str:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return Plan({"etcd": Path("/opt/etcd")}, Modules(tmp_path, tmp_path, tmp_path), tmp_path)
+    return Plan({"etcd": Path("/opt/etcd")}, {}, tmp_path)
 
 
 @pytest.fixture
 def holder(name: str) -> Iterator[socket.socket]:
-    """This process holds the sandbox's name, without listening yet."""
+    """This process holds the name of the sandbox without listening."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0istio-gateway-tls/{os.geteuid()}/{name}")
         yield listener
@@ -51,7 +50,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pretend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """Have `unshare` run some Python, which has the `plan` and can `say` events; returns the file with its pid."""
+    """Make `unshare` run Python code with a `plan` and `say` for events; return the file with its pid."""
     program, pid = folder / "unshare", folder / "pid"
     head = f"""\
     #!{sys.executable}
@@ -84,16 +83,12 @@ def test_no_sandbox_is_found_where_none_runs(name: str) -> None:
         Instance.require(name)
 
 
-def test_a_sandbox_is_found_by_its_name_and_known_by_who_listens(name: str, holder: socket.socket) -> None:
+def test_a_sandbox_is_found_by_its_name_once_it_listens(name: str, holder: socket.socket) -> None:
+    assert Instance.find(name) is None, "it cannot answer yet"
+    assert name in names(), "but its name is in use"
     control.serve(holder.dup(), lambda _: {})
     assert Instance.find(name) == Instance(name, os.getpid()), "the kernel says which process it is"
     assert name in names(), "and it is listed"
-
-
-def test_a_sandbox_that_is_starting_is_not_found_but_its_name_is_listed(name: str, holder: socket.socket) -> None:
-    assert holder.fileno() >= 0, "the name is held"
-    assert Instance.find(name) is None, "nothing can be asked of it yet"
-    assert name in names(), "but the name is in use"
 
 
 def test_within_a_sandbox_it_is_found_without_its_outer_name(
@@ -112,10 +107,9 @@ def test_a_command_inside_enters_the_namespaces_of_the_first_process(tmp_path: P
     assert command[:2] == ["nsenter", "--target=4321"], "those of the sandbox"
     assert {"--user", "--net", "--mount", "--pid"} <= set(command), "all that it has of its own"
     assert command[-3:] == [str(tmp_path), "kubectl", "get pods"], "arguments are not split, and the folder is kept"
-
-
-def test_a_command_of_a_process_that_is_inside_is_run_as_it_is(tmp_path: Path) -> None:
-    assert Instance("x", 0).command(["kubectl", "get"], tmp_path) == ["kubectl", "get"], "there is nothing to enter"
+    assert Instance("x", 0).command(["kubectl", "get"], tmp_path) == ["kubectl", "get"], (
+        "a caller inside need not enter"
+    )
 
 
 IN_THE_BACKGROUND = """
@@ -150,7 +144,7 @@ def test_the_environment_inside_finds_the_sandboxs_own_before_the_machines() -> 
 
 
 @leaves_it_up
-def test_a_start_says_what_it_says_and_leaves_the_process_up(
+def test_a_start_yields_its_events_and_leaves_the_process_up(
     name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = pretend(
@@ -168,28 +162,22 @@ def test_a_start_says_what_it_says_and_leaves_the_process_up(
     os.kill(started, signal.SIGKILL)
 
 
-def test_a_start_that_fails_ends_what_it_has_started(
-    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pid = pretend(tmp_path, monkeypatch, "say(event='Failed', reason='etcd exited with code 1')\nsignal.pause()\n")
-    with pytest.raises(SandboxError, match=r"^etcd exited with code 1$"):
-        list(start(name, plan, TIMEOUT))
-    assert not runs(int(pid.read_text())), "nothing stays"
-
-
 @leaves_it_up
-def test_a_start_that_fails_is_left_up_where_that_was_asked_for(
-    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_start_that_fails_ends_unless_it_is_to_be_kept(
+    name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
 ) -> None:
-    pid = pretend(tmp_path, monkeypatch, "say(event='Failed', reason=f'keep: {plan[\"keep\"]}')\nsignal.pause()\n")
-    with pytest.raises(SandboxError, match="keep: True"):
-        list(start(name, replace(plan, keep=True), TIMEOUT))
+    script = "say(event='Failed', reason=f'keep: {plan[\"keep\"]}')\nsignal.pause()\n"
+    pid = pretend(tmp_path, monkeypatch, script)
+    with pytest.raises(SandboxError, match=rf"^keep: {keep}$"):
+        list(start(name, replace(plan, keep=keep), TIMEOUT))
     started = int(pid.read_text())
-    assert runs(started), "to be looked into"
-    os.kill(started, signal.SIGKILL)
+    assert runs(started) is keep, "a kept one can be inspected"
+    if keep:
+        os.kill(started, signal.SIGKILL)
 
 
-def test_a_start_that_ends_early_is_told_with_its_last_words(
+def test_a_start_that_ends_early_is_an_error_with_its_output(
     name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(tmp_path, monkeypatch, "sys.exit('unshare: Operation not permitted')\n")
@@ -207,7 +195,7 @@ def test_a_start_without_progress_is_given_up(
     assert not pid.exists() or not runs(int(pid.read_text())), "nothing stays"
 
 
-def test_a_start_that_nobody_follows_to_its_end_is_ended(
+def test_a_start_that_is_not_followed_to_its_end_is_ended(
     name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doing = "say(event='Doing', title='etcd', number=1, of=9)\nsignal.pause()\n"
@@ -236,13 +224,13 @@ def running(script: str) -> "Iterator[subprocess.Popen[bytes]]":
             process.kill()
 
 
-def test_a_sandbox_ends_by_what_nothing_can_miss() -> None:
+def test_a_sandbox_ends_by_sigkill() -> None:
     with running(f"print('up', flush=True); {FOREVER}") as first:
         Instance("x", first.pid).end()
     assert first.returncode == -signal.SIGKILL, "a handler of Python's may not be run while its main thread waits"
 
 
-def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
+def test_ending_an_ended_sandbox_is_no_error() -> None:
     with subprocess.Popen(["true"]) as first:
         os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
         Instance("x", first.pid).end()
@@ -250,7 +238,7 @@ def test_ending_what_has_ended_meanwhile_is_no_error() -> None:
 
 
 def test_a_sandbox_is_not_ended_from_within() -> None:
-    with pytest.raises(SandboxError, match="ended from outside"):
+    with pytest.raises(SandboxError, match="only be ended from outside"):
         Instance("x", 0).end()
 
 
@@ -268,4 +256,4 @@ def test_a_sandbox_has_ended_when_its_name_is_free(name: str, holder: socket.soc
         Instance(name, first.pid).end()
         free = name not in names()
         waiting.join()
-    assert free, "whoever starts another one of that name at once is not refused"
+    assert free, "another one of that name can start at once"

@@ -1,4 +1,4 @@
-"""What crosses the border between a sandbox and its command: the plan inwards, events and the status outwards."""
+"""The messages between a sandbox and its command: the plan, events and the status."""
 
 import json
 import os
@@ -10,8 +10,7 @@ import pytest
 
 from sandbox import messages
 from sandbox.errors import SandboxError
-from sandbox.messages import Doing, Done, Failed, PartStatus, Status, Up
-from sandbox.plan import Modules, Plan
+from sandbox.messages import Doing, Done, Failed, PartStatus, Plan, Status, Up
 
 EVENTS: list[messages.Event] = [Doing("etcd", 1, 2), Done("etcd", 1, 2, 0.5), Up(3.25), Failed("no\nluck")]
 
@@ -28,7 +27,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def test_a_plan_arrives_as_it_was_made() -> None:
-    modules = Modules(istio=Path("/m/istio"), cert_manager=Path("/m/cm"), pebble=Path("/m/pebble"))
+    modules = {"istio": Path("/m/istio"), "pebble": Path("/m/pebble")}
     plan = Plan({"etcd": Path("/opt/etcd")}, modules, Path("/home/me/.pulumi/plugins"), ("pulumi-resource-gcp",), True)
     assert Plan.load(plan.dump()) == plan, "paths are paths again"
 
@@ -41,7 +40,7 @@ def test_events_arrive_in_order_as_they_were_sent(pipe: tuple[int, int]) -> None
     assert list(messages.read(reader, timeout=5)) == EVENTS, "and the end of the writer ends them"
 
 
-def test_events_that_do_not_come_are_not_awaited_for_ever(pipe: tuple[int, int]) -> None:
+def test_a_missing_event_is_an_error(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     messages.write(writer, EVENTS[0])
     events = messages.read(reader, timeout=0.1)
@@ -56,6 +55,6 @@ def test_a_status_arrives_as_it_was_sent() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "x", "state": "up", "steps": []}])
-def test_the_status_of_another_version_is_said_to_be_one(fields: dict[str, object]) -> None:
+def test_the_status_of_another_version_is_an_error(fields: dict[str, object]) -> None:
     with pytest.raises(SandboxError, match="another version"):
         Status.load(fields)

@@ -1,4 +1,4 @@
-"""Which file a sandbox mounts its resolver configuration over, whatever /etc/resolv.conf is."""
+"""The file that the sandbox's resolver configuration covers, for all kinds of /etc/resolv.conf."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A container's environment: expansion, sources, the downward API."""
+"""A container's environment: expansion, sources and the downward API."""
 
 import base64
 from decimal import Decimal
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.node.environment import MissingError, NodeInfo, container_env, expand, field_value, resource_value
+from sandbox.node import environment
+from sandbox.node.environment import MissingError, container_env, expand, field_value, resource_value
 
-NODE = NodeInfo("sandbox", "10.244.0.1", Decimal(2), Decimal(8 * 1024**3))
 POD: dict[str, Any] = {
     "metadata": {
         "name": "web-0",
@@ -27,6 +27,11 @@ OBJECTS: dict[tuple[str, str], Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _small_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "CAPACITY", {"cpu": Decimal(2), "memory": Decimal(8 * 1024**3)})
+
+
 def env_of(container: dict[str, Any]) -> dict[str, str]:
     return container_env(
         {"name": "web"} | container,
@@ -34,7 +39,6 @@ def env_of(container: dict[str, Any]) -> dict[str, str]:
         base={"KUBERNETES_SERVICE_HOST": "10.96.0.1"},
         lookup=lambda kind, name: OBJECTS.get((kind, name)),
         pod_ip="10.244.1.7",
-        node=NODE,
     )
 
 
@@ -85,8 +89,9 @@ def test_values_come_from_secrets_and_the_downward_api() -> None:
         }
     )
     assert (env["PASSWORD"], env["IP"], env["APP"], env["CPUS"]) == ("s3cret", "10.244.1.7", "web", "2"), (
-        "each source gives its decoded value"
+        "every source has its decoded value"
     )
+    assert field_value("metadata.labels", POD, "") == 'app="web"\ntier="a\\"b"', "one quoted pair a line, sorted"
 
 
 @pytest.mark.parametrize(
@@ -100,15 +105,9 @@ def test_values_come_from_secrets_and_the_downward_api() -> None:
 def test_a_missing_source_is_named(source: dict[str, Any], message: str) -> None:
     with pytest.raises(MissingError, match=message):
         env_of({"env": [{"name": "X", "valueFrom": source}]})
-
-
-def test_a_missing_optional_source_leaves_the_variable_out() -> None:
-    ref = {"name": "none", "key": "k", "optional": True}
-    assert "X" not in env_of({"env": [{"name": "X", "valueFrom": {"secretKeyRef": ref}}]}), "optional means optional"
-
-
-def test_labels_are_quoted_lines_as_in_a_downward_api_volume() -> None:
-    assert field_value("metadata.labels", POD, "", NODE) == 'app="web"\ntier="a\\"b"', "one quoted pair a line, sorted"
+    ((kind, reference),) = source.items()
+    optional = {kind: reference | {"optional": True}}
+    assert "X" not in env_of({"env": [{"name": "X", "valueFrom": optional}]}), "an optional one leaves the variable out"
 
 
 @pytest.mark.parametrize(
@@ -126,4 +125,4 @@ def test_resources_are_divided_and_rounded_up(
     resources: dict[str, Any], reference: dict[str, Any], expected: str
 ) -> None:
     containers = [{"name": "web", "resources": resources}]
-    assert resource_value(reference, containers, "web", NODE) == expected, "ceil(value / divisor)"
+    assert resource_value(reference, containers, "web") == expected, "ceil(value / divisor)"

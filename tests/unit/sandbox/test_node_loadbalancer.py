@@ -1,4 +1,4 @@
-"""Load-balancer addresses: who gets one, and which."""
+"""The addresses of load balancers."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ def host(tmp_path: Path) -> Path:
     return host
 
 
-def test_a_directory_above_a_mount_is_made_anew_with_the_other_entries_linked(host: Path, tmp_path: Path) -> None:
+def test_a_directory_above_a_mount_is_new_and_links_to_the_other_entries(host: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     mount = Mount(tmp_path, PurePosixPath("/etc/istio/proxy"))
     build(root, [mount], links={"/usr/local/bin/envoy": tmp_path / "envoy"}, files={"/etc/hosts": "own"}, host=host)

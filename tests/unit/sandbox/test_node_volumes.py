@@ -1,16 +1,13 @@
 """A Pod's volumes: content, and replacement of all files at once."""
 
 import base64
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.node.environment import MissingError, NodeInfo
+from sandbox.node.environment import MissingError
 from sandbox.node.volumes import File, PodVolumes, write_atomically
-
-NODE = NodeInfo("sandbox", "10.244.0.1", Decimal(2), Decimal(1))
 
 
 def pod_with(*volumes: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +16,7 @@ def pod_with(*volumes: dict[str, Any]) -> dict[str, Any]:
 
 
 def volumes_in(directory: Path, objects: dict[tuple[str, str], Any]) -> PodVolumes:
-    return PodVolumes(directory, lambda kind, name: objects.get((kind, name)), lambda aud, sec: f"{aud}/{sec}", NODE)
+    return PodVolumes(directory, lambda kind, name: objects.get((kind, name)), lambda aud, sec: f"{aud}/{sec}")
 
 
 def test_files_are_replaced_all_at_once_and_old_ones_go(tmp_path: Path) -> None:
@@ -33,17 +30,12 @@ def test_files_are_replaced_all_at_once_and_old_ones_go(tmp_path: Path) -> None:
     assert not before.exists(), "the old files are removed"
 
 
-def test_unchanged_content_is_left_alone(tmp_path: Path) -> None:
-    files = {"a": File(b"1")}
-    write_atomically(tmp_path, files)
+@pytest.mark.parametrize("files", [{"a": File(b"1")}, {}], ids=["a file", "empty"])
+def test_unchanged_content_is_left_alone(tmp_path: Path, files: dict[str, File]) -> None:
+    assert write_atomically(tmp_path, files), "the first content is a change, even an empty one"
     before = (tmp_path / "..data").readlink()
     assert not write_atomically(tmp_path, files), "nothing changed"
     assert (tmp_path / "..data").readlink() == before, "watchers of the directory are not woken"
-
-
-def test_an_empty_volume_becomes_a_directory_once(tmp_path: Path) -> None:
-    assert write_atomically(tmp_path, {}), "an optional object that is missing gives an empty volume"
-    assert not write_atomically(tmp_path, {}), "which does not change"
 
 
 def test_a_projected_volume_joins_its_sources(tmp_path: Path) -> None:
@@ -59,14 +51,13 @@ def test_a_projected_volume_joins_its_sources(tmp_path: Path) -> None:
     volumes = volumes_in(tmp_path, {("ConfigMap", "ca"): {"data": {"root": "PEM", "other": "-"}}})
     volumes.refresh(pod_with({"name": "all", "projected": projected}), "10.244.1.1")
 
-    found = {path.name: path.read_text() for path in (tmp_path / "all").iterdir() if path.is_file()}
-    assert found == {"istio-token": "istio-ca/43200", "ca.crt": "PEM", "labels": 'app="web"'}, "one file per item"
+    files = {path.name: path.read_text() for path in (tmp_path / "all").iterdir() if path.is_file()}
+    assert files == {"istio-token": "istio-ca/43200", "ca.crt": "PEM", "labels": 'app="web"'}, "one file per item"
     assert (tmp_path / "all" / "ca.crt").stat().st_mode & 0o777 == 0o640, "the volume's mode applies to all sources"
 
 
 def test_a_secret_is_decoded(tmp_path: Path) -> None:
-    data = {"tls.key": base64.b64encode(b"\x00\xff").decode()}
-    volumes = volumes_in(tmp_path, {("Secret", "tls"): {"data": data}})
+    volumes = volumes_in(tmp_path, {("Secret", "tls"): {"data": {"tls.key": base64.b64encode(b"\x00\xff").decode()}}})
     volumes.refresh(pod_with({"name": "tls", "secret": {"secretName": "tls"}}), "")
     assert (tmp_path / "tls" / "tls.key").read_bytes() == b"\x00\xff", "bytes, not text"
 

@@ -1,4 +1,4 @@
-"""What is said while the tools are built: how many of how many, for how long, and what is left."""
+"""The progress of builds and of a start."""
 
 import io
 
@@ -15,7 +15,7 @@ USUAL = [Record(100, 1000), Record(300, 2000)]
 
 @pytest.fixture
 def console(monkeypatch: pytest.MonkeyPatch) -> Console:
-    """No terminal, and no patience."""
+    """No terminal, and a line for every report."""
     monkeypatch.setattr(progress, "_HEARTBEAT", 0.0)
     return Console(file=io.StringIO(), width=40)
 
@@ -25,12 +25,9 @@ def lines(console: Console) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
-def test_what_is_left_is_what_it_usually_takes_as_long_as_nothing_else_is_known() -> None:
-    assert left(400, 0, 0) == 400, "the usual machine's seconds"
-
-
 @pytest.mark.parametrize("pace", [0.5, 2, 5])
-def test_what_is_left_comes_to_follow_the_pace_of_this_machine(pace: float) -> None:
+def test_the_estimate_follows_the_pace_of_this_machine(pace: float) -> None:
+    assert left(400, 0, 0) == 400, "at first the estimate is the usual time"
     early, late = left(1000, 10, 10 * pace), left(1000, 2000, 2000 * pace)
     assert abs(late - 1000 * pace) < abs(early - 1000 * pace), "the longer it runs, the nearer"
     assert late == pytest.approx(1000 * pace, rel=0.1), "after half an hour it is within a tenth"
@@ -40,14 +37,14 @@ def test_what_is_left_comes_to_follow_the_pace_of_this_machine(pace: float) -> N
     ("seconds", "words"),
     [(0, "less than a minute"), (29, "less than a minute"), (31, "about 1 min"), (400, "about 7 min")],
 )
-def test_no_more_is_claimed_than_is_known(seconds: float, words: str) -> None:
-    assert spell(seconds) == words, "minutes, since seconds would be made up"
+def test_an_estimate_is_in_minutes(seconds: float, words: str) -> None:
+    assert spell(seconds) == words, "seconds would pretend precision"
 
 
-def test_a_build_says_which_of_how_many_it_is_and_what_is_left_of_all(console: Console) -> None:
+def test_a_build_prints_its_number_and_the_time_that_is_left(console: Console) -> None:
     builds = Builds(console, USUAL)
     with builds.next("first") as report:
-        report("downloading example.com/a")
+        report("downloading example.com/a", 0)
         report("compiling", 500)
     with builds.next("second") as report:
         report("compiling", 2500)
@@ -56,9 +53,7 @@ def test_a_build_says_which_of_how_many_it_is_and_what_is_left_of_all(console: C
     assert said[1].startswith("[1/2] build first  compiling, 500 of about 1000 packages (0 s); about "), "half is"
     assert said[2].startswith("[1/2] build first  500 packages  0."), "one is done, and took so long"
     assert said[3].startswith("[2/2] build second  compiling, 2500 of about 2500 packages"), "never more than all"
-    assert said[3].endswith("; less than a minute left in all"), (
-        "and the end of a build that nothing tells is still to come"
-    )
+    assert said[3].endswith("; less than a minute left in all"), "linking is still to come"
     assert said[4].startswith("[2/2] build second  2500 packages  0."), "all are done"
 
 
@@ -74,7 +69,7 @@ def test_a_slow_download_does_not_make_the_machine_a_slow_one(
 
     monkeypatch.setattr("sandbox.progress.time.monotonic", tick)
     with Builds(console, USUAL).next("first") as report:
-        report("downloading example.com/a")
+        report("downloading example.com/a", 0)
         report("compiling", 1)
         report("compiling", 500)
     waited, began, half = lines(console)[:3]
@@ -83,7 +78,7 @@ def test_a_slow_download_does_not_make_the_machine_a_slow_one(
     assert half.endswith("(651 s); about 6 min left in all"), "half of 100 s in 50 s: the usual pace"
 
 
-def test_a_build_that_fails_is_not_said_to_be_done(console: Console) -> None:
+def test_a_failed_build_is_not_reported_as_done(console: Console) -> None:
     def fail() -> None:
         with Builds(console, USUAL).next("first") as report:
             report("compiling", 1)
@@ -94,6 +89,6 @@ def test_a_build_that_fails_is_not_said_to_be_done(console: Console) -> None:
     assert len(lines(console)) == 1, "only what it did"
 
 
-def test_a_start_is_told_stage_by_stage(console: Console) -> None:
+def test_a_start_is_shown_by_its_stages(console: Console) -> None:
     show(console, [Doing("etcd [1]", 1, 2), Done("etcd [1]", 1, 2, 0.52), Doing("Istio", 2, 2), Up(3.14)])
     assert lines(console) == ["[1/2] etcd [1]  0.5 s", "The cluster is ready after 3.1 s."], "what is done, in seconds"

@@ -1,4 +1,4 @@
-"""What a client sees, against a server of the test with a chain of the test's own."""
+"""The summary of a page, against a server of the test with its own chain."""
 
 import io
 import json
@@ -15,8 +15,11 @@ from sandbox.pki import Authority
 
 
 class Page(BaseHTTPRequestHandler):
+    status, location = 200, ""
+
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(self.status)
+        self.send_header("Location", self.location + self.path)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -25,11 +28,7 @@ class Page(BaseHTTPRequestHandler):
 
 
 class Plain(Page):
-    def do_GET(self) -> None:
-        self.send_response(301)
-        self.send_header("Location", f"https://localhost{self.path}")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+    status, location = 301, "https://localhost"
 
 
 def _serve(server: ThreadingHTTPServer) -> ThreadingHTTPServer:
@@ -68,24 +67,17 @@ def roots(site: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
     return good, other / "ca.crt"
 
 
-def test_a_page_is_shown_with_its_chain_and_the_root_that_verified_it(
-    site: str, roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+def test_pages_are_shown_with_their_chain_and_the_root_that_verified_it(
+    site: str, roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, other = roots
-    assert summary.main([site, "--ca", str(other), str(good)]) == 0, "one of the roots verifies it"
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([site, site])))
+    assert summary.main(["-", "--ca", str(other), str(good)]) == 0, "one of the roots verifies it"
     seen = capsys.readouterr().out
-    assert f"{site}  200 from 127.0.0.1" in seen, "which page, and from where"
+    assert seen.count(f"{site}  200 from 127.0.0.1") == 2, "every URL of the list"
     assert f"good, verified against {good}" in seen, "by which root"
     assert "certificate  localhost, for localhost" in seen, "for which names"
     assert "plain HTTP   301 https://localhost/shop" in seen, "and what plain HTTP answers"
-
-
-def test_urls_come_from_stdin_too(
-    site: str, roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([site, site])))
-    assert summary.main(["-", "--ca", str(roots[0])]) == 0, "as a JSON list, such as a stack's output"
-    assert capsys.readouterr().out.count("200 from") == 2, "each is requested"
 
 
 def test_a_chain_that_verifies_against_none_of_the_roots_is_an_error(
@@ -95,10 +87,10 @@ def test_a_chain_that_verifies_against_none_of_the_roots_is_an_error(
     assert "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().out, "and why is said"
 
 
-@pytest.mark.parametrize("given", ["", "[]", "no JSON", '["http://localhost/"]'])
-def test_what_is_no_list_of_https_urls_is_an_error(
-    given: str, roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["", "[]", "no JSON", '["http://localhost/"]'])
+def test_stdin_without_a_list_of_https_urls_is_an_error(
+    text: str, roots: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(given))
-    assert summary.main(["-", "--ca", str(roots[0])]) == 1, "a command before the pipe that failed is not overlooked"
-    assert capsys.readouterr().out.startswith("error:"), "in a line"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert summary.main(["-", "--ca", str(roots[0])]) == 1, "the command before the pipe may have failed"
+    assert capsys.readouterr().out.startswith("error:")

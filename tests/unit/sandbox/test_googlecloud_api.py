@@ -1,7 +1,5 @@
 """The Cloud DNS emulator through its REST API: shapes, codes and reasons of the real service."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.googlecloud.rest import make_app
+from sandbox.googlecloud.api import make_app
 from sandbox.googlecloud.zones import Zones
 
 PROJECT = "/dns/v1/projects/sandbox"
@@ -70,24 +68,21 @@ def test_a_change_is_pending_when_made_and_done_when_read(call: Call) -> None:
     assert (code, change["kind"], change["status"]) == (200, "dns#change", "pending")
     assert call("GET", f"{ZONE}/changes/{change['id']}")[1]["status"] == "done"
     listed = call("GET", f"{ZONE}/changes")[1]["changes"]
-    assert [each["id"] for each in listed] == ["1", "0"], "the newest first; 0 made the zone itself"
+    assert [change["id"] for change in listed] == ["1", "0"], "the newest first; 0 made the zone itself"
 
 
 def test_a_deletion_must_match_exactly_and_changes_nothing_when_it_does_not(call: Call) -> None:
     call("POST", f"{ZONE}/rrsets", a_record())
+    call("POST", f"{ZONE}/rrsets", a_record("two.sandbox.test.", "203.0.113.1", "203.0.113.2"))
+    swapped = {"deletions": [a_record("two.sandbox.test.", "203.0.113.2", "203.0.113.1")]}
+    assert call("POST", f"{ZONE}/changes", swapped)[0] == 200, "in any order of the records"
     for wrong in (a_record(ttl=61), a_record("shop.sandbox.test.", "203.0.113.11")):
         body = {"deletions": [wrong], "additions": [a_record("new.sandbox.test.")]}
         assert reason(call("POST", f"{ZONE}/changes", body)) == (412, "conditionNotMet")
-    names = {each["name"] for each in call("GET", f"{ZONE}/rrsets")[1]["rrsets"]}
+    names = {record["name"] for record in call("GET", f"{ZONE}/rrsets")[1]["rrsets"]}
     assert "new.sandbox.test." not in names, "a change is all or nothing"
     missing = {"deletions": [a_record("gone.sandbox.test.")]}
     assert reason(call("POST", f"{ZONE}/changes", missing)) == (404, "notFound")
-
-
-def test_records_are_compared_without_their_order(call: Call) -> None:
-    call("POST", f"{ZONE}/rrsets", a_record("shop.sandbox.test.", "203.0.113.1", "203.0.113.2"))
-    swapped = {"deletions": [a_record("shop.sandbox.test.", "203.0.113.2", "203.0.113.1")]}
-    assert call("POST", f"{ZONE}/changes", swapped)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -114,15 +109,11 @@ def test_records_are_compared_without_their_order(call: Call) -> None:
         ),
     ],
 )
-def test_what_is_no_record_set_of_the_zone_is_refused(call: Call, body: Any, want: str) -> None:
+def test_an_invalid_record_set_is_refused(call: Call, body: Any, want: str) -> None:
     assert reason(call("POST", f"{ZONE}/rrsets", body)) == (400, want)
-    assert reason(call("POST", f"{ZONE}/changes", {"additions": [body]})) == (400, want)
-
-
-def test_an_invalid_record_is_named_by_its_path(call: Call) -> None:
-    body = {"additions": [a_record("shop.sandbox.test.", "203.0.113.1", "x")]}
-    message = call("POST", f"{ZONE}/changes", body)[1]["error"]["message"]
-    assert message == "Invalid value for 'entity.change.additions[0].rrdata[1]': 'x'"
+    refused = call("POST", f"{ZONE}/changes", {"additions": [a_record("good.sandbox.test."), body]})
+    assert reason(refused) == (400, want)
+    assert "entity.change.additions[1]" in refused[1]["error"]["message"], "the path names the invalid record set"
 
 
 def test_a_cname_stands_alone(call: Call) -> None:
@@ -133,8 +124,8 @@ def test_a_cname_stands_alone(call: Call) -> None:
     assert call("POST", f"{ZONE}/changes", swap)[0] == 200, "one may take the other's place in one change"
 
 
-def test_the_zones_own_records_are_there_and_protected(call: Call) -> None:
-    own = {each["type"]: each for each in call("GET", f"{ZONE}/rrsets", name="sandbox.test.")[1]["rrsets"]}
+def test_the_zones_own_records_exist_and_are_protected(call: Call) -> None:
+    own = {record["type"]: record for record in call("GET", f"{ZONE}/rrsets", name="sandbox.test.")[1]["rrsets"]}
     assert sorted(own) == ["NS", "SOA"]
     assert own["NS"]["rrdatas"] == call("GET", ZONE)[1]["nameServers"]
     for rrset in own.values():
@@ -148,7 +139,7 @@ def test_lists_are_filtered_and_paged(call: Call) -> None:
         call("POST", f"{ZONE}/rrsets", a_record(f"h{i}.sandbox.test."))
     assert reason(call("GET", f"{ZONE}/rrsets", type="A")) == (400, "required"), "a type needs a name"
     one = call("GET", f"{ZONE}/rrsets", name="h3.sandbox.test.", type="A")[1]["rrsets"]
-    assert [each["name"] for each in one] == ["h3.sandbox.test."]
+    assert [record["name"] for record in one] == ["h3.sandbox.test."]
     seen, token, pages = [], "", 0
     while pages == 0 or token:
         code, page = call("GET", f"{ZONE}/rrsets", maxResults=3, **({"pageToken": token} if token else {}))
@@ -164,8 +155,8 @@ def test_zones_are_created_found_and_deleted_when_empty(call: Call) -> None:
     code, created = call("POST", f"{PROJECT}/managedZones", zone)
     assert (code, created["kind"], created["dnsName"]) == (200, "dns#managedZone", "other.test.")
     assert reason(call("POST", f"{PROJECT}/managedZones", zone)) == (409, "alreadyExists")
-    found = call("GET", f"{PROJECT}/managedZones", dnsName="other.test.")[1]["managedZones"]
-    assert [each["name"] for each in found] == ["other"], "this filter is how cert-manager finds its zone"
+    matching = call("GET", f"{PROJECT}/managedZones", dnsName="other.test.")[1]["managedZones"]
+    assert [item["name"] for item in matching] == ["other"], "this filter is how cert-manager finds its zone"
     assert call("GET", f"{PROJECT}/managedZones/{created['id']}")[1] == created, "a zone has two names"
     other = f"{PROJECT}/managedZones/other"
     call("POST", f"{other}/rrsets", a_record("a.other.test."))
@@ -189,18 +180,6 @@ def test_other_projects_zones_and_paths_are_refused_as_json(call: Call) -> None:
     assert reason(call("GET", f"{PROJECT}/managedZones/nope/rrsets")) == (404, "notFound")
     assert reason(call("GET", "/dns/v2/nothing")) == (404, "notFound")
     assert reason(call("POST", f"{ZONE}/changes", {})) == (400, "required")
-
-
-addresses = st.ip_addresses(v=4).map(str)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(addresses, min_size=1, max_size=20, unique=True), st.integers(0, 2**31 - 1))
-def test_addresses_come_back_as_they_were_given(rrdatas: list[str], ttl: int) -> None:
-    call = make_call()
-    code, created = call("POST", f"{ZONE}/rrsets", a_record("h.sandbox.test.", *rrdatas, ttl=ttl))
-    assert (code, created["rrdatas"], created["ttl"]) == (200, rrdatas, ttl)
-    assert call("POST", f"{ZONE}/changes", {"deletions": [created]})[0] == 200, "what is read can be deleted"
 
 
 @settings(max_examples=40, deadline=None)

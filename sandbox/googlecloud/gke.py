@@ -1,12 +1,10 @@
-"""Clusters of Kubernetes Engine v1, each of which is the sandbox's own by the endpoints that it says it has.
+"""Clusters of Kubernetes Engine v1: records whose endpoints all lead to the sandbox's own API server.
 
 https://cloud.google.com/kubernetes-engine/docs/reference/rest/v1/projects.locations.clusters
 
-What is asked for is kept, and nothing is made: every public endpoint is the sandbox's API server, and a private one is
-an address at which nobody answers. `allowExternalTraffic` closes nothing. Operations are done when they are answered.
+A private endpoint is an address at which nobody answers. `allowExternalTraffic` closes nothing. Operations are done
+when they are answered.
 """
-
-from __future__ import annotations
 
 import base64
 import hashlib
@@ -17,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 
-from sandbox.googlecloud.errors import ApiError, invalid, required
+from sandbox.googlecloud.errors import ApiError, invalid, json_body, required
 from sandbox.googlecloud.iam import PROJECT_NUMBER
-from sandbox.googlecloud.static import StaticZone
+from sandbox.googlecloud.zones import StaticZone
 
 Json = dict[str, Any]
 
@@ -29,19 +27,19 @@ _LOCATION = "/v1/projects/<project>/locations/<location>"
 _CLUSTER = f"{_LOCATION}/clusters/<name>"
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _ZONE = re.compile(r"-[a-z]$")
-"""What the name of a zone has after that of its region."""
+"""The suffix that makes the name of a region that of a zone."""
 
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """The API server that every cluster has."""
+    """The API server behind every cluster."""
 
     address: str
-    """Where it answers on port 443: the public endpoint by address, and what the one by DNS resolves to."""
+    """The public endpoint, on port 443, which the DNS endpoint resolves to as well."""
     private: str
     """The private endpoint."""
     region: str
-    """Of the names of DNS endpoints, which its certificate is for."""
+    """The region in the names of DNS endpoints, which the API server's certificate covers."""
     authority: Path
     """The CA of its certificate for addresses, PEM."""
 
@@ -58,36 +56,36 @@ class Clusters:
     @property
     def hosts(self) -> list[StaticZone]:
         """The names of the DNS endpoints."""
-        dns = (each["controlPlaneEndpointsConfig"]["dnsEndpointConfig"] for each in self._clusters.values())
-        return [StaticZone.host(f"{each['endpoint']}.", [self._control_plane.address]) for each in dns]
+        configs = (cluster["controlPlaneEndpointsConfig"] for cluster in self._clusters.values())
+        names = [config["dnsEndpointConfig"]["endpoint"] for config in configs]
+        return [StaticZone.host(name, [self._control_plane.address]) for name in names]
 
     def get(self, location: str, name: str) -> Json:
         """Return a cluster.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is no such cluster.
         """
         path = self._path(location, name)
-        found = self._clusters.get(path)
-        if found is None:
+        if path not in self._clusters:
             raise ApiError(404, "notFound", f"Not found: {path}.")
-        return found
+        return self._clusters[path]
 
     def create(self, location: str, cluster: Mapping[str, Any]) -> None:
-        """Make a cluster as its body asks for it.
+        """Create a cluster.
 
         Raises:
-            ApiError: its name is taken or not valid, or its region is another than the sandbox's.
+            ApiError: its name is in use or invalid, or it is not in the sandbox's region.
         """
         name = cluster.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise required("cluster.name") if name is None else invalid("cluster.name", name)
         region = _ZONE.sub("", location)
         if region != self._control_plane.region:
-            raise ApiError(400, "badRequest", f"The sandbox has the region {self._control_plane.region} alone.")
+            raise ApiError(400, "badRequest", f"The sandbox has only the region {self._control_plane.region}.")
         path = self._path(location, name)
         uid = hashlib.sha256(path.encode()).hexdigest()[:32]
-        made: Json = {
+        created: Json = {
             "name": name,
             "location": location,
             "selfLink": f"https://container.googleapis.com/v1/{path}",
@@ -108,51 +106,47 @@ class Clusters:
         with self._lock:
             if path in self._clusters:
                 raise ApiError(409, "alreadyExists", f"Already exists: {path}.")
-            self._put(path, made, cluster.get("controlPlaneEndpointsConfig") or {})
+            self._put(path, created, cluster.get("controlPlaneEndpointsConfig") or {})
 
     def update(self, location: str, name: str, update: Mapping[str, Any]) -> None:
         """Change a cluster's endpoints, as `gcloud container clusters update --enable-dns-access` does.
 
         Raises:
-            ApiError: there is none, or something else is to change.
+            ApiError: there is no such cluster, or the update names something else.
         """
         others = set(update) - {"desiredControlPlaneEndpointsConfig"}
         if others or not update:
             raise invalid("update", ", ".join(sorted(others)))
         with self._lock:
-            found = self.get(location, name)
-            self._put(self._path(location, name), found, update["desiredControlPlaneEndpointsConfig"])
+            current = self.get(location, name)
+            self._put(self._path(location, name), current, update["desiredControlPlaneEndpointsConfig"])
 
     def delete(self, location: str, name: str) -> None:
-        """Forget a cluster.
+        """Delete a cluster.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is no such cluster.
         """
         with self._lock:
-            gone = self.get(location, name)
-            self._clusters = {path: each for path, each in self._clusters.items() if each is not gone}
+            deleted = self.get(location, name)
+            self._clusters = {path: cluster for path, cluster in self._clusters.items() if cluster is not deleted}
 
     def _put(self, path: str, cluster: Json, wanted: Mapping[str, Any]) -> None:
-        """Keep a cluster with the endpoints that are asked for; the outputs of the API follow from them."""
-        endpoints = {
-            kind: {**now, **(wanted.get(kind) or {})} for kind, now in cluster["controlPlaneEndpointsConfig"].items()
-        }
+        """Store a cluster with the wanted endpoints and the fields that follow from them."""
+        current = cluster["controlPlaneEndpointsConfig"]
+        endpoints = {kind: {**config, **(wanted.get(kind) or {})} for kind, config in current.items()}
         by_ip = endpoints["ipEndpointsConfig"]
         public = by_ip["enabled"] and by_ip["enablePublicEndpoint"]
         addresses = {"privateEndpoint": self._control_plane.private} if by_ip["enabled"] else {}
         addresses |= {"publicEndpoint": self._control_plane.address} if public else {}
-        kept = {key: value for key, value in by_ip.items() if key not in ("privateEndpoint", "publicEndpoint")}
-        endpoints["ipEndpointsConfig"] = kept | addresses
-        self._clusters = {
-            **self._clusters,
-            path: cluster
-            | {
-                "controlPlaneEndpointsConfig": endpoints,
-                "endpoint": addresses.get("publicEndpoint") or addresses.get("privateEndpoint", ""),
-                "privateClusterConfig": {"enablePrivateEndpoint": not by_ip["enablePublicEndpoint"], **addresses},
-            },
+        settings = {key: value for key, value in by_ip.items() if key not in ("privateEndpoint", "publicEndpoint")}
+        endpoints["ipEndpointsConfig"] = settings | addresses
+        derived = {
+            "controlPlaneEndpointsConfig": endpoints,
+            "endpoint": addresses.get("publicEndpoint") or addresses.get("privateEndpoint", ""),
+            "privateClusterConfig": {"enablePrivateEndpoint": not by_ip["enablePublicEndpoint"], **addresses},
         }
+        self._clusters = {**self._clusters, path: cluster | derived}
 
     def _path(self, location: str, name: str) -> str:
         return f"projects/{self.project}/locations/{location}/clusters/{name}"
@@ -167,26 +161,18 @@ def add_clusters(app: Flask, clusters: Clusters) -> None:
 
     @app.post(f"{_LOCATION}/clusters")
     def create_cluster(location: str) -> Json:
-        clusters.create(location, _body("cluster"))
+        clusters.create(location, json_body("cluster", "cluster"))
         return _operation("CREATE_CLUSTER")
 
     @app.put(_CLUSTER)
     def update_cluster(location: str, name: str) -> Json:
-        clusters.update(location, name, _body("update"))
+        clusters.update(location, name, json_body("update", "update"))
         return _operation("UPDATE_CLUSTER")
 
     @app.delete(_CLUSTER)
     def delete_cluster(location: str, name: str) -> Json:
         clusters.delete(location, name)
         return _operation("DELETE_CLUSTER")
-
-
-def _body(field: str) -> Json:
-    body = request.get_json(force=True, silent=True)
-    found = body.get(field) if isinstance(body, dict) else None
-    if not isinstance(found, dict):
-        raise required(field)
-    return found
 
 
 def _operation(kind: str) -> Json:

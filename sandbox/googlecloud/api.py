@@ -1,10 +1,8 @@
-"""The REST API of Cloud DNS v1 (https://cloud.google.com/dns/docs/reference/rest/v1), as a WSGI application.
+"""The emulator's REST API, above all that of Cloud DNS v1 (https://cloud.google.com/dns/docs/reference/rest/v1).
 
-Over plain HTTP credentials are not checked: that is how the sandbox itself comes. Pods come over HTTPS, and may do what
-the zone's IAM policy lets them (`access.py`).
+Calls over plain HTTP come from the sandbox itself and need no credentials. Pods call over HTTPS, and may do what the
+zone's IAM policy allows (`iam.py`).
 """
-
-from __future__ import annotations
 
 import base64
 import binascii
@@ -15,13 +13,12 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from sandbox.googlecloud.access import guard, iam_routes
 from sandbox.googlecloud.addresses import add_addresses
-from sandbox.googlecloud.clusters import Clusters, add_clusters
-from sandbox.googlecloud.errors import ApiError, already_exists, invalid, not_found, required
-from sandbox.googlecloud.iam import PROJECT_NUMBER, Iam
+from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found, required
+from sandbox.googlecloud.gke import Clusters, add_clusters
+from sandbox.googlecloud.iam import PROJECT_NUMBER, Iam, guard, iam_routes
 from sandbox.googlecloud.records import RecordSet, at, parse_name, parse_record_set, parse_type
-from sandbox.googlecloud.zones import ManagedZone, Zones
+from sandbox.googlecloud.zones import Change, ManagedZone, Zones
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ _PAGE = 100
 
 
 def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = None) -> Flask:
-    """The application that serves these zones, to Pods as `iam` says, and these clusters."""
+    """Return the application that serves these zones and clusters."""
     iam = iam or Iam(zones.project)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
@@ -60,12 +57,12 @@ def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = N
     @app.get(f"{_PROJECT}/managedZones")
     def list_zones() -> dict[str, Any]:
         dns_name = request.args.get("dnsName")
-        found = [zone.resource() for zone in zones if dns_name in (None, str(zone.origin))]
-        return _page("managedZones", "dns#managedZonesListResponse", found)
+        matching = [zone.resource() for zone in zones if dns_name in (None, str(zone.origin))]
+        return _page("managedZones", "dns#managedZonesListResponse", matching)
 
     @app.post(f"{_PROJECT}/managedZones")
     def create_zone() -> dict[str, Any]:
-        zone = zones.create(_body("entity.managedZone"))
+        zone = zones.create(json_body("entity.managedZone"))
         log.info("zone %s (%s) created", zone.name, zone.origin)
         return zone.resource()
 
@@ -76,7 +73,7 @@ def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = N
     @app.patch(_ZONE)
     def patch_zone(zone: str) -> dict[str, Any]:
         with zones.lock:
-            zones.get(zone).describe(_body("entity.managedZone"))
+            zones.get(zone).describe(json_body("entity.managedZone"))
         return {"kind": "dns#operation", "id": "0", "type": "update", "status": "done"}
 
     @app.delete(_ZONE)
@@ -105,19 +102,19 @@ def _add_record_sets(app: Flask, zones: Zones) -> None:
         wanted_type = parse_type(rdtype, "parameters.type") if rdtype else None
         record_sets = zones.get(zone).record_sets
         candidates = record_sets.values() if wanted_name is None else at(record_sets, wanted_name).values()
-        found = [record_set for record_set in candidates if wanted_type in (None, record_set.type)]
-        found.sort(key=lambda record_set: (record_set.name, record_set.type.name))
-        resources = [record_set.resource() for record_set in found]
+        matching = [record_set for record_set in candidates if wanted_type in (None, record_set.type)]
+        matching.sort(key=lambda record_set: (record_set.name, record_set.type.name))
+        resources = [record_set.resource() for record_set in matching]
         return _page("rrsets", "dns#resourceRecordSetsListResponse", resources)
 
     @app.post(f"{_ZONE}/rrsets")
     def create_record_set(zone: str) -> dict[str, Any]:
         with zones.lock:
             managed = zones.get(zone)
-            record_set = parse_record_set(_body("entity.rrset"), "entity.rrset", managed.origin)
+            record_set = parse_record_set(json_body("entity.rrset"), "entity.rrset", managed.origin)
             if record_set.key in managed.record_sets:
                 raise already_exists("entity.rrset", record_set.title)
-            return _commit(managed, [record_set], [])[0].resource()
+            return _commit(managed, [record_set], []).additions[0].resource()
 
     @app.get(_RRSET)
     def get_record_set(zone: str, name: str, rdtype: str) -> dict[str, Any]:
@@ -128,9 +125,9 @@ def _add_record_sets(app: Flask, zones: Zones) -> None:
         with zones.lock:
             managed = zones.get(zone)
             current = _find(managed, name, rdtype)
-            merged = {**current.resource(), **_body("entity.rrset")}
+            merged = {**current.resource(), **json_body("entity.rrset")}
             record_set = parse_record_set(merged, "entity.rrset", managed.origin)
-            return _commit(managed, [record_set], [current])[0].resource()
+            return _commit(managed, [record_set], [current]).additions[0].resource()
 
     @app.delete(_RRSET)
     def delete_record_set(zone: str, name: str, rdtype: str) -> dict[str, Any]:
@@ -143,7 +140,7 @@ def _add_record_sets(app: Flask, zones: Zones) -> None:
 def _add_changes(app: Flask, zones: Zones) -> None:
     @app.post(f"{_ZONE}/changes")
     def create_change(zone: str) -> dict[str, Any]:
-        body = _body("entity.change")
+        body = json_body("entity.change")
         with zones.lock:
             managed = zones.get(zone)
             additions, deletions = (
@@ -155,9 +152,7 @@ def _add_changes(app: Flask, zones: Zones) -> None:
             )
             if not additions and not deletions:
                 raise required("entity.change")
-            change = managed.apply(additions, deletions, "entity.change")
-        _report(managed, additions, deletions)
-        return change.resource("pending")
+            return _commit(managed, additions, deletions, "entity.change").resource("pending")
 
     @app.get(f"{_ZONE}/changes")
     def list_changes(zone: str) -> dict[str, Any]:
@@ -174,13 +169,6 @@ def _add_changes(app: Flask, zones: Zones) -> None:
         raise not_found("parameters.changeId", change_id)
 
 
-def _body(path: str) -> dict[str, Any]:
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        raise required(path)
-    return body
-
-
 def _find(zone: ManagedZone, name: str, rdtype: str) -> RecordSet:
     key = parse_name(name, "parameters.name"), parse_type(rdtype, "parameters.type")
     if key not in zone.record_sets:
@@ -188,21 +176,19 @@ def _find(zone: ManagedZone, name: str, rdtype: str) -> RecordSet:
     return zone.record_sets[key]
 
 
-def _commit(zone: ManagedZone, additions: Sequence[RecordSet], deletions: Sequence[RecordSet]) -> Sequence[RecordSet]:
-    zone.apply(additions, deletions, "entity.rrset")
-    _report(zone, additions, deletions)
-    return additions
-
-
-def _report(zone: ManagedZone, additions: Sequence[RecordSet], deletions: Sequence[RecordSet]) -> None:
+def _commit(
+    zone: ManagedZone, additions: Sequence[RecordSet], deletions: Sequence[RecordSet], path: str = "entity.rrset"
+) -> Change:
+    change = zone.apply(additions, deletions, path)
     for sign, record_sets in (("-", deletions), ("+", additions)):
         for record_set in record_sets:
             data = ", ".join(rdata.to_text() for rdata in record_set.rdatas)
             log.info("%s: %s %s %d %s", zone.name, sign, record_set.title, record_set.ttl, data)
+    return change
 
 
 def _page(field: str, kind: str, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One page of a list, by the request's `maxResults` and `pageToken`."""
+    """Return the page of a list that `maxResults` and `pageToken` select."""
     size = request.args.get("maxResults", str(_PAGE))
     token = request.args.get("pageToken", "")
     if not size.isdecimal() or not 1 <= int(size) <= 1000:

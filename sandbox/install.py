@@ -1,0 +1,161 @@
+"""What is installed in the cluster, as a platform team hands it over: Istio by its own charts, and two applications.
+
+Istio is three Helm releases in the order of https://istio.io/latest/docs/setup/install/helm/: the CRDs, the control
+plane, and the ingress gateway. The gateway's Pod is a stub that istiod's injection webhook completes, so the webhook
+has to answer first; otherwise the ReplicaSet is refused and backs off.
+
+cert-manager is not installed: its chart is only written, for the program that installs it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import paths
+from sandbox.errors import SandboxError
+
+NAMESPACE = "istio-system"
+GATEWAY = "istio-ingressgateway"
+"""The gateway's Deployment, Service and ServiceAccount; the chart derives its label `istio: ingressgateway`."""
+
+TIMEOUT = 120
+"""Seconds for one wait; on two cores all of them together take about ten."""
+_POLL = 0.2
+_APPLICATIONS = Path(__file__).parent / "apps.yaml"
+
+CONTROL_PLANE_VALUES: dict[str, Any] = {
+    "autoscaleEnabled": False,
+    # Readiness is probed every second, not every fifteen.
+    "global": {"hub": "docker.io/istio", "proxy": {"readinessPeriodSeconds": 1}},
+    # Connections of a changed listener end within 5 seconds, not 45: tests wait for them.
+    "meshConfig": {"defaultConfig": {"drainDuration": "5s"}},
+    # The gateway is the Envoy project's own build, without the filters that Istio compiles into its proxy: ALPN, peer
+    # metadata, and the statistics of the default telemetry provider.
+    "env": {"PILOT_ENABLE_ALPN_FILTER": False, "PILOT_ENABLE_METADATA_EXCHANGE": False},
+    "telemetry": {"enabled": False},
+}
+
+GATEWAY_VALUES: dict[str, Any] = {"autoscaling": {"enabled": False}}
+"""All else is the chart's default: a LoadBalancer Service with the ports 15021, 80 and 443."""
+
+
+def istio(module: Path) -> None:
+    """Install Istio, and return when the gateway is ready and has its address.
+
+    Args:
+        module: Istio's source, which contains its charts.
+
+    Raises:
+        SandboxError: Helm failed, or a part was not ready in time; says which.
+    """
+    charts = module / "manifests" / "charts"
+    _release("istio-base", charts / "base", {})
+    _release("istiod", charts / "istio-control" / "istio-discovery", CONTROL_PLANE_VALUES)
+    _wait("deployment/istiod", "condition=Available", NAMESPACE)
+    _await_injection()
+    _release(GATEWAY, charts / "gateway", GATEWAY_VALUES)
+    _wait(f"deployment/{GATEWAY}", "condition=Available", NAMESPACE)
+    _wait(f"service/{GATEWAY}", "jsonpath={.status.loadBalancer.ingress[0].ip}", NAMESPACE)
+
+
+def applications() -> None:
+    """Install the demo applications, and return when both answer.
+
+    Raises:
+        SandboxError: the API server refused them, or they were not ready in time.
+    """
+    _run(["kubectl", "apply", "--filename", str(_APPLICATIONS)], "default", "The demo applications were refused")
+    for name in ("shop", "api"):
+        _wait(f"deployment/{name}", "condition=Available", name)
+
+
+def write_cert_manager_chart(module: Path, version: str, folder: Path) -> None:
+    """Write cert-manager's chart as its release process does (`make/manifests.mk`): the source's files with a version.
+
+    Args:
+        module: cert-manager's source.
+        version: the version of the chart and of its images, such as `v1.21.2`.
+        folder: the folder of the chart, which does not exist yet.
+    """
+    source = module / "deploy" / "charts" / "cert-manager"
+    (folder / "templates").mkdir(parents=True)
+    templates = (f"templates/{template.name}" for template in (source / "templates").iterdir())
+    for file in (".helmignore", "values.yaml", "values.schema.json", *templates):
+        shutil.copyfile(source / file, folder / file)
+
+    readme = (source / "README.template.md").read_text()
+    (folder / "README.md").write_text(readme.replace("{{RELEASE_VERSION}}", version))
+    metadata = yaml.safe_load((source / "Chart.yaml").read_text())
+    metadata["annotations"] |= {
+        "artifacthub.io/prerelease": str("-" in version).lower(),
+        "artifacthub.io/signKey": (source / "signkey_annotation.txt").read_text(),
+    }
+    metadata |= {"version": version, "appVersion": version}
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(metadata, sort_keys=False))
+
+
+def _await_injection() -> None:
+    """Return when the injection webhook completes a Pod like the gateway's.
+
+    It takes a moment after istiod is available: its CA bundle and the address of its Service follow.
+    """
+    stub = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "injection-check",
+            "namespace": NAMESPACE,
+            "labels": {"sidecar.istio.io/inject": "true"},
+            "annotations": {"inject.istio.io/templates": "gateway"},
+        },
+        "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]},
+    }
+    deadline = time.monotonic() + TIMEOUT
+    argv = ["kubectl", "create", "--dry-run=server", "--output=jsonpath={.spec.containers[0].image}", "--filename=-"]
+    while True:
+        done = _call(argv, json.dumps(stub))
+        if done.returncode == 0 and done.stdout != "auto":
+            return
+        if time.monotonic() > deadline:
+            raise SandboxError(f"Istio's injection webhook did not answer within {TIMEOUT} s: {done.stderr.strip()}")
+        time.sleep(_POLL)
+
+
+def _release(name: str, chart: Path, values: dict[str, Any]) -> None:
+    argv = ["helm", "upgrade", "--install", name, str(chart), "--namespace", NAMESPACE, "--create-namespace"]
+    _run([*argv, "--values", "-"], NAMESPACE, f"The Helm release {name} could not be installed", json.dumps(values))
+
+
+def _wait(resource: str, condition: str, namespace: str) -> None:
+    argv = ["kubectl", "wait", resource, "--namespace", namespace, f"--for={condition}", f"--timeout={TIMEOUT}s"]
+    _run(argv, namespace, f"The {resource} did not reach {condition}")
+
+
+def _run(argv: list[str], namespace: str, failure: str, stdin: str = "") -> None:
+    try:
+        done = _call(argv, stdin)
+    except subprocess.TimeoutExpired:
+        raise SandboxError(f"{failure} within {2 * TIMEOUT} s.") from None
+    if done.returncode:
+        warnings = ["kubectl", "get", "events", "--namespace", namespace, "--field-selector", "type=Warning"]
+        pods = ["kubectl", "get", "pods", "--namespace", namespace]
+        details = "\n".join(_call(query).stdout.strip() for query in (pods, warnings))
+        raise SandboxError(f"{failure}: {done.stderr.strip()}\n{details}")
+
+
+def _call(argv: list[str], stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {
+        "PATH": f"{paths.BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "KUBECONFIG": str(paths.KUBECONFIG),
+        # Keeps Helm's files out of the user's home.
+        **{f"HELM_{kind}_HOME": str(paths.RUN / "helm") for kind in ("CACHE", "CONFIG", "DATA")},
+    }
+    return subprocess.run(
+        argv, input=stdin, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT, check=False
+    )
