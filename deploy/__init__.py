@@ -1,1 +1,1 @@
-"""What the workflows stand on (`bootstrap`) and what they call (`ci`)."""
+"""Deployment by workflows: the state and identities they need (`bootstrap`), and their steps (`ci`)."""

@@ -11,6 +11,7 @@ The engine prints a policy's description and the finding. The fix is part of the
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 from pulumi_policy import (
@@ -93,23 +94,18 @@ class Rule(ABC, Generic[S]):
         """Return the policy for the SDK."""
 
     @abstractmethod
-    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
+    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
         """Yield the findings about one subject."""
 
     def findings(self, resource: Resource, stack: Stack) -> Iterator[Finding]:
         """Yield the findings about a resource."""
+        judged = (guarded(subject.where, self.judge(subject, stack)) for subject in self.subjects(resource))
+        return guarded(resource.name, chain.from_iterable(judged))
 
-        def of_subjects() -> Iterator[Finding]:
-            for subject in self.subjects(resource):
-                yield from guarded(subject.where, self._judge(subject, stack))
-
-        return guarded(resource.name, of_subjects())
-
-    def _report(self, resource: Resource, stack: Stack, report: ReportViolation, urn: str | None) -> None:
-        for finding in self.findings(resource, stack):
-            problem = _problem(finding)
-            if problem:
-                report(text([problem if problem.fix else replace(problem, fix=self.fix)]), urn)
+    def report(self, resource: Resource, stack: Stack, report: ReportViolation, urn: str | None = None) -> None:
+        """Report the findings about a resource that a preview fails for."""
+        for problem in filter(None, map(_problem, self.findings(resource, stack))):
+            report(text([problem if problem.fix else replace(problem, fix=self.fix)]), urn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,14 +114,15 @@ class ResourceRule(Rule[S]):
 
     find: Callable[[S], Iterable[Finding]]
 
-    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:  # noqa: ARG002 - this kind needs no stack
+    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:  # noqa: ARG002 - this kind needs no stack
+        """Yield the findings about one subject."""
         return self.find(subject)
 
     def policy(self) -> Policy:
         """Return the policy for the SDK."""
 
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-            self._report(args, Stack([]), report, None)
+            self.report(args, Stack([]), report)
 
         return ResourceValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
 
@@ -136,7 +133,8 @@ class StackRule(Rule[S]):
 
     find: Callable[[S, Stack], Iterable[Finding]]
 
-    def _judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
+    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
+        """Yield the findings about one subject."""
         return self.find(subject, stack)
 
     def policy(self) -> Policy:
@@ -145,7 +143,7 @@ class StackRule(Rule[S]):
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
             stack = Stack(args.resources)
             for resource in stack.resources:
-                self._report(resource, stack, report, resource.urn)
+                self.report(resource, stack, report, resource.urn)
 
         return StackValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
 

@@ -1,1 +1,1 @@
-"""What the workflows stand on, made once per repository: state, a key for secrets, identities."""
+"""State, keys for secrets and identities for the workflows, set up once per repository."""

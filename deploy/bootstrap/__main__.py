@@ -1,4 +1,4 @@
-"""The table of contents: identities, each stack's state and key, what each may do, and the repository's variables."""
+"""Identities for GitHub's jobs, each stack's state and key, the identities' rights, and the repository's variables."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pulumi
 import pulumi_gcp as gcp
 
-# The engine puts this folder on the path; the packages are beside it.
+# The engine puts only this folder on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from deploy.bootstrap.grants import GRANTS, Grants, SolverAccess, SolverAccessArgs
@@ -16,7 +16,7 @@ from deploy.bootstrap.state import APIS, StateBackend
 
 settings = load()
 
-# Others in the project may use them too.
+# Not disabled on destroy: others in the project may use them.
 apis = [gcp.projects.Service(f"api-{api}", service=f"{api}.googleapis.com", disable_on_destroy=False) for api in APIS]
 enabled = pulumi.ResourceOptions(depends_on=apis)
 ring = gcp.kms.KeyRing(
@@ -27,7 +27,7 @@ ring = gcp.kms.KeyRing(
 )
 github = GithubIdentities("github", {"repository_id": settings.repository_id, "stacks": settings.stacks}, opts=enabled)
 
-# The outputs are named as the workflows read them: `pulumi stack output --shell | gh variable set --env-file -`.
+# The workflows read the outputs as variables: `pulumi stack output --shell | gh variable set --env-file -`.
 pulumi.export("WORKLOAD_IDENTITY_PROVIDER", github.provider)
 for stack in settings.stacks:
     state = StateBackend(

@@ -1,6 +1,6 @@
-"""What each identity of a stack may do, and nothing else: the table below is the policy, the component applies it.
+"""The rights of each identity of a stack in Google Cloud: `GRANTS` lists them, `Grants` applies them.
 
-What it may do inside the cluster is Kubernetes' own to say: bootstrap/rbac.
+The rights in the cluster are Kubernetes roles: deploy/bootstrap/rbac.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from components.specs import dns01, names
 
 @dataclass(frozen=True)
 class Roles:
-    """Roles by what they are granted on."""
+    """Roles by the resource that they are granted on."""
 
     bucket: str
     key: str
     zone: tuple[str, ...]
-    """Permissions of a role of our own: Cloud DNS has none between reading and administering a zone."""
+    """Permissions of a custom role, because Cloud DNS has none between reading and administering a zone."""
     cluster: str = "roles/container.clusterViewer"
-    """On the cluster's project: to find the cluster and to be let in. It allows nothing inside of any cluster."""
+    """On the cluster's project, to find the cluster and authenticate. It grants nothing inside a cluster."""
 
 
 READ_ZONE = (
@@ -40,9 +40,9 @@ WRITE_ZONE = (
 )
 
 GRANTS: Mapping[str, Roles] = {
-    # It runs the code of a branch that nobody has reviewed. A preview writes nothing and takes no lock.
+    # Previews run the unreviewed code of a branch. They write nothing and take no lock.
     "preview": Roles(bucket="roles/storage.objectViewer", key="roles/cloudkms.cryptoKeyDecrypter", zone=READ_ZONE),
-    # It runs what is on main, and compares.
+    # The drift job runs the code of main.
     "drift": Roles(bucket="roles/storage.objectViewer", key="roles/cloudkms.cryptoKeyDecrypter", zone=READ_ZONE),
     "deploy": Roles(
         bucket="roles/storage.objectUser",
@@ -53,12 +53,12 @@ GRANTS: Mapping[str, Roles] = {
 
 
 class GrantsArgs(TypedDict):
-    """What `Grants` takes."""
+    """Args of `Grants`."""
 
     roles: Roles
-    """What to grant."""
+    """The roles to grant."""
     member: pulumi.Input[str]
-    """To whom, as IAM takes it."""
+    """The identity as an IAM member."""
     bucket: pulumi.Input[str]
     """The name of the stack's bucket."""
     key: pulumi.Input[str]
@@ -72,7 +72,7 @@ class GrantsArgs(TypedDict):
 
 
 class Grants(pulumi.ComponentResource):
-    """The grants of one identity of one stack, each on the smallest thing that takes one."""
+    """The grants of one identity of one stack, each on the smallest possible resource."""
 
     def __init__(self, name: str, args: GrantsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:Grants", name, {}, opts)
@@ -107,7 +107,7 @@ class Grants(pulumi.ComponentResource):
 
 
 class SolverAccessArgs(TypedDict):
-    """What `SolverAccess` takes."""
+    """Args of `SolverAccess`."""
 
     zone: str
     """The managed zone's name."""
@@ -118,9 +118,9 @@ class SolverAccessArgs(TypedDict):
 
 
 class SolverAccess(pulumi.ComponentResource):
-    """cert-manager's access to the zone that a stack's names are proven in by DNS-01.
+    """cert-manager's access to the zone in which it solves a stack's DNS-01 challenges.
 
-    Here, and not in the stack: who deploys would else be able to change every custom role of the project.
+    In bootstrap; otherwise the deploy identity could change every custom role of the project.
     """
 
     def __init__(self, name: str, args: SolverAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -140,7 +140,7 @@ class SolverAccess(pulumi.ComponentResource):
             project=args["project"],
             managed_zone=args["zone"],
             role=role.name,
-            member=number.apply(lambda known: dns01.member(dns01.pool(args["cluster_project"], known))),
+            member=number.apply(lambda number: dns01.member(dns01.pool(args["cluster_project"], number))),
             opts=child,
         )
         self.register_outputs({})

@@ -1,8 +1,8 @@
-"""Who comes in from GitHub Actions, without a key: for each stack three service accounts, each for some jobs.
+"""Identities for GitHub Actions without keys: three service accounts per stack, each for certain jobs.
 
-A job shows GitHub's token, which says the repository, the event, the branch and the environment. The provider takes
-tokens of one repository only, and `jobs` says what kind of job each is. It reads no name of the repository: somebody
-else can take a name over.
+A job authenticates with a token of GitHub, whose claims are the repository, the event, the branch and the environment.
+The provider accepts tokens of one repository by its number, since somebody else can take over its name, and
+`job_of_token` maps the claims to a kind of job.
 https://docs.github.com/actions/reference/security/oidc
 """
 
@@ -18,18 +18,18 @@ ISSUER = "https://token.actions.githubusercontent.com"
 MAIN = "refs/heads/main"
 
 _ENVIRONMENT = "(has(assertion.environment) ? assertion.environment : '')"
-"""The claim is there only where a job names an environment."""
+"""The claim is missing if the job has no environment."""
 
 IDENTITIES: Mapping[str, str] = {
     "preview": "Previews of pull requests: reads, except for Secrets",
     "drift": "The nightly look for drift: reads, Helm's and the gateway's Secrets included",
     "deploy": "pulumi up after a merge to main",
 }
-"""What each service account of a stack is for."""
+"""Description of each service account of a stack."""
 
 
 class GithubIdentitiesArgs(TypedDict):
-    """What `GithubIdentities` takes."""
+    """Args of `GithubIdentities`."""
 
     repository_id: str
     """The repository's number."""
@@ -41,11 +41,11 @@ class GithubIdentities(pulumi.ComponentResource):
     """A Workload Identity pool for one repository, and the service accounts."""
 
     provider: pulumi.Output[str]
-    """What google-github-actions/auth takes as `workload_identity_provider`."""
+    """The `workload_identity_provider` of google-github-actions/auth."""
     emails: Mapping[tuple[str, str], pulumi.Output[str]]
-    """What it takes as `service_account`, by identity and stack."""
+    """The `service_account` of google-github-actions/auth, by identity and stack."""
     members: Mapping[tuple[str, str], pulumi.Output[str]]
-    """The same, as IAM takes them."""
+    """The service accounts as IAM members, by identity and stack."""
 
     def __init__(self, name: str, args: GithubIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:GithubIdentities", name, {}, opts)
@@ -57,7 +57,7 @@ class GithubIdentities(pulumi.ComponentResource):
             workload_identity_pool_provider_id="github",
             oidc={"issuer_uri": ISSUER},
             attribute_mapping={
-                # What Google's audit log shows, in at most 127 characters.
+                # Appears in Google's audit log; at most 127 characters.
                 "google.subject": "assertion.repository_id + '/actions/runs/' + assertion.run_id",
                 "attribute.jobs": job_of_token(args["stacks"]),
             },
@@ -91,15 +91,15 @@ class GithubIdentities(pulumi.ComponentResource):
 
 
 def account_id(identity: str, stack: str) -> str:
-    """Return a service account's id; Google takes 30 characters."""
+    """Return a service account's id, of at most 30 characters."""
     return f"pulumi-{identity}-{stack}"
 
 
 def environment(identity: str, stack: Stack) -> str | None:
-    """Return the GitHub environment whose jobs alone may be an identity; None where the jobs have none.
+    """Return the GitHub environment that an identity's jobs must have, None if they must have none.
 
-    An environment is what GitHub's approvals are bound to. What needs none has none, so that pull requests are not
-    full of deployments.
+    GitHub's approvals are bound to environments. Jobs without approval have none, because GitHub shows a deployment in
+    the pull request for every job with an environment.
     """
     if identity == "deploy":
         return stack.name
@@ -109,28 +109,28 @@ def environment(identity: str, stack: Stack) -> str | None:
 
 
 def jobs(identity: str, stack: Stack) -> str:
-    """Return the jobs that may be an identity, as `job_of_token` names them.
+    """Return the kind of job that may use an identity, one of the values of `job_of_token`.
 
-    The nightly jobs of all stacks run the same code of main, and the previews that nobody approves the same code of a
-    pull request, so that to tell them apart would keep nothing from that code.
+    The nightly jobs of all stacks share a kind, and so do the previews without approval: they run the same code, so
+    separate kinds would not restrict it.
     """
-    named = environment(identity, stack)
-    return f"{identity}-{named}" if named else identity
+    required = environment(identity, stack)
+    return f"{identity}-{required}" if required else identity
 
 
 def job_of_token(stacks: Sequence[Stack]) -> str:
-    """Return, in CEL, what kind of job a token is of: a value of `jobs`, or `none`.
+    """Return the CEL expression that maps a token to its kind of job: a value of `jobs`, or `none`.
 
-    Every kind is bound to one environment, or to none, so a job that names another one is nobody: not even a pull
-    request's that names an environment which asks for no approval.
+    Every kind requires a certain environment, or none, so a job with any other one gets no identity. A pull request
+    gains nothing from an environment without approval.
     """
 
     def kind(identity: str) -> str:
-        named = [environment(identity, stack) for stack in stacks]
-        alone = f"{_ENVIRONMENT} == '' ? '{identity}'" if None in named else ""
-        bound = ", ".join(f"'{each}'" for each in named if each)
-        among = f"{_ENVIRONMENT} in [{bound}] ? '{identity}-' + assertion.environment" if bound else ""
-        return "(" + " : ".join([*filter(None, (alone, among)), "'none'"]) + ")"
+        required = [environment(identity, stack) for stack in stacks]
+        without = f"{_ENVIRONMENT} == '' ? '{identity}'" if None in required else ""
+        names = ", ".join(f"'{name}'" for name in required if name)
+        within = f"{_ENVIRONMENT} in [{names}] ? '{identity}-' + assertion.environment" if names else ""
+        return "(" + " : ".join([*filter(None, (without, within)), "'none'"]) + ")"
 
     return (
         f"assertion.event_name == 'pull_request' ? {kind('preview')}"

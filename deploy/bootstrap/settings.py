@@ -1,4 +1,4 @@
-"""Stack config of the bootstrap program, validated like the main program's: every problem at once."""
+"""Stack config of the bootstrap program. Every problem is reported at once, as in the main program."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from config.fields import GoogleName, Section
 
 
 class Stack(Section):
-    """A stack of the main program, and what its identities may touch."""
+    """A stack of the main program, and the resources that its identities may use."""
 
     name: Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,13}[a-z0-9])?$")] = Field(
         description="the stack's name, of up to 15 lower-case letters, digits and hyphens", examples=["dev"]
@@ -35,7 +35,7 @@ class Stack(Section):
     )
 
 
-def _each_once(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+def _unique_names(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
     names = [stack.name for stack in stacks]
     if len(set(names)) < len(names):
         raise ValueError("has a name twice")
@@ -55,7 +55,7 @@ class Bootstrap(Section):
     location: Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+[0-9]+$")] = Field(
         description="a region, such as europe-west1", examples=["europe-west1"]
     )
-    stacks: Annotated[tuple[Stack, ...], AfterValidator(_each_once)] = Field(
+    stacks: Annotated[tuple[Stack, ...], AfterValidator(_unique_names)] = Field(
         description="a list of {name, zones}, each name once",
         examples=['[{"name":"dev","zones":["ZONE"]}]'],
     )
@@ -65,7 +65,7 @@ def load() -> Bootstrap:
     """Read and validate the stack's config.
 
     Raises:
-        pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
+        pulumi.RunError: The config is invalid. The engine prints the problems without a traceback.
     """
     try:
         return decode(Bootstrap, {**get_config_env(), **CONFIG.get()}, pulumi.get_project(), pulumi.get_stack())

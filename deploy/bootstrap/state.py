@@ -1,4 +1,4 @@
-"""Pulumi's state and the keys that encrypt the secrets in it: for each stack its own."""
+"""Pulumi's state and the key for the secrets in it, one of each for every stack."""
 
 from typing import TypedDict
 
@@ -6,20 +6,20 @@ import pulumi
 import pulumi_gcp as gcp
 
 APIS = ("cloudkms", "cloudresourcemanager", "iam", "iamcredentials", "storage", "sts")
-"""What the identities need to come in, and the state to be read."""
+"""The APIs that authentication and the state need."""
 
 KEPT_DAYS = 90
-"""How long an earlier version of the state, or one that was deleted, can be restored."""
+"""How long earlier and deleted versions of the state can be restored."""
 
 ROTATION = "7776000s"
-"""90 days. Old versions of the key go on decrypting."""
+"""90 days. Old versions of the key still decrypt."""
 
 
 class StateBackendArgs(TypedDict):
-    """What `StateBackend` takes."""
+    """Args of `StateBackend`."""
 
     project: str
-    """Names the bucket, since buckets have one name space for everybody."""
+    """Prefix of the bucket's name, because names of buckets are global."""
     location: str
     """A region."""
     ring: pulumi.Input[str]
@@ -27,24 +27,24 @@ class StateBackendArgs(TypedDict):
 
 
 class StateBackend(pulumi.ComponentResource):
-    """A bucket with versions, and a key. Both are protected: with either gone, so is the stack.
+    """A bucket with versions, and a key. Both are protected: the stack is lost without either.
 
-    A bucket, not a folder of one: a grant on a bucket needs no condition on the names of objects, which listing would
-    ignore, and Pulumi lists what is there.
+    A folder of a shared bucket would not do: grants on it need a condition on the names of objects, which does not
+    apply when Pulumi lists them.
     """
 
     bucket: pulumi.Output[str]
-    """Its name."""
+    """The bucket's name."""
     key: pulumi.Output[str]
-    """Its id, `projects/…/cryptoKeys/…`."""
+    """The key's id, `projects/…/cryptoKeys/…`."""
     url: pulumi.Output[str]
-    """What `pulumi login` takes."""
+    """The address for `pulumi login`."""
     secrets_provider: pulumi.Output[str]
-    """What `pulumi stack init --secrets-provider` takes."""
+    """The provider for `pulumi stack init --secrets-provider`."""
 
     def __init__(self, name: str, args: StateBackendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:StateBackend", name, {}, opts)
-        kept = pulumi.ResourceOptions(parent=self, protect=True)
+        protected = pulumi.ResourceOptions(parent=self, protect=True)
         bucket = gcp.storage.Bucket(
             f"{name}-bucket",
             name=f"{args['project']}-pulumi-{name}",
@@ -52,15 +52,15 @@ class StateBackend(pulumi.ComponentResource):
             versioning={"enabled": True},
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
-            # Versions are no help against who deletes them as well; what is deleted softly nobody can purge.
+            # An attacker who deletes the versions too cannot purge what is deleted softly.
             soft_delete_policy={"retention_duration_seconds": KEPT_DAYS * 24 * 3600},
             lifecycle_rules=[
                 {"action": {"type": "Delete"}, "condition": {"days_since_noncurrent_time": KEPT_DAYS}},
             ],
-            opts=kept,
+            opts=protected,
         )
         key = gcp.kms.CryptoKey(
-            f"{name}-key", name=f"secrets-{name}", key_ring=args["ring"], rotation_period=ROTATION, opts=kept
+            f"{name}-key", name=f"secrets-{name}", key_ring=args["ring"], rotation_period=ROTATION, opts=protected
         )
         self.bucket, self.key = bucket.name, key.id
         self.url = pulumi.Output.format("gs://{}", bucket.name)

@@ -1,1 +1,1 @@
-"""What the workflows run that takes more than one command: may this commit be deployed, previews, updates, drift."""
+"""The steps of the workflows that take more than one command: gate, preview, comment, up and drift."""

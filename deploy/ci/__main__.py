@@ -1,11 +1,11 @@
-"""`python -m deploy.ci`: what the workflows run. A verb reads its input from GitHub's variables and event."""
+"""`python -m deploy.ci VERB`: the steps of the workflows. A verb reads GitHub's variables and event."""
 
 import argparse
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ from deploy.ci.commands import Ran, inert, run
 from deploy.ci.github import Github, GithubError
 
 BRANCH = "main"
-"""What is deployed."""
+"""The branch that is deployed."""
 
 DRIFT = "drift"
 """The label of the issues."""
 
-VERIFY = ("python", "-m", "tlsctl", "verify")
-PLAN_ROLLOUT = ("python", "-m", "tlsctl", "plan-rollout")
-"""The check of a live environment."""
+TLSCTL = ("python", "-m", "tlsctl")
 
 
 class UnsetError(Exception):
@@ -29,159 +27,155 @@ class UnsetError(Exception):
 
 
 def gate(reviewed: Sequence[str]) -> int:
-    """Refuse to deploy an old commit, or to environments whose approval nobody is asked for.
+    """Refuse to deploy an old commit, or with environments that have no required reviewers.
 
-    A re-run, and an approval that comes late, are of the commit that they were made for. What was deployed since then
-    would be undone.
+    A re-run and a late approval are for an old commit, and would undo what was deployed since.
     """
     github = _github()
-    head, ours = github.head(BRANCH), _given("GITHUB_SHA")
-    problems = [f"{ours} is not the newest commit of {BRANCH}; the run of {head} deploys it"] if head != ours else []
-    for environment in reviewed:
-        if not github.reviewers(environment):
-            where = f"{_server()}/settings/environments"
-            problems.append(f"environment {environment} has no required reviewers; add them at {where}")
-    for each in problems:
-        print(f"error: {each}", file=sys.stderr)
+    head, commit = github.head(BRANCH), _variable("GITHUB_SHA")
+    problems = (
+        [f"{commit} is not the newest commit of {BRANCH}; the run of {head} deploys it"] if head != commit else []
+    )
+    problems += [
+        f"environment {environment} has no required reviewers; add them at {_repository_url()}/settings/environments"
+        for environment in reviewed
+        if not github.reviewers(environment)
+    ]
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 
 def preview(stack: str, file: str) -> int:
-    """Preview a stack under the policies, and write what came of it for the job that comments."""
-    refused = credentials.problem(stack, _given("PULUMI_BACKEND_URL"))
-    ran = Ran("", 1, refused) if refused else run(*_preview(stack))
-    if refused:
-        _error(refused)
-    Path(file).write_text(outcome.Outcome(ran.code, ran.output).written())
+    """Preview a stack with the policies, and write the outcome to a file for the job that comments."""
+    problem = credentials.problem(stack, _variable("PULUMI_BACKEND_URL"))
+    ran = Ran("", 1, problem) if problem else run(*_preview_command(stack))
+    if problem:
+        _print_error(problem)
+    Path(file).write_text(outcome.Outcome(ran.code, ran.output).to_json())
     return ran.code
 
 
 def comment(stacks: Sequence[str]) -> int:
-    """Write the outcome of each stack's preview into the pull request's comment for that stack.
+    """Write the outcomes of previews into their pull request, one comment per stack.
 
-    Which pull request and which commit is GitHub's own word. The run may have been of any code, so its artifacts are
-    data: one that is not what `preview` writes is refused.
+    GitHub's event names the pull request and the commit. The artifacts may come from any code, so they are data, and
+    refused if they are not what `preview` writes.
     """
     github = _github()
-    event: dict[str, Any] = json.loads(Path(_given("GITHUB_EVENT_PATH")).read_text())
-    run_ = event["workflow_run"]
-    pull_requests = _pull_requests(github, run_, event["repository"]["id"])
+    event: dict[str, Any] = json.loads(Path(_variable("GITHUB_EVENT_PATH")).read_text())
+    workflow_run = event["workflow_run"]
+    pull_requests = _pull_requests(github, workflow_run, event["repository"]["id"])
     if not pull_requests:
-        print(f"no open pull request has {run_['head_sha']} as its newest commit")
+        print(f"no open pull request has {workflow_run['head_sha']} as its newest commit")
         return 0
-    bad = 0
+    failed = False
     for stack in stacks:
         try:
-            archive = github.artifact(run_["id"], f"preview-{stack}", outcome.LIMIT)
+            archive = github.artifact(workflow_run["id"], f"preview-{stack}", outcome.LIMIT)
             if archive is None:
                 continue
-            found = outcome.unpacked(archive)
+            previewed = outcome.unpack(archive)
         except (GithubError, outcome.OutcomeError) as error:
-            _error(f"artifact preview-{stack} {error}")
-            bad += 1
+            _print_error(f"artifact preview-{stack} {error}")
+            failed = True
             continue
-        title = f"{'Failed preview' if found.code else 'Preview'} of stack {report.code(stack)}"
-        body = report.section(title, Ran(" ".join(_preview(stack)), found.code, found.output))
+        title = f"{'Failed preview' if previewed.code else 'Preview'} of stack {report.code(stack)}"
+        body = report.section(title, Ran(" ".join(_preview_command(stack)), previewed.code, previewed.output))
         for number in pull_requests:
-            github.comment(number, f"preview of {stack}", f"{body}\nOf {run_['head_sha']}.\n")
-    return 1 if bad else 0
+            github.comment(number, f"preview of {stack}", f"{body}\nOf {workflow_run['head_sha']}.\n")
+    return 1 if failed else 0
 
 
-def _pull_requests(github: Github, run_: dict[str, Any], repository: int) -> list[int]:
-    """Return this repository's pull requests whose newest commit is the run's; a newer one has a run of its own."""
-    numbers = [each["number"] for each in run_["pull_requests"] if each["base"]["repo"]["id"] == repository]
-    found = [github.pull_request(number) for number in numbers]
-    return [each["number"] for each in found if each["state"] == "open" and each["head"]["sha"] == run_["head_sha"]]
+def _pull_requests(github: Github, workflow_run: dict[str, Any], repository: int) -> list[int]:
+    """Return this repository's open pull requests that still have the run's commit as their newest."""
+    listed = [pull for pull in workflow_run["pull_requests"] if pull["base"]["repo"]["id"] == repository]
+    current = [github.pull_request(pull["number"]) for pull in listed]
+    sha = workflow_run["head_sha"]
+    return [pull["number"] for pull in current if pull["state"] == "open" and pull["head"]["sha"] == sha]
 
 
 def up(stack: str) -> int:
-    """Apply a stack under the policies, if the CA can sign what it asks for, and check that it serves."""
-    refused = credentials.problem(stack, _given("PULUMI_BACKEND_URL"))
-    if refused:
-        _error(refused)
+    """Apply a stack with the policies, if the CA's limits allow its certificates, and check that it serves."""
+    problem = credentials.problem(stack, _variable("PULUMI_BACKEND_URL"))
+    if problem:
+        _print_error(problem)
         return 1
-    # Else a part of the hosts is without a certificate until the CA's limits allow another one.
-    if (planned := run(*PLAN_ROLLOUT, "--stack", stack)).code:
+    # An update that runs into the CA's limits would leave some hosts without a certificate.
+    if (planned := run(*TLSCTL, "plan-rollout", "--stack", stack)).code:
         return planned.code
     applied = run("pulumi", "up", "--stack", stack, "--yes", "--non-interactive", "--policy-pack", "policies")
-    return applied.code or run(*VERIFY, "--stack", stack, "--watch", "--timeout", "300").code
+    return applied.code or run(*TLSCTL, "verify", "--stack", stack, "--watch", "--timeout", "300").code
 
 
 def drift(stack: str) -> int:
-    """Compare a stack with what is there, and keep one issue that says what differs; closed when nothing does."""
-    changed = run(*_pulumi("preview", stack), "--refresh", "--expect-no-changes", "--diff")
-    seen = run(*VERIFY, "--stack", stack)
-    bad = [(f"Stack {report.code(stack)} is not as its program says", changed)] if changed.code else []
-    bad += [(f"Stack {report.code(stack)} does not serve as it should", seen)] if seen.code else []
-    job = f"{_server()}/actions/runs/{_given('GITHUB_RUN_ID')}"
+    """Compare a stack with the live objects, and report differences in one issue, which closes when they are gone."""
+    changed = run(*_pulumi_command("preview", stack), "--refresh", "--expect-no-changes", "--diff")
+    verified = run(*TLSCTL, "verify", "--stack", stack)
+    failed = [(f"Stack {report.code(stack)} differs from its program", changed)] if changed.code else []
+    failed += [(f"Stack {report.code(stack)} does not serve as it should", verified)] if verified.code else []
+    job = f"{_repository_url()}/actions/runs/{_variable('GITHUB_RUN_ID')}"
     github, marker = _github(), f"drift of {stack}"
-    if bad:
-        github.issue(DRIFT, marker, f"Drift of {stack}", report.sections(bad) + f"\nSeen by {job}\n")
+    if failed:
+        github.issue(DRIFT, marker, f"Drift of {stack}", report.sections(failed) + f"\nSeen by {job}\n")
     else:
         github.close(DRIFT, marker, f"Gone, as seen by {job}")
-    return 1 if bad else 0
+    return 1 if failed else 0
 
 
-def _preview(stack: str) -> Sequence[str]:
-    return (*_pulumi("preview", stack), "--policy-pack", "policies")
+def _preview_command(stack: str) -> Sequence[str]:
+    return (*_pulumi_command("preview", stack), "--policy-pack", "policies")
 
 
-def _pulumi(verb: str, stack: str) -> Sequence[str]:
+def _pulumi_command(verb: str, stack: str) -> Sequence[str]:
     return ("pulumi", verb, "--stack", stack, "--non-interactive", "--color", "never")
 
 
 def _github() -> Github:
-    return Github(_given("GITHUB_REPOSITORY"))
+    return Github(_variable("GITHUB_REPOSITORY"))
 
 
-def _server() -> str:
-    return f"{_given('GITHUB_SERVER_URL')}/{_given('GITHUB_REPOSITORY')}"
+def _repository_url() -> str:
+    return f"{_variable('GITHUB_SERVER_URL')}/{_variable('GITHUB_REPOSITORY')}"
 
 
-def _given(variable: str) -> str:
+def _variable(name: str) -> str:
     try:
-        return os.environ[variable]
+        return os.environ[name]
     except KeyError:
-        raise UnsetError(f"{variable} is not set; a workflow sets it") from None
+        raise UnsetError(f"{name} is not set; a workflow sets it") from None
 
 
-def _error(text: str) -> None:
-    """Print an error that may quote what others have written."""
+def _print_error(text: str) -> None:
+    """Print an error that may quote untrusted text."""
     with inert():
         print(f"error: {text}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is the verb's, or 2 when it could not be run."""
-    args = _parser().parse_args(arguments)
+    """Run the command line and return the verb's exit code, or 2 if the verb could not run."""
+    args = vars(_parser().parse_args(arguments))
     try:
-        return int(args.work(args))
+        return int(args.pop("work")(**args))
     except (UnsetError, GithubError, OSError, json.JSONDecodeError, subprocess.SubprocessError) as error:
-        _error(str(error))
+        _print_error(str(error))
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy.ci", description="Runs what the workflows are made of.")
+    parser = argparse.ArgumentParser(prog="python -m deploy.ci", description="Runs the steps of the workflows.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    verb = verbs.add_parser("gate", help="refuse to deploy an old commit, or to an environment without reviewers")
-    verb.add_argument("--reviewed", nargs="*", default=[], metavar="ENVIRONMENT", help="needs required reviewers")
-    verb.set_defaults(work=lambda args: gate(args.reviewed))
-
-    verb = verbs.add_parser("preview", help="preview a stack under the policies, and write the outcome to a file")
-    verb.add_argument("stack", metavar="STACK")
-    verb.add_argument("file", metavar="FILE")
-    verb.set_defaults(work=lambda args: preview(args.stack, args.file))
-
-    verb = verbs.add_parser("comment", help="write the outcomes of previews into their pull request")
-    verb.add_argument("stacks", nargs="+", metavar="STACK")
-    verb.set_defaults(work=lambda args: comment(args.stacks))
-
-    for work in (up, drift):
-        verb = verbs.add_parser(work.__name__, help=(work.__doc__ or "").splitlines()[0])
-        verb.add_argument("stack", metavar="STACK")
-        verb.set_defaults(work=lambda args, work=work: work(args.stack))
+    works: tuple[Callable[..., int], ...] = (gate, preview, comment, up, drift)
+    of_verb = {work: verbs.add_parser(work.__name__, help=(work.__doc__ or "").partition("\n")[0]) for work in works}
+    of_verb[gate].add_argument(
+        "--reviewed", nargs="*", default=[], metavar="ENVIRONMENT", help="needs required reviewers"
+    )
+    of_verb[comment].add_argument("stacks", nargs="+", metavar="STACK")
+    for work in (preview, up, drift):
+        of_verb[work].add_argument("stack", metavar="STACK")
+    of_verb[preview].add_argument("file", metavar="FILE")
+    for work in works:
+        of_verb[work].set_defaults(work=work)
     return parser
 
 

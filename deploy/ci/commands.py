@@ -1,4 +1,4 @@
-"""Runs a command so that the job's log shows it live, and keeps what it printed."""
+"""Runs a command, shows its output live in the job's log, and keeps it."""
 
 import os
 import secrets
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ran:
-    """A command that has ended."""
+    """A finished command."""
 
     command: str
-    """As a person would type it."""
+    """The command line."""
     code: int
-    """0 is success."""
+    """The exit code."""
     output: str
-    """What it printed, errors in place."""
+    """Standard output and standard error, interleaved."""
 
 
 def run(*argv: str) -> Ran:
-    """Run `argv`. There is no time limit but the job's: an update that is cut off leaves operations pending."""
+    """Run a command without a time limit, because an interrupted update leaves pending operations."""
     lines = []
     with (
         inert(),
@@ -36,7 +36,7 @@ def run(*argv: str) -> Ran:
             errors="replace",
         ) as process,
     ):
-        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
@@ -46,10 +46,10 @@ def run(*argv: str) -> Ran:
 
 @contextmanager
 def inert() -> Iterator[None]:
-    """Have the runner take nothing for a command that is printed in this block.
+    """Keep the runner from obeying commands that are printed in this block.
 
-    A runner obeys `::add-mask::` or `##[add-path]` in any line of a step, whoever wrote it: a Kubernetes object, an
-    ACME server, the code of a branch. It stops doing so until it sees a token, which is new each time.
+    A runner obeys `::add-mask::` or `##[add-path]` in any line of a step, also when a Kubernetes object, an ACME server
+    or the code of a branch wrote it. The random token stops that until it is printed again.
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
     if os.environ.get("GITHUB_ACTIONS") != "true":
@@ -60,5 +60,5 @@ def inert() -> Iterator[None]:
     try:
         yield
     finally:
-        # The last line of a program may have no end.
+        # The output may end within a line.
         print(f"\n::{token}::", flush=True)

@@ -1,14 +1,14 @@
-"""A kubeconfig with credentials in it does not belong in a state that others read.
+"""Refuses a kubeconfig with credentials in a shared state.
 
-The kubernetes provider keeps its kubeconfig in the state, encrypted with the stack's key. Whoever may preview the stack
-may read both, and so would hold a credential that outlives the preview and is bound to no job.
+The kubernetes provider keeps its kubeconfig in the state, encrypted with the stack's key. Every identity that previews
+the stack can read both, and so would get a credential that outlives the preview and is not bound to a job.
 """
 
 import json
 import subprocess
 
 SHARED = ("gs://", "s3://", "azblob://", "https://", "http://", "postgres://")
-"""How the address of a state begins that more than one machine reads."""
+"""Prefixes of the addresses of states that more than one machine reads."""
 
 _FIX = (
     "pulumi config rm kubeconfig; then pulumi config set --path gke.cluster NAME and gke.location LOCATION,"
@@ -17,36 +17,36 @@ _FIX = (
 
 
 def problem(stack: str, backend: str) -> str | None:
-    """Return what is wrong with the stack's kubeconfig, and the fix; None where nothing is.
+    """Return the problem with a stack's kubeconfig and its fix, None if there is none.
 
     Args:
-        stack: its name.
-        backend: where its state is, as `pulumi login` takes it.
+        stack: The stack's name.
+        backend: The address of its state, as `pulumi login` takes it.
 
     Raises:
-        subprocess.SubprocessError: pulumi cannot read the config.
+        subprocess.SubprocessError: Pulumi cannot read the config.
     """
     if not backend.startswith(SHARED):
         return None
-    found = sorted({where for kubeconfig in _kubeconfigs(stack) for where in _embedded(kubeconfig)})
-    if not found:
+    paths = sorted({path for kubeconfig in _kubeconfigs(stack) for path in _embedded(kubeconfig)})
+    if not paths:
         return None
-    return f"kubeconfig of stack {stack} holds credentials ({', '.join(found)}) in a state that others read\n    {_FIX}"
+    return f"kubeconfig of stack {stack} holds credentials ({', '.join(paths)}) in a state that others read\n    {_FIX}"
 
 
 def _embedded(kubeconfig: str) -> list[str]:
-    # Loaded here: the gate and the comment run on the runner's own Python, before there is an environment.
+    # Imported here because the gate and the comment run on the runner's Python, which has no packages.
     from components.kube.kubeconfig import embedded_credentials, is_content
 
     try:
         return embedded_credentials(kubeconfig) if is_content(kubeconfig) else []
     except ValueError:
-        # The settings say that it is no kubeconfig.
+        # The settings report a malformed kubeconfig.
         return []
 
 
 def _kubeconfigs(stack: str) -> list[str]:
-    # Captured, since it is printed decrypted.
+    # Captured, because Pulumi prints secrets decrypted.
     done = subprocess.run(
         ["pulumi", "config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,

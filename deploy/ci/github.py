@@ -1,12 +1,12 @@
-"""GitHub, through its own command `gh`: one comment and one issue per stack, however often a job runs."""
+"""GitHub through its command `gh`: one comment and one issue per stack, however often a job runs."""
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 BOT = "github-actions[bot]"
-"""The author that the token of a job writes as; another's comment or issue with the same marker is not ours to edit."""
+"""The author of what a job's token writes. Comments and issues of others are never edited, even with our marker."""
 
 TIMEOUT = 120
 """Seconds for one call."""
@@ -17,65 +17,63 @@ class GithubError(Exception):
 
 
 class NotFoundError(GithubError):
-    """GitHub has no such thing."""
+    """GitHub answered with 404."""
 
 
 class Github:
-    """One repository."""
+    """One repository. Every method raises `GithubError` if `gh` fails."""
 
     def __init__(self, repository: str) -> None:
         self.path = f"repos/{repository}"
 
     def comment(self, pull_request: int, marker: str, body: str) -> None:
-        """Write the pull request's one comment with `marker`, or edit it.
+        """Write the pull request's comment with a marker, or edit it.
 
         Args:
-            pull_request: its number.
-            marker: which of the workflows' comments; kept in the comment, and not shown.
+            pull_request: Its number.
+            marker: Identifies the comment; hidden within it.
             body: Markdown.
         """
         path = f"{self.path}/issues/{pull_request}/comments"
-        text = _marked(marker, body)
-        ours = next(_ours(marker, _pages(path)), None)
-        if ours:
-            _send("PATCH", f"{self.path}/issues/comments/{ours['id']}", {"body": text})
+        existing = _find(marker, _pages(path))
+        if existing:
+            _send("PATCH", f"{self.path}/issues/comments/{existing['id']}", {"body": _marked(marker, body)})
         else:
-            _send("POST", path, {"body": text})
+            _send("POST", path, {"body": _marked(marker, body)})
 
     def issue(self, label: str, marker: str, title: str, body: str) -> None:
-        """Open the one issue with `marker`, or bring it up to date.
+        """Open the issue with a marker, or update it.
 
         Args:
-            label: by which people find it; made if it is not there.
-            marker: which of the workflows' issues; kept in the issue, and not shown.
-            title: of a new one.
+            label: The issue's label, which GitHub creates if it does not exist.
+            marker: Identifies the issue; hidden within it.
+            title: The title of a new issue.
             body: Markdown.
         """
-        text = _marked(marker, body)
-        ours = self._issue(label, marker)
-        if ours:
-            _send("PATCH", f"{self.path}/issues/{ours['number']}", {"body": text})
+        existing = self._issue(label, marker)
+        if existing:
+            _send("PATCH", f"{self.path}/issues/{existing['number']}", {"body": _marked(marker, body)})
         else:
-            # GitHub makes a label that it does not know.
-            _send("POST", f"{self.path}/issues", {"title": title, "labels": [label], "body": text})
+            issue = {"title": title, "labels": [label], "body": _marked(marker, body)}
+            _send("POST", f"{self.path}/issues", issue)
 
     def close(self, label: str, marker: str, reason: str) -> None:
-        """Close the issue with `marker`, if there is one, with a comment that gives the reason."""
-        ours = self._issue(label, marker)
-        if ours:
-            path = f"{self.path}/issues/{ours['number']}"
+        """Close the issue with a marker, if there is one, with a comment."""
+        existing = self._issue(label, marker)
+        if existing:
+            path = f"{self.path}/issues/{existing['number']}"
             _send("POST", f"{path}/comments", {"body": reason})
             _send("PATCH", path, {"state": "closed"})
 
     def _issue(self, label: str, marker: str) -> dict[str, Any] | None:
-        return next(_ours(marker, _pages(f"{self.path}/issues?state=open&labels={label}")), None)
+        return _find(marker, _pages(f"{self.path}/issues?state=open&labels={label}"))
 
     def head(self, branch: str) -> str:
-        """Return the newest commit of a branch."""
+        """Return a branch's newest commit."""
         return str(_get(f"{self.path}/commits/{branch}")["sha"])
 
     def reviewers(self, environment: str) -> int:
-        """Return how many people or teams an environment asks for an approval; 0 where there is no environment."""
+        """Return how many people or teams can approve an environment; 0 if it does not exist."""
         try:
             rules = _get(f"{self.path}/environments/{environment}")["protection_rules"]
         except NotFoundError:
@@ -83,21 +81,21 @@ class Github:
         return sum(len(rule["reviewers"]) for rule in rules if rule["type"] == "required_reviewers")
 
     def pull_request(self, number: int) -> dict[str, Any]:
-        """Return a pull request as it is now."""
-        found: dict[str, Any] = _get(f"{self.path}/pulls/{number}")
-        return found
+        """Return a pull request in its current state."""
+        pull_request: dict[str, Any] = _get(f"{self.path}/pulls/{number}")
+        return pull_request
 
     def artifact(self, run: int, name: str, limit: int) -> bytes | None:
-        """Return the newest artifact of a run that has this name, a ZIP archive; None where there is none.
+        """Return a run's newest artifact of a name, a ZIP archive; None if there is none.
 
         Raises:
-            GithubError: it has more than `limit` bytes; nothing of it is fetched.
+            GithubError: `gh` fails, or the artifact has more than `limit` bytes; it is then not downloaded.
         """
         listed = _get(f"{self.path}/actions/runs/{run}/artifacts?name={name}&per_page=100")["artifacts"]
-        found = [each for each in listed if each["name"] == name and not each["expired"]]
-        if not found:
+        artifacts = [artifact for artifact in listed if artifact["name"] == name and not artifact["expired"]]
+        if not artifacts:
             return None
-        newest = max(found, key=lambda each: int(each["id"]))
+        newest = max(artifacts, key=lambda artifact: int(artifact["id"]))
         if newest["size_in_bytes"] > limit:
             raise GithubError(f"artifact {name} of run {run} has {newest['size_in_bytes']} bytes, more than {limit}")
         return _gh("api", f"{self.path}/actions/artifacts/{newest['id']}/zip")
@@ -107,13 +105,14 @@ def _marked(marker: str, body: str) -> str:
     return f"<!-- {marker} -->\n{body}"
 
 
-def _ours(marker: str, found: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    hidden = _marked(marker, "")
-    for each in found:
-        # GitHub may give the lines of a body other ends.
-        body = (each["body"] or "").replace("\r\n", "\n")
-        if each["user"]["login"] == BOT and f"{body}\n".startswith(hidden):
-            yield each
+def _find(marker: str, posts: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first comment or issue of ours with a marker."""
+    for post in posts:
+        # GitHub may change the line endings of a body.
+        body = (post["body"] or "").replace("\r\n", "\n")
+        if post["user"]["login"] == BOT and f"{body}\n".startswith(_marked(marker, "")):
+            return post
+    return None
 
 
 def _pages(path: str) -> Iterator[dict[str, Any]]:
@@ -127,15 +126,14 @@ def _get(path: str) -> Any:
 
 
 def _send(method: str, path: str, body: Any) -> None:
-    # Not escaped more than it must be: what is counted is what is sent.
-    given = json.dumps(body, ensure_ascii=False).encode()
-    _gh("api", "--method", method, path, "--input", "-", given=given)
+    # Unescaped, so that the bytes sent are the bytes that were counted.
+    _gh("api", "--method", method, path, "--input", "-", data=json.dumps(body, ensure_ascii=False).encode())
 
 
-def _gh(*arguments: str, given: bytes = b"") -> bytes:
-    done = subprocess.run(["gh", *arguments], input=given, capture_output=True, timeout=TIMEOUT, check=False)
+def _gh(*arguments: str, data: bytes = b"") -> bytes:
+    done = subprocess.run(["gh", *arguments], input=data, capture_output=True, timeout=TIMEOUT, check=False)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        error = NotFoundError if "(HTTP 404)" in said else GithubError
-        raise error(f"`gh {' '.join(arguments[:4])}` failed: {said}")
+        message = done.stderr.decode(errors="replace").strip()
+        error = NotFoundError if "(HTTP 404)" in message else GithubError
+        raise error(f"`gh {' '.join(arguments[:4])}` failed: {message}")
     return done.stdout

@@ -1,7 +1,7 @@
-"""What a preview came to, as it goes from the job that ran a branch's code to the one that writes the comment.
+"""The outcome of a preview, on its way from the job that ran a branch's code to the job that comments.
 
-The first job runs code that nobody has reviewed, so what it hands over is data: one file of a bounded size, of which
-only an exit code and a text are read.
+The first job runs code that nobody has reviewed. So the second one reads its artifact as data: one file of bounded size
+with an exit code and a text.
 """
 
 import io
@@ -9,20 +9,19 @@ import json
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
-from typing import Any
 
 FILE = "preview.json"
-"""The file's name, on its own in the artifact."""
+"""The only file of the artifact."""
 
 LIMIT = 1_000_000
-"""Bytes of the artifact, and of the file in it."""
+"""Maximum bytes of the artifact, and of the file in it."""
 
 KEPT = 100_000
-"""Characters of the output that are handed over, from its end: more than a comment shows, and within `LIMIT`."""
+"""Characters that are kept from the end of the output: more than a comment shows, and within `LIMIT`."""
 
 
 class OutcomeError(Exception):
-    """The artifact does not hold an outcome."""
+    """The artifact holds no outcome."""
 
 
 @dataclass(frozen=True)
@@ -30,37 +29,34 @@ class Outcome:
     """How a preview ended."""
 
     code: int
-    """Its exit code."""
+    """The exit code."""
     output: str
-    """The end of what it printed."""
+    """The end of the output."""
 
-    def written(self) -> str:
-        """Return the file's text."""
+    def to_json(self) -> str:
+        """Return the content of the file."""
         return json.dumps(asdict(self) | {"output": self.output[-KEPT:]})
 
 
-def unpacked(archive: bytes) -> Outcome:
-    """Read an artifact.
+def unpack(archive: bytes) -> Outcome:
+    """Read the outcome from an artifact.
 
     Raises:
-        OutcomeError: it is not a ZIP archive with that file, or the file holds something else.
+        OutcomeError: The artifact is not a ZIP archive with the file, or the file holds something else.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as files, files.open(FILE) as file:
-            # The size that the archive states is its maker's word.
+            # The size in the archive may be forged.
             text = file.read(LIMIT + 1)
     except (KeyError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise OutcomeError(f"is no archive with a {FILE}: {type(error).__name__}") from None
     if len(text) > LIMIT:
         raise OutcomeError(f"holds more than {LIMIT} bytes")
     try:
-        return _validated(json.loads(text))
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise OutcomeError(f"holds no JSON: {type(error).__name__}") from None
-
-
-def _validated(found: Any) -> Outcome:
-    match found:
+    match content:
         case {"code": int(code), "output": str(output), **more} if not more and not isinstance(code, bool):
             return Outcome(code, output)
-    raise OutcomeError("holds something else than an exit code and an output")
+    raise OutcomeError("holds something other than an exit code and an output")

@@ -1,1 +1,1 @@
-"""What each identity may do inside of a cluster: Kubernetes' own roles, and the proof that they fit what it does."""
+"""The Kubernetes roles of each identity, and their comparison with what it does."""

@@ -1,4 +1,4 @@
-"""What a user did, as the API server's audit log has it, and whether the user's roles are as wide and no wider.
+"""What a user did according to the API server's audit log, compared with the user's roles.
 
 https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ at the level Metadata.
 """
@@ -13,33 +13,33 @@ from deploy.bootstrap.rbac.rules import ANY, EVERYWHERE, Right
 
 FORBIDDEN = 403
 
-_EVERYBODYS = re.compile(r"/(api|apis|openapi)(/[^?]*)?|/(version|healthz|livez|readyz)(/[^?]*)?")
-"""What system:discovery and system:public-info-viewer let every client read."""
+_DISCOVERY = re.compile(r"/(api|apis|openapi)(/[^?]*)?|/(version|healthz|livez|readyz)(/[^?]*)?")
+"""Paths that system:discovery and system:public-info-viewer let every client read."""
 
-_REVIEWS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
-"""What system:basic-user lets every client ask of itself."""
+_SELF_REVIEWS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
+"""Resources that system:basic-user lets every client create."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A right that a user has asked for."""
+    """A right that a user asked for."""
 
     right: Right
     allowed: bool
-    rehearsed: bool
-    """Whether it was a dry run, which asks for the same right and changes nothing."""
+    dry_run: bool
+    """Whether the request asked for the right without changing anything."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Roles beside what was done with them."""
+    """Roles compared with their use."""
 
     missing: Sequence[Right]
-    """Asked for, and given by no role."""
+    """Asked for, but not granted."""
     unused: Sequence[Right]
-    """Given, and never asked for."""
-    rehearsed: Sequence[Right]
-    """Asked for by dry runs alone, and given by no role: a preview shows the program's own inputs instead."""
+    """Granted, but never asked for."""
+    refused_dry_runs: Sequence[Right]
+    """Not granted, and asked for by dry runs alone: a preview then shows the program's own inputs."""
 
     @property
     def good(self) -> bool:
@@ -51,11 +51,11 @@ def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
     """Yield what a user asked for.
 
     Args:
-        lines: of the log, each an Event of audit.k8s.io/v1 in JSON.
-        user: the name, which is a Google account's e-mail address on GKE.
+        lines: Lines of the log, each an Event of audit.k8s.io/v1 in JSON.
+        user: The user's name, on GKE the e-mail address of a Google account.
 
     Raises:
-        ValueError: a line is no such event.
+        ValueError: A line is no such event.
     """
     for line in lines:
         event = json.loads(line)
@@ -64,58 +64,58 @@ def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
         # A watch has another event when it begins.
         if event["stage"] not in ("ResponseComplete", "Panic"):
             continue
-        who = event.get("impersonatedUser") or event["user"]
-        if who.get("username") == user and (right := _right(event)):
+        account = event.get("impersonatedUser") or event["user"]
+        if account.get("username") == user and (right := _right(event)):
             yield Use(
                 right,
                 allowed=(event.get("responseStatus") or {}).get("code") != FORBIDDEN,
-                rehearsed="dryRun=All" in event["requestURI"],
+                dry_run="dryRun=All" in event["requestURI"],
             )
 
 
 def _right(event: Mapping[str, Any]) -> Right | None:
-    asked = event.get("objectRef")
-    if not asked or "resource" not in asked:
+    target = event.get("objectRef")
+    if not target or "resource" not in target:
         path = event["requestURI"].partition("?")[0]
-        return None if _EVERYBODYS.fullmatch(path) else Right("", path, event["verb"])
-    resource, subresource = asked["resource"], asked.get("subresource")
-    if resource in _REVIEWS:
+        return None if _DISCOVERY.fullmatch(path) else Right("", path, event["verb"])
+    resource, subresource = target["resource"], target.get("subresource")
+    if resource in _SELF_REVIEWS:
         return None
-    # The log takes a new object's name from its body; the authorizer sees the URL, which has none.
+    # The log takes a new object's name from its body; the authorizer only sees the URL, which has none.
     unnamed = event["verb"] in ("create", "deletecollection") and not subresource
     return Right(
-        asked.get("apiGroup", ""),
+        target.get("apiGroup", ""),
         f"{resource}/{subresource}" if subresource else resource,
         event["verb"],
-        asked.get("namespace", EVERYWHERE),
-        ANY if unnamed else asked.get("name", ANY),
+        target.get("namespace", EVERYWHERE),
+        ANY if unnamed else target.get("name", ANY),
     )
 
 
-def compare(given: Iterable[Right], used: Iterable[Use], seldom: Iterable[Right] = ()) -> Comparison:
-    """Compare what roles give with what was asked for.
+def compare(granted: Iterable[Right], used: Iterable[Use], seldom: Iterable[Right] = ()) -> Comparison:
+    """Compare what roles grant with what was asked for.
 
     Args:
-        given: by roles of which every right is used.
-        used: what was asked for.
-        seldom: given by roles that some runs do not need; unused ones of them are not told.
+        granted: Rights of roles that every run uses completely.
+        used: What was asked for.
+        seldom: Rights of roles that some runs do not need; they may stay unused.
     """
-    given, used = set(given), list(used)
-    everything = given | set(seldom)
-    lacking = [use for use in used if not any(right.covers(use.right) for right in everything)]
-    serious = {use.right for use in lacking if not use.rehearsed}
+    granted, used = set(granted), list(used)
+    everything = granted | set(seldom)
+    refused = [use for use in used if not any(right.covers(use.right) for right in everything)]
+    missing = {use.right for use in refused if not use.dry_run}
     return Comparison(
-        missing=sorted(serious),
-        unused=sorted(right for right in given if not any(_shows(use.right, right) for use in used)),
-        rehearsed=sorted({use.right for use in lacking} - serious),
+        missing=sorted(missing),
+        unused=sorted(right for right in granted if not any(_shows_need(use.right, right) for use in used)),
+        refused_dry_runs=sorted({use.right for use in refused} - missing),
     )
 
 
-def _shows(asked: Right, given: Right) -> bool:
-    """Say whether a request shows that a right is needed.
+def _shows_need(needed: Right, granted: Right) -> bool:
+    """Tell whether a request shows that a right is needed.
 
-    Who waits lists and then watches, and no watch is begun when the list already holds what it waits for: a list
-    shows that the right to watch is needed as well.
+    A client that waits lists and then watches. It skips the watch if the list already has the result, so a list shows
+    that the right to watch is needed as well.
     https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
     """
-    return given.covers(asked) or (given.verb == "watch" and replace(given, verb="list").covers(asked))
+    return granted.covers(needed) or (granted.verb == "watch" and replace(granted, verb="list").covers(needed))

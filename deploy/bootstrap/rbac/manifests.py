@@ -1,8 +1,8 @@
-"""The roles that ship with the project, and the bindings that give them to the identities of a stack."""
+"""The roles that ship with the project, and the bindings that grant them to a stack's identities."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,13 @@ from deploy.bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
 Object = dict[str, Any]
 
 SELDOM = "seen-only-when"
-"""Annotation of a role: which runs need it. Another role is needed in every run."""
-
-FILES: Mapping[str, Sequence[str]] = {
-    "preview": ("preview",),
-    "drift": ("drift",),
-    "deploy": ("deploy", "deploy-cert-manager"),
-}
-"""The files of each identity's roles."""
+"""Annotation of a role that only some runs need, with the reason."""
 
 INSTALLS = "deploy-cert-manager"
 """The file that a stack without a cert-manager of its own does not need."""
+
+FILES: Mapping[str, Sequence[str]] = {"preview": ("preview",), "drift": ("drift",), "deploy": ("deploy", INSTALLS)}
+"""The files of each identity's roles."""
 
 
 @dataclass(frozen=True)
@@ -34,54 +30,57 @@ class Place:
     """Where a stack is in its cluster, as its config says."""
 
     gateways: Sequence[str] = (f"{istio.NAMESPACE}/{istio.SERVICE}",)
-    """The namespace and the Service of each gateway."""
+    """Namespace and Service of each gateway."""
     cert_manager_namespace: str = "cert-manager"
-    secrets: Sequence[str] = field(default=(istio.CREDENTIAL,))
+    secrets: Sequence[str] = (istio.CREDENTIAL,)
     """The certificates' Secrets."""
     installs: bool = True
-    """Whether it installs cert-manager."""
+    """Whether the stack installs cert-manager."""
     control_plane_namespace: str = solver_route.CONTROL_PLANE
-    """istiod's."""
+    """istiod's namespace."""
     mesh_config: str = "istio"
-    """The ConfigMap there, `istio-REVISION` with a revision of Istio."""
+    """The ConfigMap with Istio's mesh config, `istio-REVISION` for a revision."""
     dashboard: str = "certificates-dashboard"
-    """The ConfigMap of the stack's dashboard; `manifests` makes the name out of the stack's."""
+    """The ConfigMap of the dashboard; `manifests` derives it from the stack's name."""
 
 
 _DEFAULT = Place()
 
 _MESH = "-mesh"
-"""How the name of a role ends that is for istiod's namespace."""
+"""Suffix of roles for istiod's namespace."""
 
 
 def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
-    """Return an identity's roles, for where a stack is."""
-    files = [name for name in FILES[identity] if place.installs or name != INSTALLS]
-    texts = [(Path(__file__).parent / f"{name}.yaml").read_text() for name in files]
+    """Return an identity's roles for a place."""
     services: dict[str, list[str]] = {}
     for gateway in place.gateways:
         namespace, _, service = gateway.partition("/")
         services.setdefault(namespace, []).append(service)
+    files = [name for name in FILES[identity] if place.installs or name != INSTALLS]
     return [
-        made for text in texts for role in yaml.safe_load_all(text) if role for made in _placed(role, place, services)
+        placed
+        for name in files
+        for role in yaml.safe_load_all((Path(__file__).parent / f"{name}.yaml").read_text())
+        if role
+        for placed in _placed(role, place, services)
     ]
 
 
 def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> Iterator[Object]:
-    """Yield a role for each namespace that a stack is in, with the stack's own names."""
+    """Yield a role once for each of the stack's namespaces that it is for, with the stack's own names."""
     namespaces: dict[str | None, list[str] | list[None]] = {
         None: [None],
         istio.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
     }
-    of_mesh = role["metadata"]["name"].endswith(_MESH)
-    for namespace in [place.control_plane_namespace] if of_mesh else namespaces[role["metadata"].get("namespace")]:
-        made = copy.deepcopy(role)
+    is_for_mesh = role["metadata"]["name"].endswith(_MESH)
+    for namespace in [place.control_plane_namespace] if is_for_mesh else namespaces[role["metadata"].get("namespace")]:
+        placed = copy.deepcopy(role)
         if namespace:
-            made["metadata"]["namespace"] = namespace
-        for rule in made["rules"]:
+            placed["metadata"]["namespace"] = namespace
+        for rule in placed["rules"]:
             _rename(rule, place, services.get(namespace or "", []))
-        yield made
+        yield placed
 
 
 def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
@@ -89,7 +88,7 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
     if names == list(_DEFAULT.secrets):
         rule["resourceNames"] = list(place.secrets)
     elif names == [client_ca.reference(istio.CREDENTIAL)]:
-        rule["resourceNames"] = [client_ca.reference(each) for each in place.secrets]
+        rule["resourceNames"] = [client_ca.reference(secret) for secret in place.secrets]
     elif names == [istio.SERVICE]:
         rule["resourceNames"] = list(services)
     elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
@@ -101,15 +100,15 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
 
 
 def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> Iterator[Object]:
-    """Yield an identity's roles, each with its binding.
+    """Yield an identity's roles, each followed by its binding.
 
-    Roles are named after the stack: another one on the cluster may be in other namespaces.
+    The roles' names end with the stack's, because another stack in the cluster may be in other namespaces.
 
     Args:
         identity: `preview`, `drift` or `deploy`.
-        stack: its name.
-        user: the service account's e-mail address, which is its name in a GKE cluster.
-        place: where the stack is.
+        stack: The stack's name.
+        user: The service account's e-mail address, which is its name in a GKE cluster.
+        place: Where the stack is.
     """
     for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
         metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
@@ -123,11 +122,11 @@ def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> 
         }
 
 
-def rights(found: Sequence[Object]) -> tuple[set[Right], set[Right]]:
-    """Return what roles give: in every run, and in some."""
+def rights(roles_: Sequence[Object]) -> tuple[set[Right], set[Right]]:
+    """Return the rights of roles: those that every run needs, and those that some need."""
     always: set[Right] = set()
     seldom: set[Right] = set()
-    for role in found:
-        given = seldom if SELDOM in role["metadata"].get("annotations", {}) else always
-        given.update(rights_of(role["rules"], role["metadata"].get("namespace", EVERYWHERE)))
+    for role in roles_:
+        target = seldom if SELDOM in role["metadata"].get("annotations", {}) else always
+        target.update(rights_of(role["rules"], role["metadata"].get("namespace", EVERYWHERE)))
     return always, seldom

@@ -1,4 +1,4 @@
-"""Rights of Kubernetes, taken apart: what one request needs, and what one rule gives.
+"""Kubernetes rights, one by one: what a request needs, and what a rule grants.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -9,26 +9,26 @@ from itertools import product
 from typing import Any
 
 EVERYWHERE = ""
-"""The namespace of what is cluster-wide, or granted in all of them."""
+"""The namespace of cluster-wide objects, and of rights in all namespaces."""
 
 ANY = ""
-"""The name in a request that names no object, and in a right that is for every name."""
+"""The name in a request without a name, and in a right for every name."""
 
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One verb on one kind of object: as a request needs it, or as a rule gives it."""
+    """One verb on one kind of object."""
 
     group: str
-    """The API group; empty for the core one."""
+    """The API group, empty for the core one."""
     resource: str
-    """The plural, with a subresource as `pods/log`."""
+    """The plural, with a subresource as in `pods/log`."""
     verb: str
     namespace: str = EVERYWHERE
     name: str = ANY
 
     def covers(self, needed: "Right") -> bool:
-        """Say whether a right is enough for what a request needs."""
+        """Tell whether this right allows what a request needs."""
         return (
             (self.group, self.resource, self.verb) == (needed.group, needed.resource, needed.verb)
             and self.namespace in (EVERYWHERE, needed.namespace)
@@ -36,20 +36,20 @@ class Right:
         )
 
     def __str__(self) -> str:
-        of = f"{self.resource}.{self.group}" if self.group else self.resource
-        named = f" {self.name}" if self.name else ""
-        return f"{self.verb} {of}{named}" + (f" in {self.namespace}" if self.namespace else "")
+        resource = f"{self.resource}.{self.group}" if self.group else self.resource
+        name = f" {self.name}" if self.name else ""
+        return f"{self.verb} {resource}{name}" + (f" in {self.namespace}" if self.namespace else "")
 
 
 def rights_of(rules: Iterable[Mapping[str, Any]], namespace: str = EVERYWHERE) -> Iterator[Right]:
-    """Yield what the rules of a Role or ClusterRole give.
+    """Yield the rights that the rules of a Role or ClusterRole grant.
 
     Args:
-        rules: as in the object's `rules`.
-        namespace: where they are bound.
+        rules: The object's `rules`.
+        namespace: Where they are bound.
 
     Raises:
-        ValueError: a rule gives rights that cannot be listed, by a wildcard.
+        ValueError: A rule has a wildcard, or is about URLs.
     """
     for rule in rules:
         if "nonResourceURLs" in rule:
@@ -62,23 +62,23 @@ def rights_of(rules: Iterable[Mapping[str, Any]], namespace: str = EVERYWHERE) -
 
 
 def as_rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
-    """Return rules that give rights of one namespace: kinds that have the same names and verbs share one."""
+    """Return the rules that grant rights of one namespace, with equal names and verbs merged."""
     verbs: dict[tuple[str, str, str], set[str]] = {}
     for right in rights:
         verbs.setdefault((right.group, right.resource, right.name), set()).add(right.verb)
-    # A rule without names is for all of them, so that it is never one with a rule that has some.
+    # A rule without names applies to all, so it is never merged with one that has names.
     names: dict[tuple[str, str, tuple[str, ...], bool], set[str]] = {}
-    for (group, resource, name), found in verbs.items():
-        names.setdefault((group, resource, tuple(sorted(found)), name == ANY), set()).add(name)
+    for (group, resource, name), allowed in verbs.items():
+        names.setdefault((group, resource, tuple(sorted(allowed)), name == ANY), set()).add(name)
     resources: dict[tuple[str, tuple[str, ...], tuple[str, ...]], set[str]] = {}
-    for (group, resource, allowed, _), named in names.items():
-        resources.setdefault((group, tuple(sorted(named - {ANY})), allowed), set()).add(resource)
+    for (group, resource, allowed_verbs, _), named in names.items():
+        resources.setdefault((group, tuple(sorted(named - {ANY})), allowed_verbs), set()).add(resource)
     return [
         {
             "apiGroups": [group],
-            "resources": sorted(of),
+            "resources": sorted(plurals),
             **({"resourceNames": list(named)} if named else {}),
-            "verbs": list(allowed),
+            "verbs": list(allowed_verbs),
         }
-        for (group, named, allowed), of in sorted(resources.items())
+        for (group, named, allowed_verbs), plurals in sorted(resources.items())
     ]

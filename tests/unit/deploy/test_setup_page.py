@@ -1,4 +1,4 @@
-"""What docs/pull-requests.md has a user type."""
+"""The commands of docs/pull-requests.md work."""
 
 import json
 import re
@@ -10,20 +10,20 @@ import pytest
 
 from deploy.bootstrap.rbac.__main__ import main as rbac
 from deploy.bootstrap.settings import Stack
-from tests.unit.runner import FILES, WORKFLOWS
-from tests.unit.test_bootstrap import up
+from tests.unit.deploy.runner import FILES, WORKFLOWS
+from tests.unit.deploy.test_bootstrap import up
 
 # pulumi_gcp.storage warns of a function of its own when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:DeprecationWarning")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Placeholders filled in, since a config that still holds one is refused.
 SET_UP = re.sub("YOUR-([A-Z-]+)", lambda name: name[1].lower(), (ROOT / "docs/pull-requests.md").read_text())
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", SET_UP, flags=re.DOTALL) for line in block.splitlines()]
 
 
 def configured() -> dict[str, Any]:
-    """The config that its `pulumi config set` commands make."""
+    """The config that the page's `pulumi config set` commands set."""
     config: dict[str, Any] = {}
     for command in COMMANDS:
         words = shlex.split(command.replace("$(gh api repos/OWNER/NAME --jq .id)", "123456"))
@@ -43,9 +43,9 @@ def configured() -> dict[str, Any]:
     return config
 
 
-def test_the_commands_make_a_config_that_bootstrap_takes() -> None:
+def test_the_commands_make_a_valid_config() -> None:
     made = up(**configured())
-    assert made.outputs["PULUMI_BACKEND_URL_DEV"] == "gs://project-pulumi-dev", "as a later command names it"
+    assert made.outputs["PULUMI_BACKEND_URL_DEV"] == "gs://project-pulumi-dev", "as in a later command"
     assert "gs://project-pulumi-dev" in SET_UP
     provider = made.named("dev-key").inputs
     assert f"keyRings/pulumi/cryptoKeys/{provider['name']}" in SET_UP
@@ -53,7 +53,7 @@ def test_the_commands_make_a_config_that_bootstrap_takes() -> None:
 
 def test_the_stacks_are_those_of_the_workflows() -> None:
     stacks = configured()["stacks"]
-    assert [(each["name"], each.get("production", False)) for each in stacks] == [("dev", False), ("prod", True)]
+    assert [(stack["name"], stack.get("production", False)) for stack in stacks] == [("dev", False), ("prod", True)]
 
 
 def test_every_key_of_a_stack_is_explained() -> None:
@@ -63,13 +63,13 @@ def test_every_key_of_a_stack_is_explained() -> None:
 
 def test_every_environment_that_the_workflows_name_is_made_and_prods_ask_for_an_approval() -> None:
     text = "\n".join(COMMANDS)
-    made = dict(
+    environments = dict(
         re.findall(r"PUT repos/OWNER/NAME/environments/([\w-]+) --input - <<'JSON'\n(.*?)\nJSON", text, re.DOTALL)
     )
-    assert set(made) == {"dev", "prod", "prod-preview"}
-    for name, body in made.items():
-        asked = json.loads(body.replace("ID", "1"))
-        assert bool(asked.get("reviewers")) == name.startswith("prod")
+    assert set(environments) == {"dev", "prod", "prod-preview"}
+    for name, body in environments.items():
+        settings = json.loads(body.replace("ID", "1"))
+        assert bool(settings.get("reviewers")) == name.startswith("prod")
 
 
 def test_roles_are_printed_by_the_commands_for_every_identity(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The workflows: what they are allowed, who they are, and that every shell step of theirs runs."""
+"""The workflows: their permissions, their identities, their order, and that every shell step runs."""
 
 import re
 import subprocess
@@ -11,14 +11,13 @@ import yaml
 
 from deploy.bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
 from deploy.bootstrap.identities import IDENTITIES, job_of_token, jobs
-from deploy.bootstrap.settings import Stack
-from tests.unit.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS, Machine, step, steps
-from tests.unit.test_bootstrap import DEV, PROD, evaluate, up
+from tests.unit.deploy.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS, Machine, step, steps
+from tests.unit.deploy.test_bootstrap import DEV, PROD, evaluate, up
 
 # pulumi_gcp.storage warns of a function of its own when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:DeprecationWarning")
 
-OURS = "github.event.pull_request.head.repo.full_name == github.repository"
+NOT_A_FORK = "github.event.pull_request.head.repo.full_name == github.repository"
 STACKS = {"dev": DEV, "prod": PROD}
 
 
@@ -44,58 +43,59 @@ class TestVersions:
             if "uses:" in line and "./" not in line:
                 assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
-    def test_the_programs_that_actions_install_are_pinned(self) -> None:
+    def test_actions_install_pinned_programs(self) -> None:
         versions: dict[str, set[str]] = {"setup-uv": set(), "setup-gcloud": set()}
-        for each in every_step():
-            action = each.get("uses", "").partition("@")[0].rpartition("/")[2]
+        for item in every_step():
+            action = item.get("uses", "").partition("@")[0].rpartition("/")[2]
             if action in versions:
-                versions[action].add(str(each["with"].get("version")))
-        for action, found in versions.items():
-            (version,) = found
-            assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{action} takes what is newest"
+                versions[action].add(str(item["with"].get("version")))
+        for action, (version,) in versions.items():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{action} installs the newest version"
 
-    def test_the_engine_is_the_one_that_the_sandbox_proves(self) -> None:
+    def test_the_engine_is_the_sandboxes_version(self) -> None:
         module = (ROOT / "sandbox/builds/pulumi/go.mod").read_text()
         pinned = re.search(r"github.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
         assert pinned
         assert (ROOT / ".github/pulumi-version").read_text().strip() == pinned[1]
 
 
-class TestRights:
-    def test_nothing_is_allowed_unless_a_job_asks(self) -> None:
+class TestPermissions:
+    def test_a_job_has_only_the_permissions_it_lists(self) -> None:
         for name, workflow in WORKFLOWS.items():
             assert workflow["permissions"] == {}, name
         for name, _, job in JOBS:
-            reads = "uses" in job or "actions/checkout" in str(job["steps"])
-            assert reads == ("permissions" in job), f"{name}: {job}"
+            needs_some = "uses" in job or "actions/checkout" in str(job["steps"])
+            assert needs_some == ("permissions" in job), f"{name}: {job}"
 
     def test_no_token_is_left_in_a_checkout(self) -> None:
-        checkouts = [each for each in every_step() if each.get("uses", "").startswith("actions/checkout@")]
+        checkouts = [item for item in every_step() if item.get("uses", "").startswith("actions/checkout@")]
         assert checkouts
-        for each in checkouts:
-            assert each["with"] == {"persist-credentials": False}, "the program's code could read it"
+        for checkout in checkouts:
+            assert checkout["with"] == {"persist-credentials": False}, "the program's code could read it"
 
-    def test_the_code_of_a_fork_meets_no_credentials(self) -> None:
+    def test_the_code_of_a_fork_gets_no_credentials(self) -> None:
         assert "pull_request_target" not in str(EVENTS), "it would run a fork's code with this repository's rights"
         for name, _, job in JOBS:
             if "pull_request" in str(EVENTS[name]) and "id-token" in job.get("permissions", {}):
-                assert job["if"] == OURS, name
-        assert WORKFLOWS["preview"]["jobs"]["fork"]["if"] == OURS.replace("==", "!="), "the others are told why"
+                assert job["if"] == NOT_A_FORK, name
+        assert WORKFLOWS["preview"]["jobs"]["fork"]["if"] == NOT_A_FORK.replace("==", "!="), (
+            "a fork gets an explanation"
+        )
 
-    def test_what_runs_a_branchs_code_writes_nothing(self) -> None:
+    def test_jobs_that_run_a_branchs_code_write_nothing(self) -> None:
         for name, _, job in JOBS:
             if {"pull_request", "workflow_call"} & set(events(name)):
                 writes = {key for key, value in job.get("permissions", {}).items() if value == "write"}
-                assert writes <= {"id-token"}, f"{name} may write {writes}, with code that nobody has reviewed"
+                assert writes <= {"id-token"}, f"{name} may write {writes} with unreviewed code"
 
-    def test_comments_are_written_by_mains_code(self) -> None:
+    def test_only_the_code_of_main_writes_comments(self) -> None:
         (name,) = {name for name, _, job in JOBS if job.get("permissions", {}).get("pull-requests") == "write"}
         assert list(EVENTS[name]) == ["workflow_run"], "a pull request cannot change what it runs"
-        previews = {WORKFLOWS[each]["name"] for each in ("preview", "preview-prod")}
+        previews = {WORKFLOWS[preview]["name"] for preview in ("preview", "preview-prod")}
         assert set(EVENTS[name]["workflow_run"]["workflows"]) == previews
-        for each in WORKFLOWS[name]["jobs"][name]["steps"]:
-            assert "ref" not in each.get("with", {}), "what is checked out is main"
-            assert "${{" not in each.get("run", ""), "no word of the event becomes a command"
+        for item in WORKFLOWS[name]["jobs"][name]["steps"]:
+            assert "ref" not in item.get("with", {}), "it checks out main"
+            assert "${{" not in item.get("run", ""), "no word of the event becomes a command"
 
     def test_there_are_no_keys(self) -> None:
         assert "secrets." not in "".join(file.read_text() for file in [*FILES, ACTION])
@@ -104,23 +104,23 @@ class TestRights:
         ignored = subprocess.run(["git", "check-ignore", "gha-creds-0a1b.json"], cwd=ROOT, check=False, timeout=60)
         assert ignored.returncode == 0, "it writes them into the checkout"
 
-    def test_what_deploys_uses_no_cache(self) -> None:
+    def test_jobs_with_credentials_use_no_cache(self) -> None:
         for name, _, job in JOBS:
             if "id-token" in job.get("permissions", {}):
-                assert "actions/cache" not in str(job.get("steps")), f"{name} would run what another run has written"
+                assert "actions/cache" not in str(job.get("steps")), f"{name} would run what another run wrote"
         assert "enable-cache: false" in ACTION.read_text()
 
-    def test_every_job_has_a_bound_and_an_update_is_never_cut_off(self) -> None:
+    def test_every_job_has_a_timeout_and_no_update_is_cancelled(self) -> None:
         for name, id_, job in JOBS:
             assert "uses" in job or job["timeout-minutes"], name
             if name == "up" and id_ != "test":
                 assert job["concurrency"] == {"group": f"up-{id_}", "cancel-in-progress": False}
         groups = [job["concurrency"]["group"] for _, _, job in JOBS if "concurrency" in job]
-        assert len(groups) == len(set(groups)), "one job would end another"
+        assert len(groups) == len(set(groups)), "one job would cancel another"
 
 
 class TestOrder:
-    def test_an_update_comes_after_the_tests_of_its_commit_and_prod_after_a_dev_that_serves(self) -> None:
+    def test_an_update_needs_the_tests_of_its_commit_and_prods_needs_devs(self) -> None:
         up = WORKFLOWS["up"]["jobs"]
         assert up["test"]["uses"] == "./.github/workflows/test.yml"
         assert (up["dev"]["needs"], up["prod"]["needs"]) == ("test", "dev")
@@ -132,30 +132,30 @@ class TestOrder:
         assert "if" not in job
         assert job["timeout-minutes"] == 60
 
-    def test_built_tools_are_cached_by_what_they_are_built_from(self) -> None:
-        (cache,) = [each for each in WORKFLOWS["test"]["jobs"]["test"]["steps"] if "actions/cache" in str(each)]
+    def test_built_tools_are_cached_by_their_sources(self) -> None:
+        (cache,) = [item for item in WORKFLOWS["test"]["jobs"]["test"]["steps"] if "actions/cache" in str(item)]
         for source in ("sandbox/builds/**", "sandbox/tools.py"):
             assert f"'{source}'" in cache["with"]["key"]
         assert cache["with"]["path"] == "~/.cache/istio-gateway-tls/tools"
 
-    def test_before_anything_else_an_update_asks_whether_it_may(self) -> None:
+    def test_the_gate_comes_before_everything_else(self) -> None:
         for stack in STACKS:
             checkout, gate, setup, _ = WORKFLOWS["up"]["jobs"][stack]["steps"]
             assert checkout["uses"].startswith("actions/checkout@")
-            assert "ci gate" in gate["run"], "before there are credentials"
+            assert "ci gate" in gate["run"], "before the job has credentials"
             assert setup["uses"] == "./.github/actions/setup"
 
-    def test_what_production_asks_for_an_approval_is_checked_to_ask(self) -> None:
+    def test_the_gate_of_prod_checks_the_reviewers_of_prod_and_its_preview(self) -> None:
         gate = step("up", "prod", "ci gate")["run"]
         assert gate.endswith(f"--reviewed {PROD.name} {PROD.name}-preview")
 
 
 class TestIdentities:
-    """What bootstrap makes and what the workflows use, compared both ways."""
+    """The identities of bootstrap, compared with those of the workflows."""
 
     def used(self) -> dict[tuple[str, str], list[tuple[str, dict[str, str]]]]:
-        """By identity and stack: the name of each job that is this identity, and the claims of its token."""
-        found: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
+        """The jobs of each identity and stack: their names and the claims of their tokens."""
+        used: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
         for name, id_, job in JOBS:
             for inputs in variants(job):
                 account = re.search(r"vars\.([A-Z]+)_SERVICE_ACCOUNT_([A-Z_]+)", str(inputs.get("service-account")))
@@ -169,39 +169,39 @@ class TestIdentities:
                         ref = "refs/pull/5/merge" if event == "pull_request" else "refs/heads/main"
                         claims = {"event_name": event, "ref": ref}
                         claims |= {"environment": environment} if environment else {}
-                        found.setdefault((account[1].lower(), stack), []).append((f"{name}.{id_}", claims))
-        return found
+                        used.setdefault((account[1].lower(), stack), []).append((f"{name}.{id_}", claims))
+        return used
 
-    def test_every_identity_is_that_of_a_job_and_no_job_is_another(self) -> None:
+    def test_every_identity_is_used_by_the_jobs_it_accepts(self) -> None:
         used = self.used()
         assert set(used) == {(identity, stack) for identity in IDENTITIES for stack in STACKS}
-        for (identity, stack), found in used.items():
-            assert len({job for job, _ in found}) == 1, f"{identity} of {stack} is used by {found}"
-            for job, claims in found:
+        for (identity, stack), users in used.items():
+            assert len({job for job, _ in users}) == 1, f"{identity} of {stack} is used by {users}"
+            for job, claims in users:
                 kind = evaluate(job_of_token([DEV, PROD]), claims)
-                assert kind == jobs(identity, STACKS[stack]), f"{job} would not be let in as {identity} of {stack}"
+                assert kind == jobs(identity, STACKS[stack]), f"{job} cannot authenticate as {identity} of {stack}"
 
-    def test_only_what_is_an_identity_can_get_a_token(self) -> None:
+    def test_only_jobs_with_an_identity_can_get_a_token(self) -> None:
         for name, id_, job in JOBS:
-            # A called workflow's job is the identity that its caller names.
-            is_one = any("service-account" in inputs for inputs in variants(job)) or name == "preview-stack"
-            assert is_one == ("id-token" in job.get("permissions", {})), f"{name}.{id_}"
+            # The caller names the identity of a called workflow.
+            has_one = any("service-account" in inputs for inputs in variants(job)) or name == "preview-stack"
+            assert has_one == ("id-token" in job.get("permissions", {})), f"{name}.{id_}"
 
-    def test_every_environment_is_one_of_an_identity(self) -> None:
-        named = {claims.get("environment") for found in self.used().values() for _, claims in found} - {None}
+    def test_every_environment_belongs_to_an_identity(self) -> None:
+        required = {claims.get("environment") for users in self.used().values() for _, claims in users} - {None}
         written = {inputs.get("environment") for _, _, job in JOBS for inputs in [job, *variants(job)]} - {None}
-        assert written - {"${{ inputs.environment }}"} == named == {"dev", "prod", "prod-preview"}
+        assert written - {"${{ inputs.environment }}"} == required == {"dev", "prod", "prod-preview"}
 
-    def test_the_variables_that_are_read_are_those_that_bootstrap_gives(self) -> None:
+    def test_the_variables_are_the_outputs_of_bootstrap(self) -> None:
         read = set(re.findall(r"vars\.(\w+)", "".join(file.read_text() for file in [*FILES, ACTION])))
         for_people = {"PULUMI_SECRETS_PROVIDER_DEV", "PULUMI_SECRETS_PROVIDER_PROD"}
-        assert set(up().outputs) == read | for_people, "the last are for `pulumi stack init`"
+        assert set(up().outputs) == read | for_people, "two are for `pulumi stack init`"
 
     @pytest.mark.parametrize("identity", IDENTITIES)
-    def test_an_identity_may_what_its_commands_need_and_no_more(self, machine: Machine, identity: str) -> None:
+    def test_an_identity_has_exactly_the_rights_that_its_commands_need(self, machine: Machine, identity: str) -> None:
         jobs_of = {"preview": ("preview-stack", "preview"), "drift": ("drift", "drift"), "deploy": ("up", "dev")}
-        for each in steps(*jobs_of[identity]):
-            machine.run(each, STACK="dev")
+        for item in steps(*jobs_of[identity]):
+            machine.run(item, STACK="dev")
         needed: set[str] = set()
         for call in machine.calls("pulumi"):
             needed |= NEEDS[call.split()[0]]
@@ -229,13 +229,13 @@ NEEDS = {
     },
     "verify": {"roles/storage.objectViewer", "roles/cloudkms.cryptoKeyDecrypter", "roles/container.clusterViewer"},
 }
-"""What each command of a workflow needs of Google Cloud."""
+"""The Google Cloud roles that each command needs."""
 
 WITHIN = {
     "roles/storage.objectViewer": "roles/storage.objectUser",
     "roles/cloudkms.cryptoKeyDecrypter": "roles/cloudkms.cryptoKeyEncrypterDecrypter",
 }
-"""Roles that are a part of another."""
+"""Roles that another one includes."""
 
 
 def strongest(roles: set[str]) -> set[str]:
@@ -247,17 +247,17 @@ def test_every_shell_step_runs(machine: Machine) -> None:
         '{"repository": {"id": 1}, "workflow_run": {"id": 1, "head_sha": "abc123", "pull_requests": []}}'
     )
     for name, id_, _ in JOBS:
-        for each in steps(name, id_):
-            done = machine.run(each, STACK="dev")
-            assert done.returncode == 0, f"{name}.{id_}: {each['run']}\n{done.stdout}{done.stderr}"
-            assert "${{" not in each["run"], "an expression would be read as a command"
+        for item in steps(name, id_):
+            done = machine.run(item, STACK="dev")
+            assert done.returncode == 0, f"{name}.{id_}: {item['run']}\n{done.stdout}{done.stderr}"
+            assert "${{" not in item["run"], "an expression could inject a command"
 
     assert "sync --frozen --group policies --group verify" in machine.calls("uv"), "from the lock"
     assert sorted(machine.calls("make")) == ["audit", "test"]
     assert machine.calls("sudo") == ["sysctl --write kernel.apparmor_restrict_unprivileged_userns=0"]
 
 
-def test_a_fork_is_told_why_there_is_no_preview(machine: Machine) -> None:
+def test_a_fork_gets_an_explanation_and_no_preview(machine: Machine) -> None:
     done = machine.run(step("preview", "fork", "LINE"))
 
     line = (machine.folder / "summary").read_text()
@@ -273,24 +273,19 @@ def events(workflow: str) -> list[str]:
 
 
 def every_step() -> list[dict[str, Any]]:
-    of_jobs = [each for _, _, job in JOBS for each in job.get("steps", [])]
+    of_jobs = [item for _, _, job in JOBS for item in job.get("steps", [])]
     return [*of_jobs, *yaml.safe_load(ACTION.read_text())["runs"]["steps"]]
 
 
 def variants(job: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a job is given by which it is one identity or another: of the workflow it calls, its matrix, its setup."""
+    """The inputs that select a job's identity: of the workflow it calls, of its matrix, or of its setup."""
     if "uses" in job:
         return [job.get("with", {})]
     included: list[dict[str, Any]] = job.get("strategy", {}).get("matrix", {}).get("include", [])
-    used = [each["with"] for each in job["steps"] if each.get("uses") == "./.github/actions/setup"]
-    return included or used
+    setup = [item["with"] for item in job["steps"] if item.get("uses") == "./.github/actions/setup"]
+    return included or setup
 
 
 def lint(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_a_stack_of_the_workflows_is_what_bootstrap_takes() -> None:
-    for name in STACKS:
-        assert Stack(name=name, zones=("zone",)).name == name

@@ -1,4 +1,4 @@
-"""A runner of GitHub's: the workflows as they are read, their shell steps run beside programs that only take notes."""
+"""A runner for the shell steps of the workflows, with fake programs that record how they are called."""
 
 import json
 import os
@@ -12,44 +12,44 @@ from typing import Any
 
 import yaml
 
-from tests.unit import fake_programs
+from tests.unit.deploy import fake_programs
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ACTION = ROOT / ".github/actions/setup/action.yml"
 WORKFLOWS: dict[str, Any] = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
 JOBS: list[tuple[str, str, dict[str, Any]]] = [
     (name, id_, job) for name, workflow in WORKFLOWS.items() for id_, job in workflow["jobs"].items()
 ]
-"""Workflow, job and what it is."""
+"""Workflow, job, and the job's content."""
 # YAML 1.1 reads the key `on` as true.
 EVENTS: dict[str, Any] = {name: workflow[True] for name, workflow in WORKFLOWS.items()}
 
 COMMANDS = {"add-mask", "add-path", "debug", "error", "group", "notice", "set-env", "set-output", "warning"}
-"""Some of what a runner obeys."""
+"""Some of the commands that a runner obeys."""
 
 
 def steps(workflow: str, job: str) -> list[dict[str, Any]]:
-    """The shell steps of a job; of the action `setup` too, where it is used."""
-    found: list[dict[str, Any]] = []
-    for each in WORKFLOWS[workflow]["jobs"][job].get("steps", []):
-        if each.get("uses") == "./.github/actions/setup":
-            found += [inner for inner in yaml.safe_load(ACTION.read_text())["runs"]["steps"] if "run" in inner]
-        elif "run" in each:
-            found.append(each)
-    return found
+    """The shell steps of a job, those of the action `setup` included."""
+    shell_steps: list[dict[str, Any]] = []
+    for item in WORKFLOWS[workflow]["jobs"][job].get("steps", []):
+        if item.get("uses") == "./.github/actions/setup":
+            shell_steps += [inner for inner in yaml.safe_load(ACTION.read_text())["runs"]["steps"] if "run" in inner]
+        elif "run" in item:
+            shell_steps.append(item)
+    return shell_steps
 
 
 def step(workflow: str, job: str, having: str) -> dict[str, Any]:
-    """The shell step that has `having` in it."""
-    found = [each for each in steps(workflow, job) if having in each["run"]]
-    assert len(found) == 1, f"{workflow}.{job} has {len(found)} steps with {having}"
-    return found[0]
+    """The shell step of a job that contains a text."""
+    matching = [item for item in steps(workflow, job) if having in item["run"]]
+    assert len(matching) == 1, f"{workflow}.{job} has {len(matching)} steps with {having}"
+    return matching[0]
 
 
 @dataclass
 class Machine:
-    """A runner whose programs only take notes."""
+    """A runner whose programs only record how they are called."""
 
     folder: Path
 
@@ -71,8 +71,8 @@ class Machine:
         return state
 
     def run(self, step: dict[str, Any], **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a step as GitHub does; `env` is what its expressions give."""
-        given = {key: value for key, value in step.get("env", {}).items() if "${{" not in str(value)}
+        """Run a step as GitHub does; `env` has the values of its expressions."""
+        constants = {key: value for key, value in step.get("env", {}).items() if "${{" not in str(value)}
         environment = {
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "FAKES": str(self.folder / "state.json"),
@@ -86,7 +86,7 @@ class Machine:
             "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
             "RUNNER_TEMP": str(self.folder),
             "PULUMI_BACKEND_URL": "gs://platform-pulumi-dev",
-            **given,
+            **constants,
             **env,
         }
         return subprocess.run(
@@ -108,12 +108,12 @@ def obeyed(log: str) -> Iterator[str]:
         known = COMMANDS | {"stop-commands"} | ({token} if token else set())
         modern = re.match(r"\s*::([^ :]+)[^:]*?::(.*)", line)
         legacy = re.search(r"##\[([^ \]]+)[^\]]*\](.*)", line)
-        found = next((each for each in (modern, legacy) if each and each[1] in known), None)
-        if not found:
+        command = next((match for match in (modern, legacy) if match and match[1] in known), None)
+        if not command:
             continue
         if token:
-            token = None if found[1] == token else token
-        elif found[1] == "stop-commands":
-            token = found[2]
+            token = None if command[1] == token else token
+        elif command[1] == "stop-commands":
+            token = command[2]
         else:
-            yield found[1]
+            yield command[1]

@@ -1,4 +1,4 @@
-"""What the workflows stand on: who comes in, what each may do, and what is said of a bad config."""
+"""The bootstrap program: which jobs get which identity, what each may do, and errors of a bad config."""
 
 import re
 import runpy
@@ -20,18 +20,18 @@ from tests.unit.harness import Recorder, Registered
 # pulumi_gcp.storage warns of a function of its own when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:DeprecationWarning")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 POOL = "projects/42/locations/global/workloadIdentityPools/github"
 WRITES = re.compile(r"admin|objectUser|[eE]ncrypter|\.(create|update|delete|patch)\b")
 STACKS: list[dict[str, Any]] = [
     {"name": "dev", "zones": ["dev", "internal"]},
     {"name": "prod", "zones": ["shop"], "production": True},
 ]
-DEV, PROD = (Stack.model_validate(each) for each in STACKS)
+DEV, PROD = map(Stack.model_validate, STACKS)
 
 
 class Google(Recorder):
-    """Answers with what Google adds."""
+    """Adds the outputs that Google computes."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         id_, state = super().new_resource(args)
@@ -72,7 +72,7 @@ def made() -> Recorder:
 
 
 def evaluate(expression: str, token: dict[str, str]) -> str:
-    """Evaluate a mapping as Google does, of the claims of GitHub's token."""
+    """Evaluate a CEL expression for the claims of GitHub's token, as Google does."""
     environment = celpy.Environment()
     program = environment.program(environment.compile(expression))
     return str(program.evaluate({"assertion": json_to_cel(token)}))
@@ -80,48 +80,43 @@ def evaluate(expression: str, token: dict[str, str]) -> str:
 
 def grants_of(made: Recorder, identity: str, stack: str) -> list[Registered]:
     member = f"serviceAccount:pulumi-{identity}-{stack}@platform.iam.gserviceaccount.com"
-    return [each for each in made if each.inputs.get("member") == member]
+    return [grant for grant in made if grant.inputs.get("member") == member]
 
 
 def permissions_of(made: Recorder, identity: str, stack: str) -> list[str]:
-    """Every role, and the permissions of those that are our own."""
-    roles = [each.inputs["role"] for each in grants_of(made, identity, stack)]
-    own = {
-        f"projects/platform/roles/{each.inputs['roleId']}": each.inputs["permissions"]
-        for each in made.of("gcp:projects/iAMCustomRole:IAMCustomRole")
+    """Every role, custom ones as their permissions."""
+    roles = [grant.inputs["role"] for grant in grants_of(made, identity, stack)]
+    custom = {
+        f"projects/platform/roles/{role.inputs['roleId']}": role.inputs["permissions"]
+        for role in made.of("gcp:projects/iAMCustomRole:IAMCustomRole")
     }
-    return [word for role in roles for word in own.get(role, [role])]
+    return [permission for role in roles for permission in custom.get(role, [role])]
 
 
 class TestState:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
-    def test_an_earlier_state_can_be_restored_and_nobody_is_let_in_by_an_object(
-        self, made: Recorder, stack: str
-    ) -> None:
+    def test_earlier_states_can_be_restored_and_objects_have_no_own_access(self, made: Recorder, stack: str) -> None:
         bucket = made.named(f"{stack}-bucket").inputs
 
         assert bucket["name"] == f"platform-pulumi-{stack}"
         assert bucket["versioning"] == {"enabled": True}
-        assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 90 * 86400}, (
-            "who deletes deletes versions too"
-        )
+        assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 90 * 86400}, "versions can be deleted too"
         assert bucket["uniformBucketLevelAccess"] is True
         assert bucket["publicAccessPrevention"] == "enforced"
+        assert made.named(f"{stack}-key").inputs["rotationPeriod"] == "7776000s", "90 days"
 
-    def test_what_a_stack_would_be_lost_with_is_protected(self, made: Recorder) -> None:
-        protected = {each.name for each in made if each.protect}
+    def test_state_and_keys_are_protected(self, made: Recorder) -> None:
+        protected = {resource.name for resource in made if resource.protect}
         assert protected == {"ring", "dev-bucket", "dev-key", "prod-bucket", "prod-key"}
 
-    def test_each_key_is_rotated(self, made: Recorder) -> None:
-        for stack in ("dev", "prod"):
-            assert made.named(f"{stack}-key").inputs["rotationPeriod"] == "7776000s", "90 days"
 
-
-class TestWhoComesIn:
-    def test_tokens_of_one_repository_are_taken_by_its_number(self, made: Recorder) -> None:
+class TestAuthentication:
+    def test_only_tokens_of_the_repositorys_number_are_accepted(self, made: Recorder) -> None:
         provider = made.named("github-provider").inputs
 
-        assert provider["attributeCondition"] == "assertion.repository_id == '123456'", "a name can be taken over"
+        assert provider["attributeCondition"] == "assertion.repository_id == '123456'", (
+            "somebody else can take over a name"
+        )
         assert provider["oidc"]["issuerUri"] == "https://token.actions.githubusercontent.com"
 
     @pytest.mark.parametrize(
@@ -150,89 +145,88 @@ class TestWhoComesIn:
             ("workflow_run", "refs/heads/main", "prod", "none"),
         ],
     )
-    def test_a_job_is_of_one_kind_or_of_none(self, event: str, ref: str, environment: str | None, kind: str) -> None:
+    def test_a_job_has_one_kind_or_none(self, event: str, ref: str, environment: str | None, kind: str) -> None:
         token = {"event_name": event, "ref": ref} | ({"environment": environment} if environment else {})
 
         assert evaluate(job_of_token([DEV, PROD]), token) == kind
 
-    def test_each_service_account_takes_the_jobs_of_its_own(self, made: Recorder) -> None:
+    def test_each_service_account_is_bound_to_its_jobs(self, made: Recorder) -> None:
         mapping = made.named("github-provider").inputs["attributeMapping"]
         assert mapping["attribute.jobs"] == job_of_token([DEV, PROD])
 
         for stack in (DEV, PROD):
             for identity in IDENTITIES:
-                bound = made.named(f"github-{identity}-{stack.name}-jobs").inputs
+                binding = made.named(f"github-{identity}-{stack.name}-jobs").inputs
                 kind = jobs(identity, stack)
-                assert bound["member"] == f"principalSet://iam.googleapis.com/{POOL}/attribute.jobs/{kind}"
-                assert bound["role"] == "roles/iam.workloadIdentityUser"
-                assert f"pulumi-{identity}-{stack.name}@" in bound["serviceAccountId"]
+                assert binding["member"] == f"principalSet://iam.googleapis.com/{POOL}/attribute.jobs/{kind}"
+                assert binding["role"] == "roles/iam.workloadIdentityUser"
+                assert f"pulumi-{identity}-{stack.name}@" in binding["serviceAccountId"]
 
-    def test_what_is_approved_for_one_stack_is_of_no_use_for_another(self) -> None:
-        assert jobs("deploy", DEV) != jobs("deploy", PROD), "dev's job is not approved"
-        assert jobs("preview", DEV) != jobs("preview", PROD), "nor is dev's preview"
-        assert environment("preview", PROD) == "prod-preview", "it has reviewers of its own"
+    def test_an_approval_for_one_stack_does_not_count_for_another(self) -> None:
+        assert jobs("deploy", DEV) != jobs("deploy", PROD), "nobody approves dev's job"
+        assert jobs("preview", DEV) != jobs("preview", PROD), "nor dev's preview"
+        assert environment("preview", PROD) == "prod-preview", "it has its own reviewers"
         assert environment("preview", DEV) is None
 
-    def test_the_mapping_of_many_stacks_is_within_googles_limit(self) -> None:
+    def test_the_mapping_of_twenty_stacks_is_within_googles_limit(self) -> None:
         stacks = [Stack(name=f"stack-{n:02}-prod", zones=("zone",), production=True) for n in range(20)]
         assert len(job_of_token(stacks)) < 2048
 
-    def test_a_service_accounts_id_has_up_to_30_characters(self) -> None:
+    def test_a_service_accounts_id_has_at_most_30_characters(self) -> None:
         longest = up(stacks=[{"name": "a" * 15, "zones": ["zone"]}])
         for account in longest.of("gcp:serviceaccount/account:Account"):
             assert re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", account.inputs["accountId"])
 
-    def test_an_audit_log_names_the_run(self, made: Recorder) -> None:
+    def test_googles_audit_log_names_the_run(self, made: Recorder) -> None:
         mapping = made.named("github-provider").inputs["attributeMapping"]
         subject = evaluate(mapping["google.subject"], {"repository_id": "123456", "run_id": "77"})
 
         assert subject == "123456/actions/runs/77"
 
 
-class TestWhatEachMayDo:
+class TestGrants:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
     @pytest.mark.parametrize("identity", ["preview", "drift"])
-    def test_who_only_looks_writes_nothing(self, made: Recorder, identity: str, stack: str) -> None:
+    def test_preview_and_drift_write_nothing(self, made: Recorder, identity: str, stack: str) -> None:
         for permission in permissions_of(made, identity, stack):
             if permission != "roles/cloudkms.cryptoKeyDecrypter":
                 assert not WRITES.search(permission), f"{identity} may {permission}"
 
-    def test_every_grant_is_on_what_belongs_to_the_identitys_own_stack(self, made: Recorder) -> None:
+    def test_every_grant_is_on_resources_of_the_identitys_own_stack(self, made: Recorder) -> None:
         zones = {"dev": {"dev", "internal"}, "prod": {"shop"}}
         for stack in ("dev", "prod"):
             for identity in GRANTS:
-                granted = grants_of(made, identity, stack)
-                on = {
-                    key: {each.inputs[key] for each in granted if key in each.inputs}
+                grants = grants_of(made, identity, stack)
+                targets = {
+                    key: {grant.inputs[key] for grant in grants if key in grant.inputs}
                     for key in ("bucket", "cryptoKeyId", "managedZone")
                 }
-                assert on["bucket"] == {f"platform-pulumi-{stack}"}, f"{identity} of {stack}"
-                assert on["cryptoKeyId"] == {f"{stack}-key-id"}, f"{identity} of {stack}: a preview could decrypt it"
-                assert on["managedZone"] == zones[stack], f"{identity} of {stack}"
+                assert targets["bucket"] == {f"platform-pulumi-{stack}"}, f"{identity} of {stack}"
+                assert targets["cryptoKeyId"] == {f"{stack}-key-id"}, f"{identity} of {stack}"
+                assert targets["managedZone"] == zones[stack], f"{identity} of {stack}"
 
-    def test_cert_manager_may_write_proofs_in_one_zone_where_that_is_asked_for(self, made: Recorder) -> None:
-        assert not [each for each in made if each.name.startswith("dns01-")], "not by default"
-        asked = up(stacks=[STACKS[0] | {"dns01Zone": "internal"}])
-        member = asked.named("dns01-dev-zone").inputs
+    def test_cert_manager_gets_access_to_the_configured_zone_only(self, made: Recorder) -> None:
+        assert not [resource for resource in made if resource.name.startswith("dns01-")], "none by default"
+        configured = up(stacks=[STACKS[0] | {"dns01Zone": "internal"}])
+        member = configured.named("dns01-dev-zone").inputs
 
         assert member["managedZone"] == "internal"
         assert member["member"] == (
             "principal://iam.googleapis.com/projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog"
             "/subject/ns/cert-manager/sa/cert-manager"
         )
-        role = asked.named("dns01-dev-role").inputs
-        assert set(role["permissions"]) < {*READ_ZONE, *WRITE_ZONE}, "less than who deploys"
-        assert not [each for each in permissions_of(asked, "deploy", "dev") if "iam." in each.lower()], (
-            "who deploys grants nothing"
-        )
+        role = configured.named("dns01-dev-role").inputs
+        assert set(role["permissions"]) < {*READ_ZONE, *WRITE_ZONE}, "less than the deploy identity"
+        deploy = permissions_of(configured, "deploy", "dev")
+        assert not [permission for permission in deploy if "iam." in permission.lower()], "it grants nothing"
 
-    def test_records_are_written_by_who_deploys_alone(self, made: Recorder) -> None:
+    def test_only_deploy_writes_records(self, made: Recorder) -> None:
         assert "dns.resourceRecordSets.update" in permissions_of(made, "deploy", "prod")
         assert not [role for role in permissions_of(made, "deploy", "prod") if role.startswith("roles/dns")]
 
-    def test_inside_a_cluster_nobody_may_anything_by_iam(self, made: Recorder) -> None:
-        for each in made.of("gcp:projects/iAMMember:IAMMember"):
-            assert each.inputs["role"] == "roles/container.clusterViewer", "Kubernetes' own roles say what they may do"
+    def test_iam_grants_nothing_inside_a_cluster(self, made: Recorder) -> None:
+        for grant in made.of("gcp:projects/iAMMember:IAMMember"):
+            assert grant.inputs["role"] == "roles/container.clusterViewer", "Kubernetes' own roles do"
 
     def test_clusters_and_zones_may_be_in_other_projects(self) -> None:
         other = up(stacks=[{**STACKS[0], "clusterProject": "clusters", "dnsProject": "names"}])
@@ -241,18 +235,18 @@ class TestWhatEachMayDo:
         assert other.named("deploy-dev-zone-internal").inputs["project"] == "names"
 
     def test_every_identity_has_its_roles(self, made: Recorder) -> None:
-        assert list(GRANTS) == list(IDENTITIES), "who comes in, and what they may do"
+        assert list(GRANTS) == list(IDENTITIES), "every identity, and its rights"
         assert all(grants_of(made, identity, stack) for identity in GRANTS for stack in ("dev", "prod"))
 
 
 class TestOutputs:
-    def test_they_are_the_variables_of_each_stack(self, made: Recorder) -> None:
+    def test_outputs_are_the_variables_of_each_stack(self, made: Recorder) -> None:
         assert made.outputs["PULUMI_BACKEND_URL_PROD"] == "gs://platform-pulumi-prod"
         assert made.outputs["PULUMI_SECRETS_PROVIDER_PROD"] == "gcpkms://prod-key-id"
         assert made.outputs["WORKLOAD_IDENTITY_PROVIDER"] == f"{POOL}/providers/github"
         assert made.outputs["PREVIEW_SERVICE_ACCOUNT_DEV"] == "pulumi-preview-dev@platform.iam.gserviceaccount.com"
 
-    def test_a_variable_has_a_name_that_a_shell_takes(self) -> None:
+    def test_an_output_is_a_valid_name_of_a_variable(self) -> None:
         outputs = up(stacks=[{"name": "prod-eu", "zones": ["zone"]}]).outputs
         assert "DEPLOY_SERVICE_ACCOUNT_PROD_EU" in outputs
         assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in outputs)
@@ -264,24 +258,24 @@ class TestSettings:
             up(**changes)
         return str(refused.value)
 
-    def test_a_bad_config_is_refused_whole(self) -> None:
+    def test_every_problem_of_a_config_is_reported(self) -> None:
         stacks = [{"name": "Prod", "zones": []}, {"name": "dev", "zones": ["zone"], "prodution": True}]
-        said = self.refused(repositoryId="acme/gateway", location="EU", stacks=stacks, zone="shop")
+        error = self.refused(repositoryId="acme/gateway", location="EU", stacks=stacks, zone="shop")
 
         keys = ("repositoryId", "location", "stacks[0].name", "stacks[0].zones", "stacks[1].prodution", "zone")
         for key in keys:
-            assert f"\n  {key}: " in said, f"{key} is not named in:\n{said}"
-        assert f"{len(keys)} problems" in said
-        assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in said, "with the fix"
+            assert f"\n  {key}: " in error, f"{key} is not named in:\n{error}"
+        assert f"{len(keys)} problems" in error
+        assert 'pulumi config set repositoryId "$(gh api repos/OWNER/NAME --jq .id)"' in error, "with the fix"
 
     def test_a_stack_is_named_once(self) -> None:
-        said = self.refused(stacks=[STACKS[0], STACKS[0]])
-        assert "has a name twice" in said
+        error = self.refused(stacks=[STACKS[0], STACKS[0]])
+        assert "has a name twice" in error
 
-    def test_there_is_a_stack(self) -> None:
-        assert "stacks[0].name: not set" in self.refused(stacks=[]), "and what it is made of"
+    def test_a_config_needs_a_stack(self) -> None:
+        assert "stacks[0].name: not set" in self.refused(stacks=[])
 
-    def test_what_is_missing_is_named_with_the_command(self) -> None:
+    def test_missing_keys_are_named(self) -> None:
         with pytest.raises(pulumi.RunError) as refused:
             harness.run(lambda: runpy.run_path(str(ROOT / "deploy/bootstrap/__main__.py")), {}, recorder=Google())
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stands for the programs that a workflow runs: keeps what it was asked, and answers as the real one would.
+"""Replaces the programs that a workflow runs: records the calls and answers like the real ones.
 
-Under the name of `gh` it keeps comments and issues as GitHub does; `python -m deploy.ci` is the real one. All of it is
-in the JSON file that $FAKES names: `calls`, `fail` (names of programs) and `prints`, and of GitHub `head`, `reviewers`,
-`pulls`, `artifacts`, `comments`, `issues`; `config` is what pulumi has.
+As `gh` it stores comments and issues like GitHub; `python -m deploy.ci` is the real one. The state is in the JSON file
+$FAKES: `calls`, `fail` (names of programs), `prints`, pulumi's `config`, and GitHub's `head`, `reviewers`, `pulls`,
+`artifacts`, `comments` and `issues`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    # Not when it runs: it is started hundreds of times.
+    # Not at run time, because it starts hundreds of times.
     from typing import Any
 
 BOT = "github-actions[bot]"
 REPOSITORY = "repos/acme/gateway/"
 
 
-def gh(state: dict[str, Any], arguments: list[str], given: str) -> str | bytes:
-    """Do what `gh ARGUMENTS` would."""
+def gh(state: dict[str, Any], arguments: list[str], body: str) -> str | bytes:
+    """Act as `gh ARGUMENTS`."""
     match arguments:
         case ["api", "--paginate", "--slurp", path]:
-            return json.dumps([[each] for each in listed(state, path.removeprefix(REPOSITORY))])
+            return json.dumps([[post] for post in listed(state, path.removeprefix(REPOSITORY))])
         case ["api", "--method", method, path, "--input", "-"]:
-            write(state, method, path.removeprefix(REPOSITORY).split("/"), json.loads(given))
+            write(state, method, path.removeprefix(REPOSITORY).split("/"), json.loads(body))
             return ""
         case ["api", path] if path.startswith(REPOSITORY):
             return read(state, path.removeprefix(REPOSITORY))
@@ -35,15 +35,15 @@ def gh(state: dict[str, Any], arguments: list[str], given: str) -> str | bytes:
 
 
 def listed(state: dict[str, Any], path: str) -> list[dict[str, Any]]:
-    """Return what GitHub lists there."""
+    """Return GitHub's list of comments or issues."""
     if path.endswith("/comments"):
-        return [each for each in state["comments"] if path == f"issues/{each['issue']}/comments"]
+        return [comment for comment in state["comments"] if path == f"issues/{comment['issue']}/comments"]
     label = path.rpartition("labels=")[2]
-    return [each for each in state["issues"] if each["state"] == "open" and label in each["labels"]]
+    return [issue for issue in state["issues"] if issue["state"] == "open" and label in issue["labels"]]
 
 
 def write(state: dict[str, Any], method: str, path: list[str], body: dict[str, Any]) -> None:
-    """Do what a request with a body does."""
+    """Apply a request with a body."""
     match method, path:
         case "POST", ["issues", number, "comments"]:
             written = {"id": len(state["comments"]) + 1, "user": {"login": BOT}, "issue": int(number)}
@@ -60,7 +60,7 @@ def write(state: dict[str, Any], method: str, path: list[str], body: dict[str, A
 
 
 def read(state: dict[str, Any], path: str) -> str | bytes:
-    """Return what GitHub answers."""
+    """Return GitHub's answer."""
     path, _, query = path.partition("?")
     match path.split("/"):
         case ["commits", "main"]:
@@ -74,31 +74,31 @@ def read(state: dict[str, Any], path: str) -> str | bytes:
             return json.dumps(state["pulls"][number])
         case ["actions", "runs", run, "artifacts"]:
             name = query.partition("&")[0].removeprefix("name=")
-            found = [each for each in state["artifacts"] if each["run"] == int(run) and each["name"] == name]
-            return json.dumps({"artifacts": found})
+            artifacts = [file for file in state["artifacts"] if file["run"] == int(run) and file["name"] == name]
+            return json.dumps({"artifacts": artifacts})
         case ["actions", "artifacts", id_, "zip"]:
-            file = next(each["file"] for each in state["artifacts"] if each["id"] == int(id_))
+            file = next(item["file"] for item in state["artifacts"] if item["id"] == int(id_))
             with open(file, "rb") as archive:  # noqa: PTH123
                 return archive.read()
     sys.exit("gh: Not Found (HTTP 404)")
 
 
 def keep(state: dict[str, Any]) -> None:
-    """Write the state down."""
+    """Save the state."""
     with open(os.environ["FAKES"], "w") as file:  # noqa: PTH123
         json.dump(state, file)
 
 
 def main() -> int:
-    """Be the program whose name this is called by."""
+    """Act as the program whose name this file has."""
     program, arguments = sys.argv[0].rpartition("/")[2], sys.argv[1:]
     if program == "uv" and arguments[:2] == ["run", "--no-sync"]:
-        os.execvp(arguments[2], arguments[2:])  # noqa: S606 - it becomes that program, as uv does
+        os.execvp(arguments[2], arguments[2:])  # noqa: S606
     if program in ("python", "python3") and arguments[:2] == ["-m", "deploy.ci"]:
         os.execv(os.environ["PYTHON"], ["python", *arguments])  # noqa: S606
     with open(os.environ["FAKES"]) as file:  # noqa: PTH123
         state: dict[str, Any] = json.load(file)
-    given = "" if sys.stdin.isatty() or program != "gh" else sys.stdin.read()
+    body = "" if sys.stdin.isatty() or program != "gh" else sys.stdin.read()
     state["calls"].append([program, *arguments])
     if {program, *sys.argv[1:]} & {*state["fail"]}:
         keep(state)
@@ -106,7 +106,7 @@ def main() -> int:
         print(f"{program} is out of order", file=sys.stderr)
         return 1
     if program == "gh":
-        answer = gh(state, arguments, given)
+        answer = gh(state, arguments, body)
     elif program == "pulumi" and arguments[0] == "config":
         answer = json.dumps(state["config"])
     else:
