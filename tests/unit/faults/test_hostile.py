@@ -113,7 +113,7 @@ class Plain(str):
 def test_markdown_that_takes_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in payloads.MARKDOWN:
         assert broken(checks.commented(text)) == ""
-    monkeypatch.setattr("deploy.ci.report._longer", lambda _, least: "`" * least)
+    monkeypatch.setattr("deploy.ci.report._backticks", lambda _, minimum: "`" * minimum)
     assert "a comment has" in broken(checks.commented("```\n# heading"))
 
 
