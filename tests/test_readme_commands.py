@@ -43,8 +43,8 @@ def typed(command: str, folder: Path = PROJECT, more: Mapping[str, str] | None =
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
     print(f"$ {command}\n{done.stdout}")
-    said = re.search(r"# exit code (\d+)$", command)
-    expected = code or (int(said[1]) if said else 0)
+    comment = re.search(r"# exit code (\d+)$", command)
+    expected = code or (int(comment[1]) if comment else 0)
     assert done.returncode == expected, f"`{command}` ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
@@ -80,8 +80,8 @@ def test_a_new_clone_checks_a_stack_after_uv_sync(tmp_path: Path) -> None:
     shutil.copytree(PROJECT, clone, ignore=shutil.ignore_patterns(*MADE_HERE))
     typed("uv sync --quiet", clone)
 
-    said = typed("uv run python -m tlsctl verify --stack nowhere", clone, code=2)
+    printed = typed("uv run python -m tlsctl verify --stack nowhere", clone, code=2)
 
-    assert "pulumi" in said, "it got as far as to ask for the stack"
-    assert "Traceback" not in said, "nothing was missing"
+    assert "pulumi" in printed, "it came as far as reading the stack"
+    assert "Traceback" not in printed, "nothing was missing"
     assert not (clone / ".venv" / "bin" / "mypy").exists(), "what is for development is not beside a deployment"

@@ -198,8 +198,8 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
                 printed = adopt(stack)
                 assert not printed.transaction
                 assert f"Ingress {SHOP}/stays has the annotation {SNIPPET}" in printed.text, "its host is left"
-                told = f"Certificate {SHOP}/{SHARED} is proven by HTTP-01 at Ingresses of the class nginx"
-                assert told in printed.text, "and that those are not renewed there any more"
+                note = f"Certificate {SHOP}/{SHARED} is proven by HTTP-01 at Ingresses of the class nginx"
+                assert note in printed.text, "which cannot be renewed there afterwards"
                 for command in printed.access:
                     by_hand.run(command)
 
@@ -219,7 +219,7 @@ def test_hosts_of_ingress_nginx_become_a_stack_while_they_serve(tmp_path: Path) 
 
                 renew(OWN, API)
                 eventually(
-                    "HTTP-01 fails at the new address, as adopt said",
+                    "HTTP-01 fails at the new address, as adopt printed",
                     partial(reasons, "challenges", API),
                     until=lambda text: "did not get expected response" in text,
                 )

@@ -63,7 +63,7 @@ def stack(registry: Registry, package: Path, version: str, new_stack: NewStack) 
 
 @pytest.fixture
 def standing(stack: Stack) -> Stack:
-    """The stack, standing."""
+    """The stack, up."""
     stack.stand()
     return stack
 

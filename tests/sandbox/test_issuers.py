@@ -49,14 +49,14 @@ def shared(new_stack: NewStack) -> Stack:
 
 @pytest.fixture
 def stack(shared: Stack) -> Stack:
-    """The stack, standing with ClusterIssuers."""
+    """The stack, up with ClusterIssuers."""
     shared.stand()
     return shared
 
 
 @pytest.fixture
 def narrow(shared: Stack) -> Iterator[Stack]:
-    """The stack, standing with Issuers of the gateway's namespace."""
+    """The stack, up with Issuers of the gateway's namespace."""
     with shared.changed(acme=NARROW):
         shared.stand()
         yield shared

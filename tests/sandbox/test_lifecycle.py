@@ -183,7 +183,7 @@ def test_a_plugin_that_was_on_path_at_the_start_is_found_by_a_later_command_with
     done = running.sandbox("exec", "--", PLUGIN)
     assert done.stdout == "the plugin that was on PATH\n", f"the sandbox links to it: {done.stderr}"
     standins = json.loads(running.sandbox("status", "--json").stdout)["standins"]
-    assert PLUGIN not in standins, "and it is not said to be a stand-in"
+    assert PLUGIN not in standins, "and it does not count as a stand-in"
 
 
 def test_the_status_for_machines_names_every_part(running: Machine) -> None:

@@ -188,7 +188,7 @@ def test_a_pod_ends_itself_on_sigterm_and_is_ended_when_it_does_not() -> None:
     stubborn = shell("main", "trap '' TERM; while :; do sleep 0.1; done")
     apply(pod("polite", polite, terminationGracePeriodSeconds=20), pod("stubborn", stubborn))
     kubectl("wait", "pod/polite", "pod/stubborn", "--for=condition=Ready", "--timeout=30s")
-    for name, most in (("polite", 15.0), ("stubborn", 20.0)):  # of 20 s and, unless told otherwise, 30 s
+    for name, most in (("polite", 15.0), ("stubborn", 20.0)):  # of 20 s, and of the default of 30 s
         began = time.monotonic()
         kubectl("delete", "pod", name, "--timeout=30s")
         assert time.monotonic() - began < most, f"{name}: SIGTERM at once, SIGKILL after the grace period"

@@ -61,7 +61,7 @@ def shared(new_stack: NewStack) -> Stack:
 
 @pytest.fixture
 def stack(shared: Stack) -> Stack:
-    """The stack, standing."""
+    """The stack, up."""
     shared.stand()
     return shared
 

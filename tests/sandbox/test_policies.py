@@ -90,7 +90,7 @@ def test_outside_production_a_preview_goes_on_without_an_unknown_value(tmp_path:
 
     assert not any("cannot be judged" in finding for finding in findings(output)), "nothing fails for it"
     advice = [finding for finding in findings(output, "advisory") if "spec.servers.0.tls.mode is not known" in finding]
-    assert advice, f"and it is said in:\n{output}"
+    assert advice, f"and a finding names it in:\n{output}"
     for production in ("protected-in-production", "issuer-fits-stack"):
         assert production not in [finding.split()[0] for finding in findings(output)], "a name makes no production"
 

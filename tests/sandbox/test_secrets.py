@@ -71,7 +71,7 @@ def stack(shared: Stack) -> Stack:
 
 @pytest.fixture
 def standing(stack: Stack) -> Stack:
-    """The stack, standing."""
+    """The stack, up."""
     stack.stand()
     return stack
 
