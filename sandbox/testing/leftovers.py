@@ -24,7 +24,8 @@ _PASSING = {
 """Kinds whose objects come and go by themselves."""
 _STAY = ("CustomResourceDefinition", "APIService")
 """A Helm release leaves its definitions: with them would go every Certificate of the cluster."""
-_OF_CERT_MANAGER = "--selector=controller.cert-manager.io/fao=true"
+_OF_CERT_MANAGER = {("controller.cert-manager.io/fao", "true"), ("app.kubernetes.io/managed-by", "cert-manager")}
+"""The label of Certificates' Secrets, and that of issuers' account keys."""
 _WAIT = 30.0
 
 
@@ -115,7 +116,7 @@ def _remove(things: list[Thing]) -> None:
 
 def remove_orphaned_secrets() -> None:
     """Remove Secrets that cert-manager wrote for Certificates and issuers that do not exist any more."""
-    secrets = json.loads(kubectl("get", "secrets", "--all-namespaces", _OF_CERT_MANAGER, "--output=json"))["items"]
+    secrets = [obj for obj in items("secrets") if _OF_CERT_MANAGER & obj["metadata"].get("labels", {}).items()]
     if not secrets:
         return
     used = {obj["spec"]["secretName"] for obj in items("certificates")}
