@@ -10,12 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.problem import Problem
-from components.shell import word
 from tlsctl.adopt import cutover
 from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
 from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
 from tlsctl.adopt.istio import attached_to, exact_hosts, https_hosts
-from tlsctl.adopt.objects import Inventory, key, kubectl, note, qualified
+from tlsctl.adopt.objects import Inventory, key, kubectl, note, patch, qualified
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import Signing, identity, is_acme, reference
 from tlsctl.own import Key, OwnObjects
@@ -160,14 +159,10 @@ def mounted_secrets(deployment: Object) -> Iterator[Problem]:
             name, path = text(mount, "name"), text(mount, "mountPath")
             if not secrets.get(name) or not path.startswith("/etc/istio/"):
                 continue
-            base = "/spec/template/spec"
-            patch = (
-                f'[{{"op":"remove","path":"{base}/containers/{container_index}/volumeMounts/{index}"}},'
-                f'{{"op":"remove","path":"{base}/volumes/{volumes.index(name)}"}}]'
-            )
             what = (
                 f"has the Secret {secrets[name]} mounted at {path}: Istio delivers it by SDS, and the mount can be"
                 " removed once no Gateway reads files. That restarts the gateway's Pods"
             )
-            option = f"--type json --patch {word(patch)}"
-            yield note(deployment, what, kubectl("patch", "deployment", deployment, option))
+            paths = (f"containers/{container_index}/volumeMounts/{index}", f"volumes/{volumes.index(name)}")
+            operations = ({"op": "remove", "path": f"/spec/template/spec/{part}"} for part in paths)
+            yield note(deployment, what, patch("deployment", deployment, *operations))

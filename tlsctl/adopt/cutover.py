@@ -6,7 +6,6 @@ in a way that keeps its routes. New connections then reach the stack's Gateway, 
 objects that are deleted afterwards serve nobody.
 """
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from components.problem import Problem
 from components.specs.names import WILDCARD
 from tlsctl.adopt.fields import Object, mappings, text
 from tlsctl.adopt.istio import ALL_HOSTS, HTTPS, common_host, https_hosts, listener_hosts, listeners
-from tlsctl.adopt.objects import kubectl, note
+from tlsctl.adopt.objects import kubectl, note, patch
 from tlsctl.adopt.serving import Serving
 
 WAIT = 60
@@ -29,19 +28,18 @@ def steps(served: Serving, removed: Sequence[Object]) -> Iterator[Problem]:
     taken = set(served.names) | https_hosts(removed)
     staying = https_hosts(gateway for gateway in served.gateways if gateway not in removed)
     for gateway in removed:
-        patch: list[dict[str, Any]] = []
+        changes: list[dict[str, Any]] = []
         secure = listeners(gateway, HTTPS)
         for index, listener in enumerate(mappings(gateway, "spec", "servers")):
             change = _change(index, listener, taken, staying) if listener in secure else {}
             if change:
-                patch.append(change)
+                changes.append(change)
                 taken.update(change["value"] if change["op"] == "replace" else ())
-        if patch:
+        if changes:
             drains = True
             what = "is changed first, so that its connections end and new ones reach the stack's Gateway"
-            option = f"--type json --patch '{json.dumps(patch, separators=(',', ':'))}'"
-            yield note(gateway, what, kubectl("patch", "gateway", gateway, option))
-        if len(patch) < len(secure):
+            yield note(gateway, what, patch("gateway", gateway, *changes))
+        if len(changes) < len(secure):
             what = (
                 "has a server on port 443 that cannot be changed without taking requests from other Gateways: while it"
                 " is deleted, requests may be answered 404"

@@ -14,7 +14,7 @@ from components.shell import word
 from components.specs import acme
 from tlsctl.adopt import ingresses
 from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
-from tlsctl.adopt.objects import Inventory, key, kubectl, note, owners, qualified
+from tlsctl.adopt.objects import Inventory, key, kubectl, note, owners, patch, qualified
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import IssuerId, Signing, identity, reference
 from tlsctl.own import Key
@@ -51,14 +51,9 @@ def release_from_owners(obj: Object) -> Problem | None:
     if not owners(obj):
         return None
     path = "/metadata/ownerReferences"
-    # The test of the uid makes sure that it is the object that was read.
-    patch = (
-        f'[{{"op":"test","path":"{path}/0/uid","value":"{text(owners(obj)[0], "uid")}"}},'
-        f'{{"op":"remove","path":"{path}"}}]'
-    )
+    is_the_same = {"op": "test", "path": f"{path}/0/uid", "value": text(owners(obj)[0], "uid")}
     named = ", ".join(f"{text(owner, 'kind')} {text(owner, 'name')}" for owner in owners(obj))
-    option = f"--type json --patch {word(patch)}"
-    fix = kubectl("patch", text(obj, "kind").lower(), obj, option)
+    fix = patch(text(obj, "kind").lower(), obj, is_the_same, {"op": "remove", "path": path})
     return note(obj, f"is deleted with {named}, which owns it", fix)
 
 
@@ -143,11 +138,8 @@ def _shared_secrets(removal: Removal) -> Iterator[Problem]:
                     f"presents the Secret {secret}, whose Certificate is deleted with another Ingress. When it changes,"
                     " cert-manager makes a Certificate for it, if it has the annotation of an issuer"
                 )
-                yield note(ingress, what, kubectl("annotate", "ingress", ingress, _annotation(secret)))
-
-
-def _annotation(secret: str) -> str:
-    return word(f"istio-gateway-tls/certificate={secret}")
+                annotation = word(f"istio-gateway-tls/certificate={secret}")
+                yield note(ingress, what, kubectl("annotate", "ingress", ingress, annotation))
 
 
 def lost_renewals(inventory: Inventory, served: Serving, signed: Signing, removal: Removal) -> Iterator[Problem]:

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.problem import Problem
-from components.shell import word
 from components.specs import names
 from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
-from tlsctl.adopt.objects import Inventory, key, kubectl, note
+from tlsctl.adopt.objects import Inventory, key, note, patch
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 from tlsctl.own import Key
 
@@ -104,8 +103,8 @@ def blocked_challenges(gateways: Iterable[Object]) -> Iterator[Problem]:
                     "has httpsRedirect, which redirects HTTP-01 challenges: no certificate can be signed before it is"
                     " removed. The stack redirects without it"
                 )
-                patch = word(f'[{{"op":"remove","path":"/spec/servers/{index}/tls"}}]')
-                yield note(gateway, what, kubectl("patch", "gateway", gateway, f"--type json --patch {patch}"))
+                operation = {"op": "remove", "path": f"/spec/servers/{index}/tls"}
+                yield note(gateway, what, patch("gateway", gateway, operation))
 
 
 def routes_of(virtual_service: Object, services: Sequence[Object]) -> Routes:

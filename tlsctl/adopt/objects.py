@@ -1,5 +1,6 @@
 """The objects that were read, as the APIs return them, and what is common to all kinds."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +95,11 @@ def kubectl(verb: str, kind: str, obj: Object | Key, more: str = "") -> str:
     namespace, name = obj if isinstance(obj, tuple) else key(obj)
     option = f"--namespace {word(namespace)} " if namespace else ""
     return f"kubectl {option}{verb} {_FULL_KINDS.get(kind, kind)} {word(name)} {more}".strip()
+
+
+def patch(kind: str, obj: Object, *operations: Mapping[str, Any]) -> str:
+    """Return a kubectl command that applies the operations of a JSON patch to an object."""
+    return kubectl("patch", kind, obj, f"--type json --patch {word(json.dumps(operations, separators=(',', ':')))}")
 
 
 def oldest_first(objects: Sequence[Object]) -> list[Object]:

@@ -1,6 +1,7 @@
 """The results of verify, for people and for machines; docs/checks.md describes the JSON."""
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -65,40 +66,27 @@ def _detail(report: Report, result: Result) -> Text:
 
 def document(stack: Stack, report: Report) -> dict[str, Any]:
     """Return the results as JSON."""
-    return {
-        "stack": stack.name,
-        "ok": report.ok,
-        "problems": [
-            _problem(problem, problem.check, problem.subjects) for problem in stack.addressed(report.problems)
-        ],
-        "checks": [
-            {
-                "check": result.check,
-                "subject": result.subject,
-                "state": result.state,
-                "detail": result.detail,
-                "because": [problem.where for problem in report.because(result)],
-            }
-            for result in report.results
-        ],
-    }
+    checks = [
+        {
+            "check": result.check,
+            "subject": result.subject,
+            "state": result.state,
+            "detail": result.detail,
+            "because": [problem.where for problem in report.because(result)],
+        }
+        for result in report.results
+    ]
+    return _document(stack, report.ok, report.problems, checks)
 
 
 def unread(stack: Stack, problems: Sequence[Problem]) -> dict[str, Any]:
     """Return, in the same shape, why nothing could be checked."""
-    return {
-        "stack": stack.name,
-        "ok": False,
-        "problems": [_problem(problem, None, ()) for problem in stack.addressed(problems)],
-        "checks": [],
-    }
+    return _document(stack, False, problems, [])
 
 
-def _problem(problem: Problem, check: str | None, subjects: Sequence[str]) -> dict[str, Any]:
-    return {
-        "check": check,
-        "subjects": list(subjects),
-        "where": problem.where,
-        "what": problem.what,
-        "fix": list(problem.fix),
-    }
+def _document(
+    stack: Stack, is_ok: bool, problems: Sequence[Problem], checks: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    no_check = {"check": None, "subjects": ()}
+    entries = [no_check | dataclasses.asdict(problem) for problem in stack.addressed(problems)]
+    return {"stack": stack.name, "ok": is_ok, "problems": entries, "checks": checks}
