@@ -5,7 +5,7 @@ that explain it. A failure that no other one explains is a problem, so one cause
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -79,46 +79,34 @@ class Report:
     @cached_property
     def problems(self) -> Sequence[CheckProblem]:
         """Every failure that no other one explains; the same failure of several subjects is one problem."""
-        return [
-            CheckProblem(f"{check} ({some(subjects)})", detail, fix, check=check, subjects=tuple(subjects))
-            for (check, detail, fix), subjects in self._unexplained.items()
-        ]
+        return list(dict.fromkeys(self._problems.values()))
 
     def because(self, result: Result) -> list[CheckProblem]:
         """Return the problems that explain a failure; none if it is a problem itself."""
-        return [self.problems[index] for index in self._explained_by(result)]
-
-    def _explained_by(self, result: Result) -> Sequence[int]:
-        """Return the indices of the problems that explain a failure."""
         if result not in self._explanations:
-            indices = (
-                index
-                for cause in self._direct_causes(result)
-                for index in self._explained_by(cause) or [self._problem_index[cause]]
-            )
-            self._explanations[result] = list(dict.fromkeys(indices))
+            causes = self._direct_causes(result)
+            problems = (problem for cause in causes for problem in self.because(cause) or [self._problems[cause]])
+            self._explanations[result] = list(dict.fromkeys(problems))
         return self._explanations[result]
 
     @cached_property
-    def _explanations(self) -> dict[Result, Sequence[int]]:
+    def _explanations(self) -> dict[Result, list[CheckProblem]]:
         return {}
 
     @cached_property
-    def _unexplained(self) -> Mapping[tuple[str, str, tuple[str, ...]], Sequence[str]]:
-        """The subjects of each problem, by check, detail and fix."""
-        subjects: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    def _problems(self) -> Mapping[Result, CheckProblem]:
+        """The problem of each failure that no other one explains."""
+        alike: dict[Result, list[Result]] = {}
         for result in self.results:
             if result.state == "failed" and not self._direct_causes(result):
-                subjects.setdefault((result.check, result.detail, result.fix), []).append(result.subject)
-        return subjects
-
-    @cached_property
-    def _problem_index(self) -> Mapping[Result, int]:
-        return {
-            failed(check, subject, detail, fix): index
-            for index, ((check, detail, fix), subjects) in enumerate(self._unexplained.items())
-            for subject in subjects
-        }
+                alike.setdefault(replace(result, subject=""), []).append(result)
+        problems: dict[Result, CheckProblem] = {}
+        for same, results in alike.items():
+            subjects = tuple(result.subject for result in results)
+            where = f"{same.check} ({some(subjects)})"
+            problem = CheckProblem(where, same.detail, same.fix, check=same.check, subjects=subjects)
+            problems |= dict.fromkeys(results, problem)
+        return problems
 
     @cached_property
     def _failed(self) -> Mapping[str, Mapping[str, Sequence[Result]]]:
