@@ -96,8 +96,8 @@ def removal_steps(inventory: Inventory, served: Serving, removal: Removal) -> It
     """Yield what to do with Ingresses after the `up`, in this order."""
     moved = served.elsewhere(inventory)
     if moved and (removal.removed or removal.edited):
-        records = (record for host in moved for record in inventory.a_records(host))
-        ttl = max(record["ttl"] for record in records if isinstance(record.get("ttl"), int))
+        ttls = (record.get("ttl") for host in moved for record in inventory.a_records(host))
+        ttl = max((ttl for ttl in ttls if isinstance(ttl, int)), default=300)
         what = f"resolvers may have the old address for {ttl} s more, and send requests there"
         yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {ttl}",))
     for ingress in removal.removed:
