@@ -9,14 +9,18 @@ STACK   := sandbox
 # Of the two ACME servers; the shell inside expands it.
 ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
+# The options of pytest-xdist with which workers run in sandboxes.
+in       = $(foreach name,$(1),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 # Each test on a line of its own: how many of how many, and the time so far.
-long    := python -m pytest -v --log-cli-level=INFO -o console_output_style=count
+long    := $(PYTHON) -m pytest -v --log-cli-level=INFO -o console_output_style=count
 space   := $() $()
 # Pytest's -k takes an expression, and names of tests have underscores.
-figures := $(subst $(space), or ,$(strip $(subst -,_,$(filter-out --%,$(BENCH)))))
+any_of   = $(subst $(space), or ,$(strip $(1)))
+figures := $(call any_of,$(subst -,_,$(filter-out --%,$(BENCH))))
+scenarios := $(call any_of,$(SCENARIOS:all=test_scenarios) $(if $(ROUNDS),test_rounds))
 faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 
-# Images often set it. Each command would compile what it imports anew.
+# Images often set it. Every command would compile its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -57,7 +61,7 @@ test: .venv ## make check, then every test against the real parts, in three sand
 	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(if $(SEED),--random-order-bucket module --random-order-seed $(SEED)) \
-	$(foreach name,$(testers),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
+	$(call in,$(testers)) tests/sandbox tests/faults
 	$(PYTHON) -m pytest -v -n 2 -m "readme or network"
 
 $(testers):
@@ -67,7 +71,7 @@ test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandb
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }
 	@$(sandbox) doctor --fix --tests
 	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
-	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K"
+	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K" tests/sandbox tests/faults
 
 audit: .venv ## look up known vulnerabilities of the pinned Python packages and of the Go programs that are built
 	@$(sandbox) doctor --fix --tests
@@ -89,8 +93,9 @@ faults: .venv ## stage faults by name, kill parts at random, play hostile config
 	@$(sandbox) doctor --fix --tests
 	@trap 'for name in $(faulty); do $(sandbox) --name $$name down; done' EXIT; \
 	for name in $(faulty); do $(sandbox) --name $$name up || exit; done; \
-	$(PYTHON) -m tests.faults $(faulty) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-	$(if $(ONLY),--only $(ONLY)) $(if $(SCENARIOS),--scenarios $(SCENARIOS:all=)) $(if $(JSON),--json $(JSON))
+	$(long) -m faults --seed=$(or $(SEED),$(shell shuf -i 1-999999 -n 1)) --dist loadgroup $(call in,$(faulty)) \
+	$(if $(ONLY),--rounds=$(ONLY) "tests/faults/test_rounds.py::test_a_stack_outlives_the_kill_of_a_part[$(ONLY)]",tests/faults) \
+	$(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(SCENARIOS),-k "$(scenarios)") $(if $(JSON),--report-log=$(JSON))
 
 pictures: .venv ## draw the pictures of the documents again, in a sandbox
 	$(PYTHON) -m docs.pictures

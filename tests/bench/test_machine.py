@@ -28,7 +28,7 @@ def test_sandbox(bench: Bench) -> None:
         "disk: the Python packages of the clone": (disk(Path(sys.prefix)) / GIB, "GiB"),
     }
     for name, (value, unit) in values.items():
-        bench.record(Figure(SANDBOX.title, name, [value], unit=unit))
+        bench.record(Figure(SANDBOX, name, [value], unit=unit))
 
 
 def memory(program: str = "") -> int:

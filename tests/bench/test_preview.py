@@ -47,7 +47,7 @@ def test_first_preview(bench: Bench, number: int, runs: int, grouping: str) -> N
         floor.append(preview("flat", flat))
         resources = require_same(registered["ours"], registered["flat"])
     name = f"{number:,} hosts, {grouping} ({resources:,} resources)"
-    bench.record(Figure(FIRST_PREVIEW.title, name, ours, floor, most_ratio=GOAL))
+    bench.record(Figure(FIRST_PREVIEW, name, ours, floor, most_ratio=GOAL))
 
 
 def test_first_preview_phases(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def test_first_preview_phases(bench: Bench) -> None:
         ours.append(phases(_traced(bench, stack)))
         floor.append(phases(_traced(bench, flat)))
     for name, of_ours, of_flat in zip(_PHASES, zip(*ours, strict=True), zip(*floor, strict=True), strict=True):
-        bench.record(Figure(PHASES.title, name, of_ours, of_flat))
+        bench.record(Figure(PHASES, name, of_ours, of_flat))
 
 
 def measure_no_change(bench: Bench, stack: Stack, number: int) -> None:
@@ -72,7 +72,7 @@ def measure_no_change(bench: Bench, stack: Stack, number: int) -> None:
         name: lambda driver=driver: driver.run("preview", "--expect-no-changes") for name, driver in drivers.items()
     }
     taken = bench.alternate(f"preview without changes: {number} hosts", works, 5)
-    bench.record(Figure(NO_CHANGE.title, f"{number:,} hosts", taken["ours"], taken["flat"], most_ratio=GOAL))
+    bench.record(Figure(NO_CHANGE, f"{number:,} hosts", taken["ours"], taken["flat"], most_ratio=GOAL))
 
 
 def _traced(bench: Bench, stack: Engine) -> list[Mapping[str, Any]]:

@@ -48,8 +48,8 @@ def test_up_2(bench: Bench, by_hand_without_order: list[float]) -> None:
         if run + 1 < runs:
             destroy(stack)
     try:
-        bench.record(Figure(UP.title, "2 hosts", ours, floor, most_ratio=1.25))
-        bench.record(Figure(UP_WITHOUT_ORDER.title, "2 hosts", without_order, by_hand_without_order))
+        bench.record(Figure(UP, "2 hosts", ours, floor, most_ratio=1.25))
+        bench.record(Figure(UP_WITHOUT_ORDER, "2 hosts", without_order, by_hand_without_order))
         measure_no_change(bench, stack, _SMALL)
         measure_load(bench, stack, str(hosts(1)[0]["host"]))
     finally:
@@ -64,8 +64,8 @@ def test_up_many(bench: Bench, number: int, by_hand_without_order: list[float]) 
     try:
         took = _until_served(partial(stack.up, timeout=_TIMEOUT), hosts(number))
         order, name = order_seconds(), f"{number} hosts, HTTP-01"
-        bench.record(Figure(UP.title, name, [took], [order], most_ratio=1.1))
-        bench.record(Figure(UP_WITHOUT_ORDER.title, name, [took - order], by_hand_without_order))
+        bench.record(Figure(UP, name, [took], [order], most_ratio=1.1))
+        bench.record(Figure(UP_WITHOUT_ORDER, name, [took - order], by_hand_without_order))
         if preview:
             measure_no_change(bench, stack, number)
     finally:
@@ -89,7 +89,7 @@ def test_up_dns01(bench: Bench, grouping: str, number: int) -> None:
         took = _until_served(partial(stack.up, timeout=_TIMEOUT), hosts(number)[-1:])
         certificates = len(items("certificates.cert-manager.io", ISTIO))
         name = f"{number:,} hosts, {grouping} ({certificates:,} certificates)"
-        bench.record(Figure(UP_DNS01.title, name, [took], [order_seconds()]))
+        bench.record(Figure(UP_DNS01, name, [took], [order_seconds()]))
     finally:
         destroy(stack)
         _remove_text_records()

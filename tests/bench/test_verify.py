@@ -54,7 +54,7 @@ def test_verify(bench: Bench, number: int, runs: int, goal: float | None, groupi
         if scale:
             measure_serving(bench, environment, authority, before)
     assert failed <= _WITHOUT_CERTIFICATES, "verify finds nothing else to report"
-    bench.record(Figure(VERIFY.title, name, taken["ours"], taken["handshakes"], most=goal))
+    bench.record(Figure(VERIFY, name, taken["ours"], taken["handshakes"], most=goal))
 
 
 def handshakes(environment: Environment, authority: Authority) -> None:
@@ -73,9 +73,9 @@ def measure_serving(bench: Bench, environment: Environment, authority: Authority
     suffix = f"with {len(environment.certificates):,} certificates"
     for program, size in _memory().items():
         name = f"{program}'s memory, {suffix}"
-        bench.record(Figure(SERVING.title, name, [size], [before[program]], unit="MiB"))
+        bench.record(Figure(SERVING, name, [size], [before[program]], unit="MiB"))
     taken = [_change_secret(environment, authority) for _ in range(bench.runs(5))]
-    bench.record(Figure(SERVING.title, f"from a Secret's change until it is served, {suffix}", taken))
+    bench.record(Figure(SERVING, f"from a Secret's change until it is served, {suffix}", taken))
 
 
 def _memory() -> dict[str, float]:

@@ -1,6 +1,4 @@
-"""What has to hold after every fault, each as a function that returns what does not."""
-
-from __future__ import annotations
+"""What has to hold after every fault: functions that return what does not."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,23 +10,19 @@ from cryptography import x509
 from tests.faults.watching import Sample
 
 GRACE = 15.0
-"""Seconds after a killed gateway is started again in which requests may still fail: Envoy asks istiod for all it
-serves, and its Pod has to be Ready before kube-proxy leads to it."""
+"""Seconds after a killed gateway has started again in which requests may still fail: Envoy asks istiod for its config,
+and kube-proxy leads to its Pod only when that is Ready."""
+_AROUND = 60
+"""Characters that are quoted on each side of a cause."""
+_ALWAYS = re.compile(r"warning: using pulumi-|the sandbox's stand-in for version")
+"""Diagnostics of every command."""
 
 Broken = list[str]
 
 
 @dataclass
 class Ended:
-    """How an operation or what follows it came to its end.
-
-    Attributes:
-        what: What it was, in words.
-        code: The exit code; 0 is success.
-        printed: All it printed.
-        seconds: How long it took.
-        bound: How long it might have taken.
-    """
+    """How a command ended: its exit code, all that it printed, its seconds, and how many it might have taken."""
 
     what: str
     code: int
@@ -47,31 +41,30 @@ class Outage:
 
 @dataclass
 class LogScan:
-    """Reads what was added to files since it was last asked."""
+    """Reads what was added to files since the last time."""
 
     folders: Sequence[Path]
     _read: dict[Path, int] = field(default_factory=dict)
 
     def news(self) -> Iterable[tuple[Path, str]]:
-        """Yield each file that grew, with what is new in it and a little of what was before."""
-        for folder in self.folders:
-            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                begin = self._read.get(path, 0)
-                with path.open("rb") as file:
-                    # A key may have been written in two parts.
-                    file.seek(max(begin - 4096, 0))
-                    text = file.read()
-                self._read[path] = max(begin - 4096, 0) + len(text)
-                yield path, text.decode(errors="replace")
+        """Yield each file with its new text and a little of the text before."""
+        for path in sorted(path for folder in self.folders for path in folder.rglob("*") if path.is_file()):
+            # A key may have been written in two parts.
+            begin = max(self._read.get(path, 0) - 4096, 0)
+            with path.open("rb") as file:
+                file.seek(begin)
+                text = file.read()
+            self._read[path] = begin + len(text)
+            yield path, text.decode(errors="replace")
 
 
 def certificate_is_kept(samples: Sequence[Sample], hosts: Sequence[str]) -> Broken:
-    """Clients go on seeing a certificate at least as good: it is what the whole program is for.
+    """Clients always see a certificate that is at least as good as the one before.
 
-    Trust and the name asked for are verified by each request itself; a failed one counts in `requests_are_answered`.
+    Each request verifies trust and the name; `requests_are_answered` counts the failed ones.
     """
     broken, best = [], None
-    for certificate in (each.certificate for each in samples if each.certificate):
+    for certificate in (sample.certificate for sample in samples if sample.certificate):
         if best is not None and certificate.not_valid_after_utc < best.not_valid_after_utc:
             broken.append(f"a certificate until {certificate.not_valid_after_utc} replaced a later one")
         missing = set(hosts) - set(names_of(certificate))
@@ -88,101 +81,73 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def requests_are_answered(samples: Sequence[Sample], outage: Outage | None) -> Broken:
-    """No request fails but those that the killed part was to answer: the data path needs nothing else.
-
-    Args:
-        samples: What a client saw.
-        outage: When the gateway was away; None where it was not what was killed.
-    """
-    failed = [each for each in samples if each.failure]
+    """No request fails, except while the gateway was away."""
+    failed = [sample for sample in samples if sample.failure]
     if outage:
-        failed = [each for each in failed if each.until < outage.begins or each.at > outage.ends + GRACE]
+        failed = [sample for sample in failed if sample.until < outage.begins or sample.at > outage.ends + GRACE]
     return [f"{len(failed)} of {len(samples)} requests failed, the first with {failed[0].failure}"] if failed else []
 
 
-def ends_in_its_bound(ended: Sequence[Ended]) -> Broken:
-    """Whatever happens, a command comes back: a pipeline that hangs holds the stack's lock."""
+def ends_in_its_bound(commands: Sequence[Ended]) -> Broken:
+    """Every command ends in time: a pipeline that hangs holds the stack's lock."""
     return [
-        f"{each.what} took {each.seconds:.0f} s of at most {each.bound:.0f}"
-        for each in ended
-        if each.seconds > each.bound
+        f"{command.what} took {command.seconds:.0f} s of at most {command.bound:.0f}"
+        for command in commands
+        if command.seconds > command.bound
     ]
 
 
-def cause_is_named(ended: Sequence[Ended], cause: str) -> Broken:
-    """Who reads a failure is told what it was, and not at which line of a program.
-
-    Args:
-        ended: What came to its end.
-        cause: A pattern of the words that name it.
-    """
-    broken = [f"{each.what} printed a traceback" for each in ended if "Traceback" in each.printed]
-    failed = [each for each in ended if each.code > 0]
+def cause_is_named(commands: Sequence[Ended], cause: str) -> Broken:
+    """A failed command names its cause, a pattern, and prints no traceback."""
+    broken = [f"{command.what} printed a traceback" for command in commands if "Traceback" in command.printed]
     return broken + [
-        f"{each.what} failed without naming the cause: {tail(each.printed)}"
-        for each in failed
-        if not re.search(cause, "\n".join(_told(each.printed)), re.IGNORECASE)
+        f"{command.what} failed without naming the cause: {tail(command.printed)}"
+        for command in commands
+        if command.code > 0 and not re.search(cause, "\n".join(_diagnostics(command.printed)), re.IGNORECASE)
     ]
 
 
 def naming(ended: Ended, cause: str) -> str:
-    """Return the last words by which a failure names its cause; empty where it went through, or nothing does.
-
-    They are a line, or what is around the cause in one that is long.
-    """
-    if ended.code <= 0:
-        return ""
+    """Return the last line that names the cause of a failure, or what is around the cause in a long line."""
     words = ""
-    for line in _told(ended.printed):
-        if found := re.search(cause, line, re.IGNORECASE):
-            begin, end = max(found.start() - _AROUND, 0), found.end() + _AROUND
+    for line in _diagnostics(ended.printed) if ended.code > 0 else ():
+        if match := re.search(cause, line, re.IGNORECASE):
+            begin, end = max(match.start() - _AROUND, 0), match.end() + _AROUND
             words = f"{'…' * bool(begin)}{line[begin:end]}{'…' * (end < len(line))}"
     return words
 
 
-_AROUND = 60
-"""Characters on each side."""
-
-
 def no_secret_is_shown(secrets: Sequence[tuple[str, str]], shown: Iterable[tuple[str, str]]) -> Broken:
-    """Private keys, account keys and the passphrase stay where they belong: logs and comments are read by many.
-
-    Args:
-        secrets: What each is, and its text.
-        shown: Where, and the text there.
-    """
+    """No secret, a name and its text, is in a text that was shown, a place and the text there."""
     return [f"{what} is in {where}" for where, text in shown for what, secret in secrets if secret in text]
 
 
-def nothing_is_left(found: Sequence[str]) -> Broken:
-    """After `destroy`, the cluster and the zone are as before the first `up`: the next user starts from nothing."""
-    return [f"left after destroy: {', '.join(found)}"] if found else []
+def nothing_is_left(left: Sequence[str]) -> Broken:
+    """After `destroy`, the cluster and the zone are as before the first `up`."""
+    return [f"left after destroy: {', '.join(left)}"] if left else []
 
 
 def state_and_cluster_agree(compared: Ended) -> Broken:
-    """After the next `up`, a preview that looks at the cluster has nothing to do: no fault is carried on."""
+    """After the next `up`, a preview against the cluster has nothing to do."""
     return [] if compared.code == 0 else [f"the preview has changes: {tail(compared.printed)}"]
 
 
 def tail(printed: str) -> str:
-    """Return the end of what was told, on one line."""
-    return end_of("\n".join(_told(printed)))
+    """Return the end of a command's diagnostics, on one line."""
+    return end_of("\n".join(_diagnostics(printed)))
 
 
 def end_of(text: str) -> str:
-    """Return its last lines, as one."""
+    """Return the last lines of a text, as one."""
     return " | ".join(line.strip() for line in text.splitlines()[-8:])[-600:]
 
 
-def _told(printed: str) -> list[str]:
+def _diagnostics(printed: str) -> list[str]:
     """Return the lines that say what went wrong: of Pulumi its diagnostics, without those of every command.
 
-    The rest of what it prints names everything that there is, and so the cause of any failure.
+    The rest of Pulumi's output names every resource, and so the cause of any failure.
     """
-    _, gathered, diagnostics = printed.rpartition("\nDiagnostics:\n")
-    told = re.split(r"\n(?:Outputs|Resources):", diagnostics)[0] if gathered else printed
-    lines = [line.strip() for line in told.splitlines() if not _ALWAYS.search(line)]
+    _, heading, rest = printed.rpartition("\nDiagnostics:\n")
+    text = re.split(r"\n(?:Outputs|Resources):", rest)[0] if heading else printed
+    lines = [line.strip() for line in text.splitlines() if not _ALWAYS.search(line)]
     return [line for line in lines if line]
-
-
-_ALWAYS = re.compile(r"warning: using pulumi-|the sandbox's stand-in for version")

@@ -1,108 +1,98 @@
-"""`python -m tests.faults.page > docs/faults.md`: the page of faults, from faults/about.txt and faults/results.json."""
+"""`python -m tests.faults.page [LOG]`: take over the results of a run, and write docs/faults.md from them."""
 
-from __future__ import annotations
-
-import json
-import statistics
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from tests import recording
 from tests.faults.draw import VICTIMS
+from tests.faults.scenarios import SCENARIOS
+from tests.recording import Report, table
 
-FILE = Path(__file__).parent / "results.json"
-"""What the last `make faults JSON=faults/results.json` wrote."""
-ABOUT = Path(__file__).parent / "about.txt"
-"""What is done and what must hold, which is the same whatever came of it."""
-
+FILE = Path(__file__).parent / "results.jsonl"
+"""The results that docs/faults.md shows."""
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+_TEMPLATE = Path(__file__).parent / "about.txt"
 NOT_MEASURED = "Not measured.\n"
-KILLED = ("part", "rounds", "went through", "failed, cause named", "median recovery", "longest", "broken")
-_THROUGH, _FAILED = "went through", "failed"
-
-Row = Sequence[object]
-
-
-def page(results: Mapping[str, Any] | None) -> str:
-    """Return the page, Markdown.
-
-    Args:
-        results: as `tests.faults.report` writes them; None where nothing was measured.
-    """
-    about = ABOUT.read_text()
-    if results is None:
-        return about
-    parts = [about, "## Results\n", _machine(results.get("machine") or {})]
-    parts += ["### Parts killed at random\n", _rounds(results.get("rounds") or (), results.get("seed"))]
-    parts += ["### Scenarios\n", _scenarios(results.get("scenarios") or ())]
-    parts += ["### Hostile configs\n", _hostile(results.get("hostile") or {})]
-    return "\n".join([*parts, "<!-- Made by `python -m tests.faults.page`. -->\n"])
+_ROUNDS = ("part", "rounds", "went through", "failed, cause named", "median recovery", "longest", "broken")
+_SCENARIOS = ("scenario", "what is done", "how it ends", "what puts it right")
+_PLAYED = ("scenario", "outcome", "took", "recovered after", "broken")
 
 
-def _machine(facts: Mapping[str, Any]) -> str:
+def page(reports: Sequence[Report]) -> str:
+    """Return the page, Markdown."""
+    recorded = {name: recording.recorded(reports, name) for name in ("machine", "round", "scenario", "hostile")}
+    scenarios = [(f"`{scenario.name}`", scenario.what, scenario.ends, scenario.fixed_by) for scenario in SCENARIOS]
+    sections = {
+        "scenarios": table(_SCENARIOS, scenarios),
+        "machine": _machine(recorded["machine"]),
+        "rounds_played": _rounds(recorded["round"]),
+        "scenarios_played": _scenarios(recorded["scenario"]),
+        "configs_played": _hostile(recorded["hostile"]),
+    }
+    text = _TEMPLATE.read_text()
+    for name, section in sections.items():
+        text = text.replace(f"{{{name}}}\n", section)
+    return text
+
+
+def _machine(recorded: Sequence[dict[str, str]]) -> str:
+    facts = recorded[0] if recorded else {}
     return f"Measured on {', '.join(f'{key} {value}' for key, value in facts.items())}.\n" if facts else NOT_MEASURED
 
 
-def _rounds(played: Sequence[Mapping[str, Any]], seed: object) -> str:
+def _rounds(played: Sequence[dict[str, Any]]) -> str:
     if not played:
         return NOT_MEASURED
-    return f"{len(played)} rounds of seed {seed}.\n\n{table(KILLED, killed(played))}"
+    rows = [row for part in VICTIMS if (row := _row(part, [one for one in played if one["victim"] == part]))[1]]
+    return f"{len(played)} rounds of seed {played[0]['seed']}.\n\n{table(_ROUNDS, [*rows, _row('all', played)])}"
 
 
-def killed(played: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return what came of the rounds of each part, and of all: cells by the names in `KILLED`."""
-    rows = [_killed(victim, [each for each in played if each["round"]["victim"] == victim]) for victim in VICTIMS]
-    return [each for each in (*rows, _killed("all", played)) if each[1]]
-
-
-def _killed(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[object]:
-    """Return the row of one part; a round that was over before the kill is counted, and says nothing of recovery."""
-    outcomes = [each["outcome"] for each in rounds]
-    recoveries = [each["recovered"] for each in rounds if each["recovered"] is not None]
-    named = sum(each["outcome"] == _FAILED and not _nameless(each) for each in rounds)
+def _row(part: str, rounds: Sequence[dict[str, Any]]) -> list[object]:
+    """Return the row of a part; a round that was over before the kill has no recovery."""
+    recoveries = [one["recovered"] for one in rounds if one["recovered"] is not None]
+    outcomes = [one["outcome"] for one in rounds]
+    named = sum(one["outcome"] == "failed" and not _is_nameless(one) for one in rounds)
     return [
-        name, len(rounds), outcomes.count(_THROUGH), named,
-        seconds(statistics.median(recoveries) if recoveries else None), seconds(max(recoveries, default=None)),
-        sum(len(each["broken"]) for each in rounds),
+        part, len(rounds), outcomes.count("went through"), named,
+        seconds(median(recoveries) if recoveries else None), seconds(max(recoveries, default=None)),
+        sum(len(one["broken"]) for one in rounds),
     ]  # fmt: skip
 
 
-def _nameless(played: Mapping[str, Any]) -> bool:
-    """Tell whether a failure named no cause, or had a traceback."""
-    return any("without naming the cause" in each or "traceback" in each for each in played["broken"])
+def _is_nameless(played: dict[str, Any]) -> bool:
+    return any("without naming the cause" in broken or "traceback" in broken for broken in played["broken"])
 
 
-def _scenarios(played: Sequence[Mapping[str, Any]]) -> str:
+def _scenarios(played: Sequence[dict[str, Any]]) -> str:
     if not played:
         return NOT_MEASURED
     rows = [
-        [f"`{each['name']}`", each["what"], each["outcome"], seconds(each.get("seconds")),
-         seconds(each.get("recovered")), len(each["broken"])]
-        for each in played
-    ]  # fmt: skip
-    return table(["scenario", "what is done", "outcome", "took", "recovered after", "broken"], rows)
+        (f"`{one['name']}`", one["outcome"], seconds(one["seconds"]), seconds(one["recovered"]), len(one["broken"]))
+        for one in played
+    ]
+    return table(_PLAYED, rows)
 
 
 def seconds(value: float | None) -> str:
-    """Return how long something took, in words; empty where that is not known."""
+    """Return a time as text; empty if it is unknown."""
     return "" if value is None else f"{value:.1f} s"
 
 
-def _hostile(found: Mapping[str, Any]) -> str:
-    if not found:
+def _hostile(recorded: Sequence[dict[str, Any]]) -> str:
+    if not recorded:
         return NOT_MEASURED
-    rate = found["configs"] / found["seconds"] if found["seconds"] else 0
+    played = recorded[0]
+    rate = played["configs"] / played["seconds"] if played["seconds"] else 0
     return (
-        f"{found['configs']:,} configs of seed {found['seed']} in {found['seconds']:.0f} s ({rate:.0f} a second):"
-        f" {found['valid']:,} were accepted, {found['refused']:,} refused, {len(found['broken'])} broke something.\n"
+        f"{played['configs']:,} configs of seed {played['seed']} in {played['seconds']:.0f} s ({rate:.0f} a second):"
+        f" {played['valid']:,} were accepted, {played['refused']:,} refused, {len(played['broken'])} broke something.\n"
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Row]) -> str:
-    """Return a Markdown table."""
-    lines = [list(head), ["---"] * len(head), *rows]
-    cells = [[" ".join(str(cell).split()).replace("|", "\\|") for cell in each] for each in lines]
-    return "\n".join(f"| {' | '.join(each)} |" for each in cells) + "\n"
-
-
 if __name__ == "__main__":
-    print(page(json.loads(FILE.read_text()) if FILE.exists() else None), end="")
+    if sys.argv[1:]:
+        recording.write(FILE, recording.read(Path(sys.argv[1])))
+    PAGE.write_text(page(recording.read(FILE) if FILE.exists() else []))

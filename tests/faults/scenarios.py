@@ -1,43 +1,22 @@
-"""The table of scenarios, in the order in which they are played."""
+"""The scenarios, in the order in which they are played."""
 
-from __future__ import annotations
+from tests.faults import scenarios_acme as acme
+from tests.faults import scenarios_cluster as cluster
 
-from tests.faults.scenarios_acme import (
-    AccountLost,
-    CaaRefusal,
-    ChallengeErrored,
-    NonceStorm,
-    RateLimit,
-    SolverPodDeleted,
+SCENARIOS = (
+    cluster.two_ups,
+    cluster.disk_full,
+    acme.account_lost,
+    acme.rate_limit,
+    acme.nonce_storm,
+    acme.challenge_errored,
+    acme.solver_pod_deleted,
+    cluster.foreign_key,
+    cluster.foreign_certificate,
+    cluster.wrong_namespace,
+    cluster.slow_webhook,
+    acme.caa_refusal,
+    cluster.past_renewal,
+    # Last: they leave a certificate of minutes.
+    cluster.past_expiry,
 )
-from tests.faults.scenarios_cluster import (
-    ForeignCertificate,
-    ForeignKey,
-    PastExpiry,
-    PastRenewal,
-    SlowWebhook,
-    WrongNamespace,
-)
-from tests.faults.scenarios_state import DiskFull, TwoUps
-from tests.faults.stage import Scenario
-
-SCENARIOS: dict[str, type[Scenario]] = {
-    each.name: each
-    for each in (
-        TwoUps,
-        DiskFull,
-        AccountLost,
-        RateLimit,
-        NonceStorm,
-        ChallengeErrored,
-        SolverPodDeleted,
-        ForeignKey,
-        ForeignCertificate,
-        WrongNamespace,
-        SlowWebhook,
-        CaaRefusal,
-        PastRenewal,
-        # Last: they leave a certificate of minutes.
-        PastExpiry,
-    )
-}

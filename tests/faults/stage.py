@@ -1,22 +1,20 @@
 """Where a scenario is played: the stack, the ACME server that can be made to fail, and the disk that can be filled."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from sandbox.testing import AcmeProxy
 from tests.faults.invariants import Ended, Outage
 from tests.faults.operations import PATIENCE, Project, Started
 
 IMPATIENCE = 10
-"""Seconds that an `up` waits where what it waits for will not come."""
+"""Seconds that an `up` waits where the certificate cannot come."""
 
 
 @dataclass
@@ -27,93 +25,91 @@ class Stage:
         project: The stack.
         acme: The ACME server that signs for it.
         state: The file system that holds the stack's state, and nothing else.
-        dice: What decides moments, by the seed and the scenario's name.
-        beside: What else came to its end, and is to have gone through.
+        dice: Decides moments, by the seed and the scenario's name.
+        others: Other commands that ended meanwhile, and have to succeed.
         began: When the fault began, by `time.monotonic`.
         over: When it ended.
-        done: When what the operation was for had been reached, where that was before the scenario's end.
-        outage: When no client can be answered, whatever is done.
-        broken: What the scenario itself found that was to hold.
+        done: When the operation's purpose was reached, if that was before the scenario's end.
+        outage: When no client can be answered.
+        broken: What did not hold in the scenario itself.
+        cleanup: Called at the end of the scenario, whatever happened.
     """
 
     project: Project
     acme: AcmeProxy
     state: Path
     dice: random.Random
-    beside: list[Ended] = field(default_factory=list)
+    others: list[Ended] = field(default_factory=list)
     began: float = 0.0
     over: float = 0.0
     done: float | None = None
     outage: Outage | None = None
     broken: list[str] = field(default_factory=list)
-    _started: list[Started] = field(default_factory=list)
+    cleanup: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def fault(self) -> Iterator[None]:
-        """Keep when it began and ended."""
+        """Note when the fault begins and ends."""
         self.began = time.monotonic()
         yield
         self.over = time.monotonic()
 
     def start(self, operation: str = "up") -> Started:
-        """Begin an operation; an `up` asks for another certificate than the last."""
-        self._started.append(self.project.start(operation))
-        return self._started[-1]
-
-    def end(self) -> None:
-        """Wait for what the scenario has begun and did not come to await: it holds the stack's lock."""
-        for each in self._started:
-            if not each.over():
-                each.end()
+        """Start an operation; an `up` asks for another certificate than the last one."""
+        started = self.project.start(operation)
+        # A command that the scenario did not wait for holds the stack's lock.
+        self.cleanup.callback(lambda: started.over() or started.end())
+        return started
 
     def up(self, patience: int = PATIENCE) -> Ended:
-        """Run an `up` that asks for another certificate than the last, and waits so many seconds for it."""
-        self.configure(acme={"timeout": patience})
+        """Run an `up` that asks for another certificate than the last one, and waits so many seconds for it."""
+        self.project.stack.configure(acme={"timeout": patience})
         try:
             return self.start().end()
         finally:
-            self.configure(acme={"timeout": PATIENCE})
-
-    def configure(self, **settings: Any) -> None:
-        """Merge values into the stack's config."""
-        self.project.stack.configure(**settings)
+            self.project.stack.configure(acme={"timeout": PATIENCE})
 
 
+Play = Callable[[Stage], Iterator[Ended]]
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A fault with a name.
 
     Attributes:
-        name: As it is called in `python -m faults --scenarios NAME`.
+        name: As in `make faults SCENARIOS=NAME`.
         what: What is done, in words.
-        operation: What it meets.
-        cause: A pattern of the words by which the operation's failure names it; empty where it is to go through.
+        ends: How the operation ends, in words.
+        fixed_by: What an operator does, in words.
+        play: Has the operation meet the fault, and yields how it ended, after the fault; then, if the operation
+            failed, does what an operator does before the next `up`.
+        cause: A pattern of the words with which the operation fails; empty where it has to succeed.
+        operation: Which operation it is.
+        prepare: Makes what the fault needs, before clients are watched.
     """
 
-    name: ClassVar[str]
-    what: ClassVar[str]
-    cause: ClassVar[str] = ""
-    operation: ClassVar[str] = "up"
+    name: str
+    what: str
+    ends: str
+    fixed_by: str
+    play: Play
+    cause: str = ""
+    operation: str = "up"
+    prepare: Callable[[Stage], None] = lambda _: None
 
-    def prepare(self, stage: Stage) -> None:
-        """Bring about what the fault needs, before clients are watched."""
 
-    def play(self, stage: Stage) -> Ended:
-        """Have the operation meet the fault; return how it ended. The fault ends, or is taken away, in it."""
-        raise NotImplementedError
-
-    def put_right(self, stage: Stage, /) -> None:
-        """Do what an operator does beside the next `up`."""
-
-    def clean(self, stage: Stage, /) -> None:
-        """Take away what the scenario alone needed, whatever came of it."""
+def scenario(name: str, **fields: Any) -> Callable[[Play], Scenario]:
+    """Make a scenario of the function that plays it; `fields` are those of `Scenario`."""
+    return lambda play: Scenario(name, play=play, **({"fixed_by": "nothing"} | fields))
 
 
 @contextmanager
 def disk(folder: Path, size: str) -> Iterator[Path]:
-    """A small file system in memory, for as long as the block runs.
+    """Mount a small file system in memory while the block runs.
 
     Args:
-        folder: Where; it is made, and in a sandbox nobody outside sees it.
+        folder: Where; it is made, and not visible outside the sandbox.
         size: As `mount` takes it.
     """
     folder.mkdir(parents=True)

@@ -1,6 +1,4 @@
-"""What is killed, and how it comes back: by itself, by what watches over it, or as the sandbox starts it."""
-
-from __future__ import annotations
+"""The parts that are killed, and how each starts again: by itself, by its supervisor, or through the sandbox."""
 
 import os
 import signal
@@ -35,18 +33,18 @@ CAUSES = {
     draw.ACME: r"the ACME server (does not know|has not taken it)|acme:error:|:14000/\S+ .*connection refused",
     draw.DNS: r"cannot reach Cloud DNS at http://127\.0\.0\.1:8053|lookup \S+ on 10\.244\.0\.1:53|acme:error:dns",
 }
-"""The words by which a failure of the operation names each, as patterns."""
+"""Patterns of the words with which a failed operation names each part."""
 
 
 @dataclass(frozen=True)
 class Victim:
-    """One that is killed.
+    """A part that is killed.
 
     Attributes:
         name: As in `draw`.
-        kill: Kills it at once, given the command of Pulumi that runs; returns whether there was something to kill.
-        bring_back: Returns when it serves again; starts it where nothing else does.
-        settle: Called between rounds: a Pod's restarts are slower each time, so one that was restarted is replaced.
+        kill: Kills it at once, given Pulumi's running command; returns whether it ran.
+        bring_back: Returns when it serves again; starts it if nothing else does.
+        settle: Called between rounds: a Pod's restarts get slower, so a restarted one is replaced.
     """
 
     name: str
@@ -56,20 +54,20 @@ class Victim:
 
     @property
     def cause(self) -> str:
-        """A pattern of the words by which a failure of the operation names it."""
+        """A pattern of the words with which a failed operation names it."""
         return CAUSES[self.name]
 
 
 def processes(program: str, *arguments: str, parent: int | None = None) -> list[int]:
-    """Return the processes that run a program with these first arguments, of one parent or of all."""
-    found = []
+    """Return the ids of processes that run a program with these first arguments, of one parent or of all."""
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             argv = (entry / "cmdline").read_text().split("\0")
-            ours = Path(argv[0]).name == program and tuple(argv[1 : 1 + len(arguments)]) == arguments
-            if ours and (parent is None or _parent(entry) == parent):
-                found.append(int(entry.name))
-    return found
+            runs = Path(argv[0]).name == program and tuple(argv[1 : 1 + len(arguments)]) == arguments
+            if runs and (parent is None or _parent(entry) == parent):
+                pids.append(int(entry.name))
+    return pids
 
 
 def _parent(process: Path) -> int:
@@ -106,7 +104,7 @@ def _pod(name: str, namespace: str, deployment: str, argv: Sequence[str]) -> Vic
         return bool(status.get("availableReplicas")) and not status.get("unavailableReplicas")
 
     def bring_back() -> None:
-        # In an `up` from nothing it may not be there yet, and in a destroy no more.
+        # It may not exist: during the first `up`, or after a destroy.
         if get("deployment", deployment, namespace):
             eventually(f"{name} runs again", lambda: processes(*argv), BACK)
             eventually(f"{name} is available", available, BACK)
@@ -129,7 +127,7 @@ def _kill_engine(command: Command | None) -> bool:
 def _kill_language_host(command: Command | None) -> bool:
     if command is None:
         return False
-    # Not by the process group: the engine gives each of its plugins one of its own, so that Ctrl-C does not reach them.
+    # Not by the process group: the engine gives each plugin its own, so that Ctrl-C does not reach it.
     return send(processes("pulumi-language-python", parent=command.pid), signal.SIGKILL)
 
 
@@ -146,11 +144,11 @@ def roster() -> dict[str, Victim]:
         _part(draw.ACME, STAGING.part),
         _part(draw.DNS, "cloud-dns"),
     ]
-    return {each.name: each for each in every}
+    return {victim.name: victim for victim in every}
 
 
 def wait_for(seconds: float, over: Callable[[], bool]) -> None:
-    """Return after so many seconds, or sooner when what was to be disturbed is over."""
+    """Return after so many seconds, or when the operation is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not over():
         time.sleep(0.05)

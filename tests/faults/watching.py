@@ -1,6 +1,4 @@
-"""A TLS client that goes on asking, and keeps what it saw and when."""
-
-from __future__ import annotations
+"""A TLS client that sends requests all the time, and keeps what it saw and when."""
 
 import http.client
 import ssl
@@ -15,19 +13,12 @@ from cryptography import x509
 from sandbox.testing import client
 
 PAUSE = 0.2
-"""Seconds between two requests: few enough to leave the processors to what is watched."""
+"""Seconds between two requests, so that the client does not take the processors' time."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One request.
-
-    Attributes:
-        at: When it was sent, by `time.monotonic`.
-        until: When it ended.
-        failure: Why it was not answered as it should be; empty where it was.
-        certificate: What was presented and verified.
-    """
+    """A request: when it was sent and ended by `time.monotonic`, why it failed, and the certificate presented."""
 
     at: float
     until: float
@@ -37,12 +28,12 @@ class Sample:
 
 @dataclass
 class Watch:
-    """What a client saw of one host.
+    """A client of one host.
 
     Attributes:
-        host: The name that is asked for and verified.
-        address: Where it connects to: the loss of the name's record is another matter than the gateway's.
-        trust: What it trusts; the roots of an ACME server that comes up again are added.
+        host: The name that is requested and verified.
+        address: Where it connects to, since the name's record may be lost while the gateway serves.
+        trust: The trusted roots; those of an ACME server that has restarted are added.
         samples: In order.
     """
 
@@ -63,13 +54,14 @@ class Watch:
 
     @property
     def serial(self) -> int | None:
-        """The certificate's that is served; None where none is."""
+        """The serial number of the certificate that is served; None if none is."""
         certificate = self.ask().certificate
         return certificate.serial_number if certificate else None
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Go on asking while the block runs, each time in a new connection."""
+        """Send requests while the block runs, each in a new connection; earlier samples are dropped."""
+        self.samples.clear()
         enough = threading.Event()
 
         def ask() -> None:

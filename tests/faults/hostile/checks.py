@@ -1,6 +1,4 @@
-"""What must hold of a report of problems, as functions that return what does not."""
-
-from __future__ import annotations
+"""What must hold of a report of problems: functions that yield what does not."""
 
 import io
 import re
@@ -18,22 +16,22 @@ from tlsctl import printing
 from tlsctl.stack import Stack
 
 PROGRAMS = {"pulumi", "gcloud", "kubectl", "helm"}
-"""What the fixes of a config are commands of."""
+"""The programs of the fixes of a config."""
 
 _MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 _STACK = Stack("dev")
 _LONGEST = 4000
-"""Characters of a line. A report is read, whatever the config holds."""
+"""Characters of a line that people still read."""
 
 
-def report(given: Hostile, refused: ProblemsError) -> Iterator[str]:
+def report(config: Hostile, refused: ProblemsError) -> Iterator[str]:
     """Yield what is wrong with the report of a config."""
     text = str(refused)
-    yield from secrets(given, text)
+    yield from secrets(config, text)
     lines = text.split("\n")
-    if len(lines) != 1 + sum(1 + len(each.fix) for each in refused.problems):
+    if len(lines) != 1 + sum(1 + len(problem.fix) for problem in refused.problems):
         yield "a value added a line to the report"
-    if hidden := next((each for each in text if not each.isprintable() and each != "\n"), None):
+    if hidden := next((letter for letter in text if not letter.isprintable() and letter != "\n"), None):
         yield f"U+{ord(hidden):04X} reached the terminal"
     if (longest := max(map(len, lines))) > _LONGEST:
         yield f"a line has {longest} characters"
@@ -42,21 +40,21 @@ def report(given: Hostile, refused: ProblemsError) -> Iterator[str]:
             yield f"no key, no accepted value or no fix: {sentence(problem)[:200]}"
 
 
-def secrets(given: Hostile, text: str) -> Iterator[str]:
+def secrets(config: Hostile, text: str) -> Iterator[str]:
     """Yield the secret values of a config that a text shows."""
-    if given.holds_secret:
-        yield from (f"a secret is shown ({each})" for each in (CANARY, str(CANARY_NUMBER)) if each in text)
+    if config.holds_secret:
+        yield from (f"a secret is shown ({secret})" for secret in (CANARY, str(CANARY_NUMBER)) if secret in text)
 
 
 def words(problems: Sequence[Problem]) -> Iterator[str]:
-    """Yield the commands of fixes that a shell would read as others than are meant."""
+    """Yield the fixes that a shell would not read as they are meant."""
     for problem in _STACK.addressed(problems):
         for command in problem.fix:
             yield from _command(command)
 
 
 def _command(command: str) -> Iterator[str]:
-    # What is quoted is a word, or a part of one; of the rest the shell makes something.
+    # A shell leaves quoted text as it is, and interprets the rest.
     bare = re.sub(QUOTED, "Q", command)
     meant = re.sub(r" &&|, or|    #.*| < KUBECONFIG$", " ", bare)
     if odd := re.search(r"[^\w ./:@%+=,\[\]-]", meant):
@@ -64,29 +62,29 @@ def _command(command: str) -> Iterator[str]:
     for quoted in re.findall(QUOTED, command):
         if quoted[0] == '"' and re.search(r"[$`!\\]", quoted) and not re.fullmatch(r'"\$\(cat [a-z.-]+\)"', quoted):
             yield f"the shell works out {quoted[:80]} in {command[:200]!r}"
-    for each in re.split(r" && |, or ", bare.partition("    #")[0]):
-        said = each.removesuffix(" < KUBECONFIG").split()
-        if not said or said[0] not in PROGRAMS:
-            yield f"{each[:80]!r} is no program of a fix, in {command[:200]!r}"
-        elif said[:2] == ["pulumi", "config"] and said[2] in ("set", "rm"):
+    for part in re.split(r" && |, or ", bare.partition("    #")[0]):
+        argv = part.removesuffix(" < KUBECONFIG").split()
+        if not argv or argv[0] not in PROGRAMS:
+            yield f"{part[:80]!r} is no program of a fix, in {command[:200]!r}"
+        elif argv[:2] == ["pulumi", "config"] and argv[2] in ("set", "rm"):
             # Behind `--` nothing is an option.
-            end = said.index("--") if "--" in said else len(said)
-            options = {word for word in said[:end] if word.startswith("-")}
+            end = argv.index("--") if "--" in argv else len(argv)
+            options = {word for word in argv[:end] if word.startswith("-")}
             if options - {"--path", "--secret", "--stack"}:
                 yield f"an option was added in {command[:200]!r}"
-            values = [word for word in said[3:end] if word not in {*options, "dev"}] + said[end + 1 :]
-            if len(values) != (1 if said[2] == "rm" or each.endswith("KUBECONFIG") else 2):
+            values = [word for word in argv[3:end] if word not in {*options, "dev"}] + argv[end + 1 :]
+            if len(values) != (1 if argv[2] == "rm" or part.endswith("KUBECONFIG") else 2):
                 yield f"a word too many or too few in {command[:200]!r}"
-        if said and said[0] == "pulumi" and "--stack" not in said:
+        if argv and argv[0] == "pulumi" and "--stack" not in argv:
             yield f"no stack in {command[:200]!r}"
 
 
 def printed(problems: Sequence[Problem]) -> Iterator[str]:
-    """Yield what of problems is lost or obeyed on the way to an operator's terminal."""
-    found = io.StringIO()
-    printing.problems(Console(file=found, highlight=False, width=80), problems)
-    want = [line for each in problems for line in (sentence(each), *each.fix)]
-    if [line.strip() for line in found.getvalue().rstrip("\n").split("\n")] != [line.strip() for line in want]:
+    """Yield whether the operator's terminal shows something else than the problems."""
+    shown = io.StringIO()
+    printing.problems(Console(file=shown, highlight=False, width=80), problems)
+    lines = [line.strip() for problem in problems for line in (sentence(problem), *problem.fix)]
+    if [line.strip() for line in shown.getvalue().rstrip("\n").split("\n")] != lines:
         yield "the terminal shows something else than the problems"
 
 
@@ -94,7 +92,7 @@ _STRUCTURE = ["heading_open", "inline", "heading_close", "paragraph_open", "inli
 
 
 def commented(text: str) -> Iterator[str]:
-    """Yield what of a text takes effect in a comment that quotes it."""
+    """Yield the Markdown of a text that takes effect in a comment that quotes it."""
     shown = _MARKDOWN.parse(section("Preview of stack `dev`", Ran("pulumi preview --stack dev", 1, text)))
     if [token.type for token in shown] != _STRUCTURE:
         yield f"a comment has {', '.join(token.type for token in shown if token.type not in _STRUCTURE)} of the text"

@@ -1,11 +1,6 @@
-"""What is put where something harmless is expected: each tries to leave the text that it is quoted in."""
-
-from __future__ import annotations
+"""Hostile texts and values: each tries to escape from the text that quotes it."""
 
 from typing import Any
-
-MARK = "PWNED"
-"""What a shell prints that was made to run something; no payload holds it as one word."""
 
 _RUN = 'echo PWN""ED'
 
@@ -50,28 +45,16 @@ NAMES = (
     "%73hop.test", "kube-system",
 )  # fmt: skip
 PATHS = (
-    "/../../x",
-    "//",
-    "/a?b",
-    "/a#b",
-    "/%2e",
-    "/%",
-    "/a b",
-    "/\u00e4",
-    "/*",
-    "/'\"",
-    "/" + "a" * 2000,
-    "a",
-    "/<x>",
-    "/\\",
-)
+    "/../../x", "//", "/a?b", "/a#b", "/%2e", "/%", "/a b", "/\u00e4", "/*", "/'\"", "/" + "a" * 2000, "a",
+    "/<x>", "/\\",
+)  # fmt: skip
 LONG = ("a" * 300, "a" * 100_000, "\u00e4" * 20_000, "a." * 20_000, "(" * 5000, " " * 5000, "`" * 5000, "*." * 5000)
 
 TEXTS: tuple[str, ...] = (
     *SHELL, *YAML, *TEMPLATES, *PROMQL, *MARKDOWN, *MARKUP, *LINES, *UNICODE, *NAMES, *PATHS, *LONG
 )  # fmt: skip
-INNER = tuple(each for each in TEXTS if each not in LONG)
-"""Those that go into the middle of a good value."""
+INNER = tuple(text for text in TEXTS if text not in LONG)
+"""The texts that are inserted into a good value."""
 
 NUMBERS: tuple[Any, ...] = (
     0, -1, 1, 65_536, 3601, 2**31, 2**53 + 1, 2**63, 2**64, 10**400, 0.5, 1e308, -0.0, float("nan"), float("inf"),
@@ -95,4 +78,4 @@ RAW = (
     "? {a: b}\n: c\n", "[" * 3000 + "\n", "\n!!binary \u00e4\n", "users: !!int x\n", "{a: 2020-99-99}",
     "users: [{name: a, user: {exec: {env: 5}}}]\n",
 )  # fmt: skip
-"""Texts in the place of an object or a list, or of a kubeconfig's content."""
+"""Texts instead of an object or a list, or of a kubeconfig's content."""

@@ -1,6 +1,4 @@
-"""What the whole program makes of an accepted config, read back the way its consumers read it."""
-
-from __future__ import annotations
+"""The resources that the whole program registers for a config, read the way their consumers read them."""
 
 import contextlib
 import io
@@ -28,7 +26,7 @@ from tests.unit.harness import RECORD, VIRTUAL_SERVICE, Recorder, Registered
 from tlsctl.adopt import config as stack_file
 
 OF_REFUSED, OF_ACCEPTED = 100, 10
-"""The program is run with one of so many configs: it takes many times as long as all else."""
+"""The program is run with one of so many configs: it takes many times as long as the rest."""
 
 _PROGRAM = Path(__file__).parents[3] / "__main__.py"
 _NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)+")
@@ -38,13 +36,13 @@ _CLUSTER: Mapping[str, Any] = {
     "components.kube.mesh.solver_problem": None,
     "components.kube.client.api_client": None,
 }
-"""What is asked of the cluster beside the engine, and the answer."""
+"""Functions that read the cluster, and their answers."""
 _scratch: list[Path] = []
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[None]:
-    """Have a folder for the files that are written and read back."""
+    """Provide a folder for the stack files that are written and read back."""
     with tempfile.TemporaryDirectory() as name:
         _scratch.append(Path(name))
         try:
@@ -53,44 +51,44 @@ def scratch() -> Iterator[None]:
             _scratch.pop()
 
 
-def registers_nothing(given: Hostile) -> Iterator[str]:
-    """Yield what a program has done that was to end with a report of its config."""
+def registers_nothing(config: Hostile) -> Iterator[str]:
+    """Yield what the program does with a refused config, other than to report it."""
     recorder = Recorder()
     try:
-        handed = harness.engine_config(given.config)
+        encoded = harness.engine_config(config.config)
     except RecursionError:
-        return  # the engine could not hand it over either
-    if is_accepted(handed, given.secret):
-        return  # the engine has only texts, and `null` is one that some keys accept
+        return  # The engine could not pass it on either.
+    if is_accepted(encoded, config.secret):
+        return  # The engine has only texts, and some keys accept the text `null`.
     try:
-        _run(given, recorder)
+        _run(config, recorder)
         yield "the program takes a config that the settings refuse"
     except pulumi.RunError as error:
-        yield from checks.secrets(given, str(error))
+        yield from checks.secrets(config, str(error))
     except Exception as error:
         yield f"the program ends with {type(error).__name__} in place of a report: {str(error)[:200]!r}"
     if recorder.resources:
-        yield f"{len(recorder.resources)} resources are registered in spite of the config"
+        yield f"{len(recorder.resources)} resources are registered despite the report"
 
 
-def holds(given: Hostile) -> Iterator[str]:
-    """Yield what of an accepted config is not well-formed for whoever reads it."""
+def holds(config: Hostile) -> Iterator[str]:
+    """Yield the resources of an accepted config that a consumer would misread."""
     recorder = Recorder()
     try:
-        yield from _line_by_line(given, _run(given, recorder))
+        yield from _line_by_line(config, _run(config, recorder))
     except pulumi.RunError as error:
-        # What the config names is looked up before anything is made, and may not be there.
-        yield from _line_by_line(given, str(error))
+        # The program first looks up what the config names, which may not exist.
+        yield from _line_by_line(config, str(error))
         if recorder.resources:
-            yield f"a component refuses what the settings accept, when there is something already: {str(error)[:200]!r}"
+            yield f"a component refuses what the settings accept, after others were registered: {str(error)[:200]!r}"
     except Exception as error:
         yield f"the program ends with {type(error).__name__}: {str(error)[:200]!r}"
-    for each in recorder:
-        yield from _registered(each, given)
-    yield from _written(given.config)
+    for resource in recorder:
+        yield from _registered(resource, config)
+    yield from _written(config.config)
 
 
-def _run(given: Hostile, recorder: Recorder) -> str:
+def _run(config: Hostile, recorder: Recorder) -> str:
     """Run the program, and return what it logged."""
     with contextlib.ExitStack() as stack:
         logged = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
@@ -98,29 +96,29 @@ def _run(given: Hostile, recorder: Recorder) -> str:
             stack.enter_context(mock.patch(name, return_value=answer))
         harness.run(
             lambda: runpy.run_path(str(_PROGRAM), run_name="__main__"),
-            given.config,
+            config.config,
             stack="dev",
-            secret=tuple(given.secret),
+            secret=tuple(config.secret),
             recorder=recorder,
         )
     return logged.getvalue()
 
 
-def _short(given: Hostile) -> set[str]:
-    return {key.removeprefix(f"{PROJECT}:") for key in given.secret}
+def _short(config: Hostile) -> set[str]:
+    return {key.removeprefix(f"{PROJECT}:") for key in config.secret}
 
 
-def _line_by_line(given: Hostile, shown: str) -> Iterator[str]:
-    yield from checks.secrets(given, shown)
+def _line_by_line(config: Hostile, shown: str) -> Iterator[str]:
+    yield from checks.secrets(config, shown)
     yield from checks.commented(shown)
-    if hidden := next((each for each in shown if not each.isprintable() and each != "\n"), None):
+    if hidden := next((letter for letter in shown if not letter.isprintable() and letter != "\n"), None):
         yield f"U+{ord(hidden):04X} reached the terminal"
 
 
-def _registered(resource: Registered, given: Hostile) -> Iterator[str]:
+def _registered(resource: Registered, config: Hostile) -> Iterator[str]:
     kind, inputs = resource.type.rpartition(":")[2], dict(resource.inputs)
-    named = NAMING & _short(given) or given.secret_is_name
-    if given.holds_secret and CANARY in resource.shown and not named and given.secret:
+    named = NAMING & _short(config) or config.secret_is_name
+    if config.holds_secret and CANARY in resource.shown and not named and config.secret:
         yield f"a secret is in the state, in a {kind}: {resource.shown[:300]}"
     if resource.type.startswith("pulumi:"):
         return
@@ -141,18 +139,18 @@ def _registered(resource: Registered, given: Hostile) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return inputs as they are sent: secrets decrypted, and as a text what is not known in a preview."""
+    """Return inputs as they are sent: secrets decrypted, and values that a preview does not know as texts."""
     if isinstance(value, dict) and rpc._special_sig_key in value:
         return _plain(value.get("value"))
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
 def _routes(spec: dict[str, Any]) -> Iterator[str]:
-    """Envoy takes one bad value for a reason to refuse the routes of every host."""
+    """Yield the values of routes for which Envoy would refuse the routes of every host."""
     for route in spec["http"]:
         for header, value in (((route.get("headers") or {}).get("response") or {}).get("set") or {}).items():
             if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value) or len(value) > 2 * MAX_VALUE:
@@ -161,24 +159,24 @@ def _routes(spec: dict[str, Any]) -> Iterator[str]:
                 yield f"the header {header} has a variable of Envoy's: {value!r}"
         for match in route.get("match") or ():
             wanted = [
-                match["uri"]["prefix"],
-                *(next(iter(each.values())) for each in match.get("headers", {}).values()),
+                *match["uri"].values(),
+                *(next(iter(header.values())) for header in match.get("headers", {}).values()),
             ]
-            if not all(isinstance(each, str) and each.isascii() and each.isprintable() for each in wanted):
+            if not all(isinstance(text, str) and text.isascii() and text.isprintable() for text in wanted):
                 yield f"a route matches {wanted!r}"
 
 
 def _expressions(value: Any) -> Iterator[str]:
     """Yield the PromQL in a document, and in the JSON documents in it."""
     if isinstance(value, dict):
-        for key, each in value.items():
+        for key, item in value.items():
             if key == "expr":
-                yield each
+                yield item
             else:
-                yield from _expressions(json.loads(each) if key.endswith(".json") and isinstance(each, str) else each)
+                yield from _expressions(json.loads(item) if key.endswith(".json") and isinstance(item, str) else item)
     elif isinstance(value, list):
-        for each in value:
-            yield from _expressions(each)
+        for item in value:
+            yield from _expressions(item)
 
 
 def _promql(expression: str) -> Iterator[str]:

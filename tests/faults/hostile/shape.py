@@ -1,19 +1,15 @@
-"""Every key of the stack config with a value that is accepted there, read off the settings' models."""
-
-from __future__ import annotations
+"""Every key of the stack config with a value that it accepts, derived from the settings' models."""
 
 import base64
-import datetime
 import functools
+import pathlib
+import tempfile
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
@@ -25,6 +21,7 @@ from config.fields import Section
 from config.models import Settings
 from config.signing import ExternalAccount, client_ca_of
 from config.traffic import HeaderMatch, Host
+from sandbox import pki
 
 Path = tuple[str | int, ...]
 
@@ -34,10 +31,10 @@ class Key:
     """A key of the config.
 
     Attributes:
-        path: Where it is; in a list, that of the first item.
-        annotation: Its type, with the rules that it is validated by.
-        hidden: Whether its value is never shown, encrypted or not.
-        name: Whether it is the name of an object.
+        path: Its path; in a list, that of the first item.
+        annotation: Its type, with its rules.
+        hidden: Whether its value is never shown, even if it is not encrypted.
+        name: Whether its value is the name of an object.
     """
 
     path: Path
@@ -49,14 +46,9 @@ class Key:
 @functools.cache
 def authority() -> str:
     """Return the PEM certificate of a CA."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin.replace(year=2120))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(serialization.Encoding.PEM).decode()
+    with tempfile.TemporaryDirectory() as folder:
+        pki.Authority.create(pathlib.Path(folder))
+        return (pathlib.Path(folder) / "ca.crt").read_text()
 
 
 ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
@@ -84,7 +76,7 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     signing.limit: lambda: "50/7d",
     workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
 }
-"""By rule, not by key: what the rules of single values accept."""
+"""A good value for each rule of a single value."""
 
 _SERVED: Mapping[type[Section], Sequence[str]] = {
     Host: ("service", "namespace", "port"),
@@ -92,14 +84,14 @@ _SERVED: Mapping[type[Section], Sequence[str]] = {
     Ingress: ("service",),
     ExternalAccount: ("secret_name",),
 }
-"""What a section needs beside its required keys, by rules between them."""
+"""Keys that a section needs beside its required ones, by rules between keys."""
 
 
 def keys(model: type[Section] = Settings, path: Path = ()) -> Iterator[Key]:
     """Yield every key of a model and of the sections below it."""
     for name, field in model.model_fields.items():
         own = (*path, field.alias or name)
-        # Outside of the field, what it adds to its type is in `metadata`.
+        # Pydantic moves the annotations of a field into `metadata`.
         whole: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         yield Key(own, whole, not field.repr, bool(rules(whole) & _NAMES))
         section, many = section_of(field.annotation)
@@ -119,31 +111,31 @@ def section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
 
 
 def rules(annotation: Any, metadata: Sequence[Any] = ()) -> set[Callable[..., Any]]:
-    """Return the rules that a type is validated with, at any level of it."""
-    found = {each.func for each in metadata if isinstance(each, AfterValidator | BeforeValidator)}
+    """Return the rules of a type, at any level of it."""
+    own = {item.func for item in metadata if isinstance(item, AfterValidator | BeforeValidator)}
     parts = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        return found | rules(parts[0], parts[1:])
-    return found.union(*(rules(each) for each in parts if not isinstance(each, str)))
+        return own | rules(parts[0], parts[1:])
+    return own.union(*(rules(part) for part in parts if not isinstance(part, str)))
 
 
 _NAMES = {names.dns_name, names.domain, names.kubernetes_name, google_name}
 
 
 def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
-    """Return a value that a key of this type takes, if the keys around it allow it.
+    """Return a value that a key of this type accepts, if other keys allow it.
 
     Raises:
-        LookupError: nothing here knows one: a rule is missing in `ACCEPTED`.
+        LookupError: A rule is missing in `ACCEPTED`.
     """
-    for each in metadata:
-        if isinstance(each, AfterValidator | BeforeValidator) and each.func in ACCEPTED:
-            return ACCEPTED[each.func]()
-        if isinstance(each, Ge):
-            return each.ge
-        if isinstance(each, FieldInfo):
+    for item in metadata:
+        if isinstance(item, AfterValidator | BeforeValidator) and item.func in ACCEPTED:
+            return ACCEPTED[item.func]()
+        if isinstance(item, Ge):
+            return item.ge
+        if isinstance(item, FieldInfo):
             try:
-                return accepted(annotation, each.metadata)
+                return accepted(annotation, item.metadata)
             except LookupError:
                 continue
     origin, parts = get_origin(annotation), get_args(annotation)
@@ -152,7 +144,7 @@ def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
     if origin is Literal:
         return parts[-1]
     if origin in (Union, types.UnionType):
-        return accepted(next(each for each in parts if each is not type(None)), metadata)
+        return accepted(next(part for part in parts if part is not type(None)), metadata)
     if origin is tuple:
         return [accepted(parts[0])]
     if origin is dict:
@@ -168,12 +160,12 @@ _PLAIN = {bool: True, int: 256, str: "some-text"}
 
 
 def of_field(field: FieldInfo) -> Any:
-    """Return a value that a field takes."""
+    """Return a value that a field accepts."""
     return accepted(field.annotation, field.metadata)
 
 
 def filled(model: type[Section]) -> dict[str, Any]:
-    """Return a section with what it needs."""
+    """Return a section with the keys that it needs."""
     more = _SERVED.get(model, ())
     return {
         field.alias or name: of_field(field)
@@ -183,22 +175,17 @@ def filled(model: type[Section]) -> dict[str, Any]:
 
 
 def put(config: dict[str, Any], path: Path) -> None:
-    """Set a key to a value that is accepted, with the sections on the way to it."""
+    """Set a key to a value that it accepts, and the sections on the way to it."""
     model: type[Section] = Settings
     at: Any = config
-    for position, part in enumerate(path):
+    for part in path:
         if isinstance(part, int):
             at = at[part]
             continue
-        name = next(name for name, field in model.model_fields.items() if part in (field.alias, name))
-        field = model.model_fields[name]
+        field = next(field for name, field in model.model_fields.items() if part in (field.alias, name))
         section, _ = section_of(field.annotation)
-        if position == len(path) - 1 or not at.get(part):
-            at[part] = of_field(field) if section is None or position < len(path) - 1 or not at.get(part) else at[part]
+        if section is None or not at.get(part):
+            at[part] = of_field(field)
         if section is None:
             return
         at, model = at[part], section
-        if not isinstance(at, dict | list):
-            return
-        if isinstance(at, list) and not at:
-            at.append(filled(section))

@@ -1,4 +1,4 @@
-"""The benchmark's readings: states of stacks, the load, times of objects; and the arithmetic of docs/limits.md."""
+"""The benchmark's readings: states of stacks, traces, the load, times; and the arithmetic of docs/limits.md."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ import pytest
 
 from components.specs.acme import PROD
 from config.limits import DAY, HOUR, LETS_ENCRYPT
-from tests.bench.conftest import hosts
 from tests.bench.flat_stack import flattened, raw, require_same
 from tests.bench.load import Seen, figures, read
 from tests.bench.test_machine import memory
+from tests.bench.test_preview import phases, spans
 from tests.bench.test_up import seconds_between
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +49,7 @@ def state() -> list[dict[str, Any]]:
 
 
 def test_a_flat_program_registers_what_a_program_does_without_components_and_defaults() -> None:
-    assert [each["name"] for each in raw(state())] == ["cluster", "tls-gateway", "tls-route"]
+    assert [resource["name"] for resource in raw(state())] == ["cluster", "tls-gateway", "tls-route"]
     assert next(iter(raw(state())))["inputs"] == {"kubeconfig": "k"}, "the SDK adds the version"
 
 
@@ -81,7 +81,7 @@ def test_a_namespace_that_the_provider_adds_is_no_input() -> None:
 def test_a_flat_state_has_every_resource_in_the_stack_itself() -> None:
     made = flattened(state(), "dev", "flat")
     route = made[-1]
-    assert [each["urn"].rpartition("::")[2] for each in made] == [
+    assert [resource["urn"].rpartition("::")[2] for resource in made] == [
         "istio-gateway-tls-flat", "cluster", "default_10", "tls-gateway", "tls-route",
     ]  # fmt: skip
     assert route["urn"] == "urn:pulumi:flat::istio-gateway-tls::kubernetes:x/v1:VirtualService::tls-route"
@@ -121,12 +121,6 @@ def test_the_time_of_orders_is_from_the_first_to_the_last() -> None:
     assert seconds_between(created, ready) == 58
 
 
-def test_hosts_differ_and_belong_to_both_applications() -> None:
-    made = hosts(3)
-    assert len({str(host["host"]) for host in made}) == 3
-    assert {host["service"] for host in made} == {"shop", "api"}
-
-
 def test_the_memory_of_a_process_is_read() -> None:
     assert memory() > 1_000_000, "of this one at least"
     assert memory("no-such-program") == 0
@@ -147,3 +141,23 @@ def test_the_arithmetic_of_several_clusters() -> None:
     ):
         assert quoted in text
     assert f"the {LETS_ENCRYPT[PROD].certificates.tokens} certificates a week of the registered domain" in text
+
+
+def span(name: str, begin: float, end: float) -> dict[str, Any]:
+    nanoseconds = {"startTimeUnixNano": f"{begin * 1e9:.0f}", "endTimeUnixNano": f"{end * 1e9:.0f}"}
+    return {"name": name, **nanoseconds}
+
+
+def test_the_phases_of_a_preview_follow_each_other_from_the_first_to_the_last_moment() -> None:
+    traced = [
+        span("pulumi", 0, 20),
+        span("pulumirpc.LanguageRuntime/Run", 1, 18),
+        span("pulumirpc.ResourceMonitor/RegisterResource", 2, 2.5),  # the stack
+        span("pulumirpc.ResourceProvider/Configure", 2.5, 2.6),  # of gcp, for a look-up
+        span("pulumirpc.ResourceMonitor/RegisterResource", 3, 7),
+        span("pulumirpc.ResourceProvider/Configure", 6, 7),
+        span("pulumirpc.ResourceMonitor/RegisterResource", 8, 9),
+        span("pulumirpc.ResourceMonitor/SignalAndWaitForShutdown", 12, 12),
+    ]
+    batches = [json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": half}]}]}) for half in (traced[:3], traced[3:])]
+    assert phases(list(spans("\n".join(batches)))) == [1, 2, 4, 5, 8], "and nothing is left out"

@@ -3,7 +3,7 @@
 from tests.faults.draw import ENGINE, LANGUAGE_HOST, OPERATIONS, VICTIMS, draw
 
 
-def test_a_round_is_the_same_each_time_and_says_how_to_repeat_it() -> None:
+def test_a_round_is_reproducible() -> None:
     assert draw(7, 17) == draw(7, 17), "whatever was drawn before"
     assert draw(7, 17).command == "make faults SEED=7 ONLY=17"
     assert [draw(7, n) for n in range(1, 20)] != [draw(8, n) for n in range(1, 20)], "another seed, other rounds"

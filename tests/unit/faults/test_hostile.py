@@ -1,4 +1,4 @@
-"""Hostile configs: a few hundred of them, and that each check finds what it is there to find."""
+"""Hostile configs: a few hundred of them, and a fault for each check to find."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,32 +8,25 @@ from pydantic import TypeAdapter
 
 from components.problem import Problem, ProblemsError
 from config.models import Settings
-from tests.faults.hostile import checks, payloads, play, rendered, shape
+from tests.faults.hostile import checks, payloads, rendered, shape
 from tests.faults.hostile.strategies import BASE, CANARY, KEYS, Hostile, keyed
+from tests.faults.test_hostile import play
 from tests.unit.harness import VIRTUAL_SERVICE, Registered
 
 GOOD = Problem("a.b", "is bad; accepted: c", ("pulumi config set --path a.b c",))
 
 
 def test_hostile_configs_break_nothing() -> None:
-    result = play.run(300, seed=1)
+    result = play(300, seed=1)
 
     assert result.broken == []
     assert result.configs == result.valid + result.refused == 300
     assert min(result.valid, result.refused) > 50, "both sides are seen"
-    assert len(result.kinds) > 100, "they are of many kinds"
-    assert result.as_json()["broken"] == []
+    assert result.kinds > 100, "they are of many kinds"
 
 
-def test_a_seed_makes_the_same_configs_again() -> None:
-    first, again, other = (play.run(40, seed).kinds for seed in (7, 7, 8))
-
-    assert first == again
-    assert first != other
-
-
-def test_every_key_of_the_settings_is_attacked_beside_a_value_that_it_takes() -> None:
-    paths = {".".join(str(each) for each in key.path) for key in KEYS}
+def test_every_key_of_the_settings_is_attacked_and_accepts_its_good_value() -> None:
+    paths = {".".join(str(part) for part in key.path) for key in KEYS}
 
     assert set(paths) >= {"gcp:project", "hosts.0.routes.0.headers.0.exact", "gateways.0.dns.challengeZone.zone"}
     assert {str(key.path[0]) for key in KEYS} == {field.alias or name for name, field in Settings.model_fields.items()}
@@ -44,11 +37,6 @@ def test_every_key_of_the_settings_is_attacked_beside_a_value_that_it_takes() ->
         for part in key.path:
             value = value[part]
         TypeAdapter(key.annotation).validate_python(value)
-
-
-@pytest.mark.parametrize("rule", shape.ACCEPTED, ids=lambda rule: rule.__name__)
-def test_a_rule_takes_the_value_that_stands_for_it(rule: Any) -> None:
-    rule(shape.ACCEPTED[rule]())
 
 
 def broken(check: Iterator[str]) -> str:
@@ -68,7 +56,7 @@ def broken(check: Iterator[str]) -> str:
         ("pulumi config set a 'b", "is not quoted"),
     ],
 )
-def test_a_word_that_leaves_its_place_in_a_fix_is_found(fix: str, what: str) -> None:
+def test_a_fix_that_a_shell_would_misread_is_found(fix: str, what: str) -> None:
     assert what in broken(checks.words([Problem("a", "is bad", (fix,))]))
 
 
@@ -83,18 +71,18 @@ def test_a_word_that_leaves_its_place_in_a_fix_is_found(fix: str, what: str) -> 
         "pulumi config    # lists the keys",
     ],
 )
-def test_a_fix_as_it_should_be_is_none(fix: str) -> None:
+def test_a_quoted_fix_is_accepted(fix: str) -> None:
     assert broken(checks.words([Problem("a", "is bad", (fix,))])) == ""
 
 
-def test_a_report_that_does_not_hold_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = Hostile({}, holds_secret=True)
-    assert broken(checks.report(given, ProblemsError(GOOD, heading="x"))) == ""
-    assert "a secret is shown" in broken(checks.report(given, ProblemsError(GOOD, heading=CANARY)))
-    assert "no fix" in broken(checks.report(given, ProblemsError(Problem("a", "accepted: b"), heading="x")))
-    assert "no accepted" in broken(checks.report(given, ProblemsError(Problem("a", "b", ("c",)), heading="x")))
+def test_a_bad_report_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Hostile({}, holds_secret=True)
+    assert broken(checks.report(config, ProblemsError(GOOD, heading="x"))) == ""
+    assert "a secret is shown" in broken(checks.report(config, ProblemsError(GOOD, heading=CANARY)))
+    assert "no fix" in broken(checks.report(config, ProblemsError(Problem("a", "accepted: b"), heading="x")))
+    assert "no accepted" in broken(checks.report(config, ProblemsError(Problem("a", "b", ("c",)), heading="x")))
     monkeypatch.setattr("components.problem.visible", str)
-    shown = broken(checks.report(given, ProblemsError(Problem("a", "\x1b; accepted: b\n", ("c",)), heading="x")))
+    shown = broken(checks.report(config, ProblemsError(Problem("a", "\x1b; accepted: b\n", ("c",)), heading="x")))
     assert "U+001B reached the terminal" in shown
     assert "added a line" in shown
 
@@ -122,7 +110,7 @@ def registered(**inputs: Any) -> str:
     return broken(rendered._registered(resource, Hostile({}, frozenset({"x"}), holds_secret=True)))
 
 
-def test_what_its_consumer_would_misread_is_found() -> None:
+def test_a_resource_that_its_consumer_would_misread_is_found() -> None:
     route = {"match": [{"uri": {"prefix": "/"}}], "headers": {"response": {"set": {"a": "b"}}}}
     assert registered(spec={"http": [route]}, metadata={"name": "x"}) == ""
     assert "has the name" in registered(spec={"http": []}, metadata={"name": "x\ny"})
@@ -135,11 +123,11 @@ def test_what_its_consumer_would_misread_is_found() -> None:
     assert "a route matches" in registered(spec={"http": [{"match": [{"uri": {"prefix": "/\u202e"}}]}]})
 
 
-def test_a_program_that_takes_what_the_settings_refuse_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = Hostile(keyed(BASE, False))
+def test_a_program_that_accepts_a_refused_config_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Hostile(keyed(BASE, False))
     with rendered.scratch():
-        assert broken(rendered.registers_nothing(taken)) == "", "the settings take it"
+        assert broken(rendered.registers_nothing(good)) == "", "the settings accept it"
         monkeypatch.setattr("tests.faults.hostile.rendered.is_accepted", lambda *_: False)
-        assert "takes a config that the settings refuse" in broken(rendered.registers_nothing(taken))
-    monkeypatch.setattr("tests.faults.hostile.play.read_settings", lambda *_, **__: 1 / 0)
-    assert "ZeroDivisionError in place of a report" in play.run(2, seed=1).broken[0]
+        assert "takes a config that the settings refuse" in broken(rendered.registers_nothing(good))
+    monkeypatch.setattr("tests.faults.test_hostile.read_settings", lambda *_, **__: 1 / 0)
+    assert "ZeroDivisionError in place of a report" in play(2, seed=1).broken[0]

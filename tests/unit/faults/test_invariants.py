@@ -1,4 +1,4 @@
-"""Each invariant finds what it is there to find."""
+"""Each invariant finds its violations."""
 
 from pathlib import Path
 
@@ -22,9 +22,9 @@ def test_a_failed_request_counts_unless_the_gateway_was_away() -> None:
 
 def test_a_failure_names_its_cause_and_has_no_traceback() -> None:
     assert invariants.cause_is_named([ended(1, "error: etcdserver is away")], "etcdserver") == []
-    assert invariants.cause_is_named([ended(1, "error: 42")], "etcdserver"), "nobody can act on that"
+    assert invariants.cause_is_named([ended(1, "error: 42")], "etcdserver"), "the cause is missing"
     assert invariants.cause_is_named([ended(0, "Traceback (most recent call last)")], "etcdserver")
-    assert invariants.cause_is_named([ended(-9)], "etcdserver") == [], "what was killed can say nothing"
+    assert invariants.cause_is_named([ended(-9)], "etcdserver") == [], "a killed command prints nothing"
 
 
 def test_a_failure_is_shown_by_the_line_that_names_its_cause() -> None:
@@ -36,7 +36,7 @@ def test_a_failure_is_shown_by_the_line_that_names_its_cause() -> None:
     assert invariants.naming(ended(1, "error: 42"), "etcdserver") == ""
 
 
-def test_what_is_quoted_of_a_failure_is_what_pulumi_gathers_at_its_end() -> None:
+def test_a_failure_is_quoted_from_pulumis_diagnostics() -> None:
     printed = (
         "Updating:\nDiagnostics:\n  a:\n    warning: using pulumi-x from $PATH\n    error: 42\n\nResources:\n    1"
     )
@@ -44,7 +44,7 @@ def test_what_is_quoted_of_a_failure_is_what_pulumi_gathers_at_its_end() -> None
     assert invariants.tail("one\n\n  two\n") == "one | two"
 
 
-def test_what_takes_too_long_is_named() -> None:
+def test_a_command_over_its_bound_is_named() -> None:
     assert invariants.ends_in_its_bound([ended(seconds=11.0), ended()]) == ["up took 11 s of at most 10"]
 
 

@@ -1,65 +1,62 @@
-"""docs/faults.md is what faults/results.json says."""
+"""docs/faults.md follows from the recorded results."""
 
-import json
+from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
 
+from tests import recording
 from tests.faults import page
-from tests.unit.test_documents import DOCS
+from tests.faults.scenarios import SCENARIOS
 
-ROUND = {"round": {"victim": "etcd"}, "outcome": "went through", "recovered": 2.0, "broken": []}
-RESULTS = {
-    "machine": {"cores": 2},
-    "seed": 7,
-    "rounds": [
-        ROUND,
-        {**ROUND, "outcome": "failed", "recovered": 6.0},
-        {**ROUND, "outcome": "failed", "recovered": 4.0, "broken": ["up failed without naming the cause: 42"]},
-        {"round": {"victim": "DNS"}, "outcome": "over before the kill", "recovered": None, "broken": []},
-    ],
-    "scenarios": [
-        {
-            "name": "disk-full",
-            "what": "a | b\n| c",
-            "outcome": "failed",
-            "seconds": 3.21,
-            "recovered": None,
-            "broken": [],
-        }
-    ],
-    "hostile": {"configs": 10_000, "seed": 1, "valid": 2_000, "refused": 8_000, "seconds": 100.0, "broken": []},
-}
+ROUND: dict[str, Any] = {"victim": "etcd", "seed": 7, "outcome": "went through", "recovered": 2.0, "broken": []}
+SCENARIO = {"name": "disk-full", "outcome": "failed", "seconds": 3.21, "recovered": None, "broken": []}
+HOSTILE = {"configs": 10_000, "seed": 1, "valid": 2_000, "refused": 8_000, "seconds": 100.0, "broken": []}
+RESULTS = [
+    ("machine", {"cores": 2}),
+    ("round", ROUND),
+    ("round", {**ROUND, "outcome": "failed", "recovered": 6.0}),
+    ("round", {**ROUND, "outcome": "failed", "recovered": 4.0, "broken": ["up failed without naming the cause: 42"]}),
+    ("round", {**ROUND, "outcome": "failed", "recovered": None, "broken": ["it did not come to its end"]}),
+    ("round", {**ROUND, "victim": "DNS", "outcome": "over before the kill", "recovered": None}),
+    ("scenario", SCENARIO),
+    ("hostile", HOSTILE),
+]
 
 
-def test_the_page_is_made_of_the_results_that_there_are() -> None:
-    results = json.loads(page.FILE.read_text()) if page.FILE.exists() else None
-
-    assert (DOCS / "faults.md").read_text() == page.page(results), "python -m tests.faults.page > docs/faults.md"
-    assert page.page(None) == page.ABOUT.read_text(), "nothing is claimed that was not measured"
+def made(*results: tuple[str, Any]) -> str:
+    return page.page([{"user_properties": results}])
 
 
-def test_the_page_has_every_part_that_was_killed_and_every_scenario() -> None:
-    made = page.page(RESULTS)
+def test_docs_show_the_recorded_results() -> None:
+    reports, text = recording.read(page.FILE), page.PAGE.read_text()
+    assert text == page.page(reports), "python -m tests.faults.page"
+    assert page.NOT_MEASURED not in text
+    played = recording.recorded(reports, "scenario")
+    assert [one["name"] for one in played] == [scenario.name for scenario in SCENARIOS], "each scenario was played"
+    for one in played:
+        assert f"| `{one['name']}` | {one['outcome']} |" in text
+    rounds = recording.recorded(reports, "round")
+    through = sum(one["outcome"] == "went through" for one in rounds)
+    assert f"| all | {len(rounds)} | {through} |" in text
 
-    assert "| etcd | 3 | 1 | 1 | 4.0 s | 6.0 s | 1 |" in made
-    assert "| DNS | 1 | 0 | 0 |  |  | 0 |" in made, "its round was over before the kill"
-    assert "| all | 4 | 1 | 1 | 4.0 s | 6.0 s | 1 |" in made
-    assert "| `disk-full` | a \\| b \\| c | failed | 3.2 s |  | 0 |" in made, "a text stays in its cell"
-    assert "10,000 configs of seed 1 in 100 s (100 a second): 2,000 were accepted, 8,000 refused, 0 broke" in made
-    assert rows(made) == rows(page.page(None)) + 4 + 2, "rounds and scenarios, with their heads"
 
+def test_a_part_has_its_rounds_its_outcomes_and_its_recoveries() -> None:
+    text = made(*RESULTS)
 
-def rows(text: str) -> int:
-    return sum(token.type == "tr_open" for token in MarkdownIt("gfm-like", {"linkify": False}).parse(text))
+    assert "| etcd | 4 | 1 | 2 | 4.0 s | 6.0 s | 2 |" in text, "one broke before it recovered"
+    assert "| DNS | 1 | 0 | 0 |  |  | 0 |" in text, "its round was over before the kill"
+    assert "| all | 5 | 1 | 2 | 4.0 s | 6.0 s | 2 |" in text
+    assert "| `disk-full` | failed | 3.2 s |  | 0 |" in text
+    assert "10,000 configs of seed 1 in 100 s (100 a second): 2,000 were accepted, 8,000 refused, 0 broke" in text
+    assert "{" not in text, "every placeholder is filled"
 
 
 @pytest.mark.parametrize(("part", "heading"), [
-    ("rounds", "### Parts killed at random"), ("scenarios", "### Scenarios"), ("hostile", "### Hostile configs"),
+    ("round", "### Parts killed at random"), ("scenario", "### Scenarios played"), ("hostile", "### Hostile configs"),
     ("machine", "## Results"),
 ])  # fmt: skip
-def test_a_part_without_results_is_said_not_to_be_measured(part: str, heading: str) -> None:
-    made = page.page({key: value for key, value in RESULTS.items() if key != part})
+def test_a_part_without_results_is_marked_as_not_measured(part: str, heading: str) -> None:
+    text = made(*(result for result in RESULTS if result[0] != part))
 
-    assert f"{heading}\n\n{page.NOT_MEASURED}" in made
-    assert made.count(page.NOT_MEASURED) == 1
+    assert f"{heading}\n\n{page.NOT_MEASURED}" in text
+    assert text.count(page.NOT_MEASURED) == 1

@@ -1,39 +1,73 @@
-"""The scenarios: which there are, and what decides their moments."""
+"""The scenarios: their causes, their moments, and how an operation's end is judged."""
 
 import random
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.faults.page import ABOUT
+from tests.faults.invariants import Ended
+from tests.faults.player import Played, Settled
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.scenarios_acme import two_in_three
+from tests.faults.stage import Scenario, Stage
+from tests.faults.test_scenarios import Scenes
+
+FAILING = [scenario for scenario in SCENARIOS if scenario.cause]
 
 
-def test_the_page_has_every_scenario_in_the_order_of_play_with_what_is_done() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| (.+?) \|", ABOUT.read_text(), re.MULTILINE)
-    assert rows == [(name, scenario.what) for name, scenario in SCENARIOS.items()]
+@pytest.mark.parametrize("scenario", FAILING, ids=lambda scenario: scenario.name)
+def test_a_cause_matches_its_own_words_and_those_of_no_other_scenario(scenario: Scenario) -> None:
+    assert not re.search(scenario.cause, ""), "an empty failure names no cause"
+    promised = re.findall(r"`([^`]+)`", scenario.ends)[-1]
+    assert promised.split("(")[0] in scenario.cause.replace("\\", ""), "the page promises what the scenario looks for"
+    others = [other.cause for other in FAILING if other is not scenario]
+    assert not any(re.search(scenario.cause, cause) for cause in others), "one failure is not mistaken for another"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_cause_matches_its_own_words_and_no_other_scenarios(name: str) -> None:
-    cause = SCENARIOS[name].cause
-    if not cause:
-        return
-    assert not re.search(cause, ""), "a failure that says nothing names no cause"
-    (row,) = (line for line in ABOUT.read_text().splitlines() if line.startswith(f"| `{name}`"))
-    promised = re.findall(r"`([^`]+)`", row.split(" | ")[2])[-1]
-    assert promised.split("(")[0] in cause.replace("\\", ""), "the page promises what is looked for"
-    for other, scenario in SCENARIOS.items():
-        if other != name and scenario.cause:
-            assert not re.search(cause, scenario.cause), "one failure is not taken for another"
-
-
-def test_two_in_three_nonces_are_rejected_the_same_each_time() -> None:
+def test_the_seed_alone_decides_which_two_in_three_nonces_are_rejected() -> None:
     def first(seed: int) -> list[bool]:
         rejects = two_in_three(random.Random(seed))  # noqa: S311 - no secret
         return [rejects(f"/order/{number % 2}") for number in range(300)]
 
     assert sum(first(1)) == 200
-    assert first(1) == first(1), "by the seed alone"
+    assert first(1) == first(1)
     assert first(1) != first(2)
+
+
+class Settling(Scenes):
+    """A player for which nothing is left to do after an operation."""
+
+    def __init__(self) -> None:
+        pass
+
+    def settle(self, ended: Ended, done: float, *, again: bool = False) -> Settled:  # noqa: ARG002 - the player's
+        return Settled(done)
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "printed", "broken", "fixed"),
+    [
+        ("no space left", 1, "a\n  error: no space left\nb", "", True),
+        ("no space left", 0, "ok", "up had to fail, but went through: ok", False),
+        ("no space left", 1, "error: 42", "up failed without naming the cause: error: 42", True),
+        ("", 0, "ok", "", False),
+        ("", 1, "error: 42", "up had to go through, but failed: error: 42", True),
+    ],
+)
+def test_an_operation_has_to_end_as_the_scenario_says(
+    cause: str, code: int, printed: str, broken: str, fixed: bool
+) -> None:
+    none: Any = None
+    stage, played, fixes = Stage(none, none, Path(), random.Random(1)), Played(), []  # noqa: S311 - no secret
+
+    def play(_: Stage) -> Iterator[Ended]:
+        yield Ended("up", code, printed, 1.0, bound=10.0)
+        fixes.append(True)
+
+    Settling()._disturb(Scenario("x", "nothing", "somehow", "nothing", play, cause), stage, played)
+    assert "; ".join(played.broken[:1]) == broken
+    assert fixes == [True] * fixed, "an operator acts only after a failure"
+    assert played.cause == ("error: no space left" if not broken and cause else "")

@@ -1,4 +1,4 @@
-"""What is to be killed is found."""
+"""The processes that are killed, and the words of failures that name them."""
 
 import os
 import re
@@ -24,7 +24,7 @@ SEEN = [
     (draw.ACME, "letsencrypt-staging-istio has an account that the ACME server does not know"),
 ]
 ALIKE = [{draw.API_SERVER, draw.ETCD}, {draw.ACME, draw.DNS}]
-"""Of which one failure may name both: etcd is known to the API server alone, and the ACME server asks DNS."""
+"""Parts that one failure may name: only the API server talks to etcd, and the ACME server asks DNS."""
 ALWAYS = """Updating (faults):
     pulumi:pulumi:Stack faults  warning: using pulumi-language-python from $PATH at /bin/pulumi-language-python
 Diagnostics:
@@ -38,15 +38,15 @@ Outputs:
 """
 
 
-def test_a_process_is_found_by_its_parent_though_it_leads_a_group_of_its_own() -> None:
-    # In a session of its own, as the engine starts its plugins.
+def test_a_process_in_a_session_of_its_own_is_found_by_its_parent() -> None:
+    # The engine starts its plugins like this.
     pipe = subprocess.PIPE
     with subprocess.Popen(["cat", "-"], stdin=pipe, stdout=pipe, start_new_session=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         child.stdin.write(b"x")
         child.stdin.flush()
-        child.stdout.read(1)  # Until it runs, the kernel has not written down its arguments.
+        child.stdout.read(1)  # Its arguments are in /proc only when it runs.
         assert child.pid in processes("cat", "-", parent=os.getpid())
         assert child.pid in processes("cat", "-")
         assert child.pid not in processes("cat", "--"), "with other arguments it is another one"
@@ -55,14 +55,14 @@ def test_a_process_is_found_by_its_parent_though_it_leads_a_group_of_its_own() -
 
 
 @pytest.mark.parametrize(("victim", "words"), SEEN)
-def test_a_cause_is_found_in_words_that_were_seen_and_not_in_those_of_another(victim: str, words: str) -> None:
-    naming = {each for each, cause in CAUSES.items() if re.search(cause, words, re.IGNORECASE)}
-    assert victim in naming, "it was this one that was killed"
-    assert naming == {victim} or naming in ALIKE, "a pattern that matches anything finds nothing"
+def test_the_words_of_a_failure_name_the_part_that_was_killed(victim: str, words: str) -> None:
+    naming = {part for part, cause in CAUSES.items() if re.search(cause, words, re.IGNORECASE)}
+    assert victim in naming, "it was killed"
+    assert naming == {victim} or naming in ALIKE, "and no other was"
 
 
 @pytest.mark.parametrize("victim", CAUSES)
-def test_what_pulumi_prints_each_time_names_no_cause(victim: str) -> None:
+def test_the_output_of_every_command_names_no_cause(victim: str) -> None:
     ended = Ended("up", 1, ALWAYS, 1.0, bound=10.0)
-    assert invariants.cause_is_named([ended], CAUSES[victim]), "nobody is told what it was"
+    assert invariants.cause_is_named([ended], CAUSES[victim]), "the cause is missing"
     assert set(CAUSES) == set(draw.VICTIMS)
