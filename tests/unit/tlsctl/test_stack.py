@@ -46,8 +46,19 @@ def test_a_command_is_addressed_to_the_stack_where_it_works_on_one(command: str,
     assert FILED.address(command) == addressed
 
 
-def test_without_a_file_only_the_stack_is_named() -> None:
-    assert DEV.address("pulumi up") == "pulumi up --stack dev"
+@pytest.mark.parametrize(
+    ("command", "addressed"),
+    [
+        ("pulumi up", "pulumi up --stack dev"),
+        (
+            "pulumi config set --path a.b 'pulumi up --stack prod; pulumi destroy'",
+            "pulumi config set --stack dev --path a.b 'pulumi up --stack prod; pulumi destroy'",
+        ),
+        (f"pulumi config rm {words('--stack=x')}", "pulumi config rm --stack dev -- '--stack=x'"),
+    ],
+)
+def test_quoted_text_is_not_addressed(command: str, addressed: str) -> None:
+    assert DEV.address(command) == addressed
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -107,11 +118,3 @@ def test_a_machine_without_pulumi_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
 def test_the_exit_code_of_a_command_is_returned(pulumi: Pulumi) -> None:
     pulumi("sys.exit(255)")
     assert DEV.run("pulumi cancel --yes") == 255
-
-
-def test_what_a_fix_quotes_is_no_command_to_be_addressed() -> None:
-    quoted = Stack("dev").address("pulumi config set --path a.b 'pulumi up --stack prod; pulumi destroy'")
-    assert quoted == "pulumi config set --stack dev --path a.b 'pulumi up --stack prod; pulumi destroy'"
-    assert (
-        Stack("dev").address(f"pulumi config rm {words('--stack=x')}") == "pulumi config rm --stack dev -- '--stack=x'"
-    )

@@ -1,4 +1,4 @@
-"""What is read: Helm's Secret, and the zone that is meant."""
+"""What is read: Helm's Secret, the managed zone and the cluster."""
 
 import base64
 import gzip
@@ -48,14 +48,12 @@ def test_a_secret_that_cannot_be_read_is_a_release_without_values(content: str) 
         ([], "other", "other"),
     ],
 )
-def test_the_zone_is_the_one_that_was_named_or_that_most_hosts_lie_in(
-    hosts: list[str], name: str | None, chosen: str
-) -> None:
+def test_the_zone_is_the_named_one_or_that_of_most_hosts(hosts: list[str], name: str | None, chosen: str) -> None:
     assert choose(ZONES, hosts, name)["name"] == chosen
 
 
 @pytest.mark.parametrize(("hosts", "name"), [(["a.nowhere.dev"], None), (["a.acme.dev"], "acm")])
-def test_no_zone_is_told(hosts: list[str], name: str | None) -> None:
+def test_an_unknown_zone_is_refused(hosts: list[str], name: str | None) -> None:
     with pytest.raises(ProblemsError, match="managed zone"):
         choose(ZONES, hosts, name)
 
@@ -68,10 +66,10 @@ def api() -> Iterator[Api]:
     server.close()
 
 
-def test_a_cluster_without_any_of_it_is_read(api: Api) -> None:
+def test_an_empty_cluster_is_read(api: Api) -> None:
     read = Cluster(api.kubeconfig, None).read()
 
-    assert [name for name, value in read.items() if value] == ["istio_api"], "nothing is there"
+    assert [name for name, value in read.items() if value] == ["istio_api"], "only the default"
 
 
 def test_the_newest_api_of_istio_is_read_and_every_object_has_its_kind(api: Api) -> None:
@@ -86,7 +84,7 @@ def test_the_newest_api_of_istio_is_read_and_every_object_has_its_kind(api: Api)
     ]
 
 
-def test_an_object_is_looked_for_where_its_kind_is_served(api: Api) -> None:
+def test_an_object_is_read_where_its_kind_is_served(api: Api) -> None:
     resources = [{"name": "gateways/status", "kind": "Gateway"}, {"name": "gateways", "kind": "Gateway"}]
     api.objects = {
         "/apis/networking.istio.io/v1": {"resources": resources},
@@ -99,7 +97,7 @@ def test_an_object_is_looked_for_where_its_kind_is_served(api: Api) -> None:
     assert cluster.get("monitoring.coreos.com/v1", "PrometheusRule", "istio-system", "a") is None, "no such kind"
 
 
-def test_a_refusal_is_told(api: Api) -> None:
+def test_a_refusal_is_a_problem(api: Api) -> None:
     api.status = 403
     with pytest.raises(ProblemsError, match="the API server answers 403"):
         Cluster(api.kubeconfig, None).read()
@@ -115,5 +113,5 @@ def test_a_refusal_is_told(api: Api) -> None:
         ({}, False),
     ],
 )
-def test_an_apply_conflicts_with_who_wrote_the_spec(entry: dict[str, Any], expected: bool) -> None:
+def test_an_apply_conflicts_with_other_managers_of_the_spec(entry: dict[str, Any], expected: bool) -> None:
     assert has_other_managers({"metadata": {"managedFields": [entry]}}) is expected
