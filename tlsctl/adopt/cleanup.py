@@ -6,7 +6,9 @@ cutover.py removes it then; the routes attached to it are deleted after it.
 """
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from components.problem import Problem
@@ -23,130 +25,113 @@ _COPY = "by-hand"
 """The suffix of the name of a copy."""
 
 
-def copies(inventory: Inventory, served: Serving, own: OwnObjects) -> list[dict[str, Any]]:
-    """Return VirtualServices to apply before the `up`.
+@dataclass(frozen=True)
+class Cleanup:
+    """What to apply before the `up`, and what to delete after it."""
 
-    A VirtualService with the name that the program uses is taken over, and so detached from the older Gateway, which
-    still serves its hosts. A Gateway for all hosts loses requests to the stack's as soon as that exists, before its
-    routes do. In both cases a copy keeps the routes, attached to both Gateways.
-    """
-    taken_over = {own.route(host) for host in served.names}
-    broad = {key(gateway) for gateway in served.gateways if any("*" in host for host in https_hosts([gateway]))}
-    replaced = {route for routes in served.replaced.values() for route in routes}
-    result = []
-    for obj in inventory.virtual_services:
-        if key(obj) in replaced and (key(obj) in taken_over or broad & set(attached_to(obj))):
-            spec = copy.deepcopy(dict(mapping(obj, "spec")))
-            spec["gateways"] = [*map(qualified, attached_to(obj)), f"{own.namespace}/{own.tls_gateway}"]
-            namespace, name = _copy_of(obj)
-            metadata = {"name": name, "namespace": namespace}
-            result.append(
-                {"apiVersion": inventory.istio_api, "kind": "VirtualService", "metadata": metadata, "spec": spec}
-            )
-    return result
+    inventory: Inventory
+    served: Serving
+    signed: Signing
+    own: OwnObjects
+    removal: Removal
+    """The Ingresses that are removed."""
 
+    @cached_property
+    def copies(self) -> dict[Key, dict[str, Any]]:
+        """VirtualServices to apply before the `up`, by the originals.
 
-def _copy_of(route: Object) -> Key:
-    namespace, name = key(route)
-    return namespace, f"{name[:200]}-{_COPY}"
+        A VirtualService with the name that the program uses is taken over, and so detached from the older Gateway,
+        which still serves its hosts. A Gateway for all hosts loses requests to the stack's as soon as that exists,
+        before its routes do. In both cases a copy keeps the routes, attached to both Gateways.
+        """
+        gateways = self.served.gateways
+        broad = {key(gateway) for gateway in gateways if any("*" in host for host in https_hosts([gateway]))}
+        copies = {}
+        for obj in self.inventory.virtual_services:
+            if key(obj) in self._used and (key(obj) in self._taken_over or broad & set(attached_to(obj))):
+                spec = copy.deepcopy(dict(mapping(obj, "spec")))
+                spec["gateways"] = [*map(qualified, attached_to(obj)), f"{self.own.namespace}/{self.own.tls_gateway}"]
+                metadata = {"name": f"{key(obj)[1][:200]}-{_COPY}", "namespace": key(obj)[0]}
+                kind = {"apiVersion": self.inventory.istio_api, "kind": "VirtualService"}
+                copies[key(obj)] = {**kind, "metadata": metadata, "spec": spec}
+        return copies
 
+    @cached_property
+    def _taken_over(self) -> set[Key]:
+        """The VirtualServices with the names that the program uses."""
+        return {self.own.route(host) for host in self.served.names}
 
-def steps(
-    inventory: Inventory,
-    served: Serving,
-    signed: Signing,
-    own: OwnObjects,
-    copied: Sequence[Mapping[str, Any]],
-    removal: Removal,
-) -> Iterator[Problem]:
-    """Yield what to delete after the `up`, in this order; `copied` is the result of `copies`."""
-    replaced = _replaced(inventory, served)
-    removed: dict[Key, Object] = {}
-    for gateway in served.gateways:
-        if key(gateway) in own.gateways:
-            continue
-        attached = [obj for obj in inventory.virtual_services if key(gateway) in attached_to(obj)]
-        routes = [qualified(obj) for obj in attached if key(obj) not in replaced]
-        if others := routes or sorted(exact_hosts(gateway) - set(served.names)):
-            what = f"has {', '.join(others)} too: remove the stack's hosts from it"
-            yield note(gateway, what, kubectl("edit", "gateway", gateway))
-        else:
-            removed[key(gateway)] = gateway
-    yield from cutover.steps(served, list(removed.values()))
-    yield from _routes(inventory, served, own, replaced, removed, copied)
-    unused = _unused_certificates(inventory, served, signed)
-    for certificate in unused:
-        secret = (served.namespace, text(certificate, "spec", "secretName"))
-        fix = kubectl("delete", "certificate", certificate), kubectl("delete", "secret", secret)
-        yield note(certificate, "is not presented by any Gateway afterwards", *fix)
-    yield from removal_steps(inventory, served, removal)
-    yield from _unused_issuers(inventory, signed, removal, [*unused, *removal.certificates])
+    @cached_property
+    def _used(self) -> set[Key]:
+        """The VirtualServices that route hosts of the stack."""
+        return {route for routes in self.served.replaced.values() for route in routes}
 
+    @cached_property
+    def _replaced(self) -> set[Key]:
+        """The VirtualServices that the stack's replace for all of their hosts."""
+        used, names = self._used | set(self.served.redirects), set(self.served.names)
+        return {
+            key(obj)
+            for obj in self.inventory.virtual_services
+            if key(obj) in used and {host.lower() for host in texts(obj, "spec", "hosts")} - {"*"} <= names
+        }
 
-def _replaced(inventory: Inventory, served: Serving) -> set[Key]:
-    """Return the VirtualServices that the stack's replace for all of their hosts."""
-    used = {route for routes in served.replaced.values() for route in routes} | set(served.redirects)
-    return {
-        key(obj)
-        for obj in inventory.virtual_services
-        if key(obj) in used and {host.lower() for host in texts(obj, "spec", "hosts")} - {"*"} <= set(served.names)
-    }
+    def steps(self) -> Iterator[Problem]:
+        """Yield what to delete after the `up`, in this order."""
+        removed: dict[Key, Object] = {}
+        for gateway in self.served.gateways:
+            if key(gateway) in self.own.gateways:
+                continue
+            attached = [obj for obj in self.inventory.virtual_services if key(gateway) in attached_to(obj)]
+            routes = [qualified(obj) for obj in attached if key(obj) not in self._replaced]
+            if others := routes or sorted(exact_hosts(gateway) - set(self.served.names)):
+                what = f"has {', '.join(others)} too: remove the stack's hosts from it"
+                yield note(gateway, what, kubectl("edit", "gateway", gateway))
+            else:
+                removed[key(gateway)] = gateway
+        yield from cutover.steps(self.served, list(removed.values()))
+        yield from self._routes(removed)
+        unused = self._unused_certificates()
+        for certificate in unused:
+            secret = (self.served.namespace, text(certificate, "spec", "secretName"))
+            fix = kubectl("delete", "certificate", certificate), kubectl("delete", "secret", secret)
+            yield note(certificate, "is not presented by any Gateway afterwards", *fix)
+        yield from removal_steps(self.inventory, self.served, self.removal)
+        yield from self._unused_issuers([*unused, *self.removal.certificates])
 
+    def _routes(self, removed: Collection[Key]) -> Iterator[Problem]:
+        """Yield the VirtualServices that are attached only to removed Gateways, and then the copies."""
+        attached = {key(obj): set(attached_to(obj)) for obj in self.inventory.virtual_services}
+        unused = [route for route in attached if route in self._replaced and attached[route] <= set(removed)]
+        # The copy of a route that was taken over is still needed for hosts that stay.
+        copies = [key(obj) for route, obj in self.copies.items() if route not in self._taken_over or route in unused]
+        for route in (*(route for route in unused if route not in self._taken_over), *copies):
+            what = "is not needed afterwards: the stack's own has the routes"
+            yield Problem(f"VirtualService {qualified(route)}", what, (kubectl("delete", "virtualservice", route),))
 
-def _routes(
-    inventory: Inventory,
-    served: Serving,
-    own: OwnObjects,
-    replaced: Collection[Key],
-    removed: Collection[Key],
-    copied: Sequence[Mapping[str, Any]],
-) -> Iterator[Problem]:
-    """Yield the VirtualServices that route nothing any more, and then the copies."""
-    taken_over = {own.route(host) for host in served.names}
-    unused = {
-        key(obj) for obj in inventory.virtual_services if key(obj) in replaced and set(attached_to(obj)) <= set(removed)
-    }
-    for obj in inventory.virtual_services:
-        if key(obj) in unused - taken_over:
-            yield _unused_route(key(obj))
-    copied_keys = [key(obj) for obj in copied]
-    for obj in inventory.virtual_services:
-        # The copy of one that was taken over still routes the hosts that stay.
-        if _copy_of(obj) in copied_keys and (key(obj) not in taken_over or key(obj) in unused):
-            yield _unused_route(_copy_of(obj))
+    def _unused_certificates(self) -> list[Object]:
+        """Return the Certificates that Gateways presented, and that none presents afterwards."""
+        return [
+            certificate
+            for certificate in self.inventory.certificates
+            if key(certificate)[0] == self.served.namespace
+            and not self.signed.owns_certificate(certificate)
+            and not owning_ingresses(certificate)  # cert-manager would make it again for its Ingress.
+            and set(texts(certificate, "spec", "dnsNames")) <= set(self.served.names)
+            and text(certificate, "spec", "secretName") in self.served.credentials
+        ]
 
-
-def _unused_route(route: Key) -> Problem:
-    what = "is not needed afterwards: the stack's own has the routes"
-    return Problem(f"VirtualService {qualified(route)}", what, (kubectl("delete", "virtualservice", route),))
-
-
-def _unused_certificates(inventory: Inventory, served: Serving, signed: Signing) -> list[Object]:
-    """Return the Certificates that Gateways presented, and that none presents afterwards."""
-    return [
-        certificate
-        for certificate in inventory.certificates
-        if key(certificate)[0] == served.namespace
-        and not signed.owns_certificate(certificate)
-        and not owning_ingresses(certificate)  # cert-manager would make it again for its Ingress.
-        and set(texts(certificate, "spec", "dnsNames")) <= set(served.names)
-        and text(certificate, "spec", "secretName") in served.credentials
-    ]
-
-
-def _unused_issuers(
-    inventory: Inventory, signed: Signing, removal: Removal, deleted: Sequence[Object]
-) -> Iterator[Problem]:
-    used = {
-        reference(certificate)
-        for certificate in inventory.certificates
-        if certificate not in deleted and not signed.owns_certificate(certificate)
-    }
-    used.update(issuer for ingress in removal.kept for issuer in requested_issuers(ingress))
-    for issuer in inventory.issuers:
-        if is_acme(issuer) and not signed.owns_issuer(identity(issuer)) and identity(issuer) not in used:
-            fix = kubectl("delete", text(issuer, "kind").lower(), issuer)
-            yield note(issuer, "has no Certificate afterwards", fix)
+    def _unused_issuers(self, deleted: Sequence[Object]) -> Iterator[Problem]:
+        used = {
+            reference(certificate)
+            for certificate in self.inventory.certificates
+            if certificate not in deleted and not self.signed.owns_certificate(certificate)
+        }
+        used.update(issuer for ingress in self.removal.kept for issuer in requested_issuers(ingress))
+        for issuer in self.inventory.issuers:
+            if is_acme(issuer) and not self.signed.owns_issuer(identity(issuer)) and identity(issuer) not in used:
+                fix = kubectl("delete", text(issuer, "kind").lower(), issuer)
+                yield note(issuer, "has no Certificate afterwards", fix)
 
 
 def mounted_secrets(deployment: Object) -> Iterator[Problem]:

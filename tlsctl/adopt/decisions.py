@@ -9,7 +9,8 @@ from typing import Any
 from components.problem import Problem
 from components.shell import word
 from components.specs import acme, istio
-from tlsctl.adopt import cert_manager, cleanup
+from tlsctl.adopt import cert_manager
+from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
 from tlsctl.adopt.fields import at, mapping, text, texts
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
 from tlsctl.adopt.istio import blocked_challenges, old_api, requires_tls_13
@@ -52,7 +53,6 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
     proven = challenge or signed.challenge
     if proven != "dns01":
         served = serving(inventory, proven)
-    own = OwnObjects(stack, served.namespace)
     _order_hosts(served, signed)
     chart_notes: list[Problem] = []
     chart = cert_manager.section(inventory, chart_notes)
@@ -61,7 +61,7 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
     if others := signed.other_names(inventory, served.names):
         signed.acme["dnsNames"] = others
     removal = plan_removal(inventory, served, signed)
-    before = cleanup.copies(inventory, served, own)
+    cleanup = Cleanup(inventory, served, signed, OwnObjects(stack, served.namespace), removal)
     return Decision(
         {
             **_cluster(inventory),
@@ -76,9 +76,9 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
                 tls=_tls(served, signed),
             ),
         },
-        before,
+        list(cleanup.copies.values()),
         [*blocked_challenges(served.gateways), *_zone_access(inventory, signed, proven)],
-        list(cleanup.steps(inventory, served, signed, own, before, removal)),
+        list(cleanup.steps()),
         [
             *served.notes,
             *signed.notes,
@@ -185,4 +185,4 @@ def _other_tools(inventory: Inventory, served: Serving) -> Iterator[Problem]:
     for deployment in inventory.deployments:
         labels = mapping(deployment, "spec", "template", "metadata", "labels")
         if key(deployment)[0] == served.namespace and selects(served.selector, labels):
-            yield from cleanup.mounted_secrets(deployment)
+            yield from mounted_secrets(deployment)
