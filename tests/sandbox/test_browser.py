@@ -209,7 +209,7 @@ def test_a_browser_is_answered_by_the_exact_hosts_routes_over_the_wildcards_conn
 ) -> None:
     seen = visit(tmp_path, ANY, EXACT["host"])
     assert seen == Visit([(200, "wildcard"), (200, "exact")], [[ANY, EXACT["host"]]]), "over one connection"
-    assert stack.verify().states("coalescing") == {EXACT["host"]: "ok"}, "and verify says the same"
+    assert set(stack.verify().states("coalescing").values()) == {"ok"}, "and verify says the same"
 
 
 @pytest.mark.usefixtures("browser")

@@ -112,7 +112,7 @@ def test_a_renewal_leaves_the_ca_as_it_is(deployed: Deployed) -> None:
 def test_verify_says_what_it_cannot_see_without_a_client_certificate(deployed: Deployed) -> None:
     without = deployed.stack.verify()
     assert without.problems == [], "the refusal is what the config asks for"
-    assert (without.states("route"), without.states("mtls")) == ({HOST: "skipped"}, {"shop": "ok"})
+    assert (without.states("route"), without.states("mtls")) == ({HOST: "skipped"}, {"ingress": "ok"})
     assert "--client-cert FILE" in without.of("route")[0]["detail"], "it says what would show the rest"
 
     having = deployed.stack.verify("--client-cert", str(deployed.known))
