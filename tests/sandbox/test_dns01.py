@@ -87,11 +87,6 @@ def policy(zone: str) -> list[dict[str, Any]]:
     return bindings
 
 
-def challenge_records(zone: str) -> set[str]:
-    """Return the names of the TXT records with proofs in a zone."""
-    return {name for name in txt_records(zone) if name.startswith("_acme-challenge.")}
-
-
 def proofs(zone: str) -> list[str]:
     """Return every proof that was ever written to a zone: the name and the value."""
     written = [record for change in changes(zone) for record in change.get("additions", []) if record["type"] == "TXT"]
@@ -121,13 +116,13 @@ def test_a_wildcard_and_its_domain_are_proven_with_port_80_closed(stack: Stack) 
     names = answer.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {APEX["host"], WILDCARD["host"]}
     assert len(proofs_of_the_domain()) == 2, "both were proven, by one name with a value each"
-    eventually("no proof is left", lambda: not challenge_records("sandbox"))
+    eventually("no proof is left", lambda: not txt_records("sandbox"))
     stack.assert_at_rest()
 
     renew(SECRET)
     renewed(answer.serial)
     assert len(proofs_of_the_domain()) == 4, "both were proven again"
-    eventually("the renewal leaves no proof", lambda: not challenge_records("sandbox"))
+    eventually("the renewal leaves no proof", lambda: not txt_records("sandbox"))
 
 
 def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
@@ -160,7 +155,7 @@ def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(sha
             eventually(f"{host['host']} is served", partial(client.served, host["host"], trust))
         assert len(proofs("sandbox")) == before, "nothing was proven in the hosts' zone"
         assert {proof.split()[0] for proof in proofs("proofs")} == {"delegated.sandbox.test.proofs.test."}
-        eventually("no proof is left", lambda: not challenge_records("proofs"))
+        eventually("no proof is left", lambda: not txt_records("proofs"))
         assert [binding["members"] for binding in policy("proofs")] == [[PRINCIPAL]], "cert-manager may write this zone"
         assert policy("sandbox") == [], "and not the zone of the addresses"
         shared.assert_at_rest()
