@@ -1,6 +1,5 @@
-"""What is written for people: it leads somewhere, names what there is, and uses one word for one thing."""
+"""Documents: links, commands, generated pages and the tests that they name exist."""
 
-import ast
 import contextlib
 import fnmatch
 import html
@@ -16,9 +15,11 @@ import yaml
 
 import sandbox.__main__
 import tlsctl.__main__
+from config import reference as config_reference
 from docs import pictures
 from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, VIRTUAL_SERVICE
+from tlsctl import reference as checks_reference
 
 pytestmark = pytest.mark.usefixtures("no_rubbish")
 
@@ -29,7 +30,7 @@ MADE_ELSEWHERE = {".venv", ".git", "node_modules"}
 
 
 def files(pattern: str) -> Iterator[Path]:
-    """Our own files of that name."""
+    """The repository's files that match a pattern."""
     for path in sorted(ROOT.rglob(pattern)):
         if not any(part in MADE_ELSEWHERE or part.endswith("_cache") for part in path.relative_to(ROOT).parts):
             yield path
@@ -41,35 +42,30 @@ every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path:
 
 
 def links(document: Path) -> list[str]:
-    """Where a document leads to within the repository."""
+    """The links of a document within the repository."""
     text = re.sub(r"`[^`\n]*`", "", without_blocks(document.read_text()))
-    found = re.findall(r"\]\(([^)\s]+)\)", text)
-    return [link for link in found if not re.match(r"[a-z]+:", link)]
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", link)]
 
 
 def anchors(document: Path) -> set[str]:
-    """What GitHub calls the headings of a document."""
+    """The anchors that GitHub gives the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", without_blocks(document.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def typed(document: Path) -> list[str]:
-    """The commands that a document says to type."""
+    """The commands in the code blocks of a document."""
     blocks = re.findall(r"```(?:sh|console)\n(.*?)```", document.read_text(), re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.strip()]
 
 
 def mentioned(document: Path) -> list[str]:
-    """What a document quotes within its text."""
+    """The inline code of a document."""
     return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", without_blocks(document.read_text()))]
 
 
 def without_blocks(text: str) -> str:
     return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-
-
-def test_the_readme_is_short_enough_to_be_read() -> None:
-    assert len(README.read_text().splitlines()) < 120, "the rest belongs on a page of docs/"
 
 
 @every_document
@@ -83,8 +79,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *PICTURES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_document_has_a_path_of_somebodys_machine(document: Path) -> None:
-    found = re.findall(r"(?<![\w.~/])/(?:work|root|home|Users)\b\S*", html.unescape(document.read_text()))
-    assert not found, "it is on no other machine"
+    assert not re.findall(r"(?<![\w.~/])/(?:work|root|home|Users)\b\S*", html.unescape(document.read_text()))
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
@@ -111,51 +106,38 @@ def test_pages_that_the_code_names_are_there() -> None:
             assert (ROOT / page).exists(), f"{file.relative_to(ROOT)} sends its reader to {page}"
 
 
-def test_every_page_is_found_from_the_readme() -> None:
-    index = DOCS / "README.md"
-    reached = {(page.parent / link.partition("#")[0]).resolve() for page in (README, index) for link in links(page)}
-    pages = {page for page in DOCS.glob("*.md") if page != index}
-    assert pages <= reached, "a page that nothing leads to is not read"
-
-
 def test_the_index_has_every_page() -> None:
-    listed = {(DOCS / link).resolve() for link in links(DOCS / "README.md")}
-    assert set(DOCS.glob("*.md")) - {DOCS / "README.md"} <= listed
-
-
-def test_the_word_for_a_fix_is_fix() -> None:
-    other = re.compile(r"\b(?:[m]end\w*|[r]emed(?:y|ies|iat)\w*)", re.IGNORECASE)
-    for path in (*DOCUMENTS, *files("*.py"), *files("*.yml"), *files("*.yaml"), ROOT / "Makefile"):
-        text = path.read_text().replace("remediation_steps", "")  # A parameter of pulumi_policy's.
-        assert not other.findall(text), f"{path.relative_to(ROOT)}: the glossary of CONTRIBUTING has one word for it"
+    index = DOCS / "README.md"
+    listed = {(DOCS / link).resolve() for link in links(index)}
+    assert set(DOCS.glob("*.md")) - {index} <= listed
 
 
 @every_document
 def test_python_is_started_in_one_way(document: Path) -> None:
     if document.name == "CHANGELOG.md":
-        return  # It says how it was started before.
+        return  # It names earlier commands.
     for command in (*typed(document), *mentioned(document)):
         assert ".venv/bin" not in command, f"{command}: `uv run` finds the environment"
         bare = re.match(r"python3? -m (tlsctl|sandbox)( |$)", command)
-        assert not bare, f"{command}: without `uv run`, it needs an environment that is active"
+        assert not bare, f"{command}: `uv run` activates the environment"
 
 
 @pytest.mark.parametrize("program", [tlsctl.__main__, sandbox.__main__], ids=["tlsctl", "sandbox"])
 def test_commands_of_documents_are_those_of_the_programs(program: Any) -> None:
     parse, start = program._parser().parse_args, f"python -m {program.__name__.partition('.')[0]} "
-    shown = 0
+    commands = 0
     for document in DOCUMENTS:
         for command in (*typed(document), *mentioned(document)):
             *_, arguments = command.split(start)
             if start not in command or arguments.startswith("…"):
                 continue
-            shown += 1
-            with contextlib.redirect_stderr(io.StringIO()) as said:
+            commands += 1
+            with contextlib.redirect_stderr(io.StringIO()) as error:
                 try:
                     parse(shlex.split(arguments, comments=True))
                 except SystemExit:
-                    pytest.fail(f"{document.relative_to(ROOT)}: {command}: {said.getvalue()}")
-    assert shown, "the documents say how it is used"
+                    pytest.fail(f"{document.relative_to(ROOT)}: {command}: {error.getvalue()}")
+    assert commands
 
 
 def test_targets_of_documents_are_in_the_makefile() -> None:
@@ -166,73 +148,14 @@ def test_targets_of_documents_are_in_the_makefile() -> None:
             assert target is None or target[1] in targets, f"{document.relative_to(ROOT)}: {command}"
 
 
-LAYOUT = {
-    row[0].strip("/"): set(re.findall(r"`([\w.]+)`", row[2]))
-    for line in (ROOT / "CONTRIBUTING.md").read_text().partition("## Layout")[2].partition("\n## ")[0].splitlines()
-    if line.startswith("| `")
-    and (row := [cell.strip(" `") if not at else cell for at, cell in enumerate(line[2:].split("|"))])
-}
-"""What each folder may import, by CONTRIBUTING."""
-
-
-def imported(file: Path) -> set[str]:
-    """The modules that a file imports by their full names."""
-    nodes = list(ast.walk(ast.parse(file.read_text())))
-    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return plain | {
-        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
-    }
-
-
-@pytest.mark.parametrize("place", sorted(LAYOUT.keys() - {"tests"}))
-def test_imports_go_in_the_directions_of_the_layout(place: str) -> None:
-    ours = {name.removesuffix(".py").partition("/")[0] for name in LAYOUT}
-    allowed = {place.removesuffix(".py").replace("/", "."), *LAYOUT[place]}
-    for file in [ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"):
-        for module in imported(file):
-            known = any(module == each or module.startswith(f"{each}.") for each in allowed)
-            assert known or module.partition(".")[0] not in ours, f"{file.relative_to(ROOT)} imports {module}"
-
-
-def test_the_layout_has_every_folder_of_python() -> None:
-    folders = {path.parent.name for path in ROOT.glob("*/*.py")} | {path.name for path in ROOT.glob("*.py")}
-    assert folders - MADE_ELSEWHERE <= LAYOUT.keys()
-
-
 def test_the_program_of_the_readme_runs() -> None:
     [program] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    # Installed, the package has a name of its own.
+    # The installed package has another name.
     done = harness.run(lambda: exec(program.replace("istio_gateway_tls", "components")))  # noqa: S102
 
     assert done.outputs["urls"] == ["https://shop.acme.dev"]
-    assert [each.inputs["spec"]["dnsNames"] for each in done.of(CERTIFICATE)] == [["shop.acme.dev"]]
+    assert [resource.inputs["spec"]["dnsNames"] for resource in done.of(CERTIFICATE)] == [["shop.acme.dev"]]
     assert done.of(VIRTUAL_SERVICE), "the host has its route"
-
-
-OWNED = [line.split()[0] for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines() if line.startswith("/")]
-
-
-@pytest.mark.parametrize("pattern", OWNED)
-def test_what_has_an_owner_is_there(pattern: str) -> None:
-    assert list(ROOT.glob(pattern.strip("/"))), "GitHub says nothing about a path that matches nothing"
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        ".github/workflows/up.yml",
-        "__main__.py",
-        "deploy/bootstrap/__main__.py",
-        "deploy/ci/__main__.py",
-        "policies/__main__.py",
-        "components/__init__.py",
-        "Pulumi.prod.yaml",
-        "uv.lock",
-    ],
-)
-def test_what_runs_with_rights_has_an_owner(path: str) -> None:
-    owned = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in OWNED]
-    assert any(fnmatch.fnmatch(f"/{path}", pattern) for pattern in owned)
 
 
 def test_everything_that_is_pinned_is_kept_up_to_date() -> None:
@@ -253,3 +176,25 @@ def test_everything_that_is_pinned_is_kept_up_to_date() -> None:
         assert is_watched("github-actions", action.parent), action
     assert is_watched("github-actions", ROOT), "the root stands for .github/workflows"
     assert is_watched("uv", ROOT)
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    assert (DOCS / "configuration.md").read_text() == config_reference.page(), (
+        "python -m config.reference > docs/configuration.md"
+    )
+    checks = (DOCS / "checks.md").read_text()
+    assert checks == checks_reference.page(checks), "python -m tlsctl.reference"
+
+
+def test_every_threat_names_a_test_that_exists() -> None:
+    tables = re.findall(r"^\| threat \|.*?\n\n", (DOCS / "security.md").read_text(), re.MULTILINE | re.DOTALL)
+    rows = [row for table in tables for row in table.splitlines()[2:] if row]
+    assert len(rows) > 25, "of the identities and of the cluster"
+    for row in rows:
+        tests = re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)+)`", row)
+        assert tests, row
+        for file, path in tests:
+            for name in path.split("::")[1:]:
+                assert re.search(rf"^ *(?:class|def) {name}\b", (ROOT / file).read_text(), re.MULTILINE), (
+                    f"{file}::{name}"
+                )

@@ -1,0 +1,101 @@
+"""Imports: their directions, which CONTRIBUTING's layout states, and what stays light."""
+
+import ast
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SPECS = [f"components.specs.{file.stem}" for file in (ROOT / "components" / "specs").glob("[a-z]*.py")]
+
+LAYOUT = {
+    name.strip("/"): set(re.findall(r"`([\w.]+)`", allowed))
+    for name, allowed in re.findall(
+        r"^\| `([^`]+)` \|.*\|([^|]*)\|$",
+        (ROOT / "CONTRIBUTING.md").read_text().partition("## Layout")[2].partition("\n## ")[0],
+        re.MULTILINE,
+    )
+}
+"""The modules that each folder may import."""
+
+OWNED = [line.split()[0] for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines() if line.startswith("/")]
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file imports by their full names."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+
+
+def sources(place: str) -> Iterator[Path]:
+    return iter([ROOT / place]) if place.endswith(".py") else (ROOT / place).rglob("*.py")
+
+
+@pytest.mark.parametrize("place", sorted(LAYOUT.keys() - {"tests"}))
+def test_imports_go_in_the_directions_of_the_layout(place: str) -> None:
+    ours = {name.removesuffix(".py") for name in LAYOUT}
+    allowed = {place.removesuffix(".py"), *LAYOUT[place]}
+    for file in sources(place):
+        for module in imported(file):
+            known = any(module == name or module.startswith(f"{name}.") for name in allowed)
+            assert known or module.partition(".")[0] not in ours, f"{file.relative_to(ROOT)} imports {module}"
+
+
+def test_the_layout_has_every_folder_of_python() -> None:
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {path.partition("/")[0] for path in tracked.split()} <= LAYOUT.keys()
+
+
+def test_code_that_runs_with_rights_has_an_owner() -> None:
+    folders = {"deploy", "policies", "tlsctl", "__main__.py"}
+    while True:
+        modules = {
+            module.partition(".")[0] for folder in folders for file in sources(folder) for module in imported(file)
+        }
+        if modules & LAYOUT.keys() <= folders:
+            break
+        folders |= modules & LAYOUT.keys()
+    assert {"components", "config"} < folders, "what they import runs with the same rights"
+
+    owned = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in OWNED]
+    files = [folder if folder.endswith(".py") else f"{folder}/x.py" for folder in sorted(folders)]
+    for file in [*files, ".github/workflows/up.yml", "Pulumi.prod.yaml", "uv.lock"]:
+        assert any(fnmatch.fnmatch(f"/{file}", pattern) for pattern in owned), file
+    for pattern in OWNED:
+        assert list(ROOT.glob(pattern.strip("/"))), f"GitHub ignores {pattern}, which matches nothing"
+
+
+def loaded(*modules: str, after: str = "pass") -> set[str]:
+    """The modules of a fresh interpreter that has imported these."""
+    code = f"import {', '.join(modules)}, json, sys\n{after}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = json.loads(done.stderr)
+    return {*names, *(name.partition(".")[0] for name in names)}
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        (SPECS, {"pulumi", "pydantic", "kubernetes", "cryptography"}),
+        (["config.reading"], {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "kubernetes"}),
+        (["tlsctl.verify.run", "tlsctl.verify.command"], {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "config.args"}),
+    ],
+    ids=["specs", "settings", "verify"],
+)
+def test_what_starts_fast_loads_no_heavy_packages(modules: list[str], heavy: set[str]) -> None:
+    assert not heavy & loaded(*modules)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"], ["recover", "--help"], ["adopt", "--help"]])
+def test_the_help_of_tlsctl_loads_no_heavy_packages(arguments: list[str]) -> None:
+    after = f"try:\n    tlsctl.__main__.main({arguments})\nexcept SystemExit:\n    pass"
+    assert not {"rich", "config.models", "kubernetes", "sslyze", "dns"} & loaded("tlsctl.__main__", after=after)
