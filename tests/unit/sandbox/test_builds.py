@@ -28,28 +28,6 @@ def versions(go_mod: str) -> dict[str, str]:
     return {module: replaced.get(module, version) for module, version in required.items()}
 
 
-def test_a_replacement_takes_the_place_of_what_is_required() -> None:
-    text = """module here
-
-require example.com/lone v1.0.0
-require (
-	example.com/kept v1.2.3 // indirect
-	example.com/moved v0.0.0
-	example.com/forked v1.0.0
-)
-replace (
-	example.com/moved => example.com/moved v0.37.2
-	example.com/forked v1.0.0 => example.com/other v2.0.0
-)
-"""
-    assert versions(text) == {
-        "example.com/lone": "v1.0.0",
-        "example.com/kept": "v1.2.3",
-        "example.com/moved": "v0.37.2",
-        "example.com/forked": "example.com/other v2.0.0",
-    }
-
-
 def test_no_shared_module_stands_at_two_versions() -> None:
     folders: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for build in builds():

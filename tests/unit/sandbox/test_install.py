@@ -36,29 +36,25 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     return commands
 
 
-def test_the_gateway_waits_for_the_injection_webhook(commands: Commands) -> None:
+def test_the_gateway_is_installed_after_the_injection_webhook_answers_and_gets_its_address(commands: Commands) -> None:
     install.istio(Path("/istio"))
     webhook = commands.position("kubectl create", "--dry-run=server")
     gateway = commands.position("helm", install.GATEWAY)
-    assert webhook < gateway, "a Pod made before the webhook answers is refused, and its ReplicaSet backs off"
+    assert webhook < gateway, "otherwise its Pod is refused, and its ReplicaSet backs off"
+    assert f"service/{install.GATEWAY}" in commands.seen[-1], "the last command waits for the Service"
+    assert "loadBalancer" in commands.seen[-1], "and for its address"
 
 
-def test_the_install_ends_with_the_gateways_address(commands: Commands) -> None:
-    install.istio(Path("/istio"))
-    last = commands.seen[-1]
-    assert f"service/{install.GATEWAY}" in last, "the program finds a Service with an address, as on GKE"
-    assert "loadBalancer" in last, "being there is not having an address"
-
-
-def test_a_release_that_fails_says_which_and_why(commands: Commands) -> None:
-    commands.stderr["istiod"] = "Error: chart requires kubeVersion >= 99\n"
-    with pytest.raises(SandboxError, match="release istiod could not be installed: Error: chart requires kubeVersion"):
-        install.istio(Path("/istio"))
-
-
-def test_a_wait_that_runs_out_says_for_what(commands: Commands) -> None:
-    commands.stderr[f"service/{install.GATEWAY}"] = "error: timed out waiting for the condition"
-    with pytest.raises(SandboxError, match=r"service/istio-ingressgateway did not reach jsonpath=.*timed out"):
+@pytest.mark.parametrize(
+    ("word", "stderr", "message"),
+    [
+        ("istiod", "Error: kubeVersion", "release istiod could not be installed: Error: kubeVersion"),
+        (f"service/{install.GATEWAY}", "error: timed out", r"service/istio-ingressgateway did not reach .*timed out"),
+    ],
+)
+def test_a_failed_release_or_wait_is_named(commands: Commands, word: str, stderr: str, message: str) -> None:
+    commands.stderr[word] = stderr
+    with pytest.raises(SandboxError, match=message):
         install.istio(Path("/istio"))
 
 
