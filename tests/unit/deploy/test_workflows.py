@@ -134,7 +134,7 @@ class TestOrder:
 
     def test_built_tools_are_cached_by_their_sources(self) -> None:
         (cache,) = [item for item in WORKFLOWS["test"]["jobs"]["test"]["steps"] if "actions/cache" in str(item)]
-        for source in ("sandbox/builds/**", "sandbox/tools.py"):
+        for source in ("sandbox/builds/**", "sandbox/tools.py", "sandbox/gobuild.py"):
             assert f"'{source}'" in cache["with"]["key"]
         assert cache["with"]["path"] == "~/.cache/istio-gateway-tls/tools"
 
