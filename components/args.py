@@ -141,7 +141,8 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 @cache
 def _model(args: Any, base: type[BaseModel], defer: Defer) -> type[BaseModel]:
-    sentences = docstrings(args)
+    # A component shows none. CPython 3.11 may fail to parse while a future is collected (python/cpython#106905).
+    sentences = {} if base is Inputs else docstrings(args)
     fields: dict[str, Any] = {
         name: _field(annotation, name in args.__required_keys__, sentences.get(name, ""), base, defer)
         for name, annotation in inspect.get_annotations(args).items()

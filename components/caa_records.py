@@ -1,12 +1,12 @@
-"""CAA records at each host: only the issuers' ACME accounts may have certificates for it, by the challenge it has.
+"""CAA records at each host: only the issuers' ACME accounts get certificates for it, and only by its challenge.
 
-A CAA record set that is there already is somebody's decision about who may sign, and the provider would replace it
-without a word: it is refused, at the preview too.
+An existing CAA record set is somebody's decision about who may sign, and the provider would replace it without a
+warning. So it is refused, at the preview too.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
@@ -18,6 +18,7 @@ from .problem import COMMANDS, Problem, text
 from .record_sets import before_create, existing
 from .shell import word
 from .specs import acme, caa
+from .specs.external_dns import Key
 
 
 class CaaHostArgs(TypedDict):
@@ -47,7 +48,10 @@ class CaaRecordsArgs(TypedDict):
 
 
 class CaaRecords(pulumi.ComponentResource):
-    """One CAA record set per name."""
+    """One CAA record set per name.
+
+    Example: `CaaRecords("caa", {"hosts": [{"host": "shop.acme.dev"}], "accounts": issuers.accounts, "zone": "acme"})`
+    """
 
     def __init__(self, name: str, args: CaaRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CaaRecords", name, {}, opts)
@@ -73,40 +77,37 @@ def _records(served: Mapping[bool, str], identities: Sequence[str], accounts: Ma
 
 
 def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that let a record set be created only where there is none: what the stack has is updated."""
+    """Return hooks that let a CAA record set be created only at a name that has none."""
 
-    async def refuse(args: pulumi.ResourceHookArgs) -> None:
-        given: Mapping[str, Any] = args.new_inputs or {}
-        zone, project = given.get("managedZone"), given.get("project")
-        if not isinstance(zone, str):
-            return  # not known yet: a zone of this program's own
-        found = await existing(component, zone, project, name=str(given["name"]), type="CAA")
-        for (owner, _), records in found.items():
-            problem = overwriting(owner, records, zone, COMMANDS.get(component.pulumi_resource_name, {}))
-            raise pulumi.RunError(text([problem]))
+    async def refuse(key: Key, zone: str, project: str | None) -> None:
+        owner, kind = key
+        records = await existing(component, zone, project, name=f"{owner}.", type=kind)
+        if key in records:
+            commands = COMMANDS.get(component.pulumi_resource_name, {})
+            raise pulumi.RunError(text([replaced(owner, records[key], zone, commands)]))
 
     return before_create(component, refuse)
 
 
-def overwriting(owner: str, found: Sequence[str], zone: str, commands: Mapping[str, str]) -> Problem:
-    """Return the problem of a name that has CAA records of somebody else.
+def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[str, str]) -> Problem:
+    """Return the problem of a name whose CAA records the component would replace.
 
     Args:
         owner: the name.
-        found: its records.
+        records: its CAA records.
         zone: the managed zone.
         commands: the commands that set inputs of the component.
     """
-    without = f"{commands['hosts']} false" if "hosts" in commands else "leave the host out of the input hosts"
-    parsed = [caa.Record.parse(each) for each in found]
-    allowed = sorted({each.domain for each in parsed if each.tag in ("issue", "issuewild") and each.domain})
+    parsed = [caa.Record.parse(record) for record in records]
+    allowed = sorted({record.domain for record in parsed if record.tag in ("issue", "issuewild") and record.domain})
     loss = f"{', '.join(allowed)} would no longer be allowed to sign" if allowed else "what they say would be lost"
+    without = f"{commands['hosts']} false" if "hosts" in commands else f"remove {owner} from the input hosts"
     return Problem(
         f"CAA of {owner}",
-        f"has records that are not this stack's: {'; '.join(found)}. Replaced by the stack's, {loss}",
+        f"has records that are not this stack's: {'; '.join(records)}. Replaced by the stack's, {loss}",
         (
             f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
             "    # then the stack makes its own",
-            f"{without}    # keeps the records as they are",
+            f"{without}    # keeps the records",
         ),
     )

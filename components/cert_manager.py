@@ -48,7 +48,10 @@ class CertManagerArgs(TypedDict):
 
 
 class CertManager(pulumi.ComponentResource):
-    """The release; when it is up, the webhook has answered."""
+    """The release of the chart; once it is created, the webhook has answered.
+
+    Example: `CertManager("cert-manager", {"values": {"replicaCount": 2}})`
+    """
 
     namespace: pulumi.Output[str]
     """Where cert-manager runs and keeps the ACME account keys."""

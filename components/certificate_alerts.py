@@ -44,7 +44,10 @@ class CertificateAlertsArgs(TypedDict):
 
 
 class CertificateAlerts(pulumi.ComponentResource):
-    """Alert rules, and what makes a Prometheus scrape cert-manager."""
+    """Alert rules, and the object that makes a Prometheus scrape cert-manager.
+
+    Example: `CertificateAlerts("alerts", {"prometheus": "gmp", "certificates": ["shop-certs"]})`
+    """
 
     def __init__(self, name: str, args: CertificateAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateAlerts", name, {}, opts)

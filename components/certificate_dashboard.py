@@ -38,7 +38,10 @@ _UID = 40
 
 
 class CertificateDashboard(pulumi.ComponentResource):
-    """One ConfigMap with one dashboard."""
+    """One ConfigMap with one dashboard.
+
+    Example: `CertificateDashboard("dashboard", {"certificates": ["shop-certs"]})`
+    """
 
     def __init__(self, name: str, args: CertificateDashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:CertificateDashboard", name, {}, opts)

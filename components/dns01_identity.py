@@ -1,7 +1,7 @@
-"""cert-manager's access to the managed zone that DNS-01 is proven in, by Workload Identity Federation for GKE.
+"""cert-manager's access to the managed zone in which DNS-01 is solved, by Workload Identity Federation for GKE.
 
-Whoever runs it may make roles of the zone's project and say who has them, which is more than a deployment should be
-able to: in a workflow, bootstrap grants the same.
+It takes the rights to create and grant roles in the zone's project, which is more than a deployment should have. In a
+workflow, bootstrap grants the same.
 """
 
 from typing import Annotated, NotRequired, TypedDict
@@ -33,7 +33,10 @@ class Dns01IdentityArgs(TypedDict):
 
 
 class Dns01Identity(pulumi.ComponentResource):
-    """A custom role, and cert-manager's ServiceAccount with it on one zone."""
+    """A custom role, granted to cert-manager's ServiceAccount on one zone.
+
+    Example: `Dns01Identity("access", {"zone": "acme", "pool": pool, "role_id": "dns01_prod"})`
+    """
 
     member: pulumi.Output[str]
     """The ServiceAccount, as IAM policies name it."""

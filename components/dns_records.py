@@ -1,7 +1,7 @@
-"""The names of the gateway: records in a Cloud DNS managed zone that is there already.
+"""A and AAAA records in an existing Cloud DNS managed zone.
 
-An A record for each host, and an AAAA record where the gateway has an IPv6 address. A host that is proven by DNS-01 in
-another zone has a CNAME that leads there as well, so that cert-manager need not write to the zone of the addresses.
+A host whose DNS-01 challenge is solved in another zone also has a CNAME that leads there, so that cert-manager need
+not write to the zone of the addresses.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ import pulumi
 import pulumi_gcp as gcp
 
 from .args import Path, with_cross_check
-from .dns_owners import OwnedRecords
 from .fields import Default, Domain, HostName, Input, Ipv4, Ipv6, NonEmpty, Text, Ttl
 from .inputs import check_inputs, computed, resource_label
+from .record_sets import OwnedRecords
 from .specs import names
 
 
@@ -46,25 +46,31 @@ class DnsRecordsArgs(TypedDict):
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """One record per host and kind of address, and one CNAME per name that is proven in another zone."""
+    """One record per host and kind of address, and one CNAME per name whose challenge is solved in another zone.
+
+    Example: `DnsRecords("dns", {"hosts": ["shop.acme.dev"], "ip": ingress.ip, "zone": "acme"})`
+    """
 
     addresses: pulumi.Output[Mapping[str, str]]
-    """The address of each host, as it is in the zone: IPv4, where it has both."""
+    """The address of each host in the zone; the IPv4 address of hosts with both."""
 
     def __init__(self, name: str, args: DnsRecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:DnsRecords", name, {}, opts)
         inputs = check_inputs(self, name, args, DnsRecordsArgs)
-        # An A record keeps the name that it had before there were others.
+        # An A record keeps the name that it had before there were AAAA records.
         addresses = [("A", "", inputs["ip"]), ("AAAA", "-ipv6", inputs["ipv6"])]
-        kinds = [each for each in addresses if each[2] is not None]
-        # A wildcard and its domain are proven by the same name.
+        # A wildcard and its domain have the same challenge name.
         challenges = list(dict.fromkeys(names.without_wildcard(host) for host in inputs["challenge_hosts"]))
-        known = [(host, kind) for kind, _, _ in kinds for host in inputs["hosts"] if isinstance(host, str)]
-        owned = OwnedRecords(self, [*known, *((names.challenge_name(base), "CNAME") for base in challenges)])
+        known = [host for host in inputs["hosts"] if isinstance(host, str)]
+        owned = OwnedRecords(
+            self,
+            [
+                *((host, kind) for kind, _, ip in addresses if ip is not None for host in known),
+                *((names.challenge_name(base), "CNAME") for base in challenges),
+            ],
+        )
 
-        def record_set(
-            resource: str, owner: pulumi.Input[str], kind: str, value: pulumi.Input[str]
-        ) -> gcp.dns.RecordSet:
+        def record_set(resource: str, owner: Input[str], kind: str, value: Input[str]) -> gcp.dns.RecordSet:
             return gcp.dns.RecordSet(
                 resource,
                 name=computed("{}.".format, owner),
@@ -76,18 +82,18 @@ class DnsRecords(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks),
             )
 
-        records = {
-            kind: [
-                record_set(f"{name}-{resource_label(host, position)}{suffix}", host, kind, address)
+        records = [
+            [
+                record_set(f"{name}-{resource_label(host, position)}{suffix}", host, kind, ip)
                 for position, host in enumerate(inputs["hosts"])
             ]
-            for kind, suffix, address in kinds
-        }
-        shown = next(iter(records.values()))
+            for kind, suffix, ip in addresses
+            if ip is not None
+        ]
         for base in challenges:
             target = computed(partial(names.challenge_target, base), computed("{}.".format, inputs["challenge_domain"]))
             record_set(f"{name}-challenge-{base}", names.challenge_name(base), "CNAME", target)
-        rrdatas = pulumi.Output.all(*(record.rrdatas for record in shown))
+        rrdatas = pulumi.Output.all(*(record.rrdatas for record in records[0]))
         self.addresses = pulumi.Output.from_input(computed(_addresses, inputs["hosts"], rrdatas))
         self.register_outputs({"addresses": self.addresses})
 

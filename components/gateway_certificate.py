@@ -1,6 +1,6 @@
 """The gateway's certificates, awaited until the ACME server has signed them.
 
-The Secrets lie in the namespace of the gateway's Pods, where istiod may read them. They outlive their Certificates:
+The Secrets are in the namespace of the gateway's Pods, where istiod may read them. They outlive their Certificates:
 deleting one would spend the CA's weekly limit of identical certificates.
 """
 
@@ -24,9 +24,8 @@ from .fields import (
     Text,
 )
 from .inputs import check_inputs, resource_label
-from .kube.awaiting import WAIT_FOR_READY, bounded
 from .kube.credentials import credentials_of
-from .kube.diagnosis import explain_on_failure
+from .kube.diagnosis import WAIT_FOR_READY, explain_on_failure, timeouts
 from .specs import acme, istio, tls
 from .tls_gateway import CredentialArgs
 
@@ -87,14 +86,17 @@ class Certificate(pulumi.CustomResource):
 
 
 class GatewayCertificate(pulumi.ComponentResource):
-    """One Certificate for each of the credentials, each Ready when this component is."""
+    """One Certificate for each of the credentials; all are Ready when this component is.
+
+    Example: `GatewayCertificate("certificate", {"issuer": issuers.names["prod"], "credentials": credentials})`
+    """
 
     secret: pulumi.Output[str]
     """The first certificate's Secret."""
     not_after: pulumi.Output[str]
-    """When the first of them expires, RFC 3339."""
+    """When the first certificate expires, in RFC 3339."""
     renewal_time: pulumi.Output[str]
-    """When the first of them is renewed, RFC 3339."""
+    """When the first certificate is renewed, in RFC 3339."""
 
     def __init__(self, name: str, args: GatewayCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
@@ -112,15 +114,15 @@ class GatewayCertificate(pulumi.ComponentResource):
                 spec=certificate_spec(credential, inputs),
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    custom_timeouts=bounded(inputs["timeout"]),
+                    custom_timeouts=timeouts(inputs["timeout"]),
                     hooks=hooks,
                 ),
             )
             certificates.append(certificate)
         statuses = pulumi.Output.all(*(certificate.status for certificate in certificates))
         self.secret = pulumi.Output.from_input(inputs["credentials"][0]["secret_name"])
-        self.not_after = statuses.apply(lambda all_of_them: earliest(all_of_them, "notAfter"))
-        self.renewal_time = statuses.apply(lambda all_of_them: earliest(all_of_them, "renewalTime"))
+        self.not_after = statuses.apply(lambda known: earliest(known, "notAfter"))
+        self.renewal_time = statuses.apply(lambda known: earliest(known, "renewalTime"))
         self.register_outputs({"secret": self.secret, "notAfter": self.not_after, "renewalTime": self.renewal_time})
 
 

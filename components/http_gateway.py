@@ -1,4 +1,4 @@
-"""Port 80: the redirect to HTTPS, and the way in for HTTP-01. rules/istio.py says what it must not do, and why."""
+"""Port 80: the redirect to HTTPS, and the entry for HTTP-01. specs/istio.py says what it must not do, and why."""
 
 from typing import Annotated, NotRequired, TypedDict
 
@@ -24,7 +24,10 @@ class HttpGatewayArgs(TypedDict):
 
 
 class HttpGateway(pulumi.ComponentResource):
-    """A Gateway on port 80 that serves redirects only."""
+    """A Gateway on port 80 that serves only redirects.
+
+    Example: `HttpGateway("http", {"hosts": ["shop.acme.dev"]})`
+    """
 
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)

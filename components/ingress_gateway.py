@@ -1,8 +1,8 @@
-"""The Istio ingress gateway that is there already, seen through its Service.
+"""An existing Istio ingress gateway, seen through its Service.
 
-It creates nothing and changes nothing: gateway and Service belong to whoever installed Istio. A preview reads the
-Service once and never waits; `up` waits for the external IP, within a bound. Where names are proven by HTTP-01, both
-read what Istio does with the solvers' Ingresses, as far as they may.
+It creates and changes nothing: gateway and Service belong to those who installed Istio. A preview reads the Service
+once and never waits; `up` waits for the external IP until a timeout. With HTTP-01, both also read what Istio does with
+the solvers' Ingresses, as far as their rights allow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,10 @@ class IngressGatewayArgs(TypedDict):
 
 
 class IngressGateway(pulumi.ComponentResource):
-    """The gateway's address, once its Service is known to be fit for TLS."""
+    """The gateway's address, after a check that its Service can carry TLS.
+
+    Example: `IngressGateway("ingress", {"http01": {}}, ResourceOptions(provider=cluster)).ip`
+    """
 
     ip: pulumi.Output[str]
     """The external address: IPv6 with the family `ipv6`, else IPv4. Unknown at a preview that finds none."""
@@ -64,13 +67,13 @@ class IngressGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         inputs = check_inputs(self, name, args, IngressGatewayArgs)
         gateway = _Gateway(name, inputs["timeout"], inputs["family"], inputs["plain"])
-        found: pulumi.Output[Sequence[str]] = pulumi.Output.all(
+        ips: pulumi.Output[Sequence[str]] = pulumi.Output.all(
             credentials_of(self), inputs["namespace"], inputs["service"], inputs["http01"]
         ).apply(lambda known: gateway.addresses(*known))
         # The address is public, though the kubeconfig that it was read with may be a secret.
-        found = pulumi.Output.unsecret(found)
-        self.ip = found.apply(lambda ips: ips[0])
-        self.ipv6 = found.apply(lambda ips: None if inputs["family"] == addresses.IPV4 else ips[-1])
+        ips = pulumi.Output.unsecret(ips)
+        self.ip = ips.apply(lambda known: known[0])
+        self.ipv6 = ips.apply(lambda known: None if inputs["family"] == addresses.IPV4 else known[-1])
         self.register_outputs({"ip": self.ip, "ipv6": self.ipv6})
 
 
@@ -115,7 +118,7 @@ class _Gateway:
             return load_balancer.find_address(api, namespace, service, 0 if preview else self.timeout, wanted)
 
         try:
-            found = await in_thread(find)
+            ips = await in_thread(find)
         except ProblemsError as error:
             raise pulumi.RunError(text(error.problems)) from None
         except (load_balancer.UnreachableError, ConfigException) as error:
@@ -124,16 +127,16 @@ class _Gateway:
                 pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
                 return pulumi.UNKNOWN
             raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", self._other_cluster())])) from None
-        if found is None and preview:
+        if ips is None and preview:
             return pulumi.UNKNOWN
-        if found is None:
+        if ips is None:
             fix = (
                 f"kubectl --namespace {word(namespace)} describe service {word(service)}",
                 set_input(self.commands, "timeout", min(self.timeout * 2, 3600)),
             )
             what = f"got no external IP in {self.timeout} s; its events say why"
             raise pulumi.RunError(text([Problem(where, what, fix)]))
-        return found
+        return ips
 
     def _other_cluster(self) -> tuple[str, ...]:
         """Return the commands that look for the cluster, or choose another one."""

@@ -43,7 +43,10 @@ class MutualTlsArgs(TypedDict):
 
 
 class MutualTls(pulumi.ComponentResource):
-    """A PeerAuthentication per namespace. It is for Pods with a sidecar: the others take what they took before."""
+    """A PeerAuthentication per namespace. Pods without a sidecar are unaffected.
+
+    Example: `MutualTls("mtls", {"mode": "strict", "namespaces": ["shop"]})`
+    """
 
     def __init__(self, name: str, args: MutualTlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:MutualTls", name, {}, opts)

@@ -1,6 +1,10 @@
-"""Looks at the managed zone before a record set is created, by the gcp provider and its credentials."""
+"""Looks at the managed zone before a record set is created, by the gcp provider and its credentials.
 
-from collections.abc import Awaitable, Callable
+The provider would replace an existing record set without a warning.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import metadata
 
 import pulumi
@@ -8,49 +12,96 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
 
 from . import engine
+from .problem import Problem, text
+from .specs import external_dns
+from .specs.external_dns import Key, Owner
 
-Records = dict[tuple[str, str], list[str]]
-"""The records of a managed zone, by name, without the trailing dot, and type."""
+Records = dict[Key, list[str]]
+"""The records of a managed zone."""
+
+Owners = dict[Key, list[Owner]]
 
 _RECORD_SETS = "gcp:dns/getRecordSets:getRecordSets"
 
 
 def before_create(
-    component: pulumi.ComponentResource, look: Callable[[pulumi.ResourceHookArgs], Awaitable[None]]
+    component: pulumi.ComponentResource, check: Callable[[Key, str, str | None], Awaitable[None]]
 ) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that have `look` called before a record set is created, at the preview too.
+    """Return hooks that call `check` before a record set is created, at the preview too.
 
-    What the stack has is updated without a look. None where the engine has no hooks. One hook is for all record sets of
-    a component: the SDK would start a server of its own for each that is registered in the same moment (3.272).
+    Record sets that the stack has are updated without a check. None where the engine has no hooks. One hook is for all
+    record sets of a component: the SDK starts a server for each hook that is registered in the same moment (3.272).
 
     Args:
-        component: whose record sets they are.
-        look: raises `pulumi.RunError` where the resource must not be created.
+        component: the parent of the record sets.
+        check: called with the record set, the zone and its project; raises `pulumi.RunError` to refuse the creation.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
         return None
-    hook = pulumi.ResourceHook(engine.hook_name(component), look, pulumi.ResourceHookOptions(on_dry_run=True))
+
+    async def run(args: pulumi.ResourceHookArgs) -> None:
+        inputs = args.new_inputs or {}
+        zone, name, kind = (inputs.get(key) for key in ("managedZone", "name", "type"))
+        if isinstance(zone, str) and isinstance(name, str) and isinstance(kind, str):
+            await check((name.removesuffix("."), kind), zone, inputs.get("project"))
+        # Otherwise the zone is one of this program's own, and not known yet.
+
+    hook = pulumi.ResourceHook(engine.hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[hook])
 
 
-async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **only: str) -> Records:
+async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **query: str) -> Records:
     """Return the records of a managed zone.
 
     Args:
-        component: whose provider is asked.
-        zone: the managed zone's name.
-        project: the zone's project, if not the provider's.
-        only: `name`, with the trailing dot, and `type` of the record sets that are wanted; without them it is all.
+        component: the component whose provider is asked.
+        zone: the name of the managed zone.
+        project: the project of the zone, if it is not the provider's.
+        query: `name`, with the trailing dot, and `type` of the record sets; all of them without a query.
 
     Raises:
         RuntimeError: the zone cannot be read; carries the provider's words.
     """
-    arguments = {"managedZone": zone, "project": project, **only}
-    # Of the version that the SDK gives the record sets: the engine knows it of programs in Python alone.
-    found = await engine.ask(
+    arguments = {"managedZone": zone, "project": project, **query}
+    # The version that the SDK gives the record sets: the engine knows it only for programs in Python.
+    answer = await engine.ask(
         _RECORD_SETS, arguments, component.get_provider(_RECORD_SETS), metadata.version("pulumi-gcp")
     )
     return {
-        (str(each["name"]).removesuffix("."), str(each["type"])): [str(value) for value in each.get("rrdatas") or ()]
-        for each in found.get("rrsets") or ()
+        (str(found["name"]).removesuffix("."), str(found["type"])): list(map(str, found.get("rrdatas") or ()))
+        for found in answer.get("rrsets") or ()
     }
+
+
+class OwnedRecords:
+    """Refuses to create a record set that external-dns owns, which would change it back or delete it."""
+
+    hooks: pulumi.ResourceHookBinding | None
+    """For the record sets of the component."""
+
+    def __init__(self, component: pulumi.ComponentResource, record_sets: Sequence[Key]) -> None:
+        """Take the record sets whose names are known: the first error names all of them that are owned."""
+        self.hooks = before_create(component, self._refuse)
+        self._component = component
+        self._record_sets = frozenset(record_sets)
+        self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, Owners]]] = {}
+        self._reported = False
+
+    async def _refuse(self, key: Key, zone: str, project: str | None) -> None:
+        # A thousand record sets are created side by side, and the zone is read once.
+        if (zone, project) not in self._zones:
+            self._zones[zone, project] = asyncio.ensure_future(self._read(zone, project))
+        records, owners = await self._zones[zone, project]
+        if key not in self._record_sets:  # the program did not know its name
+            owners = owners | external_dns.owners(records, [key])
+        if key not in owners:
+            return
+        if self._reported:
+            where = f"record set {key[0]}. {key[1]}"
+            raise pulumi.RunError(text([Problem(where, "is owned by external-dns too, as the first error says")]))
+        self._reported = True
+        raise pulumi.RunError(text([external_dns.handover(owners, zone, project)]))
+
+    async def _read(self, zone: str, project: str | None) -> tuple[Records, Owners]:
+        records = await existing(self._component, zone, project)
+        return records, external_dns.owners(records, self._record_sets)

@@ -1,8 +1,8 @@
-"""The gateway's address, reserved in the cloud: the Service has it already, and gets it again when it is made anew.
+"""The gateway's address, reserved in the cloud, so that a Service that is created again can have it again.
 
-Google gives a load balancer an ephemeral address, which is gone with the Service. A reservation of the same address
-makes it stay ("promote"), without a change of the Service. That the Service asks for it is then one value of Istio's
-chart, which belongs to whoever installed Istio.
+Google gives a load balancer an ephemeral address, which is released with the Service. A reservation of the same
+address keeps it ("promote"), without a change of the Service. For a new Service to ask for it takes one value of
+Istio's chart, which belongs to those who installed Istio.
 https://cloud.google.com/vpc/docs/reserve-static-external-ip-address#promote_ephemeral_ip
 """
 
@@ -30,12 +30,15 @@ class ReservedAddressArgs(TypedDict):
 
 
 class ReservedAddress(pulumi.ComponentResource):
-    """A regional external address, in use by the load balancer that has it, and protected."""
+    """A protected regional external address, in use by the load balancer that has it.
+
+    Example: `ReservedAddress("address", {"ip": ingress.ip, "region": "europe-west1"})`
+    """
 
     object_name: pulumi.Output[str]
-    """The address's name, which the annotation `networking.gke.io/load-balancer-ip-addresses` of a Service takes."""
+    """The name of the address, for the annotation `networking.gke.io/load-balancer-ip-addresses` of a Service."""
     chart_value: pulumi.Output[str]
-    """The option of `helm upgrade` with which Istio's gateway chart asks for the address."""
+    """The option of `helm upgrade` by which Istio's gateway chart asks for the address."""
 
     def __init__(self, name: str, args: ReservedAddressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:ReservedAddress", name, {}, opts)
@@ -48,9 +51,9 @@ class ReservedAddress(pulumi.ComponentResource):
             region=inputs["region"],
             project=inputs["project"],
             description="The address of an Istio ingress gateway, kept beyond its Service",
-            # What is released belongs to somebody else a moment later. Two of a name cannot be there at once.
+            # A released address may belong to somebody else a moment later. Two addresses cannot have one name.
             opts=pulumi.ResourceOptions(parent=self, protect=True, delete_before_replace=True),
         )
         self.object_name = address.name
         self.chart_value = address.address.apply(addresses.chart_value)
-        self.register_outputs({"object_name": self.object_name, "chart_value": self.chart_value})
+        self.register_outputs({"objectName": self.object_name, "chartValue": self.chart_value})

@@ -93,10 +93,13 @@ class TlsGatewayArgs(TypedDict):
 
 
 class TlsGateway(pulumi.ComponentResource):
-    """A Gateway on port 443 and one VirtualService per host, which no plain HTTP request reaches."""
+    """A Gateway on port 443 and one VirtualService per host, which plain HTTP requests do not reach.
+
+    Example: `TlsGateway("tls", {"credentials": credentials, "hosts": [{"host": "shop.acme.dev", "routes": routes}]})`
+    """
 
     urls: pulumi.Output[Sequence[str]]
-    """Where the hosts are; a wildcard has no URL."""
+    """The URLs of the hosts; a wildcard has none."""
 
     def __init__(self, name: str, args: TlsGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:TlsGateway", name, {}, opts)

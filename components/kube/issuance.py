@@ -1,50 +1,67 @@
-"""Reads how far an issuer or a certificate has come: its own conditions, its requests, Orders and Challenges."""
+"""Why an issuer or a certificate is not Ready: what cert-manager's objects say, from the Certificate to its Challenges.
 
-from typing import Any
+https://cert-manager.io/docs/troubleshooting/acme/
+"""
 
-from kubernetes import client
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..problem import Problem
+from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
-from .causes import Object, chain_of_problems, condition_problems
+from ..specs import acme, names
+
+if TYPE_CHECKING:
+    from kubernetes import client
+
+Object = Mapping[str, Any]
 
 READ_TIMEOUT = 10
 """Seconds for each read."""
 
+UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in the log of cert-manager's controller")
+"""cert-manager retries after a refused connection or a 5xx, and writes neither into an object."""
 
 _PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "Issuer": "issuers"}
+_HEALTHY = {"", "valid", "pending", "ready"}
+_PENDING = "pending"
+_ERRORED = "errored"
 
 
-def problems_of(api: client.ApiClient, kind: str, namespace: str | None, name: str) -> list[Problem] | None:
-    """Read what an object of cert-manager waits for.
+def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
+    """Read why an object of cert-manager is not Ready.
 
     Args:
-        api: of its cluster.
+        api: a client of its cluster.
         kind: `Certificate`, `Issuer` or `ClusterIssuer`.
-        namespace: where it is; None for a ClusterIssuer.
-        name: its name.
+        namespace: the namespace of the object; None for a ClusterIssuer.
+        name: the name of the object.
 
     Returns:
-        The deepest problem last; empty while nothing is said; None when the object does not exist, or is Ready.
+        The deepest problem last; empty while cert-manager says nothing; None when the object is Ready or missing.
+
+    Raises:
+        kubernetes.client.ApiException: the objects cannot be read.
     """
+    from kubernetes import client
+
     objects = client.CustomObjectsApi(api)
+    group, version, plural = "cert-manager.io", "v1", _PLURALS[kind]
+    timeout = READ_TIMEOUT
     try:
-        if namespace is None:
-            found: Any = objects.get_cluster_custom_object(
-                "cert-manager.io", "v1", _PLURALS[kind], name, _request_timeout=READ_TIMEOUT
-            )
-        else:
-            found = objects.get_namespaced_custom_object(
-                "cert-manager.io", "v1", namespace, _PLURALS[kind], name, _request_timeout=READ_TIMEOUT
-            )
+        target: Any = (
+            objects.get_cluster_custom_object(group, version, plural, name, _request_timeout=timeout)
+            if namespace is None
+            else objects.get_namespaced_custom_object(group, version, namespace, plural, name, _request_timeout=timeout)
+        )
     except client.ApiException as error:
         if error.status == 404:
             return None
         raise
-    if _is_ready(found):
+    if _is_ready(target):
         return None
     if namespace is None or kind != "Certificate":
-        return list(condition_problems(kind, found))
+        return list(condition_problems(kind, target))
 
     def listed(group: str, plural: str) -> list[Object]:
         answer: Any = objects.list_namespaced_custom_object(
@@ -55,26 +72,150 @@ def problems_of(api: client.ApiClient, kind: str, namespace: str | None, name: s
 
     return chain_of_problems(
         name,
-        [found],
+        [target],
         listed("cert-manager.io", "certificaterequests"),
         listed("acme.cert-manager.io", "orders"),
         listed("acme.cert-manager.io", "challenges"),
     )
 
 
-def _is_ready(found: Object) -> bool:
-    conditions = found.get("status", {}).get("conditions", [])
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
-
-
 def silence(kind: str, namespace: str | None, name: str) -> Problem:
     """Return the problem of an object about which cert-manager says nothing."""
-    where = f"--namespace {word(namespace)} " if namespace else ""
+    option = f"--namespace {word(namespace)} " if namespace else ""
     return Problem(
         name,
         "cert-manager has not said anything about it yet",
         (
-            f"kubectl {where}describe {kind.lower()} {word(name)}",
+            f"kubectl {option}describe {kind.lower()} {word(name)}",
             "kubectl --namespace cert-manager logs deployment/cert-manager",
         ),
     )
+
+
+def chain_of_problems(
+    name: str,
+    certificates: Sequence[Object],
+    requests: Sequence[Object],
+    orders: Sequence[Object],
+    challenges: Sequence[Object],
+) -> list[Problem]:
+    """Follow a Certificate's owner references down to its Challenges, and return the problems, the deepest last.
+
+    Of the Certificate's requests, only the newest counts.
+
+    Args:
+        name: the name of the Certificate.
+        certificates: the Certificates of its namespace.
+        requests: the CertificateRequests of the namespace.
+        orders: the Orders of the namespace.
+        challenges: the Challenges of the namespace.
+    """
+    problems: list[Problem] = []
+    for certificate in certificates:
+        if certificate["metadata"]["name"] == name:
+            problems += condition_problems("Certificate", certificate)
+    for request in _newest(_owned(requests, "Certificate", name)):
+        problems += condition_problems("CertificateRequest", request)
+        for order in _owned(orders, "CertificateRequest", request["metadata"]["name"]):
+            problems += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
+            problems += _unknown_account(order)
+            own_challenges = _owned(challenges, "Order", order["metadata"]["name"])
+            problems += _unsolved(order, own_challenges)
+            for challenge in own_challenges:
+                problems += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
+            problems += _stuck(request, order, own_challenges)
+    return problems
+
+
+def _unknown_account(order: Object) -> Iterator[Problem]:
+    """Yield the problem of an account that the ACME server does not know."""
+    if not account_is_lost(str(order.get("status", {}).get("reason") or "")):
+        return
+    issuer = order.get("spec", {}).get("issuerRef", {})
+    kind, name = issuer.get("kind", acme.ISSUER), issuer.get("name", "")
+    # The command is for cert-manager's usual namespace; `verify` knows the actual one.
+    namespace = order["metadata"].get("namespace") if kind == acme.ISSUER else "cert-manager"
+    fix = f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(name)}    # it registers again"
+    yield Problem(f"{kind} {name}", "has an account that the ACME server does not know", (fix,))
+
+
+def _stuck(request: Object, order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
+    """Yield the problem of an Order that waits for ever: its Challenge failed here, unknown to the ACME server."""
+    errored = any(challenge.get("status", {}).get("state") == _ERRORED for challenge in challenges)
+    if errored and order.get("status", {}).get("state") == _PENDING:
+        metadata = request["metadata"]
+        fix = f"kubectl --namespace {metadata.get('namespace')} delete certificaterequest {metadata['name']}"
+        what = "waits for a Challenge that cert-manager does not retry; without its request, it orders again"
+        yield Problem("Order", what, (fix,))
+
+
+def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
+    """Yield the names that no solver of the issuer matches: cert-manager reports them in an event only, and waits."""
+    status = order.get("status", {})
+    if status.get("state") != _PENDING:
+        return
+    solved = {_identifier(challenge.get("spec", {}), "dnsName") for challenge in challenges}
+    for authorization in status.get("authorizations", []):
+        name = _identifier(authorization, "identifier")
+        if authorization.get("initialState") == _PENDING and name not in solved:
+            commands = COMMANDS.get("issuers", {})
+            fix = set_input(commands, "solvers[0].dns_names[0]", name, "in the program that makes the issuer")
+            yield Problem("Order", f"no solver of the issuer is for {name}", (fix,))
+
+
+def _identifier(authorization: Object, field: str) -> str:
+    return f"{names.WILDCARD if authorization.get('wildcard') else ''}{authorization.get(field)}"
+
+
+def condition_problems(kind: str, target: Object) -> Iterator[Problem]:
+    """Yield what the Ready condition of an object says while it is not True."""
+    for condition in target.get("status", {}).get("conditions", []):
+        if condition.get("type") == "Ready" and condition.get("status") != "True":
+            yield Problem(kind, str(condition.get("message") or condition.get("reason")))
+
+
+def _is_ready(target: Object) -> bool:
+    conditions = target.get("status", {}).get("conditions", [])
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+
+
+def _owned(objects: Sequence[Object], kind: str, name: str) -> list[Object]:
+    return [
+        item
+        for item in objects
+        if any(
+            owner.get("kind") == kind and owner.get("name") == name
+            for owner in item["metadata"].get("ownerReferences", [])
+        )
+    ]
+
+
+def _newest(objects: Sequence[Object]) -> list[Object]:
+    return sorted(objects, key=lambda item: str(item["metadata"].get("creationTimestamp", "")))[-1:]
+
+
+_LOST = re.compile(
+    r"accountDoesNotExist|account does not exist|account[^:;]*deactivated|deactivated[^:;]*account"
+    r"|has status \"(deactivated|revoked)\"|Key ID[^:;]* in JWS header",
+    re.IGNORECASE,
+)
+"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client. A client that does not find the account
+orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
+
+_UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
+
+
+def account_is_lost(words: str) -> bool:
+    """Tell whether an ACME server says that the account does not exist or was deactivated: a retry will not help."""
+    return bool(_LOST.search(words))
+
+
+def _state(kind: str, target: Object) -> Iterator[Problem]:
+    status = target.get("status", {})
+    reason = str(status.get("reason") or "")
+    if reason or status.get("state", "") not in _HEALTHY:
+        # Let's Encrypt pauses a name that has failed too often, and resumes only on a page of its own.
+        # https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
+        page = _UNPAUSE.search(reason)
+        fix = (f"xdg-open {word(page[0])}    # in a browser; it lifts the pause",) if page else ()
+        yield Problem(kind, f"{status.get('state', 'waiting')}: {reason or 'no reason given'}", fix)

@@ -13,9 +13,9 @@ from policies.findings import JUDGED
 from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
+from tests.unit.components.test_mutual_tls import CA
 from tests.unit.config.support import example_stack, program, stack_config
 from tests.unit.harness import Recorder, good_config
-from tests.unit.test_mutual_tls import CA
 
 ROOT = Path(__file__).parents[2]
 

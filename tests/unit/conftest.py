@@ -29,9 +29,9 @@ def authority() -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def no_rubbish() -> None:
-    """Collect what earlier tests left, for tests that parse Python.
+    """Collect what the tests of other modules left: some tests parse Python, and so does hypothesis.
 
     A future whose error nobody read is logged when it is collected, and CPython 3.11 fails to parse while it does so
     (python/cpython#106905).

@@ -21,8 +21,6 @@ from tests.unit import harness
 from tests.unit.harness import CERTIFICATE, VIRTUAL_SERVICE
 from tlsctl import reference as checks_reference
 
-pytestmark = pytest.mark.usefixtures("no_rubbish")
-
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"

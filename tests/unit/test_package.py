@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("no_rubbish")
-
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "components").rglob("*.py"))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from components.kube.causes import chain_of_problems
+from components.kube.issuance import chain_of_problems
 from components.problem import COMMANDS
 from components.specs import acme, addresses
 from config.cluster import ISSUER_COMMANDS, ingress_commands

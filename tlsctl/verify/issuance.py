@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from components.kube.causes import account_is_lost
+from components.kube.issuance import account_is_lost
 from components.problem import Problem
 from components.shell import word
 from components.specs import acme, renewal

@@ -9,7 +9,6 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import acme_issuers
 from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
 from components.cert_manager import CertManager, CertManagerArgs, chart_values
 from components.dns01_identity import Dns01Identity, Dns01IdentityArgs
@@ -23,7 +22,7 @@ from components.http_gateway import HttpGateway
 from components.inputs import InputsError
 from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.routes import RouteArgs
-from components.specs import acme, cert_manager, istio
+from components.specs import cert_manager, istio
 from components.tls_gateway import TlsGateway, TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
@@ -34,6 +33,7 @@ CHART: CertManagerArgs = {
     "chart": "oci://charts.test/cert-manager",
     "version": "v1.21.2",
 }
+ZONE = {"project": "platform", "hostedZoneName": "sandbox"}
 SOLVER: SolverArgs = {"challenge": "http01", "class_field": "class", "project": "platform", "zone": "sandbox"}
 ISSUERS: AcmeIssuersArgs = {
     "create": True,
@@ -201,9 +201,6 @@ class TestAcmeIssuers:
 
         assert "namespace" not in issuer.inputs["metadata"], "the API server would refuse it"
 
-    def test_without_names_the_solver_takes_any(self) -> None:
-        assert "selector" not in acme_issuers.solver_specs(dict(SOLVER))[0]
-
     def test_names_and_domains_are_selected_by_solvers_of_their_own(self) -> None:
         solver: SolverArgs = {**SOLVER, "dns_names": ["SHOP.sandbox.test", "*.a.test"], "dns_zones": ["b.test"]}
         issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": [solver]})).of(ISSUER)[0]
@@ -222,34 +219,30 @@ class TestAcmeIssuers:
             run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": [solver]}))
 
     def test_each_environment_has_an_account_key_of_its_own(self) -> None:
-        secrets = {
-            acme_issuers.issuer_spec(each, dict(ISSUERS))["acme"]["privateKeySecretRef"]["name"]
-            for each in acme.ENVIRONMENTS
-        }
+        issuers = run(lambda: AcmeIssuers("issuers", ISSUERS)).of(ISSUER)
+        secrets = {issuer.inputs["spec"]["acme"]["privateKeySecretRef"]["name"] for issuer in issuers}
         assert len(secrets) == 2, "an account belongs to one server"
 
-    def test_the_solver_is_reached_by_the_class_annotation(self) -> None:
-        solver = acme_issuers.solver_spec(dict(SOLVER))["http01"]["ingress"]
+    @pytest.mark.parametrize(
+        ("solver", "expected"),
+        [
+            # Istio serves it without an IngressClass object, and no node port is opened for a challenge.
+            ({}, {"http01": {"ingress": {"class": "istio", "serviceType": "ClusterIP"}}}),
+            (
+                {"class_field": "ingressClassName"},
+                {"http01": {"ingress": {"ingressClassName": "istio", "serviceType": "ClusterIP"}}},
+            ),
+            ({"challenge": "dns01"}, {"dns01": {"cloudDNS": ZONE}}),
+            (
+                {"challenge": "dns01", "follow_cname": True, "wait_instead_of_self_check": 0},
+                {"dns01": {"cloudDNS": ZONE, "cnameStrategy": "Follow"}, "waitInsteadOfSelfCheck": "0s"},
+            ),
+        ],
+    )
+    def test_a_solver_without_names_is_for_every_name(self, solver: Any, expected: dict[str, Any]) -> None:
+        issuer = run(lambda: AcmeIssuers("issuers", {**ISSUERS, "solvers": [{**SOLVER, **solver}]})).of(ISSUER)[0]
 
-        assert solver["class"] == "istio", "Istio serves it without an IngressClass object"
-        assert "ingressClassName" not in solver
-        assert solver["serviceType"] == "ClusterIP", "no node port is opened for a challenge"
-
-    def test_the_solver_can_name_an_ingress_class_object(self) -> None:
-        solver = acme_issuers.solver_spec({**SOLVER, "class_field": "ingressClassName"})["http01"]["ingress"]
-
-        assert solver["ingressClassName"] == "istio"
-        assert "class" not in solver
-
-    def test_dns01_is_narrowed_to_the_zone(self) -> None:
-        solver = acme_issuers.solver_spec({**SOLVER, "challenge": "dns01"})
-
-        assert solver == {"dns01": {"cloudDNS": {"project": "platform", "hostedZoneName": "sandbox"}}}
-
-    def test_dns01_follows_a_cname_into_a_zone_of_its_own(self) -> None:
-        solver = acme_issuers.solver_spec({**SOLVER, "challenge": "dns01", "follow_cname": True})
-
-        assert solver["dns01"]["cnameStrategy"] == "Follow", "cert-manager writes where the CNAME leads"
+        assert issuer.inputs["spec"]["acme"]["solvers"] == [expected]
 
     def test_each_solver_is_for_its_own_names(self) -> None:
         solvers: list[SolverArgs] = [
@@ -338,13 +331,6 @@ class TestExternalAccounts:
         assert not done.of("kubernetes:core/v1:Secret")
         binding = done.of(ISSUER)[0].inputs["spec"]["acme"]["externalAccountBinding"]
         assert binding["keySecretRef"] == {"name": "zerossl", "key": "secret"}
-
-    @pytest.mark.parametrize("challenge", ["http01", "dns01"])
-    def test_a_wait_takes_the_place_of_the_self_check(self, challenge: str) -> None:
-        given = {"challenge": challenge, "class_field": "class", "project": "p", "zone": "z"}
-
-        assert "waitInsteadOfSelfCheck" not in acme_issuers.solver_spec(given), "cert-manager looks itself"
-        assert acme_issuers.solver_spec({**given, "wait_instead_of_self_check": 0})["waitInsteadOfSelfCheck"] == "0s"
 
 
 class TestDnsRecords:

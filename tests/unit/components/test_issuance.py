@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.kube.causes import account_is_lost, chain_of_problems
+from components.kube.issuance import account_is_lost, chain_of_problems
 from components.problem import Problem, sentence
 
 

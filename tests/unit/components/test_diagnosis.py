@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from components.kube import diagnosis
-from components.kube.causes import UNANSWERED, chain_of_problems
 from components.kube.credentials import Credentials
-from components.kube.issuance import problems_of
+from components.kube.issuance import UNANSWERED, chain_of_problems, problems_of
 from components.problem import Problem, text
 from tests.unit.api_server import Api
 
@@ -121,15 +120,15 @@ class TestAMoment:
             api.objects[PATH] = {"status": not_ready("x509: certificate signed by unknown authority")}
 
         monkeypatch.setattr("components.kube.diagnosis.time.sleep", pause)
-        found = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
+        found = diagnosis.wait_for_reason(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 
         assert found == [Problem("ClusterIssuer", "x509: certificate signed by unknown authority")]
 
     def test_silence_is_said_within_a_bound_with_where_to_look(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         api.objects[PATH] = {"status": {}}
-        monkeypatch.setattr("components.kube.diagnosis.MOMENT", 0.0)
+        monkeypatch.setattr("components.kube.diagnosis.PATIENCE", 0.0)
 
-        (problem,) = diagnosis.wait_for_words(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
+        (problem,) = diagnosis.wait_for_reason(Credentials(api.kubeconfig), "ClusterIssuer", None, ISSUER)
 
         assert "has not said anything about it yet" in problem.what
         assert problem.fix[0] == f"kubectl describe clusterissuer {ISSUER}"

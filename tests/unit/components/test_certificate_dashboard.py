@@ -11,8 +11,8 @@ import yaml
 from components.certificate_alerts import ACME_ERRORS
 from components.certificate_dashboard import CertificateDashboard, document
 from components.specs import renewal
+from tests.unit.components.test_certificate_alerts import acme, promtool
 from tests.unit.harness import run
-from tests.unit.test_certificate_alerts import acme, promtool
 
 DAY = 24 * 60 * 60
 NAMES = ["certs", "certs-2.shop"]

@@ -1,0 +1,135 @@
+"""What holds of every args class: the schema, the docs page, what is accepted and what stack config sees are one."""
+
+import inspect
+from typing import Annotated, Any
+
+import pulumi
+import pytest
+from pulumi.provider.experimental.util import camel_case
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from components import args, inputs
+from components.fields import COMPONENT_NAME, HostName, Seconds, accepted, example
+from components.routes import HostArgs, RouteArgs
+from plugin.provider import COMPONENTS, Provider
+from tests.unit.components.test_components import ACCESS, CERTIFICATE_ARGS, CHART, ISSUERS, TLS
+
+PROVIDER = Provider()
+CLASSES: dict[str, Any] = {
+    component.__name__: inspect.get_annotations(component.__init__)["args"] for component in COMPONENTS
+} | {name: definition.python_type for name, definition in PROVIDER.analyzer.type_definitions.items()}
+
+
+def described(name: str) -> Any:
+    """The properties of a component or type in the schema."""
+    components, types = PROVIDER._component_defs, PROVIDER.analyzer.type_definitions
+    return components[name].inputs if name in components else types[name].properties
+
+
+def model(args_class: Any) -> type[BaseModel]:
+    """What a component accepts."""
+    found = args.model_in(args.component_type(args_class, inputs._deferring))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_an_args_class_is_what_is_accepted(name: str) -> None:
+    fields = model(CLASSES[name]).model_fields
+    properties = described(name)
+    assert [camel_case(field) for field in fields] == list(properties), "and nothing is refused that is described"
+    assert {camel_case(key) for key, field in fields.items() if field.is_required()} == {
+        key for key, property_ in properties.items() if not property_.optional
+    }
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_field_has_a_sentence(name: str) -> None:
+    assert set(args.docstrings(CLASSES[name])) == set(inspect.get_annotations(CLASSES[name]))
+
+
+def complete(component: type) -> Any:
+    """The required inputs of a component."""
+    by_name: dict[str, Any] = {
+        "AcmeIssuers": {"email": ISSUERS["email"]},
+        "CaaRecords": {"hosts": [{"host": "a.test"}], "accounts": {"prod": "https://ca.test/1"}, "zone": "sandbox"},
+        "CertManager": CHART,
+        "CertificateAlerts": {"prometheus": "gmp", "certificates": ["certs"]},
+        "CertificateDashboard": {"certificates": ["certs"]},
+        "Dns01Identity": ACCESS,
+        "DnsRecords": {"hosts": ["a.test"], "zone": "sandbox", "ip": "192.0.2.1"},
+        "GatewayCertificate": {key: CERTIFICATE_ARGS[key] for key in ("issuer", "credentials")},
+        "HttpGateway": {"hosts": ["a.test"]},
+        "IngressGateway": {},
+        "MutualTls": {"mode": "strict", "namespaces": []},
+        "ReservedAddress": {"ip": "192.0.2.1", "region": "europe-west1"},
+        "TlsGateway": {"credentials": TLS["credentials"], "hosts": TLS["hosts"]},
+    }
+    return by_name[component.__name__]
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
+def test_the_default_on_the_page_is_the_one_that_is_used(component: Any) -> None:
+    args_class = CLASSES[component.__name__]
+    given = complete(component)
+    resource: Any = pulumi.ComponentResource.__new__(component)
+    applied = inputs.check_inputs(resource, "own", given, args_class)
+    for name, field in args.config_model(args_class, BaseModel).model_fields.items():
+        if name not in given and not nested(field.default):
+            expected = "own" if field.default == COMPONENT_NAME.value else field.default
+            assert applied[name] == (list(expected) if isinstance(expected, tuple) else expected), name
+
+
+def nested(default: Any) -> bool:
+    """Whether a default gets more defaults inside."""
+    return isinstance(default, dict | list)
+
+
+ROUTE = {"service": "shop", "namespace": "shop", "port": 80}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
+
+
+class Config(Section):
+    routes: tuple[Annotated[RouteArgs, args.FromConfig(Section)], ...]
+
+
+class TestConfig:
+    """Stack config takes the args classes themselves, with the names of its keys."""
+
+    def test_what_comes_out_are_the_args_with_their_defaults(self) -> None:
+        (route,) = Config.model_validate({"routes": [{**ROUTE, "responseHeaders": {"X-A": "b"}}]}).routes
+
+        assert (route["headers"], route["port"], route["response_headers"]) == ([], 80, {"x-a": "b"})
+
+    @pytest.mark.parametrize(
+        ("route", "path"),
+        [
+            ({"port": 0}, ("routes", 0, "port")),
+            ({"responseHeaders": {"a b": "c"}}, ("routes", 0, "responseHeaders")),
+            ({"response_headers": {}}, ("routes", 0, "response_headers")),
+            ({"headers": [{"name": "x-a"}]}, ("routes", 0, "headers", 0)),
+            ({"port": pulumi.Output}, ("routes", 0, "port")),
+        ],
+    )
+    def test_what_is_wrong_is_found_at_its_key(self, route: dict[str, Any], path: tuple[Any, ...]) -> None:
+        with pytest.raises(ValidationError) as refused:
+            Config.model_validate({"routes": [{**ROUTE, **route}]})
+
+        assert [error["loc"] for error in refused.value.errors()] == [path]
+
+    def test_a_field_says_what_it_is_and_what_it_accepts(self) -> None:
+        port = args.config_model(RouteArgs, Section).model_fields["port"]
+
+        assert port.description == "The port of the Service."
+        assert port.json_schema_extra == {"accepted": "1 to 65535"}
+        assert (accepted(Seconds | None), example(HostName)) == ("1 to 3600", "shop.YOUR-DOMAIN")
+
+    def test_the_model_of_a_nested_object_is_found_by_its_path(self) -> None:
+        match = args.model_at(args.config_model(HostArgs, Section), ("routes", 0, "headers", 1))
+
+        assert match is not None
+        assert list(match.model_fields) == ["name", "exact", "prefix"]
