@@ -4,7 +4,6 @@ The tests share one stack, which begins each of them up with its first config.
 """
 
 import ssl
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -79,14 +78,10 @@ def gateway_pods() -> dict[str, list[int]]:
     }
 
 
-def another(host: str, trust: ssl.SSLContext, serial: int) -> Callable[[], client.Answer | None]:
-    """Return a look for the answer of a host with another certificate than the one of this serial."""
-
-    def look() -> client.Answer | None:
-        answer = client.served(host, trust)
-        return answer if answer and answer.serial != serial else None
-
-    return look
+def another(host: str, trust: ssl.SSLContext, serial: int) -> client.Answer:
+    """Return the answer of a host once another certificate than the one of this serial is served."""
+    look = partial(client.served, host, trust)
+    return eventually("another certificate is served", look, until=lambda answer: answer.serial != serial)
 
 
 def test_the_first_challenge_is_served_while_everything_else_is_redirected(shared: Stack) -> None:
@@ -139,7 +134,7 @@ def test_a_renewal_is_served_without_a_restart_and_its_challenge_beside_the_redi
         renew(SECRET)
         host, _ = eventually("the solver answers a challenge of the renewal", answered_challenge)
         assert client.plain(host).status == 301, "the redirect stays meanwhile"
-        new = eventually("another certificate is served", another("shop.sandbox.test", staging, old))
+        new = another("shop.sandbox.test", staging, old)
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert seen.serials in ([old], [old, new.serial]), "clients saw the old certificate, and then the new one"
     assert gateway_pods() == pods, "no gateway Pod was replaced or restarted"
@@ -150,7 +145,7 @@ def test_a_deleted_secret_is_issued_again(stack: Stack) -> None:
     staging = client.trusting(STAGING)
     old = client.https("shop.sandbox.test", staging).serial
     kubectl("delete", "secret", SECRET, "--namespace", ISTIO)
-    eventually("another certificate is served", another("shop.sandbox.test", staging, old))
+    another("shop.sandbox.test", staging, old)
     stack.assert_at_rest()
 
 
