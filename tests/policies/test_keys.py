@@ -1,4 +1,4 @@
-"""No private key in the state, whatever it is wrapped in."""
+"""No private key in the state, however it is encoded."""
 
 import json
 import textwrap
@@ -74,7 +74,7 @@ FORMS = {
     "kubeconfig with an old plugin": yaml.safe_dump(kubeconfig(**{"auth-provider": {"config": {"id-token": "AA"}}})),
 }
 
-WRAPPINGS = {
+ENCODINGS = {
     "as it is": lambda text: text,
     "base64": encoded,
     "base64 of the other alphabet, without padding": lambda text: (
@@ -94,10 +94,10 @@ WRAPPINGS = {
 }
 
 
-@pytest.mark.parametrize("wrapping", WRAPPINGS.values(), ids=list(WRAPPINGS))
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
 @pytest.mark.parametrize("key", FORMS.values(), ids=list(FORMS))
-def test_a_key_of_every_form_is_refused_in_every_wrapping(key: str, wrapping: Any) -> None:
-    text = wrapping(key)
+def test_every_kind_of_key_is_refused_in_every_encoding(key: str, encoding: Any) -> None:
+    text = encoding(key)
     breaks(NO_PRIVATE_KEY, secret(stringData={"tls.key": text}), saying="Secret-account: stringData.tls.key is a")
 
 
@@ -129,24 +129,24 @@ def test_a_key_in_der_is_refused(key: bytes, write: Any) -> None:
         (resource("random:index/x:X", {"file": pulumi.StringAsset(pem())}), "file"),
         (resource("random:index/x:X", {"a": pulumi.AssetArchive({"k": pulumi.StringAsset(pem())})}), "a.k"),
     ],
-    ids=lambda each: each if isinstance(each, str) else each.resource_type,
+    ids=lambda value: value if isinstance(value, str) else value.resource_type,
 )
 def test_a_key_is_refused_in_every_property_of_every_resource(holder: PolicyResource, where: str) -> None:
     breaks(NO_PRIVATE_KEY, holder, saying=f"{holder.name}: {where} is a")
 
 
-def test_the_fix_of_a_kubeconfig_is_another_kubeconfig() -> None:
+def test_the_fix_depends_on_the_kind_of_key() -> None:
     provider = resource("pulumi:providers:kubernetes", {"kubeconfig": yaml.safe_dump(kubeconfig(token="AA"))})
     assert "pulumi config set --path gke.cluster NAME" in findings(NO_PRIVATE_KEY.policy(), provider)[0]
     key = findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": pem()}))[0]
-    assert "cmctl renew" in key, "and that of a key another key"
+    assert "cmctl renew" in key
     assert "gke.cluster" not in key
 
 
-def test_the_key_itself_is_not_printed() -> None:
+def test_no_key_is_printed() -> None:
     for form, key in FORMS.items():
         printed = "".join(findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": key})))
-        assert key.strip().splitlines()[-1] not in printed, f"{form} stays out of the log"
+        assert key.strip().splitlines()[-1] not in printed, form
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_the_key_itself_is_not_printed() -> None:
         "acme:index/registration:Registration",
     ],
 )
-def test_a_resource_that_makes_a_key_is_refused_before_it_has(type_: str) -> None:
+def test_a_resource_that_makes_a_key_is_refused_before_it_does(type_: str) -> None:
     breaks(
         NO_PRIVATE_KEY, resource(type_, {"privateKey": UNKNOWN_STRING_VALUE}), saying="is a resource that makes a key"
     )
@@ -188,19 +188,17 @@ def test_a_resource_that_makes_a_key_is_refused_before_it_has(type_: str) -> Non
     ],
     ids=range(17),
 )
-def test_what_is_no_key_holds(text: str) -> None:
+def test_other_values_hold(text: str) -> None:
     holds(NO_PRIVATE_KEY, secret(data={"value": encoded(text), "n": 5.0}, stringData={"value": text, "none": None}))
 
 
-def test_an_unknown_value_hides_no_other_and_is_said_of_a_secret() -> None:
+def test_an_unknown_value_hides_no_key_and_is_reported_for_a_secret() -> None:
     beside = secret(stringData={"a": UNKNOWN_STRING_VALUE, "b": pem()})
     breaks(NO_PRIVATE_KEY, beside, saying="stringData.b")
-    assert advice(beside) == ["Secret-account: stringData.a is not known in this preview (no-private-key-in-state)"], (
-        "the value may be a key"
-    )
+    assert advice(beside) == ["Secret-account: stringData.a is not known in this preview (no-private-key-in-state)"]
 
 
-def test_what_another_resource_does_not_know_yet_is_no_key() -> None:
+def test_unknown_values_of_other_resources_hold() -> None:
     jwk = resource("random:index/x:X", {"kty": UNKNOWN_STRING_VALUE, "d": "AA", "id": UNKNOWN_STRING_VALUE})
     with configured(production="true"):
         holds(NO_PRIVATE_KEY, jwk)
@@ -208,11 +206,11 @@ def test_what_another_resource_does_not_know_yet_is_no_key() -> None:
 
 @given(st.text(max_size=300))
 @settings(deadline=None)
-def test_any_text_can_be_looked_at(text: str) -> None:
-    assert key_in_text(text) is None, "no text that is made up at random holds a key"
+def test_a_random_text_holds_no_key(text: str) -> None:
+    assert key_in_text(text) is None
 
 
 @given(before=st.text("abcXYZ012+/", max_size=9), after=st.text("abcXYZ012+/", max_size=9))
 @settings(deadline=None)
-def test_base64_is_found_whatever_it_is_glued_to(before: str, after: str) -> None:
-    assert key_in_text(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key", "at any alignment"
+def test_base64_is_decoded_at_any_alignment(before: str, after: str) -> None:
+    assert key_in_text(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key"

@@ -1,4 +1,4 @@
-"""The whole pack, on what our own program asks for, once per stack; and the table in docs/policies.md."""
+"""The whole pack on the resources of our own program, and the table in docs/policies.md."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-from pulumi_policy import PolicyResource
 
 from policies import POLICIES, RULES
 from policies.findings import JUDGED
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The policies that a stack of a config breaks, the one of advice among them."""
+    """A function that returns the policies that a stack breaks, advisories included."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kube.credentials.Credentials.api", lambda *_: None)
@@ -30,21 +29,19 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def judge(config: Mapping[str, Any], stack: str = "dev", recorder: Recorder | None = None) -> set[str]:
         done: Recorder = harness.run(program, config, stack=stack, recorder=recorder)
-        resources = [_seen(each, stack) for each in done]
-        assert len(resources) > 10, "the program was really run"
+        resources = [
+            resource(item.type, item.inputs, name=item.name, stack=stack, protect=item.protect) for item in done
+        ]
+        assert len(resources) > 10, "the program has run"
         with configured(**config):
             return {policy.name for policy in POLICIES if findings(policy, *resources)}
 
     return judge
 
 
-def _seen(registered: harness.Registered, stack: str) -> PolicyResource:
-    return resource(registered.type, registered.inputs, name=registered.name, stack=stack, protect=registered.protect)
-
-
 @pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
 def test_our_own_stacks_pass_every_policy(broken: Any, stack: str) -> None:
-    assert broken(stack_config(stack), stack) == set(), f"every policy holds in {stack}, and all is judged"
+    assert broken(stack_config(stack), stack) == set(), f"every policy holds in {stack}, and everything is judged"
 
 
 def test_the_example_of_a_whole_stack_passes_every_policy(broken: Any) -> None:
@@ -80,28 +77,28 @@ def test_the_example_of_a_whole_stack_passes_every_policy(broken: Any) -> None:
         "more hosts than one certificate holds",
     ],
 )
-def test_what_the_settings_allow_passes_too(broken: Any, config: dict[str, Any]) -> None:
+def test_what_the_settings_accept_passes_every_policy(broken: Any, config: dict[str, Any]) -> None:
     assert broken(config) == set(), "the settings and the policies agree"
 
 
-def test_what_only_production_makes_wrong_is_found(broken: Any) -> None:
+def test_production_has_more_rules(broken: Any) -> None:
     signed = {**good_config()["acme"], "issuer": "prod"}
-    assert broken(good_config(), "prod") == set(), "a name makes no production"
+    assert broken(good_config(), "prod") == set(), "the config decides, not the name"
     assert broken(good_config(production="true")) == {"issuer-fits-stack", "protected-in-production"}
     assert broken(good_config(acme=signed)) == {"issuer-fits-stack"}
     assert broken(good_config(acme=signed, protect="true", production="true")) == set(), "fixed"
 
 
-def test_what_the_settings_allow_and_the_policies_do_not_is_found(broken: Any) -> None:
+def test_some_settings_are_accepted_but_break_a_policy(broken: Any) -> None:
     assert broken(good_config(dns={"zone": "sandbox", "ttl": 600})) == {"record-ttl-is-short"}
     local = good_config(certManager={"chart": "/charts/cert-manager"})
-    assert broken(local) == set(), "a chart of this machine is for development"
+    assert broken(local) == set(), "a local chart is for development"
     assert "cert-manager-is-official" in broken({**local, "production": "true"})
 
 
-def test_every_policy_says_what_holds_and_how_to_fix_it() -> None:
+def test_every_policy_has_a_name_a_sentence_and_a_fix() -> None:
     names = [policy.name for policy in POLICIES]
-    assert len(set(names)) == len(names), "the engine tells policies apart by name"
+    assert len(set(names)) == len(names), "the engine identifies policies by name"
     for policy in POLICIES:
         assert policy.description.endswith("."), f"{policy.name} is described by a sentence"
         assert policy.remediation_steps, f"{policy.name} has a fix"

@@ -1,4 +1,4 @@
-"""No application over plain HTTP, whatever the kind, the protocol and the way that a Gateway is named."""
+"""No application over plain HTTP, whatever the kind, the protocol and the name of the gateway."""
 
 from typing import Any
 
@@ -20,10 +20,12 @@ from tests.policies.support import (
     virtual_service,
 )
 
+NAME = "istio-system/plain"
 PLAIN = gateway(http(), name="plain")
 TLS = gateway(https(), name="tls")
 REDIRECT = {"redirect": {"scheme": "https", "redirectCode": 301}}
 ROUTE = {"route": [{"destination": {"host": "shop"}}]}
+SPEC = {"hosts": ["*"], "gateways": [NAME], "http": [ROUTE]}
 
 
 @pytest.mark.parametrize(
@@ -48,33 +50,28 @@ ROUTE = {"route": [{"destination": {"host": "shop"}}]}
     ids=str,
 )
 def test_an_application_on_a_server_without_tls_is_refused(server: dict[str, Any]) -> None:
-    service = virtual_service("istio-system/plain")
-    breaks(
-        NO_PLAIN_HTTP,
-        service,
-        gateway(https(), server, name="plain"),
-        saying="VirtualService shop/it: http route 1 is served without TLS by server http of Gateway istio-system/pl",
-    )
+    problem = "VirtualService shop/it: http route 1 is served without TLS by server http of Gateway istio-system/plain"
+    breaks(NO_PLAIN_HTTP, virtual_service(NAME), gateway(https(), server, name="plain"), saying=problem)
 
 
 @pytest.mark.parametrize(
     "names",
     [
-        ("istio-system/plain",),
+        (NAME,),
         ("plain.istio-system",),
         ("plain.istio-system.svc.cluster.local",),
-        ("mesh", "istio-system/plain"),
-        ("istio-system/tls", "istio-system/plain"),
-        ("istio-system/plain", "istio-system/tls", "mesh"),
+        ("mesh", NAME),
+        ("istio-system/tls", NAME),
+        (NAME, "istio-system/tls", "mesh"),
     ],
     ids=str,
 )
-def test_it_is_refused_by_whichever_name_and_beside_whichever_gateways(names: tuple[str, ...]) -> None:
+def test_every_name_of_a_gateway_and_other_gateways_beside_it_count(names: tuple[str, ...]) -> None:
     breaks(NO_PLAIN_HTTP, PLAIN, TLS, virtual_service(*names), saying="served without TLS")
 
 
 @pytest.mark.parametrize("name", ["plain", "./plain"])
-def test_a_short_name_is_a_gateway_of_the_virtual_services_own_namespace(name: str) -> None:
+def test_a_short_name_means_a_gateway_in_the_same_namespace(name: str) -> None:
     own = gateway(http("./*"), name="plain", namespace="shop")
     breaks(NO_PLAIN_HTTP, own, virtual_service(name), saying="Gateway shop/plain")
 
@@ -99,62 +96,63 @@ def test_a_short_name_is_a_gateway_of_the_virtual_services_own_namespace(name: s
     ],
     ids=str,
 )
-def test_whatever_is_no_redirect_to_https_is_an_application(spec: dict[str, Any]) -> None:
-    service = virtual_service("istio-system/plain", "istio-system/tls", **spec)
-    breaks(NO_PLAIN_HTTP, PLAIN, TLS, service, saying="served without TLS")
+def test_everything_but_a_redirect_to_https_is_an_application(spec: dict[str, Any]) -> None:
+    breaks(NO_PLAIN_HTTP, PLAIN, TLS, virtual_service(NAME, "istio-system/tls", **spec), saying="served without TLS")
 
 
-def test_a_route_is_called_by_its_name_where_it_has_one() -> None:
-    named = virtual_service("istio-system/plain", http=[REDIRECT, {**ROUTE, "name": "checkout"}])
-    breaks(NO_PLAIN_HTTP, PLAIN, named, saying="http route checkout is served without TLS")
+def items(*names: str) -> list[dict[str, Any]]:
+    return [{"metadata": {"name": name, "namespace": "shop"}, "spec": SPEC} for name in names]
 
 
-def test_a_list_of_virtual_services_is_judged_one_by_one() -> None:
-    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
-    items = [{"metadata": {"name": name, "namespace": "shop"}, "spec": spec} for name in ("one", "two")]
-    listed = kubernetes("networking.istio.io/v1:VirtualServiceList", items=items)
-    breaks(NO_PLAIN_HTTP, PLAIN, listed, saying="VirtualService shop/one", times=2)
+MIXED = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "one"}, "spec": SPEC}
+FORMS: dict[str, tuple[PolicyResource, str, int]] = {
+    "named route": (
+        virtual_service(NAME, http=[REDIRECT, {**ROUTE, "name": "checkout"}]),
+        "http route checkout is served without TLS",
+        1,
+    ),
+    "list": (kubernetes("networking.istio.io/v1:VirtualServiceList", items=items("one", "two")), "shop/one", 2),
+    "mixed list": (
+        kubernetes("core/v1:List", items=[{"apiVersion": "v1", "kind": "ConfigMap"}, MIXED]),
+        "VirtualService one: http route 1",
+        1,
+    ),
+    "generated name": (
+        kubernetes(
+            "networking.istio.io/v1:VirtualService", metadata={"generateName": "shop-", "name": None}, spec=SPEC
+        ),
+        "VirtualService shop/shop-: http route 1",
+        1,
+    ),
+    "kind in the properties": (
+        kubernetes("core/v1:ConfigMap", apiVersion="networking.istio.io/v1", kind="VirtualService", spec=SPEC),
+        "VirtualService shop/it",
+        1,
+    ),
+}
 
 
-def test_a_list_of_several_kinds_is_judged_one_by_one() -> None:
-    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
-    item = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "one"}, "spec": spec}
-    mixed = kubernetes("core/v1:List", items=[{"apiVersion": "v1", "kind": "ConfigMap"}, item])
-    breaks(NO_PLAIN_HTTP, PLAIN, mixed, saying="VirtualService one: http route 1")
+@pytest.mark.parametrize(("service", "saying", "times"), FORMS.values(), ids=FORMS)
+def test_every_form_of_an_object_is_judged(service: PolicyResource, saying: str, times: int) -> None:
+    breaks(NO_PLAIN_HTTP, PLAIN, service, saying=saying, times=times)
 
 
-def test_objects_without_a_namespace_are_in_the_default_one() -> None:
+def test_an_object_without_a_namespace_is_in_the_default_one() -> None:
     plain = gateway(http(), name="plain", namespace="")
     breaks(NO_PLAIN_HTTP, plain, virtual_service("default/plain"), saying="Gateway plain")
 
 
-def test_an_object_without_a_name_is_called_by_what_the_name_begins_with() -> None:
-    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
-    made_up = {"generateName": "shop-", "name": None}
-    unnamed = kubernetes("networking.istio.io/v1:VirtualService", metadata=made_up, spec=spec)
-    breaks(NO_PLAIN_HTTP, PLAIN, unnamed, saying="VirtualService shop/shop-: http route 1")
+def test_malformed_objects_and_those_of_other_providers_hold() -> None:
+    malformed = {"hosts": "*", "gateways": NAME, "http": "route", "tcp": "route"}
+    holds(NO_PLAIN_HTTP, PLAIN, kubernetes("networking.istio.io/v1:VirtualService", spec=malformed))
+    holds(NO_PLAIN_HTTP, PLAIN, resource("random:index/x:X", {**MIXED, "spec": {**SPEC, "tcp": [{}]}}))
 
 
-def test_a_text_where_a_list_belongs_is_left_to_the_api_server() -> None:
-    spec = {"hosts": "*", "gateways": "istio-system/plain", "http": "route", "tcp": "route"}
-    holds(NO_PLAIN_HTTP, PLAIN, kubernetes("networking.istio.io/v1:VirtualService", spec=spec))
-
-
-def test_resources_of_other_providers_are_no_objects() -> None:
-    props = {"metadata": {"name": "it"}, "spec": {"hosts": ["*"], "gateways": ["istio-system/plain"], "tcp": [{}]}}
-    other = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", **props}
-    holds(NO_PLAIN_HTTP, PLAIN, resource("random:index/x:X", other))
-
-
-def test_a_patch_is_no_gateway_that_routes_are_on() -> None:
+def test_patched_gateways_and_those_of_other_pods_do_not_count() -> None:
     patch = kubernetes("networking.istio.io/v1:GatewayPatch", "plain", "istio-system", spec={"servers": [http()]})
-    assert findings(NO_PLAIN_HTTP.policy(), patch, virtual_service("istio-system/plain")) == []
-
-
-def test_a_kind_that_only_the_properties_name_is_judged() -> None:
-    spec = {"hosts": ["*"], "gateways": ["istio-system/plain"], "http": [ROUTE]}
-    disguised = kubernetes("core/v1:ConfigMap", apiVersion="networking.istio.io/v1", kind="VirtualService", spec=spec)
-    breaks(NO_PLAIN_HTTP, PLAIN, disguised, saying="VirtualService shop/it")
+    egress = gateway(http(), name="plain", selector={"istio": "egressgateway"})
+    for other in (patch, egress):
+        assert findings(NO_PLAIN_HTTP.policy(), other, virtual_service(NAME)) == []
 
 
 def test_redirects_of_the_program_hold() -> None:
@@ -166,76 +164,47 @@ def test_redirects_of_the_program_hold() -> None:
     holds(NO_PLAIN_HTTP, plain, redirect)
 
 
-@pytest.mark.parametrize(
-    ("server", "service"),
-    [
-        (https(), virtual_service("istio-system/plain")),
-        (https(protocol="TLS", mode="MUTUAL"), virtual_service("istio-system/plain", tcp=[ROUTE])),
-        (http(httpsRedirect=True), virtual_service("istio-system/plain")),
-        (http("api.sandbox.test"), virtual_service("istio-system/plain")),
-        (http(protocol="HTTP2", httpsRedirect=True), virtual_service("istio-system/plain")),
-        (http(protocol="GRPC", httpsRedirect=True), virtual_service("istio-system/plain")),
-        (http(protocol="GRPC-WEB", httpsRedirect=True), virtual_service("istio-system/plain")),
-        (http("*.sandbox.test"), virtual_service("istio-system/plain", host="sandbox.test")),
-        (http(), virtual_service("istio-system/plain", host="*.apps.sandbox.test")),
-        (http("other/*"), virtual_service("istio-system/plain")),
-        (http("./*"), virtual_service("istio-system/plain")),
-        (http(), virtual_service("mesh")),
-        (http(), virtual_service()),
-        (
-            http(),
-            virtual_service(
-                "istio-system/plain",
-                "istio-system/tls",
-                http=[
-                    {**REDIRECT, "match": [{"gateways": ["istio-system/plain"]}]},
-                    {**ROUTE, "match": [{"gateways": ["istio-system/tls"]}]},
-                ],
-            ),
-        ),
-    ],
-    ids=[
-        "TLS",
-        "TCP over TLS",
-        "httpsRedirect",
-        "httpsRedirect of HTTP2",
-        "httpsRedirect of GRPC",
-        "httpsRedirect of GRPC-WEB",
-        "another host",
-        "a wildcard that the host is not under",
-        "a host that is not under the wildcard",
-        "another namespace's hosts",
-        "the Gateway's own namespace's hosts",
-        "mesh alone",
-        "no Gateway",
-        "each route for its Gateway",
-    ],
-)
-def test_what_is_not_served_without_tls_holds(server: dict[str, Any], service: PolicyResource) -> None:
+PER_GATEWAY = [
+    {**REDIRECT, "match": [{"gateways": [NAME]}]},
+    {**ROUTE, "match": [{"gateways": ["istio-system/tls"]}]},
+]
+ENCRYPTED: dict[str, tuple[dict[str, Any], PolicyResource]] = {
+    "TLS": (https(), virtual_service(NAME)),
+    "TCP over TLS": (https(protocol="TLS", mode="MUTUAL"), virtual_service(NAME, tcp=[ROUTE])),
+    **{
+        f"httpsRedirect of {protocol}": (http(protocol=protocol, httpsRedirect=True), virtual_service(NAME))
+        for protocol in ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
+    },
+    "another host": (http("api.sandbox.test"), virtual_service(NAME)),
+    "a host above the wildcard": (http("*.sandbox.test"), virtual_service(NAME, host="sandbox.test")),
+    "a host beside the wildcard": (http(), virtual_service(NAME, host="*.apps.sandbox.test")),
+    "hosts of another namespace": (http("other/*"), virtual_service(NAME)),
+    "hosts of the Gateway's namespace": (http("./*"), virtual_service(NAME)),
+    "only the mesh": (http(), virtual_service("mesh")),
+    "no Gateway": (http(), virtual_service()),
+    "a route for each Gateway": (http(), virtual_service(NAME, "istio-system/tls", http=PER_GATEWAY)),
+}
+
+
+@pytest.mark.parametrize(("server", "service"), ENCRYPTED.values(), ids=ENCRYPTED)
+def test_routes_that_are_not_served_without_tls_hold(server: dict[str, Any], service: PolicyResource) -> None:
     holds(NO_PLAIN_HTTP, gateway(server, name="plain"), TLS, service)
 
 
-def test_a_gateway_of_another_team_is_no_problem_and_is_named() -> None:
+def test_a_gateway_of_another_team_is_reported_as_an_advisory() -> None:
     service = virtual_service("platform/shared")
 
-    assert findings(NO_PLAIN_HTTP.policy(), service) == [], "nobody here knows what it is"
+    assert findings(NO_PLAIN_HTTP.policy(), service) == [], "nothing is known about the Gateway"
     assert advice(service) == [
         "VirtualService shop/it is on the Gateway platform/shared, which is not of this stack (no-plain-http)"
     ]
     holds(NO_PLAIN_HTTP, virtual_service("platform/shared", http=[REDIRECT]))
 
 
-def test_a_gateway_for_other_pods_may_be_plain() -> None:
-    egress = gateway(http(), name="egress", selector={"istio": "egressgateway"})
-    assert findings(NO_PLAIN_HTTP.policy(), egress, virtual_service("istio-system/egress")) == []
-
-
 @pytest.mark.parametrize(
     "type_",
     [
         "yaml:ConfigGroup",
-        "yaml:ConfigFile",
-        "yaml/v2:ConfigGroup",
         "yaml/v2:ConfigFile",
         "kustomize:Directory",
         "kustomize/v2:Directory",
@@ -243,6 +212,5 @@ def test_a_gateway_for_other_pods_may_be_plain() -> None:
         "helm.sh/v4:Chart",
     ],
 )
-def test_what_a_group_of_yaml_makes_is_judged_as_a_resource_of_its_own(type_: str) -> None:
-    group = kubernetes(type_, files=["shop.yaml"])
-    breaks(NO_PLAIN_HTTP, group, PLAIN, virtual_service("istio-system/plain"), saying="served without TLS")
+def test_the_objects_of_a_group_are_judged_as_resources_of_their_own(type_: str) -> None:
+    breaks(NO_PLAIN_HTTP, kubernetes(type_, files=["shop.yaml"]), PLAIN, virtual_service(NAME), saying="without TLS")

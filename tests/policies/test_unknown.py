@@ -1,4 +1,4 @@
-"""A value that a preview does not know: it costs one resource its judgement, and that is said."""
+"""Unknown values: the rules that need them are skipped and reported, and everything else is judged."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -62,11 +62,11 @@ def annotated(value: Any, name: str = "it") -> PolicyResource:
 
 @dataclass(frozen=True)
 class Case:
-    """A value that a preview does not know, and something wrong beside it."""
+    """A value that a preview does not know, and a problem beside it."""
 
     rule: Rule[Any]
-    said: str
-    """What is said of it; empty where the rest is enough to judge by."""
+    reported: str
+    """How the unknown value is reported; empty if the rule does not need it."""
     unknown: list[PolicyResource]
     bad: list[PolicyResource]
 
@@ -222,44 +222,44 @@ CASES = {
     "an image": Case(SOURCE, "Release it: values.image.tag", [release(values={"image": {"tag": UNKNOWN}})], FOREIGN),
     "a version": Case(VERSION, "Release it: version", [release(UNKNOWN)], [release("v1.11.5")]),
 }
-EACH = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
-@EACH
-def test_one_unknown_value_leaves_the_policy_on_and_is_said(case: Case) -> None:
-    found = findings(case.rule.policy(), *case.unknown, *case.bad)
-    assert bool(found) is bool(case.bad), "what is wrong beside the value that is not known is found"
-    assert not any("not known" in each for each in found), "and the preview fails for nothing else"
+@every_case
+def test_an_unknown_value_is_reported_and_hides_no_problem(case: Case) -> None:
+    problems = findings(case.rule.policy(), *case.unknown, *case.bad)
+    assert bool(problems) is bool(case.bad), "the problem beside the unknown value is found"
+    assert not any("not known" in problem for problem in problems), "and the preview fails for nothing else"
 
-    told = advice(*case.unknown, *case.bad, rule=case.rule)
-    assert bool(told) is bool(case.said), "it is said where what is known is not enough"
-    assert len(told) == len(set(told)), "and said once"
-    assert any(case.said in each for each in told) is bool(case.said), "the object and the value are named"
-    for each in told:
-        assert each.endswith(f" ({case.rule.name})"), "the policy that could not judge it is named"
-        assert "is not known in this preview" in each, "and why"
+    reported = advice(*case.unknown, *case.bad, rule=case.rule)
+    assert bool(reported) is bool(case.reported), "the unknown value is reported if the rule needs it"
+    assert len(reported) == len(set(reported)), "and only once"
+    assert any(case.reported in line for line in reported) is bool(case.reported), "with object and path"
+    for line in reported:
+        assert line.endswith(f" ({case.rule.name})"), "with the rule"
+        assert "is not known in this preview" in line, "and the reason"
 
 
-def test_what_several_policies_miss_is_said_once() -> None:
+@every_case
+def test_in_production_a_preview_fails_for_an_unknown_value(case: Case) -> None:
+    # Nearly every Secret contains unknown values; `up` judges it soon enough.
+    fails = bool(case.reported) and case.rule is not NO_PRIVATE_KEY
+    with configured(production="true"):
+        problems = [line for line in findings(case.rule.policy(), *case.unknown, *case.bad) if "cannot be" in line]
+        assert bool(problems) is fails
+        for problem in problems:
+            assert "is not known in this preview" in problem
+            assert "\n    pulumi up --target URN" in problem, "the fix makes the value known"
+
+        advised = any("not known" in line for line in advice(*case.unknown, *case.bad, rule=case.rule))
+        assert advised is (case.rule is NO_PRIVATE_KEY), "no advisory repeats it"
+
+
+def test_a_value_that_several_rules_need_is_reported_once() -> None:
     assert advice(gateway(https(mode=UNKNOWN))) == [
         "Gateway istio-system/tls, server https: spec.servers.0.tls.mode is not known in this preview"
         " (tls-ends-at-the-gateway, tls-1.2-or-later, strong-cipher-suites, https-server-has-certificate)"
     ]
-
-
-@EACH
-def test_in_production_a_preview_fails_for_what_it_cannot_judge(case: Case) -> None:
-    # Nearly every Secret is made of something that is not known yet: its up is soon enough.
-    fails = bool(case.said) and case.rule is not NO_PRIVATE_KEY
-    with configured(production="true"):
-        found = findings(case.rule.policy(), *case.unknown, *case.bad)
-        told = [each for each in found if "cannot be judged: " in each and "is not known in this preview" in each]
-        assert bool(told) is fails, "what an up would know is a problem"
-        for each in told:
-            assert "\n    pulumi up --target URN" in each, "and the fix makes it known"
-
-        advised = any("not known" in each for each in advice(*case.unknown, *case.bad, rule=case.rule))
-        assert advised is (case.rule is NO_PRIVATE_KEY), "and no advice says it again"
 
 
 def test_a_value_that_decides_nothing_may_be_unknown() -> None:
@@ -269,23 +269,24 @@ def test_a_value_that_decides_nothing_may_be_unknown() -> None:
             holds(rule, unknown, other)
 
 
-def test_every_policy_that_reads_a_value_has_a_case() -> None:
-    # One looks at a resource's type alone; the other one at what is known before any value is.
+def test_every_rule_that_reads_a_value_has_a_case() -> None:
+    # WHOLE only reads types; the test below covers PROTECT.
     assert {rule.name for rule in RULES} - {case.rule.name for case in CASES.values()} == {WHOLE.name, PROTECT.name}
 
 
-def test_what_is_known_to_hurt_is_found_beside_an_unknown_release() -> None:
+def test_protection_is_judged_beside_an_unknown_release() -> None:
     with configured(production="true"):
-        found = findings(PROTECT.policy(), release(chart=UNKNOWN), issuer(), kubernetes("core/v1:Namespace", "x", None))
+        namespace = kubernetes("core/v1:Namespace", "x", None)
+        problems = findings(PROTECT.policy(), release(chart=UNKNOWN), issuer(), namespace)
 
-    assert [each.splitlines()[0] for each in found] == [
+    assert [problem.splitlines()[0] for problem in problems] == [
         "ClusterIssuer letsencrypt-staging-istio is not protected",
         "Namespace x cannot be judged: chart of Release it is not known in this preview",
         "Release it cannot be judged: chart is not known in this preview",
     ]
 
 
-def test_what_is_unjudged_is_an_advice() -> None:
+def test_unjudged_values_are_an_advisory() -> None:
     policy = unjudged_policy(RULES)
-    assert (policy.name, policy.enforcement_level) == (JUDGED, EnforcementLevel.ADVISORY), "no preview fails for it"
-    assert advice(gateway(http()), certificate(), issuer(), record(), release()) == [], "nothing is left unjudged here"
+    assert (policy.name, policy.enforcement_level) == (JUDGED, EnforcementLevel.ADVISORY)
+    assert advice(gateway(http()), certificate(), issuer(), record(), release()) == []
