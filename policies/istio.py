@@ -100,8 +100,7 @@ class Listener:
     @property
     def credentials(self) -> Sequence[str]:
         """The Secrets of the certificates: several have keys of different types."""
-        credential = self._tls("credentialName")
-        return items(self._tls("credentialNames")) or ([credential] if credential else [])
+        return items(self._tls("credentialNames")) or list(filter(None, [self._tls("credentialName")]))
 
     @property
     def hosts(self) -> Iterator[tuple[str, str]]:

@@ -184,6 +184,18 @@ def test_the_generated_pages_are_up_to_date() -> None:
     assert checks == checks_reference.page(checks), "python -m tlsctl.reference"
 
 
+def test_keys_that_the_documents_set_are_on_the_page_of_config_keys() -> None:
+    keys = set(re.findall(r"^\| `([^`]+)` \|", (DOCS / "configuration.md").read_text(), re.MULTILINE))
+    for document in (README, *DOCS.glob("*.md")):
+        text = document.read_text()
+        for command in re.findall(r"pulumi config (?:set|rm) [^\n`|]+", text):
+            words = re.sub(r"--stack \S+", "", command).split("#")[0]
+            key = next(word for word in shlex.split(words)[3:] if not word.startswith("--"))
+            key = re.sub(r"\[\d+\]", "[]", key.removeprefix("istio-gateway-tls:")).removesuffix("[]")
+            known = key in keys or key.startswith("certManager.values.")
+            assert known, f"{document.relative_to(ROOT)}: {command}"
+
+
 def test_every_threat_names_a_test_that_exists() -> None:
     tables = re.findall(r"^\| threat \|.*?\n\n", (DOCS / "security.md").read_text(), re.MULTILINE | re.DOTALL)
     rows = [row for table in tables for row in table.splitlines()[2:] if row]
