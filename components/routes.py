@@ -33,8 +33,15 @@ class HeaderMatchArgs(TypedDict):
     """The beginning of the header's value."""
 
 
+def path_conflicts(route: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield the problem of a route with a whole path and a beginning of one."""
+    if route["exact"] is not None and route["path"] is not None:
+        yield (), "set exactly one of exact or path"
+
+
+@with_cross_check(path_conflicts, "exact", "path")
 class RouteArgs(TypedDict):
-    """Where requests for a path go."""
+    """Where requests for a path go: set at most one of `exact` and `path`."""
 
     service: Input[KubernetesName]
     """The name of the Service."""
@@ -42,8 +49,10 @@ class RouteArgs(TypedDict):
     """The namespace of the Service."""
     port: Input[Port]
     """The port of the Service."""
-    path: NotRequired[Annotated[Input[RoutePath], Default("/")]]
-    """The beginning of the path of a request."""
+    path: NotRequired[Input[RoutePath]]
+    """The beginning of the path of a request. Without `exact`, the default is `/`."""
+    exact: NotRequired[Input[RoutePath]]
+    """The whole path of a request, without its query. It wins over every `path`."""
     headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]
     """Headers that a request must have, all of them. Of routes with one path, the one with most headers comes first."""
     timeout: NotRequired[Input[Seconds]]
@@ -80,7 +89,7 @@ def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 def same_requests(route: Mapping[str, Any]) -> Any:
     """Return what routes for the same requests have in common; only the first of them would ever be used."""
     matches = ((match["name"].lower(), match.get("exact"), match.get("prefix")) for match in route.get("headers") or ())
-    return route.get("path") or "/", frozenset(matches)
+    return route.get("exact"), route.get("path") or "/", frozenset(matches)
 
 
 @with_cross_check(host_conflicts)

@@ -19,7 +19,8 @@ _Retries = Annotated[int, Field(ge=0, le=istio.MAX_RETRIES)]
 _PORT = Field(description="the Service's port, 1 to 65535", examples=[80])
 _SERVICE = Field(description="a Service's name", examples=["NAME"])
 _NAMESPACE = Field(description="a namespace's name", examples=["NAME"])
-_PATH = Field("/", description="a path prefix that begins with /", examples=["/"])
+_PATH = Field(None, description="a path prefix that begins with / (default without exact: /)", examples=["/"])
+_EXACT = Field(None, description="the whole path of a request, instead of path", examples=["/health"])
 _TIMEOUT = Field(
     None,
     description="seconds for the whole answer, 1 to 3600; then the client gets 504 (default: no end)",
@@ -49,9 +50,10 @@ class HeaderMatch(Section):
 
 
 class Route(Section):
-    """Where requests go whose path begins with `path` and that have `headers`."""
+    """The destination of requests whose path begins with `path`, or is `exact`, and that have `headers`."""
 
-    path: _Path = _PATH
+    path: _Path | None = _PATH
+    exact: _Path | None = _EXACT
     headers: tuple[HeaderMatch, ...] = ()
     service: KubernetesName = _SERVICE
     namespace: KubernetesName = _NAMESPACE
@@ -68,7 +70,8 @@ class Host(Section):
     service: KubernetesName | None = Field(None, description="a Service's name", examples=["NAME"])
     namespace: KubernetesName | None = Field(None, description="a namespace's name", examples=["NAME"])
     port: Port | None = Field(None, description="the Service's port, 1 to 65535", examples=[80])
-    path: _Path = _PATH
+    path: _Path | None = _PATH
+    exact: _Path | None = _EXACT
     timeout: _Timeout | None = _TIMEOUT
     retries: _Retries | None = _RETRIES
     challenge: Literal["http01", "dns01"] | None = Field(

@@ -119,8 +119,8 @@ def virtual_service_spec(
 ) -> dict[str, Any]:
     """Return a host's VirtualService on the Gateway of port 443 alone: its routes, its redirect, or its maintenance.
 
-    Istio takes the first route that matches, and `/` matches everything: the longest prefix comes first, and of one
-    length the route that asks for the most headers.
+    Istio takes the first route that matches, and `/` matches everything: exact paths come first, then the longest
+    prefix, and of one length the route that asks for the most headers.
 
     Args:
         gateway: `NAMESPACE/NAME`.
@@ -156,13 +156,19 @@ def _named(hosts: Sequence[str]) -> dict[str, Any]:
     return {":authority": {"regex": rf"(?i)({patterns})(:\d+)?"}}
 
 
-def _precedence(route: Mapping[str, Any]) -> tuple[int, int, str]:
-    path = route.get("path") or "/"
-    return -len(path), -len(route.get("headers") or ()), path
+def _precedence(route: Mapping[str, Any]) -> tuple[bool, int, int, str]:
+    kind, path = _path(route)
+    return kind == "prefix", -len(path), -len(route.get("headers") or ()), path
+
+
+def _path(route: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how Istio compares the path of a request, and with what."""
+    return ("exact", route["exact"]) if route.get("exact") else ("prefix", route.get("path") or "/")
 
 
 def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
-    match: dict[str, Any] = {"uri": {"prefix": route["path"]}}
+    kind, path = _path(route)
+    match: dict[str, Any] = {"uri": {kind: path}}
     if wanted := route.get("headers"):
         match["headers"] = {each["name"]: _compared(each) for each in wanted}
     destination = {

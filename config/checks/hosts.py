@@ -68,20 +68,23 @@ def _routes(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
     seen = []
     for position, route in enumerate(host.routes):
         where: Path = ["hosts", index, "routes", position]
+        if route.exact is not None and route.path is not None:
+            fix = gateway.remove([*where, "path"])
+            yield gateway.problem([*where, "path"], "set exactly one of exact or path", "exact, or path", fix)
         for number, match in enumerate(route.headers):
             if (match.exact is None) == (match.prefix is None):
                 path = [*where, "headers", number]
                 key = "prefix" if match.exact else "exact"
                 fix = gateway.remove([*path, key]) if match.exact else gateway.set([*path, key], "VALUE")
                 yield gateway.problem(path, "needs exactly one of exact and prefix", "exact, or prefix", fix)
-        if not (route.path and all(match.name for match in route.headers)):
+        if not all(match.name for match in route.headers):
             continue
         requests = routes.same_requests(route.model_dump())
         if requests in seen:
-            path = [*where, "path"]
+            path = [*where, "exact" if route.exact else "path"]
             reason = "is the path of an earlier route with the same headers, which gets every request"
             accepted, fix = "each path once with the same headers", gateway.set(path, "/other")
-            yield gateway.problem(path, reason, accepted, fix, default=route.path)
+            yield gateway.problem(path, reason, accepted, fix, default=route.exact or route.path or "/")
         seen.append(requests)
 
 

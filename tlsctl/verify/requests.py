@@ -106,7 +106,7 @@ def probes(host: Host) -> list[Probe]:
         return [Probe("/")]
     return [
         Probe(
-            route.path,
+            route.exact or route.path or "/",
             tuple((header.name, header.exact or header.prefix or "") for header in route.headers),
             route.service,
             route.namespace,
