@@ -83,9 +83,9 @@ def two_in_three(dice: random.Random) -> Callable[[str], bool]:
 @scenario(
     "challenge-errored",
     what="the ACME server answers requests to check a challenge with badNonce, until cert-manager gives up",
-    ends="fails: `waits for a Challenge that cert-manager does not try again`, with the fix",
+    ends="fails: `waits for a Challenge that cert-manager does not retry`, with the fix",
     fixed_by="that fix: the CertificateRequest is deleted; the next `up`",
-    cause=r"Order: waits for a Challenge that cert-manager does not try again",
+    cause=r"Order: waits for a Challenge that cert-manager does not retry",
 )
 def challenge_errored(stage: Stage) -> Iterator[Ended]:
     with stage.fault(), stage.acme.storm(lambda path: path.startswith("/chalZ/")):

@@ -15,6 +15,7 @@ from tests.faults.scenarios_acme import two_in_three
 from tests.faults.stage import Scenario, Stage
 from tests.faults.test_scenarios import Scenes
 
+ROOT = Path(__file__).parents[3]
 FAILING = [scenario for scenario in SCENARIOS if scenario.cause]
 
 
@@ -25,6 +26,13 @@ def test_a_cause_matches_its_own_words_and_those_of_no_other_scenario(scenario: 
     assert promised.split("(")[0] in scenario.cause.replace("\\", ""), "the page promises what the scenario looks for"
     others = [other.cause for other in FAILING if other is not scenario]
     assert not any(re.search(scenario.cause, cause) for cause in others), "one failure is not mistaken for another"
+
+
+@pytest.mark.parametrize("name", ["account-lost", "challenge-errored"])
+def test_a_cause_in_the_programs_own_words_is_in_its_source(name: str) -> None:
+    (scenario,) = [scenario for scenario in FAILING if scenario.name == name]
+    words = re.findall(r"`([^`]+)`", scenario.ends)[-1]
+    assert any(words in file.read_text() for file in (ROOT / "components").rglob("*.py")), words
 
 
 def test_the_seed_alone_decides_which_two_in_three_nonces_are_rejected() -> None:
