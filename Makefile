@@ -38,7 +38,7 @@ up: .venv ## start a sandbox, preview and apply the program in it, request a pag
 	@$(inside) sh -c 'pulumi stack output --stack $(STACK) --json urls | python -m sandbox.summary - --ca $(ROOTS)'
 	@$(sandbox) timings
 
-down: .venv ## end the sandbox and all that is in it
+down: .venv ## stop the sandbox
 	@$(sandbox) down
 
 check: .venv ## format, lint, types, unit and property tests: under a minute, no network
@@ -73,10 +73,10 @@ test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandb
 	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
 	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K" tests/sandbox tests/faults
 
-audit: .venv ## look up known vulnerabilities of the pinned Python packages and of the Go programs that are built
+audit: .venv ## look for known vulnerabilities of the pinned Python packages and the built Go programs
 	@$(sandbox) doctor --fix --tests
 	$(UV) export --quiet --frozen --all-groups --no-emit-project --no-header --output-file $(CACHE)/pinned.txt
-	@# Strict: a package that the database cannot be asked about is not one without vulnerabilities.
+	@# Strict: a package that is missing from the database fails.
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $(CACHE)/pinned.txt
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement plugin/requirements.txt
 	@set -e; for program in $$(find $(CACHE)/tools -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
@@ -89,7 +89,7 @@ bench: .venv ## measure speed and scale, each figure beside its floor: half an h
 	$(filter --%,$(BENCH)) $(if $(figures),-k "$(figures)") --report-log=$(CACHE)/bench.jsonl; code=$$?; \
 	$(if $(filter --quick,$(BENCH)),,test $$code -gt 1 || $(PYTHON) -m tests.bench.page $(if $(figures),--keep) $(CACHE)/bench.jsonl;) exit $$code
 
-faults: .venv ## stage faults by name, kill parts at random, play hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
+faults: .venv ## stage faults, kill parts at random, try hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
 	@$(sandbox) doctor --fix --tests
 	@trap 'for name in $(faulty); do $(sandbox) --name $$name down; done' EXIT; \
 	for name in $(faulty); do $(sandbox) --name $$name up || exit; done; \
