@@ -117,11 +117,11 @@ def located(chart: str, version: str, digest: str | None) -> str:
         return reference
     try:
         with Path(reference).open("rb") as package:
-            found = f"sha256:{hashlib.file_digest(package, 'sha256').hexdigest()}"
+            actual = f"sha256:{hashlib.file_digest(package, 'sha256').hexdigest()}"
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
-    if found != digest:
-        raise ValueError(f"is {found}, and not {digest}")
+    if actual != digest:
+        raise ValueError(f"is {actual}, and not {digest}")
     return reference
 
 

@@ -94,8 +94,8 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
         certificates: names, or `NAMESPACE/NAME`.
     """
     groups = [
-        (where, _certificate_rules(Certificates({where: found})))
-        for where, found in by_namespace(namespace, certificates).items()
+        (where, _certificate_rules(Certificates({where: names})))
+        for where, names in by_namespace(namespace, certificates).items()
     ]
     return {
         "groups": [{"name": f"certificates-{where}", "interval": "60s", "rules": rules} for where, rules in groups]

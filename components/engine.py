@@ -36,7 +36,7 @@ def hook_name(component: pulumi.ComponentResource) -> str:
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what `work` returns, which runs in a thread of ours; what it raises is raised."""
+    """Run `work` in our pool and return its result; exceptions propagate."""
     context = copy_context()
     return await asyncio.get_running_loop().run_in_executor(_THREADS, lambda: context.run(work, *args, **kwargs))
 
@@ -46,7 +46,7 @@ async def ask(
 ) -> Any:
     """Return what a function of a provider answers, with unknown values kept as `pulumi.UNKNOWN`, and secrets as such.
 
-    Not by `pulumi.runtime.invoke_async`, which takes a thread of asyncio's, and drops what is not known yet.
+    `pulumi.runtime.invoke_async` would occupy one of asyncio's threads, and drop values that are not known yet.
 
     Args:
         token: of the function, such as `gcp:dns/getRecordSets:getRecordSets`.
@@ -57,10 +57,10 @@ async def ask(
     Raises:
         RuntimeError: the provider refused; carries its words.
     """
-    given = {key: value for key, value in arguments.items() if value is not None}
+    known = {key: value for key, value in arguments.items() if value is not None}
     reference = f"{await provider.urn.future()}::{await provider.id.future() or rpc.UNKNOWN}" if provider else ""
     request = resource_pb2.ResourceInvokeRequest(
-        tok=token, args=await rpc.serialize_properties(given, {}), provider=reference, version=version
+        tok=token, args=await rpc.serialize_properties(known, {}), provider=reference, version=version
     )
     monitor: Any = get_monitor()
     try:

@@ -1,4 +1,4 @@
-"""One shape for whatever is wrong, wherever it is found: where, what, and the commands that fix it.
+"""Problems, in one form everywhere: where, what, and the commands that fix it.
 
 Settings, the gateway's Service, a failed certificate and the checks of verify all speak of problems. Only the edges
 turn them into text: the error that the engine prints, verify's table, its JSON.
@@ -41,7 +41,7 @@ def text(problems: Iterable[Problem], heading: str = "") -> str:
     return "\n".join(lines)
 
 
-def visible(given: object) -> str:
+def visible(value: object) -> str:
     r"""Return a text as one line in which every character shows itself.
 
     What others have written is quoted in problems: values of a config, the words of a server, names of objects. None of
@@ -49,7 +49,7 @@ def visible(given: object) -> str:
     parts of lines that belong together are joined by a space; the rest is written as `\x1b` and `\u202e`.
     """
     line = (
-        " ".join(part for part in map(str.strip, str(given).split("\n")) if part) if "\n" in str(given) else str(given)
+        " ".join(part for part in map(str.strip, str(value).split("\n")) if part) if "\n" in str(value) else str(value)
     )
     return line if line.isprintable() else "".join(map(_shown, line))
 

@@ -1,4 +1,4 @@
-"""Words of a command that a person copies into a shell: each stays one word, whatever is in it."""
+"""Quotes the words of a command that a person copies into a shell, so that every word stays one."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ def word(value: object) -> str:
     if isinstance(value, Expression):
         return text
     if text.startswith("-") and text.isprintable():
-        # Quoted, it is told from an option by whoever adds options to a command.
+        # Quoted, it differs from an option for code that adds options to a command.
         return "'" + text.replace("'", "'\"'\"'") + "'"
     if text.isprintable():
         return shlex.quote(text)
@@ -31,7 +31,7 @@ def word(value: object) -> str:
 
 def words(*values: object) -> str:
     """Return values as the last words of a command, behind `--` where one would be taken for an option."""
-    end = ["--"] if any(str(each).startswith("-") for each in values) else []
+    end = ["--"] if any(str(value).startswith("-") for value in values) else []
     return " ".join([*end, *map(word, values)])
 
 

@@ -3,7 +3,7 @@
 The SDK's component host does most of it: it reads the schema off the classes and constructs them. What it does not do,
 and a user of another language would meet, is done here:
 
-- It ends in a Python traceback when an input is wrong or a component gives up. Here the engine is told which inputs
+- It ends in a Python traceback when an input is wrong or a component gives up. Here the engine learns which inputs
   have a problem, by the names that the user wrote, or the component's own words.
 - It expects plain values where names are translated and whole numbers are read. Here an Output is translated when it
   becomes known.
@@ -72,23 +72,23 @@ class Provider(component.ComponentProvider):
         return self._object(inputs, component_def.inputs, component_def.inputs_mapping)
 
     def _object(
-        self, given: Mapping[str, Any], properties: Mapping[str, PropertyDefinition], names: Mapping[str, str]
+        self, inputs: Mapping[str, Any], properties: Mapping[str, PropertyDefinition], names: Mapping[str, str]
     ) -> dict[str, Any]:
         return {
-            names.get(key, key): self._value(each, properties[key]) if key in properties else each
-            for key, each in given.items()
+            names.get(key, key): self._value(value, properties[key]) if key in properties else value
+            for key, value in inputs.items()
         }
 
-    def _value(self, given: Any, definition: PropertyDefinition) -> Any:
-        if isinstance(given, pulumi.Output):
-            return given.apply(lambda known: self._value(known, definition))
-        if isinstance(given, list) and definition.items:
+    def _value(self, value: Any, definition: PropertyDefinition) -> Any:
+        if isinstance(value, pulumi.Output):
+            return value.apply(lambda known: self._value(known, definition))
+        if isinstance(value, list) and definition.items:
             item = definition.items
-            return [self._value(each, item) for each in given]
+            return [self._value(element, item) for element in value]
         named = self.get_type_definition(definition) if definition.ref else None
-        if isinstance(given, dict) and named:
-            return self._object(given, named.properties, named.properties_mapping)
-        return given
+        if isinstance(value, dict) and named:
+            return self._object(value, named.properties, named.properties_mapping)
+        return value
 
 
 class Servicer(server.ProviderServicer):
@@ -98,16 +98,16 @@ class Servicer(server.ProviderServicer):
         try:
             return await super()._construct(request, context)
         except server.ComponentInitError as error:
-            raise told(error.inner) from error
+            raise to_engine_error(error.inner) from error
         except Exception as error:
-            raise told(error) from error
+            raise to_engine_error(error) from error
 
 
-def told(error: Exception) -> Exception:
-    """Return an error that the engine prints without a traceback; one that nobody expects is returned as it is."""
+def to_engine_error(error: Exception) -> Exception:
+    """Return an error that the engine prints without a traceback; an unexpected error is returned unchanged."""
     if isinstance(error, InputsError):
         details = [_details(problem.where, problem.what) for problem in error.problems]
-        return InputPropertiesError("its inputs cannot be taken", details)
+        return InputPropertiesError("invalid inputs", details)
     # With no list at all the SDK fails to make the answer.
     return InputPropertiesError(str(error), []) if isinstance(error, pulumi.RunError) else error
 

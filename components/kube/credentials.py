@@ -56,5 +56,5 @@ async def _ask_engine(urn: str) -> Any:
     """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
     returned = await engine.ask("pulumi:pulumi:getResource", {"urn": urn})
     state = rpc.unwrap_rpc_secret(returned.get("state") or {})
-    given = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
-    return pulumi.UNKNOWN if any(rpc.contains_unknowns(each) for each in given.values()) else Credentials(**given)
+    inputs = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
+    return pulumi.UNKNOWN if any(rpc.contains_unknowns(value) for value in inputs.values()) else Credentials(**inputs)

@@ -32,16 +32,16 @@ def parse(content: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(content)
+        config = yaml.safe_load(content)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError, AttributeError) as error:
         # Those that are not the parser's own come of a tag whose value is none of its kind: `!!int x`.
         # The parser's own words quote the line, which may be a key.
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise ValueError("is not YAML" if line is None else f"is not YAML, from line {line + 1} on") from None
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise ValueError("is not a mapping")
     for key, part in _LISTS.items():
-        items = found.get(key) or []
+        items = config.get(key) or []
         if not isinstance(items, list):
             raise ValueError(f"has {key} that are not a list")
         for position, item in enumerate(items):
@@ -49,7 +49,7 @@ def parse(content: str) -> dict[str, Any]:
                 raise ValueError(f"has no name for {key}[{position}]")
             if not isinstance(item.get(part) or {}, dict):
                 raise ValueError(f"has a {part} of {key}[{position}] that is not a mapping")
-    return found
+    return config
 
 
 def embedded_credentials(content: str) -> list[str]:

@@ -147,13 +147,13 @@ def external_ips(service: client.V1Service, wanted: Wanted = _DEFAULT) -> Sequen
     """
     if problems := list(_problems(service, wanted)):
         raise GatewayProblemsError(*problems)
-    found = _by_version(service)
+    ips = _by_version(service)
     versions = addresses.FAMILIES[wanted.family]
-    return [found[version] for version in versions] if all(each in found for each in versions) else None
+    return [ips[version] for version in versions] if all(version in ips for version in versions) else None
 
 
 def asks_for_address(service: client.V1Service) -> bool:
-    """Tell whether a Service names the address that it wants, so that it gets the same one when it is made anew."""
+    """Tell whether a Service names the address that it wants, and so gets it again after a re-creation."""
     annotations = (service.metadata.annotations if service.metadata else None) or {}
     return bool((service.spec and service.spec.load_balancer_ip) or annotations.get(addresses.ANNOTATION))
 
@@ -165,11 +165,11 @@ def _points(service: client.V1Service) -> list[client.V1LoadBalancerIngress]:
 
 def _by_version(service: client.V1Service) -> dict[int, str]:
     """Return the first address of each IP version."""
-    found: dict[int, str] = {}
+    ips: dict[int, str] = {}
     for point in _points(service):
         if point.ip:
-            found.setdefault(ipaddress.ip_address(point.ip).version, point.ip)
-    return found
+            ips.setdefault(ipaddress.ip_address(point.ip).version, point.ip)
+    return ips
 
 
 def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
@@ -195,30 +195,30 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
                 f"has no port {number} ({protocol})",
                 (f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\'',),
             )
-    points, found = _points(service), _by_version(service)
-    if points and not found:
+    points, ips = _points(service), _by_version(service)
+    if points and not ips:
         yield Problem(
             where,
             f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
             (set_input(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
         )
     elif points:
-        yield from _wrong_versions(where, patch, found, spec.ip_families or [], wanted)
+        yield from _wrong_versions(where, patch, ips, spec.ip_families or [], wanted)
 
 
 def _wrong_versions(
-    where: str, patch: str, found: Mapping[int, str], families: Sequence[str], wanted: Wanted
+    where: str, patch: str, ips: Mapping[int, str], families: Sequence[str], wanted: Wanted
 ) -> Iterator[Problem]:
     """Yield what is wrong with a load balancer that has addresses, but not those that are wanted."""
     versions = addresses.FAMILIES[wanted.family]
-    lacking = [version for version in versions if version not in found]
+    lacking = [version for version in versions if version not in ips]
     if not lacking or (all(f"IPv{version}" in families for version in versions) and len(versions) > 1):
         # With both, the second address may still be on its way.
         return
-    has = ", ".join(f"the IPv{version} address {address}" for version, address in found.items())
+    has = ", ".join(f"the IPv{version} address {address}" for version, address in ips.items())
     record = addresses.RECORD_TYPES[lacking[0]]
     change = '{"ipFamilyPolicy":"RequireDualStack"}' if len(versions) > 1 else f'{{"ipFamilies":["IPv{lacking[0]}"]}}'
-    other = next(name for name, each in addresses.FAMILIES.items() if each == tuple(sorted(found)))
+    other = next(name for name, family in addresses.FAMILIES.items() if family == tuple(sorted(ips)))
     yield Problem(
         where,
         f"has only {has}; an {record} record needs IPv{lacking[0]}",

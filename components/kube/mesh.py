@@ -58,16 +58,18 @@ def solver_problem(
 
 def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:
     apps = client.AppsV1Api(api)
-    found = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT))
-    template = found.spec.template.metadata if found and found.spec else None
+    deployment = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT))
+    template = deployment.spec.template.metadata if deployment and deployment.spec else None
     return (template.labels if template else None) or {}
 
 
 def _mesh_config(api: client.ApiClient, plane: solver_route.ControlPlane) -> Mapping[str, Any] | None:
     core = client.CoreV1Api(api)
-    found = _read(lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT))
+    config_map = _read(
+        lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT)
+    )
     try:
-        config = yaml.safe_load((found.data or {}).get("mesh") or "{}") if found else None
+        config = yaml.safe_load((config_map.data or {}).get("mesh") or "{}") if config_map else None
     except yaml.YAMLError:
         return None
     return config if isinstance(config, Mapping) else None
@@ -77,12 +79,12 @@ def _controller(api: client.ApiClient) -> str | None:
     """Return the controller of the IngressClass; empty where there is none, None where it cannot be read."""
     networking = client.NetworkingV1Api(api)
     try:
-        found = networking.read_ingress_class(solver_route.CLASS, _request_timeout=TIMEOUT)
+        ingress_class = networking.read_ingress_class(solver_route.CLASS, _request_timeout=TIMEOUT)
     except client.ApiException as error:
         return "" if error.status == 404 else None
     except HTTPError:
         return None
-    return (found.spec.controller if found.spec else None) or ""
+    return (ingress_class.spec.controller if ingress_class.spec else None) or ""
 
 
 def _read(read: Callable[[], T]) -> T | None:

@@ -91,8 +91,12 @@ def solver_problem(
         commands: what sets an input, see `set_input`.
     """
     mesh = {**DEFAULTS, **mesh}
-    given = mesh["ingressControllerMode"]
-    mode = _MODES[given] if isinstance(given, int) and 0 <= given < len(_MODES) else str(given)
+    controller_mode = mesh["ingressControllerMode"]
+    mode = (
+        _MODES[controller_mode]
+        if isinstance(controller_mode, int) and 0 <= controller_mode < len(_MODES)
+        else str(controller_mode)
+    )
     fix: Sequence[str]
     if mode == "OFF":
         what = "has ingressControllerMode OFF, so Istio serves no Ingress"

@@ -41,9 +41,11 @@ class Record:
         match = _RECORD.fullmatch(text)
         if not match:
             raise ValueError(f"is not a CAA record: {text}")
-        domain, *given = (part.strip() for part in match[3].split(";"))
-        pairs = (part.partition("=") for part in given if part)
-        return cls(match[2].lower(), domain.lower(), {key.strip().lower(): value.strip() for key, _, value in pairs})
+        domain, *pairs = (part.strip() for part in match[3].split(";"))
+        parameters = (part.partition("=") for part in pairs if part)
+        return cls(
+            match[2].lower(), domain.lower(), {key.strip().lower(): value.strip() for key, _, value in parameters}
+        )
 
 
 def identities(servers: Iterable[str]) -> list[str] | None:
@@ -59,10 +61,10 @@ def owners(hosts: Mapping[str, str]) -> dict[str, dict[bool, str]]:
     Args:
         hosts: the challenge of each host.
     """
-    found: dict[str, dict[bool, str]] = {}
+    challenges: dict[str, dict[bool, str]] = {}
     for host, challenge in hosts.items():
-        found.setdefault(names.without_wildcard(host), {})[names.is_wildcard(host)] = challenge
-    return found
+        challenges.setdefault(names.without_wildcard(host), {})[names.is_wildcard(host)] = challenge
+    return challenges
 
 
 def records(served: Mapping[bool, str], domains: Sequence[str], accounts: Sequence[str]) -> list[str]:
@@ -88,30 +90,32 @@ def records(served: Mapping[bool, str], domains: Sequence[str], accounts: Sequen
     return plain + (allowed("issuewild", served[True]) if True in served else [f'0 issuewild "{NOBODY}"'])
 
 
-def refusal(found: Iterable[Record], host: str, challenge: str, domains: Iterable[str], account: str | None) -> str:
+def refusal(effective: Iterable[Record], host: str, challenge: str, domains: Iterable[str], account: str | None) -> str:
     """Return why a CA may not sign for a host; empty where it may.
 
     Args:
-        found: the records that count for the host, all of one name; none is no limit.
+        effective: the records that count for the host, all of one name; without any, every CA may sign.
         host: the host; `*.` may lead it.
         challenge: how it is proven.
         domains: of the CA; one is enough.
         account: the URI of the account that asks; None where it is not known.
     """
-    records_ = list(found)
-    wild = [each for each in records_ if each.tag == "issuewild"] if names.is_wildcard(host) else []
-    counting = wild or [each for each in records_ if each.tag == "issue"]
+    all_records = list(effective)
+    wild = [record for record in all_records if record.tag == "issuewild"] if names.is_wildcard(host) else []
+    counting = wild or [record for record in all_records if record.tag == "issue"]
     if not counting:
         return ""
-    named = [each for each in counting if each.domain in set(domains)]
+    named = [record for record in counting if record.domain in set(domains)]
     if not named:
-        others = sorted({each.domain or "nobody" for each in counting})
+        others = sorted({record.domain or "nobody" for record in counting})
         return f"{' and '.join(others)} alone may sign"
-    by_account = [each for each in named if account is None or each.parameters.get("accounturi", account) == account]
+    by_account = [
+        record for record in named if account is None or record.parameters.get("accounturi", account) == account
+    ]
     if not by_account:
-        return f"other accounts alone may ask: {', '.join(each.parameters['accounturi'] for each in named)}"
+        return f"other accounts alone may ask: {', '.join(record.parameters['accounturi'] for record in named)}"
     method = METHODS[challenge]
-    methods = [each.parameters.get("validationmethods", method).split(",") for each in by_account]
-    if not any(method in [word.strip() for word in each] for each in methods):
+    methods = [record.parameters.get("validationmethods", method).split(",") for record in by_account]
+    if not any(method in [word.strip() for word in record] for record in methods):
         return f"names may be proven by {', '.join(methods[0])} alone"
     return ""

@@ -1,4 +1,4 @@
-"""cert-manager: where its chart is, how one is told from another, and which versions are refused."""
+"""cert-manager: its chart, the digest that identifies it, and the versions that are refused."""
 
 import re
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ _FIRST_GOOD = {(1, 19): 6, (1, 20): 3, (1, 21): 2}
 
 def service_account(values: Mapping[str, Any]) -> str:
     """Return the ServiceAccount of the controller that a release `cert-manager` with these values makes."""
-    given = values.get("serviceAccount")
-    named = given.get("name") if isinstance(given, Mapping) else None
+    account = values.get("serviceAccount")
+    named = account.get("name") if isinstance(account, Mapping) else None
     return str(named or values.get("fullnameOverride") or "cert-manager")
 
 
@@ -62,11 +62,11 @@ def at_least(version: str, first: tuple[int, int, int]) -> bool:
 
 def uses_ari(values: Any) -> bool:
     """Tell whether values of the chart turn renewal by ARI (RFC 9773) on: by its flag, or by a file of flags."""
-    given = values if isinstance(values, Mapping) else {}
-    config = given.get("config")
+    chart_values = values if isinstance(values, Mapping) else {}
+    config = chart_values.get("config")
     gates = config.get("featureGates") if isinstance(config, Mapping) else None
     named = gates.get(_ARI) if isinstance(gates, Mapping) else None
-    flags = " ".join(map(str, [given.get("featureGates"), *(given.get("extraArgs") or [])]))
+    flags = " ".join(map(str, [chart_values.get("featureGates"), *(chart_values.get("extraArgs") or [])]))
     return str(named).lower() == "true" or f"{_ARI}=true" in flags
 
 
@@ -92,7 +92,7 @@ def known_digest(chart: str, version: str) -> str | None:
 def pinned(chart: str, digest: str) -> str:
     """Return the chart's reference, which for a registry takes the digest of the chart's manifest.
 
-    Of a package, the digest is that of the file, which has to be compared by whoever has the file.
+    The digest of a package is that of the file; the caller, who has the file, compares it.
 
     Raises:
         ValueError: nothing compares the digest of such a chart.

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 SUFFIX = "-cacert"
-"""istiod takes a Secret for a CA's by the end of the name that it is asked for, and otherwise looks for a key in it.
+"""istiod recognises the Secret of a CA by the end of the name in the reference; otherwise it looks for a key in it.
 
 A name with this end that is no Secret is looked for without it (istio: pilot/pkg/credentials/kube, GetCaCert).
 """
@@ -16,9 +16,9 @@ ENTRY = "ca.crt"
 _BEGIN = "-----BEGIN "
 
 
-def is_pem(given: str) -> bool:
+def is_pem(text: str) -> bool:
     """Tell certificates from the name of a Secret."""
-    return _BEGIN in given
+    return _BEGIN in text
 
 
 def reference(secret: str) -> str:
@@ -26,21 +26,23 @@ def reference(secret: str) -> str:
     return secret if secret.endswith(SUFFIX) else f"{secret}{SUFFIX}"
 
 
-def certificates(given: Any) -> str:
-    """Take PEM certificates of a CA, none of them expired."""
-    if not isinstance(given, str) or not is_pem(given):
+def certificates(pem: Any) -> str:
+    """Return PEM certificates of a CA, none of them expired."""
+    if not isinstance(pem, str) or not is_pem(pem):
         raise ValueError("is not PEM")
-    if "PRIVATE KEY" in given:
-        raise ValueError("has a private key, which the gateway has no use for: replace it, the stack's file had it")
+    if "PRIVATE KEY" in pem:
+        raise ValueError("has a private key, which the gateway does not need: replace the key, it is no longer secret")
     store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        store.load_verify_locations(cadata=given)
+        store.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError):
         # A text that is not ASCII is none of OpenSSL's errors.
         raise ValueError("is not PEM") from None
-    found = store.cert_store_stats()
-    if found["x509_ca"] < found["x509"]:
+    loaded = store.cert_store_stats()
+    if loaded["x509_ca"] < loaded["x509"]:
         raise ValueError("has a certificate that is not a CA's, and so cannot sign those of clients")
-    if any(ssl.cert_time_to_seconds(str(each["notAfter"])) < time.time() for each in store.get_ca_certs()):
+    if any(
+        ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time() for certificate in store.get_ca_certs()
+    ):
         raise ValueError("has a certificate that has expired")
-    return given
+    return pem

@@ -58,7 +58,7 @@ class Owner:
         for value in listed:
             labels = dict(part.split("=", 1) for part in value.strip('"').split(",") if "=" in part)
             if labels.get(_HERITAGE) == _OURS:
-                others = tuple(each for each in listed if each != value)
+                others = tuple(other for other in listed if other != value)
                 owner, resource = (labels.get(f"{_OURS}/{key}", "") for key in ("owner", "resource"))
                 return cls(name.removesuffix("."), owner, resource, others)
         return None
@@ -92,7 +92,7 @@ def owners(records: Mapping[Key, Sequence[str]], wanted: Collection[Key]) -> dic
         for txt in txt_names(*key):
             by_default.setdefault(txt, []).append(key)
     there = [(key[0].partition(".")[0].strip("*"), key) for key in keys if key in records]
-    found: dict[Key, list[Owner]] = {}
+    by_key: dict[Key, list[Owner]] = {}
     for (name, kind), values in records.items():
         owner = Owner.read(name, values) if kind == "TXT" else None
         if owner is None:
@@ -100,12 +100,12 @@ def owners(records: Mapping[Key, Sequence[str]], wanted: Collection[Key]) -> dic
         # Nearly all have default names. To hold each against every set takes long in a large zone.
         fits = by_default.get(name) or [key for label, key in there if label in name and _stands_for(name, *key)]
         # They are sorted, so that of two that fit as well the same one is taken each time.
-        best = max(fits, key=lambda each: len(each[0]), default=None)
+        best = max(fits, key=lambda key: len(key[0]), default=None)
         if best is not None and best in wanted:
-            found.setdefault(best, []).append(owner)
-    for listed in found.values():
-        listed.sort(key=lambda each: len(each.txt))  # the older form first
-    return found
+            by_key.setdefault(best, []).append(owner)
+    for listed in by_key.values():
+        listed.sort(key=lambda key: len(key.txt))  # the older form first
+    return by_key
 
 
 def _stands_for(txt: str, name: str, kind: str) -> bool:
@@ -138,19 +138,20 @@ def handover(
     what it still owns.
     """
     listed = [f"{name}. {kind}" for name, kind in owned]
-    every = list(dict.fromkeys(owner for each in owned.values() for owner in each))
+    all_owners = list(dict.fromkeys(owner for owners_of_set in owned.values() for owner in owners_of_set))
     who = ", ".join(
         dict.fromkeys(
-            f"{each.owner or 'unknown'}, for {each.resource or 'an object that it does not name'}" for each in every
+            f"{owner.owner or 'unknown'}, for {owner.resource or 'an object that it does not name'}"
+            for owner in all_owners
         )
     )
     where = f"record set{'s' if len(listed) > 1 else ''} {', '.join(listed)}"
     them = "them" if len(listed) > 1 else "it"
     what = f"made by external-dns (owner id {who}), which goes on writing {them} and may delete {them}"
     option = f" --zone {word(zone)}" + (f" --project {word(project)}" if project else "")
-    fix = [_release(each, option) for each in every]
+    fix = [_release(owner, option) for owner in all_owners]
     fix[0] += "    # external-dns owns nothing without these, and leaves the records as they are"
-    fix += dict.fromkeys(_leave(each.resource) for each in every if each.resource.count("/") == 2)
+    fix += dict.fromkeys(_leave(owner.resource) for owner in all_owners if owner.resource.count("/") == 2)
     fix.append(f"{then}    # takes over the records that are there")
     return Problem(where, what, tuple(fix))
 

@@ -26,12 +26,12 @@ _NOT_SET = {
 """What frames an answer, and so belongs to the connection and not to its content."""
 
 
-def name(given: Any) -> str:
-    """Take the name of a header (RFC 9110, section 5.6.2), and return it in lower case, as HTTP/2 has it.
+def name(text: Any) -> str:
+    """Return the name of a header (RFC 9110, section 5.6.2) in lower case, as HTTP/2 has it.
 
-    `%` is allowed by the standard; Envoy takes it for the beginning of a variable.
+    The standard allows `%`; Envoy reads it as the beginning of a variable.
     """
-    lower = given.lower() if isinstance(given, str) else ""
+    lower = text.lower() if isinstance(text, str) else ""
     if not _TOKEN.fullmatch(lower):
         raise ValueError("is not the name of a header: letters, digits and hyphens")
     if len(lower) > _MAX_NAME:
@@ -39,23 +39,23 @@ def name(given: Any) -> str:
     return lower
 
 
-def value(given: Any) -> str:
-    """Take the value of a header: visible ASCII, and spaces inside of it."""
-    if not isinstance(given, str) or not given:
+def value(text: Any) -> str:
+    """Return the value of a header: visible ASCII, with spaces only inside."""
+    if not isinstance(text, str) or not text:
         raise ValueError("is not a text")
-    if len(given) > MAX_VALUE:
-        raise ValueError(f"has {len(given)} characters, a header's value has at most {MAX_VALUE}")
-    if not _VALUE.fullmatch(given):
+    if len(text) > MAX_VALUE:
+        raise ValueError(f"has {len(text)} characters, a header's value has at most {MAX_VALUE}")
+    if not _VALUE.fullmatch(text):
         raise ValueError("has characters that are not visible ASCII, or a space at an end")
-    return given
+    return text
 
 
-def response(given: Any) -> dict[str, str]:
-    """Take the headers that are set on an answer, values by name; names are returned in lower case."""
-    if not hasattr(given, "items"):
+def response(headers: Any) -> dict[str, str]:
+    """Return the headers to set on an answer, values by name, with the names in lower case."""
+    if not hasattr(headers, "items"):
         raise ValueError("is not an object of headers")
-    taken: dict[str, str] = {}
-    for key, each in given.items():
+    checked: dict[str, str] = {}
+    for key, text in headers.items():
         try:
             lower = name(key)
         except ValueError as error:
@@ -64,28 +64,28 @@ def response(given: Any) -> dict[str, str]:
             raise ValueError("has Strict-Transport-Security, which has a setting of its own: hsts")
         if lower in _NOT_SET:
             raise ValueError(f"has {lower}, which belongs to the connection")
-        if lower in taken:
+        if lower in checked:
             raise ValueError(f"has {lower} twice")
         try:
-            taken[lower] = value(each)
+            checked[lower] = value(text)
         except ValueError as error:
             raise ValueError(f"has a value of {lower} that {error}") from None
-    return taken
+    return checked
 
 
-def literal(given: str) -> str:
+def literal(text: str) -> str:
     """Write a value as Envoy takes it: a per cent sign begins a variable (`%REQ(cookie)%`) unless it is doubled."""
-    return given.replace("%", "%%")
+    return text.replace("%", "%%")
 
 
-def path_prefix(given: Any) -> str:
-    """Take the beginning of a URL's path, as it is in a request: percent-encoded, without a query."""
-    if not isinstance(given, str) or not given.startswith("/") or given != "".join(given.split()):
+def path_prefix(text: Any) -> str:
+    """Return a path as it is in a request, or its beginning: percent-encoded, without a query."""
+    if not isinstance(text, str) or not text.startswith("/") or text != "".join(text.split()):
         raise ValueError("is not a path that begins with /")
-    if len(given) > MAX_PATH:
-        raise ValueError(f"has {len(given)} characters, a path prefix has at most {MAX_PATH}")
-    if not _PATH.fullmatch(given):
+    if len(text) > MAX_PATH:
+        raise ValueError(f"has {len(text)} characters, a path has at most {MAX_PATH}")
+    if not _PATH.fullmatch(text):
         raise ValueError("is not percent-encoded ASCII, as the path of a request is")
-    if "?" in given or "#" in given:
+    if "?" in text or "#" in text:
         raise ValueError("is compared with the path alone, which ends before ? and #")
-    return given
+    return text

@@ -68,7 +68,11 @@ def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
     """
     wildcards = list(filter(names.is_wildcard, hosts))
     return {
-        "hosts": [host for host in hosts if not any(each != host and names.takes(each, host) for each in wildcards)],
+        "hosts": [
+            host
+            for host in hosts
+            if not any(wildcard != host and names.matches(wildcard, host) for wildcard in wildcards)
+        ],
         "gateways": [gateway],
         "http": [{"redirect": {"scheme": "https", "redirectCode": REDIRECT_CODE}}],
     }
@@ -141,9 +145,11 @@ def virtual_service_spec(
         answer = {"status": MAINTENANCE_CODE, "body": {"string": MAINTENANCE_BODY}}
         http = [{"directResponse": answer, **_set({**common, "retry-after": str(RETRY_AFTER)})}]
     else:
-        http = [_route_spec(each, common) for each in sorted(served["routes"], key=_precedence)]
+        http = [_route_spec(other, common) for other in sorted(served["routes"], key=_precedence)]
     host = served["host"]
-    lower = [each for each in others if each != host and names.takes(host, each)] if names.is_wildcard(host) else []
+    lower = (
+        [other for other in others if other != host and names.matches(host, other)] if names.is_wildcard(host) else []
+    )
     if lower:
         for route in http:
             route["match"] = [{**match, "withoutHeaders": _named(lower)} for match in route.get("match", [{}])]
@@ -170,7 +176,7 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
     kind, path = _path(route)
     match: dict[str, Any] = {"uri": {kind: path}}
     if wanted := route.get("headers"):
-        match["headers"] = {each["name"]: _compared(each) for each in wanted}
+        match["headers"] = {header["name"]: _compared(header) for header in wanted}
     destination = {
         "host": f"{route['service']}.{route['namespace']}.svc.cluster.local",
         "port": {"number": route["port"]},
@@ -192,8 +198,10 @@ def _compared(match: Mapping[str, Any]) -> dict[str, str]:
     return {kind: match[kind]}
 
 
-def _set(given: Mapping[str, str]) -> dict[str, Any]:
+def _set(response_headers: Mapping[str, str]) -> dict[str, Any]:
     """Return what sets headers on an answer, in the place of the application's own of these names."""
-    if not given:
+    if not response_headers:
         return {}
-    return {"headers": {"response": {"set": {name: headers.literal(value) for name, value in given.items()}}}}
+    return {
+        "headers": {"response": {"set": {name: headers.literal(value) for name, value in response_headers.items()}}}
+    }

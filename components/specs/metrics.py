@@ -19,11 +19,11 @@ def by_namespace(namespace: str, certificates: Sequence[str]) -> dict[str, list[
         namespace: of those that are given without one.
         certificates: names, or `NAMESPACE/NAME`.
     """
-    found: dict[str, list[str]] = {}
-    for each in certificates:
-        where, _, name = each.rpartition("/")
-        found.setdefault(where or namespace, []).append(name)
-    return found
+    names: dict[str, list[str]] = {}
+    for certificate in certificates:
+        where, _, name = certificate.rpartition("/")
+        names.setdefault(where or namespace, []).append(name)
+    return names
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def covers(name: str, host: str) -> bool:
     )
 
 
-def takes(name: str, host: str) -> bool:
+def matches(name: str, host: str) -> bool:
     """Tell whether Istio gives a host's requests to a name: the same one, or a wildcard however many labels above."""
     name, host = _plain(name), _plain(host)
     return name == host or (is_wildcard(name) and host.endswith(name.removeprefix("*")))

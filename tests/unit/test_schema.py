@@ -21,7 +21,7 @@ from components.cert_manager import chart_values
 from components.inputs import InputsError
 from components.problem import Problem
 from plugin import provider, reference
-from plugin.provider import NAME, Provider, Servicer, told
+from plugin.provider import NAME, Provider, Servicer, to_engine_error
 from sandbox import paths
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, VIRTUAL_SERVICE, Recorder, run
 
@@ -49,7 +49,7 @@ def refused(component: str, inputs: dict[str, Any]) -> dict[str, str]:
     """The problem of each input that has one, by its path."""
     with pytest.raises(ComponentInitError) as caught:
         construct(component, lambda: inputs)
-    error = told(caught.value.inner)
+    error = to_engine_error(caught.value.inner)
     assert isinstance(error, InputPropertiesError), "the engine prints these without a traceback"
     return {each["property_path"]: each["reason"] for each in error.errors or []}
 

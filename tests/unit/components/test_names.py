@@ -9,10 +9,10 @@ from components.specs.names import (
     dns_name,
     email_address,
     lies_in,
+    matches,
     object_name,
     object_reference,
     stack_suffix,
-    takes,
 )
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True).filter(
@@ -94,7 +94,7 @@ def test_a_wildcard_stands_for_one_label(name: str, host: str, covered: bool) ->
     ],
 )
 def test_istio_gives_a_wildcard_the_names_of_any_number_of_labels(name: str, host: str, taken: bool) -> None:
-    assert takes(name, host) is taken
+    assert matches(name, host) is taken
 
 
 def test_objects_are_named_after_their_host() -> None:
