@@ -38,9 +38,9 @@ COMPONENT_NAME = Default("NAME OF THE COMPONENT")
 
 @dataclass(frozen=True)
 class Accepts:
-    """What a type accepts, in words, and a value for the command that sets it."""
+    """What a type accepts, in words if its bounds do not say it, and a value for the command that sets it."""
 
-    phrase: str
+    phrase: str = ""
     example: Any = None
 
 
@@ -67,7 +67,7 @@ class OneOf:
 def accepted(annotation: Any) -> str:
     """Return what a type accepts, in words: `1 to 65535`; empty where nothing is known beyond its Python type."""
     for item in metadata(annotation):
-        if isinstance(item, Accepts):
+        if isinstance(item, Accepts) and item.phrase:
             return item.phrase
         if isinstance(item, OneOf):
             return " or ".join(filter(None, [", ".join(item.words[:-1]), item.words[-1]]))
@@ -203,8 +203,8 @@ NonEmpty = Annotated[Sequence[T], Field(min_length=1)]
 
 Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[int, BeforeValidator(_refuse_boolean)]
-Port = Annotated[Number, Field(ge=1, le=65535)]
-Seconds = Annotated[Number, Field(ge=1, le=3600)]
+Port = Annotated[Number, Field(ge=1, le=65535), Accepts(example=80)]
+Seconds = Annotated[Number, Field(ge=1, le=3600), Accepts(example=60)]
 Wait = Annotated[Number, Field(ge=0, le=3600)]
 Ttl = Annotated[Number, Field(ge=1, le=86400)]
 
@@ -256,4 +256,4 @@ ResponseHeaders = Annotated[
 RedirectTarget = Annotated[
     str, AfterValidator(names.redirect_target), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")
 ]
-Retries = Annotated[Number, Field(ge=0, le=istio.MAX_RETRIES)]
+Retries = Annotated[Number, Field(ge=0, le=istio.MAX_RETRIES), Accepts(example=2)]

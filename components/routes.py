@@ -82,7 +82,8 @@ def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for position, route in enumerate(host["routes"] or ()):
         requests = same_requests(route)
         if requests in seen:
-            yield ("routes", position, "path"), "is the path of an earlier route with the same headers"
+            key = "path" if route.get("exact") is None else "exact"
+            yield ("routes", position, key), "is the path of an earlier route with the same headers"
         seen.add(requests)
 
 

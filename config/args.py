@@ -15,16 +15,16 @@ from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
 from components.gateway_certificate import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
-from components.ingress_gateway import IngressGatewayArgs
+from components.ingress_gateway import Http01Args, IngressGatewayArgs
 from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_address import ReservedAddressArgs
-from components.routes import HostArgs
 from components.specs import addresses, client_ca, istio, names
-from components.specs.acme import ENVIRONMENTS, HTTP01, ISSUER
+from components.specs.acme import HTTP01, ISSUER
 from components.tls_gateway import CredentialArgs, TlsGatewayArgs
 from config import proofs
 from config.cluster import ISSUER_COMMANDS, ingress_commands
+from config.fields import Section
 from config.lookups import Zone
 from config.models import Settings
 from config.problems import Path
@@ -55,7 +55,7 @@ class Composition:
     @property
     def gateways(self) -> "list[Composition]":
         """The part of each gateway, as if it were the only one; the stack's own first."""
-        return [replace(self, settings=each.settings, name=each.name, path=each.path) for each in self.settings.views]
+        return [replace(self, settings=view.settings, name=view.name, path=view.path) for view in self.settings.views]
 
     @property
     def other_gateways(self) -> "list[Composition]":
@@ -78,8 +78,8 @@ class Composition:
 
     def _secret_if_encrypted(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
-        given = (key, "gateways") if self.name else (key,)
-        return pulumi.Output.secret(value) if value is not None and self.secrets & {*given} else value
+        keys = {key, "gateways"} if self.name else {key}
+        return pulumi.Output.secret(value) if value is not None and self.secrets & keys else value
 
     @property
     def commands(self) -> dict[str, Mapping[str, str]]:
@@ -112,26 +112,20 @@ class Composition:
         """
         gke = self.settings.gke
         project = gke.project or self.settings.gcp_project if gke else ""
-        found = f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
+        full_name = f"projects/{project}/locations/{gke.location}/clusters/{gke.cluster}" if gke else None
         named: pulumi.Input[str] | None = self._secret_if_encrypted(
             "clusterIdentifier", self.settings.cluster_identifier
         )
-        return named or found
+        return named or full_name
 
     @property
     def cert_manager(self) -> CertManagerArgs:
         """The chart and its values."""
-        given = self.settings.cert_manager
-        return {
-            "install": given.install,
-            "namespace": given.namespace,
-            "chart": self._secret_if_encrypted("certManager", given.chart),
-            "version": self._secret_if_encrypted("certManager", given.version),
-            "digest": self._secret_if_encrypted("certManager", given.digest),
-            "keyring": self._secret_if_encrypted("certManager", given.keyring),
-            "pod_security": given.pod_security,
-            "values": self._secret_if_encrypted("certManager", given.values),
-        }
+        section = _shared(self.settings.cert_manager, CertManagerArgs)
+        secret = {key: self._secret_if_encrypted("certManager", value) for key, value in section.items()}
+        return cast(
+            CertManagerArgs, {**secret, **{key: section[key] for key in ("install", "namespace", "pod_security")}}
+        )
 
     @property
     def issuers(self) -> AcmeIssuersArgs:
@@ -139,7 +133,7 @@ class Composition:
         acme = self.settings.acme
         return {
             "create": self.settings.creates_issuers,
-            "read_accounts": any(each.settings.dns.caa for each in self.settings.views),
+            "read_accounts": any(view.settings.dns.caa for view in self.settings.views),
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._secret_if_encrypted("acme", acme.email),
@@ -166,16 +160,14 @@ class Composition:
 
     @property
     def _external_accounts(self) -> dict[str, ExternalAccountArgs]:
-        found: dict[str, ExternalAccountArgs] = {}
-        for environment in ENVIRONMENTS:
-            if given := getattr(self.settings.acme.external_account, environment):
-                account: ExternalAccountArgs = {"key_id": self._secret_if_encrypted("acme", given.key_id)}
-                if given.key_secret is not None:
-                    account["key_secret"] = pulumi.Output.secret(given.key_secret)
-                else:
-                    account["secret_name"] = self._secret_if_encrypted("acme", given.secret_name)
-                found[environment] = account
-        return found
+        accounts: dict[str, ExternalAccountArgs] = {}
+        for environment, account in self.settings.acme.external_account:
+            if account is not None:
+                args = {key: self._secret_if_encrypted("acme", value) for key, value in account if value is not None}
+                if account.key_secret is not None:
+                    args["key_secret"] = pulumi.Output.secret(account.key_secret)
+                accounts[environment] = cast(ExternalAccountArgs, args)
+        return accounts
 
     @property
     def issuer_scope(self) -> str:
@@ -184,30 +176,18 @@ class Composition:
         if acme.issuer_kind == ISSUER:
             return f"Certificates in {self.settings.ingress.namespace}"
         domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
-        listed = ", ".join([*self._all_names, *acme.dns_names, *domains])
+        listed = ", ".join([*self._all_hosts, *acme.dns_names, *domains])
         what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
         return f"Certificates in any namespace, for {what}"
 
     @property
     def ingress(self) -> IngressGatewayArgs:
-        """The Service that is there already."""
-        given = self.settings.ingress
-        args: IngressGatewayArgs = {
-            "namespace": given.namespace,
-            "service": given.service,
-            "timeout": given.timeout,
-            "family": given.family,
-            "plain": bool(self.settings.hosts_proven_by(HTTP01)),
-        }
-        if self.settings.hosts_proven_by(HTTP01):
-            args["http01"] = {
-                "selector": given.selector,
-                "class_field": given.class_field,
-                "control_plane": given.control_plane,
-            }
-            if given.revision:
-                args["http01"]["revision"] = given.revision
-        return args
+        """The existing Service."""
+        by_http = bool(self.settings.hosts_proven_by(HTTP01))
+        args = {**_shared(self.settings.ingress, IngressGatewayArgs), "plain": by_http}
+        if by_http:
+            args["http01"] = _shared(self.settings.ingress, Http01Args)
+        return cast(IngressGatewayArgs, args)
 
     def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
         """The address that the Service has."""
@@ -221,12 +201,10 @@ class Composition:
 
     def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
         """Every host, at the gateway's addresses."""
-        dns, versions = self.settings.dns, addresses.FAMILIES[self.settings.ingress.family]
-        args: DnsRecordsArgs = {
-            "hosts": self._names,
-            "zone": dns.zone,
-            "ttl": dns.ttl,
-            "project": dns.project,
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        args = {
+            **_shared(self.settings.dns, DnsRecordsArgs),
+            "hosts": self._hosts,
             "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
             "challenge_hosts": self.delegations.get(self.name, []),
         }
@@ -234,7 +212,7 @@ class Composition:
             args["ip"] = ip
         if 6 in versions:
             args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
-        return args
+        return cast(DnsRecordsArgs, args)
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -243,43 +221,41 @@ class Composition:
             "gateway": istio.http_gateway_name(self.stack, self.name),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
-            "hosts": self._names,
+            "hosts": self._hosts,
         }
 
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
         """The certificates, signed by `issuer`."""
-        given = self.settings.certificate
-        key: KeyArgs = {"algorithm": given.algorithm, "rotation": given.rotation, "size": given.size}
+        section, acme = self.settings.certificate, self.settings.acme
         return {
             "namespace": self.settings.ingress.namespace,
             "issuer": issuer,
-            "issuer_kind": self.settings.acme.issuer_kind,
+            "issuer_kind": acme.issuer_kind,
             "credentials": self._credentials,
-            "key": key,
-            "timeout": self.settings.acme.timeout,
-            "profile": self.settings.acme.profile,
-            "renew_before_percentage": given.renew_before_percentage,
+            "key": cast(KeyArgs, _shared(section, KeyArgs)),
+            "timeout": acme.timeout,
+            "profile": acme.profile,
+            "renew_before_percentage": section.renew_before_percentage,
         }
 
     @property
     def tls(self) -> TlsGatewayArgs:
         """Port 443."""
-        args: TlsGatewayArgs = {
+        section = _shared(self.settings.tls, TlsGatewayArgs)
+        name_or_pem, secret = section.pop("client_ca", ""), self.settings.client_ca_secret
+        args = {
+            **{key: self._secret_if_encrypted("tls", value) for key, value in section.items()},
             "gateway": istio.tls_gateway_name(self.stack, self.name),
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
-            "hosts": [cast(HostArgs, host.served) for host in self.settings.hosts],
-            "min_version": self._secret_if_encrypted("tls", self.settings.tls.min_version),
-            "cipher_suites": self._secret_if_encrypted("tls", self.settings.tls.cipher_suites),
-            "hsts": self._secret_if_encrypted("tls", self.settings.tls.hsts),
+            "hosts": [host.served for host in self.settings.hosts],
         }
-        if (secret := self.settings.client_ca_secret) is not None:
-            given = self.settings.tls.client_ca or ""
+        if secret is not None:
             args["client_ca"] = {"secret_name": secret}
-            if client_ca.is_pem(given):
-                args["client_ca"]["certificates"] = self._secret_if_encrypted("tls", given)
-        return args
+            if client_ca.is_pem(name_or_pem):
+                args["client_ca"]["certificates"] = self._secret_if_encrypted("tls", name_or_pem)
+        return cast(TlsGatewayArgs, args)
 
     @property
     def mutual_tls(self) -> MutualTlsArgs:
@@ -319,19 +295,24 @@ class Composition:
         """The Certificates of all gateways; those in another namespace than the stack's own gateway, with it."""
         own = self.settings.ingress.namespace
         return [
-            name if where == own else f"{where}/{name}"
-            for where, each in ((each.settings.ingress.namespace, each.settings) for each in self.settings.views)
-            for name in each.certificates
+            name if view.settings.ingress.namespace == own else f"{view.settings.ingress.namespace}/{name}"
+            for view in self.settings.views
+            for name in view.settings.certificates
         ]
 
     @property
-    def _all_names(self) -> list[str]:
-        return [host.host for each in self.settings.views for host in each.settings.hosts]
+    def _all_hosts(self) -> list[str]:
+        return [host.host for view in self.settings.views for host in view.settings.hosts]
 
     @property
-    def _names(self) -> list[str]:
+    def _hosts(self) -> list[str]:
         return [host.host for host in self.settings.hosts]
 
     @property
     def _credentials(self) -> list[CredentialArgs]:
         return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
+
+
+def _shared(section: Section, args: Any) -> dict[str, Any]:
+    """Return the fields of a section that an args class has as well; they have the same names and meaning."""
+    return section.model_dump(include=set(args.__annotations__), exclude_none=True)

@@ -1,13 +1,14 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from components.fields import ChartValues, ChartVersion, Digest, KubernetesName, Seconds, Selector
 from components.kube import solver_route
 from components.shell import word
 from components.specs import cert_manager, istio
-from config.fields import Digest, GoogleName, Identifier, KubernetesName, Labels, Seconds, Section
+from config.fields import GoogleName, Identifier, Section
 from config.problems import Path, dotted
 
 
@@ -27,13 +28,12 @@ class Gke(Section):
 
 
 class Ingress(Section):
-    """The gateway that is there already: its Service, and the label its Pods carry."""
+    """The existing gateway: its Service, and the label of its Pods."""
 
     namespace: KubernetesName = Field(istio.NAMESPACE, description="a namespace's name", examples=[istio.NAMESPACE])
     service: KubernetesName = Field(istio.SERVICE, description="a Service's name", examples=[istio.SERVICE])
-    selector: Labels = Field(
+    selector: Selector[str] = Field(
         istio.SELECTOR,
-        min_length=1,
         description="labels of the gateway's Pods",
         examples=['{"istio":"ingressgateway"}'],
     )
@@ -77,9 +77,9 @@ class Ingress(Section):
 class CertManager(Section):
     """cert-manager's chart."""
 
-    install: bool = Field(True, description="true, or false to use the cert-manager that is there", examples=[True])
+    install: bool = Field(True, description="true, or false to use an existing cert-manager", examples=[True])
     namespace: KubernetesName = Field("cert-manager", description="a namespace's name", examples=["cert-manager"])
-    version: Annotated[str, AfterValidator(cert_manager.check_version)] = Field(
+    version: ChartVersion = Field(
         cert_manager.VERSION,
         description=cert_manager.ACCEPTED,
         examples=[cert_manager.VERSION],
@@ -104,7 +104,7 @@ class CertManager(Section):
         " privileged",
         examples=["restricted"],
     )
-    values: dict[str, Any] = Field({}, description="values of the chart, merged over the program's own")
+    values: ChartValues = Field({}, description="values of the chart, merged over the program's own")
 
 
 ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dnsNames[0]'"}
@@ -112,11 +112,11 @@ ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dn
 
 
 def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]:
-    """Return what sets an input of IngressGateway, or of its provider, in a stack's config; without the value.
+    """Return the commands that set the inputs of IngressGateway and of its provider in a stack's config.
 
     Args:
-        gateway: where in the config the gateway is; empty for the stack's own keys.
-        gke: whether the cluster is that of `gke`, which is entered without these inputs of a provider.
+        gateway: the gateway's place in the config; empty for the stack's own keys.
+        gke: whether the cluster is that of `gke`, which needs no kubeconfig.
     """
     provider = {key: f"pulumi config set {key}" for key in ("kubeconfig", "context")}
 

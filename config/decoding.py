@@ -10,10 +10,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from components.args import model_in
 from components.fields import refused_character
 from components.problem import Problem, ProblemsError, count
 from config.fields import Section
-from config.problems import HIDDEN, Path, holds_secret, model_in, problem_at, problem_of
+from config.problems import HIDDEN, Path, holds_secret, is_list, problem_at, problem_of
 
 Model = TypeVar("Model", bound=Section)
 CrossCheck = Callable[[Any, Mapping[str, Any], Set[str]], Iterable[Problem]]
@@ -95,16 +96,12 @@ def _raw(fields: Mapping[str, FieldInfo], config: Mapping[str, Any]) -> dict[str
 def _empty(field: FieldInfo) -> Any:
     if not field.is_required() or model_in(field.annotation) is None:
         return None
-    return [{}] if _is_list(field) else {}
-
-
-def _is_list(field: FieldInfo) -> bool:
-    return get_origin(field.annotation) in (tuple, list)
+    return [{}] if is_list(field) else {}
 
 
 def _is_scalar(annotation: Any) -> bool:
     """Tell a field that holds one string, number or boolean from one that holds an object or a list."""
-    if get_origin(annotation) in (tuple, dict, list):
+    if get_origin(annotation) in (tuple, dict, list, Mapping):
         return False
     if isinstance(annotation, type):
         return not issubclass(annotation, BaseModel | dict | list | tuple)
@@ -122,7 +119,7 @@ def _validate(schema: type[Model], raw: Mapping[str, Any], encrypted: Set[str]) 
     except ValidationError as failure:
         errors = failure.errors(include_url=False, include_context=False)
         return None, [
-            problem_of(error, schema, secret=str(error["loc"][0]) in encrypted)
+            problem_of(error, schema, raw, secret=str(error["loc"][0]) in encrypted)
             for error in errors
             if not (error["type"] == "too_short" and _explained_below(error["loc"], errors))
         ]
@@ -140,12 +137,12 @@ def _valid_part(schema: type[BaseModel], raw: Any) -> Any:
     for key, value in raw.items() if isinstance(raw, dict) else ():
         if key in known and value is not None:
             values[known[key]] = _valid_value(schema.model_fields[known[key]], value)
-    given = set(values)
+    fields_set = set(values)
     for name, field in schema.model_fields.items():
         if field.is_required():
             section = model_in(field.annotation)
-            values.setdefault(name, None if section is None else () if _is_list(field) else _valid_part(section, {}))
-    return schema.model_construct(given, **values)
+            values.setdefault(name, None if section is None else () if is_list(field) else _valid_part(section, {}))
+    return schema.model_construct(fields_set, **values)
 
 
 def _valid_value(field: FieldInfo, value: Any) -> Any:
@@ -156,8 +153,8 @@ def _valid_value(field: FieldInfo, value: Any) -> Any:
         section = model_in(field.annotation)
         if section is None:
             return None
-        if _is_list(field):
-            return tuple(_valid_part(section, item) for item in value) if isinstance(value, list) else ()
+        if is_list(field):
+            return [_valid_part(section, item) for item in value] if isinstance(value, list) else []
         return _valid_part(section, value) if isinstance(value, dict) or field.default is not None else None
 
 

@@ -95,7 +95,7 @@ def find_kubeconfig(settings: Settings) -> str | None:
 
 def _look_up(gke: Gke) -> Cluster:
     try:
-        found = gcp.container.get_cluster(name=gke.cluster, location=gke.location, project=gke.project)
+        answer = gcp.container.get_cluster(name=gke.cluster, location=gke.location, project=gke.project)
     except Exception as error:
         fix = (
             f"gcloud container clusters list --filter {word(f'name={gke.cluster}')}",
@@ -103,20 +103,20 @@ def _look_up(gke: Gke) -> Cluster:
         )
         raise ProblemsError(Problem(_where(gke.cluster, gke.location), f"cannot be read: {error}", fix)) from None
     # Everything is a list of at most one, and older clusters lack some of it.
-    endpoints = _only(found.control_plane_endpoints_configs)
+    endpoints = _only(answer.control_plane_endpoints_configs)
     by_dns = _only(getattr(endpoints, "dns_endpoint_configs", ()))
     by_ip = _only(getattr(endpoints, "ip_endpoints_configs", ()))
     return Cluster(
         gke.cluster,
         gke.location,
         gke.project or "",
-        ip=found.endpoint or "",
-        authority=getattr(_only(found.master_auths), "cluster_ca_certificate", None) or "",
+        ip=answer.endpoint or "",
+        authority=getattr(_only(answer.master_auths), "cluster_ca_certificate", None) or "",
         ip_enabled=getattr(by_ip, "enabled", None) is not False,
-        private=bool(getattr(_only(found.private_cluster_configs), "enable_private_endpoint", False)),
+        private=bool(getattr(_only(answer.private_cluster_configs), "enable_private_endpoint", False)),
         dns=getattr(by_dns, "endpoint", None) or "",
         dns_open=bool(getattr(by_dns, "allow_external_traffic", False)),
-        autopilot=bool(found.enable_autopilot),
+        autopilot=bool(answer.enable_autopilot),
     )
 
 

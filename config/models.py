@@ -5,16 +5,15 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
+from components.fields import Challenge, KubernetesName, Labels, Line, Selector
 from components.specs import caa, client_ca
 from components.specs.acme import group_names
 from components.specs.addresses import region_of
 from components.specs.dashboard import LABELS as DASHBOARD_LABELS
 from config.cluster import CertManager, Gke, Ingress
-from config.fields import GoogleName, KubernetesName, Labels, Line, Section, text
+from config.fields import GoogleName, Section, text
 from config.signing import Acme, Certificate, Tls
 from config.traffic import Dns, Host
-
-Challenge = Literal["http01", "dns01"]
 
 
 class Gateway(Section):
@@ -88,7 +87,7 @@ class Settings(Section):
         description="off, prometheus (the Prometheus Operator) or gmp (Google Cloud Managed Service for Prometheus)",
         examples=["gmp"],
     )
-    alert_labels: Labels = Field(
+    alert_labels: Labels[str] = Field(
         {},
         description="labels by which a Prometheus selects rules and monitors",
         examples=['{"release":"kube-prometheus-stack"}'],
@@ -96,9 +95,8 @@ class Settings(Section):
     dashboard: bool = Field(
         False, description="true for a Grafana dashboard of the certificates, as a ConfigMap", examples=[True]
     )
-    dashboard_labels: Labels = Field(
+    dashboard_labels: Selector[str] = Field(
         DASHBOARD_LABELS,
-        min_length=1,
         description="labels by which Grafana's sidecar selects ConfigMaps",
         examples=['{"grafana_dashboard":"1"}'],
     )

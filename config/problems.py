@@ -3,14 +3,15 @@
 import difflib
 import json
 import re
-import types
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from components.args import CONFLICT, model_in
 from components.problem import Problem
 from components.shell import words
 
@@ -71,15 +72,21 @@ def remove_command(path: Path) -> str:
     return f"pulumi config rm {'--path ' if len(path) > 1 else ''}{words(dotted(path))}"
 
 
-def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = False) -> Problem:
+def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: bool = False) -> Problem:
     """Translate one of pydantic's errors.
 
     Args:
-        error: with `loc` in the config's own camelCase keys.
+        error: the error.
         schema: the model that was validated.
+        raw: the config that was validated.
         secret: whether the value is encrypted, and so must not be shown.
     """
     path = error["loc"]
+    if error["type"] == CONFLICT:
+        # The args class of a component has found it, which has other names than the config.
+        path = tuple(to_camel(part) if isinstance(part, str) else part for part in path)
+        value = HIDDEN if secret else value_at(raw, path)
+        return problem_at(path, schema, value, error["msg"], fix=remove_command(path))
     if error["type"] == "extra_forbidden":
         return unknown_key(path, _model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
     secret = secret or holds_secret(field_at(schema, path))
@@ -92,19 +99,31 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], secret: bool = Fals
     return problem_at(path, schema, MISSING if error["type"] == "missing" else value, known)
 
 
-def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str) -> Problem:
-    """Return the problem of a key whose field states what is accepted and has an example for the fix.
+def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str, fix: str = "") -> Problem:
+    """Return the problem of a key whose field states what is accepted.
 
     Args:
         path: the key.
         schema: the model of the whole config.
         value: the key's value, as far as it may be shown.
         reason: what is wrong with it.
+        fix: the command that fixes it; by default it sets the example of the field.
     """
     field = field_at(schema, path)
-    accepted = accepted_by(field) if field else "see docs/configuration.md"
-    fix = set_command(path, field.examples[0] if field.examples else "VALUE") if field else remove_command(path)
-    return config_problem(path, accepted, fix, value=value, reason=reason)
+    if field is None:
+        return config_problem(path, "see docs/configuration.md", remove_command(path), value=value, reason=reason)
+    fix = fix or set_command(path, next((item for item in field.examples or () if item is not None), "VALUE"))
+    return config_problem(path, accepted_by(field), fix, value=value, reason=reason)
+
+
+def value_at(raw: Any, path: Path, default: Any = MISSING) -> Any:
+    """Return the value at a path of a config that is not validated."""
+    for part in path:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return default
+    return default if raw is None else raw
 
 
 def unknown_key(path: Path, model: type[BaseModel] | None, value: Any) -> Problem:
@@ -139,12 +158,22 @@ def accepted_by(field: FieldInfo) -> str:
     """Return the values that a field accepts, in words; of a section, its keys."""
     section, description = model_in(field.annotation), field.description or ""
     if section is None:
-        return description
-    many = get_origin(field.annotation) in (tuple, list)
-    kind = "a list of objects" if many else "an object"
-    if many and any(getattr(rule, "min_length", 0) for rule in field.metadata):
+        if not isinstance(field.json_schema_extra, dict):
+            return description
+        # A field of an args class has a sentence, and what its type accepts beside it.
+        sentence, accepted = description.removesuffix("."), str(field.json_schema_extra.get("accepted") or "")
+        own = f" ({accepted})" if accepted and accepted.lower() not in sentence.lower() else ""
+        return f"{sentence[0].lower()}{sentence[1:]}{own}"
+    kind = "a list of objects" if is_list(field) else "an object"
+    if is_list(field) and any(getattr(rule, "min_length", 0) for rule in field.metadata):
         kind = "a list of at least one object"
     return f"{kind} with the keys {', '.join(keys_of(section))}" + (f": {description}" if description else "")
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Tell whether a field holds a list."""
+    annotations = (field.annotation, *get_args(field.annotation))
+    return any(get_origin(annotation) in (tuple, list) for annotation in annotations)
 
 
 def holds_secret(field: FieldInfo | None) -> bool:
@@ -158,15 +187,6 @@ def holds_secret(field: FieldInfo | None) -> bool:
 def keys_of(model: type[BaseModel]) -> list[str]:
     """Return the keys of a section."""
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model in `Model`, `Model | None` or `tuple[Model, ...]`; None where there is none."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    if get_origin(annotation) is None:
-        return None
-    return next((model for model in map(model_in, get_args(annotation)) if model), None)
 
 
 def field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:

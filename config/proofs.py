@@ -1,4 +1,4 @@
-"""How a stack's names are proven, and who may sign for them: the part of the composition that spans its gateways."""
+"""The args about proofs of control and CAA records, which span all gateways of a stack."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,11 @@ from config.lookups import Zone
 from config.models import Settings
 
 _Solver = tuple[str, str, str, bool]
-"""The challenge; the class field, or the zone; its project; whether CNAMEs lead there."""
+"""The challenge; the class field, or the zone; its project; whether CNAMEs lead to it."""
 
 
 def solvers(settings: Settings) -> list[SolverArgs]:
-    """Return a solver for each way of proving that there is; other stacks' names are proven by the stack's default."""
+    """Return a solver for each way of proving names; those of other stacks are proven by the stack's default."""
     acme = settings.acme
     cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
     default = _solver(settings, settings.challenge)
@@ -25,16 +25,16 @@ def solvers(settings: Settings) -> list[SolverArgs]:
     for view in settings.views:
         for host, challenge in view.settings.challenges.items():
             solved.setdefault(_solver(view.settings, challenge), []).append(host)
-    found: list[SolverArgs] = []
+    made: list[SolverArgs] = []
     for key, hosts in solved.items():
         if key == default and not cluster_wide:
-            found.append(_args(key, acme.wait_instead_of_self_check))  # without names it is for any
+            made.append(_args(key, acme.wait_instead_of_self_check))  # without names it matches any
             continue
         more, domains = (acme.dns_names, acme.dns_zones) if key == default else ((), ())
         if hosts or more or domains:
             solver = _args(key, acme.wait_instead_of_self_check)
-            found.append({**solver, "dns_names": [*hosts, *more], "dns_zones": list(domains)})
-    return found
+            made.append({**solver, "dns_names": [*hosts, *more], "dns_zones": list(domains)})
+    return made
 
 
 def _solver(settings: Settings, challenge: str) -> _Solver:
@@ -55,17 +55,17 @@ def _args(key: _Solver, wait: int | None) -> SolverArgs:
 
 
 def _challenge_zone(settings: Settings) -> Zone:
-    given = settings.dns.challenge_zone or settings.dns
-    return given.zone, given.project
+    section = settings.dns.challenge_zone or settings.dns
+    return section.zone, section.project
 
 
 def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01IdentityArgs]:
-    """Return cert-manager's access to each zone that it is granted, by the component's name."""
-    asked = [view.settings for view in settings.views if view.settings.dns.workload_identity]
-    found: dict[str, Dns01IdentityArgs] = {}
-    for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, asked))):
+    """Return cert-manager's access to each zone, by the component's name."""
+    granting = [view.settings for view in settings.views if view.settings.dns.workload_identity]
+    identities: dict[str, Dns01IdentityArgs] = {}
+    for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, granting))):
         own = f"{stack}_{zone}" if position else stack
-        found[f"dns01-{zone}" if position else "dns01"] = {
+        identities[f"dns01-{zone}" if position else "dns01"] = {
             "zone": zone,
             "project": project or settings.gcp_project,
             "pool": pool or "",
@@ -73,7 +73,7 @@ def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01I
             "namespace": settings.cert_manager.namespace,
             "service_account": cert_manager.service_account(settings.cert_manager.values),
         }
-    return found
+    return identities
 
 
 def caa_records(
@@ -81,18 +81,18 @@ def caa_records(
 ) -> dict[str, CaaRecordsArgs]:
     """Return the CAA records of each zone, by the component's name.
 
-    Not of each gateway: a wildcard and its domain share a record set, and may be served by two of them.
+    A wildcard and its domain share a record set, even where two gateways serve them.
     """
     zones: dict[Zone, list[Settings]] = {}
     for view in settings.views:
         dns = view.settings.dns
         if dns.caa:
             zones.setdefault((dns.zone, dns.project), []).append(view.settings)
-    found: dict[str, CaaRecordsArgs] = {}
+    records: dict[str, CaaRecordsArgs] = {}
     for position, ((zone, project), views) in enumerate(zones.items()):
         challenges = [pair for view in views for pair in view.challenges.items()]
         hosts: list[CaaHostArgs] = [{"host": host, "challenge": challenge} for host, challenge in challenges]
-        found[f"caa-{zone}" if position else "caa"] = {
+        records[f"caa-{zone}" if position else "caa"] = {
             "hosts": hosts,
             "accounts": accounts,
             "zone": zone,
@@ -100,18 +100,18 @@ def caa_records(
             "identities": views[0].caa_identities or [],
             "ttl": views[0].dns.ttl,
         }
-    return found
+    return records
 
 
 def delegations(settings: Settings) -> dict[str, list[str]]:
-    """Return the hosts of each gateway whose proofs are in another zone; of those that share a name, the first."""
-    found: dict[str, list[str]] = {}
+    """Return the hosts of each gateway that are proven in another zone; a wildcard and its domain share one proof."""
+    delegated: dict[str, list[str]] = {}
     taken: set[str] = set()
     for view in settings.views:
         hosts = view.settings.hosts_proven_by(DNS01) if view.settings.dns.challenge_zone else []
-        found[view.name] = [host for host in hosts if names.without_wildcard(host) not in taken]
+        delegated[view.name] = [host for host in hosts if names.without_wildcard(host) not in taken]
         taken |= set(map(names.without_wildcard, hosts))
-    return found
+    return delegated
 
 
 def challenge_domain(settings: Settings, domains: Mapping[Zone, str]) -> str | None:

@@ -1,17 +1,17 @@
 """`python -m config.reference > docs/configuration.md`: the page of config keys, from the models themselves."""
 
 from collections.abc import Iterator
-from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from components.args import model_in
 from config.models import SHARED, Gateway, Settings
+from config.problems import accepted_by, is_list
 
 _LONGEST_DEFAULT = 60
 
-
-_PAGE = """# Configuration
+PAGE = """# Configuration
 
 The keys of `pulumi config`; nested ones are set with `--path`. Everything is checked before anything is created, and
 every problem is reported at once, with the command that fixes it. [examples/stack](../examples/stack) is a whole file.
@@ -36,12 +36,11 @@ istio-gateway-tls:hosts:
     maintenance: true
 ```
 
-- The longest `path` that fits takes a request; of routes with one path, the one that asks for the most `headers`; of
-  those, the first.
+- The longest matching `path` wins; of routes with one path, the one with the most `headers`; of those, the first.
 - `redirectTo` answers every request with 301 to the same path and query of the other name.
 - `maintenance` answers every request with 503 and `Retry-After`, and wins over the host's routes. `tlsctl verify` then
   shows the host's `route` as skipped.
-- `responseHeaders` take the place of the application's own headers of these names. A route's win over its host's.
+- `responseHeaders` replace the application's own headers of these names. A route's win over its host's.
 - `tls.hsts` is sent on all of these answers.
 
 ## Outputs
@@ -49,55 +48,41 @@ istio-gateway-tls:hosts:
 `urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
 `certificateRenewalTime`, `dnsRecords`; with `ingress.family` other than ipv4 `ingressIpv6`, and with `ingress.address`
 promote `ingressChartValue`, the option of `helm upgrade` with which Istio's gateway chart asks for the address.
-`gateways` has what differs of each of the other gateways.
+`gateways` has the outputs that differ for each of the other gateways.
 
 <!-- Made by `python -m config.reference`. -->
 """
 
 
 def page() -> str:
-    """Return the page."""
-    return _PAGE.format(table=table())
-
-
-def table() -> str:
-    """Return a Markdown table with a row for each key, nested ones by their path."""
+    """Return the page, with a row for each key; nested ones are written as a path."""
     rows = ["| key | accepted | default |", "| --- | --- | --- |"]
     rows += [f"| `{key}` | {accepted} | {default} |" for key, accepted, default in _rows(Settings, "")]
-    return "\n".join(rows)
+    return PAGE.format(table="\n".join(rows))
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
-        section = _section(field)
+        section = model_in(field.annotation)
         if model is Gateway and name in SHARED:
-            yield key, f"as `{field.alias or name}`", "required" if field.is_required() else f"`{name}`, as it is given"
-            continue
-        if section is None:
-            yield key, (field.description or "").replace("|", "\\|"), _default(field)
+            yield key, f"as `{field.alias}`", "required" if field.is_required() else f"the stack's `{field.alias}`"
+        elif section is None:
+            yield key, accepted_by(field).replace("|", "\\|"), _default(field)
         else:
-            many = "[]" if "tuple" in str(field.annotation) else ""
-            yield from _rows(section, f"{key}{many}.")
-
-
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the model of a nested object, or of a list's items."""
-    for candidate in (field.annotation, *get_args(field.annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+            yield from _rows(section, f"{key}{'[]' if is_list(field) else ''}.")
 
 
 def _default(field: FieldInfo) -> str:
+    default = field.default
     if field.is_required():
         return "required"
-    if field.default in (None, (), {}, ""):
+    if default in (None, (), {}, ""):
         return ""
-    text = (
-        ", ".join(f"{key}: {value}" for key, value in field.default.items()) if isinstance(field.default, dict) else ""
-    )
-    text = text or str(field.default).lower() if isinstance(field.default, bool) else text or str(field.default)
+    if isinstance(default, dict):
+        text = ", ".join(f"{key}: {value}" for key, value in default.items())
+    else:
+        text = str(default).lower() if isinstance(default, bool) else str(default)
     return f"`{text}`" if len(text) <= _LONGEST_DEFAULT else "all of them"
 
 

@@ -5,15 +5,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from components.fields import (
+    CipherSuite,
+    Domain,
+    Email,
+    HostName,
+    Hsts,
+    KubernetesName,
+    MacKey,
+    Percentage,
+    Seconds,
+    Wait,
+)
 from components.shell import Expression
 from components.specs import acme, client_ca, istio, tls
-from components.specs.names import email_address, kubernetes_name
-from config.fields import CipherSuite, Domain, HostName, Identifier, KubernetesName, Seconds, Section, Url, pem
+from components.specs.names import kubernetes_name
+from config.fields import Identifier, Section, Url, pem
 from config.limits import LETS_ENCRYPT, NONE, Limits, parse
 
 
 def client_ca_of(value: str) -> str:
-    """Take PEM certificates of a CA, or the name of a Secret."""
+    """Return PEM certificates of a CA, or the name of a Secret."""
     return client_ca.certificates(value) if client_ca.is_pem(value) else kubernetes_name(value)
 
 
@@ -30,11 +42,11 @@ class Servers(Section):
 
 
 class ExternalAccount(Section):
-    """An account at the CA, which an ACME account is bound to (EAB)."""
+    """An account at the CA that the ACME account is bound to (external account binding)."""
 
     key_id: Identifier = Field(description="the identifier of the key, as the CA gives it", examples=["KEY_ID"])
-    # What is not in `repr` is not in a report either.
-    key_secret: Annotated[str, AfterValidator(acme.mac_key)] | None = Field(
+    # A report does not show what `repr` does not.
+    key_secret: MacKey | None = Field(
         None, repr=False, description="the HMAC key, base64url, as a secret; or secretName", examples=["HMAC_KEY"]
     )
     secret_name: KubernetesName | None = Field(
@@ -45,7 +57,7 @@ class ExternalAccount(Section):
 
 
 class ExternalAccounts(Section):
-    """That of each environment's CA."""
+    """The external account of each environment."""
 
     staging: ExternalAccount | None = Field(None)
     prod: ExternalAccount | None = Field(None)
@@ -61,7 +73,7 @@ CaLimit = Annotated[str, AfterValidator(limit)] | None
 
 
 class CaLimits(Section):
-    """What the CA signs at most, where it is not what Let's Encrypt documents."""
+    """Rate limits of the CA, where they are not those that Let's Encrypt documents."""
 
     orders: CaLimit = Field(
         None, description="new orders of an ACME account, as NUMBER/TIME with s, m, h or d", examples=["300/3h"]
@@ -75,11 +87,9 @@ class CaLimits(Section):
 
 
 class Acme(Section):
-    """Who signs."""
+    """The CA, and the issuers that ask it."""
 
-    email: Annotated[str, AfterValidator(email_address)] = Field(
-        description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"]
-    )
+    email: Email = Field(description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"])
     issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
     servers: Servers = Servers()
     ca_bundle: Annotated[str, AfterValidator(pem)] | None = Field(
@@ -97,12 +107,10 @@ class Acme(Section):
         CaLimits(),
         description="the limits of the CA that signs, where they are not those that Let's Encrypt documents",
     )
-    wait_instead_of_self_check: int | None = Field(
+    wait_instead_of_self_check: Wait | None = Field(
         None,
-        ge=0,
-        le=3600,
-        description="seconds to wait before the ACME server is asked to look, in place of cert-manager's own look at"
-        " the challenge, 0 to 3600 (cert-manager 1.21.2 and later)",
+        description="seconds to wait instead of cert-manager's own check of a challenge, 0 to 3600 (cert-manager 1.21.2"
+        " and later)",
         examples=[60],
     )
     create_issuers: bool | None = Field(
@@ -133,13 +141,13 @@ class Acme(Section):
 
     @property
     def ca_limits(self) -> Limits | None:
-        """What the CA that signs signs at most; None where nobody says."""
+        """Rate limits of the selected CA; None where they are unknown."""
         environment = acme.environment_of(getattr(self.servers, self.issuer))
-        given = {key: parse(value) for key, value in self.limits if value is not None}
-        if environment is None and not given:
+        configured = {key: parse(value) for key, value in self.limits if value is not None}
+        if environment is None and not configured:
             return None
         known = LETS_ENCRYPT[environment] if environment else NONE
-        return replace(known, **given)
+        return replace(known, **configured)
 
 
 class Certificate(Section):
@@ -158,13 +166,13 @@ class Certificate(Section):
     rotation: Literal["Always", "Never"] = Field(
         "Always", description="Always (a new key at each renewal) or Never", examples=["Always"]
     )
-    renew_before_percentage: int | None = Field(
-        None, ge=1, le=99, description="per cent of the lifetime left at renewal, 1 to 99", examples=[33]
+    renew_before_percentage: Percentage | None = Field(
+        None, description="per cent of the lifetime left at renewal, 1 to 99", examples=[33]
     )
 
 
 class Tls(Section):
-    """What the gateway offers to clients."""
+    """The TLS that the gateway offers to clients."""
 
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(str)] = Field(
         "1.2", description='"1.2" or "1.3"', examples=["1.2"]
@@ -181,6 +189,4 @@ class Tls(Section):
         " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
         examples=[Expression('"$(cat client-ca.pem)"')],
     )
-    hsts: int = Field(
-        0, ge=0, le=tls.MAX_HSTS, description="seconds of Strict-Transport-Security, 0 to 63072000", examples=[0]
-    )
+    hsts: Hsts = Field(0, description=f"seconds of Strict-Transport-Security, 0 to {tls.MAX_HSTS}", examples=[0])

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 
+from pydantic.alias_generators import to_camel
+
 from components import routes
 from components.problem import Problem
 from components.specs import acme, names
 from config.checks.keys import Keys
-from config.problems import Path
-from config.traffic import INLINE, Host
+from config.problems import Path, value_at
+from config.traffic import Host
 
 _EXAMPLES = {"service": "NAME", "namespace": "NAME", "port": 80}
-_ACCEPTED = "service, namespace and port of the destination, or a list of `routes`"
+_ACCEPTED = "one destination, routes with different requests, a redirect, or maintenance"
 
 
 def problems(gateway: Keys) -> Iterator[Problem]:
@@ -19,7 +21,6 @@ def problems(gateway: Keys) -> Iterator[Problem]:
     for index, host in enumerate(gateway.settings.hosts):
         yield from _wildcard(gateway, index, host)
         yield from _answers(gateway, index, host)
-        yield from _routes(gateway, index, host)
     yield from _redirect_loops(gateway)
 
 
@@ -46,46 +47,27 @@ def _wildcard(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
 def _answers(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
     """Yield what contradicts the way in which a host answers: one destination, routes, a redirect or maintenance."""
     where: Path = ["hosts", index]
-    inline = [key for key in INLINE if key in host.model_fields_set]
-    if host.redirect_to:
-        others = [*inline, *(["routes"] if host.routes else []), *(["maintenance"] if host.maintenance else [])]
-        for key in others:
-            accepted = "redirectTo, or what the host serves itself"
-            fix = f"{gateway.remove([*where, key])}, or {gateway.remove([*where, 'redirectTo'])}"
-            yield gateway.problem([*where, key], "contradicts redirectTo", accepted, fix)
-    elif host.routes:
-        for key in inline:
-            reason, fix = "contradicts the host's routes", gateway.remove([*where, key])
-            yield gateway.problem([*where, key], reason, _ACCEPTED, fix)
-    elif inline or not host.maintenance:
+    if host.inline and (host.redirect_to or host.routes):
+        other = "redirectTo" if host.redirect_to else "routes"
+        for key in host.inline:
+            fix = f"{gateway.remove([*where, key])}, or {gateway.remove([*where, other])}"
+            yield gateway.problem([*where, key], f"contradicts {other}", _ACCEPTED, fix)
+    elif host.inline or not (host.redirect_to or host.routes or host.maintenance):
         for key, example in _EXAMPLES.items():
-            if key not in inline:
+            if key not in host.inline:
                 path = [*where, key]
                 yield gateway.problem(path, "is missing", _ACCEPTED, gateway.set(path, example))
-
-
-def _routes(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
-    seen = []
-    for position, route in enumerate(host.routes):
-        where: Path = ["hosts", index, "routes", position]
-        if route.exact is not None and route.path is not None:
-            fix = gateway.remove([*where, "path"])
-            yield gateway.problem([*where, "path"], "set exactly one of exact or path", "exact, or path", fix)
-        for number, match in enumerate(route.headers):
-            if (match.exact is None) == (match.prefix is None):
-                path = [*where, "headers", number]
-                key = "prefix" if match.exact else "exact"
-                fix = gateway.remove([*path, key]) if match.exact else gateway.set([*path, key], "VALUE")
-                yield gateway.problem(path, "needs exactly one of exact and prefix", "exact, or prefix", fix)
-        if not all(match.name for match in route.headers):
-            continue
-        requests = routes.same_requests(route.model_dump())
-        if requests in seen:
-            path = [*where, "exact" if route.exact else "path"]
-            reason = "is the path of an earlier route with the same headers, which gets every request"
-            accepted, fix = "each path once with the same headers", gateway.set(path, "/other")
-            yield gateway.problem(path, reason, accepted, fix, default=route.exact or route.path or "/")
-        seen.append(requests)
+        for _, reason in routes.path_conflicts({"exact": host.exact, "path": host.path}):
+            path = [*where, "path"]
+            yield gateway.problem(path, reason, "exact, or path", gateway.remove(path))
+    elif host.host and all(match.name for route in host.routes or () for match in route.headers or ()):
+        for place, reason in routes.host_conflicts(host.served):
+            if place == ("redirect_to",):
+                continue  # loops are found across hosts
+            path = [*where, *(to_camel(part) if isinstance(part, str) else part for part in place)]
+            # In a route, the whole route is removed.
+            fix = gateway.remove(path[: len(where) + 2])
+            yield gateway.problem(path, reason, _ACCEPTED, fix, default=value_at(host.served, place, "/"))
 
 
 def _redirect_loops(gateway: Keys) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from config.problems import (
     holds_secret,
     remove_command,
     set_command,
+    value_at,
 )
 
 
@@ -49,7 +50,7 @@ class Keys:
             default: its value where the config has none.
         """
         place = [*self.view.path, *path]
-        value = _value(self.raw, place, default)
+        value = value_at(self.raw, place, default)
         if value is not MISSING and (place[0] in self.secret or holds_secret(field_at(Settings, place))):
             value = HIDDEN
         return config_problem(place, accepted, fix, value=value, reason=reason)
@@ -65,12 +66,3 @@ class Keys:
     def remove(self, path: Path) -> str:
         """Return the command that removes a key."""
         return remove_command([*self.view.path, *path])
-
-
-def _value(raw: Any, path: Path, default: Any) -> Any:
-    for part in path:
-        try:
-            raw = raw[part]
-        except (KeyError, IndexError, TypeError):
-            return default
-    return default if raw is None else raw

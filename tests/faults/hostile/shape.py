@@ -13,14 +13,12 @@ from annotated_types import Ge
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components.fields import google_name, line, object_labels, workload_pool
-from components.specs import acme, cert_manager, headers, names, tls
+from components.fields import OneOf, google_name, line, object_labels, workload_pool
+from components.specs import acme, cert_manager, headers, names
 from config import fields, signing
-from config.cluster import Ingress
 from config.fields import Section
 from config.models import Settings
-from config.signing import ExternalAccount, client_ca_of
-from config.traffic import HeaderMatch, Host
+from config.signing import client_ca_of
 from sandbox import pki
 
 Path = tuple[str | int, ...]
@@ -67,7 +65,6 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     fields.text: lambda: "/nowhere/kubeconfig",
     client_ca_of: lambda: "client-ca",
     acme.mac_key: lambda: base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
-    tls.cipher_suite: lambda: tls.CIPHER_SUITES[0],
     headers.path_prefix: lambda: "/reports",
     headers.name: lambda: "x-version",
     headers.value: lambda: "beta",
@@ -78,11 +75,11 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
 }
 """A good value for each rule of a single value."""
 
-_SERVED: Mapping[type[Section], Sequence[str]] = {
-    Host: ("service", "namespace", "port"),
-    HeaderMatch: ("exact",),
-    Ingress: ("service",),
-    ExternalAccount: ("secret_name",),
+_SERVED: Mapping[str, Sequence[str]] = {
+    "Host": ("service", "namespace", "port"),
+    "HeaderMatchArgs": ("exact",),
+    "Ingress": ("service",),
+    "ExternalAccount": ("secret_name",),
 }
 """Keys that a section needs beside its required ones, by rules between keys."""
 
@@ -106,7 +103,7 @@ def section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
     for part in get_args(annotation):
         section, many = section_of(part)
         if section is not None:
-            return section, many or get_origin(annotation) is tuple
+            return section, many or get_origin(annotation) in (tuple, list)
     return None, False
 
 
@@ -131,6 +128,8 @@ def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
     for item in metadata:
         if isinstance(item, AfterValidator | BeforeValidator) and item.func in ACCEPTED:
             return ACCEPTED[item.func]()
+        if isinstance(item, OneOf):
+            return item.words[-1]
         if isinstance(item, Ge):
             return item.ge
         if isinstance(item, FieldInfo):
@@ -145,9 +144,9 @@ def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
         return parts[-1]
     if origin in (Union, types.UnionType):
         return accepted(next(part for part in parts if part is not type(None)), metadata)
-    if origin is tuple:
+    if origin in (tuple, list):
         return [accepted(parts[0])]
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {"release": "prometheus"}
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return filled(annotation)
@@ -166,7 +165,7 @@ def of_field(field: FieldInfo) -> Any:
 
 def filled(model: type[Section]) -> dict[str, Any]:
     """Return a section with the keys that it needs."""
-    more = _SERVED.get(model, ())
+    more = _SERVED.get(model.__name__, ())
     return {
         field.alias or name: of_field(field)
         for name, field in model.model_fields.items()

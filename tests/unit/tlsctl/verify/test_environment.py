@@ -32,9 +32,7 @@ def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
         pytest.param(
             state(dnsRecords={"x": IP}), config(), "stack dev", f"not deployed: {SHOP}", "pulumi up", id="a new host"
         ),
-        pytest.param(
-            state(), config(challenge="x"), "challenge", '"x" is not accepted', "pulumi config set", id="bad config"
-        ),
+        pytest.param(state(), config(challenge="x"), "challenge", '"x" is not', "pulumi config set", id="bad config"),
         pytest.param(
             state(), config(tls={"hsts": 300}), "tls.hsts", "lock browsers out", "pulumi config set", id="cross check"
         ),
