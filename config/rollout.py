@@ -180,13 +180,13 @@ def _in_cluster(settings: Settings, read: Read) -> list[IssuedCertificate]:
         objects += pool.map(lambda place: read(*place), places[1:])
     return [
         IssuedCertificate(
-            names=frozenset(found.get("spec", {}).get("dnsNames", ())),
-            issuer=found.get("spec", {}).get("issuerRef", {}).get("name", ""),
-            created=datetime.fromisoformat(found["metadata"]["creationTimestamp"]).timestamp(),
-            signed=bool(found.get("status", {}).get("notAfter")),
+            names=frozenset(certificate.get("spec", {}).get("dnsNames", ())),
+            issuer=certificate.get("spec", {}).get("issuerRef", {}).get("name", ""),
+            created=datetime.fromisoformat(certificate["metadata"]["creationTimestamp"]).timestamp(),
+            signed=bool(certificate.get("status", {}).get("notAfter")),
         )
-        for found in objects
-        if found
+        for certificate in objects
+        if certificate
     ]
 
 

@@ -121,8 +121,8 @@ class Acme(Section):
     )
     issuer_kind: Literal["ClusterIssuer", "Issuer"] = Field(
         "ClusterIssuer",
-        description="ClusterIssuer (any namespace may ask it for the stack's names) or Issuer (the gateway's namespace"
-        " alone; with http01)",
+        description="ClusterIssuer (any namespace may ask it for the stack's names) or Issuer (only the gateway's"
+        " namespace; with http01)",
         examples=[acme.ISSUER],
     )
     dns_names: tuple[HostName, ...] = Field(

@@ -26,7 +26,7 @@ def _reserved_address(gateway: Keys) -> Iterator[Problem]:
         return
     if ingress.family == addresses.IPV6:
         path: Path = ["ingress", "address"]
-        reason = "has no effect on an IPv6 address, which Google reserves in a subnet alone"
+        reason = "has no effect on an IPv6 address, which Google reserves in a subnet only"
         fix = gateway.set(path, addresses.EPHEMERAL)
         yield gateway.problem(path, reason, "promote with ingress.family ipv4 or dual", fix)
     if not gateway.settings.region:

@@ -55,11 +55,11 @@ def _issuer_kind(stack: Keys, others: Sequence[Keys]) -> Iterator[Problem]:
     challenges = {challenge for keys in (stack, *others) for challenge in keys.settings.challenges.values()}
     if stack.settings.creates_issuers and acme.DNS01 in {stack.settings.challenge, *challenges}:
         # cert-manager's --issuer-ambient-credentials would lend its access to every Issuer of the cluster.
-        reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers alone"
+        reason = "cannot prove names by dns01: cert-manager lends its access to Cloud DNS to ClusterIssuers only"
         yield stack.problem(path, reason, "ClusterIssuer with dns01", stack.set(path, acme.CLUSTER_ISSUER))
     for key, names in (("dnsNames", stack.settings.acme.dns_names), ("dnsZones", stack.settings.acme.dns_zones)):
         if names:
-            reason = "has no effect: an Issuer signs for the gateway's namespace alone"
+            reason = "has no effect: an Issuer signs for the gateway's namespace only"
             fix = stack.remove(["acme", key])
             yield stack.problem(["acme", key], reason, "a list with ClusterIssuers", fix)
     own = stack.settings.ingress.namespace
@@ -68,7 +68,7 @@ def _issuer_kind(stack: Keys, others: Sequence[Keys]) -> Iterator[Problem]:
             where: Path = ["ingress", "namespace"]
             hidden = "ingress" in stack.secret
             named = "the namespace of the stack's own gateway" if hidden else own
-            reason = f"has no issuer: the stack has Issuers in {named}, which sign for that namespace alone"
+            reason = f"has no issuer: the stack has Issuers in {named}, which sign for that namespace only"
             fix = f"{other.set(where, 'NAMESPACE' if hidden else own)}, or {stack.set(path, acme.CLUSTER_ISSUER)}"
             yield other.problem(where, reason, f"{named}, or any with ClusterIssuers", fix)
 
@@ -79,13 +79,13 @@ def _external_accounts(stack: Keys) -> Iterator[Problem]:
         fix = stack.set(path, "HMAC_KEY", secret=True)
         if account is None:
             continue
-        given = account.model_fields_set & {"key_secret", "secret_name"}
-        if "key_secret" in given and "acme" not in stack.secret:
+        keys = account.model_fields_set & {"key_secret", "secret_name"}
+        if "key_secret" in keys and "acme" not in stack.secret:
             reason = "stands in plain text in the stack's file: replace it at the CA"
             yield stack.problem(path, reason, "an HMAC key as a secret", fix)
-        if len(given) == 2:
+        if len(keys) == 2:
             yield stack.problem(path, "contradicts secretName", "keySecret, or secretName", stack.remove(path))
-        if not given:
+        if not keys:
             yield stack.problem(path, "is missing", "keySecret as a secret, or secretName", fix)
 
 

@@ -118,10 +118,10 @@ def test_a_contradiction_is_reported_with_its_key_and_the_command_that_fixes_it(
     report = refusal(**changes)
 
     problems = zip(report.splitlines()[1::2], report.splitlines()[2::2], strict=True)
-    found = [(what, command) for what, command in problems if what.startswith(f"  {key}: ") and reason in what]
-    assert found, report
-    assert "; accepted: " in found[0][0]
-    assert fix in found[0][1]
+    reported = [(what, command) for what, command in problems if what.startswith(f"  {key}: ") and reason in what]
+    assert reported, report
+    assert "; accepted: " in reported[0][0]
+    assert fix in reported[0][1]
 
 
 @pytest.mark.parametrize(
@@ -168,10 +168,10 @@ def test_a_problem_of_a_gateway_is_reported_at_its_own_key(
 ) -> None:
     with pytest.raises(ProblemsError) as refused:
         settings(gateways=[{**INTERNAL, **changes}])
-    found = {problem.where: problem for problem in refused.value.problems}
-    assert key in found, f"among {list(found)}"
-    assert reason in found[key].what
-    assert fix in found[key].fix[0]
+    reported = {problem.where: problem for problem in refused.value.problems}
+    assert key in reported, f"among {list(reported)}"
+    assert reason in reported[key].what
+    assert fix in reported[key].fix[0]
 
 
 OTHER = {

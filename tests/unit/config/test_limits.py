@@ -21,11 +21,11 @@ def hosts(count: int, of: str = "shop.test") -> list[list[str]]:
     return [[f"h{number}.{of}"] for number in range(count)]
 
 
-def planned(certificates: Sequence[Sequence[str]], limits: Limits, every: float) -> list[tuple[float, list[int]]]:
-    return [(each.at, list(each.places)) for each in batches(certificates, Room(limits), every)]
+def planned(certificates: Sequence[Sequence[str]], limits: Limits, interval: float) -> list[tuple[float, list[int]]]:
+    return [(batch.at, list(batch.places)) for batch in batches(certificates, Room(limits), interval)]
 
 
-def test_what_the_bucket_holds_is_signed_at_once_and_the_rest_as_tokens_come_back() -> None:
+def test_a_full_bucket_is_signed_at_once_and_the_rest_as_tokens_refill() -> None:
     assert planned(hosts(4), SMALL, 50) == [(0, [0, 1]), (100, [2]), (200, [3])]
     assert planned(hosts(5), SMALL, 200) == [(0, [0, 1]), (200, [2, 3]), (400, [4])], "two are back by the next update"
 
@@ -45,26 +45,26 @@ def test_a_certificate_for_two_domains_waits_for_both() -> None:
 def test_the_same_names_again_are_a_renewal_to_the_ca_once_it_has_signed_them() -> None:
     limits = Limits(orders=Limit(2, 10**6), certificates=Limit(2, 10**6), same_names=Limit(3, 100))
     assert planned(hosts(1) * 5, limits, 100) == [(0, [0, 1]), (100, [2, 3]), (200, [4])], (
-        "two at once are new both, and take from the domain; the others take of the same names alone"
+        "two at once are both new, and count for the domain; the others count for the same names only"
     )
     signed = Room(limits, [(-1000, ["h0.shop.test"])])
-    assert [list(each.places) for each in batches(hosts(1) * 3, signed)] == [[0, 1, 2]]
+    assert [list(batch.places) for batch in batches(hosts(1) * 3, signed)] == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (57, [50, 7]), (58, [50, 7, 1])])
-def test_a_host_each_at_lets_encrypt(count: int, sizes: list[int]) -> None:
-    found = batches(hosts(count), Room(LETS_ENCRYPT[PROD]))
-    assert [len(each.places) for each in found] == sizes
-    assert [each.day for each in found] == list(range(len(sizes)))
+def test_lets_encrypts_limits_for_hosts_with_a_certificate_each(count: int, sizes: list[int]) -> None:
+    planned_ = batches(hosts(count), Room(LETS_ENCRYPT[PROD]))
+    assert [len(batch.places) for batch in planned_] == sizes
+    assert [batch.day for batch in planned_] == list(range(len(sizes)))
 
 
-def test_a_thousand_hosts_come_by_seven_a_day_and_once_a_week_by_eight() -> None:
-    found = batches(hosts(1000), Room(LETS_ENCRYPT[PROD]))
-    assert found[-1].day == 133
-    assert [len(each.places) for each in found[:9]] == [50, 7, 7, 7, 7, 7, 7, 8, 7]
+def test_a_thousand_hosts_are_signed_by_seven_a_day_and_once_a_week_by_eight() -> None:
+    planned_ = batches(hosts(1000), Room(LETS_ENCRYPT[PROD]))
+    assert planned_[-1].day == 133
+    assert [len(batch.places) for batch in planned_[:9]] == [50, 7, 7, 7, 7, 7, 7, 8, 7]
 
 
-def test_what_was_signed_before_is_counted_until_it_has_come_back() -> None:
+def test_an_earlier_certificate_counts_until_its_token_has_refilled() -> None:
     real = LETS_ENCRYPT[PROD]
     before = [(-2.0 * HOUR, names) for names in hosts(50)]
     room = Room(real, before)
@@ -96,13 +96,13 @@ def test_a_limit_is_read_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "50", "50/7", "50/7w", "0/7d", "5/0d", "-1/1d", "1.5/1d", "50 / 7d", "5/7d\n"])
-def test_what_is_no_limit_is_refused(value: str) -> None:
+def test_other_texts_are_no_limit(value: str) -> None:
     with pytest.raises(ValueError, match="is not a number and a time such as 50/7d"):
         parse(value)
 
 
 class Ca:
-    """Buckets as a CA keeps them: what it holds is counted up as time passes, and down with each certificate."""
+    """Buckets as a CA keeps them: filled as time passes, and emptied by certificates."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -134,27 +134,29 @@ CERTIFICATES = st.lists(st.lists(NAME, min_size=1, max_size=3, unique=True), max
 
 
 @given(CERTIFICATES, LIMITS, st.integers(1, 60))
-def test_a_ca_signs_each_batch_and_nothing_more_at_its_time_or_before_it(
-    certificates: Sequence[Sequence[str]], limits: Limits, every: int
+def test_a_ca_signs_each_batch_at_its_time_and_no_other_certificate_before(
+    certificates: Sequence[Sequence[str]], limits: Limits, interval: int
 ) -> None:
-    plan = batches(certificates, Room(limits), every)
-    assert sorted(place for each in plan for place in each.places) == list(range(len(certificates))), "each has a place"
-    sizes: Mapping[int, Batch] = {int(each.at): each for each in plan}
+    plan = batches(certificates, Room(limits), interval)
+    assert sorted(place for batch in plan for place in batch.places) == list(range(len(certificates))), (
+        "each has a place"
+    )
+    sizes: Mapping[int, Batch] = {int(batch.at): batch for batch in plan}
     ca, waiting = Ca(limits), set(range(len(certificates)))
-    for now in range(0, int(plan[-1].at) + 1 if plan else 0, every):
+    for now in range(0, int(plan[-1].at) + 1 if plan else 0, interval):
         for place in sizes[now].places if now in sizes else ():
-            assert ca.sign(certificates[place], now), "nothing that is planned is refused"
+            assert ca.sign(certificates[place], now), "a planned certificate is never refused"
             waiting.remove(place)
         for place in waiting:
-            assert not ca.sign(certificates[place], now), "nothing that waits could be signed sooner"
+            assert not ca.sign(certificates[place], now), "a waiting certificate could not be signed sooner"
 
 
 @given(CERTIFICATES, LIMITS, st.integers(1, 60), st.integers(0, 500))
-def test_what_is_said_to_be_left_is_left_and_no_more(
-    certificates: Sequence[Sequence[str]], limits: Limits, every: int, later: int
+def test_the_number_that_is_left_is_exact(
+    certificates: Sequence[Sequence[str]], limits: Limits, interval: int, later: int
 ) -> None:
     room, ca = Room(limits), Ca(limits)
-    plan = batches(certificates, room, every)
+    plan = batches(certificates, room, interval)
     for batch in plan:
         for place in batch.places:
             assert ca.sign(certificates[place], int(batch.at))

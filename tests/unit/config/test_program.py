@@ -199,10 +199,10 @@ def test_a_new_endpoint_and_ca_of_a_gke_cluster_leave_its_name(up: Any) -> None:
     assert before.inputs["clusterIdentifier"] == after.inputs["clusterIdentifier"], "the cluster is not"
 
 
-def test_production_has_issuers_for_the_gateways_namespace_alone(up: Any) -> None:
+def test_production_has_issuers_for_the_gateways_namespace_only(up: Any) -> None:
     done: Recorder = up(stack_config("prod"), stack="prod")
 
-    assert not done.of(ISSUER), "a ClusterIssuer would sign for whoever may create Certificates"
+    assert not done.of(ISSUER), "a ClusterIssuer would sign for anyone who can create Certificates"
     made = done.of("kubernetes:cert-manager.io/v1:Issuer")
     assert {resource.inputs["metadata"]["namespace"] for resource in made} == {"istio-system"}, (
         "where the Certificates are"
@@ -234,7 +234,7 @@ def test_hosts_of_one_stack_are_proven_in_different_ways(up: Any) -> None:
     assert dns["dns01"] == {
         "cloudDNS": {"project": "platform", "hostedZoneName": "proofs"},
         "cnameStrategy": "Follow",
-    }, "in the zone for proofs alone"
+    }, "in the zone for proofs only"
     assert made.named("dns-challenge-sandbox.test").inputs["rrdatas"] == ["sandbox.test.proofs.test."]
     member = made.named("dns01-zone").inputs
     assert member["managedZone"] == "proofs", "that is the zone that cert-manager may write"
@@ -310,7 +310,7 @@ def test_production_is_hardened(up: Any) -> None:
 
     assert label == {"pod-security.kubernetes.io/enforce": "restricted"}
     for part in (values, values["webhook"], values["cainjector"]):
-        assert part["networkPolicy"]["enabled"] is True, "nobody else talks to it, and it to nobody else"
+        assert part["networkPolicy"]["enabled"] is True, "it has no other connections"
     assert {header["response"]["set"]["strict-transport-security"] for header in headers} == {"max-age=63072000"}
 
 
@@ -342,7 +342,7 @@ def test_there_is_no_warning_without_a_fix(changes: dict[str, Any]) -> None:
 
 def test_secrets_of_the_config_are_secret_inputs(up: Any) -> None:
     canary = "hunter2"
-    given = {
+    config = {
         "kubeconfig": f'{{"current-context": "{canary}"}}',
         "context": canary,
         "clusterIdentifier": canary,
@@ -358,7 +358,7 @@ def test_secrets_of_the_config_are_secret_inputs(up: Any) -> None:
         },
         "alertLabels": {"release": canary},
     }
-    done: Recorder = up(good_config(alerts="prometheus", **given), secret=tuple(given))
+    done: Recorder = up(good_config(alerts="prometheus", **config), secret=tuple(config))
 
     holders = {resource.name for resource in done if canary in str(resource.inputs)}
     expected = {"cluster", "cert-manager-release", "issuers-staging", "issuers-prod", "alerts-scrape", "alerts-rules"}
@@ -409,19 +409,19 @@ def test_an_address_is_reserved_only_where_the_config_says_so_and_is_protected(u
 def test_the_hosts_get_records_of_the_gateways_ip_versions(
     up: Any, monkeypatch: pytest.MonkeyPatch, family: str, kinds: list[str]
 ) -> None:
-    found = {"ipv4": [IP], "ipv6": ["2001:db8::1"], "dual": [IP, "2001:db8::1"]}[family]
-    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: found)
+    addresses = {"ipv4": [IP], "ipv6": ["2001:db8::1"], "dual": [IP, "2001:db8::1"]}[family]
+    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: addresses)
 
     done = up(good_config(ingress={"family": family}))
 
     records = {resource.inputs["type"]: resource.inputs["rrdatas"] for resource in done.of(RECORD)}
-    assert records == dict(zip(kinds, [[address] for address in found], strict=True))
+    assert records == dict(zip(kinds, [[address] for address in addresses], strict=True))
     assert done.outputs.get("ingressIpv6") == (None if family == "ipv4" else "2001:db8::1")
 
 
 def test_a_dashboard_is_made_only_where_the_config_says_so_and_is_the_stacks_own(up: Any) -> None:
     kind = "kubernetes:core/v1:ConfigMap"
-    assert not up(good_config()).of(kind), "nobody asked for it"
+    assert not up(good_config()).of(kind), "off is the default"
 
     (made,) = up(good_config(dashboard=True, dashboardLabels={"team": "edge"})).of(kind)
     metadata = {"name": "certificates-dashboard-test", "namespace": "istio-system", "labels": {"team": "edge"}}

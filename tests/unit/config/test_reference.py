@@ -26,8 +26,8 @@ EVERY_SECTION = settings(
 
 def keys(schema: dict[str, Any], definitions: dict[str, Any], prefix: str = "") -> Iterator[str]:
     """Yield the keys of a JSON schema, nested ones as the page writes them."""
-    for key, found in schema["properties"].items():
-        options = [found, *found.get("anyOf", [])]
+    for key, value in schema["properties"].items():
+        options = [value, *value.get("anyOf", [])]
         options += [option["items"] for option in options if "items" in option]
         section = next((definitions[option["$ref"].split("/")[-1]] for option in options if "$ref" in option), None)
         many = "[]" if any(option.get("type") == "array" for option in options) else ""

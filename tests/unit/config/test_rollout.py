@@ -154,8 +154,8 @@ def refusal(count: int, **acme: Any) -> str:
     return str(error.value)
 
 
-def require(given: Settings) -> None:
-    rollout.require_room(given, "dev", None)
+def require(loaded: Settings) -> None:
+    rollout.require_room(loaded, "dev", None)
 
 
 def test_the_cluster_is_not_read_for_what_fits_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +195,7 @@ def test_existing_certificates_are_read_from_the_cluster(monkeypatch: pytest.Mon
     cluster(monkeypatch, read)
     require(settings(**config(57)))
     assert "8 new certificates are wanted, and the CA signs 7 of them at once" in refusal(58)
-    cluster(monkeypatch, lambda name: (found := read(name)) and {**found, "status": {}})
+    cluster(monkeypatch, lambda name: {**certificate, "status": {}} if (certificate := read(name)) else None)
     assert "57 new certificates are wanted" in refusal(57), "they were never Ready"
 
 
