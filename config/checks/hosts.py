@@ -12,7 +12,7 @@ from config.problems import Path, value_at
 from config.traffic import Host
 
 _EXAMPLES = {"service": "NAME", "namespace": "NAME", "port": 80}
-_ACCEPTED = "one destination, routes with different requests, a redirect, or maintenance"
+_ACCEPTED = "service, namespace and port of one destination; a list of different `routes`; redirectTo; or maintenance"
 
 
 def problems(gateway: Keys) -> Iterator[Problem]:
