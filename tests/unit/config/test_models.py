@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from config import proofs
+from config.cluster import ingress_commands
 from tests.unit.config.support import HOST, INSIDE, INTERNAL, TO, acme, load, settings
 from tests.unit.harness import good_config
 
@@ -116,6 +117,15 @@ def test_mtls_applies_to_the_applications_of_all_gateways_but_not_to_the_gateway
     hosts = [{**HOST, "host": f"h{at}.sandbox.test", "namespace": name} for at, name in enumerate(names)]
     loaded = settings(hosts=hosts, gateways=[elsewhere], mtls="permissive")
     assert loaded.mesh_namespaces == ["api", "shop", "wiki"], "the solvers run in the gateways' namespaces"
+
+
+def test_the_commands_for_a_gateway_set_its_own_keys() -> None:
+    own, internal = (ingress_commands(view.path) for view in settings(gateways=[INTERNAL]).views)
+    assert own["service"] == "pulumi config set --path ingress.service"
+    assert own["challenge"] == "pulumi config set challenge"
+    assert internal["service"] == "pulumi config set --path 'gateways[0].ingress.service'"
+    assert internal["challenge"] == "pulumi config set --path 'gateways[0].challenge'"
+    assert "kubeconfig" not in ingress_commands(gke=True), "it comes from Google Cloud"
 
 
 def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:
