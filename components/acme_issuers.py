@@ -51,7 +51,7 @@ class SolverArgs(TypedDict):
     follow_cname: NotRequired[Annotated[bool, Default(False)]]
     """DNS-01: whether `_acme-challenge.HOST` is a CNAME into the managed zone."""
     dns_names: NotRequired[Annotated[Sequence[Input[HostName]], Default(())]]
-    """The names to solve for. Defaults to every name, unless there are `dns_zones`. A wildcard matches only itself."""
+    """The names to solve for. Defaults to every name, unless `dns_zones` lists some. A wildcard matches only itself."""
     dns_zones: NotRequired[Annotated[Sequence[Input[Domain]], Default(())]]
     """Domains to solve for, with every name below them."""
     wait_instead_of_self_check: NotRequired[Wait]

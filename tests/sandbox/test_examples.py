@@ -178,8 +178,8 @@ def test_every_wrong_input_is_reported_in_one_error_without_a_traceback(program:
 
     assert printed.count("error: istio-gateway-tls:") == 1, printed
     assert "TlsGateway resource 'tls' has a problem" in printed
-    assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 is not between" in printed
-    assert "property hsts with value '{1.5}' has a problem: 1.5 is not a whole number" in printed
+    assert "property hosts[0].routes[0].port with value '{70000}' has a problem: 70000 should be less than" in printed
+    assert "property hsts with value '{1.5}' has a problem: 1.5 should be a valid integer" in printed
     assert not traceback_lines(printed)
 
 
