@@ -9,7 +9,6 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import http
-import json
 import logging
 import math
 import threading
@@ -23,8 +22,8 @@ import urllib3
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 
-Json = dict[str, Any]
-"""A decoded JSON object of the API."""
+from sandbox import api
+from sandbox.api import ApiError, Json
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Change = tuple[EventType, Json]
@@ -36,18 +35,6 @@ _LONGEST_PAUSE: Final = 5.0
 _TICK: Final = 0.1  # seconds until an end is noticed
 
 log = logging.getLogger(__name__)
-
-
-class WatchError(Exception):
-    """The API server refused a request, or there was no answer.
-
-    Attributes:
-        code: HTTP status; 0 without an answer.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Watch:
@@ -79,7 +66,7 @@ class Watch:
         The first batch is the list, even an empty one. A collection that the server does not serve is empty.
 
         Raises:
-            WatchError: There were too many failures in a row.
+            ApiError: There were too many failures in a row.
         """
         stream = kubernetes.watch.Watch()
         failures = 0
@@ -93,7 +80,7 @@ class Watch:
                         failures = 0
                         yield [change]
                     failures = 0
-                except WatchError as error:
+                except ApiError as error:
                     if over.is_set():
                         return
                     if error.code:
@@ -107,13 +94,12 @@ class Watch:
 
     def _list(self, left: float) -> list[Change]:
         try:
-            answer: Json = json.loads(self._open({}, min(left, _REQUEST_SECONDS)).data)
-        except WatchError as error:
+            timeout = min(left, _REQUEST_SECONDS)
+            answer = api.request(self._client, "GET", self._path, query=self._selector, timeout=timeout)
+        except ApiError as error:
             if error.code != http.HTTPStatus.NOT_FOUND:
                 raise
             answer = {"metadata": {"resourceVersion": "0"}}
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise WatchError(0, str(error)) from None
         # The list states version and kind once for all items.
         common = {"apiVersion": answer.get("apiVersion"), "kind": str(answer.get("kind", "")).removesuffix("List")}
         listed = {_key(item): common | item for item in answer.get("items") or []}
@@ -129,7 +115,8 @@ class Watch:
 
         def open_stream(**_options: Any) -> urllib3.BaseHTTPResponse:
             query = {"watch": "true", "resourceVersion": self._version, "allowWatchBookmarks": "true"}
-            return self._open(query | {"timeoutSeconds": str(seconds)}, seconds + _REQUEST_SECONDS)
+            query |= self._selector | {"timeoutSeconds": str(seconds)}
+            return api.send(self._client, "GET", self._path, query=query, timeout=seconds + _REQUEST_SECONDS)
 
         try:
             for event in stream.stream(open_stream, timeout_seconds=seconds):
@@ -140,9 +127,9 @@ class Watch:
                 if event["type"] != "BOOKMARK":
                     yield self._update(event["type"], item)
         except ApiException as error:
-            raise WatchError(error.status or 0, str(error.reason)) from None
+            raise ApiError(error.status or 0, {"message": str(error.reason)}) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise WatchError(0, str(error)) from None
+            raise ApiError(0, {"message": str(error)}) from None
 
     def _update(self, event: EventType, item: Json) -> Change:
         if event == "DELETED":
@@ -150,22 +137,6 @@ class Watch:
         else:
             self.objects[_key(item)] = item
         return event, item
-
-    def _open(self, query: dict[str, str], timeout: float) -> urllib3.BaseHTTPResponse:
-        call = self._client.param_serialize(
-            "GET",
-            self._path,
-            query_params=list((self._selector | query).items()),
-            header_params={"Accept": "application/json"},
-            auth_settings=["BearerToken"],
-        )
-        try:
-            response: urllib3.BaseHTTPResponse = self._client.call_api(*call, _request_timeout=timeout).response
-        except (urllib3.exceptions.HTTPError, ApiException) as error:
-            raise WatchError(0, str(error)) from None
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise WatchError(response.status, message_of(response.data))
-        return response
 
 
 class Informer:
@@ -210,14 +181,6 @@ class Informer:
                 except Exception:  # otherwise the copy would never change again
                     log.exception("%s of %s", event, self._path)
             self.synced.set()
-
-
-def message_of(body: bytes) -> str:
-    """Return the message in the body of the API server's error."""
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return body.decode(errors="replace").strip()
 
 
 @contextmanager

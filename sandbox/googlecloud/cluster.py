@@ -8,9 +8,10 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from kubernetes import config
 
+from sandbox.api import Json
 from sandbox.googlecloud.records import RecordSet
 from sandbox.googlecloud.zones import StaticZone, address_record_sets, record_set
-from sandbox.watch import EventType, Informer, Json
+from sandbox.watch import EventType, Informer
 
 ORIGIN = dns.name.from_text("cluster.local.")
 _TTL = 5  # seconds, as kube-dns

@@ -7,8 +7,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from sandbox import paths
+from sandbox.api import ApiError
 from sandbox.node.agent import Agent
-from sandbox.node.api import Api, ApiError
+from sandbox.node.api import Api
 
 _API_THREADS = 16
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import paths
+from sandbox.api import ApiError, Json
 from sandbox.network import HOST, POD_CIDR
 from sandbox.node import NODE_NAME, logs, netns
-from sandbox.node.api import Api, ApiError
+from sandbox.node.api import Api
 from sandbox.node.context import Node
 from sandbox.node.environment import CAPACITY
 from sandbox.node.loadbalancer import keep_addresses
 from sandbox.node.pod import PodWorker
 from sandbox.node.status import now
 from sandbox.tools import required_version
-from sandbox.watch import EventType, Informer, Json
+from sandbox.watch import EventType, Informer
 
 LOG_PORT = 10250
 
@@ -128,7 +129,7 @@ class Agent:
         try:
             await asyncio.to_thread(self._api.post, path, body)
         except ApiError as error:
-            if error.status not in (404, 409):  # deleted, or bound already
+            if error.code not in (404, 409):  # deleted, or bound already
                 log.warning("binding of %s/%s: %s", metadata["namespace"], metadata["name"], error)
 
     def _kubernetes_service(self) -> dict[str, str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from sandbox import paths
+from sandbox.api import Json
 from sandbox.node import images, probes, rootfs
 from sandbox.node.environment import MissingError, container_env, expand
 from sandbox.node.status import ContainerStatus
-from sandbox.watch import Json
 
 if TYPE_CHECKING:
     from sandbox.node.pod import PodWorker

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
+from sandbox.api import ApiError, Json
 from sandbox.node import NODE_NAME
-from sandbox.node.api import Api, ApiError
+from sandbox.node.api import Api
 from sandbox.node.netns import Addresses
 from sandbox.node.status import now
-from sandbox.watch import Informer, Json
+from sandbox.watch import Informer
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
 
+from sandbox.api import Json
 from sandbox.network import HOST
 from sandbox.node import NODE_NAME
-from sandbox.watch import Json
 
 Lookup = Callable[[str, str], Json | None]
 """(`ConfigMap` or `Secret`, name) -> the object of the Pod's namespace, or None."""

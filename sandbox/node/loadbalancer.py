@@ -7,9 +7,10 @@ kube-proxy forwards the address (`ipMode: VIP`) once it is in the Service's stat
 import logging
 from ipaddress import IPv4Network
 
+from sandbox.api import ApiError, Json
 from sandbox.network import LOAD_BALANCER_CIDR
-from sandbox.node.api import Api, ApiError
-from sandbox.watch import EventType, Informer, Json
+from sandbox.node.api import Api
+from sandbox.watch import EventType, Informer
 
 _NETWORK = IPv4Network(LOAD_BALANCER_CIDR)
 FIRST_ADDRESS = _NETWORK[10]

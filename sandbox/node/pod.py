@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import paths
+from sandbox.api import ApiError, Json
 from sandbox.network import HOST
 from sandbox.node import netns
-from sandbox.node.api import ApiError
 from sandbox.node.container import Container, RestartPolicy
 from sandbox.node.context import Node, Pulse
 from sandbox.node.environment import MissingError
 from sandbox.node.status import now, pod_status
 from sandbox.node.volumes import PodVolumes
-from sandbox.watch import Json
 
 _REFRESH_SECONDS = 60
 _RETRY_SECONDS = 1.0
@@ -213,7 +212,7 @@ class PodWorker:
                 await asyncio.to_thread(call, path, body)
                 return True
             except ApiError as error:
-                if error.status in (404, 409):
+                if error.code in (404, 409):
                     return False
                 log.warning("%s of %s: %s", call.__name__, path, error)
                 await asyncio.sleep(_RETRY_SECONDS)

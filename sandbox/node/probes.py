@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import urllib3
 
-from sandbox.watch import Json
+from sandbox.api import Json
 
 Exec = Callable[[list[str]], Awaitable[tuple[int, str]]]
 """Runs a command in the container: its exit code and output."""

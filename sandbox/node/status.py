@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sandbox.api import Json
 from sandbox.network import HOST
-from sandbox.watch import Json
 
 
 def now() -> str:

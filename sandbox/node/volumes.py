@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from sandbox.api import Json
 from sandbox.node.environment import Lookup, MissingError, field_value, object_data, resource_value
 from sandbox.node.rootfs import Mount
-from sandbox.watch import Json
 
 DATA = "..data"
 _REFRESH_AT = 0.8  # of a token's lifetime, as the kubelet does

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import urllib3.exceptions
 from kubernetes.client import ApiClient
-from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 from kubernetes.config.config_exception import ConfigException
 
+from sandbox import api
 from sandbox.providers.kubernetes.cluster import Kubeconfig
 from sandbox.providers.rpc import ProviderError
-from sandbox.watch import Informer, Watch, WatchError
+from sandbox.watch import Informer, Watch
 
 Object = dict[str, Any]
 
@@ -46,15 +44,11 @@ class ApiError(ProviderError):
         kind: Resource that it is about, for instance `namespaces`.
     """
 
-    def __init__(self, code: int, body: bytes) -> None:
-        try:
-            status = json.loads(body)
-        except ValueError:
-            status = {"message": body.decode(errors="replace")}
-        super().__init__(status.get("message") or f"the API server answered {code}")
-        self.code = code
-        self.reason: str = status.get("reason", "")
-        self.kind: str = (status.get("details") or {}).get("kind", "")
+    def __init__(self, error: api.ApiError) -> None:
+        super().__init__(str(error))
+        self.code = error.code
+        self.reason: str = error.status.get("reason", "")
+        self.kind: str = (error.status.get("details") or {}).get("kind", "")
 
 
 @dataclass(frozen=True)
@@ -155,10 +149,8 @@ class ApiServer:
         try:
             for _ in watch.changes(cancelled, seconds):
                 yield next(iter(watch.objects.values()), None)
-        except WatchError as error:
-            if error.code:
-                raise ApiError(error.code, str(error).encode()) from None
-            raise UnreachableError(str(error)) from None
+        except api.ApiError as error:
+            raise _provider_error(error) from None
 
     @contextmanager
     def warnings(self, obj: Object, report: Callable[[str], None]) -> Iterator[None]:
@@ -190,22 +182,10 @@ class ApiServer:
             ApiError: The server refused it.
             UnreachableError: No answer.
         """
-        call = self._api.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
         try:
-            response = self._api.call_api(*call)
-        except (urllib3.exceptions.HTTPError, ApiException) as error:
-            raise UnreachableError(f"{call[1]}: {error}") from None
-        if response.status >= 400:
-            raise ApiError(response.status, response.response.data)
-        answer: Object = json.loads(response.response.data)
-        return answer
+            return api.request(self._api, method, path, body, query=query, content_type=content_type)
+        except api.ApiError as error:
+            raise _provider_error(error) from None
 
     def _path(self, obj: Object, *, named: bool = True) -> str:
         api_version, kind = obj["apiVersion"], obj["kind"]
@@ -235,6 +215,10 @@ class UnreachableServer(ApiServer):
 
     def _path(self, _obj: Object, *, named: bool = True) -> str:  # noqa: ARG002 - no path leads to it
         return ""
+
+
+def _provider_error(error: api.ApiError) -> ProviderError:
+    return ApiError(error) if error.code else UnreachableError(str(error))
 
 
 def _dry(*, run: bool) -> Object:

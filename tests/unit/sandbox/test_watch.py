@@ -14,7 +14,8 @@ import pytest
 from kubernetes.client import ApiClient, Configuration
 
 from sandbox import watch
-from sandbox.watch import Informer, Watch, WatchError
+from sandbox.api import ApiError
+from sandbox.watch import Informer, Watch
 
 PATH = "/api/v1/pods"
 HELD = "held"
@@ -166,12 +167,12 @@ def test_failures_are_followed_by_growing_pauses(serve: Any, monkeypatch: pytest
 
 
 def test_too_many_failures_in_a_row_are_an_error_with_the_servers_message(serve: Any) -> None:
-    with pytest.raises(WatchError, match="refused with 500") as refused:
+    with pytest.raises(ApiError, match="refused with 500") as refused:
         first(serve(listed(7), 500, listed(8), 403, 500), 4, attempts=3)
     assert refused.value.code == 500
     server = serve()
     server.close()
-    with pytest.raises(WatchError, match="refused"):
+    with pytest.raises(ApiError, match="refused"):
         first(server, 1, attempts=2)
 
 
