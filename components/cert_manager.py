@@ -7,12 +7,12 @@ of the cluster, this stack's or not.
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from .fields import ChartValues, ChartVersion, Default, Digest, Input, KubernetesName, PodSecurity, Text
+from .cert_manager_args import CertManagerArgs
 from .inputs import InputsError, check_inputs, computed
 from .problem import Problem
 from .specs import cert_manager
@@ -23,28 +23,6 @@ RELEASE = "cert-manager"
 
 TIMEOUT = 900
 """Seconds; longer than the chart's own check, so that the check's words are what is shown."""
-
-
-class CertManagerArgs(TypedDict):
-    """The inputs of `CertManager`."""
-
-    install: NotRequired[Annotated[bool, Default(True)]]
-    """False uses the cert-manager that the cluster has, and creates nothing."""
-    namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]
-    """The namespace of cert-manager. It is created with the release, and leader election stays in it."""
-    chart: NotRequired[Annotated[Input[Text], Default(cert_manager.CHART)]]
-    """An OCI reference, or the path of the chart on this machine."""
-    version: NotRequired[Annotated[Input[ChartVersion], Default(cert_manager.VERSION)]]
-    """The version of the chart."""
-    digest: NotRequired[Input[Digest] | None]
-    """The digest of the chart's manifest for an OCI reference, of the file for a `.tgz`. The digest of the official
-    chart at the default version is built in. Without a digest, a version is whatever its registry serves."""
-    keyring: NotRequired[Input[Text] | None]
-    """The path of a keyring, with which the chart's signature (`.prov`) is verified."""
-    pod_security: NotRequired[Annotated[Input[PodSecurity], Default(cert_manager.POD_SECURITY[0])]]
-    """The Pod Security Standard that the namespace enforces."""
-    values: NotRequired[Annotated[Input[ChartValues], Default({})]]
-    """Values of the chart, merged over the component's own."""
 
 
 class CertManager(pulumi.ComponentResource):

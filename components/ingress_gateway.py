@@ -7,49 +7,19 @@ the solvers' Ingresses, as far as their rights allow.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Any
 
 import pulumi
 from kubernetes.config import ConfigException
 
 from .engine import in_thread
-from .fields import ClassField, Default, Input, KubernetesName, OneOf, Seconds, Selector, Text
+from .ingress_gateway_args import IngressGatewayArgs
 from .inputs import check_inputs
-from .kube import load_balancer, mesh, solver_route
+from .kube import load_balancer, mesh
 from .kube.credentials import Credentials, credentials_of
 from .problem import COMMANDS, Problem, ProblemsError, set_input, text
 from .shell import word
-from .specs import addresses, istio
-
-
-class Http01Args(TypedDict):
-    """What the Ingress of an HTTP-01 solver has to lead to."""
-
-    selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
-    """Labels of the gateway's Pods."""
-    class_field: NotRequired[Annotated[Input[ClassField], Default("class")]]
-    """The field of the Ingress that names the ingress class `istio`."""
-    control_plane: NotRequired[Annotated[Input[KubernetesName], Default(solver_route.CONTROL_PLANE)]]
-    """The namespace of istiod."""
-    revision: NotRequired[Input[Text]]
-    """The revision of Istio that the gateway belongs to. Defaults to the label of its Deployment."""
-
-
-class IngressGatewayArgs(TypedDict):
-    """The inputs of `IngressGateway`."""
-
-    namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
-    """The namespace of the Service."""
-    service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
-    """The name of the Service."""
-    timeout: NotRequired[Annotated[Seconds, Default(300)]]
-    """Seconds that `up` waits for the external IP."""
-    plain: NotRequired[Annotated[bool, Default(True)]]
-    """Whether the Service has to have port 80, for HTTP-01 and the redirect."""
-    family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
-    """The external addresses to wait for; `dual` is one of each."""
-    http01: NotRequired[Http01Args]
-    """Set it where HTTP-01 is used. A gateway to which Istio routes no Ingress of a solver is then refused."""
+from .specs import addresses
 
 
 class IngressGateway(pulumi.ComponentResource):

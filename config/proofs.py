@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.acme_issuers import SolverArgs
+from components.acme_issuers_args import SolverArgs
 from components.caa_records import CaaHostArgs, CaaRecordsArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.specs import cert_manager, names

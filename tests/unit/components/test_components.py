@@ -9,21 +9,21 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.acme_issuers import AcmeIssuers, AcmeIssuersArgs, SolverArgs
-from components.cert_manager import CertManager, CertManagerArgs, chart_values
+from components.acme_issuers import AcmeIssuers
+from components.acme_issuers_args import AcmeIssuersArgs, SolverArgs
+from components.cert_manager import CertManager, chart_values
+from components.cert_manager_args import CertManagerArgs
 from components.dns01_identity import Dns01Identity, Dns01IdentityArgs
 from components.dns_records import DnsRecords, DnsRecordsArgs
-from components.gateway_certificate import (
-    GatewayCertificate,
-    GatewayCertificateArgs,
-    earliest,
-)
+from components.gateway_certificate import GatewayCertificate, earliest
+from components.gateway_certificate_args import GatewayCertificateArgs
 from components.http_gateway import HttpGateway
 from components.inputs import InputsError
 from components.reserved_address import ReservedAddress, ReservedAddressArgs
 from components.routes import RouteArgs
 from components.specs import cert_manager, istio
-from components.tls_gateway import TlsGateway, TlsGatewayArgs
+from components.tls_gateway import TlsGateway
+from components.tls_gateway_args import TlsGatewayArgs
 from tests.unit.harness import CERTIFICATE, GATEWAY, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Recorder, run
 
 DIGEST = f"sha256:{'a' * 64}"

@@ -14,7 +14,8 @@ from cryptography.x509.oid import NameOID
 from components.inputs import InputsError
 from components.mutual_tls import MutualTls
 from components.specs import client_ca, istio
-from components.tls_gateway import TlsGateway, TlsGatewayArgs
+from components.tls_gateway import TlsGateway
+from components.tls_gateway_args import TlsGatewayArgs
 from tests.unit.harness import GATEWAY, run
 from tests.unit.tlsctl.verify.support import SHOP, deployed
 from tlsctl.verify.mutual_tls import judge
