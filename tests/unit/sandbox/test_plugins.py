@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import paths, plugins
-from sandbox.plugins import INSTALL_TIMEOUT, provide
+from sandbox.plugins import provide
 
 REFUSES = """
     for attempt in range(1, 6):
@@ -23,7 +23,6 @@ INSTALLS = """
     (home / f"resource-{provider}-v{version}").mkdir(parents=True)
 """
 HANGS = """
-    note("hangs")
     tempfile.mkstemp(prefix="pulumi-plugin-tar")
     signal.pause()
 """
@@ -83,19 +82,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(tmp_path, monkeypatch)
 
 
-def test_a_plugin_on_path_is_linked_so_that_another_path_still_finds_it(machine: Machine) -> None:
+def test_a_plugin_on_path_is_linked_and_the_other_one_is_downloaded_once(machine: Machine) -> None:
     machine.engine(INSTALLS)
     file = machine.install_on_path("pulumi-resource-kubernetes")
-    assert provide(machine.pulumi) == {"pulumi-resource-kubernetes": file}, "what `exec` finds whatever its PATH"
-    assert machine.notes("kubernetes") == [], "and nothing was downloaded for it"
-    assert not plugins.is_standin(file), "it is the real one"
-
-
-def test_an_installed_plugin_is_left_to_the_engine(machine: Machine) -> None:
-    machine.engine(INSTALLS)
     for _ in range(2):
-        assert provide(machine.pulumi) == {}, "the engine finds it in its home"
-    assert machine.notes("gcp") == ["installed"], "it was downloaded once"
+        assert provide(machine.pulumi) == {"pulumi-resource-kubernetes": file}, "the engine finds gcp's in its home"
+    assert (machine.notes("kubernetes"), machine.notes("gcp")) == ([], ["installed"])
+    assert not plugins.is_standin(file), "it is the real one"
 
 
 def test_a_refused_download_gives_stand_ins_until_the_machine_is_connected_again(machine: Machine) -> None:
@@ -118,30 +111,28 @@ def test_a_refused_download_gives_stand_ins_until_the_machine_is_connected_again
     assert len(machine.notes("gcp")) == 5, "and the old refusal is forgotten"
 
 
-def test_a_download_without_a_byte_is_given_up_and_leaves_no_file(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("script", "limit", "seconds", "standins"),
+    [
+        (HANGS, "STALL_TIMEOUT", 0.5, 2),
+        (SLOW_BUT_MOVING, "INSTALL_TIMEOUT", 0.5, 2),
+        (SLOW_BUT_MOVING, "STALL_TIMEOUT", 0.6, 0),
+    ],
+    ids=["without a byte", "for too long", "slow, but never still"],
+)
+def test_a_download_is_awaited_while_bytes_come_but_not_for_ever(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    script: str, limit: str, seconds: float, standins: int,
+) -> None:  # fmt: skip
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.5)
-    machine.engine(HANGS)
+    monkeypatch.setattr(plugins, limit, seconds)
+    machine.engine(script)
     began = time.monotonic()
-    assert len(provide(machine.pulumi)) == 2, "stand-ins take its place"
-    assert time.monotonic() - began < INSTALL_TIMEOUT / 10, "long before a slow download is given up"
-    assert machine.notes("gcp") == ["hangs"], "it was downloading"
-    assert list(temporary.iterdir()) == [], "a machine without a network would gather them with each `up`"
-
-
-def test_a_slow_download_is_awaited_while_bytes_come_but_not_for_ever(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.engine(SLOW_BUT_MOVING)
-    with monkeypatch.context() as patch:
-        patch.setattr(plugins, "INSTALL_TIMEOUT", 0.5)
-        assert len(provide(machine.pulumi)) == 2, "stand-ins take its place"
-    monkeypatch.setattr(plugins, "STALL_TIMEOUT", 0.6)
-    assert provide(machine.pulumi) == {}, "it took longer than that, and was never still for so long"
+    assert len(provide(machine.pulumi)) == standins
+    assert time.monotonic() - began < 10, "long before the usual limits"
+    assert list(temporary.iterdir()) == [], "a machine without a network would gather files with each `up`"
 
 
 def test_a_stand_in_of_an_outer_sandbox_is_not_mistaken_for_the_real_plugin(machine: Machine) -> None:

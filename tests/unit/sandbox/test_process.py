@@ -25,9 +25,9 @@ class Workshop:
         self.logs = logs
         self.parts: list[Part] = []
 
-    def start(self, script: str, *, ready: bool = True, timeout: float = TIMEOUT) -> Part:
+    def start(self, script: str, *, ready: bool = True) -> Part:
         """Start a part, which is ready when it has printed `up`."""
-        part = Part("worker", [sys.executable, "-c", script], lambda: "up" in self.log(), timeout=timeout)
+        part = Part("worker", [sys.executable, "-c", script], lambda: "up" in self.log(), timeout=TIMEOUT)
         self.parts.append(part)
         part.start(self.logs)
         if ready:
@@ -53,18 +53,6 @@ def workshop(tmp_path: Path) -> Iterator[Workshop]:
             part.process.wait()
 
 
-def test_a_ready_part_has_run_what_follows(workshop: Workshop) -> None:
-    followed: list[bool] = []
-    part = workshop.start(FOREVER, ready=False)
-    part.on_ready = lambda: followed.append(True)
-    part.wait_ready()
-    assert followed == [True], "once per start"
-    assert part.poll() is None, "it runs"
-    assert part.seconds is not None, "the time until it was ready is known"
-    assert part.process is not None, "it was started"
-    assert os.getpgid(part.process.pid) == part.process.pid, "an interrupt of the terminal does not reach it"
-
-
 @pytest.mark.parametrize(
     ("script", "tail"),
     [
@@ -81,15 +69,9 @@ def test_a_part_that_exits_is_an_error_with_its_code_and_the_end_of_its_log(
 
 
 def test_a_part_that_is_not_ready_in_time_is_an_error_that_does_not_say_exited(workshop: Workshop) -> None:
-    part = workshop.start("import signal; print('loading', flush=True); signal.pause()", ready=False, timeout=0.0)
-
-    def ready() -> bool:
-        while "loading" not in workshop.log():
-            assert part.poll() is None, "it does not end by itself"
-        return False
-
-    part.ready = ready
-    assert workshop.failure(part) == "worker was not ready within 0 s.\n    loading"
+    part = workshop.start(FOREVER)
+    part.ready, part.timeout = lambda: False, 0.0
+    assert workshop.failure(part) == "worker was not ready within 0 s.\n    up"
 
 
 def test_a_missing_program_is_named(workshop: Workshop) -> None:
@@ -125,10 +107,6 @@ def test_the_children_of_a_part_end_with_it_even_if_they_are_deaf(workshop: Work
     ended, _, _ = select.select([handle], [], [], TIMEOUT)
     os.close(handle)
     assert ended, "otherwise the child would keep its ports"
-
-
-def test_a_part_that_was_never_started_can_be_stopped() -> None:
-    Part("worker", ["true"], lambda: True).stop()
 
 
 def test_a_part_that_is_started_again_appends_to_its_log(workshop: Workshop) -> None:
