@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from components.specs import acme, istio, names
+from components.specs import istio, names
 
 Key = tuple[str, str]
 """An object's namespace, which is empty for a kind without namespaces, and its name."""
@@ -38,9 +38,3 @@ class OwnObjects:
     def route(self, host: str) -> Key:
         """Return the VirtualService of a host."""
         return self.namespace, names.object_name(host)
-
-
-def is_own_issuer(kind: str, namespace: str, name: str, own_kind: str, gateway_namespace: str) -> bool:
-    """Tell whether an issuer is one that a stack makes, with issuers of `own_kind` and a gateway in this namespace."""
-    own_namespace = gateway_namespace if own_kind == acme.ISSUER else ""
-    return (kind, namespace) == (own_kind, own_namespace) and name in map(acme.issuer_name, acme.ENVIRONMENTS)

@@ -1,6 +1,6 @@
 """How a verb prints problems with their fixes, and the commands that it runs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -18,10 +18,10 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def problems(console: Console, listed: Iterable[Problem], heading: str = "") -> None:
-    """Print a line for each problem, and below it the commands that fix it."""
+def problems(console: Console, listed: Sequence[Problem], heading: str = "") -> None:
+    """Print a line for each problem, and below it the commands that fix it; nothing if there are no problems."""
     indent = "  " if heading else ""
-    if heading:
+    if heading and listed:
         console.print(Text(f"{heading}:"), soft_wrap=True)
     for problem in listed:
         line = Text(indent + sentence(problem))

@@ -67,7 +67,6 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
 
 
 def _wait_for_helm(stack: Stack, failed: Callable[[str], bool]) -> bool:
-    """Wait until Helm has finished; return whether it has."""
     began = time.monotonic()
     while busy := unfinished(stack.read("pulumi stack export")["deployment"]):
         urn, (namespace, name, status) = next(iter(busy.items()))

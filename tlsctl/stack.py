@@ -65,10 +65,7 @@ class Stack:
         Raises:
             ProblemsError: pulumi is not installed.
         """
-        try:
-            return subprocess.run(self._argv(command), stdin=subprocess.DEVNULL, check=False).returncode
-        except FileNotFoundError:
-            raise ProblemsError(_MISSING) from None
+        return self._run(command, stdin=subprocess.DEVNULL).returncode
 
     def read(self, command: str, timeout: float = _TIMEOUT) -> Any:
         """Return the JSON that a command prints within `timeout` seconds.
@@ -77,9 +74,7 @@ class Stack:
             ProblemsError: pulumi is not installed, it failed, or it took too long.
         """
         try:
-            done = subprocess.run(self._argv(command), capture_output=True, text=True, check=False, timeout=timeout)
-        except FileNotFoundError:
-            raise ProblemsError(_MISSING) from None
+            done = self._run(command, capture_output=True, text=True, timeout=timeout)
         except subprocess.TimeoutExpired:
             raise ProblemsError(Problem(self.address(command), f"took more than {timeout:.0f} s")) from None
         if done.returncode:
@@ -88,11 +83,12 @@ class Stack:
             raise ProblemsError(Problem(f"stack {self.name}", f"cannot be read: {message}", fix[:1]))
         return json.loads(done.stdout)
 
-    def _argv(self, command: str) -> list[str]:
-        return [*shlex.split(self.address(command)), "--non-interactive"]
-
-
-_MISSING = Problem("pulumi", "is not on PATH", ("curl -fsSL https://get.pulumi.com | sh",))
+    def _run(self, command: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        try:
+            return subprocess.run([*shlex.split(self.address(command)), "--non-interactive"], check=False, **options)
+        except FileNotFoundError:
+            fix = ("curl -fsSL https://get.pulumi.com | sh",)
+            raise ProblemsError(Problem("pulumi", "is not on PATH", fix)) from None
 
 
 def _diagnostics(printed: str) -> str:

@@ -15,7 +15,7 @@ from tests.bench.served_hosts import Authority, served, stack
 from tests.bench.test_machine import MIB, memory
 from tlsctl.verify.environment import Environment
 from tlsctl.verify.records import make_resolver
-from tlsctl.verify.run import Options, look
+from tlsctl.verify.run import look
 
 pytestmark = pytest.mark.bench
 
@@ -41,7 +41,7 @@ def test_verify(bench: Bench, number: int, runs: int, goal: float | None, groupi
     failed: set[str] = set()
 
     def verify() -> None:
-        report = look([environment], Options(make_resolver(None), file), lambda _: None)
+        report = look([environment], make_resolver(None), lambda _: None, file)
         failed.update(result.check for result in report.results if result.state == "failed")
 
     name = f"{number:,} hosts, {grouping}"

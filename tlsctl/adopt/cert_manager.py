@@ -7,8 +7,7 @@ from typing import Any
 from components.problem import Problem
 from components.shell import word
 from components.specs import cert_manager
-from tlsctl.adopt.fields import Object, mapping, text
-from tlsctl.adopt.objects import Inventory, key
+from tlsctl.adopt.objects import Inventory, Object, key, mapping, text
 
 _NAME = "cert-manager"
 _COMPONENTS = (_NAME, "cainjector", "webhook")
@@ -47,7 +46,6 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
 def _release(
     version: str, values: Mapping[str, Any], namespace: str, inventory: Inventory, notes: list[Problem]
 ) -> dict[str, Any]:
-    """Return the version and the values of a release that is taken over."""
     result: dict[str, Any] = {}
     get_values = f"helm get values {_NAME} --namespace {word(namespace)}"
     try:

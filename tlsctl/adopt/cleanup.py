@@ -13,16 +13,12 @@ from typing import Any
 
 from components.problem import Problem
 from tlsctl.adopt import cutover
-from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
 from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
 from tlsctl.adopt.istio import attached_to, exact_hosts, https_hosts
-from tlsctl.adopt.objects import Inventory, key, kubectl, note, patch, qualified
+from tlsctl.adopt.objects import Inventory, Object, key, kubectl, mapping, mappings, note, patch, qualified, text, texts
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import Signing, identity, is_acme, reference
 from tlsctl.own import Key, OwnObjects
-
-_COPY = "by-hand"
-"""The suffix of the name of a copy."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,6 @@ class Cleanup:
     signed: Signing
     own: OwnObjects
     removal: Removal
-    """The Ingresses that are removed."""
 
     @cached_property
     def copies(self) -> dict[Key, dict[str, Any]]:
@@ -51,7 +46,7 @@ class Cleanup:
             if key(obj) in self._used and (key(obj) in self._taken_over or broad & set(attached_to(obj))):
                 spec = copy.deepcopy(dict(mapping(obj, "spec")))
                 spec["gateways"] = [*map(qualified, attached_to(obj)), f"{self.own.namespace}/{self.own.tls_gateway}"]
-                metadata = {"name": f"{key(obj)[1][:200]}-{_COPY}", "namespace": key(obj)[0]}
+                metadata = {"name": f"{key(obj)[1][:200]}-by-hand", "namespace": key(obj)[0]}
                 kind = {"apiVersion": self.inventory.istio_api, "kind": "VirtualService"}
                 copies[key(obj)] = {**kind, "metadata": metadata, "spec": spec}
         return copies
@@ -110,7 +105,6 @@ class Cleanup:
             yield Problem(f"VirtualService {qualified(route)}", what, (kubectl("delete", "virtualservice", route),))
 
     def _unused_certificates(self) -> list[Object]:
-        """Return the Certificates that Gateways presented, and that none presents afterwards."""
         return [
             certificate
             for certificate in self.inventory.certificates

@@ -1,20 +1,18 @@
 """Reads lists and single objects of the cluster, with cluster-wide rights to read."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import gzip
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from components.kube.client import api_client
 from components.problem import Problem, ProblemsError
-from tlsctl.adopt.fields import Object, mapping, text
-from tlsctl.adopt.objects import Release, key
-
-if TYPE_CHECKING:
-    from kubernetes import client
+from tlsctl.adopt.objects import Object, Release, key, mapping, text
 
 TIMEOUT = (5, 30)
 """Seconds to connect and to answer."""
@@ -27,7 +25,7 @@ _RELEASE_NAME = "meta.helm.sh/release-name"
 
 
 class Cluster:
-    """The cluster behind a kubeconfig."""
+    """The cluster behind a kubeconfig; its methods raise `ProblemsError` where it does not answer, or refuses."""
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
         """Choose the cluster that Pulumi's provider would choose.
@@ -35,12 +33,8 @@ class Cluster:
         Raises:
             ProblemsError: the kubeconfig or the context does not exist.
         """
-        from kubernetes import config
-
-        from components.kube.client import api_client
-
         try:
-            self._api: client.ApiClient = api_client(kubeconfig, context)
+            self._api = api_client(kubeconfig, context)
         except config.ConfigException as error:
             fix = ("kubectl config get-contexts", "kubectl cluster-info")
             raise ProblemsError(Problem("the cluster", f"cannot be read: {error}", fix)) from None
@@ -49,11 +43,7 @@ class Cluster:
         """The current context of the operator's own kubeconfig; empty where another one is named."""
 
     def read(self) -> dict[str, Any]:
-        """Return the fields of `Inventory` that come from the cluster.
-
-        Raises:
-            ProblemsError: it does not answer, or refuses.
-        """
+        """Return the fields of `Inventory` that come from the cluster."""
         istio = next((api for api in _ISTIO if self._get(f"/apis/networking.istio.io/{api}")), _ISTIO[0])
         networking = f"networking.istio.io/{istio}"
         deployments = self._list("apps/v1", "deployments")
@@ -75,11 +65,7 @@ class Cluster:
         }
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
-        """Return an object, or None where it does not exist.
-
-        Raises:
-            ProblemsError: the cluster does not answer, or refuses.
-        """
+        """Return an object, or None where it does not exist."""
         plural = self._plural(api_version, kind)
         if plural is None:
             return None
@@ -87,11 +73,7 @@ class Cluster:
         return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}")
 
     def has_release(self, namespace: str, name: str) -> bool:
-        """Tell whether a Deployment belongs to a Helm release.
-
-        Raises:
-            ProblemsError: the cluster does not answer, or refuses.
-        """
+        """Tell whether a Deployment belongs to a Helm release."""
         deployments = self._list("apps/v1", "deployments", namespace)
         return any(mapping(obj, "metadata", "annotations").get(_RELEASE_NAME) == name for obj in deployments)
 
@@ -110,14 +92,7 @@ class Cluster:
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer.get("items") or ()]
 
     def _get(self, path: str) -> dict[str, Any] | None:
-        """Return an answer, or None for 404.
-
-        Raises:
-            ProblemsError: the cluster does not answer, or refuses.
-        """
-        from kubernetes import client
-        from urllib3.exceptions import HTTPError
-
+        """Return an answer, or None for 404."""
         call = self._api.param_serialize(
             "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
         )
@@ -154,8 +129,6 @@ class Cluster:
 
 
 def _current_context(kubeconfig: str | None) -> str:
-    from kubernetes import config
-
     if kubeconfig:
         return ""
     try:

@@ -22,18 +22,12 @@ from tlsctl import ids, printing
 from tlsctl.adopt import config, imports, ingresses, zone
 from tlsctl.adopt.cluster import Cluster
 from tlsctl.adopt.decisions import Decision, decide
-from tlsctl.adopt.fields import texts
 from tlsctl.adopt.ingress_removal import release_from_owners
-from tlsctl.adopt.objects import Inventory, has_other_managers
+from tlsctl.adopt.objects import Inventory, has_other_managers, texts
 from tlsctl.stack import Stack
-
-_FORCE = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
 
 _PREVIEW = 600
 """Seconds for a preview."""
-
-Step = tuple[str, list[str]]
-"""What a step does, and its commands."""
 
 
 def run(stack: Stack, args: argparse.Namespace) -> int:
@@ -45,8 +39,9 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     console = printing.output()
     file = Path(stack.config_file or f"Pulumi.{stack.name}.yaml")
     with printing.errors().status("reading the stack") as status:
-        require_stack(stack)
-        values = _values(stack)
+        _require_stack(stack)
+        printed = stack.read("pulumi config --json --show-secrets")
+        values = {name: str(entry.get("value") or "") for name, entry in printed.items()}
         document = config.read(file)
         status.update("reading the cluster and the managed zone")
         cluster, inventory = _read(args, values)
@@ -66,20 +61,15 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         printing.say(console, f"Added to {file}: {', '.join(added)}.")
     if kept:
         printing.say(console, f"Kept in {file}, although the cluster differs: {', '.join(kept)}.")
-    _say_notes(console, "What the stack does not take over, or changes", stack.addressed(decision.notes))
+    printing.problems(console, stack.addressed(decision.notes), "What the stack does not take over, or changes")
     with printing.errors().status("previewing what the program would create"):
         written = file.with_name(f"import.{stack.name}.json")
-        imported = _import(stack, cluster, inventory.project, written)
+        imported = _import(stack, cluster, values, inventory.project, written)
     _say_next(console, stack, decision, written, imported)
     return 0
 
 
-def require_stack(stack: Stack) -> None:
-    """Make sure that the stack exists.
-
-    Raises:
-        ProblemsError: the stack does not exist, or cannot be read.
-    """
+def _require_stack(stack: Stack) -> None:
     try:
         stack.read("pulumi stack export")
     except ProblemsError as error:
@@ -87,11 +77,6 @@ def require_stack(stack: Stack) -> None:
             raise
         fix = (f"pulumi stack init {words(stack.name)}",)
         raise ProblemsError(Problem(f"stack {stack.name}", "does not exist; create it empty first", fix)) from None
-
-
-def _values(stack: Stack) -> dict[str, str]:
-    printed = stack.read("pulumi config --json --show-secrets")
-    return {name: str(entry.get("value") or "") for name, entry in printed.items()}
 
 
 def _read(args: argparse.Namespace, values: Mapping[str, str]) -> tuple[Cluster, Inventory]:
@@ -120,16 +105,13 @@ def _read(args: argparse.Namespace, values: Mapping[str, str]) -> tuple[Cluster,
 class _Import:
     imported: list[imports.Planned]
     created: list[imports.Planned]
-    """The resources that `up` creates."""
     conflicts: bool
     """Whether another program manages fields of an object."""
     owned: list[Problem]
     """Objects that would be deleted with an owner."""
 
 
-def _import(stack: Stack, cluster: Cluster, project: str, written: Path) -> _Import:
-    """Write the import file."""
-    values = _values(stack)
+def _import(stack: Stack, cluster: Cluster, values: Mapping[str, str], project: str, written: Path) -> _Import:
     conflicts: list[bool] = []
     owned: list[Problem] = []
 
@@ -162,31 +144,26 @@ def _import(stack: Stack, cluster: Cluster, project: str, written: Path) -> _Imp
     return _Import(imported, created, any(conflicts), owned)
 
 
-def _say_notes(console: Console, heading: str, notes: Iterable[Problem]) -> None:
-    if notes := list(notes):
-        printing.problems(console, notes, heading)
-
-
 def _say_next(console: Console, stack: Stack, decision: Decision, written: Path, result: _Import) -> None:
     printing.say(console, f"\n{written} imports {_labels(result.imported)}.")
     printing.say(console, f"The `up` also creates {_labels(result.created)}.")
-    _say_notes(console, "\nBefore a certificate can be signed", stack.addressed(decision.before_notes))
+    printing.problems(console, stack.addressed(decision.before_notes), "\nBefore a certificate can be signed")
     console.print("\nTo go on:")
     for number, (what, commands) in enumerate(_steps(decision, written, result), start=1):
         printing.say(console, f"{number}. {what}")
         for command in commands:
             console.print("   ", end="")
             printing.command(console, stack.address(command))
-    _say_notes(console, "\nAfter the `up`, in this order, so that HTTPS does not stop", decision.after)
+    printing.problems(console, decision.after, "\nAfter the `up`, in this order, so that HTTPS does not stop")
 
 
 def _labels(resources: list[imports.Planned]) -> str:
     return ", ".join(resource.label for resource in resources) or "nothing"
 
 
-def _steps(decision: Decision, written: Path, result: _Import) -> list[Step]:
-    """Return the steps to go on with; write the objects that the first one applies."""
-    steps: list[Step] = []
+def _steps(decision: Decision, written: Path, result: _Import) -> list[tuple[str, list[str]]]:
+    """Return what each further step does, and its commands; write the objects that the first one applies."""
+    steps: list[tuple[str, list[str]]] = []
     if decision.before:
         copies = written.with_name(f"before.{written.name.removeprefix('import.')}")
         copies.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": decision.before}, indent=2) + "\n")
@@ -194,7 +171,7 @@ def _steps(decision: Decision, written: Path, result: _Import) -> list[Step]:
     steps += [(f"release it: {sentence(problem)}", list(problem.fix)) for problem in result.owned]
     steps.append(("take over", [f"pulumi import --file {word(written)} --protect=false --generate-code=false --yes"]))
     # The program that applied the objects manages their fields, until the stack takes them over by force, once.
-    forced = f"{_FORCE} " if result.conflicts else ""
+    forced = "PULUMI_K8S_ENABLE_PATCH_FORCE=true " if result.conflicts else ""
     steps.append(("check that nothing is replaced or deleted", [f"{forced}pulumi preview --diff"]))
     if decision.elsewhere:
         hosts = ", ".join(decision.elsewhere)

@@ -11,9 +11,8 @@ from typing import Any
 
 from components.problem import Problem
 from components.specs.names import WILDCARD
-from tlsctl.adopt.fields import Object, mappings, text
 from tlsctl.adopt.istio import ALL_HOSTS, HTTPS, common_host, https_hosts, listener_hosts, listeners
-from tlsctl.adopt.objects import kubectl, note, patch
+from tlsctl.adopt.objects import Object, kubectl, mappings, note, patch, text
 from tlsctl.adopt.serving import Serving
 
 WAIT = 60

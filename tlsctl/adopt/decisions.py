@@ -11,10 +11,9 @@ from components.shell import word
 from components.specs import acme, istio
 from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
-from tlsctl.adopt.fields import at, mapping, text, texts
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
 from tlsctl.adopt.istio import blocked_challenges, old_api, requires_tls_13
-from tlsctl.adopt.objects import Inventory, key, note, other_tools, selects
+from tlsctl.adopt.objects import Inventory, at, key, mapping, note, other_tools, selects, text, texts
 from tlsctl.adopt.serving import Serving, serving
 from tlsctl.adopt.signing import Signing, signing
 from tlsctl.own import OwnObjects
@@ -42,7 +41,6 @@ class Decision:
     elsewhere: list[str] = field(default_factory=list)
     """Hosts whose record does not lead to the gateway."""
     address: str = ""
-    """The gateway's address."""
 
 
 def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> Decision:

@@ -13,8 +13,20 @@ from components.problem import Problem
 from components.shell import word
 from components.specs import acme
 from tlsctl.adopt import ingresses
-from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
-from tlsctl.adopt.objects import Inventory, key, kubectl, note, owners, patch, qualified
+from tlsctl.adopt.objects import (
+    Inventory,
+    Object,
+    key,
+    kubectl,
+    mapping,
+    mappings,
+    note,
+    owners,
+    patch,
+    qualified,
+    text,
+    texts,
+)
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import IssuerId, Signing, identity, reference
 from tlsctl.own import Key

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from components.problem import Problem
 from components.specs import names
-from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
-from tlsctl.adopt.objects import note, oldest_first, qualified
+from tlsctl.adopt.objects import Object, at, mapping, mappings, note, oldest_first, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 
 _NGINX = ("nginx.ingress.kubernetes.io/", "nginx.org/", "nginx.com/")
-"""Prefixes of the annotations that configure nginx."""
 
 _AS_THE_STACK = {"ssl-redirect": "true", "backend-protocol": "HTTP"}
 """Annotations that have the same effect as a stack, by value."""

@@ -9,8 +9,7 @@ from typing import Any
 
 from components.problem import Problem
 from components.specs import names
-from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
-from tlsctl.adopt.objects import Inventory, key, note, patch
+from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 from tlsctl.own import Key
 

@@ -1,4 +1,4 @@
-"""The objects that were read, as the APIs return them, and what is common to all kinds."""
+"""The objects that were read, as the APIs return them: fields may be missing or of another type than expected."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,8 +7,9 @@ from typing import Any
 
 from components.problem import Problem
 from components.shell import word
-from tlsctl.adopt.fields import Object, mapping, mappings, text, texts
 from tlsctl.own import Key
+
+Object = Mapping[str, Any]
 
 _TOOLS = {
     "meta.helm.sh/release-name": "Helm",
@@ -32,7 +33,6 @@ class Release:
     version: str | None = None
     """The version of its chart; None where its Secret cannot be read."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """The values that were given to Helm."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,10 @@ class Inventory:
     """Whether cert-manager's CRDs belong to a Helm release."""
     release: Release | None = None
     context: str = ""
-    """The kubeconfig's context."""
     zone: str = ""
-    """The managed zone's name."""
     domain: str = ""
     """The zone's domain, without the trailing dot."""
     project: str = ""
-    """The zone's project."""
     record_sets: Sequence[Object] = ()
 
     def a_records(self, host: str) -> list[Object]:
@@ -73,6 +70,42 @@ class Inventory:
     def addresses(self, host: str) -> list[str]:
         """Return the addresses of a host's A records."""
         return [address for record in self.a_records(host) for address in texts(record, "rrdatas")]
+
+
+def at(value: Any, *path: str | int) -> Any:
+    """Return the value at a path, or None where a part of the path is missing or of another type."""
+    for part in path:
+        if isinstance(value, Mapping) and isinstance(part, str):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def mappings(value: Any, *path: str | int) -> list[Object]:
+    """Return the mappings in the list at a path."""
+    items = at(value, *path)
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list | tuple) else []
+
+
+def texts(value: Any, *path: str | int) -> list[str]:
+    """Return the strings in the list at a path."""
+    items = at(value, *path)
+    return [item for item in items if isinstance(item, str)] if isinstance(items, list | tuple) else []
+
+
+def text(value: Any, *path: str | int) -> str:
+    """Return the string at a path, or an empty one."""
+    content = at(value, *path)
+    return content if isinstance(content, str) else ""
+
+
+def mapping(value: Any, *path: str | int) -> Mapping[str, Any]:
+    """Return the mapping at a path, or an empty one."""
+    content = at(value, *path)
+    return content if isinstance(content, Mapping) else {}
 
 
 def key(obj: Object) -> Key:

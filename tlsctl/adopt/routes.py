@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.specs import names
-from tlsctl.adopt.fields import Object, mappings
-from tlsctl.adopt.objects import key
+from tlsctl.adopt.objects import Object, key, mappings
 
 Route = dict[str, Any]
 """With the keys path, service, namespace and port."""

@@ -9,8 +9,19 @@ from components.shell import word
 from components.specs import names
 from components.specs.istio import NAMESPACE, SELECTOR
 from tlsctl.adopt import ingresses, istio
-from tlsctl.adopt.fields import Object, at, mapping, mappings, text
-from tlsctl.adopt.objects import Inventory, key, note, oldest_first, qualified, selects
+from tlsctl.adopt.objects import (
+    Inventory,
+    Object,
+    at,
+    key,
+    mapping,
+    mappings,
+    note,
+    oldest_first,
+    qualified,
+    selects,
+    text,
+)
 from tlsctl.adopt.routes import Route, Routes, reachable
 from tlsctl.own import Key
 
@@ -24,7 +35,6 @@ class Serving:
     hsts: int = 0
     selector: Mapping[str, str] = field(default_factory=lambda: SELECTOR)
     service: Object | None = None
-    """The gateway's Service."""
     gateways: list[Object] = field(default_factory=list)
     """The Gateways with that selector, on port 443 or 80."""
     replaced: dict[str, list[Key]] = field(default_factory=dict)

@@ -10,9 +10,7 @@ from components.kube import solver_route
 from components.problem import Problem
 from components.specs import acme, names, tls
 from components.specs.istio import CREDENTIAL, NAMESPACE
-from tlsctl.adopt.fields import Object, at, mapping, mappings, text, texts
-from tlsctl.adopt.objects import Inventory, key, note, oldest_first
-from tlsctl.own import is_own_issuer
+from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, oldest_first, text, texts
 
 IssuerId = tuple[str, str, str]
 """Kind, namespace and name of an issuer; a ClusterIssuer has no namespace."""
@@ -35,7 +33,9 @@ class Signing:
 
     def owns_issuer(self, issuer: IssuerId) -> bool:
         """Tell whether an issuer is one that the stack makes or takes over."""
-        return is_own_issuer(*issuer, self.acme.get("issuerKind", acme.CLUSTER_ISSUER), self.namespace)
+        kind = self.acme.get("issuerKind", acme.CLUSTER_ISSUER)
+        namespace = self.namespace if kind == acme.ISSUER else ""
+        return issuer in {(kind, namespace, acme.issuer_name(environment)) for environment in acme.ENVIRONMENTS}
 
     def owns_certificate(self, certificate: Object) -> bool:
         """Tell whether a Certificate is the one that the stack makes or takes over."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import urllib3
+
 from components.problem import Problem, ProblemsError
 from components.shell import word
 from components.specs import external_dns
@@ -20,32 +22,25 @@ _TOKEN = ("gcloud", "auth", "application-default", "print-access-token")
 
 
 class CloudDns:
-    """The zones of a project, read with the endpoint and the credentials that the gcp provider would use."""
+    """The zones of a project, read with the endpoint and the credentials that the gcp provider would use.
+
+    Its methods raise `ProblemsError` where Cloud DNS does not answer, or refuses.
+    """
 
     def __init__(self, project: str, config: Mapping[str, str]) -> None:
         """Choose a project; `config` is that of the stack, by full keys."""
-        import urllib3
-
         self.project = project
         self._endpoint = config.get("gcp:dnsCustomEndpoint") or os.environ.get("GOOGLE_DNS_CUSTOM_ENDPOINT") or ENDPOINT
         self._token = config.get("gcp:accessToken") or os.environ.get("GOOGLE_OAUTH_ACCESS_TOKEN") or ""
         self._http = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
 
     def zones(self) -> list[dict[str, Any]]:
-        """Return the project's public zones.
-
-        Raises:
-            ProblemsError: they cannot be read.
-        """
+        """Return the project's public zones."""
         zones = self._pages("managedZones", "managedZones")
         return [zone for zone in zones if zone.get("visibility", "public") == "public"]
 
     def record_sets(self, zone: str) -> list[dict[str, Any]]:
-        """Return the record sets of a zone.
-
-        Raises:
-            ProblemsError: they cannot be read.
-        """
+        """Return the record sets of a zone."""
         return self._pages(f"managedZones/{quote(zone, safe='')}/rrsets", "rrsets")
 
     def _pages(self, path: str, field: str) -> list[dict[str, Any]]:
@@ -59,8 +54,6 @@ class CloudDns:
                 return items
 
     def _get(self, path: str) -> dict[str, Any]:
-        import urllib3
-
         url = f"{self._endpoint.rstrip('/')}/projects/{quote(self.project, safe='')}/{path}"
         where = f"Cloud DNS of the project {self.project}"
         fix = ("gcloud auth application-default login", f"gcloud dns managed-zones list --project {word(self.project)}")
@@ -109,15 +102,13 @@ def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str |
     Raises:
         ProblemsError: the zone does not exist, or no zone is right for any host.
     """
-    listed = list(zones)
+    listed, hosts = list(zones), list(hosts)
     fix = ("gcloud dns managed-zones list", "uv run python -m tlsctl adopt --zone NAME")
     if name is not None:
-        for zone in listed:
-            if zone.get("name") == name:
-                return zone
+        if named := next((zone for zone in listed if zone.get("name") == name), None):
+            return named
         others = ", ".join(str(zone.get("name")) for zone in listed) or "none"
         raise ProblemsError(Problem(f"the managed zone {name}", f"does not exist; there are: {others}", fix))
-    hosts = list(hosts)
 
     def fits(zone: Mapping[str, Any]) -> tuple[int, int]:
         domain = str(zone.get("dnsName", ""))

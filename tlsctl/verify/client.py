@@ -102,7 +102,6 @@ class Trust:
     """The trusted roots, with a client for each purpose."""
 
     label: str
-    """What the roots are called."""
     context: ssl.SSLContext
     """A client that verifies only the chain: names and dates are checks of their own."""
     fix: tuple[str, ...] = ()

@@ -167,18 +167,24 @@ def _secret(environment: Environment, api: client.ApiClient, name: str) -> Objec
 
 
 def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
-    served = Served.read(environment, partial(_list, api))
+    gateways, virtual_services = (
+        _list(api, "networking.istio.io", plural, environment.namespace) for plural in ("gateways", "virtualservices")
+    )
+    served = Served(environment, gateways, virtual_services)
     servers = {host: served.tls_server(host, seen.fingerprints) for host in environment.hosts}
     seen.servers |= {host: server for host, server in servers.items() if server}
     return [result for host in environment.hosts for result in served.judge(host)]
 
 
 def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    return mutual_tls.check(environment, partial(_list, api))
+    if environment.settings.mtls == "off":
+        return []
+    namespaces = environment.settings.mesh_namespaces
+    policies = {name: _list(api, "security.istio.io", "peerauthentications", name) for name in namespaces}
+    return [mutual_tls.judge(environment, policies)]
 
 
 def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> Objects:
-    """Return the objects of a kind by their names."""
     from kubernetes import client
 
     custom = client.CustomObjectsApi(api)

@@ -5,8 +5,6 @@ the server that the connection's name (SNI) belongs to, and answers 404 where th
 (istio#13589). After 421, the browser repeats the request over a connection of its own, unnoticed by the user.
 """
 
-from __future__ import annotations
-
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress

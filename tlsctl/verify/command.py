@@ -19,7 +19,6 @@ from tlsctl.verify import report
 if TYPE_CHECKING:
     from tlsctl.verify.environment import Environment
     from tlsctl.verify.results import Report
-    from tlsctl.verify.run import Options
 
 PAUSE = 5.0
 """Seconds between two rounds of --watch."""
@@ -34,7 +33,7 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     try:
         with printing.errors().status("reading the stack") as status:
             environments = read(stack)
-            results = _check(environments, _options(args), status, args.timeout if args.watch else 0)
+            results = _check(environments, args, status)
     except ProblemsError as error:
         if not args.json:
             raise
@@ -64,25 +63,19 @@ def read(stack: Stack) -> "list[Environment]":
         return environments(state.result(), config.result(), stack.name)
 
 
-def _options(args: argparse.Namespace) -> "Options":
+def _check(environments: "Sequence[Environment]", args: argparse.Namespace, status: Status) -> "Report":
+    """Check at least once, and until all is ok or the time is up."""
     import dns.exception
 
-    from tlsctl.verify.records import make_resolver
-    from tlsctl.verify.run import Options
+    from tlsctl.verify import records, run
 
     try:
-        return Options(make_resolver(args.resolver), args.ca, args.client_cert)
+        resolver = records.make_resolver(args.resolver)
     except (ValueError, dns.exception.DNSException) as error:
         raise ProblemsError(Problem("--resolver", f"{args.resolver or 'is needed'}: {error}")) from None
-
-
-def _check(environments: "Sequence[Environment]", options: "Options", status: Status, seconds: float) -> "Report":
-    """Check at least once, and until all is ok or the time is up."""
-    from tlsctl.verify.run import look
-
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (args.timeout if args.watch else 0)
     while True:
-        results = look(environments, options, status.update)
+        results = run.look(environments, resolver, status.update, args.ca, args.client_cert)
         if results.ok or time.monotonic() + PAUSE > deadline:
             return results
         waiting = ", ".join(problem.where for problem in results.problems)

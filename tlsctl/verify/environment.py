@@ -1,12 +1,10 @@
 """The environment to check, from its stack: the outputs say what is live, the config says what was asked for."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.problem import Problem, ProblemsError
 from components.shell import word
@@ -15,12 +13,10 @@ from components.specs.acme import HTTP01
 from config.models import Settings
 from config.problems import Path
 from config.reading import read_printed
+from config.traffic import Host
 from tlsctl.own import OwnObjects
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Result, failed
-
-if TYPE_CHECKING:
-    from config.traffic import Host
 
 Object = Mapping[str, Any]
 Objects = Mapping[str, Object]
@@ -34,7 +30,6 @@ class Environment:
     stack: str
     """The stack's short name."""
     ip: str
-    """The gateway's address."""
     issuer: str
     """The issuer that signs."""
     settings: Settings
@@ -52,7 +47,6 @@ class Environment:
     reserves: bool = False
     """Whether the stack has reserved the address."""
     stack_gateways: tuple[str, ...] = ("",)
-    """The names of all gateways of the stack."""
 
     @property
     def own(self) -> OwnObjects:

@@ -1,7 +1,5 @@
 """The objects that issue certificates, judged against what the program would make: issuer, Certificates and Secrets."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import datetime
@@ -131,7 +129,6 @@ def _key_in(data: Mapping[str, str]) -> PrivateKeyTypes | None:
 
 
 def _condition(obj: Object, kind: str) -> Mapping[str, Any]:
-    """Return a condition of an object; empty where it has none."""
     conditions: list[Mapping[str, Any]] = obj.get("status", {}).get("conditions", [])
     return next((condition for condition in conditions if condition.get("type") == kind), {})
 
@@ -141,5 +138,4 @@ def _is_true(condition: Mapping[str, Any]) -> bool:
 
 
 def _time(text: str | None) -> datetime.datetime | None:
-    """Read a time of Kubernetes (RFC 3339)."""
     return datetime.datetime.fromisoformat(text) if text else None

@@ -4,10 +4,8 @@ This is the only module of verify that knows these kinds. The rest of it speaks 
 Secret and TLS settings), of routes, and of the redirect.
 """
 
-from __future__ import annotations
-
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +13,6 @@ from components.specs import client_ca, headers, istio, names
 from tlsctl.verify.environment import Environment, Object, Objects
 from tlsctl.verify.results import Result, ok
 
-_GROUP = "networking.istio.io"
 _ANSWER = ("match", "route", "redirect", "directResponse", "timeout", "retries")
 """The fields of a route that decide about an answer, beside its headers."""
 
@@ -36,15 +33,7 @@ class Served:
 
     environment: Environment
     gateways: Objects
-    """The Gateways by name."""
     virtual_services: Objects
-    """The VirtualServices by name."""
-
-    @classmethod
-    def read(cls, environment: Environment, list_objects: Callable[[str, str, str], Objects]) -> Served:
-        """Read the objects with a function that lists those of a group, a plural and a namespace."""
-        kinds = ("gateways", "virtualservices")
-        return cls(environment, *(list_objects(_GROUP, plural, environment.namespace) for plural in kinds))
 
     def judge(self, host: str) -> Iterator[Result]:
         """Yield whether the host has its listeners and routes, and the wildcard of a neighbour that interferes."""

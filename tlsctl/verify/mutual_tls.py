@@ -1,21 +1,12 @@
 """Whether the applications' sidecars require mutual TLS as the config says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from components.specs import mutual_tls
 from tlsctl.verify.environment import Environment, Objects
 from tlsctl.verify.results import INGRESS, Result, ok
 
 _NAME = mutual_tls.PEER_AUTHENTICATION
-
-
-def check(environment: Environment, list_objects: Callable[[str, str, str], Objects]) -> list[Result]:
-    """Read and judge the PeerAuthentications of the applications' namespaces."""
-    if environment.settings.mtls == "off":
-        return []
-    namespaces = environment.settings.mesh_namespaces
-    policies = {name: list_objects("security.istio.io", "peerauthentications", name) for name in namespaces}
-    return [judge(environment, policies)]
 
 
 def judge(environment: Environment, policies: Mapping[str, Objects]) -> Result:

@@ -50,7 +50,8 @@ def make_resolver(address: str | None) -> dns.resolver.Resolver:
 class Lookups:
     """Questions to name servers and to the resolver, for many hosts at once.
 
-    Each zone is looked up once, and a server that has not answered once is not asked again.
+    Each zone is looked up once, and a server that has not answered once is not asked again: its questions raise
+    `SilentError`. A question that has no answer raises `dns.exception.DNSException`.
     """
 
     def __init__(self, resolver: dns.resolver.Resolver) -> None:
@@ -65,12 +66,7 @@ class Lookups:
         return f"resolver {self._resolver.nameservers[0]}"
 
     def zone(self, name: dns.name.Name) -> tuple[dns.name.Name, Sequence[tuple[str, str]]]:
-        """Return a name's zone, and name and address of each of the zone's servers.
-
-        Raises:
-            dns.exception.DNSException: they cannot be found.
-            SilentError: the resolver does not answer.
-        """
+        """Return a name's zone, and name and address of each of the zone's servers."""
         zone = self._unless_silent(self.resolver, lambda: dns.resolver.zone_for_name(name, resolver=self._resolver))
         with self._lock:
             if zone not in self._zones:
@@ -78,20 +74,11 @@ class Lookups:
             return zone, self._zones[zone]
 
     def ask(self, name: dns.name.Name, address: str, kind: str = "A") -> tuple[list[str], int]:
-        """Return the records of a type that a name server answers, and their TTL.
-
-        Raises:
-            SilentError: the name server does not answer.
-        """
+        """Return the records of a type that a name server answers, and their TTL."""
         return self._unless_silent(address, lambda: _ask(name, address, kind))
 
     def resolve(self, name: str, kind: str = "A") -> tuple[list[str], int]:
-        """Return the records of a type that the resolver answers, and their remaining TTL.
-
-        Raises:
-            dns.exception.DNSException: there are none.
-            SilentError: the resolver does not answer.
-        """
+        """Return the records of a type that the resolver answers, and their remaining TTL."""
         answer = self._unless_silent(self.resolver, lambda: self._resolver.resolve(name, kind))
         return sorted(str(record) for record in answer), answer.rrset.ttl if answer.rrset is not None else 0
 

@@ -1,21 +1,16 @@
 """The gateway's answers to a client: on port 80 the redirect and the HTTP-01 path, on port 443 the application."""
 
-from __future__ import annotations
-
 import http.client
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from components.specs import istio
 from components.specs.acme import HTTP01
+from config.traffic import Host
 from tlsctl.verify.client import Answer, ask, describe, tcp
 from tlsctl.verify.environment import Environment, probe_name
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
-
-if TYPE_CHECKING:
-    from config.traffic import Host
 
 CHALLENGE = "/.well-known/acme-challenge/verify"
 _REDIRECTS = (301, 308)

@@ -32,7 +32,6 @@ class Result:
     state: State
     """`skipped` where the check does not apply or cannot be made from here; that is no failure."""
     detail: str
-    """What was observed."""
     fix: tuple[str, ...] = ()
     """Commands in order; a failure that another one explains needs none."""
 
@@ -119,7 +118,6 @@ class Report:
 
     @cached_property
     def _certificates_of(self) -> Mapping[str, Sequence[str]]:
-        """The Certificates of each host."""
         certificates: dict[str, list[str]] = {}
         for name, hosts in self.certificates.items():
             for host in hosts:

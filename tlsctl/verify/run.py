@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +15,26 @@ from tlsctl.verify.environment import Environment
 from tlsctl.verify.results import INGRESS, Report, Result, ordered
 
 Progress = Callable[[str], object]
-"""Receives a line about the progress."""
 
 _WORKERS = 32
 """Most checks wait for an answer, so there are more than processors."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to check."""
-
-    resolver: dns.resolver.Resolver
-    ca: Path | None = None
-    """Roots to trust instead of those of the stack's issuer."""
-    client_certificate: Path | None = None
-    """A client certificate and its key, for gateways that require one."""
-
-
-def look(environments: Sequence[Environment], options: Options, progress: Progress) -> Report:
+def look(
+    environments: Sequence[Environment],
+    resolver: dns.resolver.Resolver,
+    progress: Progress,
+    ca: Path | None = None,
+    client_certificate: Path | None = None,
+) -> Report:
     """Make every check once, for one gateway after the other.
+
+    Args:
+        environments: the gateways of a stack.
+        resolver: what to ask for the hosts' addresses.
+        progress: receives a line about the progress.
+        ca: roots to trust instead of those of the stack's issuer.
+        client_certificate: a client certificate and its key, for gateways that require one.
 
     Raises:
         ProblemsError: the roots or the client certificate cannot be read.
@@ -41,10 +42,10 @@ def look(environments: Sequence[Environment], options: Options, progress: Progre
     results: list[Result] = []
     certificates: dict[str, Sequence[str]] = {}
     shared: dict[str, str] = {}
-    profile, lookups = offers.intermediate(), records.Lookups(options.resolver)
+    profile, lookups = offers.intermediate(), records.Lookups(resolver)
     for environment in environments:
         ingress = f"{INGRESS} {environment.gateway}".rstrip()
-        trust = choose_trust(environment, options.ca, options.client_certificate)
+        trust = choose_trust(environment, ca, client_certificate)
         results += [
             replace(result, subject=ingress) if result.subject == INGRESS else result
             for result in _look(environment, trust, profile, lookups, progress)

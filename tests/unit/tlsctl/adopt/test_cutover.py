@@ -9,7 +9,7 @@ import pytest
 from components.problem import Problem
 from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, gateway, inventory, obj
 from tlsctl.adopt import cutover
-from tlsctl.adopt.fields import Object
+from tlsctl.adopt.objects import Object
 from tlsctl.adopt.serving import serving
 
 BLOG = "blog.acme.dev"

@@ -48,7 +48,7 @@ def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns) -> Iterator[Report]:
             "/apis/security.istio.io/v1/namespaces/shop/peerauthentications": empty,
         }  # fmt: skip
         stack = replace(deployed(mtls="strict"), ip="127.0.0.9", kubeconfig=api.kubeconfig)
-        yield run.look([stack], run.Options(records.make_resolver("192.0.2.1")), lambda _: None)
+        yield run.look([stack], records.make_resolver("192.0.2.1"), lambda _: None)
 
 
 def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
