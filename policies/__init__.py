@@ -11,19 +11,16 @@ from pulumi_policy import Policy
 from policies import (
     cert_manager,
     certificates,
-    challenges,
     gateways,
     issuers,
     other_kinds,
-    plain_http,
     private_keys,
-    protection,
     records,
 )
 from policies.findings import Rule, unjudged_policy
 
 RULES: list[Rule[Any]] = [
-    plain_http.NO_PLAIN_HTTP,
+    gateways.NO_PLAIN_HTTP,
     other_kinds.OTHER_WAYS,
     other_kinds.WHOLE,
     gateways.MODE,
@@ -34,14 +31,14 @@ RULES: list[Rule[Any]] = [
     certificates.WRITTEN_OUT,
     issuers.ENVIRONMENT,
     issuers.EMAIL,
-    challenges.NO_REDIRECT,
-    challenges.NO_WILDCARD,
+    issuers.NO_REDIRECT,
+    issuers.NO_WILDCARD,
     records.ZONE,
     records.TTL,
     private_keys.NO_PRIVATE_KEY,
     cert_manager.SOURCE,
     cert_manager.VERSION,
-    protection.PROTECT,
+    cert_manager.PROTECT,
 ]
 
 POLICIES: list[Policy] = [*(rule.policy() for rule in RULES), unjudged_policy(RULES)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from components.problem import Problem
-from policies.findings import ResourceRule, StackRule
+from policies.findings import Rule
 from policies.objects import KubernetesObject, Stack, matching, objects, of_kind
 
 CERT_MANAGER = "cert-manager.io"
@@ -41,14 +41,14 @@ def _shared_secret(certificate: KubernetesObject, stack: Stack) -> Iterator[Prob
         yield Problem(certificate.where, f"has the Secret {secret}, which {others[0].where} fills too")
 
 
-def _annotations(obj: KubernetesObject) -> Iterator[Problem]:
+def _annotations(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
     for annotation in _ANNOTATIONS:
         value = obj.get("metadata", "annotations", annotation)
         if value and (annotation != "kubernetes.io/tls-acme" or value == "true"):
             yield Problem(obj.where, f"has the annotation {annotation}: cert-manager creates a Certificate for it")
 
 
-ONE_PER_SECRET = StackRule(
+ONE_PER_SECRET = Rule(
     name="one-certificate-per-secret",
     description="No two Certificates fill the same Secret: they would replace each other's contents forever.",
     fix=("give each Certificate a secretName of its own",),
@@ -58,7 +58,7 @@ ONE_PER_SECRET = StackRule(
     find=_shared_secret,
 )
 
-WRITTEN_OUT = ResourceRule(
+WRITTEN_OUT = Rule(
     name="no-certificate-by-annotation",
     description="Every Certificate is a resource of the program, so that the policies see its issuer and its names:"
     " none comes from an annotation.",
@@ -68,4 +68,5 @@ WRITTEN_OUT = ResourceRule(
     cannot_see="annotations that something else puts on the object later",
     subjects=lambda resource: (obj for obj in objects(resource) if (obj.group, obj.kind) in _ANNOTATED),
     find=_annotations,
+    needs_stack=False,
 )

@@ -8,7 +8,6 @@ The engine prints a policy's description and the finding. The fix is part of the
 `remediation_steps` only reach Pulumi Cloud.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -74,7 +73,7 @@ def guarded(where: str, findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule(ABC, Generic[S]):
+class Rule(Generic[S]):
     """A policy: what must hold, and how to find violations."""
 
     name: str
@@ -88,87 +87,62 @@ class Rule(ABC, Generic[S]):
     """What the rule cannot detect, for the same table."""
     subjects: Callable[[Resource], Iterable[S]]
     """Picks what to judge from a resource."""
-
-    @abstractmethod
-    def policy(self) -> Policy:
-        """Return the policy for the SDK."""
-
-    @abstractmethod
-    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
-        """Yield the findings about one subject."""
-
-    def findings(self, resource: Resource, stack: Stack) -> Iterator[Finding]:
-        """Yield the findings about a resource."""
-        judged = (guarded(subject.where, self.judge(subject, stack)) for subject in self.subjects(resource))
-        return guarded(resource.name, chain.from_iterable(judged))
-
-    def report(self, resource: Resource, stack: Stack, report: ReportViolation, urn: str | None = None) -> None:
-        """Report the findings about a resource that a preview fails for."""
-        for problem in filter(None, map(_problem, self.findings(resource, stack))):
-            report(text([problem if problem.fix else replace(problem, fix=self.fix)]), urn)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResourceRule(Rule[S]):
-    """Judges each resource on its own, before it is created or changed."""
-
-    find: Callable[[S], Iterable[Finding]]
-
-    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:  # noqa: ARG002 - this kind needs no stack
-        """Yield the findings about one subject."""
-        return self.find(subject)
+    find: Callable[[S, Stack], Iterable[Finding]]
+    """Yields the findings about one subject."""
+    needs_stack: bool = True
+    """Whether it judges all resources after they are registered, or each one before it is created or changed."""
 
     def policy(self) -> Policy:
         """Return the policy for the SDK."""
+        if self.needs_stack:
+            return _stack_policy(self.name, self.description, self._messages, self.fix)
 
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-            self.report(args, Stack([]), report)
+            for message in self._messages(args, Stack([])):
+                report(message, None)
 
         return ResourceValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
 
+    def findings(self, resource: Resource, stack: Stack) -> Iterator[Finding]:
+        """Yield the findings about a resource."""
+        judged = (guarded(subject.where, self.find(subject, stack)) for subject in self.subjects(resource))
+        return guarded(resource.name, chain.from_iterable(judged))
 
-@dataclass(frozen=True, kw_only=True)
-class StackRule(Rule[S]):
-    """Judges each resource together with the rest of the stack, after all are registered."""
-
-    find: Callable[[S, Stack], Iterable[Finding]]
-
-    def judge(self, subject: S, stack: Stack) -> Iterable[Finding]:
-        """Yield the findings about one subject."""
-        return self.find(subject, stack)
-
-    def policy(self) -> Policy:
-        """Return the policy for the SDK."""
-
-        def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-            stack = Stack(args.resources)
-            for resource in stack.resources:
-                self.report(resource, stack, report, resource.urn)
-
-        return StackValidationPolicy(self.name, self.description, validate, remediation_steps="\n".join(self.fix))
+    def _messages(self, resource: Resource, stack: Stack) -> Iterator[str]:
+        for problem in filter(None, map(_problem, self.findings(resource, stack))):
+            yield text([problem if problem.fix else replace(problem, fix=self.fix)])
 
 
 def unjudged_policy(rules: Sequence[Rule[Any]]) -> Policy:
     """Return the policy that reports, without failing, what the rules could not judge."""
 
+    def messages(resource: Resource, stack: Stack) -> Iterator[str]:
+        rules_by_finding: dict[Finding, list[str]] = {}
+        for rule in rules:
+            for finding in rule.findings(resource, stack):
+                if _problem(finding) is None:
+                    rules_by_finding.setdefault(finding, []).append(rule.name)
+        for finding, names in rules_by_finding.items():
+            yield f"{text([Problem(finding.where, finding.what)])} ({', '.join(names)})"
+
+    description = "Every policy has seen what it judges by."
+    return _stack_policy(JUDGED, description, messages, _FIX_UNKNOWN, EnforcementLevel.ADVISORY)
+
+
+def _stack_policy(
+    name: str,
+    description: str,
+    messages: Callable[[Resource, Stack], Iterable[str]],
+    fix: Sequence[str],
+    level: EnforcementLevel | None = None,
+) -> Policy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
         stack = Stack(args.resources)
         for resource in stack.resources:
-            rules_by_finding: dict[Finding, list[str]] = {}
-            for rule in rules:
-                for finding in rule.findings(resource, stack):
-                    if _problem(finding) is None:
-                        rules_by_finding.setdefault(finding, []).append(rule.name)
-            for finding, names in rules_by_finding.items():
-                report(f"{text([Problem(finding.where, finding.what)])} ({', '.join(names)})", resource.urn)
+            for message in messages(resource, stack):
+                report(message, resource.urn)
 
-    return StackValidationPolicy(
-        JUDGED,
-        "Every policy has seen what it judges by.",
-        validate,
-        enforcement_level=EnforcementLevel.ADVISORY,
-        remediation_steps="\n".join(_FIX_UNKNOWN),
-    )
+    return StackValidationPolicy(name, description, validate, level, remediation_steps="\n".join(fix))
 
 
 def _problem(finding: Finding) -> Problem | None:

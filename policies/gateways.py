@@ -1,4 +1,7 @@
-"""Listeners that terminate TLS: what they must offer, and which certificates they need."""
+"""Listeners of the gateway: those without TLS only redirect, the others terminate TLS with a certificate.
+
+A route is served by every listener of its gateways that has one of its hosts, the listeners without TLS included.
+"""
 
 from collections.abc import Iterator
 
@@ -7,13 +10,33 @@ from components.specs import tls
 from components.specs.names import covers
 from policies import istio
 from policies.certificates import CERTIFICATES, dns_names
-from policies.findings import Finding, ResourceRule, StackRule, Unjudged, guarded
+from policies.findings import Finding, Rule, Unjudged, guarded
 from policies.istio import Listener
 from policies.objects import KubernetesObject, Stack, matching
 from policies.stack_config import selectors
 
 
-def _weak_versions(listener: Listener) -> Iterator[Problem]:
+def _exposed(service: KubernetesObject, stack: Stack) -> Iterator[Finding]:
+    for name in istio.gateway_names(service):
+        yield from guarded(service.where, _exposed_on(service, name, stack))
+
+
+def _exposed_on(service: KubernetesObject, name: tuple[str, str], stack: Stack) -> Iterator[Finding]:
+    route = next(istio.application_routes(service, name), None)
+    if not route:
+        return
+    gateways = istio.find_gateways(stack, *name)
+    if not gateways:
+        yield Unjudged(service.where, f"is on the Gateway {'/'.join(name)}, which is not of this stack")
+    for gateway in gateways:
+        for listener in istio.unencrypted_listeners(gateway):
+            if istio.attaches(service, listener):
+                yield Problem(
+                    service.where, f"{route} is served without TLS by server {listener.name} of {gateway.where}"
+                )
+
+
+def _weak_versions(listener: Listener, _stack: Stack) -> Iterator[Problem]:
     if not listener.terminates_tls:
         return
     lowest, highest = listener.versions
@@ -23,7 +46,7 @@ def _weak_versions(listener: Listener) -> Iterator[Problem]:
         yield Problem(listener.where, f"maxProtocolVersion is {highest}")
 
 
-def _weak_cipher_suites(listener: Listener) -> Iterator[Problem]:
+def _weak_cipher_suites(listener: Listener, _stack: Stack) -> Iterator[Problem]:
     for suite in listener.cipher_suites if listener.terminates_tls else ():
         try:
             tls.cipher_suite(suite)
@@ -31,7 +54,7 @@ def _weak_cipher_suites(listener: Listener) -> Iterator[Problem]:
             yield Problem(listener.where, f"the cipher suite {suite} {error}")
 
 
-def _other_modes(gateway: KubernetesObject) -> Iterator[Finding]:
+def _other_modes(gateway: KubernetesObject, _stack: Stack) -> Iterator[Finding]:
     if istio.is_for_other_pods(gateway.get("spec", "selector")):
         labels = " or ".join(str(dict(selector)) for selector in selectors())
         yield Unjudged(gateway.where, f"is for other Pods than those with the labels {labels}")
@@ -79,7 +102,22 @@ def _uncovered_hosts(listener: Listener, secret: str, certificates: list[Kuberne
                 yield Problem(listener.where, f"{host} is not in the certificate of Secret {secret}")
 
 
-TLS_VERSION = ResourceRule(
+NO_PLAIN_HTTP = Rule(
+    name="no-plain-http",
+    description="No application is served over plain HTTP: servers without TLS only redirect to HTTPS.",
+    fix=(
+        "gateways: [NAMESPACE/TLS-GATEWAY]    # the application's routes, on a Gateway of port 443 alone",
+        "redirect: {scheme: https, redirectCode: 301}    # all that the Gateway of port 80 serves; or use HttpGateway",
+    ),
+    stops="routes, direct responses and delegates on a server without TLS, whatever its port and protocol and however"
+    " the route names the Gateway; redirects to anything but HTTPS",
+    cannot_see="VirtualServices on Gateways of other stacks (reported as an advisory); Services of type LoadBalancer or"
+    " NodePort, which bypass the gateway; what a Helm release installs",
+    subjects=istio.routes_of,
+    find=_exposed,
+)
+
+TLS_VERSION = Rule(
     name="tls-1.2-or-later",
     description="Every server that terminates TLS sets a minimum version of 1.2 or later: Istio hardens nothing by"
     " itself.",
@@ -91,9 +129,10 @@ TLS_VERSION = ResourceRule(
     cannot_see="what MeshConfig sets for the whole mesh",
     subjects=istio.listeners_of,
     find=_weak_versions,
+    needs_stack=False,
 )
 
-CIPHER_SUITES = ResourceRule(
+CIPHER_SUITES = Rule(
     name="strong-cipher-suites",
     description="The cipher suites of every server that terminates TLS are of Mozilla's intermediate profile.",
     fix=(
@@ -104,9 +143,10 @@ CIPHER_SUITES = ResourceRule(
     cannot_see="the suites of a server that lists none: Envoy's default applies, which has no weak one",
     subjects=istio.listeners_of,
     find=_weak_cipher_suites,
+    needs_stack=False,
 )
 
-MODE = ResourceRule(
+MODE = Rule(
     name="tls-ends-at-the-gateway",
     description="Every HTTPS or TLS server of the ingress gateway terminates TLS itself: mode SIMPLE, MUTUAL or"
     " OPTIONAL_MUTUAL.",
@@ -117,9 +157,10 @@ MODE = ResourceRule(
     " reported as an advisory, and no policy judges them",
     subjects=istio.gateways_of,
     find=_other_modes,
+    needs_stack=False,
 )
 
-CERTIFICATE = StackRule(
+CERTIFICATE = Rule(
     name="https-server-has-certificate",
     description="Every HTTPS server names a Secret in its namespace that a Certificate of the stack fills for all its"
     " hosts.",

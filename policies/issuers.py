@@ -1,12 +1,16 @@
-"""ACME issuers: which CA signs, and who receives its mail."""
+"""ACME issuers: which CA signs, who receives its mail, and what its challenges cannot do.
+
+A stack that uses another stack's issuers is judged by their names.
+"""
 
 from collections.abc import Iterator
 
 from components.problem import Problem
 from components.specs import acme
-from components.specs.names import email_address
-from policies.certificates import CERT_MANAGER
-from policies.findings import ResourceRule, StackRule
+from components.specs.names import email_address, is_wildcard
+from policies import istio
+from policies.certificates import CERT_MANAGER, CERTIFICATES, dns_names
+from policies.findings import Rule
 from policies.objects import KubernetesObject, Stack, get, matching, objects, of_kind, reading
 from policies.stack_config import acme_servers, in_production
 
@@ -100,7 +104,7 @@ def _misleading_name(issuer: KubernetesObject) -> Iterator[Problem]:
         )
 
 
-def _bad_email(issuer: KubernetesObject) -> Iterator[Problem]:
+def _bad_email(issuer: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
     account = issuer.get("spec", "acme")
     if account is None:
         return
@@ -111,7 +115,30 @@ def _bad_email(issuer: KubernetesObject) -> Iterator[Problem]:
         yield Problem(issuer.where, f"the contact of the ACME account, {email!r}, {error}")
 
 
-ENVIRONMENT = StackRule(
+def _challenges(issuer: KubernetesObject) -> set[str]:
+    solvers = issuer.items("spec", "acme", "solvers")
+    return {challenge for solver in solvers for challenge in ("http01", "dns01") if get(solver, challenge) is not None}
+
+
+def _redirects(listener: istio.Listener, stack: Stack) -> Iterator[Problem]:
+    if listener.redirects_to_https and matching(
+        stack.of_kind(*ISSUERS), lambda issuer: acme.HTTP01 in _challenges(issuer)
+    ):
+        yield Problem(listener.where, "has httpsRedirect, which answers the challenge with 301 too")
+
+
+def _wildcards(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    wildcards = [name for name in dns_names(certificate) if is_wildcard(name)]
+    issuer = issuer_of(certificate, stack) if wildcards else None
+    if not issuer:
+        return
+    with reading(issuer):
+        challenges = _challenges(issuer)
+    if challenges == {acme.HTTP01}:
+        yield Problem(certificate.where, f"{', '.join(wildcards)} is a wildcard, and {issuer.where} has HTTP-01 alone")
+
+
+ENVIRONMENT = Rule(
     name="issuer-fits-stack",
     description="A production stack uses the CA's production environment, and every other stack uses staging.",
     fix=(
@@ -128,7 +155,7 @@ ENVIRONMENT = StackRule(
     find=_wrong_environment,
 )
 
-EMAIL = ResourceRule(
+EMAIL = Rule(
     name="issuer-email-is-real",
     description="The contact of an ACME account is an address that someone reads.",
     fix=("pulumi config set --path acme.email platform@YOUR-DOMAIN",),
@@ -136,4 +163,29 @@ EMAIL = ResourceRule(
     cannot_see="whether anyone reads it",
     subjects=of_kind(*ISSUERS),
     find=_bad_email,
+    needs_stack=False,
+)
+
+NO_REDIRECT = Rule(
+    name="no-https-redirect-with-http01",
+    description="With HTTP-01, port 80 redirects by a route and not by httpsRedirect, which takes the challenge's path"
+    " as well.",
+    fix=(
+        "use HttpGateway: a VirtualService with `redirect: {scheme: https, redirectCode: 301}` and no match, on a"
+        " Gateway of port 80 alone (https://github.com/istio/istio/issues/27643)",
+    ),
+    stops="`httpsRedirect` on a plain server, beside an issuer with an HTTP-01 solver",
+    cannot_see="the solvers of another stack's issuers",
+    subjects=istio.listeners_of,
+    find=_redirects,
+)
+
+NO_WILDCARD = Rule(
+    name="no-wildcard-with-http01",
+    description="A wildcard is proven by DNS-01: no ACME server signs one for HTTP-01.",
+    fix=("pulumi config set challenge dns01    # or name each host in full",),
+    stops="a wildcard among `dnsNames`, or as `commonName`, where every solver of the issuer is HTTP-01",
+    cannot_see="the solvers of another stack's issuers, and which of several solvers a name selects",
+    subjects=of_kind(*CERTIFICATES),
+    find=_wildcards,
 )

@@ -5,7 +5,6 @@ they differ it counts as both, since the provider creates what the properties sa
 """
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,11 +53,7 @@ class KubernetesObject:
         return get(self.props, *path)
 
     def items(self, *path: str) -> Sequence[Any]:
-        """Return a list among the properties, empty if it is not set.
-
-        Raises:
-            UnknownValueError: The preview does not know it.
-        """
+        """Return a list among the properties, empty if it is not set, like `get`."""
         return items(self.get(*path))
 
     @property
@@ -150,17 +145,9 @@ class Stack:
                 known += objects(resource)
         return known
 
-    @cached_property
-    def _by_kind(self) -> Mapping[tuple[str, str], Sequence[KubernetesObject]]:
-        by_kind = defaultdict(list)
-        for obj in self.objects:
-            if not obj.patch:
-                by_kind[obj.group, obj.kind].append(obj)
-        return by_kind
-
     def of_kind(self, group: str, *kinds: str) -> list[KubernetesObject]:
         """Return the objects of these kinds, in any version of the group, Patches excluded."""
-        return [obj for kind in kinds for obj in self._by_kind.get((group, kind), ())]
+        return [obj for obj in self.objects if obj.is_a(group, *kinds)]
 
     def named(self, group: str, kind: str, namespace: str, name: str) -> list[KubernetesObject]:
         """Return the objects of a kind with this namespace and name.

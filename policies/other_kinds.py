@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from components.problem import Problem
 from policies import istio
 from policies.certificates import CERT_MANAGER
-from policies.findings import ResourceRule, StackRule
+from policies.findings import Rule
 from policies.issuers import ISSUERS
 from policies.objects import KubernetesObject, Stack, get, matching, objects, reading
 
@@ -102,12 +102,12 @@ def _api_route(route: KubernetesObject, stack: Stack) -> Iterator[Problem]:
             )
 
 
-def _patched(obj: KubernetesObject) -> Iterator[Problem]:
+def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
     if obj.patch and obj.kind in _WHOLE.get(obj.group, ()):
         yield Problem(obj.where, "is changed by a Patch, and no policy sees the rest of it")
 
 
-OTHER_WAYS = StackRule(
+OTHER_WAYS = Rule(
     name="no-other-way-in",
     description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those.",
     fix=("write a VirtualService on a Gateway of port 443; or use TlsGateway",),
@@ -120,7 +120,7 @@ OTHER_WAYS = StackRule(
     find=_other_way,
 )
 
-WHOLE = ResourceRule(
+WHOLE = Rule(
     name="objects-are-whole",
     description="Gateways, routes, certificates and issuers are written whole, not changed by Patches.",
     fix=("pulumi import TYPE NAME NAMESPACE/NAME    # makes the object a resource of the stack, to be written whole",),
@@ -130,4 +130,5 @@ WHOLE = ResourceRule(
     " ConfigFile, Directory and Chart are resources of their own, which every policy judges",
     subjects=objects,
     find=_patched,
+    needs_stack=False,
 )

@@ -1,16 +1,39 @@
 """Private keys stay in the cluster, where cert-manager makes those of certificates and of ACME accounts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import base64
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import yaml
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from pulumi_policy.proxy import UnknownValueError
 
 from components.problem import Problem
-from policies.findings import Finding, StackRule, Unjudged
-from policies.key_material import key_in_mapping, key_in_text
-from policies.objects import Resource, Stack, unknown_value
+from policies.findings import Finding, Rule, Unjudged
+from policies.objects import Resource, Stack, get, items, unknown_value
+
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----")
+_DER_SEQUENCE = b"\x30"
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
+"""Long enough for a header of PEM; a key is longer."""
+
+_BLANK = re.compile(r"\s|\\+[nrt]")
+"""White space that may break base64, also as JSON and YAML escape it."""
+
+_MAX_DEPTH = 5
+"""How many encodings are opened: base64 in YAML in base64, and some more."""
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml is ten times as fast, and manifests are long."""
+
+_CREDENTIALS = ("client-key-data", "token", "password", "auth-provider")
+"""Secrets of a user in a kubeconfig. A path, an exec plugin and a certificate are none."""
 
 _KEY_MAKERS = {
     "acme:index/certificate:Certificate",
@@ -59,41 +82,113 @@ def _keys_in_state(properties: _Properties, _stack: Stack) -> Iterator[Finding]:
 
 def _keys(value: Any, path: str, unknown: list[UnknownValueError]) -> Iterator[tuple[str, str]]:
     """Yield path and kind of each key in a value; collect unknown values, which hide nothing beside them."""
+    if isinstance(value, pulumi.StringAsset):
+        value = value.text
+    elif isinstance(value, pulumi.AssetArchive):
+        value = value.assets
     what = None
-    if isinstance(value, str):
-        what = key_in_text(value)
-    elif isinstance(value, pulumi.StringAsset):
-        what = key_in_text(value.text)
-    elif isinstance(value, Mapping):
-        what = _key_in_mapping(value)
+    with contextlib.suppress(UnknownValueError):
+        what = key_in(value)
     if what:
         yield path, what
         return
-    for key in _children(value):
+    for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
         try:
-            child = value.assets[key] if isinstance(value, pulumi.AssetArchive) else value[key]
+            child = value[key]
         except UnknownValueError as error:
             unknown.append(error)
-            continue
-        yield from _keys(child, f"{path}.{key}" if path else str(key), unknown)
+        else:
+            yield from _keys(child, f"{path}.{key}" if path else str(key), unknown)
 
 
-def _children(value: Any) -> Iterable[Any]:
-    if isinstance(value, pulumi.AssetArchive):
-        return list(value.assets)
+def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
+    """Return which kind of key a mapping is, or a text holds in some encoding; None if there is none."""
     if isinstance(value, Mapping):
-        return list(value)
-    return range(len(value)) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+        return _in_mapping(value)
+    return _in_text(value, depth) if isinstance(value, str) else None
 
 
-def _key_in_mapping(value: Mapping[str, Any]) -> str | None:
-    try:
-        return key_in_mapping(value)
-    except UnknownValueError:
+def _in_mapping(value: Mapping[str, Any]) -> str | None:
+    """Recognize a JWK (RFC 7517) and a kubeconfig."""
+    if isinstance(value.get("kty"), str) and (value.get("d") or (value["kty"] == "oct" and value.get("k"))):
+        return "a private JWK"
+    if isinstance(value.get("client-key-data"), str):
+        return "a client key of a kubeconfig"
+    if any(get(user, "user", key) for user in items(value.get("users")) for key in _CREDENTIALS):
+        return "a credential of a kubeconfig"
+    return None
+
+
+def _in_text(text: str, depth: int) -> str | None:
+    if _PEM.search(text):
+        return "a private key"
+    if not depth:
         return None
+    return _in_structure(text, depth) or _in_base64(text, depth)
 
 
-NO_PRIVATE_KEY = StackRule(
+def _in_structure(text: str, depth: int) -> str | None:
+    """Look for a key in the values of JSON or YAML."""
+    if ":" not in text:
+        return None
+    try:
+        parsed = list(yaml.load_all(text, _Loader))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return next(filter(None, (key_in(value, depth - 1) for value in _nested(parsed) if value != text)), None)
+
+
+def _nested(root: Any) -> Iterator[Any]:
+    """Yield every value of parsed YAML once. Aliases can repeat a value, or nest it in itself."""
+    waiting, seen = [root], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        yield value
+        if isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _in_base64(text: str, depth: int) -> str | None:
+    for run in {*_BASE64.findall(text), *_BASE64.findall(_BLANK.sub("", text))}:
+        # A word in front of a run whose blanks were removed shifts it by up to three characters.
+        for start in range(4):
+            what = _in_bytes(_decoded(run[start:]), depth - 1)
+            if what:
+                return what
+    return None
+
+
+def _decoded(run: str) -> bytes:
+    """Decode base64 of either alphabet (RFC 4648), up to the last whole byte."""
+    standard = run.rstrip("=").translate(str.maketrans("-_", "+/"))
+    if len(standard) % 4 == 1:
+        standard = standard[:-1]
+    return base64.b64decode(f"{standard}==")
+
+
+def _in_bytes(data: bytes, depth: int) -> str | None:
+    if data.startswith(_DER_SEQUENCE) and _is_der_key(data):
+        return "a private key"
+    # Words glued to the run decode to bytes that are not text.
+    return _in_text(data.decode(errors="replace"), depth)
+
+
+def _is_der_key(data: bytes) -> bool:
+    try:
+        load_der_private_key(data, None)
+    except TypeError:
+        return True  # An encrypted key, whose password is missing.
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+NO_PRIVATE_KEY = Rule(
     name="no-private-key-in-state",
     description="The state holds no private key, no ACME account key and no credential of a cluster: cert-manager makes"
     " its keys in the cluster and keeps them there.",

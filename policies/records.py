@@ -8,7 +8,7 @@ from pulumi_policy.proxy import UnknownValueError
 from components.problem import Problem
 from components.specs.names import lies_in
 from config.registered import registered_domain
-from policies.findings import ResourceRule, StackRule
+from policies.findings import Rule
 from policies.objects import CannotJudgeError, Resource, Stack, get, unknown_value
 
 MANAGED_ZONE = "gcp:dns/managedZone:ManagedZone"
@@ -103,7 +103,7 @@ def _domain(zone: str, stack: Stack) -> str | None:
     return None
 
 
-def _long_ttl(record: Record) -> Iterator[Problem]:
+def _long_ttl(record: Record, _stack: Stack) -> Iterator[Problem]:
     if not record.leads_to_address:
         return
     ttl = get(record.resource.props, "ttl")
@@ -113,7 +113,7 @@ def _long_ttl(record: Record) -> Iterator[Problem]:
         yield Problem(record.where, f"has a TTL of {ttl:.0f} s")
 
 
-ZONE = StackRule(
+ZONE = Rule(
     name="record-in-zone",
     description="All address records of a stack lie in its one managed zone, and their names in the zone's domain.",
     fix=(
@@ -127,7 +127,7 @@ ZONE = StackRule(
     find=_wrong_zone,
 )
 
-TTL = ResourceRule(
+TTL = Rule(
     name="record-ttl-is-short",
     description=f"The TTL of an address record is at most {MAX_TTL} s, so that clients follow a change of the address.",
     fix=(f"pulumi config set --path dns.ttl {MAX_TTL}",),
@@ -135,4 +135,5 @@ TTL = ResourceRule(
     cannot_see="records outside of Cloud DNS",
     subjects=_records,
     find=_long_ttl,
+    needs_stack=False,
 )

@@ -7,8 +7,7 @@ from pulumi_policy import PolicyResource
 
 from components.specs.cert_manager import CHART
 from components.specs.cert_manager import VERSION as PINNED
-from policies.cert_manager import SOURCE, VERSION
-from policies.protection import PROTECT
+from policies.cert_manager import PROTECT, SOURCE, VERSION
 from tests.policies.support import breaks, certificate, configured, findings, holds, issuer, kubernetes, release
 
 DIGEST = "sha256:" + "0" * 64

@@ -7,8 +7,7 @@ from pulumi_policy import PolicyResource
 
 from components.specs.acme import DIRECTORIES
 from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
-from policies.challenges import NO_REDIRECT, NO_WILDCARD
-from policies.issuers import EMAIL, ENVIRONMENT
+from policies.issuers import EMAIL, ENVIRONMENT, NO_REDIRECT, NO_WILDCARD
 from tests.policies.support import (
     breaks,
     certificate,

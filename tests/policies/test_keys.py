@@ -15,8 +15,7 @@ from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from components.kube.kubeconfig import gke_kubeconfig
-from policies.key_material import key_in_text
-from policies.private_keys import NO_PRIVATE_KEY
+from policies.private_keys import NO_PRIVATE_KEY, key_in
 from tests.policies.support import advice, breaks, configured, encoded, findings, holds, kubernetes, pem, resource
 
 PRIVATE = serialization.PrivateFormat
@@ -207,10 +206,10 @@ def test_unknown_values_of_other_resources_hold() -> None:
 @given(st.text(max_size=300))
 @settings(deadline=None)
 def test_a_random_text_holds_no_key(text: str) -> None:
-    assert key_in_text(text) is None
+    assert key_in(text) is None
 
 
 @given(before=st.text("abcXYZ012+/", max_size=9), after=st.text("abcXYZ012+/", max_size=9))
 @settings(deadline=None)
 def test_base64_is_decoded_at_any_alignment(before: str, after: str) -> None:
-    assert key_in_text(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key"
+    assert key_in(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key"

@@ -3,8 +3,8 @@
 import pytest
 from pulumi_policy import PolicyResource
 
+from policies.gateways import NO_PLAIN_HTTP
 from policies.other_kinds import OTHER_WAYS, WHOLE
-from policies.plain_http import NO_PLAIN_HTTP
 from tests.policies.support import (
     api_class,
     api_gateway,

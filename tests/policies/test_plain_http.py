@@ -6,7 +6,7 @@ import pytest
 from pulumi_policy import PolicyResource
 
 from components.specs.istio import http_gateway_spec, redirect_spec
-from policies.plain_http import NO_PLAIN_HTTP
+from policies.gateways import NO_PLAIN_HTTP
 from tests.policies.support import (
     advice,
     breaks,

@@ -8,16 +8,13 @@ from pulumi_policy import EnforcementLevel, PolicyResource
 from pulumi_policy.proxy import UNKNOWN_ARRAY_VALUE, UNKNOWN_NUMBER_VALUE, UNKNOWN_OBJECT_VALUE, UNKNOWN_STRING_VALUE
 
 from policies import RULES
-from policies.cert_manager import SOURCE, VERSION
+from policies.cert_manager import PROTECT, SOURCE, VERSION
 from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
-from policies.challenges import NO_REDIRECT, NO_WILDCARD
 from policies.findings import JUDGED, Rule, unjudged_policy
-from policies.gateways import CERTIFICATE, CIPHER_SUITES, MODE, TLS_VERSION
-from policies.issuers import EMAIL, ENVIRONMENT
+from policies.gateways import CERTIFICATE, CIPHER_SUITES, MODE, NO_PLAIN_HTTP, TLS_VERSION
+from policies.issuers import EMAIL, ENVIRONMENT, NO_REDIRECT, NO_WILDCARD
 from policies.other_kinds import OTHER_WAYS, WHOLE
-from policies.plain_http import NO_PLAIN_HTTP
 from policies.private_keys import NO_PRIVATE_KEY
-from policies.protection import PROTECT
 from policies.records import TTL, ZONE
 from tests.policies.support import (
     advice,
