@@ -72,16 +72,6 @@ def test_every_fix_of_a_check_names_the_stack_and_its_file(check: str) -> None:
         assert "{" not in command, "and every object"
 
 
-def test_the_fixes_of_problems_are_addressed() -> None:
-    (problem,) = DEV.addressed([Problem("tls.hsts", "is wrong", ("pulumi config rm tls", "ls"))])
-    assert problem == Problem("tls.hsts", "is wrong", ("pulumi config rm --stack dev tls", "ls"))
-
-
-def test_what_pulumi_prints_is_read(pulumi: Pulumi) -> None:
-    pulumi("print(json.dumps(sys.argv[1:]))")
-    assert DEV.read("pulumi stack export") == ["stack", "export", "--stack", "dev", "--non-interactive"]
-
-
 @pytest.mark.parametrize(
     ("message", "fix"),
     [
@@ -113,8 +103,3 @@ def test_a_machine_without_pulumi_is_a_problem(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(ProblemsError) as failed:
             work()
         assert failed.value.problems[0].what == "is not on PATH"
-
-
-def test_the_exit_code_of_a_command_is_returned(pulumi: Pulumi) -> None:
-    pulumi("sys.exit(255)")
-    assert DEV.run("pulumi cancel --yes") == 255

@@ -14,51 +14,41 @@ DECIDED: dict[str, Any] = {
 }
 
 
-def test_of_an_empty_file_everything_is_written(tmp_path: Path) -> None:
-    document, kept = config.completed(config.read(tmp_path / "Pulumi.prod.yaml"), DECIDED, "project")
-
-    assert document["config"] == {
+DOCUMENT = {
+    "config": {
         "gcp:project": "project",
         "istio-gateway-tls:acme": DECIDED["acme"],
         "istio-gateway-tls:hosts": DECIDED["hosts"],
     }
-    assert kept == []
+}
 
 
-def test_nothing_that_is_there_is_overwritten() -> None:
-    there = {
-        "encryptionsalt": "v1:x",
-        "config": {"istio-gateway-tls:acme": {"email": "other@acme.dev"}, "istio-gateway-tls:hosts": []},
-    }
-    document, kept = config.completed(there, DECIDED, "project")
-
-    assert document["config"]["istio-gateway-tls:acme"] == {"email": "other@acme.dev", "issuer": "prod"}
-    assert document["config"]["istio-gateway-tls:hosts"] == [], "a list is one value"
-    assert (document["encryptionsalt"], kept) == ("v1:x", ["acme.email", "hosts"])
+def test_of_an_empty_file_everything_is_written_and_a_second_time_nothing(tmp_path: Path) -> None:
+    assert config.completed(config.read(tmp_path / "Pulumi.prod.yaml"), DECIDED, "project") == (DOCUMENT, [])
+    assert config.completed(DOCUMENT, DECIDED, "project") == (DOCUMENT, [])
 
 
 def test_what_a_template_leaves_to_be_filled_in_is_filled_in() -> None:
     template = {
         "config": {
             "gcp:project": "change-me",
-            "istio-gateway-tls:acme": {"email": "platform@your-domain.com", "issuerKind": "Issuer"},
+            "istio-gateway-tls:acme": {"email": "platform@your-domain.com"},
             "istio-gateway-tls:hosts": [{"host": "shop.your-domain.com"}],
         }
     }
-    document, kept = config.completed(template, DECIDED, "project")
+    assert config.completed(template, DECIDED, "project") == (DOCUMENT, [])
 
-    assert document["config"] == {
-        "gcp:project": "project",
-        "istio-gateway-tls:acme": {**DECIDED["acme"], "issuerKind": "Issuer"},
-        "istio-gateway-tls:hosts": DECIDED["hosts"],
+
+def test_nothing_that_a_user_has_written_is_overwritten() -> None:
+    written = {
+        "encryptionsalt": "v1:x",
+        "config": {"istio-gateway-tls:acme": {"email": "other@acme.dev"}, "istio-gateway-tls:hosts": []},
     }
-    assert kept == []
+    document, kept = config.completed(written, DECIDED, "project")
 
-
-def test_a_second_time_changes_nothing() -> None:
-    once, _ = config.completed({}, DECIDED, "project")
-
-    assert config.completed(once, DECIDED, "project") == (once, [])
+    assert document["config"]["istio-gateway-tls:acme"] == {"email": "other@acme.dev", "issuer": "prod"}
+    assert document["config"]["istio-gateway-tls:hosts"] == [], "a list is one value"
+    assert (document["encryptionsalt"], kept) == ("v1:x", ["acme.email", "hosts"])
 
 
 def test_what_is_written_reads_as_it_was(tmp_path: Path) -> None:

@@ -64,12 +64,6 @@ def test_what_was_set_up_by_hand_becomes_a_config_that_the_program_accepts() -> 
     assert accepted(decision).hosts[0].host == SHOP
 
 
-def test_a_gateway_is_changed_and_deleted_before_the_route_attached_to_it() -> None:
-    patch = '[{"op":"replace","path":"/spec/servers/1/hosts","value":["*"]}]'
-    change = f"{DELETE_GATEWAY.replace('delete', 'patch')} --type json --patch '{patch}'"
-    assert commands(decided()) == [change, "sleep 60", DELETE_GATEWAY, delete_route("shop")]
-
-
 @pytest.mark.parametrize(
     ("gateway_hosts", "routes", "copied", "after"),
     [
@@ -111,22 +105,6 @@ def test_the_reason_why_a_host_stays_is_noted() -> None:
     assert "VirtualService istio-system/odd has a route with rewrite, which the config cannot express" in notes(odd)
     outside = decided(gateways=[gateway("shop-gateway", "*")], virtual_services=[route("shop", SHOP, OTHER)])
     assert f"{OTHER} lies outside the managed zone acme" in notes(outside)
-
-
-def test_a_route_with_the_name_that_the_program_uses_is_copied_before_it_is_taken_over() -> None:
-    decision = decided(virtual_services=[route(SHOP)])
-    (copy,) = decision.before
-    assert copy["metadata"] == {"name": f"{SHOP}-by-hand", "namespace": ISTIO}
-    assert copy["spec"]["gateways"] == ["istio-system/shop-gateway", "istio-system/tls-prod"]
-    assert copy["spec"]["http"] == route()["spec"]["http"]
-    assert commands(decision)[-1] == delete_route(f"{SHOP}-by-hand")
-    assert delete_route(SHOP) not in commands(decision), "the stack has it"
-
-
-def test_routes_of_a_gateway_for_all_hosts_are_copied() -> None:
-    decision = decided(gateways=[gateway("shop-gateway", "*")])
-    assert hosts(decision) == [SHOP], "the route names the hosts"
-    assert [obj["metadata"]["name"] for obj in decision.before] == ["shop-by-hand"]
 
 
 @pytest.mark.parametrize(

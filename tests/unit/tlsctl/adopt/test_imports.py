@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tlsctl.adopt.imports import Planned, completed, planned
+from tlsctl.adopt.imports import completed, planned
 
 URN = "urn:pulumi:prod::istio-gateway-tls"
 GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
@@ -39,30 +39,19 @@ STEPS = [
 ]
 
 
-def names_of(resources: list[Planned]) -> list[str]:
-    return [resource.name for resource in resources]
+def test_what_exists_gets_its_id_and_keeps_its_parent_and_provider() -> None:
+    existing = {"tls-gateway", "dns-shop"}
+    file, taken, created = completed(FILE, planned(STEPS, "project"), lambda resource: resource.name in existing)
 
-
-def test_what_is_there_gets_its_id_and_keeps_its_parent_and_provider() -> None:
-    file, taken, created = completed(FILE, planned(STEPS, "project"), lambda resource: resource.name == "tls-gateway")
-
+    record_set = "projects/project/managedZones/acme/rrsets/shop.acme.dev./A"
     assert [(entry["name"], entry.get("id")) for entry in file["resources"]] == [
-        ("cluster", None), ("tls", None), ("tls-gateway", "istio-system/tls-prod"),
-    ], "the component of what is created is created with it"  # fmt: skip
-    assert (names_of(taken), names_of(created)) == (["tls-gateway"], ["http-gateway", "dns-shop"])
-
-
-def test_a_record_set_is_found_by_its_logical_name_in_the_providers_project() -> None:
-    file, taken, _ = completed(FILE, planned(STEPS, "project"), lambda resource: resource.type == RECORD)
-
-    (record,) = file["resources"]
-    assert record["id"] == "projects/project/managedZones/acme/rrsets/shop.acme.dev./A"
-    assert [resource.label for resource in taken] == ["record set shop.acme.dev. A"]
-
-
-def test_what_is_in_the_state_is_not_imported_again() -> None:
-    assert "old" not in names_of(planned(STEPS, None))
-
-
-def test_nothing_there_is_an_empty_file() -> None:
-    assert completed(FILE, planned(STEPS, "project"), lambda _: False)[0]["resources"] == []
+        ("cluster", None),
+        ("tls", None),
+        ("tls-gateway", "istio-system/tls-prod"),
+        ("dns-shopRecordSet", record_set),
+    ], "the component of what is created is created with it"
+    assert [resource.label for resource in taken] == [
+        "Gateway istio-system/tls-prod",
+        "record set shop.acme.dev. A",
+    ]
+    assert [resource.name for resource in created] == ["http-gateway"]

@@ -14,14 +14,12 @@ from tests.unit.tlsctl.adopt.objects import (
     commands,
     gateway,
     inventory,
-    issuer,
     notes,
     obj,
     record,
     route,
 )
 from tlsctl.adopt.decisions import Decision, decide
-from tlsctl.adopt.ingress_removal import release_from_owners
 
 BLOG, NEWS, OUTSIDE = "blog.acme.dev", "news.acme.dev", "blog.other.dev"
 ELSEWHERE = "198.51.100.7"
@@ -199,14 +197,6 @@ def test_a_wildcard_stands_for_the_rules_that_it_covers() -> None:
     assert DELETE in commands(decision)
 
 
-def test_an_ingress_that_stays_keeps_the_issuer_and_the_secret() -> None:
-    decision = moving(ingress(), annotated("stays", NEWS, auth_url="https://auth.acme.dev"))
-    annotate = f"kubectl --namespace blog annotate ingress stays istio-gateway-tls/certificate={SECRET}"
-    assert commands(decision) == [WAIT, DELETE, annotate], "so that cert-manager makes a Certificate for it"
-    what = f"presents the Secret {SECRET}, whose Certificate is deleted with another Ingress"
-    assert what in decision.after[-1].what
-
-
 def test_an_issuer_of_the_namespace_is_deleted_after_its_last_ingress() -> None:
     own = nginx_issuer() | {"kind": "Issuer", "metadata": {"name": "letsencrypt", "namespace": "blog"}}
     made, annotation = owned(), {"cert-manager.io/issuer": "letsencrypt"}
@@ -229,30 +219,6 @@ def test_a_certificate_by_hand_for_an_ingress_is_deleted_before_its_secret() -> 
     assert commands(moving(certificates=[by_hand]))[1:4] == [DELETE, delete, DELETE_SECRET]
 
 
-def test_the_gateways_own_certificate_is_kept_when_its_ingress_is_deleted() -> None:
-    beside = ingress("edge", SHOP, secret=CERTIFICATE, namespace=ISTIO)
-    made = owned(SHOP, by="edge", secret=CERTIFICATE, namespace=ISTIO)
-    objects = inventory(ingresses=[beside], certificates=[made], issuers=[issuer(), nginx_issuer()])
-    after = commands(decide(objects, "prod"))
-    assert f"kubectl --namespace {ISTIO} delete ingress edge --cascade=foreground" in after
-    assert not any("secret" in command or "certificate" in command for command in after), "the stack has them"
-
-
-def test_an_object_that_is_taken_over_is_released_from_its_owner_first() -> None:
-    problem = release_from_owners(owned(SHOP, by="edge", secret=CERTIFICATE, namespace=ISTIO))
-    assert problem is not None
-    assert problem.where == f"Certificate {ISTIO}/{CERTIFICATE}"
-    assert problem.what == "is deleted with Ingress edge, which owns it"
-    patch = (
-        '[{"op":"test","path":"/metadata/ownerReferences/0/uid","value":"uid-edge"},'
-        '{"op":"remove","path":"/metadata/ownerReferences"}]'
-    )
-    assert problem.fix == (
-        f"kubectl --namespace {ISTIO} patch certificates.cert-manager.io {CERTIFICATE} --type json --patch '{patch}'",
-    )
-    assert release_from_owners(certificate()) is None
-
-
 def test_a_certificate_of_an_ingress_at_the_gateway_is_not_deleted_before_its_ingress() -> None:
     objects = inventory(
         ingresses=[ingress("edge", SHOP, "stays.other.dev", secret="edge-tls", namespace=ISTIO)],
@@ -265,16 +231,3 @@ def test_a_certificate_of_an_ingress_at_the_gateway_is_not_deleted_before_its_in
     )
     after = commands(decide(objects, "prod"))
     assert not any("certificate" in command for command in after), "cert-manager would make it again for its Ingress"
-
-
-def test_a_cname_is_replaced_by_an_a_record_in_one_transaction() -> None:
-    alias = {"name": f"{BLOG}.", "type": "CNAME", "ttl": 60, "rrdatas": ["nginx.acme.net."]}
-    (problem,) = [note for note in moving(record_sets=[alias]).notes if note.where == f"record set {BLOG}. CNAME"]
-    transaction, options = "gcloud dns record-sets transaction", f"--zone acme --name {BLOG}. --ttl 60 --type"
-    assert problem.fix == (
-        f"{transaction} start --zone acme",
-        f"{transaction} remove {options} CNAME nginx.acme.net.",
-        f"{transaction} add {options} A ADDRESS",
-        f"{transaction} execute --zone acme",
-        "uv run python -m tlsctl adopt",
-    )

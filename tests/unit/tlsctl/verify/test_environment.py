@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from components.problem import ProblemsError
-from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, state
+from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, hosts, state
 from tlsctl.verify import cluster
 from tlsctl.verify.environment import environments, probe_name
+
+INTERNAL = {"name": "internal", "ingress": {"service": "internal-gateway"}, "hosts": hosts("wiki.acme.dev")}
 
 
 @pytest.mark.parametrize("name", ["dev", "acme/istio-gateway-tls/dev"])
@@ -31,6 +33,14 @@ def test_a_kubeconfig_that_is_a_secret_of_the_stack_is_read() -> None:
         pytest.param(state(ingressIp=None), config(), "stack dev", "is not deployed", "pulumi up", id="failed midway"),
         pytest.param(
             state(dnsRecords={"x": IP}), config(), "stack dev", f"not deployed: {SHOP}", "pulumi up", id="a new host"
+        ),
+        pytest.param(
+            state(),
+            config(gateways=[INTERNAL]),
+            "stack dev",
+            "not deployed: wiki.acme.dev",
+            "pulumi up",
+            id="a gateway",
         ),
         pytest.param(state(), config(challenge="x"), "challenge", '"x" is not', "pulumi config set", id="bad config"),
         pytest.param(

@@ -67,6 +67,15 @@ def test_only_causes_are_problems(failures: Failures, problems: list[tuple[str, 
     assert [(problem.check, problem.subjects) for problem in report(failures).problems] == problems
 
 
+def test_a_failure_of_one_gateway_does_not_explain_that_of_another() -> None:
+    inside = f"{INGRESS} internal"
+    of_shop, of_docs = failed("handshake", SHOP, "reset"), failed("handshake", DOCS, "reset")
+    results = [ok("port-443", INGRESS, "open"), failed("port-443", inside, "closed"), of_shop, of_docs]
+    seen = Report(results, {}, {inside: inside, DOCS: inside})
+    assert [problem.where for problem in seen.because(of_docs)] == [f"port-443 ({inside})"]
+    assert seen.because(of_shop) == []
+
+
 def test_what_is_ok_or_skipped_is_no_problem_and_has_no_cause() -> None:
     redirect = ok("redirect", SHOP, "301")
     seen = Report([failed("gateway", SHOP, "another host"), redirect], {})
