@@ -1,6 +1,5 @@
 """A Pod's volumes: content, and replacement of all files at once."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def test_unchanged_content_is_left_alone(tmp_path: Path, files: dict[str, File])
     assert (tmp_path / "..data").readlink() == before, "watchers of the directory are not woken"
 
 
-def test_a_projected_volume_joins_its_sources(tmp_path: Path) -> None:
+def test_a_projected_volume_joins_its_sources_and_a_sub_path_mounts_one_file(tmp_path: Path) -> None:
     projected = {
         "defaultMode": 0o640,
         "sources": [
@@ -48,32 +47,20 @@ def test_a_projected_volume_joins_its_sources(tmp_path: Path) -> None:
             {"downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
         ],
     }
+    pod = pod_with({"name": "all", "projected": projected})
     volumes = volumes_in(tmp_path, {("ConfigMap", "ca"): {"data": {"root": "PEM", "other": "-"}}})
-    volumes.refresh(pod_with({"name": "all", "projected": projected}), "10.244.1.1")
+    volumes.refresh(pod, "10.244.1.1")
 
     files = {path.name: path.read_text() for path in (tmp_path / "all").iterdir() if path.is_file()}
     assert files == {"istio-token": "istio-ca/43200", "ca.crt": "PEM", "labels": 'app="web"'}, "one file per item"
     assert (tmp_path / "all" / "ca.crt").stat().st_mode & 0o777 == 0o640, "the volume's mode applies to all sources"
 
-
-def test_a_secret_is_decoded(tmp_path: Path) -> None:
-    volumes = volumes_in(tmp_path, {("Secret", "tls"): {"data": {"tls.key": base64.b64encode(b"\x00\xff").decode()}}})
-    volumes.refresh(pod_with({"name": "tls", "secret": {"secretName": "tls"}}), "")
-    assert (tmp_path / "tls" / "tls.key").read_bytes() == b"\x00\xff", "bytes, not text"
+    entry = {"name": "all", "mountPath": "/etc/app/ca.crt", "subPath": "ca.crt", "readOnly": True}
+    [mount] = volumes.mounts(pod, {"volumeMounts": [entry]})
+    assert (mount.source.read_text(), mount.read_only) == ("PEM", True)
+    assert not mount.source.is_symlink(), "a bind mount would follow a link out of the volume"
 
 
 def test_a_missing_object_is_named_with_the_volume(tmp_path: Path) -> None:
-    volumes = volumes_in(tmp_path, {})
     with pytest.raises(MissingError, match=r'MountVolume.SetUp failed for volume "tls" : secret "gone" not found'):
-        volumes.refresh(pod_with({"name": "tls", "secret": {"secretName": "gone"}}), "")
-
-
-def test_a_sub_path_mounts_the_file_alone(tmp_path: Path) -> None:
-    volumes = volumes_in(tmp_path, {("ConfigMap", "c"): {"data": {"a.yaml": "1"}}})
-    pod = pod_with({"name": "c", "configMap": {"name": "c"}})
-    volumes.refresh(pod, "")
-    entry = {"name": "c", "mountPath": "/etc/app/a.yaml", "subPath": "a.yaml", "readOnly": True}
-    [mount] = volumes.mounts(pod, {"volumeMounts": [entry]})
-    assert mount.source.read_text() == "1", "the source is the file"
-    assert mount.source.is_file(), "not a link, which a bind mount would follow out of the volume"
-    assert mount.read_only, "as asked"
+        volumes_in(tmp_path, {}).refresh(pod_with({"name": "tls", "secret": {"secretName": "gone"}}), "")
