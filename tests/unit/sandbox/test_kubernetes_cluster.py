@@ -34,9 +34,7 @@ MOVED = kubeconfig(server="https://elsewhere.test")
 SPELLED = kubeconfig(**{"insecure-skip-tls-verify": False})
 OTHER_USER, OTHER_CLUSTER = HERE.replace('"secret"', '"other"'), HERE.replace("https://two.test", "https://three.test")
 
-# Old configuration, new configuration, the keys that changed, those that replace the provider.
-Case = tuple[dict[str, Any], dict[str, Any], list[str], list[str]]
-CASES: dict[str, Case] = {
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], list[str]]] = {
     "an ambient kubeconfig": ({}, {}, [], []),
     "null for an absent key": ({}, {"context": None}, [], []),
     "a kubeconfig in place of the ambient one": ({}, {K: HERE}, [K], []),
@@ -53,12 +51,14 @@ CASES: dict[str, Case] = {
     "a rotated CA, and null as identifier": ({K: HERE, ID: None}, {K: ROTATED, ID: None}, [K], [K]),
     "an unknown kubeconfig of the same identifier": ({K: HERE, ID: "a"}, {K: UNKNOWN, ID: "a"}, [K], []),
 }
+"""The configuration before and after, the keys that changed, and those that replace the provider."""
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_change_of_the_configuration_replaces_the_provider_only_for_another_cluster(case: str) -> None:
-    old, new, changed, replaces = CASES[case]
-    assert diff(old, new) == (changed, replaces), f"{case} is judged as by the real provider"
+@pytest.mark.parametrize(("old", "new", "changed", "replaces"), CASES.values(), ids=CASES)
+def test_a_change_replaces_the_provider_only_for_another_cluster(
+    old: dict[str, Any], new: dict[str, Any], changed: list[str], replaces: list[str]
+) -> None:
+    assert diff(old, new) == (changed, replaces), "as by the real provider"
 
 
 def test_a_kubeconfig_in_a_file_is_compared_by_its_content(tmp_path: Path) -> None:

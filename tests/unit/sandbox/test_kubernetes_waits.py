@@ -40,15 +40,6 @@ class Server:
         yield
 
 
-def wait(*versions: Json | None, cancelled: bool = False) -> tuple[Json, list[str]]:
-    """The object that the wait ends with, and what it reported."""
-    stop, reported = threading.Event(), list[str]()
-    if cancelled:
-        stop.set()
-    server = cast(ApiServer, Server(*versions))
-    return waits.until_ready(server, widget(), 1, stop, reported.append), reported
-
-
 STALE = condition("True", observedGeneration=2)
 BEHIND = "Generation {} is less than expected 3"
 
@@ -65,19 +56,18 @@ BEHIND = "Generation {} is less than expected 3"
 )
 def test_a_wait_says_what_is_still_missing(lacking: Json, says: str) -> None:
     satisfied = widget(conditions=[condition("true")])
-    live, reported = wait(lacking, lacking, None, satisfied)
+    server, reported = cast(ApiServer, Server(lacking, lacking, None, satisfied)), list[str]()
+    live = waits.until_ready(server, widget(), 1, threading.Event(), reported.append)
     assert live == satisfied, "it ends with the version that meets the condition"
     assert reported == ["Failed: a controller's complaint", says], "each thing once, controllers' warnings too"
 
 
-@pytest.mark.parametrize(
-    ("cancelled", "says"), [(False, "timed out waiting for the condition"), (True, "context canceled")]
-)
-def test_a_wait_without_success_says_why_and_keeps_the_last_version(*, cancelled: bool, says: str) -> None:
-    last = widget(conditions=[condition("False")])
-    with pytest.raises(waits.WaitError, match=says) as error:
-        wait(last, cancelled=cancelled)
-    assert error.value.live == last, "the last version goes into the state"
+def test_a_wait_that_is_cancelled_keeps_the_last_version() -> None:
+    cancelled, last = threading.Event(), widget(conditions=[condition("False")])
+    cancelled.set()
+    with pytest.raises(waits.WaitError, match="context canceled") as error:
+        waits.until_ready(cast(ApiServer, Server(last)), widget(), 1, cancelled, print)
+    assert error.value.live == last, "it goes into the state"
 
 
 def test_an_annotation_that_the_stand_in_does_not_have_is_refused() -> None:

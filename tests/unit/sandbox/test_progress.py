@@ -1,14 +1,15 @@
 """The progress of builds and of a start."""
 
 import io
+from contextlib import suppress
+from itertools import chain, repeat
 
 import pytest
 from rich.console import Console
 
 from sandbox import progress
 from sandbox.gobuild import Record
-from sandbox.messages import Doing, Done, Up
-from sandbox.progress import Builds, left, show, spell
+from sandbox.progress import Builds, left, spell
 
 USUAL = [Record(100, 1000), Record(300, 2000)]
 
@@ -60,14 +61,8 @@ def test_a_build_prints_its_number_and_the_time_that_is_left(console: Console) -
 def test_a_slow_download_does_not_make_the_machine_a_slow_one(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([0, 600, 601, 651])
-    now = [0.0]
-
-    def tick() -> float:
-        now[0] = next(clock, now[0])
-        return now[0]
-
-    monkeypatch.setattr("sandbox.progress.time.monotonic", tick)
+    clock = chain([0, 600, 601], repeat(651))
+    monkeypatch.setattr("sandbox.progress.time.monotonic", lambda: next(clock))
     with Builds(console, USUAL).next("first") as report:
         report("downloading example.com/a", 0)
         report("compiling", 1)
@@ -79,16 +74,7 @@ def test_a_slow_download_does_not_make_the_machine_a_slow_one(
 
 
 def test_a_failed_build_is_not_reported_as_done(console: Console) -> None:
-    def fail() -> None:
-        with Builds(console, USUAL).next("first") as report:
-            report("compiling", 1)
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
+    with suppress(RuntimeError), Builds(console, USUAL).next("first") as report:
+        report("compiling", 1)
+        raise RuntimeError
     assert len(lines(console)) == 1, "only what it did"
-
-
-def test_a_start_is_shown_by_its_stages(console: Console) -> None:
-    show(console, [Doing("etcd [1]", 1, 2), Done("etcd [1]", 1, 2, 0.52), Doing("Istio", 2, 2), Up(3.14)])
-    assert lines(console) == ["[1/2] etcd [1]  0.5 s", "The cluster is ready after 3.1 s."], "what is done, in seconds"
