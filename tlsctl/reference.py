@@ -16,13 +16,6 @@ def page(text: str) -> str:
     Raises:
         ValueError: the text has no table of checks.
     """
-    if not _TABLE.search(text):
-        raise ValueError("the page has no table of checks")
-    return _TABLE.sub(lambda _: table(), text)
-
-
-def table() -> str:
-    """Return a Markdown table with a row for each check."""
     rows = [
         "| check | it is ok when | it fails, most likely, because | the fix, most likely | explained by |",
         "| --- | --- | --- | --- | --- |",
@@ -31,7 +24,10 @@ def table() -> str:
         fix = ", ".join(f"`{_command(command)}`" for command in check.fix)
         because = ", ".join(f"`{cause}`" for cause in check.because)
         rows.append(f"| `{name}` | {check.ok} | {check.otherwise} | {fix} | {because} |")
-    return "\n".join(rows)
+    with_table, tables = _TABLE.subn(lambda _: "\n".join(rows), text)
+    if not tables:
+        raise ValueError("the page has no table of checks")
+    return with_table
 
 
 def _command(template: str) -> str:

@@ -16,7 +16,7 @@ from sandbox.acme import STAGING
 from sandbox.testing import ISTIO, applied, client, eventually, is_ready, items, kubectl, record_sets, resource
 from tests.sandbox import by_hand
 from tests.sandbox.stack import PREFIX, SECRET, Stack
-from tlsctl.adopt import cutover
+from tlsctl.adopt import cleanup
 
 pytestmark = pytest.mark.sandbox
 
@@ -32,7 +32,7 @@ READ = {
 }
 KINDS = ("gateways.networking.istio.io", "virtualservices", "certificates", "clusterissuers")
 TIMEOUT = 120
-WAIT = f"sleep {cutover.WAIT}"
+WAIT = f"sleep {cleanup.WAIT}"
 """The printed command that lasts until Envoy has let connections end."""
 DRAINING = "envoy_listener_manager_total_filter_chains_draining"
 
@@ -151,7 +151,7 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
                 for command in left:
                     if command == WAIT:
                         eventually("connections to what goes are being ended", draining)
-                        eventually("they have ended", lambda: draining() == 0, cutover.WAIT)
+                        eventually("they have ended", lambda: draining() == 0, cleanup.WAIT)
                     else:
                         by_hand.run(command)
                 eventually("port 80 redirects", lambda: client.plain(HOST).status == 301)

@@ -2,7 +2,12 @@
 
 Of two Gateways with the same host on port 443, istiod uses the older one and ignores the whole server of the other
 (mergeGateways in pilot/pkg/model/gateway.go). So the stack's Gateway serves once the older one names other hosts.
-cutover.py removes it then; the routes attached to it are deleted after it.
+It is removed then, and the routes attached to it after it.
+
+In Envoy, each server on port 443 has a route configuration of its own, which istiod removes together with the server.
+Envoy then answers 404: for a moment on new connections, and on open ones until they end. So the server is first changed
+in a way that keeps its routes. New connections then reach the stack's Gateway, Envoy drains the old ones, and the
+objects that are deleted afterwards serve nobody.
 """
 
 import copy
@@ -12,13 +17,27 @@ from functools import cached_property
 from typing import Any
 
 from components.problem import Problem
-from tlsctl.adopt import cutover
+from components.specs.names import WILDCARD
 from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
-from tlsctl.adopt.istio import attached_to, exact_hosts, https_hosts
+from tlsctl.adopt.istio import (
+    ALL_HOSTS,
+    HTTPS,
+    attached_to,
+    common_host,
+    exact_hosts,
+    https_hosts,
+    listener_hosts,
+    listeners,
+)
 from tlsctl.adopt.objects import Inventory, Object, key, kubectl, mapping, mappings, note, patch, qualified, text, texts
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import Signing, identity, is_acme, reference
 from tlsctl.own import Key, OwnObjects
+
+WAIT = 60
+"""Seconds: one or two for istiod, and 45 in which Envoy drains connections, by the default of drainDuration."""
+
+_TLS_13 = "TLSV1_3"
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ class Cleanup:
                 yield note(gateway, what, kubectl("edit", "gateway", gateway))
             else:
                 removed[key(gateway)] = gateway
-        yield from cutover.steps(self.served, list(removed.values()))
+        yield from gateway_steps(self.served, list(removed.values()))
         yield from self._routes(removed)
         unused = self._unused_certificates()
         for certificate in unused:
@@ -126,6 +145,69 @@ class Cleanup:
             if is_acme(issuer) and not self.signed.owns_issuer(identity(issuer)) and identity(issuer) not in used:
                 fix = kubectl("delete", text(issuer, "kind").lower(), issuer)
                 yield note(issuer, "has no Certificate afterwards", fix)
+
+
+def gateway_steps(served: Serving, removed: Sequence[Object]) -> Iterator[Problem]:
+    """Yield how Gateways are removed whose hosts are all the stack's, in this order."""
+    drains = False
+    taken = set(served.names) | https_hosts(removed)
+    staying = https_hosts(gateway for gateway in served.gateways if gateway not in removed)
+    for gateway in removed:
+        changes: list[dict[str, Any]] = []
+        secure = listeners(gateway, HTTPS)
+        for index, listener in enumerate(mappings(gateway, "spec", "servers")):
+            change = _change(index, listener, taken, staying) if listener in secure else {}
+            if change:
+                changes.append(change)
+                taken.update(change["value"] if change["op"] == "replace" else ())
+        if changes:
+            drains = True
+            what = "is changed first, so that its connections end and new ones reach the stack's Gateway"
+            yield note(gateway, what, patch("gateway", gateway, *changes))
+        if len(changes) < len(secure):
+            what = (
+                "has a server on port 443 that cannot be changed without taking requests from other Gateways: while it"
+                " is deleted, requests may be answered 404"
+            )
+            yield note(gateway, what)
+    if drains:
+        what = (
+            "Envoy drains connections for 45 s, or for meshConfig's drainDuration: wait until"
+            " envoy_listener_manager_total_filter_chains_draining is 0 at each of the gateway's Pods, or simply"
+        )
+        yield Problem("the gateway", what, (f"sleep {WAIT}",))
+    for gateway in removed:
+        what = "no longer receives traffic; the stack's Gateway does"
+        yield note(gateway, what, kubectl("delete", "gateway", gateway))
+
+
+def _change(index: int, listener: Object, taken: Collection[str], staying: Collection[str]) -> dict[str, Any]:
+    """Return a JSON patch operation that gives Envoy another filter chain for a listener, with the same routes.
+
+    A listener that names hosts gets wider ones, so that requests for the stack's hosts reach the stack's Gateway. For a
+    listener of all hosts, the TLS version is changed to the one that applies anyway. Empty if there is no such change.
+    """
+    hosts = listener_hosts(listener)
+    path = f"/spec/servers/{index}"
+    if hosts == [ALL_HOSTS]:
+        path = f"{path}/tls/maxProtocolVersion"
+        if text(listener, "tls", "maxProtocolVersion") == _TLS_13:
+            return {"op": "remove", "path": path}
+        return {"op": "add", "path": path, "value": _TLS_13}
+    wider = [ALL_HOSTS] if ALL_HOSTS in hosts else [_wider(host, taken, staying) for host in hosts]
+    if not wider or "" in wider:
+        return {}
+    return {"op": "replace", "path": f"{path}/hosts", "value": list(dict.fromkeys(wider))}
+
+
+def _wider(host: str, taken: Collection[str], staying: Collection[str]) -> str:
+    """Return the widest free wildcard above a host that takes no requests from Gateways that stay."""
+    labels = host.removeprefix(WILDCARD).split(".")
+    wildcards = [ALL_HOSTS, *(WILDCARD + ".".join(labels[-count:]) for count in range(1, len(labels)))]
+    for wildcard in wildcards:
+        if wildcard not in taken and not any(common_host(wildcard, other) == wildcard for other in staying):
+            return wildcard
+    return ""
 
 
 def mounted_secrets(deployment: Object) -> Iterator[Problem]:

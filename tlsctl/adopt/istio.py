@@ -40,11 +40,6 @@ def exact_hosts(gateway: Object) -> set[str]:
     return {host for host in hosts if not host.startswith("*")}
 
 
-def secret_of(listener: Object) -> str:
-    """Return the Secret whose certificate a listener presents; empty where it has none."""
-    return text(listener, "tls", "credentialName").rpartition("/")[2]
-
-
 def attached_to(virtual_service: Object) -> list[Key]:
     """Return the Gateways that a VirtualService names."""
     own = key(virtual_service)[0]

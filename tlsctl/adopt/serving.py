@@ -124,7 +124,7 @@ def _choose_gateway(inventory: Inventory, result: Serving) -> None:
 def _read_listeners(gateway: Object, result: Serving) -> None:
     secure = istio.listeners(gateway, istio.HTTPS)
     for listener in secure:
-        if secret := istio.secret_of(listener):
+        if secret := text(listener, "tls", "credentialName").rpartition("/")[2]:
             result.credentials.add(secret)
         elif file := text(listener, "tls", "serverCertificate"):
             what = f"has its certificate in the file {file}; the stack's Gateway reads it from the Secret, unmounted"

@@ -22,7 +22,6 @@ _CERTIFICATE = ("handshake", "secret", "certificate")
 class Check:
     """One kind of check."""
 
-    name: str
     ok: str
     """What holds when the check is ok."""
     otherwise: str
@@ -33,170 +32,144 @@ class Check:
     """The checks whose failure explains a failure of this one."""
 
 
-_CHECKS = (
-    Check(
-        "cluster",
+CHECKS: Mapping[str, Check] = {
+    "cluster": Check(
         "the cluster's API server answers",
         "it is out of reach or refuses these credentials; checks that need the cluster are then skipped",
         ("kubectl cluster-info",),
     ),
-    Check(
-        "service",
+    "service": Check(
         "the gateway's Service has ports 80 and 443 and the stack's address",
         "its ports were edited, or it is another Service",
         (_SERVICE, UP),
     ),
-    Check(
-        "port-80",
+    "port-80": Check(
         "the address accepts connections on port 80",
         _NO_CONNECTION,
         (_SERVICE, _ENDPOINTS),
         ("service", "gateway"),
     ),
-    Check(
-        "port-443",
+    "port-443": Check(
         "the address accepts connections on port 443",
         _NO_CONNECTION,
         (_SERVICE, _ENDPOINTS),
         ("service", "gateway", "secret"),
     ),
-    Check(
-        "issuer",
+    "issuer": Check(
         "the issuer is Ready and has an account at the ACME server of the config",
         "the ACME server is out of reach, refuses, or has lost the account",
         ("kubectl --namespace {namespace} describe {issuer_kind} {issuer}", UP),
     ),
-    Check(
-        "certificate",
+    "certificate": Check(
         "the Certificate is Ready, requests its hosts, and is renewed in time",
         "the ACME server refuses and gives a reason, or somebody edited the Certificate",
         ("kubectl --namespace {namespace} describe certificaterequests,orders,challenges", _RENEW),
         ("issuer", "record", "resolver", "caa", "port-80", "gateway", "challenge"),
     ),
-    Check(
-        "secret",
+    "secret": Check(
         "the Secret holds a certificate and its key",
         "it was deleted or edited while cert-manager was down",
         (_PODS, _RENEW),
         ("certificate",),
     ),
-    Check(
-        "record",
+    "record": Check(
         "the zone's name servers answer with the stack's address",
         "the record was edited, or the zone is not delegated",
         (UP,),
     ),
-    Check(
-        "resolver",
+    "resolver": Check(
         "a resolver gives the same answer",
         "it has an old answer in its cache until the TTL ends",
         ("uv run python -m tlsctl verify --watch",),
         ("record",),
     ),
-    Check(
-        "caa",
+    "caa": Check(
         "CAA records allow the issuer's account to get the next certificate",
         "they name another CA, account or challenge, or the account was registered again after its key was lost",
         (UP,),
     ),
-    Check(
-        "gateway",
+    "gateway": Check(
         "Gateways and VirtualServices name the host and its Secret",
         "they were edited or deleted",
         (UP,),
     ),
-    Check(
-        "handshake",
+    "handshake": Check(
         "the gateway completes a TLS handshake for the name",
         "another Gateway serves the name, or the Secret has not reached the gateway",
         ("kubectl --namespace {namespace} get gateways,virtualservices", UP),
         ("port-443", "gateway", "secret"),
     ),
-    Check(
-        "chain",
+    "chain": Check(
         "the certificate chains to the trusted roots",
         "another issuer signed it, or the Secret is another one",
         (_PODS, _RENEW),
         _CERTIFICATE,
     ),
-    Check(
-        "name",
+    "name": Check(
         "the certificate covers the name",
         "the Gateway's server presents another Secret",
         (UP,),
         _CERTIFICATE,
     ),
-    Check(
-        "expiry",
+    "expiry": Check(
         "the certificate is valid and was renewed on time",
         "cert-manager is down or cannot renew",
         (_PODS, _RENEW),
         _CERTIFICATE,
     ),
-    Check(
-        "key",
+    "key": Check(
         "the key is allowed by Mozilla's intermediate profile",
         "somebody put another certificate into the Secret",
         (UP, _RENEW),
         _CERTIFICATE,
     ),
-    Check(
-        "protocols",
+    "protocols": Check(
         "no TLS version below `tls.minVersion` is offered",
         "the Gateway was edited",
         (UP,),
         ("handshake",),
     ),
-    Check(
-        "ciphers",
+    "ciphers": Check(
         "no cipher suite beyond Mozilla's intermediate profile is offered",
         "the Gateway was edited",
         (UP,),
         ("handshake", "protocols"),
     ),
-    Check(
-        "redirect",
+    "redirect": Check(
         "plain HTTP is answered with a permanent redirect to HTTPS",
         "another route on port 80 matches the host",
         (_ROUTES, UP),
         ("port-80", "gateway"),
     ),
-    Check(
-        "challenge",
+    "challenge": Check(
         "the gateway answers the HTTP-01 path on port 80",
         "another route, or a proxy in front of the gateway, answers it",
         (_ROUTES, UP),
         ("port-80", "gateway"),
     ),
-    Check(
-        "mtls",
+    "mtls": Check(
         "the applications' namespaces have the PeerAuthentication of `mtls`, and no older one",
         "it was edited or deleted, or the namespace had one before: Istio reads only the oldest of a namespace",
         ("kubectl get peerauthentications --all-namespaces", UP),
     ),
-    Check(
-        "route",
+    "route": Check(
         "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
         "its Service, the Service's port or a ready Pod is missing",
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
         ("handshake", "gateway"),
     ),
-    Check(
-        "coalescing",
+    "coalescing": Check(
         "over the HTTP/2 connection of another host that a browser reuses because its certificate covers this host,"
         " the request is answered as over a connection of its own, or with 421",
         "its routes are on another server or Gateway than the host that the connection was made for",
         ("kubectl get gateways,virtualservices --all-namespaces | grep {domain}", UP),
         ("handshake", "gateway", "route"),
     ),
-    Check(
-        "hsts",
+    "hsts": Check(
         "Strict-Transport-Security is sent as `tls.hsts` says",
         "the VirtualService was edited, or the application sends a header of its own",
         (UP,),
         ("route",),
     ),
-)
-
-CHECKS: Mapping[str, Check] = {check.name: check for check in _CHECKS}
+}
 """Every check by its name, in the order in which they are shown."""

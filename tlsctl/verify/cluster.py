@@ -1,28 +1,34 @@
 """The checks that need the cluster. They read with the credentials of the stack's own provider, and write nothing."""
 
-from __future__ import annotations
-
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
 
+from components.kube.client import api_client
 from components.kube.issuance import chain_of_problems
+from components.kube.load_balancer import (
+    GatewayProblemsError,
+    UnreachableError,
+    Wanted,
+    asks_for_address,
+    find_address,
+    read_service,
+)
 from components.problem import COMMANDS
 from components.specs import acme, addresses
 from config.cluster import ISSUER_COMMANDS, ingress_commands
-from tlsctl.verify import issuance, mutual_tls
+from tlsctl.verify import issuance
 from tlsctl.verify.certificates import fingerprint
 from tlsctl.verify.environment import Environment, Object, Objects
-from tlsctl.verify.istio import Served, TlsServer
+from tlsctl.verify.istio import Served, TlsServer, judge_mutual_tls
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
-
-if TYPE_CHECKING:
-    from kubernetes import client
 
 TIMEOUT = (3, 5)
 """Seconds to connect and to answer."""
@@ -49,12 +55,6 @@ class Seen:
 
 def look(environment: Environment) -> Seen:
     """Judge every object that serves the stack's hosts, or say why they cannot be read."""
-    # The client takes most of a second to load: meanwhile the hosts are asked.
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
-    from components.kube.client import api_client
-
     try:
         api = api_client(environment.kubeconfig, environment.settings.context)
         client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
@@ -86,8 +86,6 @@ def _not_read(check: str, reason: str) -> Result:
 
 
 def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    from components.kube.load_balancer import GatewayProblemsError, UnreachableError, Wanted, find_address
-
     service, expected = environment.settings.ingress.service, list(environment.addresses.values())
     wanted = Wanted(
         environment.settings.ingress.family, environment.proves_over_http, ingress_commands(environment.path)
@@ -108,8 +106,6 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
 
 def _reservation(environment: Environment, api: client.ApiClient) -> str:
     """Say whether a Service that is deleted and made again would get the same address, as far as the stack knows."""
-    from components.kube.load_balancer import asks_for_address, read_service
-
     service = read_service(api, environment.namespace, environment.settings.ingress.service)
     asks = service is not None and asks_for_address(service)
     if environment.reserves:
@@ -155,8 +151,6 @@ def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> lis
 
 
 def _secret(environment: Environment, api: client.ApiClient, name: str) -> Object | None:
-    from kubernetes import client
-
     try:
         secret = client.CoreV1Api(api).read_namespaced_secret(name, environment.namespace, _request_timeout=TIMEOUT)
     except client.ApiException as error:
@@ -181,12 +175,10 @@ def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Resu
         return []
     namespaces = environment.settings.mesh_namespaces
     policies = {name: _list(api, "security.istio.io", "peerauthentications", name) for name in namespaces}
-    return [mutual_tls.judge(environment, policies)]
+    return [judge_mutual_tls(environment, policies)]
 
 
 def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> Objects:
-    from kubernetes import client
-
     custom = client.CustomObjectsApi(api)
     if namespace is None:
         answer: Any = custom.list_cluster_custom_object(group, "v1", plural, _request_timeout=TIMEOUT)

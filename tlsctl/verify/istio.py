@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from components.specs import client_ca, headers, istio, names
+from components.specs import client_ca, headers, istio, mutual_tls, names
 from tlsctl.verify.environment import Environment, Object, Objects
-from tlsctl.verify.results import Result, ok
+from tlsctl.verify.results import INGRESS, Result, ok
 
 _ANSWER = ("match", "route", "redirect", "directResponse", "timeout", "retries")
 """The fields of a route that decide about an answer, beside its headers."""
@@ -156,3 +156,38 @@ def _answers(spec: Object) -> list[Any]:
 
 def _labels(labels: Mapping[str, str] | None) -> str:
     return ", ".join(f"{name}={value}" for name, value in (labels or {}).items()) or "every Pod"
+
+
+def judge_mutual_tls(environment: Environment, policies: Mapping[str, Objects]) -> Result:
+    """Judge the PeerAuthentications of each namespace, of which Istio reads only the oldest one."""
+    settings = environment.settings
+    wrong = [
+        f"{namespace}: {reason}"
+        for namespace in settings.mesh_namespaces
+        if (reason := _mutual_tls_problem(policies.get(namespace, {}), settings.mtls.upper()))
+    ]
+    if wrong:
+        return environment.failed("mtls", INGRESS, "; ".join(wrong))
+    detail = f"{settings.mtls} in {', '.join(settings.mesh_namespaces) or 'no namespace'}"
+    if left_out := sorted(set(settings.application_namespaces) - set(settings.mesh_namespaces)):
+        detail += f"; not in {', '.join(left_out)}, the gateway's own"
+    return ok("mtls", INGRESS, detail)
+
+
+def _mutual_tls_problem(policies: Objects, mode: str) -> str | None:
+    if mutual_tls.PEER_AUTHENTICATION not in policies:
+        return f"there is no PeerAuthentication {mutual_tls.PEER_AUTHENTICATION}"
+    of_all_pods = [
+        policy for policy in policies.values() if not policy.get("spec", {}).get("selector", {}).get("matchLabels")
+    ]
+    oldest = min(of_all_pods, key=lambda policy: str(policy["metadata"].get("creationTimestamp", "")), default=None)
+    if oldest is None:
+        return f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} has a selector"
+    if oldest["metadata"]["name"] != mutual_tls.PEER_AUTHENTICATION:
+        return f"PeerAuthentication {oldest['metadata']['name']} is older, and Istio reads only that one"
+    actual = oldest.get("spec", {}).get("mtls", {}).get("mode", "UNSET")
+    return (
+        f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} says {actual}, the config {mode}"
+        if actual != mode
+        else None
+    )

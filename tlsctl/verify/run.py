@@ -4,15 +4,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dns.resolver
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
-from tlsctl.verify import cluster, coalescing, https, offers, records, requests
+from tlsctl.verify import coalescing, https, offers, records, requests
 from tlsctl.verify.client import Trust, choose_trust
 from tlsctl.verify.environment import Environment
 from tlsctl.verify.results import INGRESS, Report, Result, ordered
+
+if TYPE_CHECKING:
+    from tlsctl.verify import cluster
 
 Progress = Callable[[str], object]
 
@@ -55,6 +58,13 @@ def look(
     return Report(results, certificates, shared)
 
 
+def _read_cluster(environment: Environment) -> "cluster.Seen":
+    # The Kubernetes client takes most of a second to load: meanwhile the hosts are asked.
+    from tlsctl.verify import cluster
+
+    return cluster.look(environment)
+
+
 def _look(
     environment: Environment,
     trust: Trust,
@@ -67,7 +77,7 @@ def _look(
     The scans come last: the certificates that the handshakes of the hosts show tell which hosts share a server.
     """
     with ThreadPoolExecutor(_WORKERS) as pool:
-        from_cluster = pool.submit(cluster.look, environment)
+        from_cluster = pool.submit(_read_cluster, environment)
         ports = list(pool.map(lambda number: requests.port(environment, number), (80, 443)))
         port_80, port_443 = (port.state == "ok" for port in ports)
         over_https: list[Future[https.Seen]] = []
@@ -79,7 +89,9 @@ def _look(
         if port_443:
             for via, hosts in coalescing.shared(environment):
                 others.append(pool.submit(coalescing.look, environment, via, hosts, trust))
-        _follow([from_cluster, *over_https, *others], progress)
+        parts: list[Future[Any]] = [from_cluster, *over_https, *others]
+        for done, _ in enumerate(as_completed(parts), start=1):
+            progress(f"{done} of {len(parts)} parts checked")
     seen = [future.result() for future in over_https]
     fingerprints = {host.host: host.fingerprint for host in seen if host.fingerprint is not None}
     groups = offers.by_server(fingerprints, from_cluster.result().servers)
@@ -92,8 +104,3 @@ def _look(
         *offers.look(environment, groups, profile),
     ]
     return ordered(results, [INGRESS, *environment.certificates, *environment.hosts])
-
-
-def _follow(parts: Sequence[Future[Any]], progress: Progress) -> None:
-    for done, _ in enumerate(as_completed(parts), start=1):
-        progress(f"{done} of {len(parts)} parts checked")

@@ -18,7 +18,7 @@ from components.tls_gateway import TlsGateway
 from components.tls_gateway_args import TlsGatewayArgs
 from tests.unit.harness import GATEWAY, run
 from tests.unit.tlsctl.verify.support import SHOP, deployed
-from tlsctl.verify.mutual_tls import judge
+from tlsctl.verify.istio import judge_mutual_tls
 
 PEER_AUTHENTICATION = "kubernetes:security.istio.io/v1:PeerAuthentication"
 SECRET = "kubernetes:core/v1:Secret"
@@ -165,5 +165,7 @@ OURS = peer_authentication("default", "STRICT", "2026-02-01T00:00:00Z")
 )
 def test_verify_sees_which_peer_authentication_istio_reads(found: Any, state: str, words: str) -> None:
     hosts = [{"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}]
-    result = judge(deployed(hosts=hosts, mtls="strict"), {"shop": {each["metadata"]["name"]: each for each in found}})
+    result = judge_mutual_tls(
+        deployed(hosts=hosts, mtls="strict"), {"shop": {each["metadata"]["name"]: each for each in found}}
+    )
     assert (result.state, words in result.detail) == (state, True), result.detail

@@ -8,7 +8,7 @@ import pytest
 
 from components.problem import Problem
 from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, gateway, inventory, obj
-from tlsctl.adopt import cutover
+from tlsctl.adopt import cleanup
 from tlsctl.adopt.objects import Object
 from tlsctl.adopt.serving import serving
 
@@ -17,7 +17,7 @@ BLOG = "blog.acme.dev"
 
 def steps(*removed: Object, staying: tuple[Object, ...] = ()) -> list[Problem]:
     cluster = inventory(gateways=[*removed, *staying])
-    return list(cutover.steps(serving(cluster, "http01"), removed))
+    return list(cleanup.gateway_steps(serving(cluster, "http01"), removed))
 
 
 def patches(problems: list[Problem]) -> dict[str, Any]:
