@@ -9,7 +9,7 @@ import pulumi_gcp as gcp
 # The engine puts only this folder on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from deploy.bootstrap.grants import GRANTS, Grants, SolverAccess, SolverAccessArgs
+from deploy.bootstrap.grants import GRANTS, Grants, SolverAccess
 from deploy.bootstrap.identities import GithubIdentities
 from deploy.bootstrap.settings import load
 from deploy.bootstrap.state import APIS, StateBackend
@@ -25,33 +25,19 @@ ring = gcp.kms.KeyRing(
     location=settings.location,
     opts=pulumi.ResourceOptions.merge(enabled, pulumi.ResourceOptions(protect=True)),
 )
-github = GithubIdentities("github", {"repository_id": settings.repository_id, "stacks": settings.stacks}, opts=enabled)
+github = GithubIdentities("github", settings.repository_id, settings.stacks, opts=enabled)
 
 # The workflows read the outputs as variables: `pulumi stack output --shell | gh variable set --env-file -`.
 pulumi.export("WORKLOAD_IDENTITY_PROVIDER", github.provider)
 for stack in settings.stacks:
-    state = StateBackend(
-        stack.name, {"project": settings.project, "location": settings.location, "ring": ring.id}, opts=enabled
-    )
+    state = StateBackend(stack.name, settings.project, settings.location, ring.id, opts=enabled)
     variable = stack.name.upper().replace("-", "_")
     pulumi.export(f"PULUMI_BACKEND_URL_{variable}", state.url)
     pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
-    dns_project = stack.dns_project or settings.project
+    cluster_project, dns_project = stack.cluster_project or settings.project, stack.dns_project or settings.project
     if stack.dns01_zone:
-        cluster_project = stack.cluster_project or settings.project
-        args: SolverAccessArgs = {"zone": stack.dns01_zone, "project": dns_project, "cluster_project": cluster_project}
-        SolverAccess(f"dns01-{stack.name}", args)
+        SolverAccess(f"dns01-{stack.name}", stack.dns01_zone, dns_project, cluster_project)
     for identity, roles in GRANTS.items():
-        Grants(
-            f"{identity}-{stack.name}",
-            {
-                "roles": roles,
-                "member": github.members[identity, stack.name],
-                "bucket": state.bucket,
-                "key": state.key,
-                "cluster_project": stack.cluster_project or settings.project,
-                "dns_project": dns_project,
-                "zones": stack.zones,
-            },
-        )
+        member = github.members[identity, stack.name]
+        Grants(f"{identity}-{stack.name}", roles, member, state, cluster_project, dns_project, stack.zones)
         pulumi.export(f"{identity.upper()}_SERVICE_ACCOUNT_{variable}", github.emails[identity, stack.name])

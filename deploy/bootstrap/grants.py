@@ -5,12 +5,12 @@ The rights in the cluster are Kubernetes roles: deploy/bootstrap/rbac.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
 
 from components.specs import dns01, names
+from deploy.bootstrap.state import StateBackend
 
 
 @dataclass(frozen=True)
@@ -52,52 +52,39 @@ GRANTS: Mapping[str, Roles] = {
 }
 
 
-class GrantsArgs(TypedDict):
-    """Args of `Grants`."""
-
-    roles: Roles
-    """The roles to grant."""
-    member: pulumi.Input[str]
-    """The identity as an IAM member."""
-    bucket: pulumi.Input[str]
-    """The name of the stack's bucket."""
-    key: pulumi.Input[str]
-    """The id of the stack's key."""
-    cluster_project: str
-    """The cluster's project."""
-    dns_project: str
-    """The zones' project."""
-    zones: Sequence[str]
-    """Names of managed zones."""
-
-
 class Grants(pulumi.ComponentResource):
     """The grants of one identity of one stack, each on the smallest possible resource."""
 
-    def __init__(self, name: str, args: GrantsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("istio-gateway-tls-bootstrap:index:Grants", name, {}, opts)
+    def __init__(
+        self,
+        name: str,
+        roles: Roles,
+        member: pulumi.Input[str],
+        state: StateBackend,
+        cluster_project: str,
+        dns_project: str,
+        zones: Sequence[str],
+    ) -> None:
+        super().__init__("istio-gateway-tls-bootstrap:index:Grants", name)
         child = pulumi.ResourceOptions(parent=self)
-        roles, member = args["roles"], args["member"]
-        gcp.storage.BucketIAMMember(
-            f"{name}-bucket", bucket=args["bucket"], role=roles.bucket, member=member, opts=child
-        )
-        gcp.kms.CryptoKeyIAMMember(f"{name}-key", crypto_key_id=args["key"], role=roles.key, member=member, opts=child)
+        gcp.storage.BucketIAMMember(f"{name}-bucket", bucket=state.bucket, role=roles.bucket, member=member, opts=child)
+        gcp.kms.CryptoKeyIAMMember(f"{name}-key", crypto_key_id=state.key, role=roles.key, member=member, opts=child)
         gcp.projects.IAMMember(
-            f"{name}-cluster", project=args["cluster_project"], role=roles.cluster, member=member, opts=child
+            f"{name}-cluster", project=cluster_project, role=roles.cluster, member=member, opts=child
         )
         words = ["pulumi", *name.split("-"), "dns"]
         role = gcp.projects.IAMCustomRole(
             f"{name}-dns-role",
             role_id=words[0] + "".join(word.capitalize() for word in words[1:]),
             title=" ".join(words).capitalize(),
-            project=args["dns_project"],
+            project=dns_project,
             permissions=list(roles.zone),
             opts=child,
         )
-        for zone in args["zones"]:
+        for zone in zones:
             gcp.dns.DnsManagedZoneIamMember(
                 f"{name}-zone-{zone}",
-                project=args["dns_project"],
+                project=dns_project,
                 managed_zone=zone,
                 role=role.name,
                 member=member,
@@ -106,41 +93,30 @@ class Grants(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-class SolverAccessArgs(TypedDict):
-    """Args of `SolverAccess`."""
-
-    zone: str
-    """The managed zone's name."""
-    project: str
-    """The zone's project."""
-    cluster_project: str
-    """The cluster's project."""
-
-
 class SolverAccess(pulumi.ComponentResource):
     """cert-manager's access to the zone in which it solves a stack's DNS-01 challenges.
 
     In bootstrap; otherwise the deploy identity could change every custom role of the project.
     """
 
-    def __init__(self, name: str, args: SolverAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("istio-gateway-tls-bootstrap:index:SolverAccess", name, {}, opts)
+    def __init__(self, name: str, zone: str, dns_project: str, cluster_project: str) -> None:
+        super().__init__("istio-gateway-tls-bootstrap:index:SolverAccess", name)
         child = pulumi.ResourceOptions(parent=self)
-        number = gcp.organizations.get_project_output(project_id=args["cluster_project"]).number
+        number = gcp.organizations.get_project_output(project_id=cluster_project).number
         role = gcp.projects.IAMCustomRole(
             f"{name}-role",
             role_id=names.role_id("certManagerDns01", name.removeprefix("dns01-")),
             title="DNS-01 of cert-manager",
-            project=args["project"],
+            project=dns_project,
             permissions=list(dns01.PERMISSIONS),
             opts=child,
         )
         gcp.dns.DnsManagedZoneIamMember(
             f"{name}-zone",
-            project=args["project"],
-            managed_zone=args["zone"],
+            project=dns_project,
+            managed_zone=zone,
             role=role.name,
-            member=number.apply(lambda number: dns01.member(dns01.pool(args["cluster_project"], number))),
+            member=number.apply(lambda number: dns01.member(dns01.pool(cluster_project, number))),
             opts=child,
         )
         self.register_outputs({})

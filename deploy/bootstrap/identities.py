@@ -7,7 +7,6 @@ https://docs.github.com/actions/reference/security/oidc
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import pulumi
 import pulumi_gcp as gcp
@@ -28,15 +27,6 @@ IDENTITIES: Mapping[str, str] = {
 """Description of each service account of a stack."""
 
 
-class GithubIdentitiesArgs(TypedDict):
-    """Args of `GithubIdentities`."""
-
-    repository_id: str
-    """The repository's number."""
-    stacks: Sequence[Stack]
-    """The stacks that have identities."""
-
-
 class GithubIdentities(pulumi.ComponentResource):
     """A Workload Identity pool for one repository, and the service accounts."""
 
@@ -47,7 +37,7 @@ class GithubIdentities(pulumi.ComponentResource):
     members: Mapping[tuple[str, str], pulumi.Output[str]]
     """The service accounts as IAM members, by identity and stack."""
 
-    def __init__(self, name: str, args: GithubIdentitiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, repository_id: str, stacks: Sequence[Stack], opts: pulumi.ResourceOptions) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:GithubIdentities", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         pool = gcp.iam.WorkloadIdentityPool(f"{name}-pool", workload_identity_pool_id="github", opts=child)
@@ -59,13 +49,13 @@ class GithubIdentities(pulumi.ComponentResource):
             attribute_mapping={
                 # Appears in Google's audit log; at most 127 characters.
                 "google.subject": "assertion.repository_id + '/actions/runs/' + assertion.run_id",
-                "attribute.jobs": job_of_token(args["stacks"]),
+                "attribute.jobs": job_of_token(stacks),
             },
-            attribute_condition=f"assertion.repository_id == '{args['repository_id']}'",
+            attribute_condition=f"assertion.repository_id == '{repository_id}'",
             opts=child,
         )
         emails: dict[tuple[str, str], pulumi.Output[str]] = {}
-        for stack in args["stacks"]:
+        for stack in stacks:
             for identity, description in IDENTITIES.items():
                 account = gcp.serviceaccount.Account(
                     f"{name}-{identity}-{stack.name}",

@@ -1,7 +1,5 @@
 """Pulumi's state and the key for the secrets in it, one of each for every stack."""
 
-from typing import TypedDict
-
 import pulumi
 import pulumi_gcp as gcp
 
@@ -13,17 +11,6 @@ KEPT_DAYS = 90
 
 ROTATION = "7776000s"
 """90 days. Old versions of the key still decrypt."""
-
-
-class StateBackendArgs(TypedDict):
-    """Args of `StateBackend`."""
-
-    project: str
-    """Prefix of the bucket's name, because names of buckets are global."""
-    location: str
-    """A region."""
-    ring: pulumi.Input[str]
-    """The key ring's id."""
 
 
 class StateBackend(pulumi.ComponentResource):
@@ -42,13 +29,16 @@ class StateBackend(pulumi.ComponentResource):
     secrets_provider: pulumi.Output[str]
     """The provider for `pulumi stack init --secrets-provider`."""
 
-    def __init__(self, name: str, args: StateBackendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, project: str, location: str, ring: pulumi.Input[str], opts: pulumi.ResourceOptions
+    ) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:StateBackend", name, {}, opts)
         protected = pulumi.ResourceOptions(parent=self, protect=True)
         bucket = gcp.storage.Bucket(
             f"{name}-bucket",
-            name=f"{args['project']}-pulumi-{name}",
-            location=args["location"],
+            # Names of buckets are global.
+            name=f"{project}-pulumi-{name}",
+            location=location,
             versioning={"enabled": True},
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
@@ -60,7 +50,7 @@ class StateBackend(pulumi.ComponentResource):
             opts=protected,
         )
         key = gcp.kms.CryptoKey(
-            f"{name}-key", name=f"secrets-{name}", key_ring=args["ring"], rotation_period=ROTATION, opts=protected
+            f"{name}-key", name=f"secrets-{name}", key_ring=ring, rotation_period=ROTATION, opts=protected
         )
         self.bucket, self.key = bucket.name, key.id
         self.url = pulumi.Output.format("gs://{}", bucket.name)

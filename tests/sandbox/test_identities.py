@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from components.cert_manager import chart_values
-from deploy.bootstrap.rbac.audit import compare, uses
 from deploy.bootstrap.rbac.manifests import FILES, manifests, rights, roles
-from deploy.bootstrap.rbac.rules import rights_of
+from deploy.bootstrap.rbac.rights import compare, rights_of, uses
 from sandbox import paths
 from sandbox.acme import STAGING
 from sandbox.controlplane import API_SERVER, AUDIT_LOG

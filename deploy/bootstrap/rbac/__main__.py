@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from deploy.bootstrap.rbac import audit
 from deploy.bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
-from deploy.bootstrap.rbac.rules import Right, as_rules
+from deploy.bootstrap.rbac.rights import Right, Use, as_rules, compare, uses
 
 _DEFAULT = Place()
 
@@ -43,27 +42,26 @@ def _rules(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     always, seldom = rights(roles(args.identity, _place(args)))
-    comparison = audit.compare(always, _uses(args), seldom)
+    comparison = compare(always, _uses(args), seldom)
     _list("missing: asked for, but not granted by any role", comparison.missing)
     _list("unused: granted, but never asked for", comparison.unused)
     _list("refused dry runs, for which a preview shows the program's inputs", comparison.refused_dry_runs)
-    if comparison.good:
-        print(f"the roles of {args.identity} are what {args.user} uses")
-    return 0 if comparison.good else 1
+    if comparison.missing or comparison.unused:
+        return 1
+    print(f"the roles of {args.identity} are what {args.user} uses")
+    return 0
 
 
-def _uses(args: argparse.Namespace) -> list[audit.Use]:
-    with args.log.open() as lines:
-        uses = list(audit.uses(lines, args.user))
-    if not uses:
+def _uses(args: argparse.Namespace) -> list[Use]:
+    used = list(uses(args.log.read_text().splitlines(), args.user))
+    if not used:
         raise ValueError(f"{args.log} has no request of {args.user}")
-    return uses
+    return used
 
 
-def _list(title: str, rights: Iterable[Right]) -> None:
-    lines = [f"  {right}" for right in rights]
-    if lines:
-        print("\n".join([f"{title}:", *lines]))
+def _list(title: str, rights: Sequence[Right]) -> None:
+    if rights:
+        print(f"{title}:", *rights, sep="\n  ")
 
 
 def _place(args: argparse.Namespace) -> Place:

@@ -11,7 +11,7 @@ import yaml
 from components.kube import solver_route
 from components.specs import client_ca, istio
 from components.specs.names import stack_suffix
-from deploy.bootstrap.rbac.rules import EVERYWHERE, Right, rights_of
+from deploy.bootstrap.rbac.rights import EVERYWHERE, Right, rights_of
 
 Object = dict[str, Any]
 
@@ -84,19 +84,18 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
 
 
 def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
-    names = rule.get("resourceNames")
-    if names == list(_DEFAULT.secrets):
-        rule["resourceNames"] = list(place.secrets)
-    elif names == [client_ca.reference(istio.CREDENTIAL)]:
-        rule["resourceNames"] = [client_ca.reference(secret) for secret in place.secrets]
-    elif names == [istio.SERVICE]:
-        rule["resourceNames"] = list(services)
-    elif names == [_DEFAULT.mesh_config] and rule["resources"] == ["configmaps"]:
-        rule["resourceNames"] = [place.mesh_config]
-    elif names == [_DEFAULT.dashboard]:
-        rule["resourceNames"] = [place.dashboard]
-    elif rule["resources"] == ["namespaces"] and names:
-        rule["resourceNames"] = [place.cert_manager_namespace]
+    own_names: dict[tuple[str, str], Sequence[str]] = {
+        ("secrets", istio.CREDENTIAL): place.secrets,
+        ("secrets", client_ca.reference(istio.CREDENTIAL)): [client_ca.reference(name) for name in place.secrets],
+        ("services", istio.SERVICE): services,
+        ("deployments", istio.SERVICE): services,
+        ("configmaps", _DEFAULT.mesh_config): [place.mesh_config],
+        ("configmaps", _DEFAULT.dashboard): [place.dashboard],
+        ("namespaces", _DEFAULT.cert_manager_namespace): [place.cert_manager_namespace],
+    }
+    if "resourceNames" in rule:
+        [resource, *_], names = rule["resources"], rule["resourceNames"]
+        rule["resourceNames"] = [own for name in names for own in own_names.get((resource, name), [name])]
 
 
 def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> Iterator[Object]:

@@ -1,5 +1,6 @@
-"""What a user did according to the API server's audit log, compared with the user's roles.
+"""Kubernetes rights, one by one: what rules grant, and what a user asked for according to the API server's audit log.
 
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/ at the level Metadata.
 """
 
@@ -7,17 +8,91 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
-from deploy.bootstrap.rbac.rules import ANY, EVERYWHERE, Right
+EVERYWHERE = ""
+"""The namespace of cluster-wide objects, and of rights in all namespaces."""
 
-FORBIDDEN = 403
+ANY = ""
+"""The name in a request without a name, and in a right for every name."""
+
+_FORBIDDEN = 403
 
 _DISCOVERY = re.compile(r"/(api|apis|openapi)(/[^?]*)?|/(version|healthz|livez|readyz)(/[^?]*)?")
 """Paths that system:discovery and system:public-info-viewer let every client read."""
 
 _SELF_REVIEWS = {"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}
 """Resources that system:basic-user lets every client create."""
+
+
+@dataclass(frozen=True, order=True)
+class Right:
+    """One verb on one kind of object."""
+
+    group: str
+    """The API group, empty for the core one."""
+    resource: str
+    """The plural, with a subresource as in `pods/log`."""
+    verb: str
+    namespace: str = EVERYWHERE
+    name: str = ANY
+
+    def covers(self, needed: "Right") -> bool:
+        """Tell whether this right allows what a request needs."""
+        return (
+            (self.group, self.resource, self.verb) == (needed.group, needed.resource, needed.verb)
+            and self.namespace in (EVERYWHERE, needed.namespace)
+            and self.name in (ANY, needed.name)
+        )
+
+    def __str__(self) -> str:
+        resource = f"{self.resource}.{self.group}" if self.group else self.resource
+        name = f" {self.name}" if self.name else ""
+        return f"{self.verb} {resource}{name}" + (f" in {self.namespace}" if self.namespace else "")
+
+
+def rights_of(rules: Iterable[Mapping[str, Any]], namespace: str = EVERYWHERE) -> Iterator[Right]:
+    """Yield the rights that the rules of a Role or ClusterRole grant.
+
+    Args:
+        rules: The object's `rules`.
+        namespace: Where they are bound.
+
+    Raises:
+        ValueError: A rule has a wildcard, or is about URLs.
+    """
+    for rule in rules:
+        if "nonResourceURLs" in rule:
+            raise ValueError(f"{rule} is about URLs, which every client may discover anyway")
+        parts = (rule["apiGroups"], rule["resources"], rule["verbs"])
+        if any("*" in part for part in parts):
+            raise ValueError(f"{rule} has a wildcard")
+        for group, resource, verb, name in product(*parts, rule.get("resourceNames") or [ANY]):
+            yield Right(group, resource, verb, namespace, name)
+
+
+def as_rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
+    """Return the rules that grant rights of one namespace, with equal names and verbs merged."""
+    verbs: dict[tuple[str, str, str], set[str]] = {}
+    for right in rights:
+        verbs.setdefault((right.group, right.resource, right.name), set()).add(right.verb)
+    # A rule without names applies to all, so it is never merged with one that has names.
+    names: dict[tuple[str, str, tuple[str, ...], bool], set[str]] = {}
+    for (group, resource, name), allowed in verbs.items():
+        names.setdefault((group, resource, tuple(sorted(allowed)), name == ANY), set()).add(name)
+    resources: dict[tuple[str, tuple[str, ...], tuple[str, ...]], set[str]] = {}
+    for (group, resource, allowed_verbs, _), named in names.items():
+        resources.setdefault((group, tuple(sorted(named - {ANY})), allowed_verbs), set()).add(resource)
+    return [
+        {
+            "apiGroups": [group],
+            "resources": sorted(plurals),
+            **({"resourceNames": list(named)} if named else {}),
+            "verbs": list(allowed_verbs),
+        }
+        for (group, named, allowed_verbs), plurals in sorted(resources.items())
+    ]
 
 
 @dataclass(frozen=True)
@@ -41,11 +116,6 @@ class Comparison:
     refused_dry_runs: Sequence[Right]
     """Not granted, and asked for by dry runs alone: a preview then shows the program's own inputs."""
 
-    @property
-    def good(self) -> bool:
-        """Whether nothing is missing and nothing is unused."""
-        return not self.missing and not self.unused
-
 
 def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
     """Yield what a user asked for.
@@ -68,7 +138,7 @@ def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
         if account.get("username") == user and (right := _right(event)):
             yield Use(
                 right,
-                allowed=(event.get("responseStatus") or {}).get("code") != FORBIDDEN,
+                allowed=(event.get("responseStatus") or {}).get("code") != _FORBIDDEN,
                 dry_run="dryRun=All" in event["requestURI"],
             )
 
