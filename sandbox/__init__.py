@@ -2,7 +2,7 @@
 
 In Python, three calls start a sandbox, run a command in it and end it:
 
-    for event in start("name", provide(Console()), timeout=180):  # instance.start, provision.provide
+    for status in start("name", provide(Console()), timeout=180):  # instance.start, provision.provide
         ...
     sandbox = Instance.require("name")
     subprocess.run(sandbox.command(["kubectl", "get", "pods"], Path.cwd()), env=sandbox.environment())

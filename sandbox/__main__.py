@@ -88,8 +88,8 @@ def timings(arguments: argparse.Namespace) -> int:
     if arguments.builds:
         _add_builds(table)
     for stage in status.stages:
-        table.add_row(stage.title, f"{stage.seconds:.1f}")
-    table.add_row("start in all", f"{sum(stage.seconds for stage in status.stages):.1f}", style="bold")
+        table.add_row(stage.title, f"{stage.seconds or 0:.1f}")
+    table.add_row("start in all", f"{sum(stage.seconds or 0 for stage in status.stages):.1f}", style="bold")
     out.print(table)
     out.print(_gigabytes(status))
     return 0

@@ -12,14 +12,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
-from sandbox import control, messages, mounts, paths, stages
+from sandbox import control, mounts, paths, stages
 from sandbox.errors import SandboxError
 from sandbox.instance import CONTROL
-from sandbox.messages import Doing, Done, Event, Failed, PartStatus, Plan, Status, Up
+from sandbox.messages import PartStatus, Plan, StageStatus, Status
 from sandbox.process import Part
 
 _CHILDLESS = 1.0
@@ -29,63 +29,62 @@ _CHILDLESS = 1.0
 class Init:
     """The parts of one sandbox, and the answers to requests about them."""
 
-    def __init__(self, name: str, plan: Plan, progress: int) -> None:
+    def __init__(self, name: str, plan: Plan) -> None:
         self._name = name
         self._plan = plan
-        self._progress = progress
         self._parts: dict[str, Part] = {}
         self._state = "starting"
         self._began = time.monotonic()
         self._lock = threading.RLock()
-        self._done: list[Done] = []
+        self._stages: list[StageStatus] = []
+        self._reason = ""
 
-    def run(self, listener: socket.socket) -> NoReturn:
-        """Start everything, report it, then reap until the process is ended."""
+    def run(self, listener: socket.socket, command: TextIO) -> NoReturn:
+        """Start everything, then reap until the process is ended.
+
+        Args:
+            listener: the socket for requests of processes outside.
+            command: ends when the command that starts this sandbox has ended.
+        """
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            mounts.cover_run(self._plan.programs, self._plan.plugins)
-            mounts.cover_resolver(stages.RESOLV_CONF)
-        except SandboxError as error:
-            self._emit(Failed(str(error)))
-            os._exit(1)
-        inside = socket.socket(socket.AF_UNIX)
-        inside.bind(str(CONTROL))
+        threading.Thread(target=self._end_with, args=(command,), daemon=True).start()
         control.serve(listener, self._answer)
-        control.serve(inside, self._answer)
         try:
             self._bring_up()
         except SandboxError as error:
+            self._reason = str(error)
             self._state = "failed"
-            self._emit(Failed(str(error)))
-            if not self._plan.keep:
-                os._exit(1)
         else:
             self._state = "up"
-            self._emit(Up(time.monotonic() - self._began))
-        os.close(self._progress)
         # The command that started this sandbox has read stderr so far, and is about to exit.
         log = os.open(paths.LOGS / "init.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, sys.stderr.fileno())
         self._reap()
 
+    def _end_with(self, command: TextIO) -> None:
+        """End this sandbox with the command that starts it, unless it is up or to be kept."""
+        command.read()
+        if not (self._state == "up" or (self._state == "failed" and self._plan.keep)):
+            os._exit(1)
+
     def _bring_up(self) -> None:
+        mounts.cover_run(self._plan.programs, self._plan.plugins)
+        mounts.cover_resolver(stages.RESOLV_CONF)
+        inside = socket.socket(socket.AF_UNIX)
+        inside.bind(str(CONTROL))
+        control.serve(inside, self._answer)
         all_stages = stages.stages(self._plan)
         for number, stage in enumerate(all_stages, 1):
             began = time.monotonic()
-            self._emit(Doing(stage.title, number, len(all_stages)))
+            self._stages.append(StageStatus(stage.title, number, len(all_stages)))
             parts = stage.work() or []
             for part in parts:
                 self._parts[part.name] = part
                 part.start(paths.LOGS)
             for part in parts:
                 part.wait_ready()
-            done = Done(stage.title, number, len(all_stages), time.monotonic() - began)
-            self._done.append(done)
-            self._emit(done)
-
-    def _emit(self, event: Event) -> None:
-        messages.write(self._progress, event)
+            self._stages[-1] = replace(self._stages[-1], seconds=time.monotonic() - began)
 
     def _reap(self) -> NoReturn:
         while True:
@@ -132,10 +131,11 @@ class Init:
             name=self._name,
             state=self._state,
             seconds=time.monotonic() - self._began,
-            memory_bytes=_memory(),
-            stages=tuple(self._done),
+            memory_bytes=0 if self._state == "starting" else _memory(),
+            stages=tuple(self._stages),
             parts=tuple(parts),
             standins=self._plan.standins,
+            reason=self._reason,
         )
 
 
@@ -150,10 +150,9 @@ def _memory() -> int:
 
 
 def main() -> NoReturn:
-    """Run as ``python -m sandbox.init NAME LISTENER PROGRESS``: two inherited descriptors, the plan on stdin."""
-    name, listener, progress = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    plan = Plan.load(sys.stdin.read())
-    Init(name, plan, progress).run(socket.socket(fileno=listener))
+    """Run as ``python -m sandbox.init NAME LISTENER``: an inherited descriptor, and the plan as a line on stdin."""
+    name, listener = sys.argv[1], int(sys.argv[2])
+    Init(name, Plan.load(sys.stdin.readline())).run(socket.socket(fileno=listener), sys.stdin)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import control, messages, paths
+from sandbox import control, paths
 from sandbox.errors import SandboxError
-from sandbox.messages import Event, Failed, Plan, Status, Up
+from sandbox.messages import Plan, Status
 
 CONTROL = paths.RUN / "control.sock"
 """The same service for processes inside, which do not see abstract names of outside."""
@@ -28,6 +28,7 @@ NAMESPACES = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork"
 
 _DOWN_TIMEOUT = 30.0
 _POLL = 0.01
+_STATUS_POLL = 0.1
 
 
 def _address(name: str) -> str:
@@ -177,13 +178,13 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
     }
 
 
-def start(name: str, plan: Plan, timeout: float) -> Iterator[Event]:
-    """Start a sandbox and yield its events; it is up when the iteration ends.
+def start(name: str, plan: Plan, timeout: float) -> Iterator[Status]:
+    """Start a sandbox and yield its status whenever it has changed; it is up when the iteration ends.
 
     Args:
         name: the name to find it by.
         plan: what it is made of.
-        timeout: seconds without an event after which to give up.
+        timeout: seconds without progress after which to give up.
 
     Raises:
         SandboxError: the name is in use, or a part did not start. Nothing is left running then, unless the plan says
@@ -195,39 +196,52 @@ def start(name: str, plan: Plan, timeout: float) -> Iterator[Event]:
     except OSError:
         listener.close()
         raise SandboxError(f"A sandbox named {name!r} is starting or running already.") from None
-    read_end, write_end = os.pipe()
-    init = [sys.executable, "-m", "sandbox.init", name, str(listener.fileno()), str(write_end)]
     process = subprocess.Popen(
-        ["unshare", *NAMESPACES, "--kill-child", *init],
+        ["unshare", *NAMESPACES, "--kill-child", sys.executable, "-m", "sandbox.init", name, str(listener.fileno())],
         cwd=paths.PROJECT,
         env=inside_environment(os.environ, name),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=(listener.fileno(), write_end),
+        pass_fds=(listener.fileno(),),
         start_new_session=True,
     )
     listener.close()
-    os.close(write_end)
     stays = False
     assert process.stdin is not None and process.stderr is not None  # noqa: S101, PT018 - PIPE was asked for
     try:
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(plan.dump())
-        for event in messages.read(read_end, timeout):
-            if isinstance(event, Failed):
+        with suppress(BrokenPipeError):
+            process.stdin.write(plan.dump() + b"\n")
+            process.stdin.flush()
+        for status in _statuses(name, process, timeout):
+            if status.state == "failed":
                 stays = plan.keep
-                raise SandboxError(event.reason)
-            stays = isinstance(event, Up)
-            yield event
+                raise SandboxError(status.reason)
+            stays = status.state == "up"
+            yield status
             if stays:
                 return
-        process.wait(_DOWN_TIMEOUT)
         output = process.stderr.read().decode(errors="replace").strip()
         raise SandboxError(f"The sandbox ended before it was up.\n{output}".rstrip())
     finally:
-        os.close(read_end)
+        # The sandbox ends with its stdin, unless it is up or to be kept.
+        with suppress(BrokenPipeError):
+            process.stdin.close()
         process.stderr.close()
         if not stays:
             process.kill()
             process.wait()
+
+
+def _statuses(name: str, process: "subprocess.Popen[bytes]", timeout: float) -> Iterator[Status]:
+    """Yield the status of a sandbox whenever it has changed, until its process has ended."""
+    last, moved = None, time.monotonic()
+    while process.poll() is None:
+        with suppress(OSError, SandboxError):  # It does not listen yet, or has just ended.
+            status = Status.load(control.ask(_address(name), {"verb": "status"}))
+            if (status.state, status.stages) != last:
+                last, moved = (status.state, status.stages), time.monotonic()
+                yield status
+        if time.monotonic() > moved + timeout:
+            raise SandboxError(f"The sandbox made no progress for {timeout:.0f} s.")
+        time.sleep(_STATUS_POLL)

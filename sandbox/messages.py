@@ -1,9 +1,7 @@
-"""What a sandbox and its command tell each other: the plan, events while it starts, and its status, all as JSON."""
+"""What a sandbox and its command tell each other: the plan and the status, both as JSON."""
 
 import json
-import os
-import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,40 +38,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Doing:
-    """A stage of the start has begun."""
+class StageStatus:
+    """A stage of the start."""
 
     title: str
     number: int
     of: int
-
-
-@dataclass(frozen=True)
-class Done:
-    """A stage of the start is done."""
-
-    title: str
-    number: int
-    of: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Up:
-    """The last event of a start that has succeeded."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The last event of a start that has failed."""
-
-    reason: str
-
-
-Event = Doing | Done | Up | Failed
-_EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in (Doing, Done, Up, Failed)}
+    seconds: float | None = None
+    """How long it took; None while it is under way."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +71,13 @@ class Status:
     seconds: float
     """Since its start."""
     memory_bytes: int
-    """Of all processes and files."""
-    stages: tuple[Done, ...]
+    """Of all processes and files; 0 during the start."""
+    stages: tuple[StageStatus, ...]
+    """Those that have begun."""
     parts: tuple[PartStatus, ...]
     standins: tuple[str, ...]
+    reason: str = ""
+    """Why the start failed."""
 
     @classmethod
     def load(cls, fields: dict[str, Any]) -> "Status":
@@ -113,7 +88,7 @@ class Status:
         """
         try:
             nested = {
-                "stages": tuple(Done(**stage) for stage in fields["stages"]),
+                "stages": tuple(StageStatus(**stage) for stage in fields["stages"]),
                 "parts": tuple(PartStatus(**part) for part in fields["parts"]),
                 "standins": tuple(fields["standins"]),
             }
@@ -123,28 +98,3 @@ class Status:
                 "This sandbox was started by another version of the project. Restart it: "
                 "`python -m sandbox down`, then `python -m sandbox up`."
             ) from None
-
-
-def write(descriptor: int, event: Event) -> None:
-    """Send an event as a line of JSON."""
-    os.write(descriptor, json.dumps({"event": type(event).__name__} | asdict(event)).encode() + b"\n")
-
-
-def read(descriptor: int, timeout: float) -> Iterator[Event]:
-    """Yield events until the writer has closed its end.
-
-    Raises:
-        SandboxError: there was no event for `timeout` seconds.
-    """
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN | select.POLLHUP)
-    pending = b""
-    while poll.poll(timeout * 1000):
-        chunk = os.read(descriptor, 65536)
-        if not chunk:
-            return
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            fields = json.loads(line)
-            yield _EVENTS[fields.pop("event")](**fields)
-    raise SandboxError(f"The sandbox made no progress for {timeout:.0f} s.")

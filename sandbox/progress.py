@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from sandbox.gobuild import Record, Report
-from sandbox.messages import Doing, Done, Event, Up
+from sandbox.messages import Status
 
 _HEARTBEAT = 30.0
 """Seconds between lines about one build without a terminal."""
@@ -94,18 +94,21 @@ def spell(seconds: float) -> str:
     return f"about {minutes} min" if minutes else "less than a minute"
 
 
-def show(console: Console, events: Iterable[Event]) -> None:
+def show(console: Console, statuses: Iterable[Status]) -> None:
     """Show the stages of a sandbox's start."""
     text = TextColumn("{task.description}")
     columns = (SpinnerColumn(), text, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
+    printed = 0
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task("starting")
-        for event in events:
-            match event:
-                case Up(seconds):
-                    progress.console.print(f"The cluster is ready after {seconds:.1f} s.")
-                case Done(title, number, of, seconds):
-                    line = f"[{number}/{of}] {title}  {seconds:.1f} s"
-                    progress.console.print(line, markup=False, soft_wrap=True)
-                case Doing(title, number, of):
-                    progress.update(row, description=title, total=of, completed=number - 1)
+        for status in statuses:
+            done = [stage for stage in status.stages if stage.seconds is not None]
+            for stage in done[printed:]:
+                line = f"[{stage.number}/{stage.of}] {stage.title}  {stage.seconds:.1f} s"
+                progress.console.print(line, markup=False, soft_wrap=True)
+            printed = len(done)
+            if status.state == "up":
+                progress.console.print(f"The cluster is ready after {status.seconds:.1f} s.")
+            elif status.stages:
+                latest = status.stages[-1]
+                progress.update(row, description=latest.title, total=latest.of, completed=printed)

@@ -17,7 +17,6 @@ from rich.console import Console
 from sandbox import paths
 from sandbox.errors import SandboxError
 from sandbox.instance import Instance, names, start
-from sandbox.messages import Doing
 from sandbox.provision import provide
 from sandbox.testing import eventually, kubectl
 
@@ -297,8 +296,8 @@ def test_a_part_that_fails_to_start_is_named_with_the_tail_of_its_log_and_nothin
     plan = replace(plan, programs={**plan.programs, "kube-apiserver": broken})
     namespaces: set[str] = set()
     with pytest.raises(SandboxError) as failure:  # noqa: PT012 - the namespaces are there only while it starts
-        for event in start(NAME, plan, timeout=60):
-            if isinstance(event, Doing) and "API server" in event.title:
+        for status in start(NAME, plan, timeout=60):
+            if status.stages and "API server" in status.stages[-1].title:
                 namespaces = namespaces_of(Instance.require(NAME))
     first, *tail = str(failure.value).splitlines()
     assert first == "kube-apiserver exited with code 3 before it was ready.", "the part is named, and how it ended"

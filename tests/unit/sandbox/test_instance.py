@@ -45,16 +45,19 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pretend(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """Make `unshare` run Python code with a `plan` and `say` for events; return the file with its pid."""
+    """Make `unshare` run Python code with `be` to serve a status; return the file with its pid."""
     program, pid = folder / "unshare", folder / "pid"
     head = f"""\
     #!{sys.executable}
-    import json, os, signal, sys
-    progress, plan = int(sys.argv[-1]), json.load(sys.stdin)
+    import os, signal, socket, sys
+    sys.path.insert(0, os.getcwd())
+    from sandbox import control
+    listener = socket.socket(fileno=int(sys.argv[-1]))
     open({str(pid)!r}, "w").write(str(os.getpid()))
-    def say(**event):
-        for byte in json.dumps(event).encode() + bytes([10]):
-            os.write(progress, bytes([byte]))
+    status = dict(name="x", state="starting", seconds=2.0, memory_bytes=0, stages=[], parts=[], standins=[])
+    def be(**fields):
+        control.serve(listener, lambda _: status | fields)
+        signal.pause()
     """
     program.write_text(textwrap.dedent(head) + script)
     program.chmod(0o755)
@@ -117,19 +120,18 @@ def test_the_environment_inside_keeps_the_callers_path_and_no_proxy() -> None:
     assert "https_proxy" not in inner, "no proxy is reachable from there"
 
 
-DOING = "say(event='Doing', title='etcd', number=1, of=9)\n"
-FAILED = "say(event='Failed', reason='no luck')\n"
-HANG = "signal.pause()\n"
+DOING = "be(stages=[dict(title='etcd', number=1, of=9)])\n"
+FAILED = "be(state='failed', reason='no luck')\n"
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 @pytest.mark.parametrize(
     ("script", "keep", "timeout", "message"),
     [
-        (DOING + FAILED + HANG, False, TIMEOUT, "^no luck$"),
-        (DOING + FAILED + HANG, True, TIMEOUT, "^no luck$"),
-        (DOING + "sys.exit('unshare: refused')\n", False, TIMEOUT, "ended before it was up.\nunshare: refused$"),
-        (DOING + HANG, False, 1.0, "made no progress for 1 s"),
+        (FAILED, False, TIMEOUT, "^no luck$"),
+        (FAILED, True, TIMEOUT, "^no luck$"),
+        ("sys.exit('unshare: refused')\n", False, TIMEOUT, "ended before it was up.\nunshare: refused$"),
+        (DOING, False, 3.0, "made no progress for 3 s"),
     ],
     ids=["failed", "kept", "ended early", "silent"],
 )
@@ -151,7 +153,7 @@ def test_a_failed_start_says_why_and_leaves_nothing_unless_it_is_to_be_kept(
 def test_a_start_that_is_interrupted_is_ended(
     name: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pid = pretend(tmp_path, monkeypatch, DOING + HANG)
+    pid = pretend(tmp_path, monkeypatch, DOING)
     events = start(name, plan, TIMEOUT)
     next(events)
     events.close()  # type: ignore[attr-defined]  # it is a generator
