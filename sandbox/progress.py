@@ -1,97 +1,69 @@
 """Progress of long work on a terminal, with the time that is left; plain lines elsewhere."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from sandbox.gobuild import Record, Report
+from sandbox.gobuild import Build, Report
 from sandbox.messages import Status
 
 _HEARTBEAT = 30.0
 """Seconds between lines about one build without a terminal."""
 _LINKING = 0.95
 """The share of a build that compiling is at most: linking at its end reports no progress."""
-_TRUST = 15.0
-"""Seconds of work after which this machine's pace counts as much as the usual one."""
+_PACE = 300.0
+"""The latest seconds of work, whose pace rich takes for that of the rest."""
 
 
-class Builds:
-    """The progress of several builds, one after the other."""
+def run_builds(console: Console, builds: Sequence[Build], run: Callable[[Build, Report], object]) -> None:
+    """Run builds one after the other, with their progress, and with the cost of each one that has succeeded."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    plain = not console.is_terminal
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=plain, speed_estimate_period=_PACE
+    ) as progress:
+        # In seconds on the usual machine.
+        row = progress.add_task("", total=sum(build.usual.seconds for build in builds))
+        for number, build in enumerate(builds, 1):
+            title = f"[{number}/{len(builds)}] build {', '.join(build.programs)}"
+            _run_build(progress, row, title, build, run)
 
-    def __init__(self, console: Console, usual: Sequence[Record]) -> None:
-        """Start with the first build.
 
-        Args:
-            console: where to print.
-            usual: the usual costs of the builds, in order.
-        """
-        self._console = console
-        self._usual = usual
-        self._compiling = 0.0
-        """Seconds of compiling before this build; the time of downloads does not tell a machine's pace."""
-        self._number = 0
+def _run_build(
+    progress: Progress, row: TaskID, title: str, build: Build, run: Callable[[Build, Report], object]
+) -> None:
+    console, task, usual = progress.console, progress.tasks[row], build.usual
+    before, compiled = task.completed, 0
+    began = printed = time.monotonic()
 
-    @contextmanager
-    def next(self, title: str) -> Iterator[Report]:
-        """Show the next build while it runs, and its cost once it has succeeded.
-
-        Yields the function to report progress to.
-        """
-        usual = self._usual[self._number]
-        self._number += 1
-        began = printed = time.monotonic()
-        prefix = f"[{self._number}/{len(self._usual)}] build {title}"
-        console = self._console
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        compiled, first = 0, None
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            row = progress.add_task(prefix, total=None)
-
-            def report(doing: str, packages: int) -> None:
-                nonlocal printed, compiled, first
-                compiled = packages
-                now = time.monotonic()
-                if packages:
-                    first = first or now
-                    doing = f"{doing}, {packages} of about {max(usual.packages, packages)} packages"
-                rest = self._left(packages, self._compiling + now - (first or now))
-                progress.update(row, description=f"{prefix}  {doing}; {rest}")
-                if not console.is_terminal and now - printed > _HEARTBEAT:
-                    printed = now
-                    line = f"{prefix}  {doing} ({now - began:.0f} s); {rest}"
-                    console.print(line, markup=False, soft_wrap=True)
-
-            yield report
-        self._compiling += time.monotonic() - (first or began)
-        cost = f"{compiled} packages  {time.monotonic() - began:.1f} s"
-        console.print(f"{prefix}  {cost}", markup=False, soft_wrap=True)
-
-    def _left(self, packages: int, elapsed: float) -> str:
-        before, usual = self._usual[: self._number - 1], self._usual[self._number - 1]
+    def report(doing: str, packages: int) -> None:
+        nonlocal printed, compiled
+        compiled = packages
+        if packages:
+            doing = f"{doing}, {packages} of about {max(usual.packages, packages)} packages"
         share = min(packages / usual.packages, _LINKING)
-        done = sum(build.seconds for build in before) + usual.seconds * share
-        todo = sum(build.seconds for build in self._usual) - done
-        return f"{spell(left(todo, done, elapsed))} left in all"
+        progress.update(row, description=f"{title}  {doing}", completed=before + usual.seconds * share)
+        now = time.monotonic()
+        if not console.is_terminal and now - printed > _HEARTBEAT:
+            printed = now
+            seconds = task.time_remaining or task.remaining or 0
+            line = f"{title}  {doing} ({now - began:.0f} s); about {seconds / 60:.0f} min left in all"
+            console.print(line, markup=False, soft_wrap=True)
 
-
-def left(todo: float, done: float, elapsed: float) -> float:
-    """Return the seconds that are left.
-
-    Args:
-        todo: the rest of the work, in seconds on the usual machine.
-        done: the work so far, in seconds on the usual machine.
-        elapsed: the seconds that it took on this machine.
-    """
-    return todo * (elapsed + _TRUST) / (done + _TRUST)
-
-
-def spell(seconds: float) -> str:
-    """Return an estimated duration in words."""
-    minutes = round(seconds / 60)
-    return f"about {minutes} min" if minutes else "less than a minute"
+    run(build, report)
+    progress.update(row, completed=before + usual.seconds)
+    console.print(f"{title}  {compiled} packages  {time.monotonic() - began:.1f} s", markup=False, soft_wrap=True)
 
 
 def show(console: Console, statuses: Iterable[Status]) -> None:

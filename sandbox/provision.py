@@ -7,7 +7,7 @@ from rich.console import Console
 from sandbox import plugins, policies, tools
 from sandbox.gobuild import Build
 from sandbox.messages import Plan
-from sandbox.progress import Builds
+from sandbox.progress import run_builds
 
 
 def provide(console: Console) -> Plan:
@@ -37,8 +37,4 @@ def build_missing(console: Console, builds: Iterable[Build]) -> None:
     Raises:
         SandboxError: a build failed.
     """
-    missing = [build for build in builds if not tools.is_ready(build)]
-    progress = Builds(console, [build.usual for build in missing])
-    for build in missing:
-        with progress.next(", ".join(build.programs)) as report:
-            tools.resolve(build, report)
+    run_builds(console, [build for build in builds if not tools.is_ready(build)], tools.resolve)

@@ -21,7 +21,7 @@ def test_sandbox(bench: Bench) -> None:
     builds = [build.seconds for tool in tools.builds() if (build := tools.record(tool))]
     values = {
         f"cold: {len(builds)} builds": (sum(builds), "s"),
-        "warm start, until the applications answer": (sum(stage.seconds for stage in status.stages), "s"),
+        "warm start, until the applications answer": (sum(stage.seconds or 0 for stage in status.stages), "s"),
         "memory after the start, files included": (status.memory_bytes / GIB, "GiB"),
         "memory of its processes (PSS)": (memory() / MIB, "MiB"),
         "disk: the tools": (disk(paths.cache() / "tools") / GIB, "GiB"),
