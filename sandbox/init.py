@@ -75,10 +75,10 @@ class Init:
         inside.bind(str(CONTROL))
         control.serve(inside, self._answer)
         all_stages = stages.stages(self._plan)
-        for number, stage in enumerate(all_stages, 1):
+        for number, (title, work) in enumerate(all_stages.items(), 1):
             began = time.monotonic()
-            self._stages.append(StageStatus(stage.title, number, len(all_stages)))
-            parts = stage.work() or []
+            self._stages.append(StageStatus(title, number, len(all_stages)))
+            parts = work() or []
             for part in parts:
                 self._parts[part.name] = part
                 part.start(paths.LOGS)

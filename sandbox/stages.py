@@ -6,22 +6,14 @@ The result is the cluster as a platform team hands it over. The program under te
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sandbox import acme, controlplane, google, install, network, paths, tools
 from sandbox.messages import Plan
 from sandbox.node import NODE_NAME
 from sandbox.process import Part, answers
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the start."""
-
-    title: str
-    work: Callable[[], list[Part] | None]
-    """Does its work and returns None, or returns the parts to start and to wait for together."""
-
+Work = Callable[[], list[Part] | None]
+"""Does its work and returns None, or returns the parts to start and to wait for together."""
 
 RESOLV_CONF = f"""\
 nameserver {network.HOST}
@@ -30,8 +22,8 @@ options ndots:2 timeout:2 attempts:2
 """
 
 
-def stages(plan: Plan) -> list[Stage]:
-    """Return all stages in order."""
+def stages(plan: Plan) -> dict[str, Work]:
+    """Return all stages in order, by their titles."""
     modules = plan.modules
 
     def prepare() -> None:
@@ -43,15 +35,15 @@ def stages(plan: Plan) -> list[Stage]:
         install.write_cert_manager_chart(modules["cert-manager"], version, paths.CHARTS / "cert-manager")
         paths.ENVOY_BOOTSTRAP.symlink_to(modules["istio"] / "tools/packaging/common/envoy_bootstrap.json")
 
-    return [
-        Stage("network, certificates and charts", prepare),
-        Stage("etcd, DNS and ACME servers", lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()]),
-        Stage("Kubernetes API server", lambda: [controlplane.apiserver(google.CONTROL_PLANE)]),
-        Stage("controllers and node", lambda: [controlplane.controller_manager(), node()]),
-        Stage("kube-proxy", lambda: [controlplane.proxy()]),
-        Stage("Istio", lambda: install.istio(modules["istio"])),
-        Stage("demo applications", install.applications),
-    ]
+    return {
+        "network, certificates and charts": prepare,
+        "etcd, DNS and ACME servers": lambda: [controlplane.etcd(), cloud_dns(), *acme.parts()],
+        "Kubernetes API server": lambda: [controlplane.apiserver(google.CONTROL_PLANE)],
+        "controllers and node": lambda: [controlplane.controller_manager(), node()],
+        "kube-proxy": lambda: [controlplane.proxy()],
+        "Istio": lambda: install.istio(modules["istio"]),
+        "demo applications": install.applications,
+    }
 
 
 def cloud_dns() -> Part:

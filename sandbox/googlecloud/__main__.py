@@ -13,7 +13,7 @@ from sandbox import acme, google, network, paths
 from sandbox.googlecloud.api import make_app
 from sandbox.googlecloud.authority import Authority
 from sandbox.googlecloud.cluster import Pods, ServiceZone
-from sandbox.googlecloud.gke import Clusters, ControlPlane
+from sandbox.googlecloud.gke import Clusters
 from sandbox.googlecloud.iam import Iam, metadata_app
 from sandbox.googlecloud.server import DnsServer
 from sandbox.googlecloud.zones import NAME_SERVERS, StaticZone, Zones
@@ -34,8 +34,7 @@ def main() -> int:
     services, pods = ServiceZone(str(paths.KUBECONFIG)), Pods(str(paths.KUBECONFIG))
     services.start()
     pods.start()
-    control_plane = ControlPlane(network.KUBERNETES, google.PRIVATE_ENDPOINT, google.REGION, paths.PKI / "ca.crt")
-    iam, clusters = Iam(google.PROJECT, pods.identity), Clusters(google.PROJECT, control_plane)
+    iam, clusters = Iam(google.PROJECT, pods.identity), Clusters(google.PROJECT, paths.PKI / "ca.crt")
     app = make_app(zones, iam, clusters)
 
     stop = threading.Event()

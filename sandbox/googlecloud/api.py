@@ -15,8 +15,8 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox.googlecloud.addresses import add_addresses
 from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found, required
-from sandbox.googlecloud.gke import Clusters, add_clusters
-from sandbox.googlecloud.iam import PROJECT_NUMBER, Iam, guard, iam_routes
+from sandbox.googlecloud.gke import Clusters
+from sandbox.googlecloud.iam import PROJECT_NUMBER, Iam, guard
 from sandbox.googlecloud.records import RecordSet, at, parse_name, parse_record_set, parse_type
 from sandbox.googlecloud.zones import Change, ManagedZone, Zones
 
@@ -78,11 +78,11 @@ def make_app(zones: Zones, iam: Iam | None = None, clusters: Clusters | None = N
 
     _add_record_sets(app, zones)
     _add_changes(app, zones)
-    app.register_blueprint(iam_routes(iam))
+    app.register_blueprint(iam.routes())
     guard(app, iam)
     add_addresses(app, zones.project)
     if clusters:
-        add_clusters(app, clusters)
+        clusters.add_to(app)
     return app
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import dns.edns
@@ -15,7 +14,6 @@ import dns.rcode
 import dns.rrset
 from dns.message import Message
 from dns.name import Name
-from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
@@ -36,15 +34,6 @@ class Zone(Protocol):
     @property
     def record_sets(self) -> Mapping[tuple[Name, RdataType], RecordSet]:
         """A snapshot of the record sets."""
-
-
-@dataclass
-class _Answer:
-    rcode: Rcode = dns.rcode.NOERROR
-    authoritative: bool = True
-    answer: list[RRset] = field(default_factory=list)
-    authority: list[RRset] = field(default_factory=list)
-    additional: list[RRset] = field(default_factory=list)
 
 
 class Authority:
@@ -69,45 +58,38 @@ class Authority:
         elif query.question[0].rdclass != IN or query.question[0].rdtype in (RdataType.AXFR, RdataType.IXFR):
             response.set_rcode(dns.rcode.REFUSED)
         else:
-            result = self._resolve(query.question[0].name, query.question[0].rdtype)
-            response.set_rcode(result.rcode)
-            if result.authoritative:
-                response.flags |= dns.flags.AA
-            response.answer, response.authority = result.answer, result.authority
-            response.additional = result.additional
+            self._resolve(response, query.question[0].name, query.question[0].rdtype)
         return response
 
-    def _resolve(self, name: Name, rdtype: RdataType) -> _Answer:
-        result = _Answer()
+    def _resolve(self, response: Message, name: Name, rdtype: RdataType) -> None:
         for _ in range(_MAX_CHAIN):
             zone = self._enclosing(name)
             if zone is None:
-                if not result.answer:
-                    result.rcode, result.authoritative = dns.rcode.NXDOMAIN, False
-                return result
+                if not response.answer:
+                    response.set_rcode(dns.rcode.NXDOMAIN)
+                return
             if cut := _delegation(zone, name):
-                result.authority = [_rrset(cut.name, cut)]
-                result.additional = _glue(zone, cut)
-                result.authoritative = bool(result.answer)
-                return result
+                response.authority = [_rrset(cut.name, cut)]
+                response.additional = _glue(zone, cut)
+                return
+            response.flags |= dns.flags.AA
             record_sets = _find(zone, name)
             if record_sets is None:
-                result.rcode = dns.rcode.NXDOMAIN
+                response.set_rcode(dns.rcode.NXDOMAIN)
             elif rdtype == RdataType.ANY and record_sets:
-                result.answer += [_rrset(name, record_set) for record_set in record_sets.values()]
-                return result
+                response.answer += [_rrset(name, record_set) for record_set in record_sets.values()]
+                return
             elif rdtype in record_sets:
-                result.answer.append(_rrset(name, record_sets[rdtype]))
-                return result
+                response.answer.append(_rrset(name, record_sets[rdtype]))
+                return
             elif RdataType.CNAME in record_sets:
                 alias = _rrset(name, record_sets[RdataType.CNAME])
-                result.answer.append(alias)
+                response.answer.append(alias)
                 name = alias[0].target
                 continue
-            result.authority = _start_of_authority(zone)
-            return result
-        result.rcode = dns.rcode.SERVFAIL  # a loop of CNAMEs
-        return result
+            response.authority = _start_of_authority(zone)
+            return
+        response.set_rcode(dns.rcode.SERVFAIL)  # a loop of CNAMEs
 
     def _enclosing(self, name: Name) -> Zone | None:
         """Return the zone with the longest origin above a name."""

@@ -11,12 +11,12 @@ import hashlib
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
 
+from sandbox import google, network
 from sandbox.googlecloud.errors import ApiError, invalid, json_body, required
 from sandbox.googlecloud.iam import PROJECT_NUMBER
 from sandbox.googlecloud.zones import StaticZone
@@ -25,31 +25,19 @@ Json = dict[str, Any]
 
 _LOCATION = "/v1/projects/<project>/locations/<location>"
 _CLUSTER = f"{_LOCATION}/clusters/<name>"
+_ENDPOINTS = "desiredControlPlaneEndpointsConfig"
+"""The only field that an update may have."""
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 _ZONE = re.compile(r"-[a-z]$")
 """The suffix that makes the name of a region that of a zone."""
 
 
-@dataclass(frozen=True)
-class ControlPlane:
-    """The API server behind every cluster."""
-
-    address: str
-    """The public endpoint, on port 443, which the DNS endpoint resolves to as well."""
-    private: str
-    """The private endpoint."""
-    region: str
-    """The region in the names of DNS endpoints, which the API server's certificate covers."""
-    authority: Path
-    """The CA of its certificate for addresses, PEM."""
-
-
 class Clusters:
-    """The clusters of one project."""
+    """The clusters of one project, in the sandbox's only region; `authority` is the API server's CA, PEM."""
 
-    def __init__(self, project: str, control_plane: ControlPlane) -> None:
+    def __init__(self, project: str, authority: Path) -> None:
         self.project = project
-        self._control_plane = control_plane
+        self._authority = authority
         self._lock = threading.Lock()
         self._clusters: Mapping[str, Json] = {}
 
@@ -58,41 +46,67 @@ class Clusters:
         """The names of the DNS endpoints."""
         configs = (cluster["controlPlaneEndpointsConfig"] for cluster in self._clusters.values())
         names = [config["dnsEndpointConfig"]["endpoint"] for config in configs]
-        return [StaticZone.host(name, [self._control_plane.address]) for name in names]
+        return [StaticZone.host(name, [network.KUBERNETES]) for name in names]
 
-    def get(self, location: str, name: str) -> Json:
-        """Return a cluster.
+    def add_to(self, app: Flask) -> None:
+        """Serve the clusters."""
 
-        Raises:
-            ApiError: there is no such cluster.
-        """
-        path = self._path(location, name)
+        @app.get(_CLUSTER)
+        def get_cluster(location: str, name: str) -> Json:
+            return self._find(self._path(location, name))
+
+        @app.post(f"{_LOCATION}/clusters")
+        def create_cluster(location: str) -> Json:
+            cluster = json_body("cluster", "cluster")
+            created = self._new(location, cluster)
+            path = self._path(location, created["name"])
+            with self._lock:
+                if path in self._clusters:
+                    raise ApiError(409, "alreadyExists", f"Already exists: {path}.")
+                self._put(path, created, cluster.get("controlPlaneEndpointsConfig") or {})
+            return _operation("CREATE_CLUSTER")
+
+        @app.put(_CLUSTER)
+        def update_cluster(location: str, name: str) -> Json:
+            """Change the endpoints, as `gcloud container clusters update --enable-dns-access` does."""
+            update, path = json_body("update", "update"), self._path(location, name)
+            if set(update) != {_ENDPOINTS}:
+                raise invalid("update", ", ".join(sorted(update)))
+            with self._lock:
+                self._put(path, self._find(path), update[_ENDPOINTS])
+            return _operation("UPDATE_CLUSTER")
+
+        @app.delete(_CLUSTER)
+        def delete_cluster(location: str, name: str) -> Json:
+            with self._lock:
+                deleted = self._find(self._path(location, name))
+                self._clusters = {path: cluster for path, cluster in self._clusters.items() if cluster is not deleted}
+            return _operation("DELETE_CLUSTER")
+
+    def _path(self, location: str, name: str) -> str:
+        return f"projects/{self.project}/locations/{location}/clusters/{name}"
+
+    def _find(self, path: str) -> Json:
         if path not in self._clusters:
             raise ApiError(404, "notFound", f"Not found: {path}.")
         return self._clusters[path]
 
-    def create(self, location: str, cluster: Mapping[str, Any]) -> None:
-        """Create a cluster.
-
-        Raises:
-            ApiError: its name is in use or invalid, or it is not in the sandbox's region.
-        """
+    def _new(self, location: str, cluster: Json) -> Json:
+        """Return a cluster as it is created, with the default endpoints."""
         name = cluster.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise required("cluster.name") if name is None else invalid("cluster.name", name)
         region = _ZONE.sub("", location)
-        if region != self._control_plane.region:
-            raise ApiError(400, "badRequest", f"The sandbox has only the region {self._control_plane.region}.")
+        if region != google.REGION:
+            raise ApiError(400, "badRequest", f"The sandbox has only the region {google.REGION}.")
         path = self._path(location, name)
         uid = hashlib.sha256(path.encode()).hexdigest()[:32]
-        created: Json = {
+        return {
             "name": name,
             "location": location,
             "selfLink": f"https://container.googleapis.com/v1/{path}",
             "status": "RUNNING",
-            "masterAuth": {
-                "clusterCaCertificate": base64.b64encode(self._control_plane.authority.read_bytes()).decode()
-            },
+            "masterAuth": {"clusterCaCertificate": base64.b64encode(self._authority.read_bytes()).decode()},
             "autopilot": {"enabled": False, **(cluster.get("autopilot") or {})},
             "workloadIdentityConfig": {"workloadPool": f"{self.project}.svc.id.goog"},
             "controlPlaneEndpointsConfig": {
@@ -103,33 +117,6 @@ class Clusters:
                 "ipEndpointsConfig": {"enabled": True, "enablePublicEndpoint": True},
             },
         }
-        with self._lock:
-            if path in self._clusters:
-                raise ApiError(409, "alreadyExists", f"Already exists: {path}.")
-            self._put(path, created, cluster.get("controlPlaneEndpointsConfig") or {})
-
-    def update(self, location: str, name: str, update: Mapping[str, Any]) -> None:
-        """Change a cluster's endpoints, as `gcloud container clusters update --enable-dns-access` does.
-
-        Raises:
-            ApiError: there is no such cluster, or the update names something else.
-        """
-        others = set(update) - {"desiredControlPlaneEndpointsConfig"}
-        if others or not update:
-            raise invalid("update", ", ".join(sorted(others)))
-        with self._lock:
-            current = self.get(location, name)
-            self._put(self._path(location, name), current, update["desiredControlPlaneEndpointsConfig"])
-
-    def delete(self, location: str, name: str) -> None:
-        """Delete a cluster.
-
-        Raises:
-            ApiError: there is no such cluster.
-        """
-        with self._lock:
-            deleted = self.get(location, name)
-            self._clusters = {path: cluster for path, cluster in self._clusters.items() if cluster is not deleted}
 
     def _put(self, path: str, cluster: Json, wanted: Mapping[str, Any]) -> None:
         """Store a cluster with the wanted endpoints and the fields that follow from them."""
@@ -137,8 +124,8 @@ class Clusters:
         endpoints = {kind: {**config, **(wanted.get(kind) or {})} for kind, config in current.items()}
         by_ip = endpoints["ipEndpointsConfig"]
         public = by_ip["enabled"] and by_ip["enablePublicEndpoint"]
-        addresses = {"privateEndpoint": self._control_plane.private} if by_ip["enabled"] else {}
-        addresses |= {"publicEndpoint": self._control_plane.address} if public else {}
+        addresses = {"privateEndpoint": google.PRIVATE_ENDPOINT} if by_ip["enabled"] else {}
+        addresses |= {"publicEndpoint": network.KUBERNETES} if public else {}
         settings = {key: value for key, value in by_ip.items() if key not in ("privateEndpoint", "publicEndpoint")}
         endpoints["ipEndpointsConfig"] = settings | addresses
         derived = {
@@ -147,32 +134,6 @@ class Clusters:
             "privateClusterConfig": {"enablePrivateEndpoint": not by_ip["enablePublicEndpoint"], **addresses},
         }
         self._clusters = {**self._clusters, path: cluster | derived}
-
-    def _path(self, location: str, name: str) -> str:
-        return f"projects/{self.project}/locations/{location}/clusters/{name}"
-
-
-def add_clusters(app: Flask, clusters: Clusters) -> None:
-    """Serve the clusters."""
-
-    @app.get(_CLUSTER)
-    def get_cluster(location: str, name: str) -> Json:
-        return clusters.get(location, name)
-
-    @app.post(f"{_LOCATION}/clusters")
-    def create_cluster(location: str) -> Json:
-        clusters.create(location, json_body("cluster", "cluster"))
-        return _operation("CREATE_CLUSTER")
-
-    @app.put(_CLUSTER)
-    def update_cluster(location: str, name: str) -> Json:
-        clusters.update(location, name, json_body("update", "update"))
-        return _operation("UPDATE_CLUSTER")
-
-    @app.delete(_CLUSTER)
-    def delete_cluster(location: str, name: str) -> Json:
-        clusters.delete(location, name)
-        return _operation("DELETE_CLUSTER")
 
 
 def _operation(kind: str) -> Json:

@@ -8,7 +8,7 @@ Sources: https://cloud.google.com/compute/docs/metadata/overview, https://cloud.
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, request
@@ -41,11 +41,11 @@ _PERMISSIONS = {
 
 
 class Iam:
-    """The roles of one project and their bindings. Hold `lock` around a read that is followed by a write."""
+    """The roles of one project and their bindings."""
 
     def __init__(self, project: str, pods: PodIdentity = lambda _: None) -> None:
         self.project = project
-        self.lock = threading.RLock()
+        self._lock = threading.Lock()
         self._pods = pods
         self._roles: dict[str, Json] = {}
         self._policies: dict[str, Json] = {}
@@ -86,60 +86,84 @@ class Iam:
 
     def _permissions(self, principal: str, zone: str) -> set[str]:
         # A grant on the project covers all of its zones.
-        bindings = [binding for key in {PROJECT, zone} for binding in self.policy(key).get("bindings", [])]
+        bindings = [binding for key in {PROJECT, zone} for binding in self._policy(key).get("bindings", [])]
         roles = [self._roles.get(item["role"], {}) for item in bindings if principal in item.get("members", [])]
         return {name for role in roles if not role.get(_DELETED) for name in role.get("includedPermissions", [])}
 
-    def policy(self, zone: str) -> Json:
-        """Return a zone's policy."""
+    def routes(self) -> Blueprint:
+        """Return the calls that grant access: for the sandbox itself, not for Pods."""
+        routes = Blueprint("iam", __name__)
+
+        @routes.get("/v1/projects/<project>")
+        def get_project() -> Json:
+            names = {"projectNumber": PROJECT_NUMBER, "projectId": self.project, "name": self.project}
+            return names | {"lifecycleState": "ACTIVE"}
+
+        @routes.post(f"{_ZONE}:getIamPolicy")
+        def get_policy(zone: str) -> Json:
+            return self._policy(zone)
+
+        @routes.post(f"{_ZONE}:setIamPolicy")
+        def set_policy(zone: str) -> Json:
+            return self._set_policy(zone)
+
+        @routes.post("/v1/projects/<project>:setIamPolicy")
+        def set_project_policy() -> Json:
+            return self._set_policy(PROJECT)
+
+        @routes.post(_ROLES)
+        def create_role() -> Json:
+            body = json_body("role")
+            role_id = body.get("roleId")
+            if not isinstance(role_id, str) or not role_id.replace("_", "").replace(".", "").isalnum():
+                raise invalid("roleId", role_id)
+            name = self._role_name(role_id)
+            with self._lock:
+                if name in self._roles:  # a deleted one too: it can be undeleted for a week
+                    raise already_exists("role", name)
+                self._roles[name] = {**(body.get("role") or {}), "name": name, "etag": "ACAB"}
+                return self._roles[name]
+
+        @routes.get(f"{_ROLES}/<role>")
+        def get_role(role: str) -> Json:
+            return self._change_role(role)
+
+        @routes.patch(f"{_ROLES}/<role>")
+        def patch_role(role: str) -> Json:
+            return self._change_role(role, **json_body("role"))
+
+        @routes.delete(f"{_ROLES}/<role>")
+        def delete_role(role: str) -> Json:
+            return self._change_role(role, deleted=True)
+
+        @routes.post(f"{_ROLES}/<role>:undelete")
+        def undelete_role(role: str) -> Json:
+            return self._change_role(role, deleted=False)
+
+        return routes
+
+    def _policy(self, zone: str) -> Json:
         return self._policies.get(zone, {"version": 1, "etag": "ACAB"})
 
-    def set_policy(self, zone: str, policy: Mapping[str, Any]) -> Json:
-        """Replace a zone's policy.
-
-        Raises:
-            ApiError: it binds a custom role that does not exist.
-        """
-        for binding in policy.get("bindings", []):
+    def _set_policy(self, zone: str) -> Json:
+        bindings = list(json_body("policy", "policy").get("bindings", []))
+        for binding in bindings:
             role = binding["role"]
             if role.startswith("projects/") and self._roles.get(role, {_DELETED: True}).get(_DELETED):
                 raise ApiError(400, "invalid", f"Role {role} does not exist.")
-        self._policies[zone] = {"version": 1, "etag": "ACAB", "bindings": list(policy.get("bindings", []))}
+        self._policies[zone] = {"version": 1, "etag": "ACAB", "bindings": bindings}
         return self._policies[zone]
 
-    def role(self, name: str) -> Json:
-        """Return a custom role, even a deleted one: it can be undeleted for a week.
+    def _role_name(self, role_id: str) -> str:
+        return f"projects/{self.project}/roles/{role_id}"
 
-        Raises:
-            ApiError: it never existed.
-        """
-        if name not in self._roles:
-            raise not_found("name", name)
-        return self._roles[name]
-
-    def create_role(self, role_id: object, role: Mapping[str, Any]) -> Json:
-        """Create a custom role.
-
-        Raises:
-            ApiError: its id is invalid, or in use, even by a deleted role.
-        """
-        if not isinstance(role_id, str) or not role_id.replace("_", "").replace(".", "").isalnum():
-            raise invalid("roleId", role_id)
-        name = f"projects/{self.project}/roles/{role_id}"
-        if name in self._roles:
-            raise already_exists("role", name)
-        self._roles[name] = {**role, "name": name, "etag": "ACAB"}
-        return self._roles[name]
-
-    def change_role(self, role_id: str, **changes: Any) -> Json:
-        """Change a custom role, or mark it as deleted.
-
-        Raises:
-            ApiError: it never existed.
-        """
-        name = f"projects/{self.project}/roles/{role_id}"
-        with self.lock:
-            self._roles[name] = {**self.role(name), **changes, "name": name}
+    def _change_role(self, role_id: str, **changes: Any) -> Json:
+        """Return a custom role, even a deleted one, after changes."""
+        name = self._role_name(role_id)
+        with self._lock:
+            if name not in self._roles:
+                raise not_found("name", name)
+            self._roles[name] = {**self._roles[name], **changes, "name": name}
             return self._roles[name]
 
 
@@ -189,49 +213,3 @@ def metadata_app(iam: Iam) -> Flask:
         return PROJECT_NUMBER, _FLAVOR | {"Content-Type": "text/plain"}
 
     return app
-
-
-def iam_routes(iam: Iam) -> Blueprint:
-    """Return the calls that grant access: for the sandbox itself, not for Pods."""
-    routes = Blueprint("iam", __name__)
-
-    @routes.get("/v1/projects/<project>")
-    def get_project() -> Json:
-        names = {"projectNumber": PROJECT_NUMBER, "projectId": iam.project, "name": iam.project}
-        return names | {"lifecycleState": "ACTIVE"}
-
-    @routes.post(f"{_ZONE}:getIamPolicy")
-    def get_policy(zone: str) -> Json:
-        return iam.policy(zone)
-
-    @routes.post(f"{_ZONE}:setIamPolicy")
-    def set_policy(zone: str) -> Json:
-        return iam.set_policy(zone, json_body("policy", "policy"))
-
-    @routes.post("/v1/projects/<project>:setIamPolicy")
-    def set_project_policy() -> Json:
-        return iam.set_policy(PROJECT, json_body("policy", "policy"))
-
-    @routes.post(_ROLES)
-    def create_role() -> Json:
-        body = json_body("role")
-        with iam.lock:
-            return iam.create_role(body.get("roleId"), body.get("role") or {})
-
-    @routes.get(f"{_ROLES}/<role>")
-    def get_role(role: str) -> Json:
-        return iam.role(f"projects/{iam.project}/roles/{role}")
-
-    @routes.patch(f"{_ROLES}/<role>")
-    def patch_role(role: str) -> Json:
-        return iam.change_role(role, **json_body("role"))
-
-    @routes.delete(f"{_ROLES}/<role>")
-    def delete_role(role: str) -> Json:
-        return iam.change_role(role, deleted=True)
-
-    @routes.post(f"{_ROLES}/<role>:undelete")
-    def undelete_role(role: str) -> Json:
-        return iam.change_role(role, deleted=False)
-
-    return routes

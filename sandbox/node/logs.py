@@ -15,13 +15,7 @@ _POLL_SECONDS = 0.2
 
 
 def serve(address: tuple[str, int], certificate: Path, find: FindLog) -> None:
-    """Serve logs in threads that end with the process.
-
-    Args:
-        address: host and port to listen on.
-        certificate: PEM file of the serving certificate `NAME.crt`, beside its key `NAME.key`.
-        find: finds a container's log.
-    """
+    """Serve logs in threads that end with the process; the certificate `NAME.crt` lies beside its key `NAME.key`."""
     app = Flask(__name__)
 
     @app.get("/containerLogs/<namespace>/<pod>/<container>")

@@ -91,16 +91,7 @@ def pod_status(
     start_time: str,
     pod_ip: str,
 ) -> Json:
-    """Return a Pod's status.
-
-    Args:
-        pod: the Pod.
-        inits: the states of its init containers.
-        containers: the states of its containers.
-        previous: the last status, whose transition times stay where nothing has changed.
-        start_time: when the node accepted the Pod.
-        pod_ip: the Pod's address; empty while it has none.
-    """
+    """Return a Pod's status, with the transition times of the previous one where nothing has changed."""
     current = phase(inits, containers)
     done = current in ("Succeeded", "Failed")
     ready = not done and all(status.ready for status in containers)

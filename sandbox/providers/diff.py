@@ -44,12 +44,7 @@ def changes(old: Any, new: Any, replacing: Collection[str]) -> Changes:
 
 
 def response(differences: Changes, *, delete_first: bool = False) -> provider_pb2.DiffResponse:
-    """Return the answer to Diff.
-
-    Args:
-        differences: The properties that change.
-        delete_first: The old resource has to be deleted before a replacement can be created.
-    """
+    """Return the answer to Diff; with `delete_first`, a replacement is created after the deletion."""
     replaces = [path for path, change in differences.items() if change.kind in _REPLACING.values()]
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if differences else provider_pb2.DiffResponse.DIFF_NONE,

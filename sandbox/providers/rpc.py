@@ -84,14 +84,7 @@ class Engine:
         severity: engine_pb2.LogSeverity.ValueType = INFO,
         status: bool = False,
     ) -> None:
-        """Show a message in the engine's display, beside a resource if there is a URN.
-
-        Args:
-            message: Text to show.
-            urn: Resource it belongs to, or nothing.
-            severity: `INFO` or `WARNING`.
-            status: Show it in the resource's row while it runs and drop it afterwards.
-        """
+        """Show a message in the engine's display, beside a resource if there is a URN; with `status` while it runs."""
         request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=status)
         try:
             self._stub.Log(request, timeout=5)
@@ -108,13 +101,7 @@ class ResourceType(ABC):
 
     @abstractmethod
     def check(self, urn: str, old: Properties, inputs: Properties) -> tuple[Properties, dict[str, str]]:
-        """Return the completed inputs, and what is wrong with them, by property.
-
-        Args:
-            urn: The resource.
-            old: The inputs of the last operation; empty for a new resource.
-            inputs: The program's inputs.
-        """
+        """Return the completed inputs, and what is wrong with them, by property; `old` are the last operation's."""
 
     @abstractmethod
     def diff(self, state: Properties, inputs: Properties) -> pb.DiffResponse:

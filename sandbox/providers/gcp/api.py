@@ -96,15 +96,7 @@ class GoogleCloud:
         return self.call("dns", method, zone_path + path, body, query)
 
     def call(self, service: str, method: str, path: str, body: Json | None = None, query: Any = None) -> Json:
-        """Call a service.
-
-        Args:
-            service: Key of `_SERVICES`.
-            method: HTTP method.
-            path: Path below the service's endpoint, quoted.
-            body: Content, sent as JSON.
-            query: Parameters of the URL.
-        """
+        """Call a service of `_SERVICES`, at a quoted path below its endpoint."""
         endpoint = self._config.get(f"{service}CustomEndpoint", "").rstrip("/")
         if not endpoint:
             raise ProviderError(

@@ -114,12 +114,8 @@ def prune(live: Any, inputs: Any) -> Any:
 def importable(live: Object, known: Object) -> Object:
     """Return the inputs of an object that was not made by this stack.
 
-    Its identity is known. The real provider adds every property that its schema has for the kind: all but the
-    status of the API's own kinds, and nothing for a custom resource.
-
-    Args:
-        live: The object on the server.
-        known: API version, kind, name and namespace.
+    API version, kind, name and namespace are known. The real provider adds every property that its schema has for the
+    kind: all but the status of the API's own kinds, and nothing for a custom resource.
     """
     identity: Object = prune(live, known)
     if not is_builtin(live):
@@ -139,14 +135,7 @@ def manager_of(state: Mapping[str, Any]) -> str:
 
 
 def checkpoint(inputs: Object, live: Object, marked: Properties, state: Mapping[str, Any]) -> Properties:
-    """Return the new state of an object: the live one, and the inputs it came from.
-
-    Args:
-        inputs: Inputs in plain form.
-        live: The object on the server.
-        marked: Inputs with their secrets in `Secret`.
-        state: The state before; empty for a new object.
-    """
+    """Return the new state of an object: the live one, and the inputs it came from, in plain form and with `Secret`."""
     return masked(live, marked) | {
         INPUTS: masked(inputs, marked),
         _INITIAL_API_VERSION: state.get(_INITIAL_API_VERSION, live["apiVersion"]),

@@ -26,14 +26,6 @@ class Releases(ResourceType):
     def __init__(
         self, kubeconfig: Kubeconfig | None, server: ApiServer, engine: Engine, cancelled: threading.Event
     ) -> None:
-        """Take what the operations need.
-
-        Args:
-            kubeconfig: Where helm finds the cluster, if anywhere.
-            server: The API server, to which the CRDs of charts are announced.
-            engine: The engine's log.
-            cancelled: Set when helm must end.
-        """
         self._helm = Helm(kubeconfig, cancelled)
         self._namespace = kubeconfig.namespace if kubeconfig else "default"
         self._server = server

@@ -33,18 +33,9 @@ class Resources(ResourceType):
     def __init__(
         self, server: ApiServer, namespace: str, *, force: bool, engine: Engine, cancelled: threading.Event
     ) -> None:
-        """Take what the operations need.
-
-        Args:
-            server: The API server.
-            namespace: Namespace of objects that name none.
-            force: Updates take fields from other managers.
-            engine: The engine's log.
-            cancelled: Set when waits must end.
-        """
         self._server = server
-        self._namespace = namespace
-        self._force = force
+        self._namespace = namespace  # of objects that name none
+        self._force = force  # updates take fields from other managers
         self._engine = engine
         self._cancelled = cancelled
 

@@ -23,13 +23,6 @@ def create(
 ) -> Object:
     """Create an object, again while its namespace or CRD is missing: another resource may be making it.
 
-    Args:
-        server: The API server.
-        inputs: The object.
-        cancelled: Set when retries must end.
-        report: Shows each retry.
-        dry_run: Return what the object would be, and create nothing.
-
     Raises:
         ApiError: The server refused it, for instance because it exists.
         NoMatchError: Its kind did not appear.
@@ -46,15 +39,7 @@ def create(
 
 
 def apply(server: ApiServer, inputs: Object, old: Object, manager: str, *, force: bool, dry_run: bool) -> Object:
-    """Apply inputs to an object that exists.
-
-    Args:
-        server: The API server.
-        inputs: The object as it is to be.
-        old: The object in the state.
-        manager: The resource's own field manager.
-        force: Take fields from other managers.
-        dry_run: Return what the object would be, and change nothing.
+    """Apply inputs to an object that exists, and that the state has as `old`.
 
     Raises:
         ApiError: The server refused it, for instance because another manager owns a field.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.googlecloud.api import make_app
-from sandbox.googlecloud.gke import Clusters, ControlPlane
+from sandbox.googlecloud.gke import Clusters
 from sandbox.googlecloud.zones import Zones
 
 CLUSTERS = "/v1/projects/sandbox/locations/europe-west1/clusters"
@@ -18,7 +18,7 @@ ADDRESSES = "/compute/v1/projects/sandbox/regions/europe-west1/addresses"
 def call(tmp_path: Path) -> Any:
     """An emulator with the cluster `one` and the address `gateway`."""
     (tmp_path / "ca.crt").write_text("the CA")
-    clusters = Clusters("sandbox", ControlPlane("10.96.0.1", "10.244.0.99", "europe-west1", tmp_path / "ca.crt"))
+    clusters = Clusters("sandbox", tmp_path / "ca.crt")
     client = make_app(Zones("sandbox"), clusters=clusters).test_client()
 
     def send(method: str, path: str, body: Any) -> tuple[int, str]:
