@@ -11,11 +11,14 @@ from .fields import (
     Email,
     Environment,
     HostName,
+    Identifier,
     Input,
     IssuerKind,
     KubernetesName,
     MacKey,
     NonEmpty,
+    Pem,
+    Profile,
     Seconds,
     Text,
     Wait,
@@ -41,18 +44,18 @@ class SolverArgs(TypedDict):
     dns_zones: NotRequired[Annotated[Sequence[Input[Domain]], Default(())]]
     """Domains to solve for, with every name below them."""
     wait_instead_of_self_check: NotRequired[Wait]
-    """Seconds to wait instead of cert-manager's own check of a challenge."""
+    """Seconds to wait instead of cert-manager's own check of a challenge; cert-manager 1.21.2 and later."""
 
 
 class ExternalAccountArgs(TypedDict):
     """An account at the CA that the ACME account is bound to (RFC 8555, section 7.3.4)."""
 
-    key_id: Input[Text]
+    key_id: Input[Identifier]
     """The key's identifier, which the CA assigns."""
     key_secret: NotRequired[Input[MacKey]]
     """The HMAC key, in base64url; it is put into a Secret."""
     secret_name: NotRequired[Input[KubernetesName]]
-    """An existing Secret with the HMAC key in its entry `secret`, instead of `key_secret`. It is in the namespace of
+    """An existing Secret with the HMAC key in its entry `secret`, instead of the key itself. It is in the namespace of
     the Issuers, or for ClusterIssuers in cert-manager's."""
 
 
@@ -75,10 +78,10 @@ class AcmeIssuersArgs(TypedDict):
     """How control of names is proven. The most specific matching solver wins. HTTP-01 for every name by default."""
     timeout: NotRequired[Annotated[Seconds, Default(600)]]
     """Seconds to wait for each issuer to be Ready, which it is when it has an account."""
-    ca_bundle: NotRequired[Input[Text] | None]
+    ca_bundle: NotRequired[Input[Pem] | None]
     """PEM certificates of the CA that has signed the ACME servers' own certificates."""
-    profile: NotRequired[Input[Text] | None]
-    """The profile that certificates are ordered with."""
+    profile: NotRequired[Input[Profile] | None]
+    """The ACME server's profile for certificates (Let's Encrypt: classic, tlsserver, shortlived)."""
     external_accounts: NotRequired[Annotated[Mapping[Environment, ExternalAccountArgs], Default({})]]
     """The external account of each environment, `staging` and `prod`, where the CA asks for one."""
     cluster_namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]

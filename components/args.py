@@ -18,7 +18,7 @@ from typing import Annotated, Any, NotRequired, Required, TypeVar, Union, get_ar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
-from .fields import Default, accepted, example
+from .fields import Accepts, Default, accepted, example, metadata
 
 C = TypeVar("C", bound=type)
 Defer = Callable[[Any], Any]
@@ -95,7 +95,7 @@ def component_type(args: Any, defer: Defer) -> Any:
     return _object(args, Inputs, defer)
 
 
-def config_model(args: Any, base: type[BaseModel]) -> type[BaseModel]:
+def config_model(args: Any, base: type[BaseModel], *names: str, optional: bool = False) -> type[BaseModel]:
     """Return the model of an args class as stack config has it: no value is an Output.
 
     Each field has its sentence as `description`, and what its type accepts in `json_schema_extra["accepted"]`.
@@ -103,8 +103,10 @@ def config_model(args: Any, base: type[BaseModel]) -> type[BaseModel]:
     Args:
         args: the args class.
         base: what the sections of the config have in common, such as camelCase keys.
+        names: some of its fields; all of them, by default.
+        optional: whether none of them is required.
     """
-    return _model(args, base, _unchanged)
+    return _model(args, base, _unchanged, names, optional)
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,15 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
 
 
 @cache
-def _model(args: Any, base: type[BaseModel], defer: Defer) -> type[BaseModel]:
+def _model(
+    args: Any, base: type[BaseModel], defer: Defer, names: tuple[str, ...] = (), optional: bool = False
+) -> type[BaseModel]:
     # A component shows none. CPython 3.11 may fail to parse while a future is collected (python/cpython#106905).
     sentences = {} if base is Inputs else docstrings(args)
     fields: dict[str, Any] = {
-        name: _field(annotation, name in args.__required_keys__, sentences.get(name, ""), base, defer)
+        name: _field(annotation, name in args.__required_keys__ and not optional, sentences.get(name, ""), base, defer)
         for name, annotation in inspect.get_annotations(args).items()
+        if not names or name in names
     }
     return create_model(args.__name__, __base__=base, __doc__=args.__doc__, **fields)
 
@@ -158,8 +163,9 @@ def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel]
     inner = annotation if awaitable is None else get_args(awaitable)[0]
     about: dict[str, Any] = {
         "description": sentence,
-        "examples": [example(inner)],
+        "examples": [default if isinstance(default, str | int) else example(inner)],
         "json_schema_extra": {"accepted": accepted(inner)},
+        "repr": not any(isinstance(item, Accepts) and item.secret for item in metadata(inner)),
     }
     type_ = _type(inner, base, defer)
     if not required:

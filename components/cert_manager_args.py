@@ -2,7 +2,7 @@
 
 from typing import Annotated, NotRequired, TypedDict
 
-from .fields import ChartValues, ChartVersion, Default, Digest, Input, KubernetesName, PodSecurity, Text
+from .fields import ChartValues, ChartVersion, Default, Digest, Identifier, Input, KubernetesName, PodSecurity
 from .specs import cert_manager
 
 
@@ -13,14 +13,14 @@ class CertManagerArgs(TypedDict):
     """False uses the cert-manager that the cluster has, and creates nothing."""
     namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]
     """The namespace of cert-manager. It is created with the release, and leader election stays in it."""
-    chart: NotRequired[Annotated[Input[Text], Default(cert_manager.CHART)]]
-    """An OCI reference, or the path of the chart on this machine."""
+    chart: NotRequired[Annotated[Input[Identifier], Default(cert_manager.CHART)]]
+    """An OCI reference, or the path of a packaged chart or of a folder on this machine."""
     version: NotRequired[Annotated[Input[ChartVersion], Default(cert_manager.VERSION)]]
     """The version of the chart."""
     digest: NotRequired[Input[Digest] | None]
     """The digest of the chart's manifest for an OCI reference, of the file for a `.tgz`. The digest of the official
     chart at the default version is built in. Without a digest, a version is whatever its registry serves."""
-    keyring: NotRequired[Input[Text] | None]
+    keyring: NotRequired[Input[Identifier] | None]
     """The path of a keyring, with which the chart's signature (`.prov`) is verified."""
     pod_security: NotRequired[Annotated[Input[PodSecurity], Default(cert_manager.POD_SECURITY[0])]]
     """The Pod Security Standard that the namespace enforces."""

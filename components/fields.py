@@ -12,8 +12,9 @@ from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from .shell import Expression
 from .specs import acme, cert_manager, client_ca, headers, istio, names, tls
 
 T = TypeVar("T")
@@ -42,6 +43,12 @@ class Accepts:
 
     phrase: str = ""
     example: Any = None
+    secret: bool = False
+    """Whether a report of a stack's config must not show the value."""
+
+
+ONE_OF = "one_of"
+"""The type of pydantic's error for another word. A report that says what is accepted does not repeat the words."""
 
 
 class OneOf:
@@ -60,7 +67,7 @@ class OneOf:
             ValueError: it is not one of the words.
         """
         if value not in self.words:
-            raise ValueError(f"is not one of {', '.join(self.words)}")
+            raise PydanticCustomError(ONE_OF, f"is not one of {', '.join(self.words)}")
         return value
 
 
@@ -92,11 +99,11 @@ def example(annotation: Any) -> Any:
 
 
 def metadata(annotation: Any) -> list[Any]:
-    """Return the metadata of an annotation, from the outside in, through optional types and Inputs."""
+    """Return the metadata of an annotation, from the outside in, through optional types, Inputs and lists."""
     if get_origin(annotation) is Annotated:
         inner, *own = get_args(annotation)
         return [*own, *metadata(inner)]
-    if get_origin(annotation) in (Union, UnionType):
+    if get_origin(annotation) in (Union, UnionType, Sequence):
         return metadata(get_args(annotation)[0])
     return []
 
@@ -198,6 +205,11 @@ def _refuse_boolean(value: Any) -> Any:
     return value
 
 
+def _number_as_text(value: Any) -> Any:
+    """Return a version as text: `pulumi config set` and YAML make a number of `1.2`."""
+    return str(value) if isinstance(value, float) else value
+
+
 NonEmpty = Annotated[Sequence[T], Field(min_length=1)]
 """A list of at least one item."""
 
@@ -205,10 +217,12 @@ Text = Annotated[str, Field(min_length=1)]
 Number = Annotated[int, BeforeValidator(_refuse_boolean)]
 Port = Annotated[Number, Field(ge=1, le=65535), Accepts(example=80)]
 Seconds = Annotated[Number, Field(ge=1, le=3600), Accepts(example=60)]
-Wait = Annotated[Number, Field(ge=0, le=3600)]
+Wait = Annotated[Number, Field(ge=0, le=3600), Accepts(example=60)]
 Ttl = Annotated[Number, Field(ge=1, le=86400)]
 
 Line = Annotated[str, AfterValidator(line)]
+Identifier = Annotated[Line, Field(min_length=1), AfterValidator(names.refuse_placeholder)]
+Pem = Annotated[str, AfterValidator(client_ca.pem), Accepts("PEM certificates", Expression('"$(cat ca.pem)"'))]
 KubernetesName = Annotated[
     str, AfterValidator(names.kubernetes_name), Accepts("at most 63 of a-z, 0-9 and inner hyphens", "NAME")
 ]
@@ -217,7 +231,12 @@ HostName = Annotated[str, AfterValidator(names.dns_name), Accepts("a DNS name; `
 Domain = Annotated[str, AfterValidator(names.domain), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")]
 Email = Annotated[str, AfterValidator(names.email_address), Accepts("an e-mail address", "NAME@YOUR-DOMAIN")]
 Labels = Annotated[Mapping[str, T], AfterValidator(object_labels)]
-Selector = Annotated[Mapping[str, T], Field(min_length=1), AfterValidator(object_labels)]
+Selector = Annotated[
+    Mapping[str, T],
+    Field(min_length=1),
+    AfterValidator(object_labels),
+    Accepts(example='{"istio":"ingressgateway"}'),
+]
 GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(names.refuse_placeholder)]
 WorkloadPool = Annotated[str, AfterValidator(workload_pool)]
 RoleId = Annotated[str, AfterValidator(role_id)]
@@ -228,22 +247,23 @@ Challenge = Annotated[str, OneOf(*acme.CHALLENGES)]
 Environment = Annotated[str, OneOf(*acme.ENVIRONMENTS)]
 IssuerKind = Annotated[str, OneOf(*acme.ISSUER_KINDS)]
 ClassField = Annotated[str, OneOf("class", "ingressClassName")]
-MacKey = Annotated[str, AfterValidator(acme.mac_key)]
+MacKey = Annotated[str, AfterValidator(acme.mac_key), Accepts(example="HMAC_KEY", secret=True)]
+Profile = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$"), Accepts(example="classic")]
 
-ChartVersion = Annotated[str, AfterValidator(cert_manager.check_version), Accepts(cert_manager.ACCEPTED, "vX.Y.Z")]
+ChartVersion = Annotated[str, AfterValidator(cert_manager.check_version), Accepts(cert_manager.ACCEPTED)]
 ChartValues = Annotated[Mapping[str, Any], AfterValidator(integers)]
 Digest = Annotated[
     str, AfterValidator(cert_manager.check_digest), Accepts("sha256: and 64 hexadecimal digits", "sha256:DIGEST")
 ]
 PodSecurity = Annotated[str, OneOf(*cert_manager.POD_SECURITY)]
 
-TlsVersion = Annotated[str, OneOf(*tls.VERSIONS)]
+TlsVersion = Annotated[str, BeforeValidator(_number_as_text), OneOf(*tls.VERSIONS)]
 CipherSuite = Annotated[str, OneOf(*tls.CIPHER_SUITES)]
 CaCertificates = Annotated[str, AfterValidator(client_ca.certificates)]
 KeyAlgorithm = Annotated[str, OneOf(*tls.KEY_SIZES)]
 KeyRotation = Annotated[str, OneOf(*tls.ROTATIONS)]
 Hsts = Annotated[Number, Field(ge=0, le=tls.MAX_HSTS)]
-Percentage = Annotated[Number, Field(ge=1, le=99)]
+Percentage = Annotated[Number, Field(ge=1, le=99), Accepts(example=33)]
 
 RoutePath = Annotated[str, AfterValidator(headers.path_prefix), Accepts("a path that begins with /", "/")]
 HeaderName = Annotated[str, AfterValidator(headers.name), Accepts("the name of a header", "x-version")]

@@ -14,6 +14,7 @@ from .fields import (
     NonEmpty,
     Number,
     Percentage,
+    Profile,
     Seconds,
     Text,
 )
@@ -54,7 +55,7 @@ class GatewayCertificateArgs(TypedDict):
     """The private key of each certificate."""
     timeout: NotRequired[Annotated[Seconds, Default(600)]]
     """Seconds to wait for each certificate to be Ready."""
-    profile: NotRequired[Text | None]
+    profile: NotRequired[Profile | None]
     """The ACME profile. Some profiles exclude a common name."""
     renew_before_percentage: NotRequired[Input[Percentage] | None]
     """Per cent of the lifetime that is left when a certificate is renewed. cert-manager's default is a third."""

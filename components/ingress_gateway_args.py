@@ -2,7 +2,7 @@
 
 from typing import Annotated, NotRequired, TypedDict
 
-from .fields import ClassField, Default, Input, KubernetesName, OneOf, Seconds, Selector, Text
+from .fields import ClassField, Default, Input, KubernetesName, OneOf, Seconds, Selector
 from .kube import solver_route
 from .specs import addresses, istio
 
@@ -13,11 +13,12 @@ class Http01Args(TypedDict):
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
     """Labels of the gateway's Pods."""
     class_field: NotRequired[Annotated[Input[ClassField], Default("class")]]
-    """The field of the Ingress that names the ingress class `istio`."""
+    """The field of the Ingress that names the ingress class `istio`. Istio always reads `class`, an annotation;
+    `ingressClassName` needs an IngressClass `istio` with the controller istio.io/ingress-controller."""
     control_plane: NotRequired[Annotated[Input[KubernetesName], Default(solver_route.CONTROL_PLANE)]]
-    """The namespace of istiod."""
-    revision: NotRequired[Input[Text]]
-    """The revision of Istio that the gateway belongs to. Defaults to the label of its Deployment."""
+    """The namespace of istiod and of the mesh config, which routes HTTP-01."""
+    revision: NotRequired[Input[KubernetesName]]
+    """The revision of Istio that the gateway belongs to. Defaults to its Deployment's label istio.io/rev."""
 
 
 class IngressGatewayArgs(TypedDict):
@@ -32,6 +33,6 @@ class IngressGatewayArgs(TypedDict):
     plain: NotRequired[Annotated[bool, Default(True)]]
     """Whether the Service has to have port 80, for HTTP-01 and the redirect."""
     family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
-    """The external addresses to wait for; `dual` is one of each."""
+    """The external addresses of the Service, which the hosts' records hold; `dual` is one of each."""
     http01: NotRequired[Http01Args]
     """Set it where HTTP-01 is used. A gateway to which Istio routes no Ingress of a solver is then refused."""

@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.fields import ChartValues, ChartVersion, Digest, KubernetesName, Seconds, Selector
-from components.kube import solver_route
+from components.cert_manager_args import CertManagerArgs
+from components.fields import GoogleName
+from components.ingress_gateway_args import Http01Args, IngressGatewayArgs
 from components.shell import word
-from components.specs import cert_manager, istio
-from config.fields import GoogleName, Identifier, Section
+from config.fields import Section, section_of
 from config.problems import Path, dotted
 
 
@@ -27,37 +27,12 @@ class Gke(Section):
     )
 
 
-class Ingress(Section):
+class Ingress(
+    section_of(Http01Args),  # type: ignore[misc]
+    section_of(IngressGatewayArgs, "namespace", "service", "family", "timeout"),  # type: ignore[misc]
+):
     """The existing gateway: its Service, and the label of its Pods."""
 
-    namespace: KubernetesName = Field(istio.NAMESPACE, description="a namespace's name", examples=[istio.NAMESPACE])
-    service: KubernetesName = Field(istio.SERVICE, description="a Service's name", examples=[istio.SERVICE])
-    selector: Selector[str] = Field(
-        istio.SELECTOR,
-        description="labels of the gateway's Pods",
-        examples=['{"istio":"ingressgateway"}'],
-    )
-    class_field: Literal["class", "ingressClassName"] = Field(
-        "class",
-        description="class (an annotation, which Istio always reads) or ingressClassName (needs an IngressClass"
-        " `istio` with controller istio.io/ingress-controller)",
-        examples=["class"],
-    )
-    control_plane: KubernetesName = Field(
-        solver_route.CONTROL_PLANE,
-        description="istiod's namespace, where the mesh config is that routes HTTP-01",
-        examples=[solver_route.CONTROL_PLANE],
-    )
-    revision: KubernetesName | None = Field(
-        None,
-        description="the revision of Istio that the gateway belongs to (default: its Deployment's label istio.io/rev)",
-        examples=["REVISION"],
-    )
-    family: Literal["ipv4", "ipv6", "dual"] = Field(
-        "ipv4",
-        description="ipv4, ipv6 or dual: the external addresses that the Service has and the hosts get records of",
-        examples=["dual"],
-    )
     address: Literal["ephemeral", "promote"] = Field(
         "ephemeral",
         description="ephemeral (the Service's address is left as it is) or promote (it is reserved, and so outlives"
@@ -69,42 +44,10 @@ class Ingress(Section):
         description="the region of the reserved address (default with gke: the cluster's)",
         examples=["REGION"],
     )
-    timeout: Seconds = Field(
-        300, description="seconds to wait for the Service's external IP, 1 to 3600", examples=[300]
-    )
 
 
-class CertManager(Section):
+class CertManager(section_of(CertManagerArgs)):  # type: ignore[misc]
     """cert-manager's chart."""
-
-    install: bool = Field(True, description="true, or false to use an existing cert-manager", examples=[True])
-    namespace: KubernetesName = Field("cert-manager", description="a namespace's name", examples=["cert-manager"])
-    version: ChartVersion = Field(
-        cert_manager.VERSION,
-        description=cert_manager.ACCEPTED,
-        examples=[cert_manager.VERSION],
-    )
-    chart: Identifier = Field(
-        cert_manager.CHART,
-        description="an OCI reference, or the path of a packaged chart or of a folder",
-        examples=[cert_manager.CHART],
-    )
-    digest: Digest | None = Field(
-        None,
-        description="sha256:…, of the chart's manifest in its registry, or of the .tgz that `chart` is the path of"
-        " (default: that of the default chart at the default version)",
-        examples=["sha256:DIGEST"],
-    )
-    keyring: Identifier | None = Field(
-        None, description="the path of a keyring, to verify the chart's signature with", examples=["KEYRING"]
-    )
-    pod_security: Literal["restricted", "baseline", "privileged"] = Field(
-        "restricted",
-        description="the Pod Security Standard that cert-manager's namespace enforces: restricted, baseline or"
-        " privileged",
-        examples=["restricted"],
-    )
-    values: ChartValues = Field({}, description="values of the chart, merged over the program's own")
 
 
 ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dnsNames[0]'"}

@@ -8,12 +8,10 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from components.args import config_model
-from components.fields import Line, google_name
-from components.specs.names import refuse_placeholder
 
 
 class Section(BaseModel):
@@ -38,35 +36,7 @@ def section_of(args: Any, *names: str, optional: bool = False) -> Any:
         names: some of its fields; all of them, by default.
         optional: whether none of them is required.
     """
-    fields: dict[str, Any] = {}
-    for name, field in config_model(args, Section).model_fields.items():
-        if names and name not in names:
-            continue
-        type_: Any = Annotated[(field.annotation, *field.metadata, None)]
-        about: dict[str, Any] = {
-            "description": field.description,
-            "examples": field.examples,
-            "json_schema_extra": field.json_schema_extra,
-        }
-        if not field.is_required():
-            fields[name] = type_, Field(field.default, validate_default=True, **about)
-        elif optional:
-            fields[name] = type_ | None, Field(None, **about)
-        else:
-            fields[name] = type_, Field(**about)
-    return create_model(args.__name__, __base__=Section, __doc__=args.__doc__, **fields)
-
-
-def pem(value: str) -> str:
-    """Return PEM certificates as they are."""
-    # Few configs have certificates, and this library takes longer to load than everything else that a config needs.
-    from cryptography import x509
-
-    try:
-        x509.load_pem_x509_certificates(value.encode())
-    except ValueError:
-        raise ValueError("is not PEM") from None
-    return value
+    return config_model(args, Section, *names, optional=optional)
 
 
 def https(value: str) -> str:
@@ -81,6 +51,4 @@ def text(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, dict) else value
 
 
-Identifier = Annotated[Line, Field(min_length=1), AfterValidator(refuse_placeholder)]
-GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(refuse_placeholder)]
 Url = Annotated[str, AfterValidator(https)]

@@ -5,13 +5,13 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
-from components.fields import Challenge, KubernetesName, Labels, Line, Selector
+from components.fields import Challenge, GoogleName, KubernetesName, Labels, Line, Selector
 from components.specs import caa, client_ca
 from components.specs.acme import group_names
 from components.specs.addresses import region_of
 from components.specs.dashboard import LABELS as DASHBOARD_LABELS
 from config.cluster import CertManager, Gke, Ingress
-from config.fields import GoogleName, Section, text
+from config.fields import Section, text
 from config.signing import Acme, Certificate, Tls
 from config.traffic import Dns, Host
 

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from components.args import CONFLICT, model_in
+from components.fields import ONE_OF
 from components.problem import Problem
 from components.shell import words
 
@@ -95,7 +96,8 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: b
     if secret and any(word in reason.lower() for word in re.findall(r"\w{3,}", str(error["input"]).lower())):
         # It may quote a part of the value.
         reason = ""
-    known = reason if reason.startswith(("is ", "has ", "lies ", "misses ")) else "is not accepted"
+    explained = error["type"] != ONE_OF and reason.startswith(("is ", "has ", "lies ", "misses "))
+    known = reason if explained else "is not accepted"
     return problem_at(path, schema, MISSING if error["type"] == "missing" else value, known)
 
 
@@ -163,7 +165,9 @@ def accepted_by(field: FieldInfo) -> str:
         # A field of an args class has a sentence, and what its type accepts beside it.
         sentence, accepted = description.removesuffix("."), str(field.json_schema_extra.get("accepted") or "")
         own = f" ({accepted})" if accepted and accepted.lower() not in sentence.lower() else ""
-        return f"{sentence[0].lower()}{sentence[1:]}{own}"
+        if not sentence[1].isupper():
+            sentence = f"{sentence[0].lower()}{sentence[1:]}"
+        return f"{sentence}{own}"
     kind = "a list of objects" if is_list(field) else "an object"
     if is_list(field) and any(getattr(rule, "min_length", 0) for rule in field.metadata):
         kind = "a list of at least one object"

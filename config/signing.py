@@ -3,24 +3,16 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from components.fields import (
-    CipherSuite,
-    Domain,
-    Email,
-    HostName,
-    Hsts,
-    KubernetesName,
-    MacKey,
-    Percentage,
-    Seconds,
-    Wait,
-)
+from components.acme_issuers_args import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
+from components.fields import Domain, HostName, KubernetesName, Seconds
+from components.gateway_certificate_args import GatewayCertificateArgs, KeyArgs
 from components.shell import Expression
-from components.specs import acme, client_ca, istio, tls
+from components.specs import acme, client_ca, istio
 from components.specs.names import kubernetes_name
-from config.fields import Identifier, Section, Url, pem
+from components.tls_gateway_args import TlsGatewayArgs
+from config.fields import Section, Url, section_of
 from config.limits import LETS_ENCRYPT, NONE, Limits, parse
 
 
@@ -41,19 +33,8 @@ class Servers(Section):
     prod: Url = _directory(acme.PROD)
 
 
-class ExternalAccount(Section):
+class ExternalAccount(section_of(ExternalAccountArgs)):  # type: ignore[misc]
     """An account at the CA that the ACME account is bound to (external account binding)."""
-
-    key_id: Identifier = Field(description="the identifier of the key, as the CA gives it", examples=["KEY_ID"])
-    # A report does not show what `repr` does not.
-    key_secret: MacKey | None = Field(
-        None, repr=False, description="the HMAC key, base64url, as a secret; or secretName", examples=["HMAC_KEY"]
-    )
-    secret_name: KubernetesName | None = Field(
-        None,
-        description="a Secret that has the HMAC key in `secret`, beside the account keys; or keySecret",
-        examples=["NAME"],
-    )
 
 
 class ExternalAccounts(Section):
@@ -86,32 +67,18 @@ class CaLimits(Section):
     )
 
 
-class Acme(Section):
+class Acme(
+    section_of(SolverArgs, "wait_instead_of_self_check"),  # type: ignore[misc]
+    section_of(AcmeIssuersArgs, "email", "ca_bundle", "profile"),  # type: ignore[misc]
+):
     """The CA, and the issuers that ask it."""
 
-    email: Email = Field(description="an e-mail address that someone reads", examples=["YOU@YOUR-DOMAIN"])
     issuer: Literal["staging", "prod"] = Field(description="staging or prod", examples=["staging"])
     servers: Servers = Servers()
-    ca_bundle: Annotated[str, AfterValidator(pem)] | None = Field(
-        None,
-        description="PEM certificates that the ACME servers' own TLS chains to",
-        examples=[Expression('"$(cat ca.pem)"')],
-    )
-    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = Field(
-        None,
-        description="a profile of the ACME server (Let's Encrypt: classic, tlsserver, shortlived)",
-        examples=["classic"],
-    )
     external_account: ExternalAccounts = ExternalAccounts()
     limits: CaLimits = Field(
         CaLimits(),
         description="the limits of the CA that signs, where they are not those that Let's Encrypt documents",
-    )
-    wait_instead_of_self_check: Wait | None = Field(
-        None,
-        description="seconds to wait instead of cert-manager's own check of a challenge, 0 to 3600 (cert-manager 1.21.2"
-        " and later)",
-        examples=[60],
     )
     create_issuers: bool | None = Field(
         None,
@@ -150,43 +117,24 @@ class Acme(Section):
         return replace(known, **configured)
 
 
-class Certificate(Section):
+class Certificate(
+    section_of(GatewayCertificateArgs, "renew_before_percentage"),  # type: ignore[misc]
+    section_of(KeyArgs),  # type: ignore[misc]
+):
     """The key and the renewal of the gateway's certificates."""
 
     secret_name: KubernetesName = Field(istio.CREDENTIAL, description="a Secret's name", examples=[istio.CREDENTIAL])
     grouping: Literal["shared", "perHost"] = Field(
         "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
     )
-    algorithm: Literal["ECDSA", "RSA"] = Field("ECDSA", description="ECDSA or RSA", examples=["ECDSA"])
-    size: int | None = Field(
-        None,
-        description="256 (the default) or 384 with ECDSA; 2048 (the default), 3072 or 4096 with RSA",
-        examples=[256],
-    )
-    rotation: Literal["Always", "Never"] = Field(
-        "Always", description="Always (a new key at each renewal) or Never", examples=["Always"]
-    )
-    renew_before_percentage: Percentage | None = Field(
-        None, description="per cent of the lifetime left at renewal, 1 to 99", examples=[33]
-    )
 
 
-class Tls(Section):
+class Tls(section_of(TlsGatewayArgs, "min_version", "cipher_suites", "hsts")):  # type: ignore[misc]
     """The TLS that the gateway offers to clients."""
 
-    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(str)] = Field(
-        "1.2", description='"1.2" or "1.3"', examples=["1.2"]
-    )
-    cipher_suites: tuple[CipherSuite, ...] = Field(
-        tls.CIPHER_SUITES,
-        min_length=1,
-        description="TLS 1.2 cipher suites among " + ", ".join(tls.CIPHER_SUITES),
-        examples=[tls.CIPHER_SUITES[0]],
-    )
     client_ca: Annotated[str, AfterValidator(client_ca_of)] | None = Field(
         None,
         description="PEM certificates of the CA whose client certificates are asked for, or the name of a Secret in the"
         " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
         examples=[Expression('"$(cat client-ca.pem)"')],
     )
-    hsts: Hsts = Field(0, description=f"seconds of Strict-Transport-Security, 0 to {tls.MAX_HSTS}", examples=[0])

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from components.args import dump, model_in
-from components.fields import Challenge, Domain, Ttl, WorkloadPool
+from components.fields import Challenge, Domain, GoogleName, Ttl, WorkloadPool
 from components.routes import HostArgs, RouteArgs
-from config.fields import GoogleName, Section, section_of
+from config.fields import Section, section_of
 
 _route: Any = section_of(RouteArgs)
 _host: Any = section_of(HostArgs)
@@ -45,18 +45,16 @@ class Host(section_of(RouteArgs, *INLINE, optional=True), section_of(HostArgs)):
         return {name: dump(value) for name, value in {**fields, "routes": self.destinations}.items()}
 
 
-class ChallengeZone(Section):
-    """A zone for the TXT records of DNS-01 only, to which a CNAME of each name leads."""
+class ManagedZone(Section):
+    """A managed zone of Cloud DNS."""
 
     zone: GoogleName = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
     project: GoogleName | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
 
 
-class Dns(Section):
-    """The Cloud DNS managed zone of the A records."""
+class Dns(ManagedZone):
+    """The zone of the hosts' records."""
 
-    zone: GoogleName = Field(description="the name of a Cloud DNS managed zone", examples=["NAME"])
-    project: GoogleName | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
     ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400", examples=[300])
     caa: bool = Field(
         False,
@@ -69,8 +67,8 @@ class Dns(Section):
         " (default with Let's Encrypt's: letsencrypt.org)",
         examples=["CA-DOMAIN"],
     )
-    challenge_zone: ChallengeZone | None = Field(
-        None, description="the zone in which DNS-01 is proven, if not `dns.zone`"
+    challenge_zone: ManagedZone | None = Field(
+        None, description="a zone for the TXT records of DNS-01 only, to which a CNAME of each name leads"
     )
     workload_identity: bool = Field(
         False,

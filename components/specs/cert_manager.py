@@ -21,7 +21,7 @@ POD_SECURITY = ("restricted", "baseline", "privileged")
 """The Pod Security Standards (https://kubernetes.io/docs/concepts/security/pod-security-standards/); the chart's own
 Pods keep to the first."""
 
-ACCEPTED = "a chart version (vX.Y.Z): 1.19.6 and later of 1.19, 1.20.3 and later of 1.20, 1.21.2 and later"
+ACCEPTED = "vX.Y.Z: 1.19.6 and later of 1.19, 1.20.3 and later of 1.20, 1.21.2 and later"
 
 _FIRST_GOOD = {(1, 19): 6, (1, 20): 3, (1, 21): 2}
 """The first patch of a minor version that is accepted."""

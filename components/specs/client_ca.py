@@ -26,18 +26,29 @@ def reference(secret: str) -> str:
     return secret if secret.endswith(SUFFIX) else f"{secret}{SUFFIX}"
 
 
-def certificates(pem: Any) -> str:
-    """Return PEM certificates of a CA, none of them expired."""
-    if not isinstance(pem, str) or not is_pem(pem):
-        raise ValueError("is not PEM")
-    if "PRIVATE KEY" in pem:
-        raise ValueError("has a private key, which the gateway does not need: replace the key, it is no longer secret")
+def pem(text: str) -> str:
+    """Return PEM certificates as they are."""
+    _store(text)
+    return text
+
+
+def _store(pem: str) -> ssl.SSLContext:
     store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         store.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError):
         # A text that is not ASCII is none of OpenSSL's errors.
         raise ValueError("is not PEM") from None
+    return store
+
+
+def certificates(pem: Any) -> str:
+    """Return PEM certificates of a CA, none of them expired."""
+    if not isinstance(pem, str) or not is_pem(pem):
+        raise ValueError("is not PEM")
+    if "PRIVATE KEY" in pem:
+        raise ValueError("has a private key, which the gateway does not need: replace the key, it is no longer secret")
+    store = _store(pem)
     loaded = store.cert_store_stats()
     if loaded["x509_ca"] < loaded["x509"]:
         raise ValueError("has a certificate that is not a CA's, and so cannot sign those of clients")

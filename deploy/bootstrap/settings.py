@@ -6,10 +6,11 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, Field
 
+from components.fields import GoogleName
 from components.problem import ProblemsError
 from components.shell import Expression
 from config.decoding import decode
-from config.fields import GoogleName, Section
+from config.fields import Section
 
 
 class Stack(Section):

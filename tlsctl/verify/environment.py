@@ -83,7 +83,7 @@ class Environment:
     @property
     def namespace(self) -> str:
         """The namespace of the gateway and of all objects that the stack makes for it."""
-        return self.settings.ingress.namespace
+        return str(self.settings.ingress.namespace)
 
     def failed(self, check: str, subject: str, detail: str, *, application: str = "") -> Result:
         """Return the result of a check that failed, with the check's usual fix."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from components.fields import OneOf, google_name, line, object_labels, workload_pool
-from components.specs import acme, cert_manager, headers, names
+from components.specs import acme, cert_manager, client_ca, headers, names
 from config import fields, signing
 from config.fields import Section
 from config.models import Settings
@@ -61,7 +61,7 @@ ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
     cert_manager.check_version: lambda: cert_manager.VERSION,
     cert_manager.check_digest: lambda: f"sha256:{'a' * 64}",
     fields.https: lambda: "https://acme.sandbox.test/dir",
-    fields.pem: authority,
+    client_ca.pem: authority,
     fields.text: lambda: "/nowhere/kubeconfig",
     client_ca_of: lambda: "client-ca",
     acme.mac_key: lambda: base64.urlsafe_b64encode(b"0123456789abcdef").decode(),

@@ -63,7 +63,7 @@ BAD_VALUES = [
     ({"certManager": {"podSecurity": "strict"}}, "certManager.podSecurity", '"strict"', "podSecurity"),
     ({"certManager": {"keyring": ""}}, "certManager.keyring", "is not accepted", "certManager.keyring"),
     ({"tls": {"minVersion": "1.1"}}, "tls.minVersion", '"1.1"', "tls.minVersion 1.2"),
-    ({"tls": {"cipherSuites": ["AES128-SHA"]}}, "tls.cipherSuites[0]", "is not one of", "config set"),
+    ({"tls": {"cipherSuites": ["AES128-SHA"]}}, "tls.cipherSuites[0]", '"AES128-SHA" is not accepted', "config set"),
     ({"tls": {"clientCa": "Not A Secret"}}, "tls.clientCa", "is not a Kubernetes name", "tls.clientCa"),
     ({"tls": {"clientCa": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}},
      "tls.clientCa", "is not PEM", "$(cat client-ca.pem)"),
