@@ -13,7 +13,7 @@ import copy
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,8 @@ def run(stack: Stack, _: argparse.Namespace) -> int:
 
 def _wait_for_helm(stack: Stack, failed: Callable[[str], bool]) -> bool:
     began = time.monotonic()
-    while busy := unfinished(stack.read("pulumi stack export")["deployment"]):
-        urn, (namespace, name, status) = next(iter(busy.items()))
+    while busy := next(_unfinished(stack.read("pulumi stack export")["deployment"]), None):
+        urn, namespace, name, status = busy
         waited = time.monotonic() - began
         if waited > HELM:
             what = f"is {status} for {waited:.0f} s: the process that ran it has exited"
@@ -88,17 +88,15 @@ def _wait_for_helm(stack: Stack, failed: Callable[[str], bool]) -> bool:
     return True
 
 
-def unfinished(deployment: Mapping[str, Any]) -> dict[str, tuple[str, str, str]]:
-    """Return the releases that Helm has not finished, by their URNs: namespace, name and status."""
-    releases = {}
+def _unfinished(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield URN, namespace, name and status of the releases that Helm has not finished."""
     # An `up` that was killed before it had registered anything leaves a deployment without this key.
     for resource in deployment.get("resources") or ():
         outputs = resource.get("outputs") or {}
         status = outputs.get("status")
         state = str(status.get("status", "")) if isinstance(status, dict) else ""
         if resource["type"] == RELEASE and state.startswith("pending-"):
-            releases[resource["urn"]] = (str(outputs["namespace"]), str(outputs["name"]), state)
-    return releases
+            yield resource["urn"], str(outputs["namespace"]), str(outputs["name"]), state
 
 
 def settle(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

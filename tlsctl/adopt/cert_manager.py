@@ -7,7 +7,7 @@ from typing import Any
 from components.problem import Problem
 from components.shell import word
 from components.specs import cert_manager
-from tlsctl.adopt.objects import Inventory, Object, key, mapping, text
+from tlsctl.adopt.objects import Inventory, Object, applications, at, key, mapping, text
 
 _NAME = "cert-manager"
 _COMPONENTS = (_NAME, "cainjector", "webhook")
@@ -69,9 +69,8 @@ def _release(
 
 
 def _is_controller(deployment: Object) -> bool:
-    labels = mapping(deployment, "metadata", "labels")
-    named = _NAME in (labels.get("app.kubernetes.io/name"), labels.get("app"))
-    return named and labels.get("app.kubernetes.io/component") in (None, "controller")
+    component = at(deployment, "metadata", "labels", "app.kubernetes.io/component")
+    return _NAME in applications(deployment) and component in (None, "controller")
 
 
 def _version_of(controller: Object, inventory: Inventory) -> str:
@@ -82,8 +81,5 @@ def _version_of(controller: Object, inventory: Inventory) -> str:
 
 
 def _shares_namespace(inventory: Inventory, namespace: str) -> bool:
-    all_labels = (mapping(obj, "metadata", "labels") for obj in inventory.deployments if key(obj)[0] == namespace)
-    return any(
-        labels.get("app.kubernetes.io/name") not in _COMPONENTS and labels.get("app") not in _COMPONENTS
-        for labels in all_labels
-    )
+    neighbours = (obj for obj in inventory.deployments if key(obj)[0] == namespace)
+    return any(not any(name in _COMPONENTS for name in applications(obj)) for obj in neighbours)

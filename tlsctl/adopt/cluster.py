@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from components.kube.client import api_client
 from components.problem import Problem, ProblemsError
-from tlsctl.adopt.objects import Object, Release, key, mapping, text
+from tlsctl.adopt.objects import Object, Release, applications, mapping, text
 
 TIMEOUT = (5, 30)
 """Seconds to connect and to answer."""
@@ -20,7 +20,6 @@ TIMEOUT = (5, 30)
 _ISTIO = ("v1", "v1beta1", "v1alpha3")
 """The versions of Istio's API, the newest first."""
 
-_HELM = "helm.sh/release.v1"
 _RELEASE_NAME = "meta.helm.sh/release-name"
 
 
@@ -112,8 +111,10 @@ class Cluster:
 
     def _release(self, deployments: list[Object]) -> Release | None:
         """Return cert-manager's release, with its values where its Secret may be read."""
-        all_annotations = (mapping(obj, "metadata", "annotations") for obj in deployments if _is_cert_manager(obj))
-        annotations = next(filter(lambda marks: _RELEASE_NAME in marks, all_annotations), None)
+        installed = (
+            mapping(obj, "metadata", "annotations") for obj in deployments if "cert-manager" in applications(obj)
+        )
+        annotations = next((marks for marks in installed if _RELEASE_NAME in marks), None)
         if annotations is None:
             return None
         name, namespace = str(annotations[_RELEASE_NAME]), str(annotations.get("meta.helm.sh/release-namespace", ""))
@@ -123,7 +124,7 @@ class Cluster:
         except ProblemsError:
             return Release(name, namespace)
         for secret in secrets.get("items") or ():
-            if text(secret, "type") == _HELM:
+            if text(secret, "type") == "helm.sh/release.v1":
                 return decode_release(secret, name, namespace)
         return Release(name, namespace)
 
@@ -139,11 +140,6 @@ def _current_context(kubeconfig: str | None) -> str:
 
 def _prefix(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-
-
-def _is_cert_manager(deployment: Object) -> bool:
-    labels = mapping(deployment, "metadata", "labels")
-    return "cert-manager" in (labels.get("app.kubernetes.io/name"), labels.get("app")) and key(deployment)[1] != ""
 
 
 def decode_release(secret: Mapping[str, Any], name: str, namespace: str) -> Release:

@@ -12,7 +12,7 @@ from components.specs import acme, istio
 from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
-from tlsctl.adopt.istio import blocked_challenges, old_api, requires_tls_13
+from tlsctl.adopt.istio import HTTPS, blocked_challenges, listeners, old_api
 from tlsctl.adopt.objects import Inventory, at, key, mapping, note, other_tools, selects, text, texts
 from tlsctl.adopt.serving import Serving, serving
 from tlsctl.adopt.signing import Signing, signing
@@ -144,7 +144,9 @@ def _ingress(served: Serving, signed: Signing) -> dict[str, Any]:
 
 
 def _tls(served: Serving, signed: Signing) -> dict[str, Any]:
-    result: dict[str, Any] = {"minVersion": "1.3"} if requires_tls_13(served.gateways) else {}
+    secure = (listener for gateway in served.gateways for listener in listeners(gateway, HTTPS))
+    versions = {text(listener, "tls", "minProtocolVersion") for listener in secure}
+    result: dict[str, Any] = {"minVersion": "1.3"} if versions == {"TLSV1_3"} else {}
     if served.hsts and signed.acme.get("issuer") == acme.PROD:
         result["hsts"] = served.hsts
     return result

@@ -73,14 +73,6 @@ def https_hosts_of_route(virtual_service: Object, gateways: Sequence[Object]) ->
     return list(dict.fromkeys(host for host in hosts if host))
 
 
-def requires_tls_13(gateways: Iterable[Object]) -> bool:
-    """Tell whether every TLS listener requires TLS 1.3."""
-    versions = {
-        text(listener, "tls", "minProtocolVersion") for gateway in gateways for listener in listeners(gateway, HTTPS)
-    }
-    return versions == {"TLSV1_3"}
-
-
 def old_api(inventory: Inventory) -> Iterator[Problem]:
     """Yield that the cluster's Istio does not serve the API that the program uses."""
     if inventory.gateways and not inventory.istio_api.endswith("/v1"):

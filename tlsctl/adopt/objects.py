@@ -146,6 +146,12 @@ def selects(selector: Any, labels: Any) -> bool:
     return bool(wanted) and all(actual.get(name) == value for name, value in wanted.items())
 
 
+def applications(obj: Object) -> tuple[Any, Any]:
+    """Return the application that an object belongs to, by each of the two labels for it."""
+    labels = mapping(obj, "metadata", "labels")
+    return labels.get("app.kubernetes.io/name"), labels.get("app")
+
+
 def owners(obj: Object) -> list[Object]:
     """Return an object's ownerReferences; it is deleted with these owners, which are in its namespace."""
     return mappings(obj, "metadata", "ownerReferences")

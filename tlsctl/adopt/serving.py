@@ -101,7 +101,7 @@ def _choose_gateway(inventory: Inventory, result: Serving) -> None:
     balancers = [
         service for service in oldest_first(inventory.services) if at(service, "spec", "type") == "LoadBalancer"
     ]
-    result.service = next((each for each in balancers if selects(chosen, mapping(each, "spec", "selector"))), None)
+    result.service = next((one for one in balancers if selects(chosen, mapping(one, "spec", "selector"))), None)
     if result.service is None:
         labels = ",".join(f"{name}={value}" for name, value in result.selector.items())
         fix = (f"kubectl get services --all-namespaces --selector {word(labels)}",)

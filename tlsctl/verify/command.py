@@ -37,10 +37,10 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     except ProblemsError as error:
         if not args.json:
             raise
-        print(json.dumps(report.unread(stack, error.problems), indent=2))
+        print(json.dumps(report.document(stack, error.problems), indent=2))
         return 2
     if args.json:
-        print(json.dumps(report.document(stack, results), indent=2))
+        print(json.dumps(report.document(stack, results.problems, results), indent=2))
     else:
         report.table(printing.output(), stack, results)
     return 0 if results.ok else 1

@@ -31,7 +31,6 @@ class Environment:
     """The stack's short name."""
     ip: str
     issuer: str
-    """The issuer that signs."""
     settings: Settings
     """The stack's config, as if the gateway were its only one."""
     kubeconfig: str | None = None

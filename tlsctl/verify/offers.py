@@ -43,11 +43,7 @@ def intermediate() -> TlsConfigurationAsJson:
 
 
 def by_server(fingerprints: Mapping[str, str], servers: Mapping[str, TlsServer]) -> list[list[str]]:
-    """Group hosts by the server that answers for them; servers with the same settings count as one.
-
-    Returns:
-        The hosts of each server, or of several servers with the same settings.
-    """
+    """Group hosts by the server that answers for them; servers with the same settings count as one."""
     groups: dict[tuple[str, str], list[str]] = {}
     for host, fingerprint in fingerprints.items():
         key = ("certificate", fingerprint)

@@ -1,7 +1,7 @@
 """The results of verify, for people and for machines; docs/checks.md describes the JSON."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -53,19 +53,24 @@ def _lines(report: Report, results: Iterable[Result]) -> Table:
     grid.add_column(overflow="fold")
     for result in results:
         mark, style = _MARKS[result.state]
-        grid.add_row(Text(mark, style=style), result.check, _detail(report, result))
+        detail = Text(visible(result.detail), style="dim" if result.state == "skipped" else "")
+        if because := [problem.where for problem in report.because(result)]:
+            detail.append(f"  because of {visible(some(because))}", "yellow")
+        grid.add_row(Text(mark, style=style), result.check, detail)
     return grid
 
 
-def _detail(report: Report, result: Result) -> Text:
-    because = [problem.where for problem in report.because(result)]
-    if not because:
-        return Text(visible(result.detail), style="dim" if result.state == "skipped" else "")
-    return Text.assemble(visible(result.detail), (f"  because of {visible(some(because))}", "yellow"))
-
-
-def document(stack: Stack, report: Report) -> dict[str, Any]:
-    """Return the results as JSON."""
+def document(stack: Stack, problems: Sequence[Problem], report: Report | None = None) -> dict[str, Any]:
+    """Return the results as JSON; without a report, the problems say why nothing could be checked."""
+    no_check = {"check": None, "subjects": ()}
+    document = {
+        "stack": stack.name,
+        "ok": False,
+        "problems": [no_check | dataclasses.asdict(problem) for problem in stack.addressed(problems)],
+        "checks": [],
+    }
+    if report is None:
+        return document
     checks = [
         {
             "check": result.check,
@@ -76,17 +81,4 @@ def document(stack: Stack, report: Report) -> dict[str, Any]:
         }
         for result in report.results
     ]
-    return _document(stack, report.ok, report.problems, checks)
-
-
-def unread(stack: Stack, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return, in the same shape, why nothing could be checked."""
-    return _document(stack, False, problems, [])
-
-
-def _document(
-    stack: Stack, is_ok: bool, problems: Sequence[Problem], checks: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    no_check = {"check": None, "subjects": ()}
-    entries = [no_check | dataclasses.asdict(problem) for problem in stack.addressed(problems)]
-    return {"stack": stack.name, "ok": is_ok, "problems": entries, "checks": checks}
+    return document | {"ok": report.ok, "checks": checks}

@@ -69,6 +69,7 @@ class Report:
     """The hosts of each Certificate: they relate the two kinds of subject."""
     shared: Mapping[str, str] = field(default_factory=dict)
     """For each subject the `INGRESS` subject of its gateway; `INGRESS` itself is the default."""
+    _explanations: dict[Result, list[CheckProblem]] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def ok(self) -> bool:
@@ -87,10 +88,6 @@ class Report:
             problems = (problem for cause in causes for problem in self.because(cause) or [self._problems[cause]])
             self._explanations[result] = list(dict.fromkeys(problems))
         return self._explanations[result]
-
-    @cached_property
-    def _explanations(self) -> dict[Result, list[CheckProblem]]:
-        return {}
 
     @cached_property
     def _problems(self) -> Mapping[Result, CheckProblem]:
