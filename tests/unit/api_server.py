@@ -49,12 +49,12 @@ class Api:
         if "watch=true" in query:
             if f"resourceVersion={VERSION}" not in query:
                 return 504, b"Too large resource version"
-            events = [{"type": kind, "object": each} for kind, each in self.later]
+            events = [{"type": kind, "object": item} for kind, item in self.later]
             return 200, b"".join(json.dumps(event).encode() + b"\n" for event in events)
         if not route.endswith("/services"):
             return self.refused or 404, b"{}"
-        found = {"metadata": {"resourceVersion": VERSION}, "items": [self.now] if self.now else []}
-        return self.status, json.dumps(found).encode()
+        services = {"metadata": {"resourceVersion": VERSION}, "items": [self.now] if self.now else []}
+        return self.status, json.dumps(services).encode()
 
     @property
     def kubeconfig(self) -> str:

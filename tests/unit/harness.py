@@ -18,7 +18,6 @@ from components.problem import COMMANDS
 PROJECT = "istio-gateway-tls"
 CERTIFICATE = "kubernetes:cert-manager.io/v1:Certificate"
 ISSUER = "kubernetes:cert-manager.io/v1:ClusterIssuer"
-ISSUER_OF_A_NAMESPACE = "kubernetes:cert-manager.io/v1:Issuer"
 GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
 VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -62,7 +61,6 @@ class Recorder(mocks.Mocks):
     """More of the GKE cluster, as the provider's function returns it."""
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
-    logged: list[str] = field(default_factory=list)
     hooks: list[str] = field(default_factory=list)
     """The names of the hooks that were registered."""
     versions: dict[str, str] = field(default_factory=dict)
@@ -85,18 +83,17 @@ class Recorder(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         state = dict(args.inputs)
-        if args.typ in (ISSUER, ISSUER_OF_A_NAMESPACE):
-            environment = args.name.rpartition("-")[2]
-            state["status"] = {"acme": {"uri": account(environment)}}
+        if args.typ.endswith("Issuer"):
+            state["status"] = {"acme": {"uri": account(args.name.rpartition("-")[2])}}
         if args.typ == CERTIFICATE:
             state["status"] = {"notAfter": NOT_AFTER, "renewalTime": RENEWAL_TIME}
         return f"{args.name}-id", state
 
     def of(self, type_: str) -> list[Registered]:
-        return [each for each in self.resources if each.type == type_]
+        return [resource for resource in self.resources if resource.type == type_]
 
     def named(self, name: str) -> Registered:
-        return next(each for each in self.resources if each.name == name)
+        return next(resource for resource in self.resources if resource.name == name)
 
     def __iter__(self) -> Iterator[Registered]:
         return iter(self.resources)
@@ -151,8 +148,8 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
             return "[secret]"
-        return {key: _masked(each) for key, each in value.items()}
-    return [_masked(each) for each in value] if isinstance(value, list) else value
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
 def run(
@@ -166,13 +163,7 @@ def run(
 ) -> Recorder:
     """Run `program` to its end and return what it registered; its errors are raised as they are.
 
-    Args:
-        program: what registers resources.
-        config: the stack's config.
-        stack: its name.
-        preview: whether this is a preview.
-        secret: keys of the config that are secrets.
-        recorder: what answers and keeps what was asked; a new one by default.
+    `secret` has the keys of the config that are secrets.
     """
     recorder = recorder or Recorder()
     loops = [asyncio.new_event_loop()]
@@ -187,7 +178,8 @@ def run(
         # One thread: the order in which resources are registered is the order in which they may be.
         with ThreadPoolExecutor(max_workers=1, initializer=begin_thread) as executor:
             loops[0].set_default_executor(executor)
-            configure(config or {}, secret)
+            hidden = [key if ":" in key else f"{PROJECT}:{key}" for key in secret]
+            pulumi.runtime.set_all_config(engine_config(config or {}), hidden)
             mocks.set_mocks(recorder, PROJECT, stack, preview, monitor=Monitor(recorder))
             # set_mocks makes a Stack that is finished already; run_in_stack makes one that takes the exports.
             set_root_resource(None)  # type: ignore[arg-type]
@@ -208,12 +200,6 @@ def _forget(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-
-
-def configure(config: Mapping[str, Any], secret: tuple[str, ...] = ()) -> None:
-    """Set the stack config as the engine does."""
-    hidden = [key if ":" in key else f"{PROJECT}:{key}" for key in secret]
-    pulumi.runtime.set_all_config(engine_config(config), hidden)
 
 
 def engine_config(config: Mapping[str, Any]) -> dict[str, str]:
