@@ -122,11 +122,8 @@ DIRECTORIES = (STAGING, PROD)
 def prepare(module: Path) -> None:
     """Write configurations and listener certificates below /run/sandbox/acme.
 
-    The certificates are signed by the public test CA of Pebble's own tests, so that a stack's ``acme.caBundle`` is
-    known in advance.
-
-    Args:
-        module: Pebble's source, which contains the CA.
+    The certificates are signed by the public test CA in Pebble's source, so that a stack's ``acme.caBundle`` is known
+    in advance.
     """
     _FOLDER.mkdir(parents=True, exist_ok=True)
     certs = module / "test" / "certs"

@@ -77,10 +77,9 @@ def etcd() -> Part:
 
 
 def apiserver(*other_names: Path) -> Part:
-    """Return the API server, which advertises the bridge's address since Endpoints refuse a loopback address.
+    """Return the API server, with certificates for clients that call it by other names, `FILE.crt` beside `FILE.key`.
 
-    Args:
-        other_names: certificates for clients that use another name, `FILE.crt` beside `FILE.key`.
+    It advertises the bridge's address since Endpoints refuse a loopback address.
     """
     pki = paths.PKI
     argv = [

@@ -63,13 +63,7 @@ class Build:
 
 
 def run(build: Build, folder: Path, report: Report, beside: Sequence[tuple[Path, str]] = ()) -> None:
-    """Make `folder` with the programs in it, unless another process has made it meanwhile.
-
-    Args:
-        build: what to build.
-        folder: where the programs go; does not exist until the build has succeeded.
-        report: called with the progress.
-        beside: further files to copy beside the programs, and the names of the copies.
+    """Make `folder` with the programs and copies of further files in it, unless another process has made it meanwhile.
 
     Raises:
         SandboxError: Go is missing, or the build failed or took too long; contains the build's last lines.

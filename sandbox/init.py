@@ -40,12 +40,7 @@ class Init:
         self._reason = ""
 
     def run(self, listener: socket.socket, command: TextIO) -> NoReturn:
-        """Start everything, then reap until the process is ended.
-
-        Args:
-            listener: the socket for requests of processes outside.
-            command: ends when the command that starts this sandbox has ended.
-        """
+        """Start everything, then reap until the process is ended; `command` ends with the one that starts this."""
         signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=self._end_with, args=(command,), daemon=True).start()

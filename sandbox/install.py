@@ -46,10 +46,7 @@ GATEWAY_VALUES: dict[str, Any] = {"autoscaling": {"enabled": False}}
 
 
 def istio(module: Path) -> None:
-    """Install Istio, and return when the gateway is ready and has its address.
-
-    Args:
-        module: Istio's source, which contains its charts.
+    """Install Istio from its source, and return when the gateway is ready and has its address.
 
     Raises:
         SandboxError: Helm failed, or a part was not ready in time; says which.
@@ -76,13 +73,7 @@ def applications() -> None:
 
 
 def write_cert_manager_chart(module: Path, version: str, folder: Path) -> None:
-    """Write cert-manager's chart as its release process does (`make/manifests.mk`): the source's files with a version.
-
-    Args:
-        module: cert-manager's source.
-        version: the version of the chart and of its images, such as `v1.21.2`.
-        folder: the folder of the chart, which does not exist yet.
-    """
+    """Write cert-manager's chart as its release process does (`make/manifests.mk`): its files with a version."""
     source = module / "deploy" / "charts" / "cert-manager"
     (folder / "templates").mkdir(parents=True)
     templates = (f"templates/{template.name}" for template in (source / "templates").iterdir())

@@ -70,11 +70,7 @@ class Instance:
         return instance
 
     def request(self, verb: str, part: str | None = None) -> Status:
-        """Send a request and return the status after it.
-
-        Args:
-            verb: status, or stop, kill or start.
-            part: the part to stop, kill or start.
+        """Send a request - status, or stop, kill or start a part - and return the status after it.
 
         Raises:
             SandboxError: the sandbox refused, did not answer in time, or has ended.
@@ -181,14 +177,9 @@ def inside_environment(base: Mapping[str, str], name: str) -> dict[str, str]:
 def start(name: str, plan: Plan, timeout: float) -> Iterator[Status]:
     """Start a sandbox and yield its status whenever it has changed; it is up when the iteration ends.
 
-    Args:
-        name: the name to find it by.
-        plan: what it is made of.
-        timeout: seconds without progress after which to give up.
-
     Raises:
-        SandboxError: the name is in use, or a part did not start. Nothing is left running then, unless the plan says
-            to keep a failed sandbox.
+        SandboxError: the name is in use, a part did not start, or there was no progress for `timeout` seconds. Nothing
+            is left running then, unless the plan says to keep a failed sandbox.
     """
     listener = socket.socket(socket.AF_UNIX)
     try:

@@ -14,11 +14,7 @@ _TIMEOUT = 10
 
 
 def cover_run(programs: Mapping[str, Path], plugins: Path) -> None:
-    """Cover ``/run`` with a tmpfs that has the sandbox's folders and links to its programs.
-
-    Args:
-        programs: the programs by name, as commands inside find them.
-        plugins: the folder of Pulumi's installed plugins; may be missing.
+    """Cover ``/run`` with a tmpfs that has the sandbox's folders and links to its programs and to Pulumi's plugins.
 
     Raises:
         SandboxError: the kernel refused the mount.
@@ -49,10 +45,6 @@ def resolver_file(link: Path = RESOLVER, run: Path = _RUN) -> Path:
 
     Many systems keep it below ``/run``, where it is created on the new tmpfs. Elsewhere nothing is created, since it
     would stay on the machine.
-
-    Args:
-        link: the file or link that programs open.
-        run: the folder that the tmpfs covers.
 
     Raises:
         SandboxError: the file does not exist and is not below `run`.

@@ -35,10 +35,7 @@ _BRIDGE_NETFILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
 def set_up(extra_addresses: tuple[str, ...] = ()) -> None:
-    """Create the namespace's devices, addresses and routes.
-
-    Args:
-        extra_addresses: further addresses of the bridge, within 10.244.0.0/24 (Pods begin at 10.244.1.0).
+    """Create the namespace's devices and routes, and addresses within 10.244.0.0/24 (Pods begin at 10.244.1.0).
 
     Raises:
         SandboxError: the kernel or iproute2 refused.

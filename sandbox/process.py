@@ -88,9 +88,6 @@ class Part:
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Send SIGTERM to the process group, and SIGKILL to the rest of it once the process has ended or time is up.
 
-        Args:
-            timeout: seconds between SIGTERM and SIGKILL.
-
         Raises:
             SandboxError: it still runs `timeout` seconds after SIGKILL.
         """
@@ -107,9 +104,8 @@ class Part:
         Raises:
             SandboxError: it still runs after `timeout` seconds.
         """
-        if self.process is None or self.process.poll() is not None:
-            return
-        self._kill_group(self.process, timeout)
+        if self.process and self.process.poll() is None:
+            self._kill_group(self.process, timeout)
 
     def _kill_group(self, process: subprocess.Popen[bytes], timeout: float) -> None:
         with suppress(ProcessLookupError):

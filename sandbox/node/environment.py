@@ -89,12 +89,9 @@ def field_value(path: str, pod: Json, pod_ip: str) -> str:
 
 
 def resource_value(reference: Json, containers: Iterable[Json], own: str) -> str:
-    """Return the value of a `resourceFieldRef`: a limit, else the node's size; a request, else 0; divided, rounded up.
+    """Return the value of a `resourceFieldRef`, by default of the `own` container, divided and rounded up.
 
-    Args:
-        reference: the `resourceFieldRef`.
-        containers: the Pod's containers.
-        own: the container to read if the reference names none.
+    It is a limit, else the node's size; or a request, else 0.
     """
     name = reference.get("containerName") or own
     resources = next((c.get("resources") or {} for c in containers if c["name"] == name), {})

@@ -43,15 +43,9 @@ def build(
     working_dir: str = "/",
     host: Path = Path("/"),
 ) -> None:
-    """Create the root directory, except for the mounts themselves.
+    """Create the root directory, except for the mounts themselves, which `start_script` makes.
 
-    Args:
-        root: a directory that does not exist yet.
-        mounts: the mounts of `start_script`.
-        links: path in the container -> the machine's file that appears there.
-        files: path in the container -> the file's text.
-        working_dir: created if it does not exist.
-        host: the machine's root.
+    `links` and `files` have paths in the container, with the machine's file that appears there or the file's text.
     """
     targets = {mount.target for mount in mounts}
     created = {PurePosixPath(path) for path in (*links, *files)}

@@ -35,10 +35,7 @@ class Kubeconfig:
 
 
 def resolve(config: Mapping[str, str]) -> Kubeconfig:
-    """Return the kubeconfig that a provider's configuration means.
-
-    Args:
-        config: The configuration, by key (`kubeconfig`, `context`, `cluster`, `namespace`).
+    """Return the kubeconfig that `kubeconfig`, `context`, `cluster` and `namespace` of a configuration mean.
 
     Raises:
         ProviderError: It cannot be read or lacks the context.
