@@ -229,7 +229,7 @@ KubernetesName = Annotated[
 ObjectReference = Annotated[str, AfterValidator(names.object_reference)]
 HostName = Annotated[str, AfterValidator(names.dns_name), Accepts("a DNS name; `*.` may lead it", "shop.YOUR-DOMAIN")]
 Domain = Annotated[str, AfterValidator(names.domain), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")]
-Email = Annotated[str, AfterValidator(names.email_address), Accepts("an e-mail address", "NAME@YOUR-DOMAIN")]
+Email = Annotated[str, AfterValidator(names.email_address), Accepts("an e-mail address", "YOU@YOUR-DOMAIN")]
 Labels = Annotated[Mapping[str, T], AfterValidator(object_labels)]
 Selector = Annotated[
     Mapping[str, T],

@@ -137,10 +137,7 @@ class Composition:
             "kind": acme.issuer_kind,
             "namespace": self.settings.ingress.namespace,
             "email": self._secret_if_encrypted("acme", acme.email),
-            "servers": {
-                "staging": self._secret_if_encrypted("acme", acme.servers.staging),
-                "prod": self._secret_if_encrypted("acme", acme.servers.prod),
-            },
+            "servers": {name: self._secret_if_encrypted("acme", url) for name, url in acme.servers},
             "solvers": proofs.solvers(self.settings),
             "timeout": acme.timeout,
             "ca_bundle": self._secret_if_encrypted("acme", acme.ca_bundle),

@@ -68,9 +68,6 @@ class Cluster:
 def find_kubeconfig(settings: Settings) -> str | None:
     """Return the kubeconfig, of the GKE cluster where one is named; None is the ambient one.
 
-    Args:
-        settings: the config.
-
     Raises:
         ProblemsError: the GKE cluster cannot be read or entered.
     """

@@ -58,9 +58,6 @@ def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
 def find_challenge_domains(settings: Settings) -> dict[Zone, str]:
     """Return the domain of each `dns.challengeZone`.
 
-    Args:
-        settings: the config.
-
     Raises:
         ProblemsError: a zone cannot be read, or a name in it would be too long.
     """
@@ -84,9 +81,6 @@ def find_challenge_domains(settings: Settings) -> dict[Zone, str]:
 
 def find_workload_pool(settings: Settings) -> str | None:
     """Return the full name of the cluster's workload identity pool; None where `dns.workloadIdentity` is off.
-
-    Args:
-        settings: the config.
 
     Raises:
         ProblemsError: the cluster's project, whose number is part of the name, cannot be read.

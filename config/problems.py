@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from components.args import CONFLICT, model_in
+from components.args import CONFLICT, model_at, model_in
 from components.fields import ONE_OF
 from components.problem import Problem
 from components.shell import words
@@ -89,7 +89,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: b
         value = HIDDEN if secret else value_at(raw, path)
         return problem_at(path, schema, value, error["msg"], fix=remove_command(path))
     if error["type"] == "extra_forbidden":
-        return unknown_key(path, _model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
+        return unknown_key(path, model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
     secret = secret or holds_secret(field_at(schema, path))
     value = HIDDEN if secret else error["input"]
     reason = error["msg"].removeprefix("Value error, ")
@@ -205,8 +205,3 @@ def field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
             break
         innermost, model = field, model_in(field.annotation)
     return innermost
-
-
-def _model_at(schema: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    field = field_at(schema, path)
-    return model_in(field.annotation) if field else schema
