@@ -12,93 +12,50 @@ from components.specs.tls import CIPHER_SUITES
 from policies import gateways
 from policies.findings import Rule
 from policies.istio import resolve
-from tests.policies.support import Case, advice, breaks, certificate, configured, findings, gateway, holds, http, https
+from tests.policies.support import advice, breaks, certificate, configured, findings, gateway, holds, http, https
 
 LABEL = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
 RULES = (gateways.TLS_VERSION, gateways.CIPHER_SUITES, gateways.MODE, gateways.CERTIFICATE)
 PASSTHROUGH = https(mode="PASSTHROUGH")
 
-BROKEN: dict[str, Case] = {
-    "no minimum": (
-        gateways.TLS_VERSION,
-        [gateway(https(minProtocolVersion=None))],
-        "Gateway istio-system/tls, server https: minProtocolVersion is not set",
+SERVERS: list[tuple[Rule[Any], dict[str, Any], str]] = [
+    (gateways.TLS_VERSION, https(minProtocolVersion=None), "server https: minProtocolVersion is not set"),
+    *((gateways.TLS_VERSION, https(minProtocolVersion=old), f"is {old}") for old in ("TLS_AUTO", "TLSV1_0", "TLSV1_1")),
+    (gateways.TLS_VERSION, https(maxProtocolVersion="TLSV1_1"), "maxProtocolVersion is TLSV1_1"),
+    *(
+        (gateways.MODE, https(mode=mode), f"has the TLS mode {mode}")
+        for mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL")
     ),
-    "minimum AUTO": (gateways.TLS_VERSION, [gateway(https(minProtocolVersion="TLS_AUTO"))], "is TLS_AUTO"),
-    "minimum 1.0": (gateways.TLS_VERSION, [gateway(https(minProtocolVersion="TLSV1_0"))], "is TLSV1_0"),
-    "minimum 1.1": (gateways.TLS_VERSION, [gateway(https(minProtocolVersion="TLSV1_1"))], "is TLSV1_1"),
-    "API v1beta1": (gateways.TLS_VERSION, [gateway(https(minProtocolVersion=None), version="v1beta1")], "is not set"),
-    "API v1alpha3": (gateways.TLS_VERSION, [gateway(https(minProtocolVersion=None), version="v1alpha3")], "is not set"),
-    "maximum 1.1": (
-        gateways.TLS_VERSION,
-        [gateway(https(maxProtocolVersion="TLSV1_1"))],
-        "maxProtocolVersion is TLSV1_1",
-    ),
-    "AUTO_PASSTHROUGH": (
-        gateways.MODE,
-        [gateway(https(mode="AUTO_PASSTHROUGH"))],
-        "has the TLS mode AUTO_PASSTHROUGH",
-    ),
-    "PASSTHROUGH": (gateways.MODE, [gateway(PASSTHROUGH)], "has the TLS mode PASSTHROUGH"),
-    "ISTIO_MUTUAL": (gateways.MODE, [gateway(https(mode="ISTIO_MUTUAL"))], "has the TLS mode ISTIO_MUTUAL"),
-    "no mode": (gateways.MODE, [gateway(https(mode=None))], "has no TLS mode, which to Istio is PASSTHROUGH"),
-    "no TLS settings": (gateways.MODE, [gateway(http(protocol="https"))], "has protocol HTTPS and no TLS settings"),
-    "no selector": (gateways.MODE, [gateway(PASSTHROUGH, selector={})], "PASSTHROUGH"),
-    "selector of another label": (gateways.MODE, [gateway(PASSTHROUGH, selector={"app": "istio"})], "PASSTHROUGH"),
-    "selector of two labels": (
-        gateways.MODE,
-        [gateway(PASSTHROUGH, selector={"istio": "ingressgateway", "app": "other"})],
-        "PASSTHROUGH",
-    ),
-    "no credential": (
-        gateways.CERTIFICATE,
-        [certificate(), gateway(https(credentialName=None))],
-        "server https has no credentialName",
-    ),
-    "empty TLS settings": (
-        gateways.CERTIFICATE,
-        [certificate(), gateway({**https(), "tls": {}})],
-        "has no credentialName",
-    ),
-    "a Secret that nothing fills": (
-        gateways.CERTIFICATE,
-        [certificate(secret="other"), gateway(https())],
-        "no Certificate of the stack fills the Secret certs",
-    ),
-    "a Secret in another namespace": (
-        gateways.CERTIFICATE,
-        [certificate(namespace="shop"), gateway(https())],
-        "in namespace shop, and the gateway in istio-system",
-    ),
-    "one of two Secrets that nothing fills": (
-        gateways.CERTIFICATE,
-        [certificate(), gateway(https(credentialName=None, credentialNames=["certs", "rsa"]))],
-        "no Certificate of the stack fills the Secret rsa",
-    ),
-    "one of two Secrets that is for other hosts": (
-        gateways.CERTIFICATE,
-        [
-            certificate(),
-            certificate("api.sandbox.test", secret="rsa", name="rsa"),
-            gateway(https(credentialName=None, credentialNames=["certs", "rsa"])),
-        ],
-        "shop.sandbox.test is not in the certificate of Secret rsa",
-    ),
-    **{
-        f"a certificate without {host}": (
-            gateways.CERTIFICATE,
-            [certificate("shop.sandbox.test"), gateway(https("shop.sandbox.test", host))],
-            f"{host} is not in the",
-        )
+    (gateways.MODE, https(mode=None), "has no TLS mode, which to Istio is PASSTHROUGH"),
+    (gateways.MODE, http(protocol="https"), "has protocol HTTPS and no TLS settings"),
+    (gateways.CERTIFICATE, https(credentialName=None), "server https has no credentialName"),
+    (gateways.CERTIFICATE, {**https(), "tls": {}}, "has no credentialName"),
+    (gateways.CERTIFICATE, https(credentialName="other"), "no Certificate of the stack fills the Secret other"),
+    (gateways.CERTIFICATE, https(credentialName="far"), "in namespace shop, and the gateway in istio-system"),
+    (gateways.CERTIFICATE, https(credentialNames=["certs", "other"]), "fills the Secret other"),
+    (gateways.CERTIFICATE, https(credentialNames=["certs", "api"]), "is not in the certificate of Secret api"),
+    *(
+        (gateways.CERTIFICATE, https("shop.sandbox.test", host), f"{host} is not in the")
         for host in ("api.sandbox.test", "*", "*.sandbox.test", "a.shop.sandbox.test", "sandbox.test")
-    },
-}
+    ),
+]
 
 
-@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
-def test_a_weak_server_is_refused(case: Case) -> None:
-    rule, stack, saying = case
-    breaks(rule, *stack, saying=saying)
+@pytest.mark.parametrize(("rule", "server", "saying"), SERVERS, ids=[row[2] for row in SERVERS])
+def test_a_weak_server_is_refused(rule: Rule[Any], server: dict[str, Any], saying: str) -> None:
+    api = certificate("api.sandbox.test", secret="api", name="api")
+    far = certificate(secret="far", name="far", namespace="shop")
+    breaks(rule, certificate(), api, far, gateway(server), saying=saying)
+
+
+@pytest.mark.parametrize("version", ["v1beta1", "v1alpha3"])
+def test_gateways_of_older_apis_are_judged(version: str) -> None:
+    breaks(gateways.MODE, gateway(PASSTHROUGH, version=version), saying="PASSTHROUGH")
+
+
+@pytest.mark.parametrize("selector", [{}, {"app": "istio"}, {"istio": "ingressgateway", "app": "other"}], ids=str)
+def test_gateways_that_may_be_for_the_ingress_pods_are_judged(selector: dict[str, str]) -> None:
+    breaks(gateways.MODE, gateway(PASSTHROUGH, selector=selector), saying="PASSTHROUGH")
 
 
 @pytest.mark.parametrize("mode", ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", None])

@@ -1,6 +1,5 @@
 """The whole pack on the resources of our own program, and the table in docs/policies.md."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 import yaml
 
 from policies import POLICIES
-from policies.findings import JUDGED
 from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
@@ -97,21 +95,10 @@ def test_some_settings_are_accepted_but_break_a_policy(broken: Any) -> None:
     assert "cert-manager-is-official" in broken({**local, "production": "true"})
 
 
-def test_every_policy_has_a_name_a_sentence_and_a_fix() -> None:
-    names = [policy.name for policy in POLICIES]
-    assert len(set(names)) == len(names), "the engine identifies policies by name"
-    for policy in POLICIES:
-        assert policy.description.endswith("."), f"{policy.name} is described by a sentence"
-        assert policy.remediation_steps, f"{policy.name} has a fix"
-        if policy.name != JUDGED:
-            assert policy.enforcement_level is None, f"{policy.name} is as mandatory as the pack"
-
-
-def test_the_page_of_policies_has_a_row_for_every_policy() -> None:
-    text = (ROOT / "docs" / "policies.md").read_text()
-    assert table() in text, "run `python -m policies.table` and put the output into docs/policies.md"
-    rows = re.findall(r"^\| `([\w.-]+)` \| (.+) \| (.+) \|$", text, re.MULTILINE)
-    assert [name for name, _, _ in rows] == [policy.name for policy in POLICIES]
+def test_the_page_of_policies_has_the_table() -> None:
+    assert table() in (ROOT / "docs" / "policies.md").read_text(), (
+        "put `python -m policies.table` into docs/policies.md"
+    )
 
 
 def test_the_pack_runs_in_the_programs_environment() -> None:

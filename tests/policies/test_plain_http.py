@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pulumi_policy import PolicyResource
 
-from components.specs.istio import http_gateway_spec, redirect_spec
 from policies.gateways import NO_PLAIN_HTTP
 from tests.policies.support import (
     advice,
@@ -153,15 +152,6 @@ def test_patched_gateways_and_those_of_other_pods_do_not_count() -> None:
     egress = gateway(http(), name="plain", selector={"istio": "egressgateway"})
     for other in (patch, egress):
         assert findings(NO_PLAIN_HTTP.policy(), other, virtual_service(NAME)) == []
-
-
-def test_redirects_of_the_program_hold() -> None:
-    hosts = ["shop.sandbox.test"]
-    plain = kubernetes("networking.istio.io/v1:Gateway", "http-dev", "istio-system", spec=http_gateway_spec({}, hosts))
-    redirect = kubernetes(
-        "networking.istio.io/v1:VirtualService", "http-dev", "istio-system", spec=redirect_spec("http-dev", hosts)
-    )
-    holds(NO_PLAIN_HTTP, plain, redirect)
 
 
 PER_GATEWAY = [

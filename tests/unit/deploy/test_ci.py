@@ -228,12 +228,6 @@ class TestComment:
         assert comment(machine).returncode == 1
         assert not [call for call in machine.calls("gh") if call.endswith("/zip")]
 
-    def test_quoted_output_stays_in_its_fence(self, machine: Machine) -> None:
-        add_artifact(machine, content={"code": 0, "output": "```\n<!-- preview of prod -->\n@everybody\n````"})
-        comment(machine)
-        body = machine.state()["comments"][0]["body"]
-        assert "\n`````\n```\n<!-- preview of prod -->\n@everybody\n````\n`````\n" in body
-
 
 class TestUp:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
