@@ -68,8 +68,7 @@ class Cluster:
         plural = self._plural(api_version, kind)
         if plural is None:
             return None
-        scope = f"/namespaces/{namespace}" if namespace else ""
-        return self._get(f"{_prefix(api_version)}{scope}/{plural}/{name}")
+        return self._get(f"{_prefix(api_version, namespace)}/{plural}/{name}")
 
     def has_release(self, namespace: str, name: str) -> bool:
         """Tell whether a Deployment belongs to a Helm release."""
@@ -84,8 +83,7 @@ class Cluster:
         return self._plurals[api_version, kind]
 
     def _list(self, api_version: str, plural: str, namespace: str = "") -> list[Object]:
-        scope = f"/namespaces/{namespace}" if namespace else ""
-        answer = self._get(f"{_prefix(api_version)}{scope}/{plural}") or {}
+        answer = self._get(f"{_prefix(api_version, namespace)}/{plural}") or {}
         kind = str(answer.get("kind", "")).removesuffix("List")
         # The items of a list have neither.
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer.get("items") or ()]
@@ -138,8 +136,9 @@ def _current_context(kubeconfig: str | None) -> str:
         return ""
 
 
-def _prefix(api_version: str) -> str:
-    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+def _prefix(api_version: str, namespace: str = "") -> str:
+    group = "apis" if "/" in api_version else "api"
+    return f"/{group}/{api_version}" + (f"/namespaces/{namespace}" if namespace else "")
 
 
 def decode_release(secret: Mapping[str, Any], name: str, namespace: str) -> Release:

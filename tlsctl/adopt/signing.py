@@ -94,9 +94,8 @@ def _choose_issuer(inventory: Inventory, result: Signing) -> Object | None:
     issuers = [issuer for issuer in oldest_first(inventory.issuers) if is_acme(issuer)]
     if result.chosen is not None:
         named = reference(result.chosen)
-        for issuer in issuers:
-            if identity(issuer) == named:
-                return issuer
+        if issuer := next((issuer for issuer in issuers if identity(issuer) == named), None):
+            return issuer
         what = f"is signed by {named[0]} {named[2]}, which does not use ACME: it is signed again"
         result.notes.append(note(result.chosen, what))
     return max(issuers, key=lambda issuer: _environment(issuer) == acme.PROD, default=None)

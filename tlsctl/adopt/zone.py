@@ -13,6 +13,7 @@ from components.problem import Problem, ProblemsError
 from components.shell import word
 from components.specs import external_dns
 from components.specs.names import lies_in
+from tlsctl.adopt.objects import texts
 
 ENDPOINT = "https://dns.googleapis.com/dns/v1/"
 _TIMEOUT = 30
@@ -86,9 +87,7 @@ def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
 def owned(record_sets: Iterable[Mapping[str, Any]], hosts: Iterable[str], zone: str, project: str) -> Iterator[Problem]:
     """Yield a problem if external-dns owns records of the hosts: it would continue to write and delete them."""
     records = {
-        (str(record["name"]).removesuffix(".").lower(), str(record["type"])): list(
-            map(str, record.get("rrdatas") or ())
-        )
+        (str(record["name"]).removesuffix(".").lower(), str(record["type"])): texts(record, "rrdatas")
         for record in record_sets
     }
     keys = [(host, kind) for host in hosts for kind in external_dns.TYPES]

@@ -92,10 +92,9 @@ class Served:
             if name not in self.virtual_services:
                 return f"VirtualService {name} does not exist"
             actual = self.virtual_services[name]["spec"]
-            if not {pattern for pattern in spec["hosts"] if names.matches(pattern, host)} <= set(
-                actual.get("hosts", [])
-            ):
-                return f"VirtualService {name} is for {', '.join(actual.get('hosts', [])) or 'no host'}"
+            served_hosts = actual.get("hosts", [])
+            if not {pattern for pattern in spec["hosts"] if names.matches(pattern, host)} <= set(served_hosts):
+                return f"VirtualService {name} is for {', '.join(served_hosts) or 'no host'}"
             if actual.get("gateways") != spec["gateways"]:
                 return f"VirtualService {name} is bound to {', '.join(actual.get('gateways', ['the mesh']))}"
             if _answers(actual) != _answers(spec):
