@@ -55,7 +55,6 @@ class Recorder(mocks.Mocks):
     """Answers as the providers would, and keeps what was asked, in order."""
 
     zone_domain: str = "sandbox.test."
-    visibility: str = "public"
     endpoint: str = "192.0.2.1"
     cluster: Mapping[str, Any] = field(default_factory=dict)
     """More of the GKE cluster, as the provider's function returns it."""
@@ -68,10 +67,8 @@ class Recorder(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         if args.token == "gcp:dns/getManagedZone:getManagedZone":
-            if not self.zone_domain:
-                return {}, [("name", "googleapi: Error 404: notFound")]
             domain = "proofs.test." if args.args["name"] == "proofs" else self.zone_domain
-            return {**args.args, "dnsName": domain, "visibility": self.visibility}, []
+            return {**args.args, "dnsName": domain, "visibility": "public"}, []
         if args.token == "gcp:organizations/getProject:getProject":
             number = "42" if args.args["projectId"] == "platform" else ""
             return {"number": number}, [] if number else [("projectId", "googleapi: Error 403: forbidden")]

@@ -56,21 +56,6 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-def test_the_dns_endpoint_is_used_without_a_ca_of_its_own(enter: Any) -> None:
-    kubeconfig = enter(endpoints(dns=True), "dns")
-
-    assert f"https://{NAME}" in kubeconfig
-    assert "certificate-authority" not in kubeconfig, "its certificate is a public one"
-    assert "gke-gcloud-auth-plugin" in kubeconfig
-
-
-def test_the_endpoint_by_address_is_the_default(enter: Any) -> None:
-    kubeconfig = enter(endpoints(dns=True))
-
-    assert "https://192.0.2.1" in kubeconfig
-    assert "certificate-authority-data" in kubeconfig
-
-
 @pytest.mark.parametrize(
     ("cluster", "options", "what", "fix"),
     [

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from components.specs.acme import PROD
 from config.limits import DAY, HOUR, LETS_ENCRYPT, NONE, Batch, Limit, Limits, Room, batches, parse
 
-SMALL = Limits(orders=Limit(4, 10), certificates=Limit(2, 100), same_names=Limit(5, 1000))
-
 
 def domain(name: str) -> str:
     return ".".join(name.split(".")[-2:])
@@ -19,43 +17,6 @@ def domain(name: str) -> str:
 
 def hosts(count: int, of: str = "shop.test") -> list[list[str]]:
     return [[f"h{number}.{of}"] for number in range(count)]
-
-
-def planned(certificates: Sequence[Sequence[str]], limits: Limits, interval: float) -> list[tuple[float, list[int]]]:
-    return [(batch.at, list(batch.places)) for batch in batches(certificates, Room(limits), interval)]
-
-
-def test_a_full_bucket_is_signed_at_once_and_the_rest_as_tokens_refill() -> None:
-    assert planned(hosts(4), SMALL, 50) == [(0, [0, 1]), (100, [2]), (200, [3])]
-    assert planned(hosts(5), SMALL, 200) == [(0, [0, 1]), (200, [2, 3]), (400, [4])], "two are back by the next update"
-
-
-def test_domains_do_not_wait_for_each_other_but_share_the_account() -> None:
-    mixed = [*hosts(3), *hosts(3, "blog.test")]
-    assert planned(mixed, SMALL, 100) == [(0, [0, 1, 3, 4]), (100, [2, 5])]
-    many = [[f"a.d{number}.test"] for number in range(6)]
-    assert planned(many, SMALL, 10) == [(0, [0, 1, 2, 3]), (10, [4]), (20, [5])]
-
-
-def test_a_certificate_for_two_domains_waits_for_both() -> None:
-    both = [["a.shop.test", "a.blog.test"]]
-    assert planned([*hosts(2), *both], SMALL, 100) == [(0, [0, 1]), (100, [2])]
-
-
-def test_the_same_names_again_are_a_renewal_to_the_ca_once_it_has_signed_them() -> None:
-    limits = Limits(orders=Limit(2, 10**6), certificates=Limit(2, 10**6), same_names=Limit(3, 100))
-    assert planned(hosts(1) * 5, limits, 100) == [(0, [0, 1]), (100, [2, 3]), (200, [4])], (
-        "two at once are both new, and count for the domain; the others count for the same names only"
-    )
-    signed = Room(limits, [(-1000, ["h0.shop.test"])])
-    assert [list(batch.places) for batch in batches(hosts(1) * 3, signed)] == [[0, 1, 2]]
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (57, [50, 7]), (58, [50, 7, 1])])
-def test_lets_encrypts_limits_for_hosts_with_a_certificate_each(count: int, sizes: list[int]) -> None:
-    planned_ = batches(hosts(count), Room(LETS_ENCRYPT[PROD]))
-    assert [len(batch.places) for batch in planned_] == sizes
-    assert [batch.day for batch in planned_] == list(range(len(sizes)))
 
 
 def test_a_thousand_hosts_are_signed_by_seven_a_day_and_once_a_week_by_eight() -> None:
@@ -75,13 +36,6 @@ def test_an_earlier_certificate_counts_until_its_token_has_refilled() -> None:
     assert Room(real, [(at - 7 * DAY, names) for at, names in before]).new("shop.test", 0) == 50
     longer = Room(real, [(-2.0 * HOUR, names) for names in hosts(60)])
     assert longer.ready(["another.shop.test"], 0) <= 201.6 * 60, "more than there can have been is no debt"
-
-
-def test_a_refill_is_as_the_documents_have_it() -> None:
-    real = LETS_ENCRYPT[PROD]
-    assert real.orders.seconds == 36
-    assert real.certificates.seconds / 60 == pytest.approx(202, abs=1), "minutes"
-    assert real.same_names.seconds / HOUR == pytest.approx(34, abs=1), "hours"
 
 
 def test_a_ca_without_limits_signs_everything_at_once() -> None:

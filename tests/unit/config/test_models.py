@@ -6,22 +6,10 @@ import pytest
 
 from config import proofs
 from config.cluster import ingress_commands
-from tests.unit.config.support import HOST, INSIDE, INTERNAL, TO, acme, load, settings
+from tests.unit.config.support import HOST, INSIDE, INTERNAL, acme, load, settings
 from tests.unit.harness import good_config
 
 GKE = {"cluster": "one", "location": "europe-west1-b"}
-
-
-def test_a_minimal_config_gets_the_documented_defaults() -> None:
-    loaded = settings()
-
-    assert loaded.challenge == "http01"
-    assert loaded.dns.ttl == 300
-    assert (loaded.ingress.namespace, loaded.ingress.service) == ("istio-system", "istio-ingressgateway")
-    assert loaded.certificate.algorithm == "ECDSA"
-    assert loaded.tls.min_version == "1.2"
-    assert len(loaded.tls.cipher_suites) == 6, "Mozilla's intermediate profile has six"
-    assert loaded.mesh_namespaces == []
 
 
 def test_names_are_normalised() -> None:
@@ -40,37 +28,10 @@ def test_a_ca_bundle_in_pem_is_accepted(authority: str) -> None:
     assert settings(acme=acme(caBundle=authority)).acme.ca_bundle == authority
 
 
-def test_a_destination_in_the_host_is_its_only_route() -> None:
-    inline, routed, redirected = settings(
-        hosts=[
-            {"host": "a.sandbox.test", **TO, "path": "/a", "timeout": 5, "retries": 1},
-            {"host": "b.sandbox.test", "routes": [TO, {**TO, "path": "/b"}]},
-            {"host": "c.sandbox.test", "redirectTo": "sandbox.test"},
-        ]
-    ).hosts
-
-    (route,) = inline.destinations
-    assert (route.service, route.port, route.path, route.timeout, route.retries) == ("a", 1, "/a", 5, 1)
-    assert [route.path for route in routed.destinations][1:] == ["/b"]
-    assert len(redirected.destinations) == 0
-
-
 def test_the_issuers_come_with_cert_manager_by_default() -> None:
     assert settings().creates_issuers
     assert not settings(certManager={"install": False}).creates_issuers
     assert settings(certManager={"install": False}, acme=acme(createIssuers=True)).creates_issuers
-
-
-def test_a_host_may_have_a_challenge_of_its_own() -> None:
-    loaded = settings(hosts=[{**HOST, "host": "*.sandbox.test", "challenge": "dns01"}, HOST])
-
-    assert loaded.hosts_proven_by("dns01") == ["*.sandbox.test"]
-    assert loaded.hosts_proven_by("http01") == [HOST["host"]]
-
-
-def test_the_identity_of_lets_encrypt_is_known_and_no_other() -> None:
-    assert settings(dns={"zone": "sandbox", "caa": True}).caa_identities == ["letsencrypt.org"]
-    assert settings(acme=acme(servers={"prod": "https://ca.test/dir"})).caa_identities is None
 
 
 @pytest.mark.parametrize(

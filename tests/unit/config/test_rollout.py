@@ -123,14 +123,7 @@ def test_another_ca_has_the_limits_that_are_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "domain"),
-    [
-        ("shop.acme.co.uk", "acme.co.uk"),
-        ("*.acme.dev", "acme.dev"),
-        ("A.Acme.dev.", "acme.dev"),
-        ("me.github.io", "me.github.io"),
-        ("dev", "dev"),
-    ],
+    ("host", "domain"), [("shop.acme.co.uk", "acme.co.uk"), ("*.Acme.dev.", "acme.dev"), ("dev", "dev")]
 )
 def test_a_registered_domain_is_one_label_below_the_public_suffix(host: str, domain: str) -> None:
     assert registered_domain(host) == domain
@@ -165,21 +158,6 @@ def test_the_cluster_is_not_read_for_what_fits_in_any_case(monkeypatch: pytest.M
     require(settings(**config(51, **ANOTHER_CA)))
     require(settings(**config(51, limits={"certificates": "51/7d"})))
     assert asked == []
-
-
-def test_more_new_certificates_than_the_ca_signs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster(monkeypatch, lambda _: None)
-    assert refusal(51) == (
-        "the config of stack 'dev' has a problem:\n"
-        "  hosts: 51 new certificates are wanted, and the CA signs 50 of them at once: `up` would be cut off half-way;"
-        " accepted: what fits, without h50.sandbox.test and those like it that follow, certificates that hosts share,"
-        " or the limits that the CA has set for you (acme.limits)\n"
-        "      uv run python -m tlsctl plan-rollout\n"
-        "      pulumi config set --path certificate.grouping shared"
-    )
-    assert "3 new certificates are wanted, and the CA signs 2" in refusal(
-        3, **ANOTHER_CA, limits={"certificates": "2/7d"}
-    )
 
 
 def test_existing_certificates_are_read_from_the_cluster(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,25 +40,19 @@ FILE = "--config-file '/etc/my stacks/dev.yaml'"
         ("pulumi login gs://BUCKET", "pulumi login gs://BUCKET"),
         ("kubectl get pods", "kubectl get pods"),
         ("pulumi up --stack other", "pulumi up --stack other"),
+        (
+            "pulumi config set --path a.b 'pulumi up --stack prod; pulumi destroy'",
+            f"pulumi config set --stack dev {FILE} --path a.b 'pulumi up --stack prod; pulumi destroy'",
+        ),
+        (f"pulumi config rm {words('--stack=x')}", f"pulumi config rm --stack dev {FILE} -- '--stack=x'"),
     ],
 )
 def test_a_command_is_addressed_to_the_stack_where_it_works_on_one(command: str, addressed: str) -> None:
     assert FILED.address(command) == addressed
 
 
-@pytest.mark.parametrize(
-    ("command", "addressed"),
-    [
-        ("pulumi up", "pulumi up --stack dev"),
-        (
-            "pulumi config set --path a.b 'pulumi up --stack prod; pulumi destroy'",
-            "pulumi config set --stack dev --path a.b 'pulumi up --stack prod; pulumi destroy'",
-        ),
-        (f"pulumi config rm {words('--stack=x')}", "pulumi config rm --stack dev -- '--stack=x'"),
-    ],
-)
-def test_quoted_text_is_not_addressed(command: str, addressed: str) -> None:
-    assert DEV.address(command) == addressed
+def test_a_stack_without_a_file_of_its_own_is_named_alone() -> None:
+    assert DEV.address("pulumi up") == "pulumi up --stack dev"
 
 
 @pytest.mark.parametrize("check", CHECKS)

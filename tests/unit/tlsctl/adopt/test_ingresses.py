@@ -93,7 +93,7 @@ def hosts(decision: Decision) -> list[str]:
     return [host["host"] for host in decision.config["hosts"]]
 
 
-def test_an_ingress_is_deleted_after_resolvers_know_the_new_address_and_its_secret_after_its_certificate() -> None:
+def test_an_ingress_is_deleted_after_resolvers_know_the_new_address() -> None:
     decision = moving()
     assert decision.config["hosts"] == ONE_HOST
     assert (decision.elsewhere, decision.address) == ([BLOG], ADDRESS)
@@ -109,9 +109,7 @@ def test_access_to_the_zone_is_requested_if_names_were_not_proven_there() -> Non
 
 
 def test_certificates_that_cannot_be_renewed_are_noted() -> None:
-    text = notes(moving())
-    assert f"Certificate blog/{SECRET} is proven by HTTP-01 at Ingresses of the class nginx" in text
-    assert f"cannot be renewed once the records of {BLOG} lead to the gateway. It is removed after the `up`" in text
+    assert "cannot be renewed" in notes(moving())
     both = nginx_issuer({"http01": {"ingress": {"class": "nginx"}}}, {"dns01": {"cloudDNS": {}}})
     assert "cannot be renewed" not in notes(moving(issuers=[both])), "there is another way"
     at_the_gateway = nginx_issuer({"http01": {"ingress": {"class": "istio"}}})
@@ -153,14 +151,6 @@ def test_the_paths_of_all_ingresses_of_a_host_are_taken_over() -> None:
     assert "has /api as a path of whole elements" in notes(decision), "the gateway also matches /apis"
 
 
-def test_a_host_stays_if_the_config_cannot_express_one_of_its_ingresses() -> None:
-    decision = moving(ingress(), annotated("odd", rewrite_target="/$1"))
-    assert hosts(decision) == []
-    assert f"{BLOG} stays as it is: Ingress blog/odd has the annotation {NGINX}/rewrite-target" in notes(decision)
-    assert commands(decision) == []
-    assert hosts(moving(ingress(), ingress("other", spec={"ingressClassName": "gce"}))) == [], "two classes"
-
-
 @pytest.mark.parametrize(
     ("annotations", "accepted"),
     [
@@ -175,6 +165,10 @@ def test_a_host_stays_if_the_config_cannot_express_one_of_its_ingresses() -> Non
 )
 def test_a_host_stays_if_annotations_change_requests(annotations: dict[str, str], accepted: bool) -> None:
     assert hosts(moving(annotated(**annotations))) == ([BLOG] if accepted else [])
+
+
+def test_a_host_stays_if_its_ingresses_are_of_two_classes() -> None:
+    assert hosts(moving(ingress(), ingress("other", spec={"ingressClassName": "gce"}))) == []
 
 
 def test_a_limit_that_the_gateway_does_not_have_is_noted() -> None:

@@ -84,17 +84,9 @@ def test_the_newest_api_of_istio_is_read_and_every_object_has_its_kind(api: Api)
     ]
 
 
-def test_an_object_is_read_where_its_kind_is_served(api: Api) -> None:
-    resources = [{"name": "gateways/status", "kind": "Gateway"}, {"name": "gateways", "kind": "Gateway"}]
-    api.objects = {
-        "/apis/networking.istio.io/v1": {"resources": resources},
-        "/apis/networking.istio.io/v1/namespaces/istio-system/gateways/a": {},
-    }
+def test_an_object_of_a_kind_that_the_cluster_does_not_have_does_not_exist(api: Api) -> None:
     cluster = Cluster(api.kubeconfig, None)
-
-    assert cluster.get("networking.istio.io/v1", "Gateway", "istio-system", "a") == {}
-    assert cluster.get("networking.istio.io/v1", "Gateway", "istio-system", "b") is None
-    assert cluster.get("monitoring.coreos.com/v1", "PrometheusRule", "istio-system", "a") is None, "no such kind"
+    assert cluster.get("monitoring.coreos.com/v1", "PrometheusRule", "istio-system", "a") is None
 
 
 def test_a_refusal_is_a_problem(api: Api) -> None:

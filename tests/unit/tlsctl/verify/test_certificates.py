@@ -62,17 +62,6 @@ def test_six_days_are_judged_like_ninety(hours: int, state: str) -> None:
     assert expiry(deployed(), SHOP, short, BEGIN + datetime.timedelta(hours=hours)).state == state
 
 
-def test_a_renewal_that_the_config_puts_later_is_not_late() -> None:
-    late = deployed(certificate={"renewBeforePercentage": 20})
-    assert expiry(late, SHOP, certificate(), BEGIN + 75 * DAY).state == "ok", "it was due three days ago"
-
-
-def test_a_renewal_that_leaves_no_time_to_act_is_told_as_by_the_alert() -> None:
-    late = deployed(certificate={"renewBeforePercentage": 5})
-    result = expiry(late, SHOP, certificate(), BEGIN + 82 * DAY)
-    assert (result.state, "too late to act" in result.detail) == ("failed", True), result.detail
-
-
 @given(st.floats(0, 0.999), st.one_of(st.none(), st.integers(1, 99)))
 def test_what_the_alerts_tell_is_what_verify_tells(share: float, percentage: int | None) -> None:
     """The alerts' expressions, on the same dates."""

@@ -1,14 +1,12 @@
 """The client: the roots that it trusts, by the ACME server that the stack uses, and what it says of errors."""
 
-import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from components.problem import ProblemsError
 from tests.unit.tlsctl.verify.support import deployed
-from tlsctl.verify.client import LETS_ENCRYPT_STAGING, choose_trust, describe
+from tlsctl.verify.client import choose_trust
 from tlsctl.verify.environment import Environment
 
 OWN = "https://ca.acme.dev/directory"
@@ -16,19 +14,6 @@ OWN = "https://ca.acme.dev/directory"
 
 def signed(issuer: str, **servers: str) -> Environment:
     return deployed(acme={"email": "platform@acme.dev", "issuer": issuer, "servers": servers})
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (TimeoutError(), "no answer in 3 s"),
-        (ConnectionResetError(104, "Connection reset by peer"), "the gateway closes the connection"),
-        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "the gateway closes the connection"),
-        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
-    ],
-)
-def test_errors_of_connections_are_described(error: Exception, text: str) -> None:
-    assert describe(error) == text
 
 
 @pytest.mark.parametrize(
@@ -45,14 +30,6 @@ def test_the_roots_are_those_of_the_acme_server(environment: Environment, label:
     assert label in trust.label
     assert bool(trust.fix) is fix, "another CA usually has roots of its own, which --ca names"
     assert not trust.identified, "there is no client certificate"
-
-
-@pytest.mark.parametrize("file", [None, LETS_ENCRYPT_STAGING], ids=["by the issuer", "--ca"])
-def test_the_staging_roots_are_four_and_none_is_public(file: Path | None) -> None:
-    roots = choose_trust(signed("prod" if file else "staging"), file).context.get_ca_certs(binary_form=True)
-    names = [x509.load_der_x509_certificate(root).subject.rfc4514_string() for root in roots]
-    assert len(names) == 4, "X1, X2, YR and YE"
-    assert all("(STAGING)" in name for name in names), names
 
 
 @pytest.mark.parametrize("option", ["--ca", "--client-cert"])

@@ -1,4 +1,4 @@
-"""`tlsctl verify`: what it prints, its exit codes, and how long it continues."""
+"""`tlsctl verify`: what it prints, and its exit codes."""
 
 import json
 from collections.abc import Callable
@@ -31,21 +31,12 @@ def unread(_: Stack) -> None:
 
 
 @pytest.fixture
-def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Report]:
-    """The reports of the next rounds, in this order."""
-    reports: list[Report] = []
-    monkeypatch.setattr(verb, "read", read)
-    monkeypatch.setattr(run, "look", lambda *_: reports.pop(0))
-    monkeypatch.setattr(verb, "PAUSE", 0.0)
-    return reports
-
-
-@pytest.fixture
-def printed(rounds: list[Report], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run the command with a report, and return its output."""
+    monkeypatch.setattr(verb, "read", read)
 
     def run_with(report: Report, *options: str) -> str:
-        rounds.append(report)
+        monkeypatch.setattr(run, "look", lambda *_: report)
         assert tlsctl.main([*COMMAND, *options]) == (0 if report.ok else 1), "only 0 if all is ok"
         return capsys.readouterr().out
 
@@ -82,13 +73,6 @@ def test_many_hosts_that_are_ok_take_one_line(printed: Callable[..., str]) -> No
     output = printed(Report([ok("service", INGRESS, IP), *results], {}))
     assert "✓ ingress, h0.acme.dev, h1.acme.dev and 97 more: every check is ok" in output
     assert f"{hosts[7]}\n✗ record" in output, "the one that failed is listed"
-
-
-def test_watch_continues_until_all_is_ok_or_the_time_is_up(rounds: list[Report]) -> None:
-    rounds += [BAD, BAD, GOOD, BAD]
-    assert tlsctl.main([*COMMAND, "--json", "--watch"]) == 0
-    assert tlsctl.main([*COMMAND, "--json", "--watch", "--timeout", "0"]) == 1
-    assert rounds == []
 
 
 def test_an_interrupt_has_an_exit_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from components.problem import ProblemsError
 from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, hosts, state
 from tlsctl.verify import cluster
-from tlsctl.verify.environment import environments, probe_name
+from tlsctl.verify.environment import environments
 
 INTERNAL = {"name": "internal", "ingress": {"service": "internal-gateway"}, "hosts": hosts("wiki.acme.dev")}
 
@@ -64,10 +64,6 @@ def test_a_secret_of_the_config_is_not_shown() -> None:
     secret["istio-gateway-tls:alertLabels"]["secret"] = True
     with pytest.raises(ProblemsError, match=r"\[secret\]"):
         environments(state(), secret, "dev")
-
-
-def test_requests_for_a_wildcard_use_a_name_that_it_covers() -> None:
-    assert probe_name("*.acme.dev") == "verify.acme.dev"
 
 
 SERVER = "https://127.0.0.1:1"

@@ -16,7 +16,6 @@ from tlsctl.verify.issuance import judge_certificate, judge_issuer, judge_secret
 from tlsctl.verify.results import Result
 
 ISSUER = "letsencrypt-staging-istio"
-ACME = {"email": "platform@acme.dev", "issuer": "staging"}
 DAY = datetime.timedelta(days=1)
 DUE, END = BEGIN + 60 * DAY, BEGIN + 90 * DAY
 LOST = "errored: Failed to create Order: 400 urn:ietf:params:acme:error:accountDoesNotExist: unable to find account"
@@ -41,23 +40,13 @@ def test_an_issuer_that_is_not_ready_or_edited_is_named_with_the_reason(read: An
     assert result.fix[-1] == "pulumi up --refresh"
 
 
-def test_an_issuer_of_the_gateways_namespace_is_described_there() -> None:
-    environment = deployed(acme={**ACME, "issuerKind": "Issuer"})
-    result = judge_issuer(environment, issuer(status="False", message="403"))
-    assert result.detail == f"Issuer {ISSUER} is not Ready: 403"
-    assert result.fix[0] == f"kubectl --namespace istio-system describe issuer {ISSUER}"
-
-
-@pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-system")])
-def test_an_account_that_the_server_does_not_know_is_registered_again(kind: str, namespace: str) -> None:
-    stack = deployed(acme={**ACME, "issuerKind": kind})
-    ready = issuer(status="True")
+def test_an_account_that_the_server_does_not_know_is_registered_again() -> None:
+    stack, ready = deployed(), issuer(status="True")
     assert judge_issuer(stack, ready, ["pending: no answer yet"]).state == "ok"
     result = judge_issuer(stack, ready, ["pending: no answer yet", LOST])
     assert result.state == "failed", "though it is Ready"
-    assert "accountDoesNotExist" in result.detail, "in the server's words"
     assert result.fix == (
-        f"kubectl --namespace {namespace} delete secret {ISSUER}-account-key",
+        f"kubectl --namespace cert-manager delete secret {ISSUER}-account-key",
         f"cmctl renew --namespace istio-system {SECRET}",
     ), "a renewal alone would fail again"
 

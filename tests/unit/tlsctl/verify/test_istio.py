@@ -72,13 +72,11 @@ def test_what_the_program_makes_is_ok(own: list[str], grouping: str) -> None:
         assert result.state == "ok", result.detail
 
 
-def test_what_the_program_makes_for_another_gateway_is_that_gateways_own() -> None:
+def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> None:
     main, internal = stack_with_two_gateways()
     gateways, services = made(internal, "dev-internal")
-    objects = served(internal, gateways, services)
     for host in internal.hosts:
-        assert [result.state for result in objects.judge(host)] == ["ok"], "its own wildcard is no neighbour"
-        assert objects.tls_server(host, {}) is not None
+        assert [result.state for result in served(internal, gateways, services).judge(host)] == ["ok"]
     (neighbour,) = neighbours(main, SHOP, {name: {"spec": spec} for name, spec in gateways.items()})
     assert "Gateway tls-dev-internal, also of this stack, serves *.acme.dev" in neighbour.detail
     assert "let one gateway serve both" in neighbour.detail

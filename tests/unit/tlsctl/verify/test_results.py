@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.unit.tlsctl.verify.support import SECRET, SHOP
 from tlsctl.verify.checks import CHECKS
-from tlsctl.verify.results import INGRESS, Report, Result, failed, ok, skipped
+from tlsctl.verify.results import INGRESS, Report, failed, ok, skipped
 
 API, DOCS = "api.acme.dev", "docs.acme.dev"
 Failures = list[tuple[str, str]]
@@ -108,11 +108,3 @@ def test_the_causes_of_a_check_are_checks_without_a_circle() -> None:
 def test_two_failures_of_one_check_and_subject_are_two_problems() -> None:
     both = [failed("service", INGRESS, f"has no port {port}", (f"add {port}",)) for port in (80, 443)]
     assert [problem.fix for problem in Report(both, {}).problems] == [("add 80",), ("add 443",)], "each with its fix"
-
-
-def test_a_problem_names_a_few_of_its_subjects_and_has_all() -> None:
-    hosts = [f"h{number}.acme.dev" for number in range(1000)]
-    results: list[Result] = [failed("record", host, "no answer") for host in hosts]
-    (problem,) = Report(results, {}).problems
-    assert problem.where == "record (h0.acme.dev, h1.acme.dev, h2.acme.dev and 997 more)"
-    assert problem.subjects == tuple(hosts)
