@@ -1,4 +1,4 @@
-"""Google Cloud: record sets, the IAM policy of a zone, addresses, and what is looked up."""
+"""Google Cloud: record sets, the IAM policy of a zone, and addresses. Every stack of the suite looks up the rest."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ pytestmark = pytest.mark.sandbox
 
 RECORDS = f"{ZONES}/contract/rrsets"
 ADDRESSES = "/compute/v1/projects/sandbox/regions/europe-west1/addresses"
-CLUSTERS = "/v1/projects/sandbox/locations/europe-west1/clusters"
 CONFIG = {
     "gcp:project": "sandbox",
     "gcp:dnsCustomEndpoint": f"{CLOUD_DNS}/dns/v1/",
     "gcp:iamCustomEndpoint": f"{CLOUD_DNS}/v1/",
     "gcp:resourceManagerCustomEndpoint": f"{CLOUD_DNS}/v1/",
     "gcp:computeCustomEndpoint": f"{CLOUD_DNS}/compute/v1/",
-    "gcp:containerCustomEndpoint": f"{CLOUD_DNS}/v1/",
     "gcp:accessToken": "x",
 }
 NAME, PATH = "shop.contract.test.", "/shop.contract.test./A"
@@ -45,20 +43,6 @@ def zone() -> Iterator[str]:
     for key in records("contract"):
         cloud_dns("DELETE", "/" + key.replace(" ", "/"), below=RECORDS)
     cloud_dns("DELETE", "/contract", below=ZONES)
-
-
-@pytest.fixture
-def clusters() -> Iterator[dict[str, bool]]:
-    """An Autopilot with an open DNS endpoint, and a cluster that has a private endpoint only; name -> Autopilot."""
-    by_dns = {"dnsEndpointConfig": {"allowExternalTraffic": True}}
-    by_ip = {"ipEndpointsConfig": {"enablePublicEndpoint": False}}
-    made = {"opened": {"autopilot": {"enabled": True}, "controlPlaneEndpointsConfig": by_dns}}
-    made |= {"private": {"controlPlaneEndpointsConfig": by_ip}}
-    for name, cluster in made.items():
-        cloud_dns("POST", "", {"cluster": {"name": name, **cluster}}, below=CLUSTERS)
-    yield {"opened": True, "private": False}
-    for name in made:
-        cloud_dns("DELETE", f"/{name}", below=CLUSTERS)
 
 
 def records(zone: str) -> dict[str, Any]:
@@ -180,29 +164,12 @@ def test_a_refusal_has_the_words_of_the_api(stack: Stack, zone: str, change: Any
     assert records(zone) == {}
 
 
-def test_a_missing_argument_fails_the_preview_and_names_the_resource(stack: Stack) -> None:
-    stack.spec(shop(rrdatas=None))
-    output = stack.preview(fails=True)
-    assert "rrdatas" in output
-    assert "shop" in output
-
-
 def test_an_endpoint_that_does_not_answer_is_named(tmp_path: Path) -> None:
     stack = Stack(tmp_path, CONFIG | {"gcp:dnsCustomEndpoint": "http://127.0.0.1:1/dns/v1/"})
     stack.spec(shop())
     output = stack.up(fails=True)
     assert "127.0.0.1:1" in output
     assert "refused" in output
-
-
-def test_a_zone_is_looked_up(stack: Stack, zone: str) -> None:
-    token = "gcp:dns/getManagedZone:getManagedZone"
-    stack.spec(("zone", token, {"name": zone}, {}))
-    stack.up()
-    answer = stack.outputs()["zone"]
-    assert (answer["dnsName"], answer["visibility"]) == ("contract.test.", "public")
-    stack.spec(("zone", token, {"name": "nope"}, {}))
-    assert f"{NO_ZONE} does not exist" in stack.up(fails=True)
 
 
 def test_record_sets_are_looked_up_and_there_may_be_none(stack: Stack, zone: str) -> None:
@@ -222,34 +189,6 @@ def test_record_sets_are_looked_up_and_there_may_be_none(stack: Stack, zone: str
     assert answers["none"] == [], "that is no error"
     stack.spec(("gone", token, {"managedZone": "nope"}, {}))
     assert f"{NO_ZONE} does not exist" in stack.up(fails=True)
-
-
-def test_the_number_of_a_project_is_looked_up(stack: Stack) -> None:
-    stack.spec(("project", "gcp:organizations/getProject:getProject", {"projectId": "sandbox"}, {}))
-    stack.up()
-    assert stack.outputs()["project"]["number"].isdigit()
-
-
-def test_a_cluster_is_looked_up_with_its_endpoints_as_blocks(stack: Stack, clusters: dict[str, bool]) -> None:
-    token = "gcp:container/getCluster:getCluster"
-    place = {"location": "europe-west1"}
-    stack.spec(*((name, token, {"name": name, **place}, {}) for name in clusters))
-    stack.up()
-    for name, opened in clusters.items():
-        made, answer = cloud_dns("GET", f"/{name}", below=CLUSTERS), stack.outputs()[name]
-        assert answer["endpoint"] == made["endpoint"], "the address"
-        assert answer["enableAutopilot"] is opened
-        (authority,), (endpoints,) = answer["masterAuths"], answer["controlPlaneEndpointsConfigs"]
-        assert authority["clusterCaCertificate"] == made["masterAuth"]["clusterCaCertificate"], "as base64"
-        (by_dns,), (by_ip,) = endpoints["dnsEndpointConfigs"], endpoints["ipEndpointsConfigs"]
-        assert by_dns["endpoint"] == made["controlPlaneEndpointsConfig"]["dnsEndpointConfig"]["endpoint"]
-        assert by_dns["allowExternalTraffic"] is opened
-        assert by_ip["enabled"] is True
-        (private,) = answer["privateClusterConfigs"]
-        assert private["enablePrivateEndpoint"] is not opened, "what has no public endpoint is private"
-
-    stack.spec(("nope", token, {"name": "nope", **place}, {}))
-    assert "projects/sandbox/locations/europe-west1/clusters/nope not found" in stack.up(fails=True)
 
 
 def test_a_role_and_its_members_on_a_zone_live_beside_those_of_others(stack: Stack, zone: str) -> None:

@@ -1,4 +1,4 @@
-"""What the emulator refuses of GKE's clusters and Compute Engine's addresses; contract tests have what it accepts."""
+"""What the emulator refuses of GKE's clusters and Compute Engine's addresses; the suite has what it accepts."""
 
 from pathlib import Path
 from typing import Any
