@@ -37,18 +37,6 @@ _CLUSTER: Mapping[str, Any] = {
     "components.kube.client.api_client": None,
 }
 """Functions that read the cluster, and their answers."""
-_scratch: list[Path] = []
-
-
-@contextlib.contextmanager
-def scratch() -> Iterator[None]:
-    """Provide a folder for the stack files that are written and read back."""
-    with tempfile.TemporaryDirectory() as name:
-        _scratch.append(Path(name))
-        try:
-            yield
-        finally:
-            _scratch.pop()
 
 
 def registers_nothing(config: Hostile) -> Iterator[str]:
@@ -104,10 +92,6 @@ def _run(config: Hostile, recorder: Recorder) -> str:
     return logged.getvalue()
 
 
-def _short(config: Hostile) -> set[str]:
-    return {key.removeprefix(f"{PROJECT}:") for key in config.secret}
-
-
 def _line_by_line(config: Hostile, shown: str) -> Iterator[str]:
     yield from checks.secrets(config, shown)
     yield from checks.commented(shown)
@@ -117,7 +101,7 @@ def _line_by_line(config: Hostile, shown: str) -> Iterator[str]:
 
 def _registered(resource: Registered, config: Hostile) -> Iterator[str]:
     kind, inputs = resource.type.rpartition(":")[2], dict(resource.inputs)
-    named = NAMING & _short(config) or config.secret_is_name
+    named = config.secret_is_name or NAMING & {key.removeprefix(f"{PROJECT}:") for key in config.secret}
     if config.holds_secret and CANARY in resource.shown and not named and config.secret:
         yield f"a secret is in the state, in a {kind}: {resource.shown[:300]}"
     if resource.type.startswith("pulumi:"):
@@ -191,7 +175,8 @@ def _promql(expression: str) -> Iterator[str]:
 
 def _written(config: dict[str, Any]) -> Iterator[str]:
     """Yield whether a stack's file, written by `adopt`, holds something else than was to be in it."""
-    file = _scratch[-1] / "Pulumi.dev.yaml"
-    stack_file.write(file, {"config": config})
-    if stack_file.read(file) != {"config": config}:
-        yield "the stack's file holds another config"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "Pulumi.dev.yaml"
+        stack_file.write(file, {"config": config})
+        if stack_file.read(file) != {"config": config}:
+            yield "the stack's file holds another config"

@@ -2,23 +2,21 @@
 
 import base64
 import functools
+import json
 import pathlib
 import tempfile
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, get_args
 
-from annotated_types import Ge
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from components.fields import OneOf, google_name, line, object_labels, workload_pool
-from components.specs import acme, cert_manager, client_ca, headers, names
-from config import fields, signing
-from config.fields import Section
+from components.args import model_in
+from components.fields import google_name
+from components.specs import cert_manager, names
 from config.models import Settings
-from config.signing import client_ca_of
+from config.problems import is_list
 from sandbox import pki
 
 Path = tuple[str | int, ...]
@@ -30,14 +28,12 @@ class Key:
 
     Attributes:
         path: Its path; in a list, that of the first item.
-        annotation: Its type, with its rules.
-        hidden: Whether its value is never shown, even if it is not encrypted.
+        field: Its type, with its rules.
         name: Whether its value is the name of an object.
     """
 
     path: Path
-    annotation: Any
-    hidden: bool
+    field: FieldInfo
     name: bool
 
 
@@ -49,142 +45,84 @@ def authority() -> str:
         return (pathlib.Path(folder) / "ca.crt").read_text()
 
 
-ACCEPTED: Mapping[Callable[..., Any], Callable[[], Any]] = {
-    names.dns_name: lambda: "more.sandbox.test",
-    names.domain: lambda: "sandbox.test",
-    names.kubernetes_name: lambda: "some-name",
-    names.email_address: lambda: "platform@sandbox.test",
-    google_name: lambda: "some-name",
-    line: lambda: "some-text",
-    object_labels: lambda: {"release": "prometheus"},
-    names.refuse_placeholder: lambda: "some-name",
-    cert_manager.check_version: lambda: cert_manager.VERSION,
-    cert_manager.check_digest: lambda: f"sha256:{'a' * 64}",
-    fields.https: lambda: "https://acme.sandbox.test/dir",
-    client_ca.pem: authority,
-    fields.text: lambda: "/nowhere/kubeconfig",
-    client_ca_of: lambda: "client-ca",
-    acme.mac_key: lambda: base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
-    headers.path_prefix: lambda: "/reports",
-    headers.name: lambda: "x-version",
-    headers.value: lambda: "beta",
-    headers.response: lambda: {"x-frame-options": "DENY"},
-    names.redirect_target: lambda: "elsewhere.test",
-    signing.limit: lambda: "50/7d",
-    workload_pool: lambda: "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
-}
-"""A good value for each rule of a single value."""
+@functools.cache
+def candidates() -> Sequence[Any]:
+    """Return values of which every key that is no section accepts one."""
+    return (
+        "some-name", "more.sandbox.test", "platform@sandbox.test", "https://acme.sandbox.test/dir", "/reports", "50/7d",
+        "prod", "dns01", "dns", "Issuer", "perHost", "RSA", "Never", "1.3", "strict", "gmp", "privileged", "dual",
+        "promote", "ingressClassName", cert_manager.VERSION, f"sha256:{'a' * 64}", authority(),
+        "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
+        base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
+        256, True, 1, {"release": "prometheus"}, ["sandbox.test"], ["ECDHE-RSA-CHACHA20-POLY1305"],
+    )  # fmt: skip
 
-_SERVED: Mapping[str, Sequence[str]] = {
+
+_SERVED = {
     "Host": ("service", "namespace", "port"),
     "HeaderMatchArgs": ("exact",),
     "Ingress": ("service",),
     "ExternalAccount": ("secret_name",),
 }
 """Keys that a section needs beside its required ones, by rules between keys."""
-
-
-def keys(model: type[Section] = Settings, path: Path = ()) -> Iterator[Key]:
-    """Yield every key of a model and of the sections below it."""
-    for name, field in model.model_fields.items():
-        own = (*path, field.alias or name)
-        # Pydantic moves the annotations of a field into `metadata`.
-        whole: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        yield Key(own, whole, not field.repr, bool(rules(whole) & _NAMES))
-        section, many = section_of(field.annotation)
-        if section is not None:
-            yield from keys(section, (*own, 0) if many else own)
-
-
-def section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
-    """Return the model in an annotation, and whether it is that of a list's items."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return (annotation, False) if issubclass(annotation, Section) else (None, False)
-    for part in get_args(annotation):
-        section, many = section_of(part)
-        if section is not None:
-            return section, many or get_origin(annotation) in (tuple, list)
-    return None, False
-
-
-def rules(annotation: Any, metadata: Sequence[Any] = ()) -> set[Callable[..., Any]]:
-    """Return the rules of a type, at any level of it."""
-    own = {item.func for item in metadata if isinstance(item, AfterValidator | BeforeValidator)}
-    parts = get_args(annotation)
-    if get_origin(annotation) is Annotated:
-        return own | rules(parts[0], parts[1:])
-    return own.union(*(rules(part) for part in parts if not isinstance(part, str)))
-
-
 _NAMES = {names.dns_name, names.domain, names.kubernetes_name, google_name}
 
 
-def accepted(annotation: Any, metadata: Sequence[Any] = ()) -> Any:
-    """Return a value that a key of this type accepts, if other keys allow it.
-
-    Raises:
-        LookupError: A rule is missing in `ACCEPTED`.
-    """
-    for item in metadata:
-        if isinstance(item, AfterValidator | BeforeValidator) and item.func in ACCEPTED:
-            return ACCEPTED[item.func]()
-        if isinstance(item, OneOf):
-            return item.words[-1]
-        if isinstance(item, Ge):
-            return item.ge
-        if isinstance(item, FieldInfo):
-            try:
-                return accepted(annotation, item.metadata)
-            except LookupError:
-                continue
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return accepted(parts[0], parts[1:])
-    if origin is Literal:
-        return parts[-1]
-    if origin in (Union, types.UnionType):
-        return accepted(next(part for part in parts if part is not type(None)), metadata)
-    if origin in (tuple, list):
-        return [accepted(parts[0])]
-    if origin in (dict, Mapping):
-        return {"release": "prometheus"}
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return filled(annotation)
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    raise LookupError(f"no accepted value of {annotation} with {metadata}")
+def keys(model: type[BaseModel] = Settings, path: Path = ()) -> Iterator[Key]:
+    """Yield every key of a model and of the sections below it."""
+    for name, field in model.model_fields.items():
+        own = (*path, field.alias or name)
+        yield Key(own, field, bool(_rules(_type(field)) & _NAMES))
+        if section := model_in(field.annotation):
+            yield from keys(section, (*own, 0) if is_list(field) else own)
 
 
-_PLAIN = {bool: True, int: 256, str: "some-text"}
+def _type(field: FieldInfo) -> Any:
+    # Pydantic moves the annotations of a field into `metadata`.
+    return Annotated[(field.annotation, *field.metadata, None)]
 
 
-def of_field(field: FieldInfo) -> Any:
-    """Return a value that a field accepts."""
-    return accepted(field.annotation, field.metadata)
+def _rules(annotation: Any) -> set[Callable[..., Any]]:
+    """Return the rules of a type, at any level of it."""
+    own = {item.func for item in get_args(annotation) if isinstance(item, AfterValidator | BeforeValidator)}
+    return own.union(*map(_rules, get_args(annotation)))
 
 
-def filled(model: type[Section]) -> dict[str, Any]:
-    """Return a section with the keys that it needs."""
-    more = _SERVED.get(model.__name__, ())
-    return {
-        field.alias or name: of_field(field)
-        for name, field in model.model_fields.items()
-        if field.is_required() or name in more
+def accepts(field: FieldInfo, value: Any) -> bool:
+    """Tell whether a field accepts a value, if other keys allow it."""
+    try:
+        TypeAdapter(_type(field)).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+@functools.cache
+def _accepted(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields[name]
+    section = model_in(field.annotation)
+    if section is None:
+        return json.dumps(next(value for value in candidates() if accepts(field, value)))
+    needed = _SERVED.get(section.__name__, ())
+    filled = {
+        below.alias or key: json.loads(_accepted(section, key))
+        for key, below in section.model_fields.items()
+        if below.is_required() or key in needed
     }
+    return json.dumps([filled] if is_list(field) else filled)
 
 
 def put(config: dict[str, Any], path: Path) -> None:
     """Set a key to a value that it accepts, and the sections on the way to it."""
-    model: type[Section] = Settings
+    model: type[BaseModel] | None = Settings
     at: Any = config
     for part in path:
         if isinstance(part, int):
             at = at[part]
             continue
-        field = next(field for name, field in model.model_fields.items() if part in (field.alias, name))
-        section, _ = section_of(field.annotation)
+        assert model is not None
+        name, field = next(item for item in model.model_fields.items() if part in (item[1].alias, item[0]))
+        section = model_in(field.annotation)
         if section is None or not at.get(part):
-            at[part] = of_field(field)
-        if section is None:
-            return
+            at[part] = json.loads(_accepted(model, name))
         at, model = at[part], section

@@ -162,7 +162,7 @@ def _hide(draw: st.DrawFn, hostile: Hostile, key: Key) -> None:
     name = {"instead": last, "beside": "unknown", "misspelt": f"{last}x"}[place]
     parent[name if isinstance(parent, dict) else last] = draw(_secrets)
     # A value that is never shown need not be encrypted.
-    if key.hidden and place == "instead" and draw(st.booleans()):
+    if not key.field.repr and place == "instead" and draw(st.booleans()):
         return
     top = str(name if len(key.path) == 1 else key.path[0])
     hostile.secret = frozenset([top if top in FOREIGN else f"{PROJECT}:{top}"])
