@@ -17,6 +17,9 @@ _AROUND = 60
 _ALWAYS = re.compile(r"warning: using pulumi-|the sandbox's stand-in for version")
 """Diagnostics of every command."""
 
+NO_CAUSE = "$^"
+"""The cause where nothing may fail: it matches no words."""
+
 Broken = list[str]
 
 

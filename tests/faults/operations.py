@@ -23,7 +23,8 @@ from sandbox.testing import (
     names,
     renew,
 )
-from tests.faults.invariants import Ended
+from tests.faults import invariants
+from tests.faults.invariants import NO_CAUSE, Broken, Ended
 from tests.faults.watching import Watch
 from tests.sandbox.stack import API, ISSUER, SHOP, Stack
 
@@ -122,7 +123,14 @@ class Project:
         if ("Ready", "False") in states or ("Ready", "Unknown") in states or "Issuing" in {kind for kind, _ in states}:
             renew(SECRET)
 
-    def left(self) -> list[str]:
+    def emptied(self, destroyed: Ended) -> Broken:
+        """Return what a destroy has left, or that it failed."""
+        broken = invariants.cause_is_named([destroyed], NO_CAUSE) + invariants.nothing_is_left(self._left())
+        # cert-manager leaves the Secret on purpose; the next certificate has to be another one.
+        kubectl("delete", "secret", SECRET, "--namespace", ISTIO, "--ignore-not-found")
+        return broken
+
+    def _left(self) -> list[str]:
         """Return what a stack has left in the cluster and in the zone.
 
         cert-manager's definitions and the Secrets that it wrote stay on purpose, and do not count.

@@ -98,14 +98,16 @@ def _held_certificate() -> x509.Certificate | None:
     return certificate if fits else None
 
 
-def _repaired(stage: Stage, damage: Callable[[], object]) -> Ended:
+def _repaired(stage: Stage, damage: Callable[[], object], *, is_served: bool = False) -> Ended:
     """Damage the Secret while an `up` changes a route; return how cert-manager repaired it."""
     started = stage.start("change")
     wait_for(stage.dice.uniform(0, 3), started.over)
+    began = time.monotonic()
     with stage.fault():
         damage()
     ended = Reissue("repair", lambda: _is_repaired(stage)).end()
     stage.done = time.monotonic()
+    stage.outage = Outage(began, stage.done) if is_served else None
     stage.others.append(started.end())
     return ended
 
@@ -138,9 +140,7 @@ def foreign_certificate(stage: Stage) -> Iterator[Ended]:
         folder = Path(name)
         Authority.create(folder, "another CA").issue("other", "elsewhere.test", sans=["elsewhere.test"])
         key, certificate = (folder / "other.key").read_bytes(), (folder / "other.crt").read_bytes()
-    ended = _repaired(stage, lambda: _replace(key=key, crt=certificate))
-    stage.outage = Outage(stage.began, stage.over + ended.seconds)
-    yield ended
+    yield _repaired(stage, lambda: _replace(key=key, crt=certificate), is_served=True)
 
 
 @scenario(

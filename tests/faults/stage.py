@@ -18,39 +18,45 @@ IMPATIENCE = 10
 
 
 @dataclass
-class Stage:
-    """What a scenario works with.
+class Course:
+    """The course of a fault.
 
     Attributes:
         project: The stack.
-        acme: The ACME server that signs for it.
-        state: The file system that holds the stack's state, and nothing else.
-        dice: Decides moments, by the seed and the scenario's name.
-        others: Other commands that ended meanwhile, and have to succeed.
-        began: When the fault began, by `time.monotonic`.
-        over: When it ended.
-        done: When the operation's purpose was reached, if that was before the scenario's end.
+        over: When the fault ended, or the part was killed, by `time.monotonic`; None if the operation did not meet it.
+        done: When the operation's purpose was reached.
         outage: When no client can be answered.
-        broken: What did not hold in the scenario itself.
-        cleanup: Called at the end of the scenario, whatever happened.
+        others: Other commands that ended meanwhile, and have to succeed.
+        broken: What did not hold in the course itself.
+        cleanup: Called at the end, whatever happened.
     """
 
     project: Project
-    acme: AcmeProxy
-    state: Path
-    dice: random.Random
-    others: list[Ended] = field(default_factory=list)
-    began: float = 0.0
-    over: float = 0.0
+    over: float | None = None
     done: float | None = None
     outage: Outage | None = None
+    others: list[Ended] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     cleanup: ExitStack = field(default_factory=ExitStack)
 
+
+@dataclass(kw_only=True)
+class Stage(Course):
+    """The course of a scenario, and what the scenario works with.
+
+    Attributes:
+        acme: The ACME server that signs for the stack.
+        state: The file system that holds the stack's state, and nothing else.
+        dice: Decides moments, by the seed and the scenario's name.
+    """
+
+    acme: AcmeProxy
+    state: Path
+    dice: random.Random
+
     @contextmanager
     def fault(self) -> Iterator[None]:
-        """Note when the fault begins and ends."""
-        self.began = time.monotonic()
+        """Note when the fault ends."""
         yield
         self.over = time.monotonic()
 
@@ -82,8 +88,8 @@ class Scenario:
         what: What is done, in words.
         ends: How the operation ends, in words.
         fixed_by: What an operator does, in words.
-        play: Has the operation meet the fault, and yields how it ended, after the fault; then, if the operation
-            failed, does what an operator does before the next `up`.
+        play: Has the operation meet the fault, and yields how it ended, after the fault; then does what an operator
+            does before the next `up`.
         cause: A pattern of the words with which the operation fails; empty where it has to succeed.
         operation: Which operation it is.
         prepare: Makes what the fault needs, before clients are watched.

@@ -9,85 +9,61 @@ from dataclasses import asdict
 
 import pytest
 
+from sandbox import paths
 from sandbox.testing import eventually
-from tests.faults import draw, invariants, victims
+from tests.faults import draw, victims
 from tests.faults.draw import Round
-from tests.faults.invariants import Outage
+from tests.faults.invariants import Ended, Outage
 from tests.faults.operations import Project, Started
-from tests.faults.player import SERVED, Played, Player
+from tests.faults.player import SERVED, Player, standing
+from tests.faults.stage import Course
+from tests.faults.victims import Victim
 
 _OF_MAKE_TEST = [draw.draw(4, number) for number in (4, 6, 20)]
 
 
-class Rounds(Player):
-    """Plays rounds with one stack."""
+def disturb(course: Course, drawn: Round, victim: Victim) -> Iterator[Ended]:
+    """Run the operation of a round with the kill in it, as `Player.play` takes it."""
+    project = course.project
+    if drawn.operation == "first up":
+        course.broken += project.emptied(project.run("destroy", "--yes", "--skip-preview"))
+    started = project.start(drawn.operation)
+    course.over = killed_at = _kill(drawn, victim, started)
+    if killed_at is not None:
+        time.sleep(drawn.away)
+        victim.bring_back()
+        course.outage = Outage(killed_at, time.monotonic()) if drawn.victim == draw.GATEWAY else None
+    ended = started.end()
+    if drawn.operation == "destroy" and not ended.code:
+        course.broken += project.emptied(ended)
+    yield ended
+    if killed_at is not None:
+        _put_right(project, drawn.victim)
+    yield ended
+    if drawn.operation == "renewal" and ended.code:
+        eventually("the renewal is served", started.over, SERVED)
+        course.done = time.monotonic()
 
-    def __init__(self, project: Project) -> None:
-        super().__init__(project)
-        self._victims = victims.roster()
 
-    def play(self, drawn: Round) -> Played:
-        """Play a round; what does not hold in it is in the result."""
-        played = self.judge(lambda played: self._disturb(drawn, played))
-        self._victims[drawn.victim].settle()
-        return played
+def _kill(drawn: Round, victim: Victim, started: Started) -> float | None:
+    """Kill the victim at its moment, or as soon as it runs; return when, or None if it never ran."""
+    victims.wait_for(drawn.after, started.over)
+    while not started.over():
+        at = time.monotonic()
+        if victim.kill(started.command):
+            return at
+        time.sleep(0.1)
+    return None
 
-    def _disturb(self, drawn: Round, played: Played) -> None:
-        project = self._project
-        if drawn.operation == "first up":
-            played.broken += self.emptied(project.run("destroy", "--yes", "--skip-preview"))
-        if drawn.operation in ("destroy", "first up"):
-            self._operate(drawn, played)
-            return
-        with project.watch.watching():
-            outage = self._operate(drawn, played)
-        played.broken += self.clients_saw(outage if drawn.victim == draw.GATEWAY else None)
 
-    def _operate(self, drawn: Round, played: Played) -> Outage | None:
-        """Run the operation with the kill in it, and repair; return when the victim was away."""
-        project, victim = self._project, self._victims[drawn.victim]
-        started = project.start(drawn.operation)
-        killed_at, outage = self._kill(drawn, started), None
-        if killed_at is not None:
-            time.sleep(drawn.away)
-            victim.bring_back()
-            outage = Outage(killed_at, time.monotonic())
-        ended, done = started.end(), time.monotonic()
-        played.seconds = ended.seconds
-        played.outcome = "over before the kill" if killed_at is None else "failed" if ended.code else "went through"
-        if drawn.operation == "destroy" and not ended.code:
-            played.broken += self.emptied(ended)
-        if killed_at is not None:
-            self._put_right(drawn.victim)
-        settled = self.settle(ended, done, again=drawn.operation == "destroy")
-        played.broken += settled.broken + invariants.cause_is_named([ended], victim.cause)
-        played.cause = invariants.naming(ended, victim.cause)
-        if drawn.operation == "renewal" and ended.code:
-            eventually("the renewal is served", started.over, SERVED)
-            settled.done = time.monotonic()
-        played.recovered = None if killed_at is None else settled.done - killed_at
-        return outage
-
-    def _kill(self, drawn: Round, started: Started) -> float | None:
-        """Kill the victim at its moment, or as soon as it runs; return when, or None if it never ran."""
-        victims.wait_for(drawn.after, started.over)
-        victim = self._victims[drawn.victim]
-        while not started.over():
-            at = time.monotonic()
-            if victim.kill(started.command):
-                return at
-            time.sleep(0.1)
-        return None
-
-    def _put_right(self, victim: str) -> None:
-        """Do what an operator does after such a kill, before the next `up`."""
-        project = self._project
-        if victim == draw.ENGINE:
-            recovered = project.tlsctl("recover")
-            assert recovered.code == 0, f"tlsctl recover ended with {recovered.code}: {recovered.printed}"
-        if victim == draw.ACME:
-            project.trust_new_root()
-            project.register_again()
+def _put_right(project: Project, victim: str) -> None:
+    """Do what an operator does after such a kill, before the next `up`."""
+    if victim == draw.ENGINE:
+        recovered = project.tlsctl("recover")
+        assert recovered.code == 0, f"tlsctl recover ended with {recovered.code}: {recovered.printed}"
+    if victim == draw.ACME:
+        project.trust_new_root()
+        project.register_again()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -101,20 +77,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def rounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
-    player = Rounds(Project(tmp_path_factory.mktemp("rounds")))
-    try:
-        player.stand()
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path_factory.mktemp("rounds"))
+
+
+@pytest.fixture(scope="module")
+def player(project: Project) -> Iterator[Player]:
+    with standing(project, paths.LOGS, paths.PULUMI_STATE) as player:
         yield player
-    finally:
-        broken = player.end()
-    assert broken == [], "after the last destroy"
 
 
 def test_a_stack_outlives_the_kill_of_a_part(
-    drawn: Round, rounds: Rounds, record_property: Callable[[str, object], None]
+    drawn: Round, project: Project, player: Player, record_property: Callable[[str, object], None]
 ) -> None:
-    played = rounds.play(drawn)
+    course, victim = Course(project), victims.roster()[drawn.victim]
+    course.cleanup.callback(victim.settle)
+    watched = drawn.operation not in ("destroy", "first up")
+    played = player.play(course, disturb(course, drawn, victim), victim.cause, watched=watched)
     record_property("round", asdict(drawn) | asdict(played))
     assert played.broken == [], f"every invariant holds; again: {drawn.command}"
     if drawn in _OF_MAKE_TEST:

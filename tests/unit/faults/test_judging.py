@@ -4,20 +4,19 @@ import os
 import random
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests import recording
 from tests.faults import draw, invariants, page
-from tests.faults.invariants import GRACE, Ended, LogScan, Outage
-from tests.faults.player import Played, Settled
+from tests.faults.invariants import GRACE, NO_CAUSE, Ended, LogScan, Outage
+from tests.faults.player import Player
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.scenarios_acme import two_in_three
-from tests.faults.stage import Scenario, Stage
-from tests.faults.test_scenarios import Scenes
+from tests.faults.stage import Course
 from tests.faults.victims import CAUSES, processes
 from tests.faults.watching import Sample
 
@@ -106,16 +105,6 @@ def test_two_in_three_nonces_are_rejected() -> None:
     assert sum(rejects(f"/order/{number % 2}") for number in range(300)) == 200
 
 
-class Settling(Scenes):
-    """A player for which nothing is left to do after an operation."""
-
-    def __init__(self) -> None:
-        pass
-
-    def settle(self, ended: Ended, done: float, *, again: bool = False) -> Settled:  # noqa: ARG002 - the player's
-        return Settled(done)
-
-
 @pytest.mark.parametrize(
     ("cause", "code", "printed", "broken"),
     [
@@ -126,14 +115,14 @@ class Settling(Scenes):
         ("", 1, "error: 42", "up had to go through, but failed: error: 42"),
     ],
 )
-def test_an_operation_has_to_end_as_the_scenario_says(cause: str, code: int, printed: str, broken: str) -> None:
-    none: Any = None
-    stage, played = Stage(none, none, Path(), DICE), Played()
-
-    def play(_: Stage) -> Iterator[Ended]:
-        yield ended(code, printed)
-
-    Settling()._disturb(Scenario("x", "nothing", "somehow", "nothing", play, cause), stage, played)
+def test_an_operation_has_to_end_as_the_scenario_says(
+    monkeypatch: pytest.MonkeyPatch, cause: str, code: int, printed: str, broken: str
+) -> None:
+    monkeypatch.setattr(Player, "_repair", lambda *_: [])
+    project: Any = SimpleNamespace(watch=None)
+    course = Course(project, over=1.0)
+    how = {"has_to_fail": bool(cause), "watched": False}
+    played = Player(project, []).play(course, iter([ended(code, printed)]), cause or NO_CAUSE, **how)
     assert "; ".join(played.broken[:1]) == broken
 
 
