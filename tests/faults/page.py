@@ -23,30 +23,21 @@ _PLAYED = ("scenario", "outcome", "took", "recovered after", "broken")
 
 def page(reports: Sequence[Report]) -> str:
     """Return the page, Markdown."""
-    recorded = {name: recording.recorded(reports, name) for name in ("machine", "round", "scenario", "hostile")}
     scenarios = [(f"`{scenario.name}`", scenario.what, scenario.ends, scenario.fixed_by) for scenario in SCENARIOS]
-    sections = {
-        "scenarios": table(_SCENARIOS, scenarios),
-        "machine": _machine(recorded["machine"]),
-        "rounds_played": _rounds(recorded["round"]),
-        "scenarios_played": _scenarios(recorded["scenario"]),
-        "configs_played": _hostile(recorded["hostile"]),
-    }
-    text = _TEMPLATE.read_text()
-    for name, section in sections.items():
-        text = text.replace(f"{{{name}}}\n", section)
+    text = _TEMPLATE.read_text().replace("{scenarios}\n", table(_SCENARIOS, scenarios))
+    for name, section in {"machine": _machine, "round": _rounds, "scenario": _scenarios, "hostile": _hostile}.items():
+        recorded = recording.recorded(reports, name)
+        text = text.replace(f"{{{name}}}\n", section(recorded) if recorded else NOT_MEASURED)
     return text
 
 
 def _machine(recorded: Sequence[dict[str, str]]) -> str:
-    facts = recorded[0] if recorded else {}
-    return f"Measured on {', '.join(f'{key} {value}' for key, value in facts.items())}.\n" if facts else NOT_MEASURED
+    return f"Measured on {', '.join(f'{key} {value}' for key, value in recorded[0].items())}.\n"
 
 
 def _rounds(played: Sequence[dict[str, Any]]) -> str:
-    if not played:
-        return NOT_MEASURED
-    rows = [row for part in VICTIMS if (row := _row(part, [one for one in played if one["victim"] == part]))[1]]
+    by_part = {part: [one for one in played if one["victim"] == part] for part in VICTIMS}
+    rows = [_row(part, rounds) for part, rounds in by_part.items() if rounds]
     return f"{len(played)} rounds of seed {played[0]['seed']}.\n\n{table(_ROUNDS, [*rows, _row('all', played)])}"
 
 
@@ -57,7 +48,7 @@ def _row(part: str, rounds: Sequence[dict[str, Any]]) -> list[object]:
     named = sum(one["outcome"] == "failed" and not _is_nameless(one) for one in rounds)
     return [
         part, len(rounds), outcomes.count("went through"), named,
-        seconds(median(recoveries) if recoveries else None), seconds(max(recoveries, default=None)),
+        _seconds(median(recoveries) if recoveries else None), _seconds(max(recoveries, default=None)),
         sum(len(one["broken"]) for one in rounds),
     ]  # fmt: skip
 
@@ -67,23 +58,18 @@ def _is_nameless(played: dict[str, Any]) -> bool:
 
 
 def _scenarios(played: Sequence[dict[str, Any]]) -> str:
-    if not played:
-        return NOT_MEASURED
     rows = [
-        (f"`{one['name']}`", one["outcome"], seconds(one["seconds"]), seconds(one["recovered"]), len(one["broken"]))
+        (f"`{one['name']}`", one["outcome"], _seconds(one["seconds"]), _seconds(one["recovered"]), len(one["broken"]))
         for one in played
     ]
     return table(_PLAYED, rows)
 
 
-def seconds(value: float | None) -> str:
-    """Return a time as text; empty if it is unknown."""
+def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
 
 
 def _hostile(recorded: Sequence[dict[str, Any]]) -> str:
-    if not recorded:
-        return NOT_MEASURED
     played = recorded[0]
     rate = played["configs"] / played["seconds"] if played["seconds"] else 0
     return (

@@ -112,17 +112,18 @@ def _accepted(model: type[BaseModel], name: str) -> str:
     return json.dumps([filled] if is_list(field) else filled)
 
 
-def put(config: dict[str, Any], path: Path) -> None:
-    """Set a key to a value that it accepts, and the sections on the way to it."""
+def put(config: dict[str, Any], path: Path) -> Any:
+    """Set a key to a value that it accepts, and the sections on the way to it; return the section that holds it."""
     model: type[BaseModel] | None = Settings
     at: Any = config
     for part in path:
-        if isinstance(part, int):
-            at = at[part]
-            continue
-        assert model is not None
-        name, field = next(item for item in model.model_fields.items() if part in (item[1].alias, item[0]))
-        section = model_in(field.annotation)
-        if section is None or not at.get(part):
-            at[part] = json.loads(_accepted(model, name))
-        at, model = at[part], section
+        section = at
+        if not isinstance(part, int):
+            assert model is not None
+            name, field = next(item for item in model.model_fields.items() if part in (item[1].alias, item[0]))
+            model_below = model_in(field.annotation)
+            if model_below is None or not at.get(part):
+                at[part] = json.loads(_accepted(model, name))
+            model = model_below
+        at = at[part]
+    return section

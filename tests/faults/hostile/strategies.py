@@ -95,7 +95,7 @@ def configs(draw: st.DrawFn) -> Hostile:
         tried = copy.deepcopy(hostile) if mild else hostile
         key = draw(st.sampled_from(KEYS))
         if step == "set":
-            _prepare(tried.config, key.path)
+            _put(tried.config, key.path)
         elif step == "attack":
             _attack(draw, tried.config, key)
         else:
@@ -127,8 +127,7 @@ def _attack(draw: st.DrawFn, config: dict[str, Any], key: Key) -> None:
     if way == "raw":
         config[str(key.path[0])] = draw(st.sampled_from(payloads.RAW))
         return
-    _prepare(config, key.path)
-    parent, last = _parent(config, key.path)
+    parent, last = _put(config, key.path), key.path[-1]
     if parent is None:
         return
     value = parent[last]
@@ -154,13 +153,12 @@ def _attack(draw: st.DrawFn, config: dict[str, Any], key: Key) -> None:
 def _hide(draw: st.DrawFn, hostile: Hostile, key: Key) -> None:
     """Put a secret value somewhere, where it belongs or not, and encrypt the key that then holds it."""
     hostile.holds_secret, hostile.secret_is_name = True, key.name
-    _prepare(hostile.config, key.path)
-    parent, last = _parent(hostile.config, key.path)
+    parent, last = _put(hostile.config, key.path), key.path[-1]
     if parent is None:
         return
     place = draw(st.sampled_from(["instead", "instead", "beside", "misspelt"]))
     name = {"instead": last, "beside": "unknown", "misspelt": f"{last}x"}[place]
-    parent[name if isinstance(parent, dict) else last] = draw(_secrets)
+    parent[name] = draw(_secrets)
     # A value that is never shown need not be encrypted.
     if not key.field.repr and place == "instead" and draw(st.booleans()):
         return
@@ -168,22 +166,12 @@ def _hide(draw: st.DrawFn, hostile: Hostile, key: Key) -> None:
     hostile.secret = frozenset([top if top in FOREIGN else f"{PROJECT}:{top}"])
 
 
-def _prepare(config: dict[str, Any], path: Path) -> None:
+def _put(config: dict[str, Any], path: Path) -> Any:
+    """Set a key to a good value, and return the section that holds it; None if an earlier attack has replaced it."""
     try:
-        shape.put(config, path)
+        return shape.put(config, path)
     except (TypeError, KeyError, IndexError, AttributeError):
-        return  # An earlier attack has replaced a section on the way.
-
-
-def _parent(config: dict[str, Any], path: Path) -> tuple[Any, Any]:
-    """Return the section that holds a key, and the key's name there; None if an earlier attack has replaced it."""
-    at: Any = config
-    for part in path[:-1]:
-        try:
-            at = at[part]
-        except (TypeError, KeyError, IndexError):
-            return None, None
-    return (at, path[-1]) if isinstance(at, dict) and path[-1] in at else (None, None)
+        return None
 
 
 def _encoded(value: Any) -> Any:
