@@ -1,0 +1,111 @@
+"""A stack that an older commit made is taken over: nothing is replaced or deleted, and no client notices."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sandbox.acme import PROD, STAGING
+from sandbox.testing import AcmeProxy, applied, caa, client, eventually, kubectl
+from tests.sandbox.stack import PREFIX, PROJECT, SHOP, Stack
+from tests.sandbox.test_gateways import GATEWAY, INTERNAL, NAMESPACE
+
+pytestmark = pytest.mark.sandbox
+
+RELEASED = os.environ.get("UPGRADE_FROM", "13bf11a")
+"""The commit to upgrade from, until there is a release."""
+HOST = SHOP | {"host": "upgrade.sandbox.test"}
+BLOG = SHOP | {"host": "upgrade-blog.sandbox.test"}
+
+Prepare = Callable[[Stack, AcmeProxy], None]
+"""Gives a stack its config."""
+
+
+def sandbox(stack: Stack, _: AcmeProxy) -> None:
+    """Leave Pulumi.sandbox.yaml as it is."""
+    assert stack.get("hosts"), "it has hosts"
+
+
+def production(stack: Stack, _: AcmeProxy) -> None:
+    """Fill in Pulumi.prod.yaml, for the sandbox's cluster and ACME servers."""
+    config = yaml.safe_load((PROJECT / "Pulumi.prod.yaml").read_text())["config"]
+    prod = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
+    for key in ("gke", "protect", "production"):
+        del prod[key]
+    for host in prod["hosts"]:
+        host["host"] = host["host"].replace("your-domain.com", "sandbox.test")
+    for route in prod["hosts"][1]["routes"]:
+        route.update(service="api", port=8080)
+    prod["acme"] |= {"email": "platform@sandbox.test", "dnsZones": None}
+    prod["dns"]["zone"] = "sandbox"
+    stack.configure(**prod)
+
+
+def several_gateways(stack: Stack, _: AcmeProxy) -> None:
+    """Serve a second gateway's host."""
+    stack.configure(
+        acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
+        dns={"workloadIdentity": True},
+        hosts=[HOST],
+        gateways=[INTERNAL],
+    )
+
+
+def dns01_with_caa(stack: Stack, acme: AcmeProxy) -> None:
+    """Prove names by DNS-01, with CAA records at an ACME server that heeds them."""
+    acme.heeds_caa = True
+    stack.use_acme(acme)
+    dns = {"caa": True, "caaIdentities": [caa.IDENTITY], "workloadIdentity": True}
+    stack.configure(challenge="dns01", dns=dns, hosts=[HOST])
+
+
+def certificate_per_host(stack: Stack, _: AcmeProxy) -> None:
+    """Have a certificate for each host."""
+    stack.configure(certificate={"grouping": "perHost"}, hosts=[HOST, BLOG])
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program as the older commit has it, in a folder of its own."""
+    git = ("git", "-C", str(PROJECT))
+    if subprocess.run([*git, "cat-file", "-e", f"{RELEASED}^{{commit}}"], capture_output=True, check=False).returncode:
+        pytest.skip(f"this clone does not hold the commit {RELEASED}: git fetch --unshallow")
+    folder = tmp_path_factory.mktemp("released")
+    archive = subprocess.run([*git, "archive", RELEASED], capture_output=True, check=True).stdout
+    subprocess.run(["tar", "--extract", f"--directory={folder}"], input=archive, check=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def second_gateway() -> Iterator[None]:
+    """The gateway that `several_gateways` is for."""
+    with applied(*GATEWAY):
+        kubectl("wait", "deployment/gateway", f"--namespace={NAMESPACE}", "--for=condition=Available", "--timeout=50s")
+        yield
+
+
+@pytest.mark.usefixtures("second_gateway")
+@pytest.mark.parametrize("configure", [sandbox, production, several_gateways, dns01_with_caa, certificate_per_host])
+def test_a_client_notices_no_upgrade(configure: Prepare, released: Path, acme: AcmeProxy, tmp_path: Path) -> None:
+    with Stack("upgrade", tmp_path) as stack:
+        configure(stack, acme)
+        stack.folder = released
+        stack.up()
+        host, trust = stack.get("hosts")[0]["host"], client.trusting(PROD, STAGING)
+        eventually("the host is served", partial(client.served, host, trust))
+        with client.traffic(host, trust, kept=True) as traffic:
+            for direction, program in (("upgrade", PROJECT), ("way back", released)):
+                stack.folder = program
+                plan = stack.plan()
+                assert set(plan.values()) <= {"update"}, f"the {direction} creates, replaces or deletes: {plan}"
+                stack.up()
+                assert stack.plan() == {}, f"the stack is at rest after the {direction}"
+        assert traffic.failures == [], "each request is answered"
+        assert set(traffic.kept) == {"HTTP/1.1", "HTTP/2"}, "a client asks in kept connections, too"
+        assert len(traffic.serials) == 1, "no new certificate is ordered"
