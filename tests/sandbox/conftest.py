@@ -27,9 +27,12 @@ class NewStack(Protocol):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the short files last, so that sandboxes side by side end at about the same time.
 
-    It is a hint for the schedule: files pass in any order (``--random-order-bucket=module``).
+    It is a hint for the schedule: files pass in any order (``--random-order-bucket=module``). The tests of a file keep
+    theirs, since some stacks last for a file.
     """
     items.sort(key=lambda item: LAST.get(item.path, 0))
+    for item in items:
+        item.add_marker(pytest.mark.random_order(disabled=True))
 
 
 @pytest.fixture(scope="session")

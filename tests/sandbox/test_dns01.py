@@ -130,7 +130,7 @@ def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
     assert binding == {"role": "projects/sandbox/roles/certManagerDns01_dns01", "members": [PRINCIPAL]}
     assert policy("proofs") == [], "it has nothing on another zone"
 
-    old = client.https(LABEL, client.trusting(STAGING)).serial
+    old = eventually("the wildcard is served", partial(client.served, LABEL, client.trusting(STAGING))).serial
     google("POST", f"{ZONES}/sandbox:setIamPolicy", {"policy": {}})
     renew(SECRET)
     eventually(
