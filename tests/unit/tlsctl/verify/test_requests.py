@@ -119,8 +119,10 @@ def test_hsts_is_what_the_config_says(seconds: int, header: str | None, state: s
 
 def test_each_route_gets_a_request_that_it_matches() -> None:
     headers = [{"name": "X-Version", "exact": "beta"}, {"name": "cookie", "prefix": "beta="}]
-    environment = deployed(hosts=[{"host": SHOP, "routes": [SHOP_ROUTE, {**SHOP_ROUTE, "headers": headers}]}])
+    routes = [{**SHOP_ROUTE, "exact": "/health"}, SHOP_ROUTE, {**SHOP_ROUTE, "headers": headers}]
+    environment = deployed(hosts=[{"host": SHOP, "routes": routes}])
     assert probes(environment.hosts[SHOP]) == [
+        Probe("/health", (), "shop", "shop", 80),
         PROBE,
         Probe("/", (("x-version", "beta"), ("cookie", "beta=")), "shop", "shop", 80),
     ]
