@@ -15,7 +15,6 @@ from components.kube.load_balancer import (
     UnreachableError,
     Wanted,
     asks_for_address,
-    external_ips,
     find_address,
 )
 from components.kube.solver_route import DEFAULTS, ControlPlane, ingress_label, solver_problem
@@ -65,12 +64,12 @@ def up(
     commands: Mapping[str, str] | None = None,
     **args: Any,
 ) -> Any:
-    given: Any = {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout, **args}
+    inputs: Any = {"namespace": "istio-system", "service": "istio-ingressgateway", "timeout": timeout, **args}
 
     def program() -> None:
         COMMANDS.update({} if commands is None else {"ingress": commands})
         cluster = kubernetes.Provider("cluster", kubeconfig=pulumi.Output.secret(api.kubeconfig))
-        gateway = IngressGateway("ingress", given, pulumi.ResourceOptions(provider=cluster))
+        gateway = IngressGateway("ingress", inputs, pulumi.ResourceOptions(provider=cluster))
         pulumi.export("ip", gateway.ip)
         pulumi.export("ipv6", gateway.ipv6)
 
@@ -78,108 +77,85 @@ def up(
 
 
 class TestAddress:
-    def test_the_external_ip_is_read(self, api: Api) -> None:
-        assert find(api) == [IP]
+    @pytest.mark.parametrize(
+        ("points", "family", "expected"),
+        [
+            ([IP], "ipv4", [IP]),
+            ([IPV6, IP], "ipv4", [IP]),
+            ([IP, IPV6], "ipv6", [IPV6]),
+            ([IPV6, IP], "dual", [IP, IPV6]),
+        ],
+    )
+    def test_the_addresses_of_the_wanted_versions_are_read(
+        self, api: Api, points: list[str], family: str, expected: list[str]
+    ) -> None:
+        api.now = service(points=[{"ip": ip} for ip in points])
 
-    def test_it_is_waited_for_by_watching(self, api: Api) -> None:
-        api.now = service(points=[])
-        api.later = [("ADDED", service(points=[])), ("MODIFIED", service())]
+        assert find(api, family=family) == expected
 
-        assert find(api) == [IP], "the watch told it"
+    def test_an_address_is_waited_for_by_watching(self, api: Api) -> None:
+        both = {"families": ["IPv4", "IPv6"]}
+        api.now = service(points=[{"ip": IP}], **both)
+        assert find(api, timeout=0.1, family="dual") is None, "the second one does not come in time"
 
-    def test_the_wait_is_bounded(self, api: Api) -> None:
-        api.now = service(points=[])
+        api.later = [("ADDED", api.now), ("MODIFIED", service(points=[{"ip": IPV6}, {"ip": IP}], **both))]
+        assert find(api, family="dual") == [IP, IPV6]
 
-        assert find(api, timeout=0.2) is None, "none came"
-
-    def test_a_service_deleted_meanwhile_ends_the_wait(self, api: Api) -> None:
+    def test_a_service_that_is_deleted_meanwhile_ends_the_wait(self, api: Api) -> None:
         api.now = service(points=[])
         api.later = [("DELETED", service(points=[]))]
 
         with pytest.raises(GatewayProblemsError, match="does not exist"):
             find(api)
 
-    def test_the_ipv4_address_is_taken(self, api: Api) -> None:
-        api.now = service(points=[{"ip": "2001:db8::1"}, {"ip": IP}])
+    def test_a_refused_request_is_not_taken_for_a_missing_service(self, api: Api) -> None:
+        api.status = 403
 
-        assert find(api) == [IP], "an A record holds no other"
+        with pytest.raises(UnreachableError, match="403"):
+            find(api)
 
-    def test_the_ipv6_address_is_taken_where_it_is_wanted(self, api: Api) -> None:
-        api.now = service(points=[{"ip": IP}, {"ip": IPV6}])
 
-        assert find(api, family="ipv6") == [IPV6], "an AAAA record holds no other"
-        assert find(api, family="dual") == [IP, IPV6], "both, whatever their order"
-
-    def test_of_two_stacks_the_second_is_waited_for(self, api: Api) -> None:
-        both = {"families": ["IPv4", "IPv6"]}
-        api.now = service(points=[{"ip": IP}], **both)
-        assert find(api, timeout=0.1, family="dual") is None, "it is still on its way"
-
-        api.later = [("MODIFIED", service(points=[{"ip": IPV6}, {"ip": IP}], **both))]
-        assert find(api, family="dual") == [IP, IPV6], "the watch told it"
+ONLY_IPV6, ONLY_IPV4 = "has only the IPv6 address 2001:db8::1; an A record", f"only the IPv4 address {IP}; an AAAA"
 
 
 class TestProblems:
     @pytest.mark.parametrize(
-        ("changes", "words", "command"),
+        ("changes", "family", "problem", "fixes"),
         [
-            ({"ports": [80]}, "no port 443 (https)", '"port":443,"targetPort":443'),
-            ({"ports": [443]}, "no port 80 (http)", '"port":80,"targetPort":80'),
-            ({"ports": [80], "target": 8080}, "no port 443 (https)", '"port":443,"targetPort":8443'),
-            ({"type": "ClusterIP", "points": []}, "is of type ClusterIP", '{"spec":{"type":"LoadBalancer"}}'),
-            ({"points": [{"hostname": "lb.cloud.test"}]}, "hostname lb.cloud.test", "set the input service to NAME"),
+            ({"ports": [80]}, "ipv4", "has no port 443 (https)", ['"port":443,"targetPort":443']),
+            ({"ports": [443]}, "ipv4", "has no port 80 (http)", ['"port":80,"targetPort":80']),
+            ({"ports": [80], "target": 8080}, "ipv4", "has no port 443", ['"port":443,"targetPort":8443']),
+            ({"type": "ClusterIP"}, "ipv4", "is of type ClusterIP", ['{"spec":{"type":"LoadBalancer"}}']),
+            ({"points": [{"hostname": "lb.test"}]}, "ipv4", "the hostname lb.test", ["set the input service to NAME"]),
+            ({"points": [{"ip": IPV6}]}, "ipv4", ONLY_IPV6, ['"ipFamilies":["IPv4"]', "input family to ipv6"]),
+            ({"points": [{"ip": IP}]}, "ipv6", ONLY_IPV4, ['"ipFamilies":["IPv6"]', "input family to ipv4"]),
+            ({"points": [{"ip": IP}]}, "dual", ONLY_IPV4, ['"RequireDualStack"', "input family to ipv4"]),
+            ({"points": [{"ip": IPV6}]}, "dual", ONLY_IPV6, ['"RequireDualStack"', "input family to ipv6"]),
         ],
     )
-    def test_each_is_explained_with_the_command(
-        self, api: Api, changes: dict[str, Any], words: str, command: str
+    def test_a_problem_of_the_service_is_explained_with_the_commands_that_fix_it(
+        self, api: Api, changes: dict[str, Any], family: str, problem: str, fixes: list[str]
     ) -> None:
         api.now = service(**changes)
 
         with pytest.raises(GatewayProblemsError) as refused:
-            find(api)
-
-        first, fix = str(refused.value).splitlines()
-        assert "Service istio-system/istio-ingressgateway" in first, "which one"
-        assert words in first, "what is wrong"
-        assert command in fix, "what fixes it"
-
-    @pytest.mark.parametrize(
-        ("points", "family", "words", "change", "instead"),
-        [
-            ([IPV6], "ipv4", "only the IPv6 address 2001:db8::1; an A record", '"ipFamilies":["IPv4"]', "ipv6"),
-            ([IP], "ipv6", f"only the IPv4 address {IP}; an AAAA record", '"ipFamilies":["IPv6"]', "ipv4"),
-            (
-                [IP],
-                "dual",
-                f"only the IPv4 address {IP}; an AAAA record",
-                '"ipFamilyPolicy":"RequireDualStack"',
-                "ipv4",
-            ),
-            ([IPV6], "dual", "only the IPv6 address 2001:db8::1; an A record", '"RequireDualStack"', "ipv6"),
-        ],
-    )
-    def test_addresses_of_another_version_are_explained_with_both_ways_out(
-        self, api: Api, points: list[str], family: str, words: str, change: str, instead: str
-    ) -> None:
-        api.now = service(points=[{"ip": each} for each in points])
-
-        with pytest.raises(GatewayProblemsError) as refused:
             find(api, family=family)
 
-        first, patch, setting = str(refused.value).splitlines()
-        assert words in first, "what there is, and what is needed"
-        assert change in patch, "the Service can change"
-        assert f"set the input family to {instead}" in setting, "or the records"
+        first, *commands = str(refused.value).splitlines()
+        assert first.startswith("Service istio-system/istio-ingressgateway ")
+        assert problem in first
+        for fix, command in zip(fixes, commands, strict=True):
+            assert fix in command
 
-    def test_all_are_explained_at_once(self, api: Api) -> None:
+    def test_all_problems_are_reported_at_once(self, api: Api) -> None:
         api.now = service(ports=[], type="NodePort", points=[])
 
         with pytest.raises(GatewayProblemsError) as refused:
             find(api)
 
-        assert len(str(refused.value).splitlines()) == 6, "type, port 80 and port 443, each with its command"
+        assert len(refused.value.problems) == 3, "the type, port 80 and port 443"
 
-    def test_a_missing_service_is_explained(self, api: Api) -> None:
+    def test_a_missing_service_is_reported(self, api: Api) -> None:
         api.now = None
 
         with pytest.raises(
@@ -187,77 +163,47 @@ class TestProblems:
         ):
             find(api)
 
-    def test_an_empty_service_is_judged_too(self) -> None:
-        with pytest.raises(GatewayProblemsError):
-            external_ips(client.V1Service())
-
 
 class TestIngressGateway:
-    def test_up_gets_the_address_and_it_is_no_secret(self, api: Api) -> None:
-        assert up(api) == IP, "though the kubeconfig is one"
+    def test_up_gets_the_addresses_and_they_are_no_secrets_though_the_kubeconfig_is_one(self, api: Api) -> None:
+        assert up(api) == IP
+        assert up(api, output="ipv6") is None, "the Service has none"
 
-    def test_up_explains_an_address_that_does_not_come(self, api: Api) -> None:
+        api.now = service(points=[{"ip": IPV6}, {"ip": IP}])
+        assert up(api, family="dual") == IP, "for the A records"
+        assert up(api, family="dual", output="ipv6") == IPV6, "for the AAAA records"
+        assert up(api, family="ipv6") == IPV6
+
+    @pytest.mark.parametrize(
+        ("commands", "timeout"),
+        [(None, "set the input timeout to 2"), (ingress_commands(), "pulumi config set --path ingress.timeout 2")],
+        ids=["the component alone", "in the program, whose users know no component"],
+    )
+    def test_up_explains_an_address_that_does_not_come(self, api: Api, commands: Any, timeout: str) -> None:
         api.now = service(points=[])
 
-        with pytest.raises(
-            pulumi.RunError, match=r"no external IP in 1 s.*\n.*describe service[^$]*set the input timeout to 2"
-        ):
-            up(api)
+        with pytest.raises(pulumi.RunError, match=rf"no external IP in 1 s.*\n.*describe service.*\n +{timeout}"):
+            up(api, commands=commands)
 
-    def test_up_gets_both_addresses_where_both_are_wanted(self, api: Api) -> None:
-        api.now = service(points=[{"ip": IPV6}, {"ip": IP}])
+    def test_a_preview_refuses_a_problem_and_does_not_wait(self, api: Api) -> None:
+        api.now = service(points=[])
+        api.later = [("ADDED", service())]
+        assert up(api, preview=True) != IP, "it reads once"
 
-        assert up(api, family="dual") == IP, "the A records' address"
-        assert up(api, family="dual", output="ipv6") == IPV6, "the AAAA records'"
-        assert up(api, family="ipv6") == IPV6, "the only one"
-        assert up(api, output="ipv6") is None, "nobody asked for it"
-
-    def test_a_problem_is_explained_at_preview_already(self, api: Api) -> None:
         api.now = service(ports=[80])
-
         with pytest.raises(pulumi.RunError, match="no port 443"):
             up(api, preview=True)
 
-    def test_a_preview_does_not_wait(self, api: Api) -> None:
-        api.now = service(points=[])
-        api.later = [("ADDED", service())]
-
-        assert up(api, preview=True) != IP, "it reads once"
-
-    def test_a_preview_without_the_cluster_goes_on(self, api: Api) -> None:
+    @pytest.mark.parametrize("gke", [True, False])
+    def test_only_up_needs_the_cluster_and_a_kubeconfig_is_named_where_the_config_takes_one(
+        self, api: Api, gke: bool
+    ) -> None:
         api.close()
-
         assert up(api, preview=True) != IP, "unknown, but no error"
 
-    def test_up_without_the_cluster_is_explained(self, api: Api) -> None:
-        api.close()
-
-        with pytest.raises(pulumi.RunError, match=r"cannot be read.*\n.*kubectl cluster-info"):
-            up(api)
-
-    @pytest.mark.parametrize("gke", [True, False])
-    def test_a_kubeconfig_is_named_where_the_config_takes_one(self, api: Api, gke: bool) -> None:
-        api.close()
-
-        with pytest.raises(pulumi.RunError, match="cannot be read") as refused:
+        with pytest.raises(pulumi.RunError, match=r"cannot be read.*\n.*kubectl cluster-info") as refused:
             up(api, commands=ingress_commands(gke=gke))
-
         assert ("pulumi config set kubeconfig" in str(refused.value)) is not gke, "it is refused beside `gke`"
-        assert "the input" not in str(refused.value)
-
-    def test_forbidden_is_not_missing(self, api: Api) -> None:
-        api.status = 403
-
-        with pytest.raises(UnreachableError, match="403"):
-            find(api)
-
-    def test_a_program_has_its_own_commands_told(self, api: Api) -> None:
-        api.now = service(points=[])
-
-        with pytest.raises(pulumi.RunError, match=r"pulumi config set --path ingress\.timeout 2") as refused:
-            up(api, commands=ingress_commands())
-
-        assert "the input" not in str(refused.value), "its users know no component"
 
 
 def mesh_config(api: Api, *, namespace: str = "istio-system", name: str = "istio", **mesh: Any) -> None:
@@ -281,50 +227,42 @@ class TestSolversRoute:
         with pytest.raises(pulumi.RunError) as refused:
             up(api, preview=preview, http01={}, commands=ingress_commands())
 
-        assert "istio=other; this gateway's have istio=ingressgateway" in str(refused.value), "both are named"
-        assert "helm upgrade istiod istio/istiod" in str(refused.value), "the mesh can be changed"
-        assert "meshConfig.ingressSelector=ingressgateway" in str(refused.value), "like so"
+        assert "istio=other; this gateway's have istio=ingressgateway" in str(refused.value)
+        assert "helm upgrade istiod istio/istiod" in str(refused.value)
+        assert "meshConfig.ingressSelector=ingressgateway" in str(refused.value)
         assert "pulumi config set challenge dns01" in str(refused.value), "or the challenge"
 
-    def test_without_http01_nothing_of_it_is_asked(self, api: Api) -> None:
+    def test_the_mesh_is_not_read_without_http01(self, api: Api) -> None:
         mesh_config(api, ingressControllerMode="OFF")
 
         assert up(api) == IP, "no solver has an Ingress"
 
-    @pytest.mark.parametrize("status", [403, 404])
-    def test_a_mesh_config_that_cannot_be_read_is_passed_over(self, api: Api, status: int) -> None:
-        api.refused = status
+    @pytest.mark.parametrize("refused", [403, 404, None])
+    def test_a_mesh_config_that_cannot_be_read_is_passed_over(self, api: Api, refused: int | None) -> None:
+        if refused:
+            api.refused = refused
+        else:
+            api.objects["/api/v1/namespaces/istio-system/configmaps/istio"] = {"data": {"mesh": "{"}}
 
-        assert up(api, http01={}) == IP, "Istio may be Google's to manage"
+        assert up(api, http01={}) == IP, "Istio may be Google's to manage, and istiod keeps the last one that it read"
 
-    def test_no_mesh_config_is_passed_over_and_a_broken_one(self, api: Api) -> None:
-        api.objects["/api/v1/namespaces/istio-system/configmaps/istio"] = {"data": {"mesh": "{"}}
-
-        assert up(api, http01={}) == IP, "istiod goes on with the last one that it could read"
-
-    def test_the_label_is_the_deployments_where_the_selector_has_none(self, api: Api) -> None:
+    def test_the_label_and_the_revision_are_the_deployments_where_the_inputs_have_none(self, api: Api) -> None:
         mesh_config(api)
+        selector = {"selector": {"app": "edge"}}
+        assert up(api, http01=selector) == IP, "a label that is not known is not guessed"
+
         deployment(api, istio="edge", app="edge")
-
         with pytest.raises(pulumi.RunError, match="this gateway's have istio=edge"):
-            up(api, http01={"selector": {"app": "edge"}})
+            up(api, http01=selector)
 
-    def test_a_label_that_is_not_known_is_not_guessed(self, api: Api) -> None:
-        mesh_config(api)
-
-        assert up(api, http01={"selector": {"app": "edge"}}) == IP, "its Pods may well have the other label"
-
-    def test_the_revision_is_the_deployments(self, api: Api) -> None:
-        mesh_config(api)
         mesh_config(api, name="istio-1-31", ingressControllerMode="OFF")
         deployment(api, istio="ingressgateway", **{"istio.io/rev": "1-31"})
-
         with pytest.raises(
             pulumi.RunError, match=r"istio-1-31 has ingressControllerMode OFF[^$]*deployment istiod-1-31"
         ):
             up(api, http01={})
 
-    def test_the_revision_and_its_place_can_be_given(self, api: Api) -> None:
+    def test_the_revision_and_its_namespace_can_be_inputs(self, api: Api) -> None:
         mesh_config(api, namespace="control", name="istio-blue", ingressClass="blue")
 
         with pytest.raises(pulumi.RunError, match="ConfigMap control/istio-blue has ingressClass 'blue'"):
@@ -369,9 +307,9 @@ def test_the_label_of_an_ingress_is_the_one_that_istio_takes(mesh: dict[str, str
 
 @pytest.mark.parametrize("mode", ["OFF", 1])
 def test_a_mode_may_be_a_number(mode: object) -> None:
-    found = solver_problem({"ingressControllerMode": mode}, {}, "class", None, ControlPlane(), {})
+    problem = solver_problem({"ingressControllerMode": mode}, {}, "class", None, ControlPlane(), {})
 
-    assert found is not None, "MeshConfig is a protobuf message, whose enums have numbers"
+    assert problem is not None, "MeshConfig is a protobuf message, whose enums have numbers"
 
 
 @pytest.mark.parametrize(
@@ -382,9 +320,7 @@ def test_a_mode_may_be_a_number(mode: object) -> None:
         ({}, {"networking.gke.io/load-balancer-ip-addresses": "gateway"}, True),
     ],
 )
-def test_a_service_that_names_its_address_keeps_it(
-    spec: dict[str, str], annotations: dict[str, str], asks: bool
-) -> None:
-    found = client.V1Service(metadata=client.V1ObjectMeta(annotations=annotations), spec=client.V1ServiceSpec(**spec))
+def test_a_service_that_names_its_address_keeps_it(spec: dict[str, str], annotations: Any, asks: bool) -> None:
+    gateway = client.V1Service(metadata=client.V1ObjectMeta(annotations=annotations), spec=client.V1ServiceSpec(**spec))
 
-    assert asks_for_address(found) is asks, "it gets the same one when it is made anew"
+    assert asks_for_address(gateway) is asks, "a new Service gets the same address"
