@@ -18,21 +18,8 @@ from .acme_issuers_args import AcmeIssuersArgs
 from .fields import Input
 from .inputs import check_inputs
 from .kube.credentials import credentials_of
-from .kube.diagnosis import WAIT_FOR_READY, explain_on_failure, timeouts
+from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .specs import acme
-
-
-class Issuer(pulumi.CustomResource):
-    """An issuer with its status, which pulumi_kubernetes' own CustomResource does not show."""
-
-    status: pulumi.Output[dict[str, Any] | None]
-
-    def __init__(
-        self, name: str, kind: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        version = "cert-manager.io/v1"
-        props = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
-        super().__init__(f"kubernetes:{version}:{kind}", name, props, opts)
 
 
 class AcmeIssuers(pulumi.ComponentResource):
@@ -62,13 +49,13 @@ class AcmeIssuers(pulumi.ComponentResource):
         self.kind = pulumi.Output.from_input(inputs["kind"])
         self.register_outputs({"names": self.names, "kind": self.kind, "accounts": self.accounts})
 
-    def _create(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Issuer]:
+    def _create(self, name: str, inputs: Mapping[str, Any]) -> dict[str, AwaitedObject]:
         issuers = {}
         hooks = explain_on_failure(self, credentials_of(self))
         placed = {"namespace": inputs["namespace"]} if inputs["kind"] == acme.ISSUER else {}
         for environment in acme.ENVIRONMENTS:
             secret = self._account_secret(f"{name}-{environment}", environment, inputs)
-            issuers[environment] = Issuer(
+            issuers[environment] = AwaitedObject(
                 f"{name}-{environment}",
                 kind=inputs["kind"],
                 metadata={"name": acme.issuer_name(environment), **placed, "annotations": WAIT_FOR_READY},
@@ -85,7 +72,7 @@ class AcmeIssuers(pulumi.ComponentResource):
             )
         return issuers
 
-    def _read(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Issuer]:
+    def _read(self, name: str, inputs: Mapping[str, Any]) -> dict[str, AwaitedObject]:
         """Read the issuers of another program."""
         issuers = {}
         for environment in acme.ENVIRONMENTS:
@@ -93,7 +80,7 @@ class AcmeIssuers(pulumi.ComponentResource):
             if inputs["kind"] == acme.ISSUER:
                 issuer = pulumi.Output.format("{}/{}", inputs["namespace"], issuer)
             opts = pulumi.ResourceOptions(parent=self, id=issuer, additional_secret_outputs=["status"])
-            issuers[environment] = Issuer(f"{name}-{environment}", inputs["kind"], None, None, opts)
+            issuers[environment] = AwaitedObject(f"{name}-{environment}", inputs["kind"], None, None, opts)
         return issuers
 
     def _account_secret(self, name: str, environment: str, inputs: Mapping[str, Any]) -> list[pulumi.Resource]:

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -165,20 +166,12 @@ def integers(value: Any) -> Any:
     return [integers(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def ipv4(address: str) -> str:
-    """Return an IPv4 address, which is what an A record holds."""
+def ip_address(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], address: str) -> str:
+    """Return an IPv4 or IPv6 address as text."""
     try:
-        return str(ipaddress.IPv4Address(address))
+        return str(kind(address))
     except ValueError:
-        raise ValueError("is not an IPv4 address") from None
-
-
-def ipv6(address: str) -> str:
-    """Return an IPv6 address, which is what an AAAA record holds."""
-    try:
-        return str(ipaddress.IPv6Address(address))
-    except ValueError:
-        raise ValueError("is not an IPv6 address") from None
+        raise ValueError(f"is not an {kind.__name__.removesuffix('Address')} address") from None
 
 
 _POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog")
@@ -240,8 +233,8 @@ Selector = Annotated[
 GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(names.refuse_placeholder)]
 WorkloadPool = Annotated[str, AfterValidator(workload_pool)]
 RoleId = Annotated[str, AfterValidator(role_id)]
-Ipv4 = Annotated[str, AfterValidator(ipv4), Accepts("an IPv4 address")]
-Ipv6 = Annotated[str, AfterValidator(ipv6), Accepts("an IPv6 address")]
+Ipv4 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv4Address)), Accepts("an IPv4 address")]
+Ipv6 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv6Address)), Accepts("an IPv6 address")]
 
 Challenge = Annotated[str, OneOf(*acme.CHALLENGES)]
 Environment = Annotated[str, OneOf(*acme.ENVIRONMENTS)]

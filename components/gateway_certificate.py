@@ -12,24 +12,8 @@ import pulumi
 from .gateway_certificate_args import GatewayCertificateArgs
 from .inputs import check_inputs, resource_label
 from .kube.credentials import credentials_of
-from .kube.diagnosis import WAIT_FOR_READY, explain_on_failure, timeouts
+from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .specs import acme, tls
-
-
-class Certificate(pulumi.CustomResource):
-    """A cert-manager Certificate with its status, which pulumi_kubernetes' own CustomResource does not show."""
-
-    status: pulumi.Output[dict[str, Any]]
-
-    def __init__(self, name: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None) -> None:
-        props = {
-            "apiVersion": "cert-manager.io/v1",
-            "kind": "Certificate",
-            "metadata": metadata,
-            "spec": spec,
-            "status": None,
-        }
-        super().__init__("kubernetes:cert-manager.io/v1:Certificate", name, props, opts)
 
 
 class GatewayCertificate(pulumi.ComponentResource):
@@ -51,19 +35,16 @@ class GatewayCertificate(pulumi.ComponentResource):
         hooks = explain_on_failure(self, credentials_of(self))
         certificates = []
         for position, credential in enumerate(inputs["credentials"]):
-            certificate = Certificate(
+            certificate = AwaitedObject(
                 f"{name}-{resource_label(credential['secret_name'], position)}",
+                kind="Certificate",
                 metadata={
                     "name": credential["secret_name"],
                     "namespace": inputs["namespace"],
                     "annotations": WAIT_FOR_READY,
                 },
                 spec=certificate_spec(credential, inputs),
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    custom_timeouts=timeouts(inputs["timeout"]),
-                    hooks=hooks,
-                ),
+                opts=pulumi.ResourceOptions(parent=self, custom_timeouts=timeouts(inputs["timeout"]), hooks=hooks),
             )
             certificates.append(certificate)
         statuses = pulumi.Output.all(*(certificate.status for certificate in certificates))

@@ -5,6 +5,7 @@ Order and the Challenges, which are read here. Nothing is retried. An engine wit
 """
 
 import time
+from typing import Any
 
 import pulumi
 from pulumi.runtime.proto import resource_pb2
@@ -25,6 +26,19 @@ PATIENCE = 10.0
 """Seconds in which cert-manager may still write its words: a wait with a short timeout can end before it has."""
 
 _PAUSE = 1.0
+
+
+class AwaitedObject(pulumi.CustomResource):
+    """An object of cert-manager with its status, which pulumi_kubernetes' own CustomResource does not show."""
+
+    status: pulumi.Output[dict[str, Any] | None]
+
+    def __init__(
+        self, name: str, kind: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        version = "cert-manager.io/v1"
+        props = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        super().__init__(f"kubernetes:{version}:{kind}", name, props, opts)
 
 
 def timeouts(seconds: int) -> pulumi.CustomTimeouts:

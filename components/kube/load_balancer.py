@@ -71,21 +71,14 @@ def find_address(
     deadline = time.monotonic() + timeout
     try:
         while True:
-            # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch
-            # from nowhere in particular is refused by an API server whose cache is behind its store.
-            listed = services.list_namespaced_service(
-                namespace,
-                field_selector=f"metadata.name={service}",
-                _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
-            )
+            listed = _list(services, namespace, service)
             if not listed.items:
                 raise _missing(namespace, service, wanted.commands)
             address = external_ips(listed.items[0], wanted)
             left = math.ceil(deadline - time.monotonic())
+            if address is None and left > 0:
+                address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
             if address is not None or left <= 0:
-                return address
-            address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
-            if address is not None:
                 return address
     except client.ApiException as error:
         raise UnreachableError(f"the API server answers {error.status} {error.reason}") from error
@@ -99,12 +92,18 @@ def read_service(api: client.ApiClient, namespace: str, service: str) -> client.
     Raises:
         kubernetes.client.ApiException, urllib3.exceptions.HTTPError: it cannot be read.
     """
-    listed = client.CoreV1Api(api).list_namespaced_service(
+    services = _list(client.CoreV1Api(api), namespace, service).items
+    return services[0] if services else None
+
+
+def _list(services: client.CoreV1Api, namespace: str, service: str) -> client.V1ServiceList:
+    # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch from
+    # nowhere in particular is refused by an API server whose cache is behind its store.
+    return services.list_namespaced_service(
         namespace,
         field_selector=f"metadata.name={service}",
         _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
     )
-    return listed.items[0] if listed.items else None
 
 
 def _watched_address(
@@ -133,14 +132,7 @@ def _watched_address(
 
 
 def external_ips(service: client.V1Service, wanted: Wanted = _DEFAULT) -> Sequence[str] | None:
-    """Return a Service's external addresses, one of each IP version that is wanted, in the order of the family.
-
-    Returns:
-        None while the load balancer is being made.
-
-    Args:
-        service: the Service.
-        wanted: which addresses, and which ports.
+    """Return a Service's addresses of the wanted IP versions, in the order of the family; None until it has all.
 
     Raises:
         GatewayProblemsError: with everything that is wrong with the Service.
@@ -209,7 +201,6 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
 def _wrong_versions(
     where: str, patch: str, ips: Mapping[int, str], families: Sequence[str], wanted: Wanted
 ) -> Iterator[Problem]:
-    """Yield what is wrong with a load balancer that has addresses, but not those that are wanted."""
     versions = addresses.FAMILIES[wanted.family]
     lacking = [version for version in versions if version not in ips]
     if not lacking or (all(f"IPv{version}" in families for version in versions) and len(versions) > 1):

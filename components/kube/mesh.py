@@ -39,12 +39,7 @@ def solver_problem(
 ) -> Problem | None:
     """Return why an Ingress of a solver would not reach the gateway, or None.
 
-    Args:
-        api: of the cluster.
-        namespace: of the gateway.
-        service: its name, which Istio's chart gives the Deployment too.
-        solver: how solvers are made.
-        commands: what sets an input.
+    Istio's chart gives the Deployment the name of the Service. `commands` set inputs, see `set_input`.
     """
     labels = {**_deployment_labels(api, namespace, service), **solver.selector}
     revision = solver_route.revision_of(labels) if solver.revision is None else solver.revision

@@ -36,10 +36,3 @@ def cipher_suite(value: str) -> str:
     if value not in CIPHER_SUITES:
         raise ValueError("is not one of Mozilla's intermediate profile")
     return value
-
-
-def key_size(algorithm: str, size: int) -> int:
-    """Check the size of a key, in bits."""
-    if size not in KEY_SIZES[algorithm]:
-        raise ValueError(f"is not a size of {algorithm} keys")
-    return size

@@ -158,9 +158,9 @@ def run(
     secret: tuple[str, ...] = (),
     recorder: Recorder | None = None,
 ) -> Recorder:
-    """Run `program` to its end and return what it registered; its errors are raised as they are.
+    """Run `program` to its end and return the resources that it registered; its errors are raised as they are.
 
-    `secret` has the keys of the config that are secrets.
+    `secret` lists the keys of the config that are secrets.
     """
     recorder = recorder or Recorder()
     loops = [asyncio.new_event_loop()]

@@ -8,3 +8,8 @@ TLS: Any = {
     "hosts": [{"host": "shop.sandbox.test", "routes": [ROUTE]}],
 }
 """The required args of a TlsGateway."""
+
+
+def tls(**changes: Any) -> Any:
+    """The args of a TlsGateway, with some of them changed."""
+    return {**TLS, **changes}

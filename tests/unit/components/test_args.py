@@ -11,11 +11,12 @@ from pydantic.alias_generators import to_camel
 
 from components import args, inputs
 from components.fields import COMPONENT_NAME, HostName, Seconds, accepted, example
-from components.routes import HostArgs, RouteArgs
+from components.routes import RouteArgs
 from plugin.provider import COMPONENTS, Provider
-from tests.unit.components.test_components import ACCESS, CERTIFICATE_ARGS, CHART, ISSUERS, TLS
+from tests.unit.components.support import ROUTE, TLS
 
 PROVIDER = Provider()
+POOL = "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog"
 CLASSES: dict[str, Any] = {
     component.__name__: inspect.get_annotations(component.__init__)["args"] for component in COMPONENTS
 } | {name: definition.python_type for name, definition in PROVIDER.analyzer.type_definitions.items()}
@@ -29,9 +30,9 @@ def described(name: str) -> Any:
 
 def model(args_class: Any) -> type[BaseModel]:
     """What a component accepts."""
-    found = args.model_in(args.component_type(args_class, inputs._deferring))
-    assert found is not None
-    return found
+    accepted_model = args.model_in(args.component_type(args_class, inputs._deferring))
+    assert accepted_model is not None
+    return accepted_model
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -52,19 +53,19 @@ def test_every_field_has_a_sentence(name: str) -> None:
 def complete(component: type) -> Any:
     """The required inputs of a component."""
     by_name: dict[str, Any] = {
-        "AcmeIssuers": {"email": ISSUERS["email"]},
+        "AcmeIssuers": {"email": "platform@sandbox.test"},
         "CaaRecords": {"hosts": [{"host": "a.test"}], "accounts": {"prod": "https://ca.test/1"}, "zone": "sandbox"},
-        "CertManager": CHART,
+        "CertManager": {},
         "CertificateAlerts": {"prometheus": "gmp", "certificates": ["certs"]},
         "CertificateDashboard": {"certificates": ["certs"]},
-        "Dns01Identity": ACCESS,
+        "Dns01Identity": {"zone": "sandbox", "pool": POOL, "role_id": "dns01"},
         "DnsRecords": {"hosts": ["a.test"], "zone": "sandbox", "ip": "192.0.2.1"},
-        "GatewayCertificate": {key: CERTIFICATE_ARGS[key] for key in ("issuer", "credentials")},
+        "GatewayCertificate": {"issuer": "ca", "credentials": TLS["credentials"]},
         "HttpGateway": {"hosts": ["a.test"]},
         "IngressGateway": {},
         "MutualTls": {"mode": "strict", "namespaces": []},
         "ReservedAddress": {"ip": "192.0.2.1", "region": "europe-west1"},
-        "TlsGateway": {"credentials": TLS["credentials"], "hosts": TLS["hosts"]},
+        "TlsGateway": TLS,
     }
     return by_name[component.__name__]
 
@@ -72,11 +73,11 @@ def complete(component: type) -> Any:
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.__name__)
 def test_the_default_on_the_page_is_the_one_that_is_used(component: Any) -> None:
     args_class = CLASSES[component.__name__]
-    given = complete(component)
+    required = complete(component)
     resource: Any = pulumi.ComponentResource.__new__(component)
-    applied = inputs.check_inputs(resource, "own", given, args_class)
+    applied = inputs.check_inputs(resource, "own", required, args_class)
     for name, field in args.config_model(args_class, BaseModel).model_fields.items():
-        if name not in given and not nested(field.default):
+        if name not in required and not nested(field.default):
             expected = "own" if field.default == COMPONENT_NAME.value else field.default
             assert applied[name] == (list(expected) if isinstance(expected, tuple) else expected), name
 
@@ -84,9 +85,6 @@ def test_the_default_on_the_page_is_the_one_that_is_used(component: Any) -> None
 def nested(default: Any) -> bool:
     """Whether a default gets more defaults inside."""
     return isinstance(default, dict | list)
-
-
-ROUTE = {"service": "shop", "namespace": "shop", "port": 80}
 
 
 class Section(BaseModel):
@@ -127,9 +125,3 @@ class TestConfig:
         assert port.description == "The port of the Service."
         assert port.json_schema_extra == {"accepted": "1 to 65535"}
         assert (accepted(Seconds | None), example(HostName)) == ("1 to 3600", "shop.YOUR-DOMAIN")
-
-    def test_the_model_of_a_nested_object_is_found_by_its_path(self) -> None:
-        match = args.model_at(args.config_model(HostArgs, Section), ("routes", 0, "headers", 1))
-
-        assert match is not None
-        assert list(match.model_fields) == ["name", "exact", "prefix"]

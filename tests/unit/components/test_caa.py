@@ -9,7 +9,7 @@ PROD, STAGING = "https://acme.test/acct/1", "https://staging.test/acct/2"
 
 
 def refusal(*records: str, host: str = "shop.acme.dev", challenge: str = "http01", account: str | None = PROD) -> str:
-    return caa.refusal([caa.Record.parse(each) for each in records], host, challenge, [LE], account)
+    return caa.refusal([caa.Record.parse(record) for record in records], host, challenge, [LE], account)
 
 
 def test_a_name_allows_each_account_by_its_challenge_and_no_wildcard() -> None:
@@ -59,9 +59,9 @@ def test_what_is_written_lets_the_account_sign(host: str, account: str | None) -
     ],
 )
 def test_who_may_sign(records: list[str], host: str, words: str) -> None:
-    said = refusal(*records, host=host)
-    assert words in said
-    assert bool(words) is bool(said), said
+    reason = refusal(*records, host=host)
+    assert words in reason
+    assert bool(words) is bool(reason), reason
 
 
 def test_another_ca_than_lets_encrypt_has_to_say_who_it_is() -> None:

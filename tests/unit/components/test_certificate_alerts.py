@@ -1,7 +1,8 @@
-"""Alerts: what is asked of the cluster, and, by Prometheus' own promtool, when each rule fires and when it does not."""
+"""Alerts: the objects in the cluster, and, by Prometheus' own promtool, when a rule fires and when it does not."""
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +23,29 @@ ARGS: CertificateAlertsArgs = {
     "certificates": ["certs", "certs-2.shop"],
     "certificates_namespace": "istio-system",
 }
-LOOK = "kubectl describe certificate,order,challenge -n istio-system"
 
 
 class TestObjects:
     def test_the_prometheus_operator_gets_its_kinds_with_the_labels_it_selects_by(self) -> None:
         made = run(lambda: CertificateAlerts("alerts", {**ARGS, "labels": {"release": "monitoring"}}))
 
-        kinds = [each.inputs["kind"] for each in made if each.name != "alerts"]
-        assert kinds == ["PodMonitor", "PrometheusRule"]
-        for each in made:
-            if each.name != "alerts":
-                assert each.inputs["apiVersion"] == "monitoring.coreos.com/v1"
-                assert each.inputs["metadata"]["labels"] == {"release": "monitoring"}, "or it is passed over"
+        _, *objects = (resource.inputs for resource in made)
+        assert [manifest["kind"] for manifest in objects] == ["PodMonitor", "PrometheusRule"]
+        for manifest in objects:
+            assert manifest["apiVersion"] == "monitoring.coreos.com/v1"
+            assert manifest["metadata"]["labels"] == {"release": "monitoring"}, "or it is passed over"
+        assert objects[1]["spec"] == rules_spec("istio-system", ["certs", "certs-2.shop"])
 
     def test_managed_prometheus_gets_its_kinds_where_it_sees_the_metrics(self) -> None:
         made = run(lambda: CertificateAlerts("alerts", {**ARGS, "prometheus": "gmp"}))
 
-        scrape, rules = (made.named(f"alerts-{each}").inputs for each in ("scrape", "rules"))
+        scrape, rules = (made.named(f"alerts-{part}").inputs for part in ("scrape", "rules"))
         assert (scrape["kind"], rules["kind"]) == ("PodMonitoring", "Rules")
-        for each in (scrape, rules):
-            assert each["apiVersion"] == "monitoring.googleapis.com/v1"
-            assert each["metadata"]["namespace"] == "cert-manager", "Rules see their own namespace only"
+        for manifest in (scrape, rules):
+            assert manifest["apiVersion"] == "monitoring.googleapis.com/v1"
+            assert manifest["metadata"]["namespace"] == "cert-manager", "Rules see their own namespace only"
+        assert rules["spec"] == rules_spec("istio-system", ["certs", "certs-2.shop"])
         assert scrape["spec"]["endpoints"] == [{"port": "http-metrics", "interval": "60s"}], "the chart's port name"
-
-    def test_both_evaluate_the_same_rules(self) -> None:
-        operator = run(lambda: CertificateAlerts("alerts", ARGS)).named("alerts-rules").inputs["spec"]
-        managed = run(lambda: CertificateAlerts("alerts", {**ARGS, "prometheus": "gmp"})).named("alerts-rules").inputs
-        assert operator == managed["spec"] == rules_spec("istio-system", ["certs", "certs-2.shop"])
 
 
 class Series:
@@ -61,8 +57,8 @@ class Series:
 
     def dates(self, before: int, renewal: int, after: int) -> list[dict[str, str]]:
         """Constant dates, in minutes from the test's beginning."""
-        given = {"not_before": before, "renewal": renewal, "not_after": after}
-        return [self._of(f"{date}_timestamp_seconds", f"{60 * minutes}x{90 * 24}") for date, minutes in given.items()]
+        dates = {"not_before": before, "renewal": renewal, "not_after": after}
+        return [self._of(f"{date}_timestamp_seconds", f"{60 * minutes}x{90 * 24}") for date, minutes in dates.items()]
 
     def ready(self, values: str) -> list[dict[str, str]]:
         """`values`, in promtool's notation, of the condition True."""
@@ -127,68 +123,49 @@ class TestRules:
     def test_prometheus_accepts_them(self, rules: Path) -> None:
         assert "4 rules found" in promtool("check", "rules", "--lint-fatal", str(rules))
 
-    @pytest.mark.parametrize(("when", "alert", "series", "minute", "fires"), CASES, ids=[case[0] for case in CASES])
-    def test_each_fires_when_it_should_and_not_before(
-        self, rules: Path, when: str, alert: str, series: list[dict[str, str]], minute: int, fires: bool
+    @pytest.mark.parametrize(
+        ("alert", "series", "minute", "fires"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+    )
+    def test_an_alert_fires_when_it_should_and_not_before(
+        self, rules: Path, alert: str, series: list[dict[str, str]], minute: int, fires: bool
     ) -> None:
-        every = "1m" if minute < DAY else "1h" if minute < 9 * DAY else "6h"
-        document = {
-            "rule_files": [rules.name],
-            "evaluation_interval": every,
-            "tests": [
-                {
-                    "name": when,
-                    "interval": every,
-                    "input_series": series,
-                    # How many fire, without their texts, which have a test of their own.
-                    "promql_expr_test": [
-                        {
-                            "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)',
-                            "eval_time": f"{minute}m",
-                            "exp_samples": [{"labels": "{}", "value": int(fires)}],
-                        }
-                    ],
-                }
-            ],
+        # How many fire, without their texts, which have a test of their own.
+        case = {
+            "expr": f'count(ALERTS{{alertname="{alert}",alertstate="firing"}}) or vector(0)',
+            "eval_time": f"{minute}m",
+            "exp_samples": [{"labels": "{}", "value": int(fires)}],
         }
-        file = rules.with_name("test.yaml")
-        file.write_text(yaml.safe_dump(document))
-        promtool("test", "rules", str(file))
+        interval = "1m" if minute < DAY else "1h" if minute < 9 * DAY else "6h"
+        evaluate(rules.parent, series, interval, rule_files=[rules.name], promql_expr_test=[case])
 
     def test_an_alert_says_what_is_late_and_where_to_look(self, rules: Path) -> None:
-        document = {
-            "rule_files": [rules.name],
-            "evaluation_interval": "6h",
-            "tests": [
+        case = {
+            "alertname": "CertificateRenewalOverdue",
+            "eval_time": "69d",
+            "exp_alerts": [
                 {
-                    "interval": "6h",
-                    "input_series": Series().dates(1, 60 * DAY, 90 * DAY + 1),
-                    "alert_rule_test": [
-                        {
-                            "alertname": "CertificateRenewalOverdue",
-                            "eval_time": "69d",
-                            "exp_alerts": [
-                                {
-                                    "exp_labels": {
-                                        "severity": "warning",
-                                        "exported_namespace": "istio-system",
-                                        "name": "certs",
-                                    },
-                                    "exp_annotations": {
-                                        "summary": "Certificate istio-system/certs should have been renewed",
-                                        "description": "10% of its lifetime have passed since the planned renewal."
-                                        f" The reason: {LOOK}",
-                                    },
-                                }
-                            ],
-                        }
-                    ],
+                    "exp_labels": {"severity": "warning", "exported_namespace": "istio-system", "name": "certs"},
+                    "exp_annotations": {
+                        "summary": "Certificate istio-system/certs should have been renewed",
+                        "description": "10% of its lifetime have passed since the planned renewal."
+                        " The reason: kubectl describe certificate,order,challenge -n istio-system",
+                    },
                 }
             ],
         }
-        file = rules.with_name("texts.yaml")
-        file.write_text(yaml.safe_dump(document))
-        promtool("test", "rules", str(file))
+        series = Series().dates(1, 60 * DAY, 90 * DAY + 1)
+        evaluate(rules.parent, series, "6h", rule_files=[rules.name], alert_rule_test=[case])
+
+
+def evaluate(
+    folder: Path, series: list[dict[str, str]], interval: str, rule_files: Sequence[str] = (), **cases: Any
+) -> None:
+    """Have promtool evaluate rules and expressions over series."""
+    tests = [{"interval": interval, "input_series": series, **cases}]
+    document = {"rule_files": list(rule_files), "evaluation_interval": interval, "tests": tests}
+    file = folder / "test.yaml"
+    file.write_text(yaml.safe_dump(document))
+    promtool("test", "rules", str(file))
 
 
 def promtool(*arguments: str) -> str:

@@ -12,7 +12,7 @@ from components.cert_manager import chart_values
 from components.gateway_certificate import earliest
 from components.inputs import InputsError
 from components.specs import cert_manager, istio
-from tests.unit.components.support import ROUTE, TLS
+from tests.unit.components.support import ROUTE, tls
 from tests.unit.harness import CERTIFICATE, ISSUER, RECORD, RELEASE, VIRTUAL_SERVICE, Registered, run
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -23,8 +23,11 @@ SECRET = "kubernetes:core/v1:Secret"
 class TestCertManager:
     @staticmethod
     def release(args: Any, chart: str = "") -> dict[str, Any]:
-        secret_chart = lambda: {"chart": pulumi.Output.secret(chart)} if chart else {}  # noqa: E731
-        (release,) = run(lambda: CertManager("cm", {**args, **secret_chart()})).of(RELEASE)
+        def program() -> None:
+            inputs: Any = {**args, "chart": pulumi.Output.secret(chart)} if chart else args
+            CertManager("cm", inputs)
+
+        (release,) = run(program).of(RELEASE)
         return dict(release.inputs)
 
     def test_the_values_of_the_chart_are_merged_key_by_key(self) -> None:
@@ -186,7 +189,8 @@ class TestDnsRecords:
     def test_hosts_have_a_record_of_each_address_and_a_cname_where_another_zone_proves_them(
         self, args: Any, expected: list[tuple[str, ...]]
     ) -> None:
-        made = run(lambda: DnsRecords("dns", {"hosts": [SHOP], "zone": "sandbox", "ttl": 60, **args})).of(RECORD)
+        inputs: Any = {"hosts": [SHOP], "zone": "sandbox", "ttl": 60, **args}
+        made = run(lambda: DnsRecords("dns", inputs)).of(RECORD)
 
         assert [
             (record.name, record.inputs["name"], record.inputs["type"], *record.inputs["rrdatas"]) for record in made
@@ -246,7 +250,13 @@ class TestTlsGateway:
 
     def test_the_most_specific_route_is_tried_first(self) -> None:
         one, two = {"name": "x-a", "exact": "1"}, {"name": "x-b", "prefix": "2"}
-        routes = [{"path": "/"}, {"path": "/v2"}, {"path": "/v"}, {"headers": [one]}, {"headers": [one, two]}]
+        routes: list[Any] = [
+            {"path": "/"},
+            {"path": "/v2"},
+            {"path": "/v"},
+            {"headers": [one]},
+            {"headers": [one, two]},
+        ]
         http = routes_of({"routes": [{**ROUTE, **route} for route in [*routes, {"exact": "/x"}]]})
 
         assert [route["match"][0] for route in http] == [
@@ -315,7 +325,7 @@ class TestTlsGateway:
         def program() -> None:
             # The value of an Output is known when the program has run.
             inputs = {key: pulumi.Output.from_input(value) if late else value for key, value in host.items()}
-            TlsGateway("tls", {**TLS, "hosts": [{"host": "a.test", **inputs}]})
+            TlsGateway("tls", tls(hosts=[{"host": "a.test", **inputs}]))
 
         with pytest.raises(InputsError, match=rf"hosts\[0\]\.{problem}"):
             run(program)
@@ -330,11 +340,11 @@ class TestTlsGateway:
     def test_credentials_that_browsers_or_istio_would_trip_over_are_refused(self, second: Any, problem: str) -> None:
         credentials = [{"secret_name": "certs", "hosts": ["a.test"]}, second]
         with pytest.raises(InputsError, match=rf"credentials\[1\]\.{problem}"):
-            run(lambda: TlsGateway("tls", {**TLS, "credentials": credentials}))
+            run(lambda: TlsGateway("tls", tls(credentials=credentials)))
 
     def test_a_wildcard_is_served_but_has_no_url(self) -> None:
         hosts = [{"host": host, "routes": [ROUTE]} for host in ("*.sandbox.test", "shop.sandbox.test")]
-        done = run(lambda: pulumi.export("urls", TlsGateway("tls", {**TLS, "hosts": hosts}).urls))
+        done = run(lambda: pulumi.export("urls", TlsGateway("tls", tls(hosts=hosts)).urls))
 
         wildcard, exact = done.of(VIRTUAL_SERVICE)
         assert wildcard.inputs["metadata"]["name"] == "sandbox.test-wildcard", "no * in names"

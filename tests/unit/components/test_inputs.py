@@ -11,7 +11,7 @@ from components import DnsRecords, GatewayCertificate, HttpGateway, TlsGateway, 
 from components.inputs import InputsError
 from components.kube.credentials import Credentials, credentials_of
 from components.specs import istio
-from tests.unit.components.support import ROUTE, TLS
+from tests.unit.components.support import ROUTE, TLS, tls
 from tests.unit.harness import CERTIFICATE, GATEWAY, RECORD, VIRTUAL_SERVICE, run
 
 
@@ -25,9 +25,9 @@ def test_a_gateway_is_hardened_by_default() -> None:
 
     assert gateway["metadata"] == istio.metadata("tls", "istio-system"), "named after the component"
     assert gateway["spec"]["selector"] == {"istio": "ingressgateway"}, "Istio's own gateway"
-    tls = gateway["spec"]["servers"][0]["tls"]
-    assert tls["minProtocolVersion"] == "TLSV1_2", "Istio hardens nothing by itself"
-    assert len(tls["cipherSuites"]) == 6, "Mozilla's intermediate profile"
+    hardened = gateway["spec"]["servers"][0]["tls"]
+    assert hardened["minProtocolVersion"] == "TLSV1_2", "Istio hardens nothing by itself"
+    assert len(hardened["cipherSuites"]) == 6, "Mozilla's intermediate profile"
 
 
 @pytest.mark.parametrize(("algorithm", "size"), [("ECDSA", 256), ("RSA", 2048)])
@@ -112,7 +112,7 @@ class TestOutputs:
 )
 def test_every_input_that_is_wrong_is_named(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(pulumi.RunError) as refused:
-        run(lambda: TlsGateway("tls", {**TLS, **changes}))
+        run(lambda: TlsGateway("tls", tls(**changes)))
 
     assert f"TlsGateway 'tls':\n  {problem}" in str(refused.value)
 

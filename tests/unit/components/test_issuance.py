@@ -24,17 +24,17 @@ def problems(authorization: dict[str, Any], *challenges: dict[str, Any], state: 
     )
 
 
-def test_a_name_that_no_solver_is_for_is_told_with_the_command() -> None:
-    (found,) = problems({"identifier": "blog.sandbox.test"})
+def test_a_name_without_a_solver_is_reported_with_the_command() -> None:
+    (problem,) = problems({"identifier": "blog.sandbox.test"})
 
-    assert found.what == "no solver of the issuer is for blog.sandbox.test", "cert-manager says so in an event alone"
-    assert "set the input solvers[0].dns_names[0] to blog.sandbox.test" in found.fix[0]
+    assert problem.what == "no solver of the issuer is for blog.sandbox.test", "cert-manager says so in an event alone"
+    assert "set the input solvers[0].dns_names[0] to blog.sandbox.test" in problem.fix[0]
 
 
 def test_a_wildcard_is_not_solved_by_a_challenge_of_its_domain() -> None:
-    (found, *_) = problems({"identifier": "a.test", "wildcard": True}, {"dnsName": "a.test"})
+    (problem, *_) = problems({"identifier": "a.test", "wildcard": True}, {"dnsName": "a.test"})
 
-    assert found.what == "no solver of the issuer is for *.a.test"
+    assert problem.what == "no solver of the issuer is for *.a.test"
     assert not problems({"identifier": "a.test", "wildcard": True}, {"dnsName": "a.test", "wildcard": True})
 
 
@@ -61,11 +61,8 @@ PAUSED = (
 
 
 def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
-    order = {
-        "metadata": {"name": "o", "ownerReferences": [{"kind": "CertificateRequest", "name": "r"}]},
-        "status": {"state": "errored", "reason": PAUSED},
-    }
-    request = {"metadata": {"name": "r", "ownerReferences": [{"kind": "Certificate", "name": "c"}]}}
+    order = owned("CertificateRequest", "r", "o", status={"state": "errored", "reason": PAUSED})
+    request = owned("Certificate", "c", "r")
 
     (problem,) = chain_of_problems("c", [], [request], [order], [])
 
@@ -86,22 +83,17 @@ def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
         (PAUSED, False),
     ],
 )
-def test_a_lost_account_is_told_from_other_refusals(words: str, lost: bool) -> None:
+def test_a_lost_account_is_distinguished_from_other_refusals(words: str, lost: bool) -> None:
     assert account_is_lost(words) is lost, "a retry does not bring it back"
 
 
 @pytest.mark.parametrize(("kind", "namespace"), [("ClusterIssuer", "cert-manager"), ("Issuer", "istio-system")])
-def test_a_lost_account_is_told_as_one_though_the_ca_complains_of_a_header(kind: str, namespace: str) -> None:
-    order = {
-        "metadata": {
-            "name": "o",
-            "namespace": "istio-system",
-            "ownerReferences": [{"kind": "CertificateRequest", "name": "r"}],
-        },
-        "spec": {"issuerRef": {"kind": kind, "name": "letsencrypt-prod-istio"}},
-        "status": {"state": "errored", "reason": "Failed to create Order: 400 malformed: No Key ID in JWS header"},
-    }
-    request = {"metadata": {"name": "r", "ownerReferences": [{"kind": "Certificate", "name": "c"}]}}
+def test_a_lost_account_is_reported_as_one_though_the_ca_complains_of_a_header(kind: str, namespace: str) -> None:
+    status = {"state": "errored", "reason": "Failed to create Order: 400 malformed: No Key ID in JWS header"}
+    spec = {"issuerRef": {"kind": kind, "name": "letsencrypt-prod-istio"}}
+    order = owned("CertificateRequest", "r", "o", spec=spec, status=status)
+    order["metadata"]["namespace"] = "istio-system"
+    request = owned("Certificate", "c", "r")
 
     words, account = chain_of_problems("c", [], [request], [order], [])
 
@@ -119,11 +111,11 @@ def test_an_order_whose_challenge_has_errored_is_released_by_the_fix(state: str,
     reason = "400 urn:ietf:params:acme:error:badNonce: JWS has an invalid anti-replay nonce"
     challenge = owned("Order", "certs-1-1", "c", spec={"dnsName": "a.test"}, status={"state": state, "reason": reason})
 
-    told, *stuck = chain_of_problems("certs", [], [request], [order], [challenge])
+    reported, *stuck = chain_of_problems("certs", [], [request], [order], [challenge])
 
-    assert "badNonce" in told.what, "the reason comes first"
+    assert "badNonce" in reported.what, "the reason comes first"
     assert bool(stuck) is waits, (
         "the ACME server ends the order of a challenge that is invalid, and cert-manager retries"
     )
-    fixes = [fix for each in stuck for fix in each.fix]
+    fixes = [fix for problem in stuck for fix in problem.fix]
     assert fixes == ["kubectl --namespace istio-system delete certificaterequest certs-1"] * waits

@@ -13,9 +13,9 @@ from cryptography.x509.oid import NameOID
 
 from components.inputs import InputsError
 from components.mutual_tls import MutualTls
-from components.specs import client_ca, istio
+from components.specs import client_ca
 from components.tls_gateway import TlsGateway
-from components.tls_gateway_args import TlsGatewayArgs
+from tests.unit.components.support import tls
 from tests.unit.harness import GATEWAY, run
 from tests.unit.tlsctl.verify.support import SHOP, deployed
 from tlsctl.verify.istio import judge_mutual_tls
@@ -40,22 +40,18 @@ def pem(authority: bool = True, age: datetime.timedelta = datetime.timedelta()) 
 
 
 CA = pem()
-TLS: TlsGatewayArgs = {
-    "credentials": [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "more", "hosts": ["b.test"]}],
-    "hosts": [{"host": "a.test", "routes": [{"service": "a", "namespace": "a", "port": 1}]}],
-}
+TWO = [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "more", "hosts": ["b.test"]}]
 
 
 class TestMesh:
-    def test_each_namespace_has_one_of_the_name_that_nobody_can_use_twice(self) -> None:
+    def test_a_namespace_has_one_of_the_name_that_nobody_can_use_twice(self) -> None:
         made = run(lambda: MutualTls("mtls", {"mode": "strict", "namespaces": ["shop", "api"]})).of(PEER_AUTHENTICATION)
 
-        assert [each.inputs["metadata"] for each in made] == [
+        assert [policy.inputs["metadata"] for policy in made] == [
             {"name": "default", "namespace": "shop"},
             {"name": "default", "namespace": "api"},
         ]
-        assert {each.inputs["spec"]["mtls"]["mode"] for each in made} == {"STRICT"}
-        assert all("selector" not in each.inputs["spec"] for each in made), "it is for the whole namespace"
+        assert [policy.inputs["spec"] for policy in made] == [{"mtls": {"mode": "STRICT"}}] * 2, "without a selector"
 
     @pytest.mark.parametrize("late", [False, True])
     @pytest.mark.parametrize(
@@ -84,8 +80,8 @@ class TestMesh:
 
 class TestClients:
     def test_every_server_asks_for_a_certificate_of_the_ca_in_a_secret_of_its_own(self) -> None:
-        args: TlsGatewayArgs = {**TLS, "client_ca": {"secret_name": "certs-cacert", "certificates": CA}}
-        made = run(lambda: TlsGateway("tls", args))
+        authority = {"secret_name": "certs-cacert", "certificates": CA}
+        made = run(lambda: TlsGateway("tls", tls(credentials=TWO, client_ca=authority)))
 
         (secret,) = made.of(SECRET)
         assert secret.inputs["metadata"] == {"name": "certs-cacert", "namespace": "istio-system"}
@@ -96,19 +92,16 @@ class TestClients:
             assert (server["tls"]["mode"], server["tls"]["caCertCredentialName"]) == ("MUTUAL", "certs-cacert")
 
     def test_a_secret_that_is_there_is_named_so_that_istiod_takes_it_for_a_ca(self) -> None:
-        made = run(lambda: TlsGateway("tls", {**TLS, "client_ca": {"secret_name": "corp"}}))
+        made = run(lambda: TlsGateway("tls", tls(client_ca={"secret_name": "corp"})))
 
         assert made.of(SECRET) == [], "nothing is made"
-        tls = made.of(GATEWAY)[0].inputs["spec"]["servers"][0]["tls"]
-        assert tls["caCertCredentialName"] == "corp-cacert", "istiod looks for corp where there is none of this name"
-
-    def test_without_a_ca_no_client_is_asked(self) -> None:
-        spec = istio.tls_gateway_spec({}, [("certs", ["a.test"])], "1.2", [])
-        assert spec["servers"][0]["tls"]["mode"] == "SIMPLE"
-        assert "caCertCredentialName" not in spec["servers"][0]["tls"]
+        (server, *_) = made.of(GATEWAY)[0].inputs["spec"]["servers"]
+        assert server["tls"]["caCertCredentialName"] == "corp-cacert", (
+            "istiod looks for corp where there is none of this name"
+        )
 
     @pytest.mark.parametrize(
-        ("given", "reason"),
+        ("text", "reason"),
         [
             ("corp", "is not PEM"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "is not PEM"),
@@ -118,9 +111,9 @@ class TestClients:
             (CA + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "has a private key"),
         ],
     )
-    def test_what_cannot_be_a_ca_of_clients_is_refused(self, given: str, reason: str) -> None:
+    def test_what_cannot_be_a_ca_of_clients_is_refused(self, text: str, reason: str) -> None:
         with pytest.raises(ValueError, match=reason):
-            client_ca.certificates(given)
+            client_ca.certificates(text)
 
     def test_the_config_names_a_secret_or_brings_the_ca(self) -> None:
         assert deployed(tls={"clientCa": "corp"}).settings.client_ca_secret == "corp"
@@ -136,7 +129,7 @@ OURS = peer_authentication("default", "STRICT", "2026-02-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
-    ("found", "state", "words"),
+    ("policies", "state", "words"),
     [
         pytest.param([OURS], "ok", "strict in shop", id="as configured"),
         pytest.param([], "failed", "shop: there is no PeerAuthentication default", id="deleted"),
@@ -163,9 +156,9 @@ OURS = peer_authentication("default", "STRICT", "2026-02-01T00:00:00Z")
         ),
     ],
 )
-def test_verify_sees_which_peer_authentication_istio_reads(found: Any, state: str, words: str) -> None:
+def test_verify_sees_which_peer_authentication_istio_reads(policies: Any, state: str, words: str) -> None:
     hosts = [{"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}]
     result = judge_mutual_tls(
-        deployed(hosts=hosts, mtls="strict"), {"shop": {each["metadata"]["name"]: each for each in found}}
+        deployed(hosts=hosts, mtls="strict"), {"shop": {policy["metadata"]["name"]: policy for policy in policies}}
     )
     assert (result.state, words in result.detail) == (state, True), result.detail
