@@ -73,7 +73,6 @@ class AcmeIssuers(pulumi.ComponentResource):
         return issuers
 
     def _read(self, name: str, inputs: Mapping[str, Any]) -> dict[str, AwaitedObject]:
-        """Read the issuers of another program."""
         issuers = {}
         for environment in acme.ENVIRONMENTS:
             issuer: Input[str] = acme.issuer_name(environment)
@@ -84,7 +83,6 @@ class AcmeIssuers(pulumi.ComponentResource):
         return issuers
 
     def _account_secret(self, name: str, environment: str, inputs: Mapping[str, Any]) -> list[pulumi.Resource]:
-        """Make the Secret of an external account whose key is an input."""
         account = inputs["external_accounts"].get(environment)
         if not account or account["key_secret"] is None:
             return []
@@ -106,12 +104,7 @@ def account_uris(statuses: Mapping[str, Any]) -> dict[str, str]:
 
 
 def issuer_spec(environment: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an issuer's spec (https://cert-manager.io/docs/configuration/acme/).
-
-    Args:
-        environment: `staging` or `prod`.
-        inputs: an `AcmeIssuersArgs`, with all its fields.
-    """
+    """Return an issuer's spec (https://cert-manager.io/docs/configuration/acme/); `inputs` has all fields."""
     spec: dict[str, Any] = {
         "email": inputs["email"],
         "server": inputs["servers"].get(environment, acme.DIRECTORIES[environment]),

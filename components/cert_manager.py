@@ -67,8 +67,6 @@ class CertManager(pulumi.ComponentResource):
 
 
 def _verified(component: str, chart: Any, version: Any, digest: Any) -> Any:
-    """Return the chart's reference, pinned to its digest or compared with it where there is one."""
-
     def pin(chart: str, version: str, digest: str | None) -> str:
         try:
             return located(chart, version, digest)

@@ -87,12 +87,7 @@ def scrape_spec(endpoints: str) -> dict[str, Any]:
 
 
 def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
-    """Return the rules, of one shape for a PrometheusRule, GMP's Rules and Prometheus' own rule files.
-
-    Args:
-        namespace: of the Certificates that are given without one.
-        certificates: names, or `NAMESPACE/NAME`.
-    """
+    """Return the rules, of one shape for a PrometheusRule, GMP's Rules and Prometheus' own rule files."""
     groups = [
         (where, _certificate_rules(Certificates({where: names})))
         for where, names in by_namespace(namespace, certificates).items()
@@ -104,7 +99,6 @@ def rules_spec(namespace: str, certificates: Sequence[str]) -> dict[str, Any]:
 
 
 def _certificate_rules(watched: Certificates) -> list[dict[str, Any]]:
-    """Return the rules about the Certificates of one namespace."""
     certificate = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
     look = "kubectl describe certificate,order,challenge -n {{ $labels.exported_namespace }}"
     return [

@@ -60,12 +60,7 @@ def earliest(statuses: Iterable[dict[str, Any] | None], field: str) -> str:
 
 
 def certificate_spec(credential: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/).
-
-    Args:
-        credential: a `CredentialArgs`.
-        inputs: a `GatewayCertificateArgs`, with all its fields.
-    """
+    """Return a Certificate's spec (https://cert-manager.io/docs/reference/api-docs/); `inputs` has all fields."""
     key = inputs["key"]
     spec: dict[str, Any] = {
         "secretName": credential["secret_name"],

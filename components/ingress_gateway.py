@@ -59,19 +59,12 @@ class _Gateway:
 
     @property
     def commands(self) -> Mapping[str, str]:
-        """The commands that set the component's inputs."""
         return COMMANDS.get(self.component, {})
 
     async def addresses(
         self, credentials: Credentials, namespace: str, service: str, http01: Mapping[str, Any] | None
     ) -> Any:
         """Return the addresses, or UNKNOWN at a preview that does not find all of them.
-
-        Args:
-            credentials: of the cluster.
-            namespace: of the Service.
-            service: its name.
-            http01: an `Http01Args`, where HTTP-01 is used.
 
         Raises:
             pulumi.RunError: with what is wrong with the gateway or why it cannot be read, and with the fix.
@@ -109,7 +102,6 @@ class _Gateway:
         return ips
 
     def _other_cluster(self) -> tuple[str, ...]:
-        """Return the commands that look for the cluster, or choose another one."""
         provider = {"kubeconfig": "PATH", "context": "NAME"}
         if not self.commands:
             return ("kubectl cluster-info", "give the component a Kubernetes provider of the cluster")

@@ -37,11 +37,7 @@ def check_inputs(component: pulumi.ComponentResource, name: str, args: Any, args
 
     A part that is an Output is an Output in the result, and fails when it becomes known.
 
-    Args:
-        component: named in an error, with `name`.
-        name: of the component, and the default of the inputs that are named after it.
-        args: the inputs.
-        args_class: the TypedDict that says what is accepted.
+    Inputs with the default COMPONENT_NAME are named after the component.
 
     Raises:
         InputsError: with every problem of the values that are known.
@@ -59,14 +55,7 @@ def recheck(
 ) -> pulumi.Input[Mapping[str, Any]]:
     """Return a checked object as one input, after the cross-check of its args class.
 
-    While a part of it is an Output, `check_inputs` cannot do that check.
-
-    Args:
-        component: named in an error, with `name`.
-        name: of the component.
-        where: the object's place among the component's inputs.
-        value: the object.
-        args_class: its args class.
+    While a part of it is an Output, `check_inputs` cannot do that check. An error names the component, and `where`.
 
     Raises:
         InputsError: with the contradictions in it, as soon as all of it is known.
@@ -130,11 +119,7 @@ def _deferring(type_: Any) -> Any:
 
 
 def _check(component: str, accepted: Any, value: Any, where: Path = (), *, secret: bool = False) -> Any:
-    """Return a value as its type normalises it.
-
-    Raises:
-        InputsError: with every problem of it.
-    """
+    """Return a value as its type normalises it; InputsError has every problem of it."""
     try:
         checked = _adapter(accepted).validate_python(value)
     except ValidationError as error:
@@ -149,7 +134,6 @@ def _adapter(accepted: Any) -> TypeAdapter[Any]:
 
 
 def _resolve(component: str, value: Any, where: Path) -> Any:
-    """Return a checked value with an Output in place of each part that is checked later."""
     if isinstance(value, dict):
         return {key: _resolve(component, item, (*where, key)) for key, item in value.items()}
     if isinstance(value, list):
@@ -164,7 +148,6 @@ def _resolve(component: str, value: Any, where: Path) -> Any:
 
 
 def _problem(accepted: Any, detail: ErrorDetails, where: Path, secret: bool) -> Problem:
-    """Return one of pydantic's errors as a problem."""
     path = tuple(part for part in detail["loc"] if part != "[key]")
     place, kind = _dotted((*where, *path)) or "args", detail["type"]
     if kind == "missing" or (detail["input"] is None and kind.endswith("_type")):

@@ -68,8 +68,10 @@ async def existing(component: pulumi.ComponentResource, zone: str, project: str 
         _RECORD_SETS, arguments, component.get_provider(_RECORD_SETS), metadata.version("pulumi-gcp")
     )
     return {
-        (str(found["name"]).removesuffix("."), str(found["type"])): list(map(str, found.get("rrdatas") or ()))
-        for found in answer.get("rrsets") or ()
+        (str(record_set["name"]).removesuffix("."), str(record_set["type"])): list(
+            map(str, record_set.get("rrdatas") or ())
+        )
+        for record_set in answer.get("rrsets") or ()
     }
 
 

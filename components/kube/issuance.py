@@ -29,13 +29,7 @@ _ERRORED = "errored"
 
 
 def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
-    """Read why an object of cert-manager is not Ready.
-
-    Args:
-        api: a client of its cluster.
-        kind: `Certificate`, `Issuer` or `ClusterIssuer`.
-        namespace: the namespace of the object; None for a ClusterIssuer.
-        name: the name of the object.
+    """Read why a Certificate, an Issuer or a ClusterIssuer, which has no namespace, is not Ready.
 
     Returns:
         The deepest problem last; empty while cert-manager says nothing; None when the object is Ready or missing.
@@ -101,14 +95,7 @@ def chain_of_problems(
 ) -> list[Problem]:
     """Follow a Certificate's owner references down to its Challenges, and return the problems, the deepest last.
 
-    Of the Certificate's requests, only the newest counts.
-
-    Args:
-        name: the name of the Certificate.
-        certificates: the Certificates of its namespace.
-        requests: the CertificateRequests of the namespace.
-        orders: the Orders of the namespace.
-        challenges: the Challenges of the namespace.
+    The objects are those of its namespace. Of the Certificate's requests, only the newest counts.
     """
     problems: list[Problem] = []
     for certificate in certificates:
@@ -128,7 +115,6 @@ def chain_of_problems(
 
 
 def _unknown_account(order: Object) -> Iterator[Problem]:
-    """Yield the problem of an account that the ACME server does not know."""
     if not account_is_lost(str(order.get("status", {}).get("reason") or "")):
         return
     issuer = order.get("spec", {}).get("issuerRef", {})

@@ -31,15 +31,15 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
     Args:
         uid: by which Grafana knows it, of at most 40 characters.
         title: shown in the list of dashboards.
-        namespace: of the Certificates that are given without one.
+        namespace: the namespace of Certificates that are listed without one.
         certificates: names, or `NAMESPACE/NAME`.
-        acme_errors: the share of refused requests that the alerts call too many.
+        acme_errors: the share of refused requests from which on the alerts fire.
     """
     names = by_namespace(namespace, certificates)
     watched = Certificates(names)
     # cert-manager does not look when a certificate expires, so that it stays Ready.
     usable = f"({watched.ready} unless ({watched.seconds_left} < 0)) or {watched.ready} * 0"
-    each = "{{name}}"
+    by_name = "{{name}}"
     rows = [
         [
             _panel("stat", "Certificates not Ready, or expired", f"count(({usable}) == 0) or vector(0)", "none", [
@@ -56,18 +56,18 @@ def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str],
             ]),
         ],
         [
-            _panel("timeseries", "Validity left", watched.seconds_left, "s", legend=each),
+            _panel("timeseries", "Validity left", watched.seconds_left, "s", legend=by_name),
             _panel("timeseries", "Share of the lifetime left", watched.share_left, "percentunit", [
                 (None, _RED), (renewal.NEAR_EXPIRY, _NONE),
-            ], legend=each),
+            ], legend=by_name),
         ],
         [
             _panel("timeseries", "Time until renewal (below 0: overdue)", f"({watched.renewal} > 0) - time()", "s", [
                 (None, _RED), (0, _NONE),
-            ], legend=each),
+            ], legend=by_name),
             _panel("state-timeline", "Ready, and not expired", usable, "bool_yes_no", [
                 (None, _RED), (1, _GREEN),
-            ], legend=each),
+            ], legend=by_name),
         ],
         [
             _panel("timeseries", "ACME requests in an hour, by status", acme_requests(by="host, status"), "short",
@@ -108,7 +108,7 @@ def _challenges(namespaces: str) -> str:
 
 
 def _errors() -> str:
-    """Return how often cert-manager has failed at Orders and Challenges: there is no metric of Orders themselves."""
+    # There is no metric of Orders themselves.
     return (
         'sum by (controller) (increase(certmanager_controller_sync_error_count{controller=~"orders|challenges"}[1h]))'
     )
@@ -148,7 +148,6 @@ def _panel(
 
 
 def _placed(rows: Sequence[Sequence[Mapping[str, Any]]]) -> Any:
-    """Yield the panels with their place: every row fills the grid."""
     number, top = 1, 0
     for row in rows:
         width, height = _WIDTH // len(row), 4 if row[0]["type"] == "stat" else 8

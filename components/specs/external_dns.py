@@ -109,7 +109,6 @@ def owners(records: Mapping[Key, Sequence[str]], wanted: Collection[Key]) -> dic
 
 
 def _stands_for(txt: str, name: str, kind: str) -> bool:
-    """Tell whether a TXT record may be a record set's, whatever `--txt-prefix` or `--txt-suffix` there is."""
     if txt in txt_names(name, kind):
         return True
     label, _, rest = name.partition(".")

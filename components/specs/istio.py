@@ -36,12 +36,7 @@ SELECTOR = {"istio": "ingressgateway"}
 
 
 def http_gateway_name(stack: str, gateway: str = "") -> str:
-    """Return the name of a stack's Gateway of port 80, and of the VirtualService that redirects.
-
-    Args:
-        stack: its name.
-        gateway: the name of one of the stack's other gateways.
-    """
+    """Return the name of a stack's Gateway of port 80, and of the VirtualService that redirects."""
     return "-".join(part for part in ("http", names.stack_suffix(stack), gateway) if part)
 
 
@@ -168,7 +163,6 @@ def _precedence(route: Mapping[str, Any]) -> tuple[bool, int, int, str]:
 
 
 def _path(route: Mapping[str, Any]) -> tuple[str, str]:
-    """Return how Istio compares the path of a request, and with what."""
     return ("exact", route["exact"]) if route.get("exact") else ("prefix", route.get("path") or "/")
 
 
@@ -199,7 +193,6 @@ def _compared(match: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _set(response_headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return what sets headers on an answer, in the place of the application's own of these names."""
     if not response_headers:
         return {}
     return {

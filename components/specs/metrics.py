@@ -13,12 +13,7 @@ FAILED = ',status!~"[23].."'
 
 
 def by_namespace(namespace: str, certificates: Sequence[str]) -> dict[str, list[str]]:
-    """Return the names of Certificates by namespace.
-
-    Args:
-        namespace: of those that are given without one.
-        certificates: names, or `NAMESPACE/NAME`.
-    """
+    """Return the names of Certificates by namespace; those without one of their own are in `namespace`."""
     names: dict[str, list[str]] = {}
     for certificate in certificates:
         where, _, name = certificate.rpartition("/")
