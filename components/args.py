@@ -88,9 +88,7 @@ class Inputs(BaseModel):
 def component_type(args: Any, defer: Defer) -> Any:
     """Return what pydantic checks for an args class as a component accepts it, with the names that it has in Python.
 
-    Args:
-        args: the args class.
-        defer: makes the type of an `Input` accept an Output.
+    `defer` makes the type of an `Input` accept an Output.
     """
     return _object(args, Inputs, defer)
 
@@ -156,7 +154,6 @@ def _model(
 
 
 def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel], defer: Defer) -> Any:
-    """Return a field as `create_model` takes it: its type, and what is known about it."""
     default, annotation = _without_default(annotation)
     # Beside Output and Awaitable there may be None, which an optional field accepts anyhow.
     awaitable = next((member for member in get_args(annotation) if get_origin(member) is Awaitable), None)
@@ -175,7 +172,6 @@ def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel]
 
 
 def _without_default(annotation: Any) -> tuple[Any, Any]:
-    """Return a field's default, and its annotation without it and without NotRequired."""
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin in (NotRequired, Required):
         return _without_default(inside[0])
@@ -191,7 +187,6 @@ def _or_default(default: Any) -> Callable[[Any], Any]:
 
 
 def _type(annotation: Any, base: type[BaseModel], defer: Defer) -> Any:
-    """Return the type that pydantic checks for an annotation of an args class."""
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return Annotated[(_type(inside[0], base, defer), *inside[1:])]
@@ -209,7 +204,6 @@ def _type(annotation: Any, base: type[BaseModel], defer: Defer) -> Any:
 
 @cache
 def _object(args: Any, base: type[BaseModel], defer: Defer) -> Any:
-    """Return the model of an args class, with its cross-check."""
     check: CrossCheck | None = getattr(args, "__cross_check__", None)
     model = _model(args, base, defer)
     return model if check is None else Annotated[model, AfterValidator(_runs(check))]

@@ -51,13 +51,9 @@ def before_create(
 
 
 async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **query: str) -> Records:
-    """Return the records of a managed zone.
+    """Return the records of a managed zone, which the provider of the component reads.
 
-    Args:
-        component: the component whose provider is asked.
-        zone: the name of the managed zone.
-        project: the project of the zone, if it is not the provider's.
-        query: `name`, with the trailing dot, and `type` of the record sets; all of them without a query.
+    A query is the `name`, with the trailing dot, and the `type` of the record sets; without one, all are returned.
 
     Raises:
         RuntimeError: the zone cannot be read; carries the provider's words.

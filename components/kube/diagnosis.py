@@ -49,12 +49,7 @@ def timeouts(seconds: int) -> pulumi.CustomTimeouts:
 def explain_on_failure(
     component: pulumi.ComponentResource, credentials: pulumi.Output[Credentials]
 ) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that log the reason when a resource fails that has them; None where the engine has no hooks.
-
-    Args:
-        component: the parent of the resources.
-        credentials: those of the cluster that the resources are in.
-    """
+    """Return hooks that log why a child of a component is not Ready; None where the engine has no hooks."""
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS):
         return None
 

@@ -74,7 +74,7 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
 
 
 def silence(kind: str, namespace: str | None, name: str) -> Problem:
-    """Return the problem of an object about which cert-manager says nothing."""
+    """Return the problem of an object that cert-manager does not explain."""
     option = f"--namespace {word(namespace)} " if namespace else ""
     return Problem(
         name,

@@ -53,15 +53,7 @@ def find_address(
 ) -> Sequence[str] | None:
     """Return the Service's external addresses, one of each IP version that is wanted, waiting for them.
 
-    Args:
-        api: of the cluster.
-        namespace: of the Service.
-        service: its name.
-        timeout: seconds; 0 reads once.
-        wanted: which addresses, and which ports.
-
-    Returns:
-        None when it has not all of them yet, after the timeout.
+    None when it has not all of them after the timeout in seconds; 0 reads once.
 
     Raises:
         GatewayProblemsError: when waiting would not help.

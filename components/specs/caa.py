@@ -56,10 +56,7 @@ def identities(servers: Iterable[str]) -> list[str] | None:
 def owners(hosts: Mapping[str, str]) -> dict[str, dict[bool, str]]:
     """Return what is served at each name that gets records: by whether it is a wildcard, the challenge.
 
-    A wildcard's records are at its domain.
-
-    Args:
-        hosts: the challenge of each host.
+    A wildcard's records are at its domain. `hosts` has the challenge of each host.
     """
     challenges: dict[str, dict[bool, str]] = {}
     for host, challenge in hosts.items():
