@@ -246,7 +246,7 @@ def test_a_machine_without_the_plugin_gets_the_command_that_installs_it(newcomer
 def test_a_preview_works_without_a_private_cluster(newcomer: Stack) -> None:
     with made("other", controlPlaneEndpointsConfig={"ipEndpointsConfig": {"enablePublicEndpoint": False}}):
         preview = newcomer.preview()
-    assert "which does not answer from here" in preview, "it warns"
+    assert "which does not answer outside of the cluster's network" in preview, "it warns"
     assert HOST in preview, "and shows what it knows itself"
 
 
