@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from components.certificate_alerts import ACME_ERRORS
 from components.certificate_dashboard import CertificateDashboard, document
 from components.specs import renewal
-from tests.unit.components.test_certificate_alerts import acme, evaluate
+from tests.unit.components.test_certificate_alerts import acme, evaluate, promtool
 from tests.unit.harness import run
 
 DAY = 24 * 60 * 60
@@ -71,6 +72,14 @@ def test_a_graph_draws_the_threshold_of_its_alert_in_red() -> None:
         "Time until renewal (below 0: overdue)": 0,
         "Share of ACME requests that failed, in an hour": ACME_ERRORS,
     }
+
+
+@needs_promtool
+def test_every_expression_is_promql(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{panel['id']}", "expr": panel["targets"][0]["expr"]} for panel in PANELS]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"{len(PANELS)} rules found" in promtool("check", "rules", str(file)), "Grafana shows an error otherwise"
 
 
 def series(metric: str, value: str, labels: str = "") -> dict[str, str]:
