@@ -46,7 +46,7 @@ class Identities:
 
     def grant(self, identity: str) -> None:
         """Give an identity its roles, as the administrator of the cluster does."""
-        kubectl("apply", manifest=manifests(identity, STACK, user(identity)))
+        kubectl("apply", manifest=list(manifests(identity, STACK, user(identity))))
 
     def become(self, identity: str) -> Stack:
         """Run what follows as an identity."""
@@ -107,7 +107,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield seen
     finally:
         for identity in FILES:
-            kubectl("delete", "--ignore-not-found", manifest=manifests(identity, STACK, user(identity)))
+            kubectl("delete", "--ignore-not-found", manifest=list(manifests(identity, STACK, user(identity))))
 
 
 @pytest.mark.parametrize("identity", FILES)
