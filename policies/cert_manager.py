@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from components.problem import Problem
@@ -118,12 +119,8 @@ def _solver_images(options: Any) -> list[str]:
     return [option.removeprefix(_SOLVER_OPTION) for option in options if option.startswith(_SOLVER_OPTION)]
 
 
-def installs(obj: KubernetesObject) -> bool:
-    """Tell whether an object is a Helm release or chart of cert-manager, by its chart's name or by its own.
-
-    Raises:
-        UnknownValueError: The preview does not know them.
-    """
+def _installs(obj: KubernetesObject) -> bool:
+    """Tell whether an object is a Helm release or chart of cert-manager, by its chart's name or by its own."""
     if obj.group != "helm.sh" or obj.kind not in ("Release", "Chart"):
         return False
     chart = _reference(str(obj.get("chart") or ""))
@@ -132,7 +129,7 @@ def installs(obj: KubernetesObject) -> bool:
 
 def _insecure_version(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
     # The provider reads the version from the chart before policies run.
-    if not installs(obj):
+    if not _installs(obj):
         return
     version, tag = obj.get("version"), _reference(str(obj.get("chart"))).tag
     if not version and not tag:
@@ -143,7 +140,7 @@ def _insecure_version(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]
 
 
 def _foreign_source(obj: KubernetesObject, _stack: Stack) -> Iterator[Finding]:
-    if installs(obj):
+    if _installs(obj):
         yield from guarded(obj.where, _foreign_chart(obj))
         yield from _foreign_images(obj, _images_of_values(obj.get("values")))
     elif (obj.group, obj.kind) in _POD_SPECS:
@@ -162,9 +159,8 @@ def _foreign_chart(obj: KubernetesObject) -> Iterator[Problem]:
 
 
 def _foreign_images(obj: KubernetesObject, images: Iterable[str]) -> Iterator[Problem]:
-    for image in images:
-        for problem in _image_problems(image):
-            yield Problem(_label(obj), problem)
+    for problem in chain.from_iterable(map(_image_problems, images)):
+        yield Problem(_label(obj), problem)
 
 
 def _label(obj: KubernetesObject) -> str:
@@ -175,7 +171,7 @@ def _unprotected(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     if not in_production() or obj.resource.opts.protect or obj.patch:
         return
     needed = (
-        installs(obj)
+        _installs(obj)
         or obj.is_a(*ISSUERS)
         or (obj.is_a("apiextensions.k8s.io", "CustomResourceDefinition") and obj.name.endswith(CERT_MANAGER))
         or (obj.is_a("core", "Namespace") and _contains_cert_manager(obj, stack))
@@ -185,7 +181,7 @@ def _unprotected(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
 
 
 def _contains_cert_manager(namespace: KubernetesObject, stack: Stack) -> bool:
-    return bool(matching(stack.objects, lambda obj: installs(obj) and obj.get("namespace") == namespace.name))
+    return bool(matching(stack.objects, lambda obj: _installs(obj) and obj.get("namespace") == namespace.name))
 
 
 VERSION = Rule(

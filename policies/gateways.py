@@ -25,7 +25,7 @@ def _exposed_on(service: KubernetesObject, name: tuple[str, str], stack: Stack) 
     route = next(istio.application_routes(service, name), None)
     if not route:
         return
-    gateways = istio.find_gateways(stack, *name)
+    gateways = stack.named(istio.GROUP, "Gateway", *name)
     if not gateways:
         yield Unjudged(service.where, f"is on the Gateway {'/'.join(name)}, which is not of this stack")
     for gateway in gateways:

@@ -24,13 +24,8 @@ _FIX_PRIVATE_CA = (
 )
 
 
-def issuer_of(request: KubernetesObject, stack: Stack) -> KubernetesObject | None:
-    """Return the stack's Issuer or ClusterIssuer that signs a request, None if another stack has it.
-
-    Raises:
-        UnknownValueError: The preview does not know the request's issuer.
-        CannotJudgeError: None of the stack's issuers matches, but one with an unknown value may.
-    """
+def _issuer_of(request: KubernetesObject, stack: Stack) -> KubernetesObject | None:
+    """Return the stack's Issuer or ClusterIssuer that signs a request, None if another stack has it."""
     if not _is_cert_managers(request):
         return None
     kind, name = _issuer_kind(request), request.get("spec", "issuerRef", "name")
@@ -54,7 +49,7 @@ def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]
 
 
 def _wrong_issuer(request: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    issuer = issuer_of(request, stack)
+    issuer = _issuer_of(request, stack)
     server, environment = None, _environment_by_name(request)
     if issuer:
         with reading(issuer):
@@ -129,7 +124,7 @@ def _redirects(listener: istio.Listener, stack: Stack) -> Iterator[Problem]:
 
 def _wildcards(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     wildcards = [name for name in dns_names(certificate) if is_wildcard(name)]
-    issuer = issuer_of(certificate, stack) if wildcards else None
+    issuer = _issuer_of(certificate, stack) if wildcards else None
     if not issuer:
         return
     with reading(issuer):

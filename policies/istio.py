@@ -1,8 +1,8 @@
 """Gateways and routes as Istio writes them: Gateway and VirtualService.
 
 Policies read listeners and routes through this module; a second API for gateways gets a module like this one. Whatever
-reads a value that the preview does not know raises `UnknownValueError`, or `CannotJudgeError` in `find_gateways` and
-`unencrypted_listeners`, which read other objects than the one being judged.
+reads a value that the preview does not know raises `UnknownValueError`; `unencrypted_listeners`, which reads another
+object than the one being judged, raises `CannotJudgeError`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from components.specs import tls
-from policies.objects import KubernetesObject, Resource, Stack, get, items, of_kind, reading
+from policies.objects import KubernetesObject, Resource, get, items, of_kind, reading
 from policies.stack_config import selectors
 
 GROUP = "networking.istio.io"
@@ -151,11 +151,6 @@ def gateway_names(service: KubernetesObject) -> Iterator[tuple[str, str]]:
     for reference in service.items("spec", "gateways"):
         if reference != _MESH:
             yield resolve(reference, service.namespace)
-
-
-def find_gateways(stack: Stack, namespace: str, name: str) -> list[KubernetesObject]:
-    """Return the stack's gateways with this name."""
-    return stack.named(GROUP, "Gateway", namespace, name)
 
 
 def unencrypted_listeners(gateway: KubernetesObject) -> list[Listener]:

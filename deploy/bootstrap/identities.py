@@ -59,7 +59,8 @@ class GithubIdentities(pulumi.ComponentResource):
             for identity, description in IDENTITIES.items():
                 account = gcp.serviceaccount.Account(
                     f"{name}-{identity}-{stack.name}",
-                    account_id=account_id(identity, stack.name),
+                    # At most 30 characters.
+                    account_id=f"pulumi-{identity}-{stack.name}",
                     display_name=f"Pulumi: {identity} {stack.name}",
                     description=description,
                     opts=child,
@@ -78,11 +79,6 @@ class GithubIdentities(pulumi.ComponentResource):
         self.emails = emails
         self.members = {key: pulumi.Output.format("serviceAccount:{}", email) for key, email in emails.items()}
         self.register_outputs({"provider": self.provider})
-
-
-def account_id(identity: str, stack: str) -> str:
-    """Return a service account's id, of at most 30 characters."""
-    return f"pulumi-{identity}-{stack}"
 
 
 def environment(identity: str, stack: Stack) -> str | None:

@@ -52,7 +52,7 @@ def preview(stack: str, file: str) -> int:
     ran = Ran("", 1, problem) if problem else run(*_preview_command(stack))
     if problem:
         _print_error(problem)
-    Path(file).write_text(outcome.Outcome(ran.code, ran.output).to_json())
+    Path(file).write_text(outcome.to_json(ran))
     return ran.code
 
 
@@ -75,13 +75,13 @@ def comment(stacks: Sequence[str]) -> int:
             archive = github.artifact(workflow_run["id"], f"preview-{stack}", outcome.LIMIT)
             if archive is None:
                 continue
-            previewed = outcome.unpack(archive)
+            previewed = outcome.unpack(archive, " ".join(_preview_command(stack)))
         except (GithubError, outcome.OutcomeError) as error:
             _print_error(f"artifact preview-{stack} {error}")
             failed = True
             continue
         title = f"{'Failed preview' if previewed.code else 'Preview'} of stack {report.code(stack)}"
-        body = report.section(title, Ran(" ".join(_preview_command(stack)), previewed.code, previewed.output))
+        body = report.section(title, previewed)
         for number in pull_requests:
             github.comment(number, f"preview of {stack}", f"{body}\nOf {workflow_run['head_sha']}.\n")
     return 1 if failed else 0

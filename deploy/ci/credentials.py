@@ -19,10 +19,6 @@ _FIX = (
 def problem(stack: str, backend: str) -> str | None:
     """Return the problem with a stack's kubeconfig and its fix, None if there is none.
 
-    Args:
-        stack: The stack's name.
-        backend: The address of its state, as `pulumi login` takes it.
-
     Raises:
         subprocess.SubprocessError: Pulumi cannot read the config.
     """

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 BOT = "github-actions[bot]"
@@ -27,46 +27,31 @@ class Github:
         self.path = f"repos/{repository}"
 
     def comment(self, pull_request: int, marker: str, body: str) -> None:
-        """Write the pull request's comment with a marker, or edit it.
-
-        Args:
-            pull_request: Its number.
-            marker: Identifies the comment; hidden within it.
-            body: Markdown.
-        """
+        """Write the pull request's comment with a marker, which is hidden in it, or edit it."""
         path = f"{self.path}/issues/{pull_request}/comments"
-        existing = _find(marker, _pages(path))
-        if existing:
-            _send("PATCH", f"{self.path}/issues/comments/{existing['id']}", {"body": _marked(marker, body)})
+        content = {"body": _marked(marker, body)}
+        if existing := _find(marker, path):
+            _send("PATCH", f"{self.path}/issues/comments/{existing['id']}", content)
         else:
-            _send("POST", path, {"body": _marked(marker, body)})
+            _send("POST", path, content)
 
     def issue(self, label: str, marker: str, title: str, body: str) -> None:
-        """Open the issue with a marker, or update it.
-
-        Args:
-            label: The issue's label, which GitHub creates if it does not exist.
-            marker: Identifies the issue; hidden within it.
-            title: The title of a new issue.
-            body: Markdown.
-        """
-        existing = self._issue(label, marker)
-        if existing:
-            _send("PATCH", f"{self.path}/issues/{existing['number']}", {"body": _marked(marker, body)})
+        """Open the issue with a marker, which is hidden in it, or update its body. GitHub creates a missing label."""
+        content = {"body": _marked(marker, body)}
+        if existing := self._issue(label, marker):
+            _send("PATCH", f"{self.path}/issues/{existing['number']}", content)
         else:
-            issue = {"title": title, "labels": [label], "body": _marked(marker, body)}
-            _send("POST", f"{self.path}/issues", issue)
+            _send("POST", f"{self.path}/issues", {"title": title, "labels": [label], **content})
 
     def close(self, label: str, marker: str, reason: str) -> None:
         """Close the issue with a marker, if there is one, with a comment."""
-        existing = self._issue(label, marker)
-        if existing:
+        if existing := self._issue(label, marker):
             path = f"{self.path}/issues/{existing['number']}"
             _send("POST", f"{path}/comments", {"body": reason})
             _send("PATCH", path, {"state": "closed"})
 
     def _issue(self, label: str, marker: str) -> dict[str, Any] | None:
-        return _find(marker, _pages(f"{self.path}/issues?state=open&labels={label}"))
+        return _find(marker, f"{self.path}/issues?state=open&labels={label}")
 
     def head(self, branch: str) -> str:
         """Return a branch's newest commit."""
@@ -105,20 +90,15 @@ def _marked(marker: str, body: str) -> str:
     return f"<!-- {marker} -->\n{body}"
 
 
-def _find(marker: str, posts: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+def _find(marker: str, path: str) -> dict[str, Any] | None:
     """Return the first comment or issue of ours with a marker."""
-    for post in posts:
+    pages: list[list[dict[str, Any]]] = json.loads(_gh("api", "--paginate", "--slurp", path))
+    for post in chain.from_iterable(pages):
         # GitHub may change the line endings of a body.
         body = (post["body"] or "").replace("\r\n", "\n")
         if post["user"]["login"] == BOT and f"{body}\n".startswith(_marked(marker, "")):
             return post
     return None
-
-
-def _pages(path: str) -> Iterator[dict[str, Any]]:
-    pages: list[list[dict[str, Any]]] = json.loads(_gh("api", "--paginate", "--slurp", path))
-    for page in pages:
-        yield from page
 
 
 def _get(path: str) -> Any:

@@ -8,7 +8,8 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+
+from deploy.ci.commands import Ran
 
 FILE = "preview.json"
 """The only file of the artifact."""
@@ -24,22 +25,13 @@ class OutcomeError(Exception):
     """The artifact holds no outcome."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a preview ended."""
-
-    code: int
-    """The exit code."""
-    output: str
-    """The end of the output."""
-
-    def to_json(self) -> str:
-        """Return the content of the file."""
-        return json.dumps(asdict(self) | {"output": self.output[-KEPT:]})
+def to_json(ran: Ran) -> str:
+    """Return the content of the file."""
+    return json.dumps({"code": ran.code, "output": ran.output[-KEPT:]})
 
 
-def unpack(archive: bytes) -> Outcome:
-    """Read the outcome from an artifact.
+def unpack(archive: bytes, command: str) -> Ran:
+    """Read the outcome of a command from an artifact.
 
     Raises:
         OutcomeError: The artifact is not a ZIP archive with the file, or the file holds something else.
@@ -58,5 +50,5 @@ def unpack(archive: bytes) -> Outcome:
         raise OutcomeError(f"holds no JSON: {type(error).__name__}") from None
     match content:
         case {"code": int(code), "output": str(output), **more} if not more and not isinstance(code, bool):
-            return Outcome(code, output)
+            return Ran(command, code, output)
     raise OutcomeError("holds something other than an exit code and an output")

@@ -17,10 +17,7 @@ direction of text, so that reviewers would read something else."""
 def section(title: str, ran: Ran, limit: int = LIMIT) -> str:
     """Return a heading, the command and the end of its output, where results and violations are.
 
-    Args:
-        title: One line of Markdown.
-        ran: The command to show.
-        limit: Bytes of the result; heading and command always fit.
+    The limit is in bytes; heading and command always fit.
     """
     output = _HIDDEN.sub("\ufffd", ran.output).strip()
 

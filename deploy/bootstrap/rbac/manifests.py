@@ -101,13 +101,8 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
 def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> Iterator[Object]:
     """Yield an identity's roles, each followed by its binding.
 
-    The roles' names end with the stack's, because another stack in the cluster may be in other namespaces.
-
-    Args:
-        identity: `preview`, `drift` or `deploy`.
-        stack: The stack's name.
-        user: The service account's e-mail address, which is its name in a GKE cluster.
-        place: Where the stack is.
+    The roles' names end with the stack's, because another stack in the cluster may be in other namespaces. The
+    user is the service account's e-mail address, which is its name in a GKE cluster.
     """
     for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
         metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}

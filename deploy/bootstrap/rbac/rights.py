@@ -53,11 +53,7 @@ class Right:
 
 
 def rights_of(rules: Iterable[Mapping[str, Any]], namespace: str = EVERYWHERE) -> Iterator[Right]:
-    """Yield the rights that the rules of a Role or ClusterRole grant.
-
-    Args:
-        rules: The object's `rules`.
-        namespace: Where they are bound.
+    """Yield the rights that the rules of a Role or ClusterRole grant where it is bound.
 
     Raises:
         ValueError: A rule has a wildcard, or is about URLs.
@@ -118,11 +114,7 @@ class Comparison:
 
 
 def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
-    """Yield what a user asked for.
-
-    Args:
-        lines: Lines of the log, each an Event of audit.k8s.io/v1 in JSON.
-        user: The user's name, on GKE the e-mail address of a Google account.
+    """Yield what a user asked for, according to a log whose lines are Events of audit.k8s.io/v1 in JSON.
 
     Raises:
         ValueError: A line is no such event.
@@ -163,13 +155,7 @@ def _right(event: Mapping[str, Any]) -> Right | None:
 
 
 def compare(granted: Iterable[Right], used: Iterable[Use], seldom: Iterable[Right] = ()) -> Comparison:
-    """Compare what roles grant with what was asked for.
-
-    Args:
-        granted: Rights of roles that every run uses completely.
-        used: What was asked for.
-        seldom: Rights of roles that some runs do not need; they may stay unused.
-    """
+    """Compare what roles grant with what was asked for. Rights that are needed seldom may stay unused."""
     granted, used = set(granted), list(used)
     everything = granted | set(seldom)
     refused = [use for use in used if not any(right.covers(use.right) for right in everything)]

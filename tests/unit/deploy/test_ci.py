@@ -380,7 +380,7 @@ def test_an_archive_is_read_no_further_than_its_bound(stated: int) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(outcome.OutcomeError):
-            outcome.unpack(forged)
+            outcome.unpack(forged, "pulumi preview")
         assert tracemalloc.get_traced_memory()[1] < 10 * outcome.LIMIT, "it is never all in memory"
     finally:
         tracemalloc.stop()
@@ -392,4 +392,4 @@ def test_other_archives_are_refused() -> None:
         archive.writestr("../preview.json", "{}")
     for data in (b"", b"no archive", b"PK\x03\x04" + b"\x00" * 100, packed.getvalue()):
         with pytest.raises(outcome.OutcomeError, match="is no archive"):
-            outcome.unpack(data)
+            outcome.unpack(data, "pulumi preview")
