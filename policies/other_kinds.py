@@ -35,44 +35,30 @@ _WHOLE = {
 
 def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     if any(obj.is_a(group, "Ingress") for group in _INGRESS):
-        yield from _ingress(obj, stack)
+        if _is_for_istio(obj, stack):
+            yield Problem(obj.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
     elif any(obj.is_a(group, "Gateway") for group in _GATEWAY_API):
-        yield from _api_gateway(obj, stack)
+        if _may_be_istios(obj, stack):
+            yield Problem(obj.where, "is a Gateway of the Gateway API for Istio, whose listeners no policy judges")
     elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
         yield from _api_route(obj, stack)
     elif obj.is_a(istio.GROUP, "EnvoyFilter") and istio.bypasses_policies(obj):
         yield Problem(obj.where, "has patches for the gateway itself, which no policy judges")
 
 
-def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+def _is_for_istio(ingress: KubernetesObject, stack: Stack) -> bool:
     """Judge an Ingress by its class. As in Istio, the annotation wins over the field."""
     annotation, name = ingress.get("metadata", "annotations", _CLASS), ingress.get("spec", "ingressClassName")
-    classes = stack.of_kind("networking.k8s.io", "IngressClass")
-    if annotation:
-        is_istios = annotation == _ISTIO_CLASS
-    elif name:
-        is_istios = name == _ISTIO_CLASS or bool(
-            matching(classes, lambda candidate: candidate.name == name and _is_istios_class(candidate))
-        )
-    else:
-        is_istios = bool(
-            matching(classes, lambda candidate: _is_istios_class(candidate) and _is_default_class(candidate))
-        )
-    if is_istios:
-        yield Problem(ingress.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
+    if annotation or name == _ISTIO_CLASS:
+        return bool((annotation or name) == _ISTIO_CLASS)
 
+    def applies(candidate: KubernetesObject) -> bool:
+        if name and candidate.name != name:
+            return False
+        is_istios = candidate.get("spec", "controller") == _ISTIO_CONTROLLER
+        return is_istios and bool(name or candidate.get("metadata", "annotations", _DEFAULT_CLASS) == "true")
 
-def _is_istios_class(ingress_class: KubernetesObject) -> bool:
-    return bool(ingress_class.get("spec", "controller") == _ISTIO_CONTROLLER)
-
-
-def _is_default_class(ingress_class: KubernetesObject) -> bool:
-    return bool(ingress_class.get("metadata", "annotations", _DEFAULT_CLASS) == "true")
-
-
-def _api_gateway(gateway: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    if _may_be_istios(gateway, stack):
-        yield Problem(gateway.where, "is a Gateway of the Gateway API for Istio, whose listeners no policy judges")
+    return bool(matching(stack.of_kind("networking.k8s.io", "IngressClass"), applies))
 
 
 def _may_be_istios(gateway: KubernetesObject, stack: Stack) -> bool:
