@@ -1,8 +1,4 @@
-"""``python -m tlsctl``: an operator's work on a stack, with a verb for each task.
-
-The exit code is 0 if the task is done and all is well, 1 if something failed, 2 if it could not start, and 130 after an
-interrupt.
-"""
+"""``python -m tlsctl``: an operator's work on a stack, with a verb for each task."""
 
 import argparse
 import importlib

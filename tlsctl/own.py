@@ -16,7 +16,6 @@ class OwnObjects:
     stack: str
     """The stack's short name."""
     namespace: str
-    """The namespace of the gateway."""
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
 

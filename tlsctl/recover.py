@@ -100,13 +100,10 @@ def _unfinished(deployment: Mapping[str, Any]) -> Iterator[tuple[str, str, str, 
 
 
 def settle(deployment: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return a deployment without pending operations: what was being created becomes one of its resources.
+    """Return a deployment in which pending creations have become resources, and the added ids by URN.
 
     A resource is left out if its inputs do not determine an id: a provider exists only in the state, and creating a
     record set takes an existing one over. So are updates and deletions, whose resources are in the state.
-
-    Returns:
-        The deployment, and the ids of the resources that were added, by their URNs.
     """
     result = copy.deepcopy(dict(deployment))
     added: dict[str, str] = {}

@@ -60,11 +60,10 @@ class Stack:
     def run(self, command: str) -> int:
         """Run a command whose output the operator sees, and return its exit code.
 
-        There is no time limit: an update that is cut off leaves operations pending.
-
         Raises:
             ProblemsError: pulumi is not installed.
         """
+        # There is no time limit: an update that is cut off leaves operations pending.
         return self._run(command, stdin=subprocess.DEVNULL).returncode
 
     def read(self, command: str, timeout: float = _TIMEOUT) -> Any:

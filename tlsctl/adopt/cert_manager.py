@@ -1,13 +1,12 @@
 """What becomes of an installed cert-manager: a Helm release is taken over, any other installation is used as it is."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from components.problem import Problem
 from components.shell import word
 from components.specs import cert_manager
-from tlsctl.adopt.objects import Inventory, Object, applications, at, key, mapping, text
+from tlsctl.adopt.objects import Inventory, Object, Release, applications, at, key, mapping, text
 
 _NAME = "cert-manager"
 _COMPONENTS = (_NAME, "cainjector", "webhook")
@@ -31,7 +30,7 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
     elif _shares_namespace(inventory, namespace):
         reason = f"shares the namespace {namespace} with others; a stack's has one of its own"
     if release is not None and not reason:
-        return {**where, **_release(release.version or version, release.values, namespace, inventory, notes)}
+        return {**where, **_release(release, version, namespace, inventory, notes)}
     what = f"{reason}: it stays as it is, and the stack uses it (certManager.install: false)"
     fix: tuple[str, ...] = ()
     try:
@@ -44,7 +43,7 @@ def section(inventory: Inventory, notes: list[Problem]) -> dict[str, Any] | None
 
 
 def _release(
-    version: str, values: Mapping[str, Any], namespace: str, inventory: Inventory, notes: list[Problem]
+    release: Release, version: str, namespace: str, inventory: Inventory, notes: list[Problem]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     get_values = f"helm get values {_NAME} --namespace {word(namespace)}"
@@ -54,10 +53,10 @@ def _release(
     except ValueError as error:
         what = f"{error}: the `up` upgrades it to {cert_manager.VERSION}; its upgrades go one minor version at a time"
         notes.append(Problem(f"{_NAME} {version or 'of an unknown version'}", what, (get_values,)))
-    if inventory.release is not None and inventory.release.version is None:
+    if release.version is None:
         what = "are in a Secret that cannot be read from here; what they change belongs in certManager.values"
         notes.append(Problem("values of the Helm release", what, (get_values,)))
-    values = {name: value for name, value in values.items() if name not in _OWN_VALUES and value is not None}
+    values = {name: value for name, value in release.values.items() if name not in _OWN_VALUES and value is not None}
     leader = mapping(values, "global", "leaderElection")
     if set(mapping(values, "global")) == {"leaderElection"} and leader == {"namespace": namespace}:
         del values["global"]

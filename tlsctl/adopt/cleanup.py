@@ -156,8 +156,7 @@ def gateway_steps(served: Serving, removed: Sequence[Object]) -> Iterator[Proble
         changes: list[dict[str, Any]] = []
         secure = listeners(gateway, HTTPS)
         for index, listener in enumerate(mappings(gateway, "spec", "servers")):
-            change = _change(index, listener, taken, staying) if listener in secure else {}
-            if change:
+            if listener in secure and (change := _change(index, listener, taken, staying)):
                 changes.append(change)
                 taken.update(change["value"] if change["op"] == "replace" else ())
         if changes:

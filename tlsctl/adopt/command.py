@@ -23,11 +23,8 @@ from tlsctl.adopt import config, imports, ingresses, zone
 from tlsctl.adopt.cluster import Cluster
 from tlsctl.adopt.decisions import Decision, decide
 from tlsctl.adopt.ingress_removal import release_from_owners
-from tlsctl.adopt.objects import Inventory, has_other_managers, texts
+from tlsctl.adopt.objects import Inventory, Object, has_other_managers, texts
 from tlsctl.stack import Stack
-
-_PREVIEW = 600
-"""Seconds for a preview."""
 
 
 def run(stack: Stack, args: argparse.Namespace) -> int:
@@ -112,8 +109,7 @@ class _Import:
 
 
 def _import(stack: Stack, cluster: Cluster, values: Mapping[str, str], project: str, written: Path) -> _Import:
-    conflicts: list[bool] = []
-    owned: list[Problem] = []
+    existing: list[Object] = []
 
     @functools.cache
     def record_sets(project: str, zone_name: str) -> set[tuple[str, str]]:
@@ -129,19 +125,18 @@ def _import(stack: Stack, cluster: Cluster, values: Mapping[str, str], project: 
             return cluster.has_release(str(inputs["namespace"]), str(inputs["name"]))
         metadata = inputs.get("metadata") or {}
         version, kind = str(inputs.get("apiVersion") or "v1"), resource.type.rpartition(":")[2]
-        if (obj := cluster.get(version, kind, metadata.get("namespace") or "", metadata["name"])) is None:
-            return False
-        conflicts.append(has_other_managers(obj))
-        owned.extend(filter(None, [release_from_owners(obj)]))
-        return True
+        if obj := cluster.get(version, kind, metadata.get("namespace") or "", metadata["name"]):
+            existing.append(obj)
+        return obj is not None
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "import.json"
-        preview = stack.read(f"pulumi preview --json --import-file {word(file)}", timeout=_PREVIEW)
+        preview = stack.read(f"pulumi preview --json --import-file {word(file)}", timeout=600)
         resources = imports.planned(preview.get("steps") or (), project)
         content, imported, created = imports.completed(json.loads(file.read_text()), resources, exists)
     written.write_text(json.dumps(content, indent=2) + "\n")
-    return _Import(imported, created, any(conflicts), owned)
+    owned = list(filter(None, map(release_from_owners, existing)))
+    return _Import(imported, created, any(map(has_other_managers, existing)), owned)
 
 
 def _say_next(console: Console, stack: Stack, decision: Decision, written: Path, result: _Import) -> None:

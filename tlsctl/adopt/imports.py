@@ -50,11 +50,7 @@ def planned(steps: Iterable[Mapping[str, Any]], project: str | None) -> list[Pla
 def completed(
     file: Mapping[str, Any], resources: Iterable[Planned], exists: Callable[[Planned], bool]
 ) -> tuple[dict[str, Any], list[Planned], list[Planned]]:
-    """Return the import file with the ids of existing resources, and without the others.
-
-    Returns:
-        The file, the resources that it imports, and those that `up` creates.
-    """
+    """Return the import file of the existing resources with their ids, those resources, and those that `up` creates."""
     imported: list[Planned] = []
     created: list[Planned] = []
     by_name: dict[tuple[str, str], Planned] = {}

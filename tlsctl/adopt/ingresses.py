@@ -21,9 +21,6 @@ _NO_EFFECT_ON_ROUTES = {
 }  # fmt: skip
 """Annotations for nginx's buffers, limits and timeouts, which a stack's routes do not have."""
 
-_SOLVER = "cm-acme-http-solver-"
-"""The prefix of the names of cert-manager's solvers."""
-
 
 def is_solver(ingress: Object) -> bool:
     """Tell whether an Ingress belongs to a challenge, which takes about a minute."""
@@ -67,9 +64,8 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
     for ingress in ingresses:
         where = f"Ingress {qualified(ingress)}"
         if unsupported := sorted(_unsupported_annotations(ingress)):
-            return Routes(
-                reason=f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
-            )
+            reason = f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
+            return Routes(reason=reason)
         try:
             routes += _routes(ingress, host, services)
         except ValueError as error:
@@ -106,7 +102,7 @@ def _paths(ingress: Object, host: str) -> Iterator[Object]:
 def _routes(ingress: Object, host: str, services: Sequence[Object]) -> Iterator[Route]:
     for path in _paths(ingress, host):
         service = text(path, "backend", "service", "name")
-        if service.startswith(_SOLVER):
+        if service.startswith("cm-acme-http-solver-"):
             continue  # cert-manager can be told to add the route of a challenge to the Ingress itself.
         prefix = text(path, "path") or "/"
         if text(path, "pathType") == "Exact":

@@ -200,5 +200,4 @@ def _secret_name(inventory: Inventory, chosen: Object) -> str:
         # cert-manager does not issue into a Secret that two Certificates name.
         certificates = (certificate for certificate in inventory.certificates if key(certificate)[0] == namespace)
         used = {text(certificate, "spec", "secretName") for certificate in certificates}
-        free = (name for name in (CREDENTIAL, *(f"{CREDENTIAL}-{n}" for n in range(2, 99))) if name not in used)
-        return next(free)
+        return next(name for name in (CREDENTIAL, *(f"{CREDENTIAL}-{n}" for n in range(2, 99))) if name not in used)

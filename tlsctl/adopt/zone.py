@@ -19,8 +19,6 @@ ENDPOINT = "https://dns.googleapis.com/dns/v1/"
 _TIMEOUT = 30
 """Seconds."""
 
-_TOKEN = ("gcloud", "auth", "application-default", "print-access-token")
-
 
 class CloudDns:
     """The zones of a project, read with the endpoint and the credentials that the gcp provider would use.
@@ -75,7 +73,8 @@ class CloudDns:
 
 def _gcloud_token(where: str, fix: tuple[str, ...]) -> str:
     try:
-        done = subprocess.run(_TOKEN, capture_output=True, text=True, check=False, timeout=_TIMEOUT)
+        command = ("gcloud", "auth", "application-default", "print-access-token")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT)
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         what = f"cannot be read without credentials: gcloud returns none ({type(error).__name__})"
         raise ProblemsError(Problem(where, what, ("export GOOGLE_OAUTH_ACCESS_TOKEN=TOKEN",))) from None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
@@ -25,8 +24,8 @@ from components.problem import COMMANDS
 from components.specs import acme, addresses
 from config.cluster import ISSUER_COMMANDS, ingress_commands
 from tlsctl.verify import issuance
-from tlsctl.verify.certificates import fingerprint
 from tlsctl.verify.environment import Environment, Object, Objects
+from tlsctl.verify.https import fingerprint
 from tlsctl.verify.istio import Served, TlsServer, judge_mutual_tls
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 
@@ -87,17 +86,14 @@ def _not_read(check: str, reason: str) -> Result:
 
 def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
     service, expected = environment.settings.ingress.service, list(environment.addresses.values())
-    wanted = Wanted(
-        environment.settings.ingress.family, environment.proves_over_http, ingress_commands(environment.path)
-    )
+    commands = ingress_commands(environment.path)
+    wanted = Wanted(environment.settings.ingress.family, environment.proves_over_http, commands)
     try:
         actual = find_address(api, environment.namespace, service, timeout=0, wanted=wanted)
     except UnreachableError as error:
         return [_not_read("service", str(error))]
     except GatewayProblemsError as error:
-        return [
-            failed("service", INGRESS, f"{problem.where} {problem.what}", problem.fix) for problem in error.problems
-        ]
+        return [failed("service", INGRESS, f"{one.where} {one.what}", one.fix) for one in error.problems]
     at = ", ".join(actual or ["pending"])
     if actual is None or list(actual) != expected:
         return [environment.failed("service", INGRESS, f"its address is {at}, the stack's is {', '.join(expected)}")]
@@ -146,7 +142,7 @@ def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> lis
             results.append(issuance.judge_secret(environment, name, secret))
             certificate = issuance.certificate_in((secret or {}).get("data") or {})
             if certificate is not None:
-                seen.fingerprints[name] = fingerprint(certificate.public_bytes(Encoding.DER))
+                seen.fingerprints[name] = fingerprint(certificate)
     return results
 
 

@@ -23,7 +23,6 @@ from tlsctl.verify.results import Result, ok, skipped
 
 _CHECK = "coalescing"
 _MISDIRECTED = 421
-_READ = 65536
 _WINDOW = 2**24
 
 
@@ -86,7 +85,7 @@ def _answer(
     target = [(":method", "GET"), (":scheme", "https"), (":authority", authority), (":path", probe.path)]
     session.send_headers(stream, [*target, ("user-agent", "verify"), *probe.headers], end_stream=True)
     connection.sendall(session.data_to_send())
-    while data := connection.recv(_READ):
+    while data := connection.recv(65536):
         for event in session.receive_data(data):
             ended = isinstance(event, h2.events.StreamReset | h2.events.ConnectionTerminated)
             if ended and getattr(event, "stream_id", stream) == stream:

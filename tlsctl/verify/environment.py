@@ -110,12 +110,7 @@ def probe_name(host: str) -> str:
 
 
 def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str) -> list[Environment]:
-    """Return the environment of each gateway, that of the stack's own keys first.
-
-    Args:
-        state: what `pulumi stack export --show-secrets` prints.
-        config: what `pulumi config --json --show-secrets` prints.
-        stack: the stack's name, as the operator gave it.
+    """Return the environment of each gateway, that of the stack's own keys first; pulumi prints state and config.
 
     Raises:
         ProblemsError: the stack is not deployed, or its config is not valid.

@@ -37,12 +37,10 @@ class Served:
 
     def judge(self, host: str) -> Iterator[Result]:
         """Yield whether the host has its listeners and routes, and the wildcard of a neighbour that interferes."""
-        wrong = self._listener_problem(host) or self._route_problem(host)
-        secret = self.environment.certificate_of[host]
-        if wrong:
+        if wrong := self._listener_problem(host) or self._route_problem(host):
             yield self.environment.failed("gateway", host, wrong)
         else:
-            yield ok("gateway", host, f"ports 80 and 443, Secret {secret}")
+            yield ok("gateway", host, f"ports 80 and 443, Secret {self.environment.certificate_of[host]}")
         yield from self._neighbours(host)
 
     def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
@@ -141,10 +139,7 @@ def _listener_hosts(listener: Object) -> list[str]:
 
 
 def _answers(spec: Object) -> list[Any]:
-    """Return what decides about the answers of a VirtualService.
-
-    The header of HSTS is left out, since the check `hsts` sees what clients receive.
-    """
+    """Return what decides about a VirtualService's answers, without HSTS: the check `hsts` sees what clients get."""
     answers = []
     for route in spec.get("http", []):
         set_headers = route.get("headers", {}).get("response", {}).get("set", {})
@@ -185,8 +180,6 @@ def _mutual_tls_problem(policies: Objects, mode: str) -> str | None:
     if oldest["metadata"]["name"] != mutual_tls.PEER_AUTHENTICATION:
         return f"PeerAuthentication {oldest['metadata']['name']} is older, and Istio reads only that one"
     actual = oldest.get("spec", {}).get("mtls", {}).get("mode", "UNSET")
-    return (
-        f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} says {actual}, the config {mode}"
-        if actual != mode
-        else None
-    )
+    if actual != mode:
+        return f"PeerAuthentication {mutual_tls.PEER_AUTHENTICATION} says {actual}, the config {mode}"
+    return None

@@ -94,9 +94,8 @@ def _offer(scan: ServerScanResult) -> Offer:
 def judge(environment: Environment, host: str, offer: Offer, profile: TlsConfigurationAsJson) -> list[Result]:
     """Compare an offer with the profile and with `tls.minVersion`."""
     if not offer:
-        return [
-            environment.failed(check, host, "no handshake of the scan succeeds") for check in ("protocols", "ciphers")
-        ]
+        wrong = "no handshake of the scan succeeds"
+        return [environment.failed(check, host, wrong) for check in ("protocols", "ciphers")]
     minimum = f"TLSv{environment.settings.tls.min_version}"
     versions = list(_VERSIONS)
     weak = [version for version in offer if versions.index(version) < versions.index(minimum)]

@@ -114,11 +114,7 @@ def _ask(name: dns.name.Name, address: str, kind: str) -> tuple[list[str], int]:
 
 def look(environment: Environment, host: str, lookups: Lookups) -> list[Result]:
     """Judge a host's addresses at the zone's name servers and at the resolver, and its CAA records."""
-    return [
-        _record(environment, host, lookups),
-        _resolved(environment, host, lookups),
-        _caa(environment, host, lookups),
-    ]
+    return [judge(environment, host, lookups) for judge in (_record, _resolved, _caa)]
 
 
 def _record(environment: Environment, host: str, lookups: Lookups) -> Result:

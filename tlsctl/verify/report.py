@@ -63,22 +63,14 @@ def _lines(report: Report, results: Iterable[Result]) -> Table:
 def document(stack: Stack, problems: Sequence[Problem], report: Report | None = None) -> dict[str, Any]:
     """Return the results as JSON; without a report, the problems say why nothing could be checked."""
     no_check = {"check": None, "subjects": ()}
-    document = {
+    return {
         "stack": stack.name,
-        "ok": False,
+        "ok": report is not None and report.ok,
         "problems": [no_check | dataclasses.asdict(problem) for problem in stack.addressed(problems)],
-        "checks": [],
+        "checks": [_check(report, result) for result in report.results] if report else [],
     }
-    if report is None:
-        return document
-    checks = [
-        {
-            "check": result.check,
-            "subject": result.subject,
-            "state": result.state,
-            "detail": result.detail,
-            "because": [problem.where for problem in report.because(result)],
-        }
-        for result in report.results
-    ]
-    return document | {"ok": report.ok, "checks": checks}
+
+
+def _check(report: Report, result: Result) -> dict[str, Any]:
+    fields = {name: getattr(result, name) for name in ("check", "subject", "state", "detail")}
+    return {**fields, "because": [problem.where for problem in report.because(result)]}

@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.specs import istio
@@ -13,7 +13,6 @@ from tlsctl.verify.environment import Environment, probe_name
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 
 CHALLENGE = "/.well-known/acme-challenge/verify"
-_REDIRECTS = (301, 308)
 _APPLICATION = "x-envoy-upstream-service-time"
 """The header that Envoy adds to an application's answers; answers of Envoy itself do not have it."""
 
@@ -34,20 +33,14 @@ def plain(environment: Environment, host: str, reachable: bool) -> list[Result]:
     """Send plain HTTP requests to port 80, if it is reachable, and judge the answers."""
     if not reachable and not environment.proves_over_http:
         return [skipped(check, host, "port 80 is closed") for check in ("redirect", "challenge")]
-    redirect = _plain(environment, "redirect", host, reachable, "/", judge_redirect)
+    redirect = _plain(environment, "redirect", host, reachable)
     if host not in environment.settings.hosts_proven_by(HTTP01):
         return [redirect, skipped("challenge", host, "not needed with DNS-01")]
-    return [redirect, _plain(environment, "challenge", host, reachable, CHALLENGE, judge_challenge)]
+    return [redirect, _plain(environment, "challenge", host, reachable)]
 
 
-def _plain(
-    environment: Environment,
-    check: str,
-    host: str,
-    reachable: bool,
-    path: str,
-    judge: Callable[[str, Answer], str | None],
-) -> Result:
+def _plain(environment: Environment, check: str, host: str, reachable: bool) -> Result:
+    path, judge = ("/", judge_redirect) if check == "redirect" else (CHALLENGE, judge_challenge)
     if not reachable:
         return environment.failed(check, host, "port 80 is closed")
     try:
@@ -62,7 +55,7 @@ def _plain(
 
 def judge_redirect(host: str, answer: Answer) -> str | None:
     """Return what is wrong with an answer to plain HTTP, or None."""
-    if answer.status not in _REDIRECTS:
+    if answer.status not in (301, 308):
         return "plain HTTP is not redirected"
     target = answer.headers.get("location", "")
     return None if re.match(rf"https://{re.escape(host)}(:443)?(/|$)", target) else "redirects elsewhere"

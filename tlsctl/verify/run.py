@@ -17,8 +17,6 @@ from tlsctl.verify.results import INGRESS, Report, Result, ordered
 if TYPE_CHECKING:
     from tlsctl.verify import cluster
 
-Progress = Callable[[str], object]
-
 _WORKERS = 32
 """Most checks wait for an answer, so there are more than processors."""
 
@@ -26,18 +24,11 @@ _WORKERS = 32
 def look(
     environments: Sequence[Environment],
     resolver: dns.resolver.Resolver,
-    progress: Progress,
+    progress: Callable[[str], object],
     ca: Path | None = None,
     client_certificate: Path | None = None,
 ) -> Report:
-    """Make every check once, for one gateway after the other.
-
-    Args:
-        environments: the gateways of a stack.
-        resolver: what to ask for the hosts' addresses.
-        progress: receives a line about the progress.
-        ca: roots to trust instead of those of the stack's issuer.
-        client_certificate: a client certificate and its key, for gateways that require one.
+    """Make every check once, for one gateway after the other; `ca` replaces the roots of the stack's issuer.
 
     Raises:
         ProblemsError: the roots or the client certificate cannot be read.
@@ -70,12 +61,9 @@ def _look(
     trust: Trust,
     profile: TlsConfigurationAsJson,
     lookups: records.Lookups,
-    progress: Progress,
+    progress: Callable[[str], object],
 ) -> list[Result]:
-    """Make every check of a gateway.
-
-    The scans come last: the certificates that the handshakes of the hosts show tell which hosts share a server.
-    """
+    """Make every check of a gateway; the scans come last, since handshakes show which hosts share a server."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         from_cluster = pool.submit(_read_cluster, environment)
         ports = list(pool.map(lambda number: requests.port(environment, number), (80, 443)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from components.specs import renewal
 from tests.unit.tlsctl.verify.support import BEGIN, LIFETIME, SHOP, certificate, deployed
-from tlsctl.verify.certificates import expiry, key, name
+from tlsctl.verify.https import judge_expiry, judge_key, judge_name
 from tlsctl.verify.offers import intermediate
 
 DAY = datetime.timedelta(days=1)
@@ -30,11 +30,11 @@ LEAF = certificate()
     ],
 )
 def test_a_certificate_is_for_the_names_that_the_rules_say_it_covers(names: list[str], host: str, state: str) -> None:
-    assert name(deployed(), host, certificate(names)).state == state
+    assert judge_name(deployed(), host, certificate(names)).state == state
 
 
 def test_a_name_in_the_subject_alone_does_not_count() -> None:
-    result = name(deployed(), SHOP, certificate(names=[]))
+    result = judge_name(deployed(), SHOP, certificate(names=[]))
     assert (result.state, result.detail) == ("failed", "the certificate is for no name"), "as browsers see it"
 
 
@@ -50,7 +50,7 @@ def test_a_name_in_the_subject_alone_does_not_count() -> None:
     ],
 )
 def test_the_dates_are_judged_against_the_lifetime(days: float, state: str, detail: str) -> None:
-    result = expiry(deployed(), SHOP, certificate(), BEGIN + days * DAY)
+    result = judge_expiry(deployed(), SHOP, certificate(), BEGIN + days * DAY)
     assert result.state == state, result.detail
     assert detail in result.detail
     assert bool(result.fix) == (state == "failed"), "what fails has a fix"
@@ -59,7 +59,7 @@ def test_the_dates_are_judged_against_the_lifetime(days: float, state: str, deta
 @pytest.mark.parametrize(("hours", "state"), [(114, "ok"), (115, "failed")])
 def test_six_days_are_judged_like_ninety(hours: int, state: str) -> None:
     short = certificate(lifetime=datetime.timedelta(hours=160))
-    assert expiry(deployed(), SHOP, short, BEGIN + datetime.timedelta(hours=hours)).state == state
+    assert judge_expiry(deployed(), SHOP, short, BEGIN + datetime.timedelta(hours=hours)).state == state
 
 
 @given(st.floats(0, 0.999), st.one_of(st.none(), st.integers(1, 99)))
@@ -71,7 +71,7 @@ def test_what_the_alerts_tell_is_what_verify_tells(share: float, percentage: int
     overdue, near_expiry = late_by > renewal.OVERDUE, 1 - share < renewal.NEAR_EXPIRY
     # On the edge itself a float and a date may round to either side.
     assume(min(abs(late_by - renewal.OVERDUE), abs(1 - share - renewal.NEAR_EXPIRY)) > 1e-9)
-    assert (expiry(environment, SHOP, LEAF, now).state == "failed") == (overdue or near_expiry)
+    assert (judge_expiry(environment, SHOP, LEAF, now).state == "failed") == (overdue or near_expiry)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,6 @@ def test_what_the_alerts_tell_is_what_verify_tells(share: float, percentage: int
 def test_the_key_is_one_of_the_profile(
     private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, state: str, seen: str
 ) -> None:
-    result = key(deployed(), SHOP, certificate(key=private), intermediate())
+    result = judge_key(deployed(), SHOP, certificate(key=private), intermediate())
     assert result.state == state, result.detail
     assert result.detail.startswith(seen)
