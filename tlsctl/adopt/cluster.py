@@ -1,7 +1,6 @@
 """Reads lists and single objects of the cluster, with cluster-wide rights to read."""
 
 import base64
-import binascii
 import gzip
 import json
 from collections.abc import Mapping
@@ -120,11 +119,11 @@ class Cluster:
         try:
             secrets = self._get(f"/api/v1/namespaces/{namespace}/secrets?labelSelector={selector}") or {}
         except ProblemsError:
-            return Release(name, namespace)
+            return Release(name)
         for secret in secrets.get("items") or ():
             if text(secret, "type") == "helm.sh/release.v1":
-                return decode_release(secret, name, namespace)
-        return Release(name, namespace)
+                return decode_release(secret, name)
+        return Release(name)
 
 
 def _current_context(kubeconfig: str | None) -> str:
@@ -141,11 +140,10 @@ def _prefix(api_version: str, namespace: str = "") -> str:
     return f"/{group}/{api_version}" + (f"/namespaces/{namespace}" if namespace else "")
 
 
-def decode_release(secret: Mapping[str, Any], name: str, namespace: str) -> Release:
+def decode_release(secret: Mapping[str, Any], name: str) -> Release:
     """Return the release that a Secret of Helm holds: JSON, compressed, and encoded twice in base64."""
     try:
-        content = gzip.decompress(base64.b64decode(base64.b64decode(text(secret, "data", "release"))))
-        release = json.loads(content)
-    except (ValueError, OSError, EOFError, binascii.Error):
-        return Release(name, namespace)
-    return Release(name, namespace, text(release, "chart", "metadata", "version") or None, mapping(release, "config"))
+        release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(text(secret, "data", "release")))))
+    except (ValueError, OSError, EOFError):
+        return Release(name)
+    return Release(name, text(release, "chart", "metadata", "version") or None, mapping(release, "config"))

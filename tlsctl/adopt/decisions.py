@@ -13,13 +13,22 @@ from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
 from tlsctl.adopt.istio import HTTPS, blocked_challenges, listeners, old_api
-from tlsctl.adopt.objects import Inventory, at, key, mapping, note, other_tools, selects, text, texts
+from tlsctl.adopt.objects import Inventory, at, key, mapping, note, selects, text, texts
 from tlsctl.adopt.serving import Serving, serving
 from tlsctl.adopt.signing import Signing, signing
 from tlsctl.own import OwnObjects
 
 _GKE = re.compile(r"gke_(?P<project>[^_]+)_(?P<location>[^_]+)_(?P<cluster>[^_]+)")
 """The name that gcloud gives to the context of a cluster."""
+
+_TOOLS = {
+    "meta.helm.sh/release-name": "Helm",
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Annotations and labels by which other tools mark their objects."""
 
 _DEFAULT_TTL = 300
 
@@ -180,7 +189,8 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
 def _other_tools(inventory: Inventory, served: Serving) -> Iterator[Problem]:
     """Yield the objects that another tool applies, which would revert the stack's changes, and mounted Secrets."""
     for obj in (*inventory.issuers, *inventory.certificates, *served.gateways):
-        for tool in other_tools(obj):
+        marks = {**mapping(obj, "metadata", "annotations"), **mapping(obj, "metadata", "labels")}
+        for tool in dict.fromkeys(tool for mark, tool in _TOOLS.items() if mark in marks):
             yield note(obj, f"is also applied by {tool}: remove it there before the `up`, without deleting the object")
     for deployment in inventory.deployments:
         labels = mapping(deployment, "spec", "template", "metadata", "labels")

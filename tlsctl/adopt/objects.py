@@ -1,7 +1,7 @@
 """The objects that were read, as the APIs return them: fields may be missing or of another type than expected."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,15 +10,6 @@ from components.shell import word
 from tlsctl.own import Key
 
 Object = Mapping[str, Any]
-
-_TOOLS = {
-    "meta.helm.sh/release-name": "Helm",
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
-"""Annotations and labels by which other tools mark their objects."""
 
 _FULL_KINDS = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}
 """Kinds of these names exist in other APIs too."""
@@ -29,7 +20,6 @@ class Release:
     """cert-manager as a Helm release."""
 
     name: str
-    namespace: str
     version: str | None = None
     """The version of its chart; None where its Secret cannot be read."""
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -167,9 +157,3 @@ def has_other_managers(obj: Object) -> bool:
         for entry in mappings(obj, "metadata", "managedFields")
         if not entry.get("subresource") and not text(entry, "manager").startswith("pulumi")
     )
-
-
-def other_tools(obj: Object) -> Iterator[str]:
-    """Yield the tools that have marked an object as theirs, each once."""
-    marks = {**mapping(obj, "metadata", "annotations"), **mapping(obj, "metadata", "labels")}
-    yield from dict.fromkeys(tool for mark, tool in _TOOLS.items() if mark in marks)

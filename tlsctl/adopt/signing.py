@@ -1,7 +1,6 @@
 """Who signs, and for which certificate: from ClusterIssuers, Issuers and Certificates to the config."""
 
 import base64
-import binascii
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +121,7 @@ def _read_issuer(issuer: Object, inventory: Inventory, result: Signing) -> None:
     if bundle := text(spec, "caBundle"):
         try:
             result.acme["caBundle"] = base64.b64decode(bundle, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             result.notes.append(note(issuer, "has a caBundle that is not PEM in base64"))
     if profile := text(spec, "profile"):
         result.acme["profile"] = profile

@@ -1,7 +1,7 @@
 """The checks that need the cluster. They read with the credentials of the stack's own provider, and write nothing."""
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -180,8 +180,7 @@ def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None 
         answer: Any = custom.list_cluster_custom_object(group, "v1", plural, _request_timeout=TIMEOUT)
     else:
         answer = custom.list_namespaced_custom_object(group, "v1", namespace, plural, _request_timeout=TIMEOUT)
-    items: list[Mapping[str, Any]] = answer["items"]
-    return {item["metadata"]["name"]: item for item in items}
+    return {item["metadata"]["name"]: item for item in answer["items"]}
 
 
 _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (

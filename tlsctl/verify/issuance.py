@@ -1,14 +1,12 @@
 """The objects that issue certificates, judged against what the program would make: issuer, Certificates and Secrets."""
 
 import base64
-import binascii
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from components.kube.issuance import account_is_lost
 from components.problem import Problem
@@ -34,7 +32,7 @@ def judge_issuer(environment: Environment, issuer: Object | None, order_errors: 
     configured = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     server = issuer.get("spec", {}).get("acme", {}).get("server")
     ready = _condition(issuer, "Ready")
-    not_ready = "" if _is_true(ready) else f"not Ready: {ready.get('message') or _NEW}"
+    not_ready = "" if ready.get("status") == "True" else f"not Ready: {ready.get('message') or _NEW}"
     if server != configured:
         detail = f"{label} is at {server}, the config says {configured}"
         return failed("issuer", INGRESS, "; ".join(filter(None, (detail, not_ready))), _UP)
@@ -81,7 +79,7 @@ def judge_certificate(
     fix = environment.fix("certificate", name)
     if specific := [command for problem in problems for command in problem.fix]:
         fix = (*specific, fix[-1])
-    if not _is_true(_condition(certificate, "Ready")):
+    if _condition(certificate, "Ready").get("status") != "True":
         return failed("certificate", name, causes or f"not Ready: {_NEW}", fix)
     if attempts := status.get("failedIssuanceAttempts"):
         why = causes or _condition(certificate, "Issuing").get("message") or "cert-manager gives no reason"
@@ -105,8 +103,10 @@ def _secret_problem(data: Mapping[str, str]) -> str | None:
     for entry in ("tls.crt", "tls.key"):
         if not data.get(entry):
             return f"the Secret has no {entry}"
-    certificate, key = certificate_in(data), _key_in(data)
-    if certificate is None or key is None:
+    try:
+        certificate = x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
+        key = serialization.load_pem_private_key(base64.b64decode(data["tls.key"]), None)
+    except (ValueError, TypeError):
         return "the Secret holds no PEM certificate and key"
     if certificate.public_key().public_bytes(*_PUBLIC) != key.public_key().public_bytes(*_PUBLIC):
         return "the Secret's key is not its certificate's"
@@ -117,24 +117,13 @@ def certificate_in(data: Mapping[str, str]) -> x509.Certificate | None:
     """Return the certificate in a Secret's data, or None where there is none."""
     try:
         return x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
-    except (KeyError, ValueError, binascii.Error):
-        return None
-
-
-def _key_in(data: Mapping[str, str]) -> PrivateKeyTypes | None:
-    try:
-        return serialization.load_pem_private_key(base64.b64decode(data["tls.key"]), None)
-    except (ValueError, TypeError, binascii.Error):
+    except (KeyError, ValueError):
         return None
 
 
 def _condition(obj: Object, kind: str) -> Mapping[str, Any]:
     conditions: list[Mapping[str, Any]] = obj.get("status", {}).get("conditions", [])
     return next((condition for condition in conditions if condition.get("type") == kind), {})
-
-
-def _is_true(condition: Mapping[str, Any]) -> bool:
-    return condition.get("status") == "True"
 
 
 def _time(text: str | None) -> datetime.datetime | None:

@@ -139,10 +139,3 @@ def some(subjects: Sequence[str]) -> str:
     """Name subjects in a line: the first ones, and how many more there are."""
     more = len(subjects) - _NAMED
     return ", ".join(subjects[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def ordered(results: Iterable[Result], subjects: Iterable[str]) -> list[Result]:
-    """Return the results by subject, and for each subject in the order of the checks."""
-    checks = {check: index for index, check in enumerate(CHECKS)}
-    places = {subject: index for index, subject in enumerate(subjects)}
-    return sorted(results, key=lambda result: (places[result.subject], checks[result.check]))

@@ -1,5 +1,6 @@
 """One round of all checks, in parallel."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -10,9 +11,10 @@ import dns.resolver
 from sslyze.mozilla_tls_profile.tls_config_checker import TlsConfigurationAsJson
 
 from tlsctl.verify import coalescing, https, offers, records, requests
+from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.client import Trust, choose_trust
 from tlsctl.verify.environment import Environment
-from tlsctl.verify.results import INGRESS, Report, Result, ordered
+from tlsctl.verify.results import INGRESS, Report, Result
 
 if TYPE_CHECKING:
     from tlsctl.verify import cluster
@@ -91,4 +93,6 @@ def _look(
         *(result for future in others for result in future.result()),
         *offers.look(environment, groups, profile),
     ]
-    return ordered(results, [INGRESS, *environment.certificates, *environment.hosts])
+    subjects = [INGRESS, *environment.certificates, *environment.hosts]
+    order = {place: index for index, place in enumerate(itertools.product(subjects, CHECKS))}
+    return sorted(results, key=lambda result: order[result.subject, result.check])

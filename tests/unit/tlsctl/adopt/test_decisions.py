@@ -30,7 +30,7 @@ from tlsctl.adopt.objects import Inventory, Release
 ODD, OTHER = "odd.acme.dev", "shop.other.dev"
 EDIT = f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"
 DELETE_GATEWAY = f"kubectl --namespace {ISTIO} delete gateways.networking.istio.io shop-gateway"
-HELM = Release("cert-manager", "cert-manager", "v1.21.2")
+HELM = Release("cert-manager", "v1.21.2")
 
 
 def delete_route(name: str) -> str:
@@ -107,13 +107,13 @@ def test_objects_with_other_hosts_stay_and_the_reason_is_noted(
     ("release", "by_helm", "section"),
     [
         pytest.param(
-            Release("cert-manager", "cert-manager", "v1.21.2", {"crds": {"enabled": True}, "replicaCount": 2}),
+            Release("cert-manager", "v1.21.2", {"crds": {"enabled": True}, "replicaCount": 2}),
             True,
             {"values": {"replicaCount": 2}},
             id="with its values",
         ),
         pytest.param(HELM, False, {"values": {"crds": {"enabled": False}}}, id="CRDs that Helm did not make stay so"),
-        pytest.param(Release("cert-manager", "cert-manager", "v1.13.3"), True, {}, id="too old: it is upgraded"),
+        pytest.param(Release("cert-manager", "v1.13.3"), True, {}, id="too old: it is upgraded"),
     ],
 )
 def test_a_helm_release_of_cert_manager_is_taken_over(release: Release, by_helm: bool, section: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_helm_release_of_cert_manager_is_taken_over(release: Release, by_helm:
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"release": Release("cm", "cert-manager", "v1.21.2")}, "is the Helm release cm"),
+        ({"release": Release("cm", "v1.21.2")}, "is the Helm release cm"),
         ({}, "is installed in cert-manager by a manifest"),
         (
             {

@@ -32,12 +32,12 @@ def secret(release: Any) -> dict[str, Any]:
 def test_a_release_is_read_from_its_secret() -> None:
     release = {"chart": {"metadata": {"version": "v1.21.2"}}, "config": {"replicaCount": 2}}
 
-    assert decode_release(secret(release), "cm", "ns") == Release("cm", "ns", "v1.21.2", {"replicaCount": 2})
+    assert decode_release(secret(release), "cm") == Release("cm", "v1.21.2", {"replicaCount": 2})
 
 
 @given(st.text() | st.binary().map(lambda content: base64.b64encode(base64.b64encode(content)).decode()))
 def test_a_secret_that_cannot_be_read_is_a_release_without_values(content: str) -> None:
-    assert decode_release({"data": {"release": content}}, "cm", "ns") == Release("cm", "ns")
+    assert decode_release({"data": {"release": content}}, "cm") == Release("cm")
 
 
 @pytest.mark.parametrize(
