@@ -2,12 +2,10 @@
 
 Of two Gateways with the same host on port 443, istiod uses the older one and ignores the whole server of the other
 (mergeGateways in pilot/pkg/model/gateway.go). So the stack's Gateway serves once the older one names other hosts.
-It is removed then, and the routes attached to it after it.
 
-In Envoy, each server on port 443 has a route configuration of its own, which istiod removes together with the server.
-Envoy then answers 404: for a moment on new connections, and on open ones until they end. So the server is first changed
-in a way that keeps its routes. New connections then reach the stack's Gateway, Envoy drains the old ones, and the
-objects that are deleted afterwards serve nobody.
+With a server on port 443, istiod removes its routes, and Envoy answers 404 on connections that are open. So the server
+is first changed in a way that keeps its routes: new connections reach the stack's Gateway, Envoy drains the old ones,
+and the objects that are deleted afterwards serve nobody.
 """
 
 import copy

@@ -1,7 +1,4 @@
-"""The list of checks: what each one looks at, why it usually fails, its fix, and the failures that explain it.
-
-docs/checks.md is made from this list (`python -m tlsctl.reference`).
-"""
+"""The list of checks, from which docs/checks.md is made (`python -m tlsctl.reference`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""The client that verify is: connections to the gateway's address, and the roots that it trusts.
-
-The standard library sends the requests over a socket of ours, since every connection goes to one address, regardless of
-what the name resolves to.
-"""
+"""The client of verify: connections to the gateway's address, regardless of what DNS answers, and trusted roots."""
 
 import http.client
 import socket

@@ -1,8 +1,4 @@
-"""What Istio's Gateways and VirtualServices make the gateway serve, judged against what the program would make.
-
-This is the only module of verify that knows these kinds. The rest of it speaks of listeners (a port with hosts, a
-Secret and TLS settings), of routes, and of the redirect.
-"""
+"""What Istio's Gateways and VirtualServices make the gateway serve, judged against what the program would make."""
 
 import json
 from collections.abc import Iterator, Mapping
