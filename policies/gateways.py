@@ -12,7 +12,7 @@ from policies import istio
 from policies.certificates import CERTIFICATES, dns_names
 from policies.findings import Finding, Rule, Unjudged, guarded
 from policies.istio import Listener
-from policies.objects import KubernetesObject, Stack, matching
+from policies.objects import KubernetesObject, Stack, items, matching, of_kind
 from policies.stack_config import selectors
 
 
@@ -39,7 +39,7 @@ def _exposed_on(service: KubernetesObject, name: tuple[str, str], stack: Stack) 
 def _weak_versions(listener: Listener, _stack: Stack) -> Iterator[Problem]:
     if not listener.terminates_tls:
         return
-    lowest, highest = listener.versions
+    lowest, highest = listener.tls("minProtocolVersion"), listener.tls("maxProtocolVersion")
     if lowest not in istio.SECURE_VERSIONS:
         yield Problem(listener.where, f"minProtocolVersion is {lowest or 'not set'}")
     if highest and highest not in istio.SECURE_VERSIONS | {istio.NO_MAXIMUM}:
@@ -47,7 +47,7 @@ def _weak_versions(listener: Listener, _stack: Stack) -> Iterator[Problem]:
 
 
 def _weak_cipher_suites(listener: Listener, _stack: Stack) -> Iterator[Problem]:
-    for suite in listener.cipher_suites if listener.terminates_tls else ():
+    for suite in items(listener.tls("cipherSuites")) if listener.terminates_tls else ():
         try:
             tls.cipher_suite(suite)
         except ValueError as error:
@@ -67,10 +67,10 @@ def _other_mode(listener: Listener) -> Iterator[Problem]:
         return
     if not listener.encrypted:
         yield Problem(listener.where, f"has protocol {listener.protocol} and no TLS settings")
-    elif not listener.mode:
+    elif not (mode := listener.tls("mode")):
         yield Problem(listener.where, "has no TLS mode, which to Istio is PASSTHROUGH")
-    elif listener.mode not in istio.TERMINATING_MODES:
-        yield Problem(listener.where, f"has the TLS mode {listener.mode}: no policy sees the certificate clients get")
+    elif mode not in istio.TERMINATING_MODES:
+        yield Problem(listener.where, f"has the TLS mode {mode}: no policy sees the certificate clients get")
 
 
 def _missing_certificates(listener: Listener, stack: Stack) -> Iterator[Problem]:
@@ -113,7 +113,7 @@ NO_PLAIN_HTTP = Rule(
     " the route names the Gateway; redirects to anything but HTTPS",
     cannot_see="VirtualServices on Gateways of other stacks (reported as an advisory); Services of type LoadBalancer or"
     " NodePort, which bypass the gateway; what a Helm release installs",
-    subjects=istio.routes_of,
+    subjects=of_kind(istio.GROUP, "VirtualService"),
     find=_exposed,
 )
 

@@ -1,8 +1,7 @@
 """Gateways and routes as Istio writes them: Gateway and VirtualService.
 
-Policies read listeners and routes through this module; a second API for gateways gets a module like this one. Whatever
-reads a value that the preview does not know raises `UnknownValueError`; `unencrypted_listeners`, which reads another
-object than the one being judged, raises `CannotJudgeError`.
+Whatever reads a value that the preview does not know raises `UnknownValueError`; `unencrypted_listeners`, which reads
+another object than the one being judged, raises `CannotJudgeError`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,6 @@ from policies.objects import KubernetesObject, Resource, get, items, of_kind, re
 from policies.stack_config import selectors
 
 GROUP = "networking.istio.io"
-WHOLE_KINDS = ("Gateway", "VirtualService", "EnvoyFilter")
-"""Kinds that cannot be judged from a Patch."""
 
 SECURE_VERSIONS = {tls.istio_version(version) for version in tls.VERSIONS}
 NO_MAXIMUM = "TLS_AUTO"
@@ -67,7 +64,7 @@ class Listener:
     @property
     def encrypted(self) -> bool:
         """Whether traffic is encrypted. A TLS protocol without TLS settings is not."""
-        return self.speaks_tls and bool(get(self.spec, "tls"))
+        return self.speaks_tls and bool(self.tls())
 
     @property
     def terminates_tls(self) -> bool:
@@ -75,32 +72,17 @@ class Listener:
 
         Istio's default is PASSTHROUGH, which is rarely intended: a listener without a mode is judged as SIMPLE.
         """
-        return self.speaks_tls and (self.mode or "SIMPLE") in TERMINATING_MODES
+        return self.speaks_tls and (self.tls("mode") or "SIMPLE") in TERMINATING_MODES
 
     @property
     def redirects_to_https(self) -> bool:
         """Whether every request is redirected to HTTPS (`httpsRedirect`)."""
-        return self.protocol in _HTTP_PROTOCOLS and self._tls("httpsRedirect") is True
-
-    @property
-    def mode(self) -> str | None:
-        """The TLS mode."""
-        return self._tls("mode")  # type: ignore[no-any-return]
-
-    @property
-    def versions(self) -> tuple[str | None, str | None]:
-        """The lowest and the highest TLS version, None if not set."""
-        return self._tls("minProtocolVersion"), self._tls("maxProtocolVersion")
-
-    @property
-    def cipher_suites(self) -> Sequence[str]:
-        """The cipher suites, empty for Istio's default."""
-        return items(self._tls("cipherSuites"))
+        return self.protocol in _HTTP_PROTOCOLS and self.tls("httpsRedirect") is True
 
     @property
     def credentials(self) -> Sequence[str]:
         """The Secrets of the certificates: several have keys of different types."""
-        return items(self._tls("credentialNames")) or list(filter(None, [self._tls("credentialName")]))
+        return items(self.tls("credentialNames")) or list(filter(None, [self.tls("credentialName")]))
 
     @property
     def hosts(self) -> Iterator[tuple[str, str]]:
@@ -109,15 +91,13 @@ class Listener:
             namespace, _, name = host.rpartition("/")
             yield self.gateway.namespace if namespace == "." else namespace or "*", name
 
-    def _tls(self, field: str) -> Any:
-        return get(self.spec, "tls", field)
+    def tls(self, *path: str) -> Any:
+        """Return the TLS settings or one of them, None if not set."""
+        return get(self.spec, "tls", *path)
 
 
 gateways_of = of_kind(GROUP, "Gateway")
 """Picks the gateways from a resource."""
-
-routes_of = of_kind(GROUP, "VirtualService")
-"""Picks the objects that hold routes from a resource."""
 
 
 def listeners_of_gateway(gateway: KubernetesObject) -> Iterator[Listener]:

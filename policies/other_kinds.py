@@ -25,7 +25,7 @@ _GOOGLE_CLASS_PREFIX = "gke-"
 _ISTIO_GATEWAY_CONTROLLERS = ("istio.io/gateway-controller", "istio.io/unmanaged-gateway")
 
 _WHOLE = {
-    istio.GROUP: istio.WHOLE_KINDS,
+    istio.GROUP: ("Gateway", "VirtualService", "EnvoyFilter"),
     CERT_MANAGER: ("Certificate", "CertificateRequest", *ISSUERS[1:]),
     **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
     **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", *_ROUTES)),

@@ -103,13 +103,11 @@ def _keys(value: Any, path: str, unknown: list[UnknownValueError]) -> Iterator[t
 
 def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
     """Return which kind of key a mapping is, or a text holds in some encoding; None if there is none."""
-    if isinstance(value, Mapping):
-        return _in_mapping(value)
-    return _in_text(value, depth) if isinstance(value, str) else None
-
-
-def _in_mapping(value: Mapping[str, Any]) -> str | None:
-    """Recognize a JWK (RFC 7517) and a kubeconfig."""
+    if isinstance(value, str):
+        return _in_text(value, depth)
+    if not isinstance(value, Mapping):
+        return None
+    # A JWK (RFC 7517) or a kubeconfig.
     if isinstance(value.get("kty"), str) and (value.get("d") or (value["kty"] == "oct" and value.get("k"))):
         return "a private JWK"
     if isinstance(value.get("client-key-data"), str):
