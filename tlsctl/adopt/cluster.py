@@ -65,9 +65,7 @@ class Cluster:
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """Return an object, or None where it does not exist."""
         plural = self._plural(api_version, kind)
-        if plural is None:
-            return None
-        return self._get(f"{_prefix(api_version, namespace)}/{plural}/{name}")
+        return self._get(f"{_prefix(api_version, namespace)}/{plural}/{name}") if plural else None
 
     def has_release(self, namespace: str, name: str) -> bool:
         """Tell whether a Deployment belongs to a Helm release."""

@@ -80,9 +80,9 @@ def serving(inventory: Inventory, challenge: str) -> Serving:
         if host in result.names:
             continue  # VirtualServices serve it already.
         routes = ingresses.routes_of(host, of_host, inventory.services)
-        if routes.reason:
-            result.notes.append(_stays(host, routes.reason))
-        elif _is_accepted(host, inventory, result, challenge):
+        if reason := routes.reason or _refusal(host, inventory, challenge, result.address):
+            result.notes.append(_stays(host, reason))
+        else:
             result.hosts.append(_host(host, routes.routes))
             result.notes += ingresses.changes(host, of_host)
     return result
@@ -145,24 +145,15 @@ def _read_virtual_services(inventory: Inventory, result: Serving, challenge: str
             by_host.setdefault(host, []).append((obj, routes))
     ages = set()
     for host, parts in by_host.items():
-        if refused := next(((obj, routes.reason) for obj, routes in parts if routes.reason), None):
-            reason = f"VirtualService {qualified(refused[0])} {refused[1]}, which the config cannot express"
+        refused = (f"VirtualService {qualified(obj)} {routes.reason}" for obj, routes in parts if routes.reason)
+        reason = next((f"{why}, which the config cannot express" for why in refused), "")
+        if reason := reason or _refusal(host, inventory, challenge, result.address):
             result.notes.append(_stays(host, reason))
-        elif _is_accepted(host, inventory, result, challenge):
+        else:
             result.hosts.append(_host(host, reachable([route for _, routes in parts for route in routes.routes])))
             result.replaced[host] = [key(obj) for obj, _ in parts]
             ages.add(max(routes.hsts for _, routes in parts))
     result.hsts = ages.pop() if len(ages) == 1 else 0
-
-
-def _is_accepted(host: str, inventory: Inventory, result: Serving, challenge: str) -> bool:
-    """Tell whether the config can have a host; add a note if not."""
-    if host in result.names:
-        return False
-    reason = _refusal(host, inventory, challenge, result.address)
-    if reason:
-        result.notes.append(_stays(host, reason))
-    return not reason
 
 
 def _refusal(host: str, inventory: Inventory, challenge: str, address: str) -> str:

@@ -107,9 +107,8 @@ def _ask(name: dns.name.Name, address: str, kind: str) -> tuple[list[str], int]:
     except dns.exception.Timeout:
         answer, _ = dns.query.udp_with_fallback(question, address, timeout=_TRY)
     sets = [records for records in answer.answer if records.rdtype == question.question[0].rdtype]
-    return sorted(str(record) for records in sets for record in records), min(
-        (records.ttl for records in sets), default=0
-    )
+    ttl = min((records.ttl for records in sets), default=0)
+    return sorted(str(record) for records in sets for record in records), ttl
 
 
 def look(environment: Environment, host: str, lookups: Lookups) -> list[Result]:
