@@ -43,15 +43,12 @@ class Cluster:
     def read(self) -> dict[str, Any]:
         """Return the fields of `Inventory` that come from the cluster."""
         istio = next((api for api in _ISTIO if self._get(f"/apis/networking.istio.io/{api}")), _ISTIO[0])
-        networking = f"networking.istio.io/{istio}"
+        networking, cert_manager = f"networking.istio.io/{istio}", "cert-manager.io/v1"
         deployments = self._list("apps/v1", "deployments")
         definition = self._get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/certificates.cert-manager.io")
         return {
-            "issuers": [
-                *self._list("cert-manager.io/v1", "clusterissuers"),
-                *self._list("cert-manager.io/v1", "issuers"),
-            ],
-            "certificates": self._list("cert-manager.io/v1", "certificates"),
+            "issuers": self._list(cert_manager, "clusterissuers") + self._list(cert_manager, "issuers"),
+            "certificates": self._list(cert_manager, "certificates"),
             "gateways": self._list(networking, "gateways"),
             "virtual_services": self._list(networking, "virtualservices"),
             "ingresses": self._list("networking.k8s.io/v1", "ingresses"),

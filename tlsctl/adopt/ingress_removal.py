@@ -114,11 +114,8 @@ def removal_steps(inventory: Inventory, served: Serving, removal: Removal) -> It
         yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {ttl}",))
     for ingress in removal.removed:
         namespace, name = key(ingress)
-        with_it = [
-            qualified(certificate)
-            for certificate in removal.deleted
-            if name in owning_ingresses(certificate) and key(certificate)[0] == namespace
-        ]
+        of_namespace = (certificate for certificate in removal.deleted if key(certificate)[0] == namespace)
+        with_it = [qualified(certificate) for certificate in of_namespace if name in owning_ingresses(certificate)]
         what = "has no hosts but the stack's"
         if with_it:
             what += f"; its Certificate {', '.join(with_it)} is deleted with it"

@@ -98,10 +98,8 @@ def _choose_gateway(inventory: Inventory, result: Serving) -> None:
     selectors = [dict(mapping(gateway, "spec", "selector")) for gateway in tls] or [dict(SELECTOR)]
     chosen = max(selectors, key=selectors.count)
     result.selector = {str(name): str(value) for name, value in chosen.items()}
-    balancers = [
-        service for service in oldest_first(inventory.services) if at(service, "spec", "type") == "LoadBalancer"
-    ]
-    result.service = next((one for one in balancers if selects(chosen, mapping(one, "spec", "selector"))), None)
+    services = [one for one in oldest_first(inventory.services) if selects(chosen, mapping(one, "spec", "selector"))]
+    result.service = next((one for one in services if at(one, "spec", "type") == "LoadBalancer"), None)
     if result.service is None:
         labels = ",".join(f"{name}={value}" for name, value in result.selector.items())
         fix = (f"kubectl get services --all-namespaces --selector {word(labels)}",)

@@ -1,8 +1,7 @@
 """Connection coalescing: a browser reuses a connection for another host that its certificate covers.
 
-With HTTP/2 a browser does so whenever a certificate allows it (RFC 9113, section 9.1.1). Envoy knows only the routes of
-the server that the connection's name (SNI) belongs to, and answers 404 where those of the other host are elsewhere
-(istio#13589). After 421, the browser repeats the request over a connection of its own, unnoticed by the user.
+A browser may do so with HTTP/2 (RFC 9113, section 9.1.1). Envoy knows only the routes of the connection's server (SNI),
+and answers 404 for those of another (istio#13589). After 421, the browser repeats the request over a new connection.
 """
 
 import ssl

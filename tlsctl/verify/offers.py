@@ -1,7 +1,6 @@
 """The protocol versions and cipher suites that the gateway offers, compared with Mozilla's intermediate profile.
 
-sslyze makes some five hundred handshakes for a scan, one for each version and suite, which takes half a second of CPU
-time. The offer depends on the server that answers and not on the requested name, so each server is scanned once, by one
+A scan makes some five hundred handshakes, which takes half a second of CPU time, so each server is scanned once, by one
 of its names. Hosts that get the same certificate are on the same server, since a server presents one certificate. Where
 the cluster can be read, servers with the same TLS settings count as one, provided that each host gets the certificate
 in its own server's Secret: only then is it this server that answers for it.
