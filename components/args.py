@@ -43,12 +43,7 @@ class CrossCheck:
 
 
 def with_cross_check(conflicts: Conflicts, *reads: str) -> Callable[[C], C]:
-    """Decorate an args class whose fields have to agree with each other.
-
-    Args:
-        conflicts: finds the contradictions.
-        reads: the fields that it looks at; all of them, by default. As long as one is an Output, it does not run.
-    """
+    """Decorate an args class whose fields have to agree. As long as one that is read is an Output, no check runs."""
 
     def decorate(args: C) -> C:
         args.__cross_check__ = CrossCheck(conflicts, reads)  # type: ignore[attr-defined]
@@ -96,13 +91,8 @@ def component_type(args: Any, defer: Defer) -> Any:
 def config_model(args: Any, base: type[BaseModel], *names: str, optional: bool = False) -> type[BaseModel]:
     """Return the model of an args class as stack config has it: no value is an Output.
 
-    Each field has its sentence as `description`, and what its type accepts in `json_schema_extra["accepted"]`.
-
-    Args:
-        args: the args class.
-        base: what the sections of the config have in common, such as camelCase keys.
-        names: some of its fields; all of them, by default.
-        optional: whether none of them is required.
+    It has the fields of these names, by default all. Each field has its sentence as `description`, and what its type
+    accepts in `json_schema_extra["accepted"]`.
     """
     return _model(args, base, _unchanged, names, optional)
 

@@ -90,14 +90,7 @@ def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHo
 
 
 def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[str, str]) -> Problem:
-    """Return the problem of a name whose CAA records the component would replace.
-
-    Args:
-        owner: the name.
-        records: its CAA records.
-        zone: the managed zone.
-        commands: the commands that set inputs of the component.
-    """
+    """Return the problem of a name whose CAA records the component would replace; `commands` set its inputs."""
     parsed = [caa.Record.parse(record) for record in records]
     allowed = sorted({record.domain for record in parsed if record.tag in ("issue", "issuewild") and record.domain})
     loss = f"{', '.join(allowed)} would no longer be allowed to sign" if allowed else "what they say would be lost"

@@ -48,11 +48,7 @@ async def ask(
 
     `pulumi.runtime.invoke_async` would occupy one of asyncio's threads, and drop values that are not known yet.
 
-    Args:
-        token: of the function, such as `gcp:dns/getRecordSets:getRecordSets`.
-        arguments: of the function, as the provider calls them; None is left out.
-        provider: the one that is asked, if not the default one.
-        version: the default provider's. There is one for each version that is asked for, and without one the newest.
+    Without a provider the default one is asked; there is one for each version, and without a version it is the newest.
 
     Raises:
         RuntimeError: the provider refused; carries its words.

@@ -80,13 +80,9 @@ A program that sets its inputs in code has none, and its users read the names of
 
 
 def set_input(commands: Mapping[str, str], key: str, value: object, comment: str = "") -> str:
-    """Return how an input of a component is set: by a command if there is one, else in words.
+    """Return how an input of a component is set: by one of its `COMMANDS` if there is one, else in words.
 
-    Args:
-        commands: the commands of the component, from `COMMANDS`.
-        key: the input.
-        value: the value to set; in capitals where the user has to choose it.
-        comment: a reason, for the end of the line.
+    A value that the user has to choose is in capitals.
     """
     line = f"{commands[key]} {words(value)}" if key in commands else f"set the input {key} to {value}"
     return f"{line}    # {comment}" if comment else line

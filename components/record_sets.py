@@ -32,9 +32,7 @@ def before_create(
     Record sets that the stack has are updated without a check. None where the engine has no hooks. One hook is for all
     record sets of a component: the SDK starts a server for each hook that is registered in the same moment (3.272).
 
-    Args:
-        component: the parent of the record sets.
-        check: called with the record set, the zone and its project; raises `pulumi.RunError` to refuse the creation.
+    `check` takes the record set, the zone and its project, and raises `pulumi.RunError` to refuse the creation.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
         return None

@@ -64,11 +64,7 @@ class RouteArgs(TypedDict):
 
 
 def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Yield what contradicts the rest of a host.
-
-    Args:
-        host: a `HostArgs`, with all its fields.
-    """
+    """Yield what contradicts the rest of a `HostArgs` that has all its fields."""
     if host["redirect_to"]:
         if host["redirect_to"] == host["host"]:
             yield ("redirect_to",), "is the host itself, so the redirect would never end"
@@ -112,9 +108,7 @@ class HostArgs(TypedDict):
 def redirect_loop(targets: Mapping[str, str], host: str) -> list[str]:
     """Return the names through which a request for a host comes back to one of them; empty without a loop.
 
-    Args:
-        targets: the redirect target of each host; an empty text for hosts that do not redirect.
-        host: the first host. A wildcard serves the names that no other host is.
+    `targets` has an empty text for hosts that do not redirect. A wildcard serves the names that no other host is.
     """
     seen = [host]
     while target := targets.get(_serving(targets, seen[-1]), ""):

@@ -55,11 +55,9 @@ ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dn
 
 
 def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]:
-    """Return the commands that set the inputs of IngressGateway and of its provider in a stack's config.
+    """Return the commands that set the inputs of IngressGateway at its place in the config, and of its provider.
 
-    Args:
-        gateway: the gateway's place in the config; empty for the stack's own keys.
-        gke: whether the cluster is that of `gke`, which needs no kubeconfig.
+    A cluster of `gke` needs no kubeconfig.
     """
     provider = {key: f"pulumi config set {key}" for key in ("kubeconfig", "context")}
 

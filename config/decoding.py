@@ -39,15 +39,10 @@ def decode(
     secret: Set[str] = frozenset(),
     cross_check: CrossCheck | None = None,
 ) -> Model:
-    """Validate a stack's config.
+    """Validate a stack's config, by full keys, of which the `secret` ones are encrypted and so are not shown.
 
-    Args:
-        schema: what is accepted. Fields whose alias has a namespace of its own (`gcp:project`) are read by it.
-        config: by full keys. Values are strings, objects among them as JSON, or objects that are decoded already.
-        project: the namespace of the other keys.
-        stack: its name, for the report.
-        secret: full keys whose values are encrypted, and so are not shown.
-        cross_check: checks rules between keys.
+    Values are strings, objects among them as JSON, or objects that are decoded already. Fields whose alias has a
+    namespace of its own (`gcp:project`) are read by it, the others in the namespace `project`.
 
     Raises:
         ProblemsError: with every problem of the config.
@@ -159,13 +154,7 @@ def _valid_value(field: FieldInfo, value: Any) -> Any:
 
 
 def _unrepresentable(raw: Mapping[str, Any], schema: type[BaseModel], hidden: Set[str]) -> Iterator[Problem]:
-    """Yield the problem of each value that Pulumi or Kubernetes cannot round-trip.
-
-    Args:
-        raw: the config, decoded and not validated.
-        schema: what is accepted.
-        hidden: keys whose values must not be shown, as a whole or in part.
-    """
+    """Yield the problem of each value that Pulumi or Kubernetes cannot round-trip; values of `hidden` keys unshown."""
     for key, whole in raw.items():
         if reason := _refused_name(key):
             what = f"{key[:80]!r} {reason}; accepted: the keys of docs/configuration.md"

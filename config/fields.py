@@ -29,12 +29,9 @@ class Section(BaseModel):
 
 
 def section_of(args: Any, *names: str, optional: bool = False) -> Any:
-    """Return a section with the fields of a component's args class, for a section of the config to extend.
+    """Return a section with some or all fields of a component's args class, for a section of the config to extend.
 
-    Args:
-        args: the args class. Its own cross-check does not apply: the section has fields beside them.
-        names: some of its fields; all of them, by default.
-        optional: whether none of them is required.
+    The class's own cross-check does not apply: the section has fields beside them.
     """
     return config_model(args, Section, *names, optional=optional)
 

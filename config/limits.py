@@ -162,10 +162,7 @@ class Batch:
 def batches(certificates: Sequence[Sequence[str]], room: Room, interval: float = DAY) -> list[Batch]:
     """Return the batches in which certificates can be signed, each as large as the limits allow.
 
-    Args:
-        certificates: the names of each. Names that repeat are signed again.
-        room: the unused part of the limits; the batches take their tokens from it.
-        interval: seconds from one update to the next.
+    Names that repeat are signed again. The batches take their tokens from the room.
     """
     planned: list[Batch] = []
     waiting, at = list(range(len(certificates))), 0.0

@@ -89,12 +89,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
-    """Yield the risks that a config leaves, each with the command that removes it.
-
-    Args:
-        settings: the config.
-        secrets: keys of it that hold a secret.
-    """
+    """Yield the risks that a config with these secret keys leaves, each with the command that removes it."""
     for key in sorted(NAMING & secrets):
         yield (
             f"{key} is a secret in the config, and names cannot be kept secret: they are part of the resources' ids,"

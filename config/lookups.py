@@ -16,12 +16,7 @@ Zone = tuple[str, str | None]
 
 
 def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = frozenset()) -> None:
-    """Look the managed zones up, and refuse hosts that they cannot hold.
-
-    Args:
-        settings: the config.
-        stack: the stack's name.
-        secrets: keys of the config that hold a secret.
+    """Look the managed zones up, and refuse hosts that they cannot hold; values of secret keys are not shown.
 
     Raises:
         ProblemsError: a zone cannot be read, or cannot hold some hosts.

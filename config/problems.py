@@ -35,15 +35,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_$:-]+")
 def config_problem(
     path: Path, accepted: str, fix: str, *, value: Any = MISSING, reason: str = "is not accepted"
 ) -> Problem:
-    """Return the problem of a key.
-
-    Args:
-        path: the key.
-        accepted: the values that it may have.
-        fix: the command that fixes it.
-        value: its value; by default it is not set.
-        reason: what is wrong with the value.
-    """
+    """Return the problem of a key, with its value, the reason, what is accepted, and the command that fixes it."""
     what = "not set" if value is MISSING else f"{_shown(value)} {reason}"
     return Problem(dotted(path), f"{what}; accepted: {accepted}", (fix,))
 
@@ -74,14 +66,7 @@ def remove_command(path: Path) -> str:
 
 
 def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: bool = False) -> Problem:
-    """Translate one of pydantic's errors.
-
-    Args:
-        error: the error.
-        schema: the model that was validated.
-        raw: the config that was validated.
-        secret: whether the value is encrypted, and so must not be shown.
-    """
+    """Translate one of pydantic's errors about a config; the value of a secret is not shown."""
     path = error["loc"]
     if error["type"] == CONFLICT:
         # The args class of a component has found it, which has other names than the config.
@@ -102,15 +87,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: b
 
 
 def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str, fix: str = "") -> Problem:
-    """Return the problem of a key whose field states what is accepted.
-
-    Args:
-        path: the key.
-        schema: the model of the whole config.
-        value: the key's value, as far as it may be shown.
-        reason: what is wrong with it.
-        fix: the command that fixes it; by default it sets the example of the field.
-    """
+    """Return the problem of a key whose field states what is accepted; by default, the fix sets the field's example."""
     field = field_at(schema, path)
     if field is None:
         return config_problem(path, "see docs/configuration.md", remove_command(path), value=value, reason=reason)
@@ -129,13 +106,7 @@ def value_at(raw: Any, path: Path, default: Any = MISSING) -> Any:
 
 
 def unknown_key(path: Path, model: type[BaseModel] | None, value: Any) -> Problem:
-    """Return the problem of an unknown key, with the nearest known one of its section.
-
-    Args:
-        path: the key.
-        model: the section that it is in.
-        value: the key's value, as far as it may be shown.
-    """
+    """Return the problem of an unknown key, with the nearest known one of its section."""
     known = keys_of(model) if model else []
     nearest = difflib.get_close_matches(str(path[-1])[:_LONGEST], known, n=1, cutoff=0.5)
     if nearest and model and holds_secret(field_at(model, nearest)):

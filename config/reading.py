@@ -10,12 +10,7 @@ from config.production import PROJECT
 
 
 def read_settings(config: Mapping[str, Any], stack: str, *, secret: Set[str] = frozenset()) -> Settings:
-    """Return the settings of a stack.
-
-    Args:
-        config: by full keys. Values are strings, objects among them as JSON, or objects that are decoded already.
-        stack: the stack's short name, for the report.
-        secret: full keys whose values are encrypted.
+    """Return the settings of a stack, from its config by full keys, of which the `secret` ones are encrypted.
 
     Raises:
         ProblemsError: with every problem of the config.
@@ -25,10 +20,6 @@ def read_settings(config: Mapping[str, Any], stack: str, *, secret: Set[str] = f
 
 def read_printed(printed: Mapping[str, Any], stack: str) -> Settings:
     """Return the settings of a stack from its config as `pulumi config --json --show-secrets` prints it.
-
-    Args:
-        printed: by full keys, each an object with its value.
-        stack: the stack's short name, for the report.
 
     Raises:
         ProblemsError: with every problem of the config.

@@ -76,13 +76,9 @@ class Rollout:
 def plan(
     settings: Settings, certificates: Iterable[IssuedCertificate], *, clusters: int = 1, now: float | None = None
 ) -> Rollout | None:
-    """Return what is to be signed and when; None for a CA whose limits are unknown.
+    """Return what is to be signed and when, beside the certificates that there are; None for a CA of unknown limits.
 
-    Args:
-        settings: the stack's.
-        certificates: what the stack has, wherever that was read.
-        clusters: how many stacks have certificates of their own for the same names, none of the others deployed yet.
-        now: seconds since 1970, if not the clock's.
+    `clusters` is how many stacks have certificates of their own for the same names, none of the others deployed yet.
     """
     limits = settings.acme.ca_limits
     if limits is None:
@@ -132,11 +128,6 @@ def require_room(settings: Settings, stack: str, kubeconfig: str | None) -> None
     """Refuse a config whose certificates one update cannot get; warn where the cluster cannot be read.
 
     A config whose certificates would fit even if none of them were issued yet needs no look at the cluster.
-
-    Args:
-        settings: the config.
-        stack: the stack's name.
-        kubeconfig: a path or content; None is the ambient one.
 
     Raises:
         ProblemsError: names what does not fit, and the command that plans it.
@@ -192,10 +183,6 @@ def _in_cluster(settings: Settings, read: Read) -> list[IssuedCertificate]:
 
 def reader(kubeconfig: str | None, context: str | None) -> Read:
     """Return a function that reads a Certificate from the stack's cluster.
-
-    Args:
-        kubeconfig: a path or content; None is the ambient one.
-        context: a context of it, if not the current one.
 
     Raises:
         UnreadableError: there is no such kubeconfig. The function raises it where the cluster does not answer.

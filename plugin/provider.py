@@ -123,11 +123,7 @@ def schema() -> str:
 
 
 def serve(arguments: Sequence[str]) -> None:
-    """Serve until the engine ends this process.
-
-    Args:
-        arguments: the engine's address, and flags for other kinds of plugin.
-    """
+    """Serve until the engine, whose address is the first argument, ends this process."""
     # The SDK's main() makes this class, and takes no other.
     server.ProviderServicer = Servicer  # type: ignore[misc]
     server.main(Provider(), list(arguments))

@@ -8,11 +8,7 @@ from .kubeconfig import is_content, parse
 
 
 def api_client(kubeconfig: str | None = None, context: str | None = None) -> client.ApiClient:
-    """Return a Kubernetes client.
-
-    Args:
-        kubeconfig: a path or content; without it KUBECONFIG, ~/.kube/config, or the Pod's own ServiceAccount.
-        context: a context of the kubeconfig, if not its current one.
+    """Return a client for a path or content; without either for KUBECONFIG, ~/.kube/config or the Pod's own account.
 
     Raises:
         kubernetes.config.ConfigException: there is no such kubeconfig or context, or it cannot be read. The text quotes

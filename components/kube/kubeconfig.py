@@ -82,10 +82,7 @@ def _embedded(config: Mapping[str, Any]) -> Iterator[str]:
 def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str, Any]:
     """Return the kubeconfig of a GKE cluster; it holds no credentials, since the gcloud plugin brings them.
 
-    Args:
-        name: the cluster's.
-        endpoint: host or address of its API server.
-        authority: the API server's CA, base64 of PEM; None where its certificate is one of the web's.
+    The authority is the API server's CA, base64 of PEM; None where its certificate is one of the web's.
     """
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
@@ -98,12 +95,7 @@ def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str,
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": f"https://{endpoint}", **trusted},
-            }
-        ],
+        "clusters": [{"name": name, "cluster": {"server": f"https://{endpoint}", **trusted}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
         "users": [{"name": name, "user": {"exec": plugin}}],

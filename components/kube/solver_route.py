@@ -82,13 +82,7 @@ def solver_problem(
 ) -> Problem | None:
     """Return why the Ingress of a solver would not reach a gateway, or None.
 
-    Args:
-        mesh: MeshConfig, without defaults.
-        labels: what is known of the gateway's Pods.
-        class_field: how the Ingress names its class, `class` or `ingressClassName`.
-        ingress_class: the controller of the IngressClass `istio`; empty where there is none, None if that is not known.
-        plane: whose MeshConfig it is.
-        commands: what sets an input, see `set_input`.
+    `ingress_class` is the controller of the IngressClass `istio`; empty where there is none, None if not known.
     """
     mesh = {**DEFAULTS, **mesh}
     controller_mode = mesh["ingressControllerMode"]

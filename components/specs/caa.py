@@ -65,15 +65,10 @@ def owners(hosts: Mapping[str, str]) -> dict[str, dict[bool, str]]:
 
 
 def records(served: Mapping[bool, str], domains: Sequence[str], accounts: Sequence[str]) -> list[str]:
-    """Return the records of a name.
+    """Return the records of a name; `served` has its challenge (False) and that of the wildcard below it (True).
 
     A name without a wildcard forbids one. The domain of a wildcard that is not served itself says nothing of
     certificates without a wildcard: they may be other people's.
-
-    Args:
-        served: the challenge of the name itself (False) and of the wildcard below it (True), those that are served.
-        domains: of the CAs.
-        accounts: the URIs of the accounts that may ask.
     """
 
     def allowed(tag: str, challenge: str) -> list[str]:
@@ -90,12 +85,8 @@ def records(served: Mapping[bool, str], domains: Sequence[str], accounts: Sequen
 def refusal(effective: Iterable[Record], host: str, challenge: str, domains: Iterable[str], account: str | None) -> str:
     """Return why a CA may not sign for a host; empty where it may.
 
-    Args:
-        effective: the records that count for the host, all of one name; without any, every CA may sign.
-        host: the host; `*.` may lead it.
-        challenge: how it is proven.
-        domains: of the CA; one is enough.
-        account: the URI of the account that asks; None where it is not known.
+    `effective` are the records that count for the host, all of one name; without any, every CA may sign. One of the
+    CA's domains is enough. None is an account that is not known.
     """
     all_records = list(effective)
     wild = [record for record in all_records if record.tag == "issuewild"] if names.is_wildcard(host) else []

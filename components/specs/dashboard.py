@@ -26,14 +26,9 @@ _GREEN, _YELLOW, _RED, _NONE = "green", "yellow", "red", "transparent"
 
 
 def dashboard(uid: str, title: str, namespace: str, certificates: Sequence[str], acme_errors: float) -> dict[str, Any]:
-    """Return the dashboard.
+    """Return the dashboard of Certificates, which are names in `namespace` or `NAMESPACE/NAME`.
 
-    Args:
-        uid: by which Grafana knows it, of at most 40 characters.
-        title: shown in the list of dashboards.
-        namespace: the namespace of Certificates that are listed without one.
-        certificates: names, or `NAMESPACE/NAME`.
-        acme_errors: the share of refused requests from which on the alerts fire.
+    Its uid has at most 40 characters. `acme_errors` is the share of refused requests from which on the alerts fire.
     """
     names = by_namespace(namespace, certificates)
     watched = Certificates(names)

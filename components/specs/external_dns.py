@@ -76,15 +76,11 @@ def txt_names(name: str, kind: str) -> list[str]:
 
 
 def owners(records: Mapping[Key, Sequence[str]], wanted: Collection[Key]) -> dict[Key, list[Owner]]:
-    """Return which of the wanted record sets external-dns owns.
+    """Return which of the wanted record sets, in the zone or not, external-dns owns; `records` are the whole zone's.
 
     A TXT record does not say which set it stands for, and its name has whatever prefix or suffix was configured. It
     stands for the one whose name has the least added to it. Where the zone does not have that set, only the default
     names count: what is left of another set's is not taken for its own.
-
-    Args:
-        records: all that is in the zone.
-        wanted: those that are asked for, in the zone or not.
     """
     keys = sorted({key for key in {*records, *wanted} if key[1] in TYPES})
     by_default: dict[str, list[Key]] = {}

@@ -82,12 +82,7 @@ def tls_gateway_spec(
 ) -> dict[str, Any]:
     """Return the Gateway of port 443: one server per certificate, since a server presents one.
 
-    Args:
-        selector: labels of the gateway's Pods.
-        credentials: each certificate's Secret and the hosts that it is presented for.
-        min_version: one of `tls.VERSIONS`.
-        cipher_suites: those of TLS 1.2.
-        client_ca_secret: the Secret with the CA whose client certificates are asked for; none is, without one.
+    `credentials` are each certificate's Secret and the hosts that it is presented for.
     """
     # Istio hardens nothing that is not written here, and TLS 1.3 takes no list of ciphers.
     hardened: dict[str, Any] = {"mode": "SIMPLE", "minProtocolVersion": tls.istio_version(min_version)}
@@ -121,15 +116,8 @@ def virtual_service_spec(
     Istio takes the first route that matches, and `/` matches everything: exact paths come first, then the longest
     prefix, and of one length the route that asks for the most headers.
 
-    Args:
-        gateway: `NAMESPACE/NAME`.
-        served: `host`, a DNS name; `routes`, each with `path`, `service`, `namespace` and `port`, and perhaps with
-            `headers` to match (`name` and `exact` or `prefix`), `timeout` in seconds, `retries` and
-            `response_headers`; `redirect_to`; `maintenance`, which wins over the routes; `response_headers` of every
-            answer.
-        hsts: seconds of Strict-Transport-Security; 0 sends none.
-        others: the other hosts of the Gateway. Istio gives a host the routes of a wildcard above it as well, and those
-            first that are older: the wildcard's are not for the hosts below it.
+    `served` is a `HostArgs`. Istio gives a host the routes of a wildcard above it as well, and those first that are
+    older: the wildcard's are not for the hosts below it, which are among `others`.
     """
     common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
     if served.get("redirect_to"):

@@ -18,13 +18,7 @@ NEAR_EXPIRY = 0.1
 
 
 def planned(begin: datetime.datetime, end: datetime.datetime, percentage: int | None = None) -> datetime.datetime:
-    """Return when a certificate is due for renewal.
-
-    Args:
-        begin: notBefore.
-        end: notAfter.
-        percentage: `renewBeforePercentage`, per cent of the lifetime left.
-    """
+    """Return when a certificate is due for renewal, with `renewBeforePercentage` or cert-manager's default."""
     return end - (end - begin) * (percentage / 100 if percentage else RENEWED_AT)
 
 

@@ -14,13 +14,7 @@ from config.models import Settings
 
 
 def cross_checks(settings: Settings, raw: Mapping[str, Any], secret: Set[str]) -> list[Problem]:
-    """Return the problems between keys.
-
-    Args:
-        settings: the valid part of the config.
-        raw: the config, decoded and not validated; reports show its values.
-        secret: keys whose values are encrypted, and so must not be shown.
-    """
+    """Return the problems between keys of the valid part; reports show the raw values of keys that are not secret."""
     views = [Keys(view, raw, secret) for view in settings.views]
     return [
         *stack.problems(views[0], views[1:]),

@@ -40,15 +40,7 @@ class Keys:
         return key in self.view.own
 
     def problem(self, path: Path, reason: str, accepted: str, fix: str, default: Any = MISSING) -> Problem:
-        """Return the problem of a key.
-
-        Args:
-            path: the key, below the gateway.
-            reason: what is wrong with its value.
-            accepted: the values that it may have.
-            fix: the command that fixes it.
-            default: its value where the config has none.
-        """
+        """Return the problem of a key below the gateway; `default` is its value where the config has none."""
         place = [*self.view.path, *path]
         value = value_at(self.raw, place, default)
         if value is not MISSING and (place[0] in self.secret or holds_secret(field_at(Settings, place))):

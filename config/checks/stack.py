@@ -10,12 +10,7 @@ from config.problems import Path
 
 
 def problems(stack: Keys, others: Sequence[Keys]) -> Iterator[Problem]:
-    """Yield the problems between the keys of a stack.
-
-    Args:
-        stack: the keys of the stack's own gateway.
-        others: those of its other gateways.
-    """
+    """Yield the problems between the keys of a stack, which are those of its own gateway and of the others."""
     yield from _cluster(stack)
     yield from _kubeconfig(stack)
     yield from _issuer_kind(stack, others)
