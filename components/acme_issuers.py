@@ -14,11 +14,11 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from .acme_issuers_args import AcmeIssuersArgs
 from .fields import Input
 from .inputs import check_inputs
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
+from .shared_args import AcmeIssuersArgs
 from .specs import acme
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from .cert_manager_args import CertManagerArgs
 from .inputs import InputsError, check_inputs, computed
 from .problem import Problem
+from .shared_args import CertManagerArgs
 from .specs import cert_manager
 
 RELEASE = "cert-manager"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pulumi
 
-from .gateway_certificate_args import GatewayCertificateArgs
 from .inputs import check_inputs, resource_label
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
+from .shared_args import GatewayCertificateArgs
 from .specs import acme, tls
 
 

@@ -13,11 +13,11 @@ import pulumi
 from kubernetes.config import ConfigException
 
 from .engine import in_thread
-from .ingress_gateway_args import IngressGatewayArgs
 from .inputs import check_inputs
 from .kube import load_balancer, mesh
 from .kube.credentials import Credentials, credentials_of
 from .problem import COMMANDS, Problem, ProblemsError, set_input, text
+from .shared_args import IngressGatewayArgs
 from .shell import word
 from .specs import addresses
 

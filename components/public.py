@@ -1,14 +1,10 @@
 """The components and their args classes: everything that a program imports from this package."""
 
 from .acme_issuers import AcmeIssuers as AcmeIssuers
-from .acme_issuers_args import AcmeIssuersArgs as AcmeIssuersArgs
-from .acme_issuers_args import ExternalAccountArgs as ExternalAccountArgs
-from .acme_issuers_args import SolverArgs as SolverArgs
 from .caa_records import CaaHostArgs as CaaHostArgs
 from .caa_records import CaaRecords as CaaRecords
 from .caa_records import CaaRecordsArgs as CaaRecordsArgs
 from .cert_manager import CertManager as CertManager
-from .cert_manager_args import CertManagerArgs as CertManagerArgs
 from .certificate_alerts import CertificateAlerts as CertificateAlerts
 from .certificate_alerts import CertificateAlertsArgs as CertificateAlertsArgs
 from .certificate_dashboard import CertificateDashboard as CertificateDashboard
@@ -18,13 +14,9 @@ from .dns01_identity import Dns01IdentityArgs as Dns01IdentityArgs
 from .dns_records import DnsRecords as DnsRecords
 from .dns_records import DnsRecordsArgs as DnsRecordsArgs
 from .gateway_certificate import GatewayCertificate as GatewayCertificate
-from .gateway_certificate_args import GatewayCertificateArgs as GatewayCertificateArgs
-from .gateway_certificate_args import KeyArgs as KeyArgs
 from .http_gateway import HttpGateway as HttpGateway
 from .http_gateway import HttpGatewayArgs as HttpGatewayArgs
 from .ingress_gateway import IngressGateway as IngressGateway
-from .ingress_gateway_args import Http01Args as Http01Args
-from .ingress_gateway_args import IngressGatewayArgs as IngressGatewayArgs
 from .mutual_tls import MutualTls as MutualTls
 from .mutual_tls import MutualTlsArgs as MutualTlsArgs
 from .reserved_address import ReservedAddress as ReservedAddress
@@ -32,7 +24,15 @@ from .reserved_address import ReservedAddressArgs as ReservedAddressArgs
 from .routes import HeaderMatchArgs as HeaderMatchArgs
 from .routes import HostArgs as HostArgs
 from .routes import RouteArgs as RouteArgs
+from .shared_args import AcmeIssuersArgs as AcmeIssuersArgs
+from .shared_args import CertManagerArgs as CertManagerArgs
+from .shared_args import ClientCaArgs as ClientCaArgs
+from .shared_args import CredentialArgs as CredentialArgs
+from .shared_args import ExternalAccountArgs as ExternalAccountArgs
+from .shared_args import GatewayCertificateArgs as GatewayCertificateArgs
+from .shared_args import Http01Args as Http01Args
+from .shared_args import IngressGatewayArgs as IngressGatewayArgs
+from .shared_args import KeyArgs as KeyArgs
+from .shared_args import SolverArgs as SolverArgs
+from .shared_args import TlsGatewayArgs as TlsGatewayArgs
 from .tls_gateway import TlsGateway as TlsGateway
-from .tls_gateway_args import ClientCaArgs as ClientCaArgs
-from .tls_gateway_args import CredentialArgs as CredentialArgs
-from .tls_gateway_args import TlsGatewayArgs as TlsGatewayArgs

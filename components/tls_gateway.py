@@ -11,8 +11,8 @@ import pulumi_kubernetes as kubernetes
 
 from .inputs import check_inputs, computed, recheck, resource_label
 from .routes import HostArgs
+from .shared_args import TlsGatewayArgs
 from .specs import client_ca, istio, names
-from .tls_gateway_args import TlsGatewayArgs
 
 
 class TlsGateway(pulumi.ComponentResource):

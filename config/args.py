@@ -6,22 +6,28 @@ from typing import Any, cast
 
 import pulumi
 
-from components.acme_issuers_args import AcmeIssuersArgs, ExternalAccountArgs
 from components.caa_records import CaaRecordsArgs
-from components.cert_manager_args import CertManagerArgs
 from components.certificate_alerts import CertificateAlertsArgs
 from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.dns_records import DnsRecordsArgs
-from components.gateway_certificate_args import GatewayCertificateArgs, KeyArgs
 from components.http_gateway import HttpGatewayArgs
-from components.ingress_gateway_args import Http01Args, IngressGatewayArgs
 from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_address import ReservedAddressArgs
+from components.shared_args import (
+    AcmeIssuersArgs,
+    CertManagerArgs,
+    CredentialArgs,
+    ExternalAccountArgs,
+    GatewayCertificateArgs,
+    Http01Args,
+    IngressGatewayArgs,
+    KeyArgs,
+    TlsGatewayArgs,
+)
 from components.specs import addresses, client_ca, istio, names
 from components.specs.acme import HTTP01, ISSUER
-from components.tls_gateway_args import CredentialArgs, TlsGatewayArgs
 from config import proofs
 from config.cluster import ISSUER_COMMANDS, ingress_commands
 from config.fields import Section

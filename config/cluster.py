@@ -4,9 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.cert_manager_args import CertManagerArgs
 from components.fields import GoogleName
-from components.ingress_gateway_args import Http01Args, IngressGatewayArgs
+from components.shared_args import CertManagerArgs, Http01Args, IngressGatewayArgs
 from components.shell import word
 from config.fields import Section, section_of
 from config.problems import Path, dotted

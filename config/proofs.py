@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.acme_issuers_args import SolverArgs
 from components.caa_records import CaaHostArgs, CaaRecordsArgs
 from components.dns01_identity import Dns01IdentityArgs
+from components.shared_args import SolverArgs
 from components.specs import cert_manager, names
 from components.specs.acme import CLUSTER_ISSUER, DNS01
 from config.lookups import Zone

@@ -5,13 +5,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from components.acme_issuers_args import AcmeIssuersArgs, ExternalAccountArgs, SolverArgs
 from components.fields import Domain, HostName, KubernetesName, Seconds
-from components.gateway_certificate_args import GatewayCertificateArgs, KeyArgs
+from components.shared_args import (
+    AcmeIssuersArgs,
+    ExternalAccountArgs,
+    GatewayCertificateArgs,
+    KeyArgs,
+    SolverArgs,
+    TlsGatewayArgs,
+)
 from components.shell import Expression
 from components.specs import acme, client_ca, istio
 from components.specs.names import kubernetes_name
-from components.tls_gateway_args import TlsGatewayArgs
 from config.fields import Section, Url, section_of
 from config.limits import LETS_ENCRYPT, NONE, Limits, parse
 
