@@ -9,14 +9,14 @@ import ast
 import inspect
 import itertools
 import textwrap
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NotRequired, Required, TypeVar, Union, get_args, get_origin, is_typeddict
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from .fields import Accepts, Default, accepted, example, metadata
 
@@ -97,20 +97,6 @@ def config_model(args: Any, base: type[BaseModel], *names: str, optional: bool =
     return _model(args, base, _unchanged, names, optional)
 
 
-@dataclass(frozen=True)
-class FromConfig:
-    """Metadata that has pydantic check an args class as stack config: `Annotated[RouteArgs, FromConfig(Section)]`.
-
-    What comes out is the args themselves, with their Python names and their defaults, for a component to take.
-    """
-
-    base: type[BaseModel]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        schema = handler.generate_schema(_object(source, self.base, _unchanged))
-        return core_schema.no_info_after_validator_function(BaseModel.model_dump, schema)
-
-
 def model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
     """Return the model of the object at a path below a model; None where there is none."""
     at: type[BaseModel] | None = model
@@ -156,7 +142,11 @@ def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel]
     }
     type_ = _type(inner, base, defer)
     if not required:
-        type_ = type_ | None if default is None else Annotated[type_, BeforeValidator(_or_default(default))]
+        type_ = (
+            type_ | None
+            if default is None
+            else Annotated[type_, BeforeValidator(lambda value: default if value is None else value)]
+        )
         about |= {"default": default, "validate_default": True}
     return (type_ if awaitable is None else defer(type_)), Field(**about)
 
@@ -170,10 +160,6 @@ def _without_default(annotation: Any) -> tuple[Any, Any]:
         others = tuple(item for item in inside[1:] if not isinstance(item, Default))
         return default, Annotated[(inside[0], *others)] if others else inside[0]
     return None, annotation
-
-
-def _or_default(default: Any) -> Callable[[Any], Any]:
-    return lambda value: default if value is None else value
 
 
 def _type(annotation: Any, base: type[BaseModel], defer: Defer) -> Any:
@@ -207,16 +193,15 @@ def _runs(check: CrossCheck) -> Callable[[BaseModel], BaseModel]:
     def run(model: BaseModel) -> BaseModel:
         values = dump(model)
         if not any(map(_is_deferred, (values[name] for name in check.reads or values))):
-            problems = list(check.conflicts(values))
-            if problems:
-                raise ValidationError.from_exception_data(CONFLICT, [_error(*problem) for problem in problems])
+            errors = [
+                InitErrorDetails(type=PydanticCustomError(CONFLICT, what), loc=where, input=None)
+                for where, what in check.conflicts(values)
+            ]
+            if errors:
+                raise ValidationError.from_exception_data(CONFLICT, errors)
         return model
 
     return run
-
-
-def _error(where: Path, what: str) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError(CONFLICT, what), loc=where, input=None)
 
 
 def dump(value: Any) -> Any:
@@ -232,13 +217,3 @@ def _is_deferred(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(_is_deferred, value.values() if isinstance(value, dict) else value))
     return isinstance(value, Deferred)
-
-
-def exactly_one(first: str, second: str) -> Conflicts:
-    """Return a cross-check that exactly one of two fields is set."""
-
-    def conflicts(values: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-        if (values[first] is None) == (values[second] is None):
-            yield (), f"set exactly one of {first} or {second}"
-
-    return conflicts

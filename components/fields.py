@@ -6,7 +6,7 @@ the normalised value, or raises ValueError with the reason alone: what reports t
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import UnionType
@@ -129,14 +129,29 @@ def line(text: str) -> str:
     return text
 
 
-_GOOGLE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
+def _matching(pattern: str, reason: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(reason)
+        return text
+
+    return check
 
 
-def google_name(name: str) -> str:
-    """Return the name of a project, a cluster, a region or a managed zone in Google Cloud."""
-    if not _GOOGLE_NAME.fullmatch(name):
-        raise ValueError("is not a name in Google Cloud: letters, digits and inner . : - _")
-    return name
+google_name = _matching(
+    r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?",
+    "is not a name in Google Cloud: letters, digits and inner . : - _",
+)
+"""Of a project, a cluster, a region or a managed zone."""
+
+workload_pool = _matching(
+    r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog",
+    "is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog",
+)
+"""IAM wants the project's number in it."""
+
+role_id = _matching(r"[A-Za-z0-9_.]{3,64}", "is not 3 to 64 letters, digits, underscores and periods")
+"""Of a custom role (https://cloud.google.com/iam/docs/creating-custom-roles)."""
 
 
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
@@ -172,23 +187,6 @@ def ip_address(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], addres
         return str(kind(address))
     except ValueError:
         raise ValueError(f"is not an {kind.__name__.removesuffix('Address')} address") from None
-
-
-_POOL = re.compile(r"projects/[0-9]+/locations/global/workloadIdentityPools/[A-Za-z0-9.:-]+\.svc\.id\.goog")
-
-
-def workload_pool(pool: str) -> str:
-    """Return the full name of a cluster's workload identity pool; IAM wants the project's number in it."""
-    if not _POOL.fullmatch(pool):
-        raise ValueError("is not projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog")
-    return pool
-
-
-def role_id(role: str) -> str:
-    """Return the id of a custom role (https://cloud.google.com/iam/docs/creating-custom-roles)."""
-    if not re.fullmatch(r"[A-Za-z0-9_.]{3,64}", role):
-        raise ValueError("is not 3 to 64 letters, digits, underscores and periods")
-    return role
 
 
 def _refuse_boolean(value: Any) -> Any:

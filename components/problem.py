@@ -7,7 +7,7 @@ turn them into text: the error that the engine prints, verify's table, its JSON.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .shell import words
+from .shell import escape, words
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,11 @@ def visible(value: object) -> str:
     line = (
         " ".join(part for part in map(str.strip, str(value).split("\n")) if part) if "\n" in str(value) else str(value)
     )
-    return line if line.isprintable() else "".join(map(_shown, line))
-
-
-def _shown(character: str) -> str:
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        line
+        if line.isprintable()
+        else "".join(character if character.isprintable() else escape(character, 0x100) for character in line)
+    )
 
 
 def sentence(problem: Problem) -> str:

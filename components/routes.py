@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NotRequired, TypedDict
 
-from .args import Path, exactly_one, with_cross_check
+from .args import Path, with_cross_check
 from .fields import (
     Default,
     HeaderName,
@@ -21,7 +21,12 @@ from .fields import (
 from .specs import names
 
 
-@with_cross_check(exactly_one("exact", "prefix"), "exact", "prefix")
+def _match_conflicts(match: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    if (match["exact"] is None) == (match["prefix"] is None):
+        yield (), "set exactly one of exact or prefix"
+
+
+@with_cross_check(_match_conflicts, "exact", "prefix")
 class HeaderMatchArgs(TypedDict):
     """A header that a request must have: set exactly one of `exact` and `prefix`."""
 

@@ -38,8 +38,13 @@ def words(*values: object) -> str:
 def _escaped(character: str) -> str:
     if character in _ESCAPED or character.isprintable():
         return _ESCAPED.get(character, character)
+    return escape(character, 0x80)
+
+
+def escape(character: str, bytes_end: int) -> str:
+    r"""Return a character as `\x1b`, if its code is below the end of those that are one byte, or as `\u202e`."""
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < bytes_end else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 QUOTED = r"\$'(?:[^'\\]|\\.)*'|'[^']*'|\"(?:[^\"\\]|\\.)*\""

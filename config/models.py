@@ -66,9 +66,7 @@ class Settings(Section):
     )
     gke: Gke | None = None
     acme: Acme
-    challenge: Challenge = Field(
-        "http01", description="http01 or dns01, for hosts that have no `challenge`", examples=["http01"]
-    )
+    challenge: Challenge = Field("http01", description="http01 or dns01, for hosts that have no `challenge`")
     hosts: tuple[Host, ...] = Field(min_length=1)
     dns: Dns
     gateways: tuple[Gateway, ...] = Field((), description="other gateways of the cluster")

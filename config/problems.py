@@ -87,11 +87,12 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: b
 
 
 def problem_at(path: Path, schema: type[BaseModel], value: Any, reason: str, fix: str = "") -> Problem:
-    """Return the problem of a key whose field states what is accepted; by default, the fix sets the field's example."""
+    """Return the problem of a key whose field states what is accepted; the fix sets its example or default."""
     field = field_at(schema, path)
     if field is None:
         return config_problem(path, "see docs/configuration.md", remove_command(path), value=value, reason=reason)
-    fix = fix or set_command(path, next((item for item in field.examples or () if item is not None), "VALUE"))
+    default = field.default if isinstance(field.default, str | int) else "VALUE"
+    fix = fix or set_command(path, next((item for item in field.examples or () if item is not None), default))
     return config_problem(path, accepted_by(field), fix, value=value, reason=reason)
 
 

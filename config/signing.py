@@ -1,7 +1,7 @@
 """The sections about certificates: who signs them, their keys and renewal, and what the gateway offers."""
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -26,16 +26,11 @@ def client_ca_of(value: str) -> str:
     return client_ca.certificates(value) if client_ca.is_pem(value) else kubernetes_name(value)
 
 
-def _directory(environment: str) -> Any:
-    url = acme.DIRECTORIES[environment]
-    return Field(url, description="an https:// ACME directory", examples=[url])
-
-
 class Servers(Section):
     """ACME directories, if not Let's Encrypt's."""
 
-    staging: Url = _directory(acme.STAGING)
-    prod: Url = _directory(acme.PROD)
+    staging: Url = Field(acme.DIRECTORIES[acme.STAGING], description="an https:// ACME directory")
+    prod: Url = Field(acme.DIRECTORIES[acme.PROD], description="an https:// ACME directory")
 
 
 class ExternalAccount(section_of(ExternalAccountArgs)):  # type: ignore[misc]
@@ -107,9 +102,7 @@ class Acme(
         description="domains that the ClusterIssuers sign for, with every name below them",
         examples=["YOUR-DOMAIN"],
     )
-    timeout: Seconds = Field(
-        600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600", examples=[600]
-    )
+    timeout: Seconds = Field(600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600")
 
     @property
     def ca_limits(self) -> Limits | None:
@@ -128,9 +121,9 @@ class Certificate(
 ):
     """The key and the renewal of the gateway's certificates."""
 
-    secret_name: KubernetesName = Field(istio.CREDENTIAL, description="a Secret's name", examples=[istio.CREDENTIAL])
+    secret_name: KubernetesName = Field(istio.CREDENTIAL, description="a Secret's name")
     grouping: Literal["shared", "perHost"] = Field(
-        "shared", description="shared (one certificate for all hosts) or perHost", examples=["shared"]
+        "shared", description="shared (one certificate for all hosts) or perHost"
     )
 
 

@@ -55,7 +55,7 @@ class ManagedZone(Section):
 class Dns(ManagedZone):
     """The zone of the hosts' records."""
 
-    ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400", examples=[300])
+    ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400")
     caa: bool = Field(
         False,
         description="true for CAA records that allow only the ACME accounts of the issuers certificates for the hosts",

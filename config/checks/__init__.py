@@ -20,5 +20,6 @@ def cross_checks(settings: Settings, raw: Mapping[str, Any], secret: Set[str]) -
         *stack.problems(views[0], views[1:]),
         *(problem for view in views for problem in (*gateways.problems(view), *hosts.problems(view))),
         *gateways.unused_dns01_keys(views),
-        *gateways.problems_between(views),
+        *gateways.duplicates(views),
+        *gateways.strict_mtls(views),
     ]

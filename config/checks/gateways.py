@@ -78,13 +78,8 @@ def unused_dns01_keys(gateways: Sequence[Keys]) -> Iterator[Problem]:
                 yield gateway.problem(["dns", key], "has no effect without dns01", "dns01", fix)
 
 
-def problems_between(gateways: Sequence[Keys]) -> Iterator[Problem]:
-    """Yield what two gateways cannot share, and why `mtls` cannot be strict."""
-    yield from _duplicates(gateways)
-    yield from _strict(gateways)
-
-
-def _duplicates(gateways: Sequence[Keys]) -> Iterator[Problem]:
+def duplicates(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield what two gateways cannot share."""
     seen: dict[tuple[str, str], tuple[Keys, str]] = {}
     for gateway in gateways:
         for what, path, value in _unique(gateway):
@@ -108,7 +103,7 @@ def _unique(gateway: Keys) -> Iterator[tuple[str, Path, str]]:
             yield "host", ["hosts", index, "host"], host.host
 
 
-def _strict(gateways: Sequence[Keys]) -> Iterator[Problem]:
+def strict_mtls(gateways: Sequence[Keys]) -> Iterator[Problem]:
     """Yield the first reason why an application's namespace cannot be strict: ACME solvers run there."""
     stack = gateways[0]
     if stack.settings.mtls != mutual_tls.STRICT:

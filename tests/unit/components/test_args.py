@@ -1,7 +1,7 @@
 """What holds of every args class: the schema, the docs page, what is accepted and what stack config sees are one."""
 
 import inspect
-from typing import Annotated, Any
+from typing import Any
 
 import pulumi
 import pytest
@@ -91,31 +91,30 @@ class Section(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
 
 
-class Config(Section):
-    routes: tuple[Annotated[RouteArgs, args.FromConfig(Section)], ...]
+ROUTE_MODEL = args.config_model(RouteArgs, Section)
 
 
 class TestConfig:
-    """Stack config takes the args classes themselves, with the names of its keys."""
+    """Stack config takes the fields of the args classes, with the names of its keys."""
 
-    def test_what_comes_out_are_the_args_with_their_defaults(self) -> None:
-        (route,) = Config.model_validate({"routes": [{**ROUTE, "responseHeaders": {"X-A": "b"}}]}).routes
+    def test_what_comes_out_has_the_defaults_of_the_args(self) -> None:
+        route = ROUTE_MODEL.model_validate({**ROUTE, "responseHeaders": {"X-A": "b"}}).model_dump()
 
         assert (route["headers"], route["port"], route["response_headers"]) == ([], 80, {"x-a": "b"})
 
     @pytest.mark.parametrize(
         ("route", "path"),
         [
-            ({"port": 0}, ("routes", 0, "port")),
-            ({"responseHeaders": {"a b": "c"}}, ("routes", 0, "responseHeaders")),
-            ({"response_headers": {}}, ("routes", 0, "response_headers")),
-            ({"headers": [{"name": "x-a"}]}, ("routes", 0, "headers", 0)),
-            ({"port": pulumi.Output}, ("routes", 0, "port")),
+            ({"port": 0}, ("port",)),
+            ({"responseHeaders": {"a b": "c"}}, ("responseHeaders",)),
+            ({"response_headers": {}}, ("response_headers",)),
+            ({"headers": [{"name": "x-a"}]}, ("headers", 0)),
+            ({"port": pulumi.Output}, ("port",)),
         ],
     )
     def test_what_is_wrong_is_found_at_its_key(self, route: dict[str, Any], path: tuple[Any, ...]) -> None:
         with pytest.raises(ValidationError) as refused:
-            Config.model_validate({"routes": [{**ROUTE, **route}]})
+            ROUTE_MODEL.model_validate({**ROUTE, **route})
 
         assert [error["loc"] for error in refused.value.errors()] == [path]
 
