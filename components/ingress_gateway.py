@@ -6,7 +6,6 @@ the solvers' Ingresses, as far as their rights allow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -36,10 +35,9 @@ class IngressGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: IngressGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         inputs = check_inputs(self, name, args, IngressGatewayArgs)
-        gateway = _Gateway(name, inputs["timeout"], inputs["family"], inputs["plain"])
         ips: pulumi.Output[Sequence[str]] = pulumi.Output.all(
             credentials_of(self), inputs["namespace"], inputs["service"], inputs["http01"]
-        ).apply(lambda known: gateway.addresses(*known))
+        ).apply(lambda known: _addresses(name, inputs, *known))
         # The address is public, though the kubeconfig that it was read with may be a secret.
         ips = pulumi.Output.unsecret(ips)
         self.ip = ips.apply(lambda known: known[0])
@@ -47,63 +45,55 @@ class IngressGateway(pulumi.ComponentResource):
         self.register_outputs({"ip": self.ip, "ipv6": self.ipv6})
 
 
-@dataclass(frozen=True)
-class _Gateway:
-    """How the Service of a gateway is looked at."""
+async def _addresses(
+    component: str,
+    inputs: Mapping[str, Any],
+    credentials: Credentials,
+    namespace: str,
+    service: str,
+    http01: Mapping[str, Any] | None,
+) -> Any:
+    """Return the addresses, or UNKNOWN at a preview that does not find all of them.
 
-    component: str
-    """The name of the component."""
-    timeout: int
-    family: str
-    plain: bool
+    Raises:
+        pulumi.RunError: with what is wrong with the gateway or why it cannot be read, and with the fix.
+    """
+    preview, timeout = pulumi.runtime.is_dry_run(), inputs["timeout"]
+    commands = COMMANDS.get(component, {})
+    where = load_balancer.service_name(namespace, service)
 
-    @property
-    def commands(self) -> Mapping[str, str]:
-        return COMMANDS.get(self.component, {})
+    def find() -> Sequence[str] | None:
+        api = credentials.api()
+        if http01 and (problem := mesh.solver_problem(api, namespace, service, http01, commands)):
+            raise ProblemsError(problem)
+        wanted = load_balancer.Wanted(inputs["family"], inputs["plain"], commands)
+        return load_balancer.find_address(api, namespace, service, 0 if preview else timeout, wanted)
 
-    async def addresses(
-        self, credentials: Credentials, namespace: str, service: str, http01: Mapping[str, Any] | None
-    ) -> Any:
-        """Return the addresses, or UNKNOWN at a preview that does not find all of them.
-
-        Raises:
-            pulumi.RunError: with what is wrong with the gateway or why it cannot be read, and with the fix.
-        """
-        preview = pulumi.runtime.is_dry_run()
-        where = load_balancer.service_name(namespace, service)
-
-        def find() -> Sequence[str] | None:
-            api = credentials.api()
-            solver = mesh.Solver(**http01) if http01 else None
-            if solver and (problem := mesh.solver_problem(api, namespace, service, solver, self.commands)):
-                raise ProblemsError(problem)
-            wanted = load_balancer.Wanted(self.family, self.plain, self.commands)
-            return load_balancer.find_address(api, namespace, service, 0 if preview else self.timeout, wanted)
-
-        try:
-            ips = await in_thread(find)
-        except ProblemsError as error:
-            raise pulumi.RunError(text(error.problems)) from None
-        except (load_balancer.UnreachableError, ConfigException) as error:
-            if preview:
-                # The cluster may not exist yet, and a preview in a pull request may have no access to it.
-                pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
-                return pulumi.UNKNOWN
-            raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", self._other_cluster())])) from None
-        if ips is None and preview:
+    try:
+        ips = await in_thread(find)
+    except ProblemsError as error:
+        raise pulumi.RunError(text(error.problems)) from None
+    except (load_balancer.UnreachableError, ConfigException) as error:
+        if preview:
+            # The cluster may not exist yet, and a preview in a pull request may have no access to it.
+            pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")
             return pulumi.UNKNOWN
-        if ips is None:
-            fix = (
-                f"kubectl --namespace {word(namespace)} describe service {word(service)}",
-                set_input(self.commands, "timeout", min(self.timeout * 2, 3600)),
-            )
-            what = f"got no external IP in {self.timeout} s; its events say why"
-            raise pulumi.RunError(text([Problem(where, what, fix)]))
-        return ips
+        raise pulumi.RunError(text([Problem(where, f"cannot be read: {error}", _other_cluster(commands))])) from None
+    if ips is None and preview:
+        return pulumi.UNKNOWN
+    if ips is None:
+        fix = (
+            f"kubectl --namespace {word(namespace)} describe service {word(service)}",
+            set_input(commands, "timeout", min(timeout * 2, 3600)),
+        )
+        what = f"got no external IP in {timeout} s; its events say why"
+        raise pulumi.RunError(text([Problem(where, what, fix)]))
+    return ips
 
-    def _other_cluster(self) -> tuple[str, ...]:
-        provider = {"kubeconfig": "PATH", "context": "NAME"}
-        if not self.commands:
-            return ("kubectl cluster-info", "give the component a Kubernetes provider of the cluster")
-        chosen = [set_input(self.commands, key, value) for key, value in provider.items() if key in self.commands]
-        return ("kubectl cluster-info", *chosen)
+
+def _other_cluster(commands: Mapping[str, str]) -> tuple[str, ...]:
+    provider = {"kubeconfig": "PATH", "context": "NAME"}
+    if not commands:
+        return ("kubectl cluster-info", "give the component a Kubernetes provider of the cluster")
+    chosen = [set_input(commands, key, value) for key, value in provider.items() if key in commands]
+    return ("kubectl cluster-info", *chosen)

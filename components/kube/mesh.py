@@ -4,7 +4,6 @@ Nothing depends on it: where it cannot be read, as with an Istio that Google man
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
@@ -20,35 +19,21 @@ TIMEOUT = (5, 5)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Solver:
-    """How a solver's Ingress is made, and for which gateway."""
-
-    selector: Mapping[str, str]
-    """Labels of the gateway's Pods, as far as they were given."""
-    class_field: str
-    """`class` or `ingressClassName`."""
-    control_plane: str
-    """istiod's namespace."""
-    revision: str | None
-    """Of Istio; None is what the gateway's Deployment says."""
-
-
 def solver_problem(
-    api: client.ApiClient, namespace: str, service: str, solver: Solver, commands: Mapping[str, str]
+    api: client.ApiClient, namespace: str, service: str, http01: Mapping[str, Any], commands: Mapping[str, str]
 ) -> Problem | None:
     """Return why an Ingress of a solver would not reach the gateway, or None.
 
-    Istio's chart gives the Deployment the name of the Service. `commands` set inputs, see `set_input`.
+    Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields.
     """
-    labels = {**_deployment_labels(api, namespace, service), **solver.selector}
-    revision = solver_route.revision_of(labels) if solver.revision is None else solver.revision
-    plane = solver_route.ControlPlane(solver.control_plane, revision)
+    labels = {**_deployment_labels(api, namespace, service), **http01["selector"]}
+    revision = solver_route.revision_of(labels) if http01["revision"] is None else http01["revision"]
+    plane = solver_route.ControlPlane(http01["control_plane"], revision)
     config = _mesh_config(api, plane)
     if config is None:
         return None
-    controller = _controller(api) if solver.class_field != "class" else None
-    return solver_route.solver_problem(config, labels, solver.class_field, controller, plane, commands)
+    controller = _controller(api) if http01["class_field"] != "class" else None
+    return solver_route.solver_problem(config, labels, http01["class_field"], controller, plane, commands)
 
 
 def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:
