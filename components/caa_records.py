@@ -95,12 +95,7 @@ def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[st
     allowed = sorted({record.domain for record in parsed if record.tag in ("issue", "issuewild") and record.domain})
     loss = f"{', '.join(allowed)} would no longer be allowed to sign" if allowed else "what they say would be lost"
     without = f"{commands['hosts']} false" if "hosts" in commands else f"remove {owner} from the input hosts"
-    return Problem(
-        f"CAA of {owner}",
-        f"has records that are not this stack's: {'; '.join(records)}. Replaced by the stack's, {loss}",
-        (
-            f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
-            "    # then the stack makes its own",
-            f"{without}    # keeps the records",
-        ),
-    )
+    what = f"has records that are not this stack's: {'; '.join(records)}. Replaced by the stack's, {loss}"
+    delete = f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
+    fix = (f"{delete}    # then the stack makes its own", f"{without}    # keeps the records")
+    return Problem(f"CAA of {owner}", what, fix)

@@ -59,14 +59,9 @@ class OneOf:
         self.words = words
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def check(self, value: str) -> str:
-        """Return the word.
-
-        Raises:
-            ValueError: it is not one of the words.
-        """
+    def _check(self, value: str) -> str:
         if value not in self.words:
             raise PydanticCustomError(ONE_OF, f"is not one of {', '.join(self.words)}")
         return value

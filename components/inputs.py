@@ -35,9 +35,8 @@ class InputsError(pulumi.RunError):
 def check_inputs(component: pulumi.ComponentResource, name: str, args: Any, args_class: Any) -> dict[str, Any]:
     """Return a component's inputs, normalised and with the defaults of those that are not set.
 
-    A part that is an Output is an Output in the result, and fails when it becomes known.
-
-    Inputs with the default COMPONENT_NAME are named after the component.
+    A part that is an Output is an Output in the result, and fails when it becomes known. Inputs with the default
+    COMPONENT_NAME are named after the component.
 
     Raises:
         InputsError: with every problem of the values that are known.

@@ -179,7 +179,8 @@ class Composition:
         if acme.issuer_kind == ISSUER:
             return f"Certificates in {self.settings.ingress.namespace}"
         domains = [f"{domain} and every name below it" for domain in acme.dns_zones]
-        listed = ", ".join([*self._all_hosts, *acme.dns_names, *domains])
+        hosts = [host.host for view in self.settings.views for host in view.settings.hosts]
+        listed = ", ".join([*hosts, *acme.dns_names, *domains])
         what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
         return f"Certificates in any namespace, for {what}"
 
@@ -302,10 +303,6 @@ class Composition:
             for view in self.settings.views
             for name in view.settings.certificates
         ]
-
-    @property
-    def _all_hosts(self) -> list[str]:
-        return [host.host for view in self.settings.views for host in view.settings.hosts]
 
     @property
     def _hosts(self) -> list[str]:

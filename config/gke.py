@@ -62,7 +62,7 @@ class Cluster:
     def dns_instead(self) -> tuple[str, ...]:
         """The commands that use the endpoint by DNS, which may have to be opened first."""
         opening = () if self.dns_open else (self.update("--enable-dns-access"),)
-        return (*opening, _use(DNS))
+        return (*opening, set_command(["gke", "endpoint"], DNS))
 
 
 def find_kubeconfig(settings: Settings) -> str | None:
@@ -126,16 +126,13 @@ def _where(name: str, location: str) -> str:
     return f"the GKE cluster '{name}' in '{location}'"
 
 
-def _use(endpoint: str) -> str:
-    return set_command(["gke", "endpoint"], endpoint)
-
-
 def _endpoint_problems(cluster: Cluster, endpoint: str) -> Iterator[Problem]:
     """Yield why an endpoint of a cluster cannot be used by anyone."""
     if endpoint == DNS:
         if not (cluster.dns and cluster.dns_open):
             what = "has a DNS endpoint that accepts no calls" if cluster.dns else "has no DNS endpoint"
-            yield Problem(cluster.where, what, (cluster.update("--enable-dns-access"), _use(IP)))
+            fix = (cluster.update("--enable-dns-access"), set_command(["gke", "endpoint"], IP))
+            yield Problem(cluster.where, what, fix)
     elif not (cluster.ip_enabled and cluster.ip):
         yield Problem(cluster.where, "has no endpoint by address", cluster.dns_instead)
     elif not cluster.authority:

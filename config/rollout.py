@@ -152,14 +152,14 @@ def _cut_off(planned: Rollout) -> Problem:
     now = sum(len(batch.places) for batch in planned.batches if batch.at == 0)
     first = min(place for batch in planned.batches if batch.at > 0 for place in batch.places)
     shared = planned.alternative is not None
-    return Problem(
-        "hosts",
+    what = (
         f"{len(planned.certificates)} new certificates are wanted, and the CA signs {now} of them at once: `up` would"
         f" be cut off half-way; accepted: what fits, without {planned.certificates[first][0]} and those like it that"
         f" follow,{' certificates that hosts share,' if shared else ''} or the limits that the CA has set for you"
-        " (acme.limits)",
-        (PLAN, *((set_command(["certificate", "grouping"], "shared"),) if shared else ())),
+        " (acme.limits)"
     )
+    fix = (PLAN, *((set_command(["certificate", "grouping"], "shared"),) if shared else ()))
+    return Problem("hosts", what, fix)
 
 
 def _in_cluster(settings: Settings, read: Read) -> list[IssuedCertificate]:

@@ -58,9 +58,7 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
         return list(condition_problems(kind, target))
 
     def listed(group: str, plural: str) -> list[Object]:
-        answer: Any = objects.list_namespaced_custom_object(
-            group, "v1", namespace, plural, _request_timeout=READ_TIMEOUT
-        )
+        answer: Any = objects.list_namespaced_custom_object(group, version, namespace, plural, _request_timeout=timeout)
         items: list[Object] = answer["items"]
         return items
 
@@ -76,14 +74,11 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
 def silence(kind: str, namespace: str | None, name: str) -> Problem:
     """Return the problem of an object that cert-manager does not explain."""
     option = f"--namespace {word(namespace)} " if namespace else ""
-    return Problem(
-        name,
-        "cert-manager has not said anything about it yet",
-        (
-            f"kubectl {option}describe {kind.lower()} {word(name)}",
-            "kubectl --namespace cert-manager logs deployment/cert-manager",
-        ),
+    fix = (
+        f"kubectl {option}describe {kind.lower()} {word(name)}",
+        "kubectl --namespace cert-manager logs deployment/cert-manager",
     )
+    return Problem(name, "cert-manager has not said anything about it yet", fix)
 
 
 def chain_of_problems(

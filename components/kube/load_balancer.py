@@ -157,35 +157,26 @@ def _by_version(service: client.V1Service) -> dict[int, str]:
 
 
 def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
-    commands = wanted.commands
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
     patch = f"kubectl --namespace {word(metadata.namespace)} patch service {word(metadata.name)}"
     ports = {port.port: port for port in spec.ports or []}
     if spec.type != "LoadBalancer":
-        yield Problem(
-            where,
-            f"is of type {spec.type}; only a LoadBalancer gets an external IP",
-            (f'{patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\'',),
-        )
+        fix = f'{patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\''
+        yield Problem(where, f"is of type {spec.type}; only a LoadBalancer gets an external IP", (fix,))
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
         if number not in ports and (wanted.plain or number != 80):
             target = high if unprivileged else number
             port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
-            yield Problem(
-                where,
-                f"has no port {number} ({protocol})",
-                (f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\'',),
-            )
+            fix = f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\''
+            yield Problem(where, f"has no port {number} ({protocol})", (fix,))
     points, ips = _points(service), _by_version(service)
     if points and not ips:
-        yield Problem(
-            where,
-            f"has the hostname {points[0].hostname} and no IP; an A record needs an IP",
-            (set_input(commands, "service", "NAME", "a Service whose load balancer has an IP"),),
-        )
+        what = f"has the hostname {points[0].hostname} and no IP; an A record needs an IP"
+        fix = set_input(wanted.commands, "service", "NAME", "a Service whose load balancer has an IP")
+        yield Problem(where, what, (fix,))
     elif points:
         yield from _wrong_versions(where, patch, ips, spec.ip_families or [], wanted)
 
@@ -202,14 +193,11 @@ def _wrong_versions(
     record = addresses.RECORD_TYPES[lacking[0]]
     change = '{"ipFamilyPolicy":"RequireDualStack"}' if len(versions) > 1 else f'{{"ipFamilies":["IPv{lacking[0]}"]}}'
     other = next(name for name, family in addresses.FAMILIES.items() if family == tuple(sorted(ips)))
-    yield Problem(
-        where,
-        f"has only {has}; an {record} record needs IPv{lacking[0]}",
-        (
-            f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
-            set_input(wanted.commands, "family", other, "in place of the above"),
-        ),
+    fix = (
+        f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
+        set_input(wanted.commands, "family", other, "in place of the above"),
     )
+    yield Problem(where, f"has only {has}; an {record} record needs IPv{lacking[0]}", fix)
 
 
 def service_name(namespace: str, service: str) -> str:
@@ -218,14 +206,9 @@ def service_name(namespace: str, service: str) -> str:
 
 
 def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblemsError:
-    return GatewayProblemsError(
-        Problem(
-            service_name(namespace, service),
-            "does not exist",
-            (
-                "kubectl get services --all-namespaces --selector istio=ingressgateway",
-                set_input(commands, "namespace", "NAMESPACE"),
-                set_input(commands, "service", "NAME"),
-            ),
-        )
+    fix = (
+        "kubectl get services --all-namespaces --selector istio=ingressgateway",
+        set_input(commands, "namespace", "NAMESPACE"),
+        set_input(commands, "service", "NAME"),
     )
+    return GatewayProblemsError(Problem(service_name(namespace, service), "does not exist", fix))

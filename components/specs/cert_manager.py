@@ -1,4 +1,7 @@
-"""cert-manager: its chart, the digest that identifies it, and the versions that are refused."""
+"""cert-manager: its chart, the digest that identifies it, and the versions that are refused.
+
+What is checked is returned, or refused by a ValueError whose text is the reason alone.
+"""
 
 import re
 from collections.abc import Mapping
@@ -38,11 +41,7 @@ _NUMBERS = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 
 
 def check_version(value: str) -> str:
-    """Return a version, with its leading `v`.
-
-    Raises:
-        ValueError: it is no version, or one with a known fault.
-    """
+    """Return a version with its leading `v`; refuse one with a known fault."""
     numbers = _NUMBERS.fullmatch(value)
     if not numbers:
         raise ValueError("is not a chart version")
@@ -74,11 +73,7 @@ _ARI = "ACMEUseARI"
 
 
 def check_digest(value: str) -> str:
-    """Return a digest.
-
-    Raises:
-        ValueError: it is no SHA-256 digest.
-    """
+    """Check a SHA-256 digest."""
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
         raise ValueError("is not sha256: and 64 hexadecimal digits")
     return value
@@ -92,10 +87,7 @@ def known_digest(chart: str, version: str) -> str | None:
 def pinned(chart: str, digest: str) -> str:
     """Return the chart's reference, which for a registry takes the digest of the chart's manifest.
 
-    The digest of a package is that of the file; the caller, who has the file, compares it.
-
-    Raises:
-        ValueError: nothing compares the digest of such a chart.
+    The digest of a package is that of the file; the caller, who has the file, compares it. Other charts are refused.
     """
     if chart.startswith(OCI):
         reference, _, own = chart.partition("@")
@@ -108,11 +100,7 @@ def pinned(chart: str, digest: str) -> str:
 
 
 def check_signable(chart: str) -> str:
-    """Return a chart that can come with a signature, a provenance file.
-
-    Raises:
-        ValueError: it is a folder.
-    """
+    """Check that a chart can come with a signature, a provenance file: a folder cannot."""
     if not (chart.startswith(OCI) or chart.endswith(PACKAGE)):
         raise ValueError("cannot be signed: only an oci:// reference and a .tgz can")
     return chart
