@@ -1,8 +1,6 @@
-"""Alerts before a certificate expires, from cert-manager's own metrics.
+"""Alerts before a certificate expires, from cert-manager's own metrics, by the shares of specs/renewal.py.
 
-Thresholds are shares of each certificate's lifetime, never days: lifetimes shrink, and a staging certificate of six
-days and a classic one of ninety are late by different clocks. It scrapes cert-manager and brings the rules; it does not
-install a Prometheus, and it sends no alert to anybody.
+It scrapes cert-manager and brings the rules; it does not install a Prometheus, and it sends no alert to anybody.
 """
 
 from collections.abc import Sequence

@@ -239,7 +239,9 @@ Profile = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$"), Accepts(example="c
 ChartVersion = Annotated[str, AfterValidator(cert_manager.check_version), Accepts(cert_manager.ACCEPTED)]
 ChartValues = Annotated[Mapping[str, Any], AfterValidator(integers)]
 Digest = Annotated[
-    str, AfterValidator(cert_manager.check_digest), Accepts("sha256: and 64 hexadecimal digits", "sha256:DIGEST")
+    str,
+    AfterValidator(_matching(r"sha256:[0-9a-f]{64}", "is not sha256: and 64 hexadecimal digits")),
+    Accepts("sha256: and 64 hexadecimal digits", "sha256:DIGEST"),
 ]
 PodSecurity = Annotated[str, OneOf(*cert_manager.POD_SECURITY)]
 

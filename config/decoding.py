@@ -70,10 +70,7 @@ def config_heading(stack: str, problems: Sequence[Problem]) -> str:
 
 
 def _raw(fields: Mapping[str, FieldInfo], config: Mapping[str, Any]) -> dict[str, Any]:
-    """Decode objects and lists.
-
-    Those that are required but not set are read as empty, so that the keys missing in them are named.
-    """
+    """Decode objects and lists; required ones that are not set are empty, so that keys missing in them are named."""
     raw: dict[str, Any] = {name: empty for name, field in fields.items() if (empty := _empty(field)) is not None}
     for key, value in config.items():
         field = fields.get(key)

@@ -129,11 +129,6 @@ def _meaning(described: Mapping[str, Any]) -> str:
     return " ".join(described["description"].split()).replace("|", "\\|")
 
 
-def write() -> None:
-    """Write both files."""
+if __name__ == "__main__":
     SCHEMA.write_text(schema())
     PAGE.write_text(page())
-
-
-if __name__ == "__main__":
-    write()

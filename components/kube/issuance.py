@@ -25,7 +25,6 @@ UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in t
 _PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "Issuer": "issuers"}
 _HEALTHY = {"", "valid", "pending", "ready"}
 _PENDING = "pending"
-_ERRORED = "errored"
 
 
 def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
@@ -122,7 +121,7 @@ def _unknown_account(order: Object) -> Iterator[Problem]:
 
 def _stuck(request: Object, order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:
     """Yield the problem of an Order that waits for ever: its Challenge failed here, unknown to the ACME server."""
-    errored = any(challenge.get("status", {}).get("state") == _ERRORED for challenge in challenges)
+    errored = any(challenge.get("status", {}).get("state") == "errored" for challenge in challenges)
     if errored and order.get("status", {}).get("state") == _PENDING:
         metadata = request["metadata"]
         fix = f"kubectl --namespace {metadata.get('namespace')} delete certificaterequest {metadata['name']}"

@@ -45,11 +45,8 @@ class Wanted:
     """Without any, a fix names the inputs of the component."""
 
 
-_DEFAULT = Wanted()
-
-
 def find_address(
-    api: client.ApiClient, namespace: str, service: str, timeout: float, wanted: Wanted = _DEFAULT
+    api: client.ApiClient, namespace: str, service: str, timeout: float, wanted: Wanted
 ) -> Sequence[str] | None:
     """Return the Service's external addresses, one of each IP version that is wanted, waiting for them.
 
@@ -66,7 +63,7 @@ def find_address(
             listed = _list(services, namespace, service)
             if not listed.items:
                 raise _missing(namespace, service, wanted.commands)
-            address = external_ips(listed.items[0], wanted)
+            address = _external_ips(listed.items[0], wanted)
             left = math.ceil(deadline - time.monotonic())
             if address is None and left > 0:
                 address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
@@ -117,18 +114,14 @@ def _watched_address(
     ):
         if event["type"] == "DELETED":
             raise _missing(namespace, service, wanted.commands)
-        if address := external_ips(event["object"], wanted):
+        if address := _external_ips(event["object"], wanted):
             changes.stop()
             return address
     return None
 
 
-def external_ips(service: client.V1Service, wanted: Wanted = _DEFAULT) -> Sequence[str] | None:
-    """Return a Service's addresses of the wanted IP versions, in the order of the family; None until it has all.
-
-    Raises:
-        GatewayProblemsError: with everything that is wrong with the Service.
-    """
+def _external_ips(service: client.V1Service, wanted: Wanted) -> Sequence[str] | None:
+    """Return a Service's addresses of the wanted IP versions, in the order of the family; None until it has all."""
     if problems := list(_problems(service, wanted)):
         raise GatewayProblemsError(*problems)
     ips = _by_version(service)

@@ -85,12 +85,10 @@ def solver_problem(
     `ingress_class` is the controller of the IngressClass `istio`; empty where there is none, None if not known.
     """
     mesh = {**DEFAULTS, **mesh}
-    controller_mode = mesh["ingressControllerMode"]
-    mode = (
-        _MODES[controller_mode]
-        if isinstance(controller_mode, int) and 0 <= controller_mode < len(_MODES)
-        else str(controller_mode)
-    )
+    mode = mesh["ingressControllerMode"]
+    if isinstance(mode, int) and 0 <= mode < len(_MODES):
+        mode = _MODES[mode]
+    wanted = ingress_label(mesh)
     fix: Sequence[str]
     if mode == "OFF":
         what = "has ingressControllerMode OFF, so Istio serves no Ingress"
@@ -103,17 +101,14 @@ def solver_problem(
     elif class_field == "class" and mesh["ingressClass"] != CLASS:
         what = f"has ingressClass {mesh['ingressClass']!r}, so Istio leaves Ingresses of class istio alone"
         fix = (plane.upgrade("ingressClass", CLASS),)
-    elif class_field != "class" and ingress_class is not None and not _serves(mode, ingress_class):
+    elif class_field != "class" and ingress_class is not None and not _serves(str(mode), ingress_class):
         there = f"is {ingress_class}'s" if ingress_class else "does not exist"
         what = (
             f"has ingressControllerMode {mode} and the IngressClass istio {there}, so Istio leaves its Ingresses alone"
         )
         fix = (set_input(commands, "class_field", "class"),)
-    elif labels.get("istio", ingress_label(mesh)) != ingress_label(mesh):
-        label = labels["istio"]
-        what = (
-            f"sends Ingresses to the Pods with the label istio={ingress_label(mesh)}; this gateway's have istio={label}"
-        )
+    elif (label := labels.get("istio", wanted)) != wanted:
+        what = f"sends Ingresses to the Pods with the label istio={wanted}; this gateway's have istio={label}"
         fix = (plane.upgrade("ingressSelector", label),)
     else:
         return None

@@ -47,12 +47,6 @@ PROFILES = {
     "shortlived": Profile(max_names=25, common_name=False),
 }
 
-_DEFAULT = PROFILES["classic"]
-
-GROUPINGS = ("shared", "perHost")
-"""How hosts are divided among certificates: as few as the limit allows, or one each."""
-
-
 MAC_KEY = "secret"
 """The entry of a Secret that holds the HMAC key of an external account."""
 
@@ -88,7 +82,7 @@ _MAC_KEY_BYTES = 16
 
 def profile(name: str | None) -> Profile:
     """Return a profile by its name; one of another CA, or none, has the limits of classic."""
-    return PROFILES.get(name or "", _DEFAULT)
+    return PROFILES.get(name or "", PROFILES["classic"])
 
 
 def issuer_name(environment: str) -> str:

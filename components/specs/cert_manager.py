@@ -72,13 +72,6 @@ def uses_ari(values: Any) -> bool:
 _ARI = "ACMEUseARI"
 
 
-def check_digest(value: str) -> str:
-    """Check a SHA-256 digest."""
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", value):
-        raise ValueError("is not sha256: and 64 hexadecimal digits")
-    return value
-
-
 def known_digest(chart: str, version: str) -> str | None:
     """Return the digest of a chart at a version: that of the official chart at the pinned version, None of another."""
     return DIGEST if (chart, version) == (CHART, VERSION) else None

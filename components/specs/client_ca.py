@@ -52,8 +52,7 @@ def certificates(pem: Any) -> str:
     loaded = store.cert_store_stats()
     if loaded["x509_ca"] < loaded["x509"]:
         raise ValueError("has a certificate that is not a CA's, and so cannot sign those of clients")
-    if any(
-        ssl.cert_time_to_seconds(str(certificate["notAfter"])) < time.time() for certificate in store.get_ca_certs()
-    ):
+    ends = [ssl.cert_time_to_seconds(str(certificate["notAfter"])) for certificate in store.get_ca_certs()]
+    if any(end < time.time() for end in ends):
         raise ValueError("has a certificate that has expired")
     return pem

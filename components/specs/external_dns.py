@@ -134,12 +134,10 @@ def handover(
     """
     listed = [f"{name}. {kind}" for name, kind in owned]
     all_owners = list(dict.fromkeys(owner for owners_of_set in owned.values() for owner in owners_of_set))
-    who = ", ".join(
-        dict.fromkeys(
-            f"{owner.owner or 'unknown'}, for {owner.resource or 'an object that it does not name'}"
-            for owner in all_owners
-        )
+    described = (
+        f"{owner.owner or 'unknown'}, for {owner.resource or 'an object that it does not name'}" for owner in all_owners
     )
+    who = ", ".join(dict.fromkeys(described))
     where = f"record set{'s' if len(listed) > 1 else ''} {', '.join(listed)}"
     them = "them" if len(listed) > 1 else "it"
     what = f"made by external-dns (owner id {who}), which goes on writing {them} and may delete {them}"

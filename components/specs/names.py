@@ -150,11 +150,8 @@ def object_name(host: str) -> str:
 def object_reference(value: Any) -> str:
     """Take the name of a Kubernetes object (RFC 1123 subdomain), with its namespace before it or without."""
     namespace, slash, name = str(value).rpartition("/")
-    if (
-        not all(map(_LABEL.fullmatch, name.split(".")))
-        or len(name) > MAX_NAME
-        or (slash and not _LABEL.fullmatch(namespace))
-    ):
+    is_name = len(name) <= MAX_NAME and all(map(_LABEL.fullmatch, name.split(".")))
+    if not is_name or (slash and not _LABEL.fullmatch(namespace)):
         raise ValueError("is not NAME or NAMESPACE/NAME of a Kubernetes object")
     return str(value)
 
@@ -172,7 +169,5 @@ def role_id(prefix: str, stack: str) -> str:
 def _refuse_reserved(labels: list[str]) -> None:
     domain = ".".join(labels[-2:])
     if domain in _RESERVED_DOMAINS or labels[-1] in _RESERVED_TLDS:
-        raise ValueError(
-            f"lies in {domain if domain in _RESERVED_DOMAINS else '.' + labels[-1]}, which is reserved for"
-            " documentation: Let's Encrypt refuses it"
-        )
+        reserved = domain if domain in _RESERVED_DOMAINS else f".{labels[-1]}"
+        raise ValueError(f"lies in {reserved}, which is reserved for documentation: Let's Encrypt refuses it")

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from components.fields import Digest
 from components.specs import cert_manager
-from components.specs.cert_manager import VERSION, check_digest, check_version, pinned
+from components.specs.cert_manager import VERSION, check_version, pinned
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -44,7 +46,7 @@ def test_a_chart_in_a_registry_is_pinned_by_its_digest_and_a_package_is_a_file()
 @pytest.mark.parametrize("digest", ["a" * 64, f"sha512:{'a' * 64}", f"sha256:{'A' * 64}"])
 def test_other_digests_are_refused(digest: str) -> None:
     with pytest.raises(ValueError, match="is not sha256: and 64 hexadecimal digits"):
-        check_digest(digest)
+        TypeAdapter(Digest).validate_python(digest)
 
 
 @pytest.mark.parametrize(
