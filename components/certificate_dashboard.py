@@ -15,6 +15,9 @@ from .fields import COMPONENT_NAME, Default, Input, KubernetesName, NonEmpty, Ob
 from .inputs import check_inputs, computed
 from .specs import dashboard, istio
 
+_UID = 40
+"""Characters that Grafana takes."""
+
 
 class CertificateDashboardArgs(TypedDict):
     """The inputs of `CertificateDashboard`."""
@@ -31,10 +34,6 @@ class CertificateDashboardArgs(TypedDict):
     """The title of the dashboard."""
     labels: NotRequired[Annotated[Input[Selector[Input[str]]], Default(dashboard.LABELS)]]
     """Labels of the ConfigMap, by which the sidecar selects it."""
-
-
-_UID = 40
-"""Characters that Grafana takes."""
 
 
 class CertificateDashboard(pulumi.ComponentResource):

@@ -53,11 +53,7 @@ async def _addresses(
     service: str,
     http01: Mapping[str, Any] | None,
 ) -> Any:
-    """Return the addresses, or UNKNOWN at a preview that does not find all of them.
-
-    Raises:
-        pulumi.RunError: with what is wrong with the gateway or why it cannot be read, and with the fix.
-    """
+    """Return the addresses, or UNKNOWN at a preview that does not find all of them."""
     preview, timeout = pulumi.runtime.is_dry_run(), inputs["timeout"]
     commands = COMMANDS.get(component, {})
     where = load_balancer.service_name(namespace, service)

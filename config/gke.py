@@ -118,7 +118,6 @@ def _look_up(gke: Gke) -> Cluster:
 
 
 def _only(items: Sequence[Any] | None) -> Any:
-    """Return the item of a list of at most one; None where there is none."""
     return next(iter(items or ()), None)
 
 

@@ -76,7 +76,6 @@ class _Bucket:
         return self.full - (self.limit.tokens - 1) * self.limit.seconds
 
     def left(self, at: float) -> int:
-        """Return how many tokens the bucket has."""
         if self.full <= at:
             return self.limit.tokens
         return self.limit.tokens - math.ceil((self.full - at - _EXACT) / self.limit.seconds)

@@ -26,6 +26,16 @@ _PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "I
 _HEALTHY = {"", "valid", "pending", "ready"}
 _PENDING = "pending"
 
+_LOST = re.compile(
+    r"accountDoesNotExist|account does not exist|account[^:;]*deactivated|deactivated[^:;]*account"
+    r"|has status \"(deactivated|revoked)\"|Key ID[^:;]* in JWS header",
+    re.IGNORECASE,
+)
+"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client. A client that does not find the account
+orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
+
+_UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
+
 
 def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
     """Read why a Certificate, an Issuer or a ClusterIssuer, which has no namespace, is not Ready.
@@ -160,29 +170,14 @@ def _is_ready(target: Object) -> bool:
 
 
 def _owned(objects: Sequence[Object], kind: str, name: str) -> list[Object]:
-    return [
-        item
-        for item in objects
-        if any(
-            owner.get("kind") == kind and owner.get("name") == name
-            for owner in item["metadata"].get("ownerReferences", [])
-        )
-    ]
+    def is_owner(reference: Object) -> bool:
+        return bool(reference.get("kind") == kind and reference.get("name") == name)
+
+    return [item for item in objects if any(map(is_owner, item["metadata"].get("ownerReferences", [])))]
 
 
 def _newest(objects: Sequence[Object]) -> list[Object]:
     return sorted(objects, key=lambda item: str(item["metadata"].get("creationTimestamp", "")))[-1:]
-
-
-_LOST = re.compile(
-    r"accountDoesNotExist|account does not exist|account[^:;]*deactivated|deactivated[^:;]*account"
-    r"|has status \"(deactivated|revoked)\"|Key ID[^:;]* in JWS header",
-    re.IGNORECASE,
-)
-"""RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client. A client that does not find the account
-orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
-
-_UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
 
 
 def account_is_lost(words: str) -> bool:

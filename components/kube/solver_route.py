@@ -88,6 +88,7 @@ def solver_problem(
     mode = mesh["ingressControllerMode"]
     if isinstance(mode, int) and 0 <= mode < len(_MODES):
         mode = _MODES[mode]
+    serves_class = ingress_class == CONTROLLER if ingress_class else mode == "DEFAULT"
     wanted = ingress_label(mesh)
     fix: Sequence[str]
     if mode == "OFF":
@@ -101,7 +102,7 @@ def solver_problem(
     elif class_field == "class" and mesh["ingressClass"] != CLASS:
         what = f"has ingressClass {mesh['ingressClass']!r}, so Istio leaves Ingresses of class istio alone"
         fix = (plane.upgrade("ingressClass", CLASS),)
-    elif class_field != "class" and ingress_class is not None and not _serves(str(mode), ingress_class):
+    elif class_field != "class" and ingress_class is not None and not serves_class:
         there = f"is {ingress_class}'s" if ingress_class else "does not exist"
         what = (
             f"has ingressControllerMode {mode} and the IngressClass istio {there}, so Istio leaves its Ingresses alone"
@@ -115,7 +116,3 @@ def solver_problem(
     where = f"ConfigMap {plane.namespace}/{plane.config_map}"
     solved = f"{what}: no HTTP-01 challenge would be answered by it"
     return Problem(where, solved, (*fix, set_input(commands, "challenge", "dns01", "in place of the above")))
-
-
-def _serves(mode: str, controller: str) -> bool:
-    return controller == CONTROLLER if controller else mode == "DEFAULT"

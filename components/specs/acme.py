@@ -50,6 +50,8 @@ PROFILES = {
 MAC_KEY = "secret"
 """The entry of a Secret that holds the HMAC key of an external account."""
 
+_MAC_KEY_BYTES = 16
+
 
 def external_account_secret(environment: str) -> str:
     """Return the name of the Secret that the program makes for an external account."""
@@ -75,9 +77,6 @@ def mac_key(value: str) -> str:
     if len(key) < _MAC_KEY_BYTES:
         raise ValueError(f"is shorter than {_MAC_KEY_BYTES} bytes")
     return text
-
-
-_MAC_KEY_BYTES = 16
 
 
 def profile(name: str | None) -> Profile:

@@ -29,15 +29,15 @@ ACCEPTED = "vX.Y.Z: 1.19.6 and later of 1.19, 1.20.3 and later of 1.20, 1.21.2 a
 _FIRST_GOOD = {(1, 19): 6, (1, 20): 3, (1, 21): 2}
 """The first patch of a minor version that is accepted."""
 
+_NUMBERS = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
+_ARI = "ACMEUseARI"
+
 
 def service_account(values: Mapping[str, Any]) -> str:
     """Return the ServiceAccount of the controller that a release `cert-manager` with these values makes."""
     account = values.get("serviceAccount")
     named = account.get("name") if isinstance(account, Mapping) else None
     return str(named or values.get("fullnameOverride") or "cert-manager")
-
-
-_NUMBERS = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 
 
 def check_version(value: str) -> str:
@@ -67,9 +67,6 @@ def uses_ari(values: Any) -> bool:
     named = gates.get(_ARI) if isinstance(gates, Mapping) else None
     flags = " ".join(map(str, [chart_values.get("featureGates"), *(chart_values.get("extraArgs") or [])]))
     return str(named).lower() == "true" or f"{_ARI}=true" in flags
-
-
-_ARI = "ACMEUseARI"
 
 
 def known_digest(chart: str, version: str) -> str | None:

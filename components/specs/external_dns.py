@@ -31,7 +31,6 @@ _KINDS = {
 TYPES = ("A", "AAAA", "CNAME")
 """What it makes of the objects of a gateway."""
 
-_HERITAGE = "heritage"
 _OURS = "external-dns"
 
 Key = tuple[str, str]
@@ -57,7 +56,7 @@ class Owner:
         listed = list(values)
         for value in listed:
             labels = dict(part.split("=", 1) for part in value.strip('"').split(",") if "=" in part)
-            if labels.get(_HERITAGE) == _OURS:
+            if labels.get("heritage") == _OURS:
                 others = tuple(other for other in listed if other != value)
                 owner, resource = (labels.get(f"{_OURS}/{key}", "") for key in ("owner", "resource"))
                 return cls(name.removesuffix("."), owner, resource, others)
