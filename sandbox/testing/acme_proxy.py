@@ -135,19 +135,22 @@ class _Handler(Quiet, BaseHTTPRequestHandler):
     def _problem(self, content: bytes) -> dict[str, Any] | None:
         """Return the problem document of a request that is refused."""
         if self.path.startswith("/order-plz"):
-            return self._order_problem(jws.account(content), jws.names(content), jws.replaces(content))
+            return self._order_problem(content)
         challenge = self.acme.challenges.get(self.path)
         if self.acme.heeds_caa and challenge and caa.is_taken(content):
             name, method = challenge
             return caa.refusal(jws.account(content), [name], method)
         return None
 
-    def _order_problem(self, account: str, names: list[str], replaces: bool) -> dict[str, Any] | None:
+    def _order_problem(self, content: bytes) -> dict[str, Any] | None:
         if self.acme.refuses_orders:
             return RATE_LIMITED
+        if not (self.acme.heeds_caa or self.acme.limits):
+            return None  # A client whose account is lost names none, and Pebble says so.
+        account, names = jws.account(content), jws.names(content)
         if self.acme.heeds_caa and (problem := caa.refusal(account, names)):
             return problem
-        return self.acme.limits.order(account, names, replaces=replaces) if self.acme.limits else None
+        return self.acme.limits.order(account, names, replaces=jws.replaces(content)) if self.acme.limits else None
 
     def _content(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
