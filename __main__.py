@@ -7,7 +7,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
 import components
-from config.args import Composition
+from config.gateway_args import GatewayComposition
 from config.loading import load
 
 # A bad config is refused here, before any resource is registered.
@@ -33,7 +33,7 @@ access = [components.Dns01Identity(name, args) for name, args in stack.access.it
 caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
 
 
-def serve(gateway: Composition) -> dict[str, pulumi.Input[Any]]:
+def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
     name = gateway.resource_name
     ingress = components.IngressGateway(name("ingress"), gateway.ingress, on_cluster())
@@ -59,10 +59,11 @@ def serve(gateway: Composition) -> dict[str, pulumi.Input[Any]]:
     }
 
 
-for key, output in serve(stack).items():
+own_gateway, *others = stack.gateways
+for key, output in serve(own_gateway).items():
     pulumi.export(key, output)
-if stack.other_gateways:
-    pulumi.export("gateways", {gateway.name: serve(gateway) for gateway in stack.other_gateways})
+if others:
+    pulumi.export("gateways", {gateway.view.name: serve(gateway) for gateway in others})
 pulumi.export("issuer", issuer)
 pulumi.export("issuerScope", stack.issuer_scope)
 pulumi.export("acmeAccounts", issuers.accounts)

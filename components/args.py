@@ -142,13 +142,16 @@ def _field(annotation: Any, required: bool, sentence: str, base: type[BaseModel]
     }
     type_ = _type(inner, base, defer)
     if not required:
-        type_ = (
-            type_ | None
-            if default is None
-            else Annotated[type_, BeforeValidator(lambda value: default if value is None else value)]
-        )
         about |= {"default": default, "validate_default": True}
-    return (type_ if awaitable is None else defer(type_)), Field(**about)
+        type_ = type_ | None if default is None else _or_default(type_, default)
+    if awaitable is not None:
+        type_ = defer(type_)
+    return type_, Field(**about)
+
+
+def _or_default(type_: Any, default: Any) -> Any:
+    """Return a type that takes None for the default."""
+    return Annotated[type_, BeforeValidator(lambda value: default if value is None else value)]
 
 
 def _without_default(annotation: Any) -> tuple[Any, Any]:

@@ -218,10 +218,7 @@ Domain = Annotated[str, AfterValidator(names.domain), Accepts("a DNS name withou
 Email = Annotated[str, AfterValidator(names.email_address), Accepts("an e-mail address", "YOU@YOUR-DOMAIN")]
 Labels = Annotated[Mapping[str, T], AfterValidator(object_labels)]
 Selector = Annotated[
-    Mapping[str, T],
-    Field(min_length=1),
-    AfterValidator(object_labels),
-    Accepts(example='{"istio":"ingressgateway"}'),
+    Mapping[str, T], Field(min_length=1), AfterValidator(object_labels), Accepts(example='{"istio":"ingressgateway"}')
 ]
 GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(names.refuse_placeholder)]
 WorkloadPool = Annotated[str, AfterValidator(workload_pool)]
@@ -260,8 +257,5 @@ ResponseHeaders = Annotated[
     Mapping[str, T],
     AfterValidator(headers.response),
     Accepts("an object of header names and values", '{"x-frame-options":"DENY"}'),
-]
-RedirectTarget = Annotated[
-    str, AfterValidator(names.redirect_target), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")
 ]
 Retries = Annotated[Number, Field(ge=0, le=istio.MAX_RETRIES), Accepts(example=2)]

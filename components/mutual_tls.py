@@ -58,7 +58,8 @@ class MutualTls(pulumi.ComponentResource):
                 api_version="security.istio.io/v1",
                 kind="PeerAuthentication",
                 metadata={"name": mutual_tls.PEER_AUTHENTICATION, "namespace": namespace},
-                spec=computed(lambda known: mutual_tls.peer_authentication_spec(known["mode"]), rechecked),
+                # It is for the whole namespace, without a selector.
+                spec=computed(lambda known: {"mtls": {"mode": known["mode"].upper()}}, rechecked),
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})

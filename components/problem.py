@@ -48,14 +48,10 @@ def visible(value: object) -> str:
     it may move the cursor, colour or hide text, turn its direction, or add a line that reads like one of ours. The
     parts of lines that belong together are joined by a space; the rest is written as `\x1b` and `\u202e`.
     """
-    line = (
-        " ".join(part for part in map(str.strip, str(value).split("\n")) if part) if "\n" in str(value) else str(value)
-    )
-    return (
-        line
-        if line.isprintable()
-        else "".join(character if character.isprintable() else escape(character, 0x100) for character in line)
-    )
+    line = str(value)
+    if "\n" in line:
+        line = " ".join(filter(None, map(str.strip, line.split("\n"))))
+    return "".join(character if character.isprintable() else escape(character, 0x100) for character in line)
 
 
 def sentence(problem: Problem) -> str:

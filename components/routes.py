@@ -6,13 +6,13 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from .args import Path, with_cross_check
 from .fields import (
     Default,
+    Domain,
     HeaderName,
     HeaderValue,
     HostName,
     Input,
     KubernetesName,
     Port,
-    RedirectTarget,
     ResponseHeaders,
     Retries,
     RoutePath,
@@ -102,7 +102,7 @@ class HostArgs(TypedDict):
     """A DNS name; `*.` may lead it."""
     routes: NotRequired[Input[Sequence[RouteArgs]]]
     """In any order: the longest matching path wins. Required unless the host redirects or is in maintenance."""
-    redirect_to: NotRequired[Input[RedirectTarget]]
+    redirect_to: NotRequired[Input[Domain]]
     """A DNS name that every request is redirected to (301), with its path and query. The host then has no routes."""
     maintenance: NotRequired[Annotated[Input[bool], Default(False)]]
     """True answers every request with 503 and Retry-After; routes, if there are any, are ignored meanwhile."""

@@ -1,7 +1,7 @@
-"""The args of each component, for one gateway or the whole stack."""
+"""The args of the components that a stack has once; those of each gateway are in gateway_args.py."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pulumi
@@ -10,30 +10,16 @@ from components.caa_records import CaaRecordsArgs
 from components.certificate_alerts import CertificateAlertsArgs
 from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns01_identity import Dns01IdentityArgs
-from components.dns_records import DnsRecordsArgs
-from components.http_gateway import HttpGatewayArgs
 from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
-from components.reserved_address import ReservedAddressArgs
-from components.shared_args import (
-    AcmeIssuersArgs,
-    CertManagerArgs,
-    CredentialArgs,
-    ExternalAccountArgs,
-    GatewayCertificateArgs,
-    Http01Args,
-    IngressGatewayArgs,
-    KeyArgs,
-    TlsGatewayArgs,
-)
-from components.specs import addresses, client_ca, istio, names
-from components.specs.acme import HTTP01, ISSUER
+from components.shared_args import AcmeIssuersArgs, CertManagerArgs, ExternalAccountArgs
+from components.specs import names
+from components.specs.acme import ISSUER
 from config import proofs
 from config.cluster import ISSUER_COMMANDS, ingress_commands
-from config.fields import Section
+from config.gateway_args import GatewayComposition, shared_fields
 from config.lookups import Zone
 from config.models import Settings
-from config.problems import Path
 
 
 @dataclass(frozen=True)
@@ -42,57 +28,41 @@ class Composition:
 
     settings: Settings
     stack: str
-    """Its name tells this stack's Gateways from those of another one on the cluster."""
+    """The stack's name."""
     cluster: str | None
     """The kubeconfig: a path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()
     """Keys of the config that hold a secret, as a whole or somewhere inside."""
     challenge_domains: Mapping[Zone, str] = field(default_factory=dict)
     """The domains of the zones that DNS-01 is proven in, of those that are not the zones of the hosts."""
-    delegations: Mapping[str, list[str]] = field(default_factory=dict)
-    """The hosts of each gateway that a CNAME to such a zone is for."""
     pool: str | None = None
     """The cluster's workload identity pool, if cert-manager is granted access by it."""
-    name: str = ""
-    """The gateway's name; empty for the gateway of the stack's own keys."""
-    path: Path = ()
-    """Where that gateway is in the config."""
 
     @property
-    def gateways(self) -> "list[Composition]":
-        """The part of each gateway, as if it were the only one; the stack's own first."""
-        return [replace(self, settings=view.settings, name=view.name, path=view.path) for view in self.settings.views]
-
-    @property
-    def other_gateways(self) -> "list[Composition]":
-        """The part of each gateway but the stack's own."""
-        return self.gateways[1:]
-
-    @property
-    def has_ipv6(self) -> bool:
-        """Whether the hosts have AAAA records."""
-        return 6 in addresses.FAMILIES[self.settings.ingress.family]
-
-    @property
-    def promotes(self) -> bool:
-        """Whether the gateway's address is reserved."""
-        return self.settings.ingress.address == addresses.PROMOTE
-
-    def resource_name(self, name: str) -> str:
-        """Return what a component of the gateway is called."""
-        return f"{self.name}-{name}" if self.name else name
+    def gateways(self) -> list[GatewayComposition]:
+        """The part of each gateway; the stack's own first."""
+        delegations = proofs.delegations(self.settings)
+        return [
+            GatewayComposition(
+                view,
+                self.stack,
+                secret_tls=bool(self.secrets & ({"tls", "gateways"} if view.name else {"tls"})),
+                challenge_domain=proofs.challenge_domain(view.settings, self.challenge_domains),
+                delegated_hosts=delegations[view.name],
+            )
+            for view in self.settings.views
+        ]
 
     def _secret_if_encrypted(self, key: str, value: Any) -> Any:
         """Return a value of a key as an input, which is a secret where the config has it as one."""
-        keys = {key, "gateways"} if self.name else {key}
-        return pulumi.Output.secret(value) if value is not None and self.secrets & keys else value
+        return pulumi.Output.secret(value) if value is not None and key in self.secrets else value
 
     @property
     def commands(self) -> dict[str, Mapping[str, str]]:
         """The commands that set inputs, by component: a component reports them in place of the input."""
         commands: dict[str, Mapping[str, str]] = {
-            part.resource_name("ingress"): ingress_commands(part.path, gke=self.settings.gke is not None)
-            for part in self.gateways
+            gateway.resource_name("ingress"): ingress_commands(gateway.view.path, gke=self.settings.gke is not None)
+            for gateway in self.gateways
         }
         commands["issuers"] = ISSUER_COMMANDS
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
@@ -127,7 +97,7 @@ class Composition:
     @property
     def cert_manager(self) -> CertManagerArgs:
         """The chart and its values."""
-        section = _shared(self.settings.cert_manager, CertManagerArgs)
+        section = shared_fields(self.settings.cert_manager, CertManagerArgs)
         secret = {key: self._secret_if_encrypted("certManager", value) for key, value in section.items()}
         return cast(
             CertManagerArgs, {**secret, **{key: section[key] for key in ("install", "namespace", "pod_security")}}
@@ -167,8 +137,6 @@ class Composition:
         for environment, account in self.settings.acme.external_account:
             if account is not None:
                 args = {key: self._secret_if_encrypted("acme", value) for key, value in account if value is not None}
-                if account.key_secret is not None:
-                    args["key_secret"] = pulumi.Output.secret(account.key_secret)
                 accounts[environment] = cast(ExternalAccountArgs, args)
         return accounts
 
@@ -183,83 +151,6 @@ class Composition:
         listed = ", ".join([*hosts, *acme.dns_names, *domains])
         what = listed if self.settings.creates_issuers else "what the stack lists that made the issuers"
         return f"Certificates in any namespace, for {what}"
-
-    @property
-    def ingress(self) -> IngressGatewayArgs:
-        """The existing Service."""
-        by_http = bool(self.settings.hosts_proven_by(HTTP01))
-        args = {**_shared(self.settings.ingress, IngressGatewayArgs), "plain": by_http}
-        if by_http:
-            args["http01"] = _shared(self.settings.ingress, Http01Args)
-        return cast(IngressGatewayArgs, args)
-
-    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
-        """The address that the Service has."""
-        gke = self.settings.gke
-        return {
-            "ip": ip,
-            "region": self.settings.region,
-            "object_name": self.resource_name(f"gateway-{names.stack_suffix(self.stack)}"),
-            "project": gke.project if gke else None,
-        }
-
-    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
-        """Every host, at the gateway's addresses."""
-        versions = addresses.FAMILIES[self.settings.ingress.family]
-        args = {
-            **_shared(self.settings.dns, DnsRecordsArgs),
-            "hosts": self._hosts,
-            "challenge_domain": proofs.challenge_domain(self.settings, self.challenge_domains),
-            "challenge_hosts": self.delegations.get(self.name, []),
-        }
-        if 4 in versions:
-            args["ip"] = ip
-        if 6 in versions:
-            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
-        return cast(DnsRecordsArgs, args)
-
-    @property
-    def http(self) -> HttpGatewayArgs:
-        """Port 80."""
-        return {
-            "gateway": istio.http_gateway_name(self.stack, self.name),
-            "namespace": self.settings.ingress.namespace,
-            "selector": self.settings.ingress.selector,
-            "hosts": self._hosts,
-        }
-
-    def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
-        """The certificates, signed by `issuer`."""
-        section, acme = self.settings.certificate, self.settings.acme
-        return {
-            "namespace": self.settings.ingress.namespace,
-            "issuer": issuer,
-            "issuer_kind": acme.issuer_kind,
-            "credentials": self._credentials,
-            "key": cast(KeyArgs, _shared(section, KeyArgs)),
-            "timeout": acme.timeout,
-            "profile": acme.profile,
-            "renew_before_percentage": section.renew_before_percentage,
-        }
-
-    @property
-    def tls(self) -> TlsGatewayArgs:
-        """Port 443."""
-        section = _shared(self.settings.tls, TlsGatewayArgs)
-        name_or_pem, secret = section.pop("client_ca", ""), self.settings.client_ca_secret
-        args = {
-            **{key: self._secret_if_encrypted("tls", value) for key, value in section.items()},
-            "gateway": istio.tls_gateway_name(self.stack, self.name),
-            "namespace": self.settings.ingress.namespace,
-            "selector": self.settings.ingress.selector,
-            "credentials": self._credentials,
-            "hosts": [host.served for host in self.settings.hosts],
-        }
-        if secret is not None:
-            args["client_ca"] = {"secret_name": secret}
-            if client_ca.is_pem(name_or_pem):
-                args["client_ca"]["certificates"] = self._secret_if_encrypted("tls", name_or_pem)
-        return cast(TlsGatewayArgs, args)
 
     @property
     def mutual_tls(self) -> MutualTlsArgs:
@@ -303,16 +194,3 @@ class Composition:
             for view in self.settings.views
             for name in view.settings.certificates
         ]
-
-    @property
-    def _hosts(self) -> list[str]:
-        return [host.host for host in self.settings.hosts]
-
-    @property
-    def _credentials(self) -> list[CredentialArgs]:
-        return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
-
-
-def _shared(section: Section, args: Any) -> dict[str, Any]:
-    """Return the fields of a section that an args class has as well; they have the same names and meaning."""
-    return section.model_dump(include=set(args.__annotations__), exclude_none=True)

@@ -11,7 +11,6 @@ from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from components.problem import COMMANDS, Problem, ProblemsError
 from components.specs import istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
-from config import proofs
 from config.args import Composition
 from config.gke import find_kubeconfig
 from config.lookups import find_challenge_domains, find_workload_pool, require_hosts_in_zone
@@ -50,9 +49,7 @@ def load() -> Composition:
         raise pulumi.RunError(str(error)) from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    composition = Composition(
-        settings, stack, kubeconfig, secrets, challenge_domains, proofs.delegations(settings), pool
-    )
+    composition = Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
     COMMANDS.update(composition.commands)
     return composition
 

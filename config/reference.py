@@ -1,6 +1,8 @@
-"""`python -m config.reference > docs/configuration.md`: the page of config keys, from the models themselves."""
+"""`python -m config.reference`: writes the table of keys into docs/configuration.md, from the models themselves."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -9,56 +11,31 @@ from components.args import model_in
 from config.models import SHARED, Gateway, Settings
 from config.problems import accepted_by, is_list
 
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 _LONGEST_DEFAULT = 60
 
-PAGE = """# Configuration
 
-The keys of `pulumi config`; nested ones are set with `--path`. Everything is checked before anything is created, and
-every problem is reported at once, with the command that fixes it. [examples/stack](../examples/stack) is a whole file.
+def page(text: str) -> str:
+    """Return the text of the page with a row for each key; nested ones are written as a path.
 
-{table}
-
-## What a host answers
-
-In the stack's file, beside the keys above:
-
-```yaml
-istio-gateway-tls:hosts:
-  - host: www.YOUR-DOMAIN
-    redirectTo: YOUR-DOMAIN
-  - host: YOUR-DOMAIN
-    responseHeaders: {{x-frame-options: DENY}}
-    routes:
-      - {{service: shop, namespace: shop, port: 80}}
-      - {{service: shop-beta, namespace: shop, port: 80, headers: [{{name: cookie, prefix: beta=}}]}}
-      - {{path: /reports, service: reports, namespace: shop, port: 80, timeout: 300, retries: 0}}
-  - host: old.YOUR-DOMAIN
-    maintenance: true
-```
-
-- The longest matching `path` wins; of routes with one path, the one with the most `headers`; of those, the first.
-- `redirectTo` answers every request with 301 to the same path and query of the other name.
-- `maintenance` answers every request with 503 and `Retry-After`, and wins over the host's routes. `tlsctl verify` then
-  shows the host's `route` as skipped.
-- `responseHeaders` replace the application's own headers of these names. A route's win over its host's.
-- `tls.hsts` is sent on all of these answers.
-
-## Outputs
-
-`urls`, `acmeAccounts`, `ingressIp`, `issuer`, `issuerScope`, `certificateSecret`, `certificateNotAfter`,
-`certificateRenewalTime`, `dnsRecords`; with `ingress.family` other than ipv4 `ingressIpv6`, and with `ingress.address`
-promote `ingressChartValue`, the option of `helm upgrade` with which Istio's gateway chart asks for the address.
-`gateways` has the outputs that differ for each of the other gateways.
-
-<!-- Made by `python -m config.reference`. -->
-"""
+    Raises:
+        ValueError: the text has no table of keys.
+    """
+    rows = (f"| `{key}` | {accepted} | {default} |" for key, accepted, default in _rows(Settings, ""))
+    return with_table(text, ["| key | accepted | default |", "| --- | --- | --- |", *rows])
 
 
-def page() -> str:
-    """Return the page, with a row for each key; nested ones are written as a path."""
-    rows = ["| key | accepted | default |", "| --- | --- | --- |"]
-    rows += [f"| `{key}` | {accepted} | {default} |" for key, accepted, default in _rows(Settings, "")]
-    return PAGE.format(table="\n".join(rows))
+def with_table(text: str, lines: Sequence[str]) -> str:
+    """Return the text of a page with these lines in place of its table that has the same heading.
+
+    Raises:
+        ValueError: the text has no such table.
+    """
+    table = re.compile(rf"^{re.escape(lines[0])}\n.*?(?=\n\n)", re.DOTALL | re.MULTILINE)
+    replaced, tables = table.subn(lambda _: "\n".join(lines), text)
+    if not tables:
+        raise ValueError(f"the page has no table {lines[0]}")
+    return replaced
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
@@ -87,4 +64,4 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    PAGE.write_text(page(PAGE.read_text()))

@@ -22,27 +22,16 @@ from pulumi.provider.experimental.analyzer import Analyzer, ComponentDefinition,
 from pulumi.provider.experimental.util import camel_case
 from pulumi.runtime import proto
 
-import components
+from components import public
 from components.inputs import InputsError
 
 NAME = "istio-gateway-tls"
 """The package of every component's type token."""
 
-COMPONENTS: tuple[type[pulumi.ComponentResource], ...] = (
-    components.AcmeIssuers,
-    components.CaaRecords,
-    components.CertManager,
-    components.CertificateAlerts,
-    components.CertificateDashboard,
-    components.Dns01Identity,
-    components.DnsRecords,
-    components.GatewayCertificate,
-    components.HttpGateway,
-    components.IngressGateway,
-    components.MutualTls,
-    components.ReservedAddress,
-    components.TlsGateway,
-)
+COMPONENTS: list[type[pulumi.ComponentResource]] = [
+    value for value in vars(public).values() if isinstance(value, type) and issubclass(value, pulumi.ComponentResource)
+]
+"""In the order of `public.py`, which is that of the page of components."""
 
 
 class AnnotatedAnalyzer(Analyzer):
@@ -63,7 +52,7 @@ class Provider(component.ComponentProvider):
     def __init__(self) -> None:
         # The SDK's component host makes this class, and takes no other.
         component.Analyzer = AnnotatedAnalyzer  # type: ignore[attr-defined]
-        super().__init__(list(COMPONENTS), NAME)
+        super().__init__(COMPONENTS, NAME)
         # Other languages add a suffix of their own: without this, TypeScript's HostArgs would be HostArgsArgs.
         self.schema: str = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")
 
@@ -106,15 +95,13 @@ class Servicer(server.ProviderServicer):
 def to_engine_error(error: Exception) -> Exception:
     """Return an error that the engine prints without a traceback; an unexpected error is returned unchanged."""
     if isinstance(error, InputsError):
-        details = [_details(problem.where, problem.what) for problem in error.problems]
+        details: list[InputPropertyErrorDetails] = [
+            {"property_path": re.sub(r"\w+", lambda word: camel_case(word[0]), problem.where), "reason": problem.what}
+            for problem in error.problems
+        ]
         return InputPropertiesError("invalid inputs", details)
     # With no list at all the SDK fails to make the answer.
     return InputPropertiesError(str(error), []) if isinstance(error, pulumi.RunError) else error
-
-
-def _details(where: str, what: str) -> InputPropertyErrorDetails:
-    path = re.sub(r"\w+", lambda word: camel_case(word[0]), where)
-    return {"property_path": path, "reason": what}
 
 
 def schema() -> str:

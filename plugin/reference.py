@@ -21,46 +21,13 @@ PAGE = ROOT / "docs" / "components.md"
 _MAX_DEFAULT = 60
 """Characters of a default; the sentence about the input describes a longer one."""
 
-_INTRODUCTION = """# Components
-
-Pulumi components. Use one, or all of them in the order of the program in this repository (`__main__.py`). Each takes
-its credentials from its provider: the Kubernetes provider, or the gcp one for `DnsRecords`, `CaaRecords`,
-`Dns01Identity` and `ReservedAddress`.
-
-Every invalid input is reported with its path, all of them at once: before anything is created if the value is known,
-and otherwise when it becomes known. Inputs marked *plain* decide which resources there are or how long to wait, so the
-program has to know them when it runs; every other input may be an Output.
-
-## From Python
-
-The wheel brings the components and what they need. Names are in snake_case there: `secret_name`, not `secretName`.
-
-```sh
-uv add "istio-gateway-tls @ git+https://github.com/OWNER/istio-gateway-tls@vX.Y.Z"
-```
-
-```python
-from istio_gateway_tls import TlsGateway
-```
-
-## From YAML, TypeScript, Go, C# and Java
-
-```sh
-pulumi package add github.com/OWNER/istio-gateway-tls/plugin@vX.Y.Z
-```
-
-Pulumi downloads the repository at that tag, makes a Python environment for the plugin from `plugin/requirements.txt`
-(every package by its hash), and generates an SDK from its schema. The machine needs Python 3.11 or later with pip. In
-YAML the types are `istio-gateway-tls:TlsGateway` and so on. The option `providers` passes a provider.
-
-[examples/](../examples) has a program in Python, one in YAML and one in TypeScript.
-"""
+_MARK = "<!-- `python -m plugin.reference` writes everything below. -->\n"
 
 
-def page() -> str:
-    """Return the page."""
+def page(text: str) -> str:
+    """Return the text of the page, of which all below the mark is made from the schema."""
     described = json.loads(schema())
-    parts = [_INTRODUCTION]
+    parts = [text.partition(_MARK)[0] + _MARK]
     for component in COMPONENTS:
         resource = described["resources"][f"{NAME}:index:{component.__name__}"]
         parts += [f"## {component.__name__}\n\n{inspect.cleandoc(resource['description'])}\n"]
@@ -73,7 +40,7 @@ def page() -> str:
         type_ = described["types"][token]
         parts.append(f"### {token.rpartition(':')[2]}\n\n{type_['description']}\n")
         parts += _inputs(definition.python_type, type_["properties"], type_.get("required", []))
-    return "\n".join([*parts, "<!-- Made by `python -m plugin.reference`. -->\n"])
+    return "\n".join(parts)
 
 
 def _inputs(args: Any, properties: Mapping[str, Any], required: list[str]) -> Iterator[str]:
@@ -131,4 +98,4 @@ def _meaning(described: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema())
-    PAGE.write_text(page())
+    PAGE.write_text(page(PAGE.read_text()))

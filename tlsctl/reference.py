@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
+from config.reference import with_table
 from tlsctl.stack import Stack
 from tlsctl.verify.checks import CHECKS
 
 PAGE = Path(__file__).parents[1] / "docs" / "checks.md"
-_TABLE = re.compile(r"^\| check \|.*?(?=\n\n)", re.DOTALL | re.MULTILINE)
 
 
 def page(text: str) -> str:
@@ -24,10 +24,7 @@ def page(text: str) -> str:
         fix = ", ".join(f"`{_command(command)}`" for command in check.fix)
         because = ", ".join(f"`{cause}`" for cause in check.because)
         rows.append(f"| `{name}` | {check.ok} | {check.otherwise} | {fix} | {because} |")
-    with_table, tables = _TABLE.subn(lambda _: "\n".join(rows), text)
-    if not tables:
-        raise ValueError("the page has no table of checks")
-    return with_table
+    return with_table(text, rows)
 
 
 def _command(template: str) -> str:

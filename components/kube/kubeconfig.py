@@ -95,12 +95,7 @@ def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str,
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [
-            {
-                "name": name,
-                "cluster": {"server": f"https://{endpoint}", **trusted},
-            }
-        ],
+        "clusters": [{"name": name, "cluster": {"server": f"https://{endpoint}", **trusted}}],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
         "users": [{"name": name, "user": {"exec": plugin}}],

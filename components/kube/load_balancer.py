@@ -25,10 +25,6 @@ Commands = Mapping[str, str]
 """What sets an input, without its value: see `set_input`."""
 
 
-class GatewayProblemsError(ProblemsError):
-    """The Service cannot carry TLS."""
-
-
 class UnreachableError(Exception):
     """The cluster does not answer, or there are no credentials for it."""
 
@@ -53,8 +49,8 @@ def find_address(
     None when it has not all of them after the timeout in seconds; 0 reads once.
 
     Raises:
-        GatewayProblemsError: when waiting would not help.
-        UnreachableError: when the cluster does not answer.
+        ProblemsError: the Service cannot carry TLS, and waiting would not help.
+        UnreachableError: the cluster does not answer.
     """
     services = client.CoreV1Api(api)
     deadline = time.monotonic() + timeout
@@ -89,9 +85,7 @@ def _list(services: client.CoreV1Api, namespace: str, service: str) -> client.V1
     # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch from
     # nowhere in particular is refused by an API server whose cache is behind its store.
     return services.list_namespaced_service(
-        namespace,
-        field_selector=f"metadata.name={service}",
-        _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT),
+        namespace, field_selector=f"metadata.name={service}", _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT)
     )
 
 
@@ -123,7 +117,7 @@ def _watched_address(
 def _external_ips(service: client.V1Service, wanted: Wanted) -> Sequence[str] | None:
     """Return a Service's addresses of the wanted IP versions, in the order of the family; None until it has all."""
     if problems := list(_problems(service, wanted)):
-        raise GatewayProblemsError(*problems)
+        raise ProblemsError(*problems)
     ips = _by_version(service)
     versions = addresses.FAMILIES[wanted.family]
     return [ips[version] for version in versions] if all(version in ips for version in versions) else None
@@ -198,10 +192,10 @@ def service_name(namespace: str, service: str) -> str:
     return f"Service {namespace}/{service}"
 
 
-def _missing(namespace: str, service: str, commands: Commands) -> GatewayProblemsError:
+def _missing(namespace: str, service: str, commands: Commands) -> ProblemsError:
     fix = (
         "kubectl get services --all-namespaces --selector istio=ingressgateway",
         set_input(commands, "namespace", "NAMESPACE"),
         set_input(commands, "service", "NAME"),
     )
-    return GatewayProblemsError(Problem(service_name(namespace, service), "does not exist", fix))
+    return ProblemsError(Problem(service_name(namespace, service), "does not exist", fix))

@@ -32,9 +32,6 @@ DEFAULTS = {
 }
 """What Istio takes where MeshConfig says nothing (pkg/config/mesh/mesh.go)."""
 
-_MODES = ("UNSPECIFIED", "OFF", "DEFAULT", "STRICT")
-"""By their numbers, which MeshConfig may have as well."""
-
 
 @dataclass(frozen=True)
 class ControlPlane:
@@ -49,11 +46,15 @@ class ControlPlane:
         """The ConfigMap of its MeshConfig, as Istio's chart names it."""
         return f"istio-{self.revision}" if self.revision else "istio"
 
+    @property
+    def release(self) -> str:
+        """The Helm release of istiod, and its Deployment."""
+        return f"istiod-{self.revision}" if self.revision else "istiod"
+
     def upgrade(self, key: str, value: str) -> str:
         """Return the command that sets a key of MeshConfig."""
-        release = f"istiod-{self.revision}" if self.revision else "istiod"
         return (
-            f"helm upgrade {word(release)} istio/istiod --namespace {word(self.namespace)} --reuse-values"
+            f"helm upgrade {word(self.release)} istio/istiod --namespace {word(self.namespace)} --reuse-values"
             f" --set {word(f'meshConfig.{key}={value}')}"
         )
 
@@ -86,18 +87,15 @@ def solver_problem(
     """
     mesh = {**DEFAULTS, **mesh}
     mode = mesh["ingressControllerMode"]
-    if isinstance(mode, int) and 0 <= mode < len(_MODES):
-        mode = _MODES[mode]
     serves_class = ingress_class == CONTROLLER if ingress_class else mode == "DEFAULT"
     wanted = ingress_label(mesh)
     fix: Sequence[str]
     if mode == "OFF":
         what = "has ingressControllerMode OFF, so Istio serves no Ingress"
-        release = f"istiod-{plane.revision}" if plane.revision else "istiod"
         fix = (
             plane.upgrade("ingressControllerMode", "STRICT"),
             # Whether there is a controller of Ingresses is decided when istiod starts.
-            f"kubectl --namespace {word(plane.namespace)} rollout restart deployment {word(release)}",
+            f"kubectl --namespace {word(plane.namespace)} rollout restart deployment {word(plane.release)}",
         )
     elif class_field == "class" and mesh["ingressClass"] != CLASS:
         what = f"has ingressClass {mesh['ingressClass']!r}, so Istio leaves Ingresses of class istio alone"

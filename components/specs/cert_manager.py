@@ -69,11 +69,6 @@ def uses_ari(values: Any) -> bool:
     return str(named).lower() == "true" or f"{_ARI}=true" in flags
 
 
-def known_digest(chart: str, version: str) -> str | None:
-    """Return the digest of a chart at a version: that of the official chart at the pinned version, None of another."""
-    return DIGEST if (chart, version) == (CHART, VERSION) else None
-
-
 def pinned(chart: str, digest: str) -> str:
     """Return the chart's reference, which for a registry takes the digest of the chart's manifest.
 

@@ -2,7 +2,6 @@
 
 import ssl
 import time
-from typing import Any
 
 SUFFIX = "-cacert"
 """istiod recognises the Secret of a CA by the end of the name in the reference; otherwise it looks for a key in it.
@@ -42,9 +41,9 @@ def _store(pem: str) -> ssl.SSLContext:
     return store
 
 
-def certificates(pem: Any) -> str:
+def certificates(pem: str) -> str:
     """Return PEM certificates of a CA, none of them expired."""
-    if not isinstance(pem, str) or not is_pem(pem):
+    if not is_pem(pem):
         raise ValueError("is not PEM")
     if "PRIVATE KEY" in pem:
         raise ValueError("has a private key, which the gateway does not need: replace the key, it is no longer secret")

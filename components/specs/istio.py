@@ -95,11 +95,7 @@ def tls_gateway_spec(
         "servers": [
             {
                 # Port names are unique in a Gateway.
-                "port": {
-                    "number": 443,
-                    "name": f"https-{number}" if number > 1 else "https",
-                    "protocol": "HTTPS",
-                },
+                "port": {"number": 443, "name": f"https-{number}" if number > 1 else "https", "protocol": "HTTPS"},
                 "hosts": list(hosts),
                 "tls": {**hardened, "credentialName": secret},
             }

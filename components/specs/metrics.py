@@ -63,7 +63,7 @@ class Certificates:
     @property
     def share_left(self) -> str:
         """Return the same as a share of its lifetime."""
-        return f"(({self.expiry} > 0) - time()) / {self.lifetime}"
+        return f"({self.seconds_left}) / {self.lifetime}"
 
 
 def _watched(namespace: str, names: Sequence[str]) -> str:

@@ -1,7 +1,5 @@
 """Istio's mesh: mutual TLS between its sidecars."""
 
-from typing import Any
-
 STRICT = "strict"
 MODES = ("permissive", STRICT)
 
@@ -10,11 +8,6 @@ PEER_AUTHENTICATION = "default"
 
 ROOT_NAMESPACE = "istio-system"
 """Where a PeerAuthentication is for the whole mesh; MeshConfig's `rootNamespace` may say otherwise."""
-
-
-def peer_authentication_spec(mode: str) -> dict[str, Any]:
-    """Return the PeerAuthentication of a whole namespace: without a selector."""
-    return {"mtls": {"mode": mode.upper()}}
 
 
 def refuses_strict(namespace: str, gateway_namespace: str) -> str | None:

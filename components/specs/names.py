@@ -5,7 +5,6 @@ and the command are added where problems are reported.
 """
 
 import re
-from typing import Any
 
 MAX_NAME = 253
 """Characters in a DNS name without its trailing dot (RFC 1035, section 2.3.4)."""
@@ -55,18 +54,10 @@ def dns_name(value: str) -> str:
 
 
 def domain(value: str) -> str:
-    """Normalise a domain that stands for itself and every name below it; it is no wildcard."""
+    """Normalise a DNS name that is no wildcard."""
     if is_wildcard(value):
-        raise ValueError("is a wildcard; a domain stands for the names below it as it is")
+        raise ValueError("is a wildcard")
     return dns_name(value)
-
-
-def redirect_target(value: str) -> str:
-    """Normalise the name that a host redirects to."""
-    host = dns_name(value)
-    if is_wildcard(host):
-        raise ValueError("is a wildcard; a redirect leads to one name")
-    return host
 
 
 def is_wildcard(host: str) -> bool:
@@ -147,13 +138,13 @@ def object_name(host: str) -> str:
     return f"{host.removeprefix(WILDCARD)}-wildcard" if is_wildcard(host) else host
 
 
-def object_reference(value: Any) -> str:
+def object_reference(value: str) -> str:
     """Take the name of a Kubernetes object (RFC 1123 subdomain), with its namespace before it or without."""
-    namespace, slash, name = str(value).rpartition("/")
+    namespace, slash, name = value.rpartition("/")
     is_name = len(name) <= MAX_NAME and all(map(_LABEL.fullmatch, name.split(".")))
     if not is_name or (slash and not _LABEL.fullmatch(namespace)):
         raise ValueError("is not NAME or NAMESPACE/NAME of a Kubernetes object")
-    return str(value)
+    return value
 
 
 def stack_suffix(stack: str) -> str:

@@ -29,10 +29,3 @@ MAX_HSTS = 63_072_000
 def istio_version(version: str) -> str:
     """Return a version as a Gateway writes it: `TLSV1_2`."""
     return f"TLSV{version.replace('.', '_')}"
-
-
-def cipher_suite(value: str) -> str:
-    """Check a TLS 1.2 cipher suite."""
-    if value not in CIPHER_SUITES:
-        raise ValueError("is not one of Mozilla's intermediate profile")
-    return value

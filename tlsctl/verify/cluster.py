@@ -12,15 +12,8 @@ from urllib3.exceptions import HTTPError
 
 from components.kube.client import api_client
 from components.kube.issuance import chain_of_problems
-from components.kube.load_balancer import (
-    GatewayProblemsError,
-    UnreachableError,
-    Wanted,
-    asks_for_address,
-    find_address,
-    read_service,
-)
-from components.problem import COMMANDS
+from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address, read_service
+from components.problem import COMMANDS, ProblemsError
 from components.specs import acme, addresses
 from config.cluster import ISSUER_COMMANDS, ingress_commands
 from tlsctl.verify import issuance
@@ -92,7 +85,7 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
         actual = find_address(api, environment.namespace, service, timeout=0, wanted=wanted)
     except UnreachableError as error:
         return [_not_read("service", str(error))]
-    except GatewayProblemsError as error:
+    except ProblemsError as error:
         return [failed("service", INGRESS, f"{one.where} {one.what}", one.fix) for one in error.problems]
     at = ", ".join(actual or ["pending"])
     if actual is None or list(actual) != expected:

@@ -1,0 +1,151 @@
+"""The args of the components that serve one gateway."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pulumi
+
+from components.dns_records import DnsRecordsArgs
+from components.http_gateway import HttpGatewayArgs
+from components.reserved_address import ReservedAddressArgs
+from components.shared_args import (
+    CredentialArgs,
+    GatewayCertificateArgs,
+    Http01Args,
+    IngressGatewayArgs,
+    KeyArgs,
+    TlsGatewayArgs,
+)
+from components.specs import addresses, client_ca, istio, names
+from components.specs.acme import HTTP01
+from config.fields import Section
+from config.models import Settings, View
+
+
+@dataclass(frozen=True)
+class GatewayComposition:
+    """The components' args for one gateway of a stack."""
+
+    view: View
+    stack: str
+    """The stack's name tells its Gateways from those of another one on the cluster."""
+    secret_tls: bool
+    """Whether the config holds the section `tls` as a secret."""
+    challenge_domain: str | None
+    """The domain of the zone that DNS-01 is proven in, if that is not the zone of the hosts."""
+    delegated_hosts: Sequence[str]
+    """The hosts that a CNAME to that zone is for."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as if the gateway were the only one."""
+        return self.view.settings
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether the hosts have AAAA records."""
+        return 6 in addresses.FAMILIES[self.settings.ingress.family]
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the gateway's address is reserved."""
+        return self.settings.ingress.address == addresses.PROMOTE
+
+    def resource_name(self, name: str) -> str:
+        """Return what a component of the gateway is called."""
+        return f"{self.view.name}-{name}" if self.view.name else name
+
+    @property
+    def ingress(self) -> IngressGatewayArgs:
+        """The existing Service."""
+        by_http = bool(self.settings.hosts_proven_by(HTTP01))
+        args = {**shared_fields(self.settings.ingress, IngressGatewayArgs), "plain": by_http}
+        if by_http:
+            args["http01"] = shared_fields(self.settings.ingress, Http01Args)
+        return cast(IngressGatewayArgs, args)
+
+    def address(self, ip: pulumi.Input[str]) -> ReservedAddressArgs:
+        """The address that the Service has."""
+        gke = self.settings.gke
+        return {
+            "ip": ip,
+            "region": self.settings.region,
+            "object_name": self.resource_name(f"gateway-{names.stack_suffix(self.stack)}"),
+            "project": gke.project if gke else None,
+        }
+
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
+        """Every host, at the gateway's addresses."""
+        versions = addresses.FAMILIES[self.settings.ingress.family]
+        args = {
+            **shared_fields(self.settings.dns, DnsRecordsArgs),
+            "hosts": self._hosts,
+            "challenge_domain": self.challenge_domain,
+            "challenge_hosts": self.delegated_hosts,
+        }
+        if 4 in versions:
+            args["ip"] = ip
+        if 6 in versions:
+            args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
+        return cast(DnsRecordsArgs, args)
+
+    @property
+    def http(self) -> HttpGatewayArgs:
+        """Port 80."""
+        return {
+            "gateway": istio.http_gateway_name(self.stack, self.view.name),
+            "namespace": self.settings.ingress.namespace,
+            "selector": self.settings.ingress.selector,
+            "hosts": self._hosts,
+        }
+
+    def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
+        """The certificates, signed by `issuer`."""
+        section, acme = self.settings.certificate, self.settings.acme
+        return {
+            "namespace": self.settings.ingress.namespace,
+            "issuer": issuer,
+            "issuer_kind": acme.issuer_kind,
+            "credentials": self._credentials,
+            "key": cast(KeyArgs, shared_fields(section, KeyArgs)),
+            "timeout": acme.timeout,
+            "profile": acme.profile,
+            "renew_before_percentage": section.renew_before_percentage,
+        }
+
+    @property
+    def tls(self) -> TlsGatewayArgs:
+        """Port 443."""
+        section = shared_fields(self.settings.tls, TlsGatewayArgs)
+        name_or_pem, secret = section.pop("client_ca", ""), self.settings.client_ca_secret
+        args = {
+            **{key: self._secret_if_encrypted(value) for key, value in section.items()},
+            "gateway": istio.tls_gateway_name(self.stack, self.view.name),
+            "namespace": self.settings.ingress.namespace,
+            "selector": self.settings.ingress.selector,
+            "credentials": self._credentials,
+            "hosts": [host.served for host in self.settings.hosts],
+        }
+        if secret is not None:
+            args["client_ca"] = {"secret_name": secret}
+            if client_ca.is_pem(name_or_pem):
+                args["client_ca"]["certificates"] = self._secret_if_encrypted(name_or_pem)
+        return cast(TlsGatewayArgs, args)
+
+    def _secret_if_encrypted(self, value: Any) -> Any:
+        """Return a value of the section `tls` as an input, which is a secret where the config has it as one."""
+        return pulumi.Output.secret(value) if self.secret_tls else value
+
+    @property
+    def _hosts(self) -> list[str]:
+        return [host.host for host in self.settings.hosts]
+
+    @property
+    def _credentials(self) -> list[CredentialArgs]:
+        return [{"secret_name": secret, "hosts": hosts} for secret, hosts in self.settings.certificates.items()]
+
+
+def shared_fields(section: Section, args: Any) -> dict[str, Any]:
+    """Return the fields of a section that an args class has as well; they have the same names and meaning."""
+    return section.model_dump(include=set(args.__annotations__), exclude_none=True)
