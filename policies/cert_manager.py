@@ -1,7 +1,7 @@
 """cert-manager: its source and its version, however it is installed, and its protection from deletion."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -24,18 +24,8 @@ _SOLVER_OPTION = "--acme-http01-solver-image="
 
 _ARCHIVE = re.compile(r"(?P<name>.+?)(-(?P<version>v?\d+\.\d+\.\d+[^/]*))?\.tgz")
 
-_TEMPLATE = ("spec", "template", "spec")
-_POD_SPECS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("core", "Pod"): ("spec",),
-    ("core", "ReplicationController"): _TEMPLATE,
-    ("apps", "Deployment"): _TEMPLATE,
-    ("apps", "ReplicaSet"): _TEMPLATE,
-    ("apps", "StatefulSet"): _TEMPLATE,
-    ("apps", "DaemonSet"): _TEMPLATE,
-    ("batch", "Job"): _TEMPLATE,
-    ("batch", "CronJob"): ("spec", "jobTemplate", *_TEMPLATE),
-}
-"""The path of the Pod spec in each kind of workload."""
+_POD_SPECS = (("spec",), ("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"))
+"""The paths of the Pod spec: in a Pod, in a workload of any kind, and in a CronJob."""
 
 
 @dataclass(frozen=True)
@@ -133,63 +123,51 @@ def _insecure_version(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]
         return
     version, tag = obj.get("version"), _reference(str(obj.get("chart"))).tag
     if not version and not tag:
-        yield Problem(_label(obj), "the chart has no version: each update would install the newest one")
+        yield Problem(obj.where, "the chart has no version: each update would install the newest one")
     problems = [_version_problem(str(value)) for value in (version, tag) if value]
     for problem in list(filter(None, problems))[:1]:
-        yield Problem(_label(obj), problem)
+        yield Problem(obj.where, problem)
 
 
 def _foreign_source(obj: KubernetesObject, _stack: Stack) -> Iterator[Finding]:
     if _installs(obj):
         yield from guarded(obj.where, _foreign_chart(obj))
-        yield from _foreign_images(obj, _images_of_values(obj.get("values")))
-    elif (obj.group, obj.kind) in _POD_SPECS:
-        yield from _foreign_images(obj, _images_of_pod(get(obj.props, *_POD_SPECS[obj.group, obj.kind])))
+        images = _images_of_values(obj.get("values"))
+    else:
+        images = chain.from_iterable(_images_of_pod(obj.get(*path)) for path in _POD_SPECS)
+    for image in images:
+        for problem in _image_problems(image):
+            yield Problem(obj.where, problem)
 
 
 def _foreign_chart(obj: KubernetesObject) -> Iterator[Problem]:
     chart, repository = str(obj.get("chart") or ""), obj.get("repositoryOpts", "repo")
     is_local = "://" not in chart
     if repository:
-        yield Problem(_label(obj), f"the chart {chart} comes from {repository}, and not from {CHART}")
+        yield Problem(obj.where, f"the chart {chart} comes from {repository}, and not from {CHART}")
     elif _reference(chart).repository != CHART and (in_production() or not is_local):
-        yield Problem(_label(obj), f"the chart is {chart}, and not {CHART}")
+        yield Problem(obj.where, f"the chart is {chart}, and not {CHART}")
     if obj.get("postrender") or obj.get("postRenderer"):
-        yield Problem(_label(obj), "has a post-renderer, which may change what the chart installs")
-
-
-def _foreign_images(obj: KubernetesObject, images: Iterable[str]) -> Iterator[Problem]:
-    for problem in chain.from_iterable(map(_image_problems, images)):
-        yield Problem(_label(obj), problem)
-
-
-def _label(obj: KubernetesObject) -> str:
-    return f"{obj.kind} {obj.get('name')}" if obj.group == "helm.sh" and obj.get("name") else obj.where
+        yield Problem(obj.where, "has a post-renderer, which may change what the chart installs")
 
 
 def _unprotected(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     if not in_production() or obj.resource.opts.protect or obj.patch:
         return
-    needed = (
-        _installs(obj)
-        or obj.is_a(*ISSUERS)
-        or (obj.is_a("apiextensions.k8s.io", "CustomResourceDefinition") and obj.name.endswith(CERT_MANAGER))
-        or (obj.is_a("core", "Namespace") and _contains_cert_manager(obj, stack))
-    )
+    if obj.is_a("core", "Namespace"):
+        needed = bool(matching(stack.objects, lambda other: _installs(other) and other.get("namespace") == obj.name))
+    elif obj.is_a("apiextensions.k8s.io", "CustomResourceDefinition"):
+        needed = obj.name.endswith(CERT_MANAGER)
+    else:
+        needed = _installs(obj) or obj.is_a(*ISSUERS)
     if needed:
         yield Problem(obj.where, "is not protected")
 
 
-def _contains_cert_manager(namespace: KubernetesObject, stack: Stack) -> bool:
-    return bool(matching(stack.objects, lambda obj: _installs(obj) and obj.get("namespace") == namespace.name))
-
-
 VERSION = Rule(
     name="cert-manager-is-secure",
-    description="cert-manager is installed at a version without known advisories.",
+    description="cert-manager is installed at one version, which has no known advisory or fault.",
     fix=(f"pulumi config set --path certManager.version {PINNED}",),
-    stops="a Helm release or chart of cert-manager without a version, with a range, or with a version that has an"
-    " advisory or a known fault; also in the tag of its reference",
     cannot_see="a chart and a release that both have other names; a chart within a chart",
     subjects=objects,
     find=_insecure_version,
@@ -198,14 +176,12 @@ VERSION = Rule(
 
 SOURCE = Rule(
     name="cert-manager-is-official",
-    description="cert-manager is installed from its official chart and images.",
+    description="cert-manager is installed from its official chart and images, without a post-renderer. Outside"
+    " production the chart may also be one of this machine, and an image may have a digest.",
     fix=(
         "pulumi config rm --path certManager.chart     # the default is the official one",
         "pulumi config rm --path certManager.values    # images are the chart's own, at its version",
     ),
-    stops="any chart but the official one, by version or digest (outside production also a folder or a `.tgz` of this"
-    " machine); images from elsewhere or of a refused version in the values, in `extraArgs` and in the Pods of any"
-    " workload; in production also images by digest; post-renderers",
     cannot_see="the contents of a local chart or of a digest; images with other names",
     subjects=objects,
     find=_foreign_source,
@@ -217,8 +193,6 @@ PROTECT = Rule(
     description="In a production stack, cert-manager, its namespace, its CRDs and the issuers are protected from"
     " deletion.",
     fix=("pulumi config set protect true",),
-    stops="a release or chart of cert-manager, its Namespace, a CRD of cert-manager.io, an Issuer or ClusterIssuer"
-    " without `protect`, in a stack whose config says `production: true`",
     cannot_see="deletion by other programs than Pulumi",
     subjects=objects,
     find=_unprotected,

@@ -22,11 +22,7 @@ _ANNOTATIONS = ("cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "kub
 
 
 def dns_names(certificate: KubernetesObject) -> Iterable[str]:
-    """Return the names of a Certificate. cert-manager adds the common name to them.
-
-    Raises:
-        UnknownValueError: The preview does not know them.
-    """
+    """Return the names of a Certificate. cert-manager adds the common name to them."""
     common_name = certificate.get("spec", "commonName")
     return [*certificate.items("spec", "dnsNames"), *([common_name] if common_name else [])]
 
@@ -52,7 +48,6 @@ ONE_PER_SECRET = Rule(
     name="one-certificate-per-secret",
     description="No two Certificates fill the same Secret: they would replace each other's contents forever.",
     fix=("give each Certificate a secretName of its own",),
-    stops="two Certificates with one `secretName` in a namespace",
     cannot_see="Certificates of other stacks",
     subjects=of_kind(*CERTIFICATES),
     find=_shared_secret,
@@ -61,10 +56,8 @@ ONE_PER_SECRET = Rule(
 WRITTEN_OUT = Rule(
     name="no-certificate-by-annotation",
     description="Every Certificate is a resource of the program, so that the policies see its issuer and its names:"
-    " none comes from an annotation.",
+    " none comes from an annotation of an Ingress, or of a Gateway or ListenerSet of the Gateway API.",
     fix=("write a Certificate with the hosts as dnsNames, and remove the annotation; or use GatewayCertificate",),
-    stops="the annotations `cert-manager.io/issuer`, `cert-manager.io/cluster-issuer` and `kubernetes.io/tls-acme` on"
-    " Ingresses and on Gateways and ListenerSets of the Gateway API",
     cannot_see="annotations that something else puts on the object later",
     subjects=lambda resource: (obj for obj in objects(resource) if (obj.group, obj.kind) in _ANNOTATED),
     find=_annotations,

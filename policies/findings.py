@@ -81,10 +81,8 @@ class Rule(Generic[S]):
     """What must hold, as a sentence."""
     fix: tuple[str, ...]
     """Commands and other steps, for problems without a fix of their own."""
-    stops: str
-    """What the rule refuses, for the table in docs/policies.md."""
     cannot_see: str
-    """What the rule cannot detect, for the same table."""
+    """What the rule cannot detect, for the table in docs/policies.md."""
     subjects: Callable[[Resource], Iterable[S]]
     """Picks what to judge from a resource."""
     find: Callable[[S, Stack], Iterable[Finding]]

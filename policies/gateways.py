@@ -102,13 +102,12 @@ def _uncovered_hosts(listener: Listener, secret: str, certificates: list[Kuberne
 
 NO_PLAIN_HTTP = Rule(
     name="no-plain-http",
-    description="No application is served over plain HTTP: servers without TLS only redirect to HTTPS.",
+    description="No application is served over plain HTTP: a server without TLS only redirects to HTTPS, whatever its"
+    " port and protocol.",
     fix=(
         "gateways: [NAMESPACE/TLS-GATEWAY]    # the application's routes, on a Gateway of port 443 alone",
         "redirect: {scheme: https, redirectCode: 301}    # all that the Gateway of port 80 serves; or use HttpGateway",
     ),
-    stops="routes, direct responses and delegates on a server without TLS, whatever its port and protocol and however"
-    " the route names the Gateway; redirects to anything but HTTPS",
     cannot_see="VirtualServices on Gateways of other stacks (reported as an advisory); Services of type LoadBalancer or"
     " NodePort, which bypass the gateway; what a Helm release installs",
     subjects=of_kind(istio.GROUP, "VirtualService"),
@@ -117,13 +116,12 @@ NO_PLAIN_HTTP = Rule(
 
 TLS_VERSION = Rule(
     name="tls-1.2-or-later",
-    description="Every server that terminates TLS sets a minimum version of 1.2 or later: Istio hardens nothing by"
-    " itself.",
+    description="Every server that terminates TLS sets a minimum version of 1.2 or later, and no maximum below: Istio"
+    " hardens nothing by itself.",
     fix=(
         "pulumi config set --path tls.minVersion 1.2",
         "minProtocolVersion: TLSV1_2    # or TLSV1_3, on the server of a Gateway of your own",
     ),
-    stops="`minProtocolVersion` below TLS 1.2 or not set, `maxProtocolVersion` below it",
     cannot_see="what MeshConfig sets for the whole mesh",
     subjects=istio.listeners_of,
     find=_weak_versions,
@@ -137,7 +135,6 @@ CIPHER_SUITES = Rule(
         "pulumi config rm --path tls.cipherSuites    # the default is the whole profile",
         f"cipherSuites: [{', '.join(tls.CIPHER_SUITES)}]",
     ),
-    stops="a suite without forward secrecy or AEAD in `cipherSuites`",
     cannot_see="the suites of a server that lists none: Envoy's default applies, which has no weak one",
     subjects=istio.listeners_of,
     find=_weak_cipher_suites,
@@ -146,11 +143,9 @@ CIPHER_SUITES = Rule(
 
 MODE = Rule(
     name="tls-ends-at-the-gateway",
-    description="Every HTTPS or TLS server of the ingress gateway terminates TLS itself: mode SIMPLE, MUTUAL or"
-    " OPTIONAL_MUTUAL.",
+    description="Every HTTPS or TLS server of the ingress gateway terminates TLS itself: its mode is set to SIMPLE,"
+    " MUTUAL or OPTIONAL_MUTUAL.",
     fix=("mode: SIMPLE    # on the server, with credentialName and minProtocolVersion; or use TlsGateway",),
-    stops="PASSTHROUGH, also Istio's default when no mode is set; AUTO_PASSTHROUGH; ISTIO_MUTUAL; HTTPS or TLS without"
-    " TLS settings",
     cannot_see="Gateways for other Pods than the stack's gateways (egress, east-west, another team's): they are"
     " reported as an advisory, and no policy judges them",
     subjects=istio.gateways_of,
@@ -166,8 +161,6 @@ CERTIFICATE = Rule(
         "give the same credentials to GatewayCertificate and to TlsGateway",
         "by hand: a Certificate with this secretName in the gateway's namespace, and every host in its dnsNames",
     ),
-    stops="a server without `credentialName` or `credentialNames`; a Secret that no Certificate fills in the gateway's"
-    " namespace for the server's hosts",
     cannot_see="whether the Certificate becomes ready: `up` waits for that",
     subjects=istio.listeners_of,
     find=_missing_certificates,

@@ -26,9 +26,9 @@ _FIX_PRIVATE_CA = (
 
 def _issuer_of(request: KubernetesObject, stack: Stack) -> KubernetesObject | None:
     """Return the stack's Issuer or ClusterIssuer that signs a request, None if another stack has it."""
-    if not _is_cert_managers(request):
+    group, kind, name = _issuer_reference(request)
+    if group != CERT_MANAGER:
         return None
-    kind, name = _issuer_kind(request), request.get("spec", "issuerRef", "name")
     issuers = matching(
         stack.of_kind(CERT_MANAGER, kind),
         lambda issuer: issuer.name == name and (kind == "ClusterIssuer" or issuer.namespace == request.namespace),
@@ -36,12 +36,10 @@ def _issuer_of(request: KubernetesObject, stack: Stack) -> KubernetesObject | No
     return issuers[0] if issuers else None
 
 
-def _is_cert_managers(request: KubernetesObject) -> bool:
-    return (request.get("spec", "issuerRef", "group") or CERT_MANAGER) == CERT_MANAGER
-
-
-def _issuer_kind(request: KubernetesObject) -> str:
-    return request.get("spec", "issuerRef", "kind") or "Issuer"
+def _issuer_reference(request: KubernetesObject) -> tuple[str, str, str]:
+    """Return group, kind and name of the issuer that a request names."""
+    reference = request.get("spec", "issuerRef")
+    return get(reference, "group") or CERT_MANAGER, get(reference, "kind") or "Issuer", get(reference, "name")
 
 
 def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
@@ -49,13 +47,15 @@ def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]
 
 
 def _wrong_issuer(request: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    issuer = _issuer_of(request, stack)
-    server, environment = None, _environment_by_name(request)
-    if issuer:
+    group, kind, name = _issuer_reference(request)
+    label = f"{kind} {name}" if group == CERT_MANAGER else f"{kind} {name} of {group}"
+    server = environment = None
+    if issuer := _issuer_of(request, stack):
         with reading(issuer):
             server, environment = issuer.get("spec", "acme", "server"), _environment_by_server(issuer)
-    group = "" if _is_cert_managers(request) else f" of {request.get('spec', 'issuerRef', 'group')}"
-    label = f"{_issuer_kind(request)} {request.get('spec', 'issuerRef', 'name')}{group}"
+    elif group == CERT_MANAGER and kind in ISSUERS:
+        # The policies of the other stack keep the name honest.
+        environment = acme.environment_of(None, name)
     if in_production() and environment != acme.PROD:
         yield Problem(
             request.where,
@@ -79,13 +79,6 @@ def _environment_by_server(issuer: KubernetesObject) -> str | None:
     # If one server is configured for both environments, only the issuer's name tells them apart.
     by_server = acme.environment_of(server, issuer.name if len(configured) > 1 else None)
     return by_server or (configured[0] if len(configured) == 1 else None)
-
-
-def _environment_by_name(request: KubernetesObject) -> str | None:
-    """Return the environment by the name of another stack's issuer, which that stack's policies keep honest."""
-    if not _is_cert_managers(request) or _issuer_kind(request) not in ISSUERS:
-        return None
-    return acme.environment_of(None, request.get("spec", "issuerRef", "name"))
 
 
 def _misleading_name(issuer: KubernetesObject) -> Iterator[Problem]:
@@ -135,14 +128,12 @@ def _wildcards(certificate: KubernetesObject, stack: Stack) -> Iterator[Problem]
 
 ENVIRONMENT = Rule(
     name="issuer-fits-stack",
-    description="A production stack uses the CA's production environment, and every other stack uses staging.",
+    description="A production stack uses the CA's production environment, and every other stack uses staging: that of"
+    " Let's Encrypt, or of `acme.servers`. An issuer has the name and the server of one environment.",
     fix=(
         f"pulumi config set --path acme.issuer {acme.PROD}    # in a production stack",
         f"pulumi config set --path acme.issuer {acme.STAGING}    # in any other",
     ),
-    stops="in production, every issuer whose ACME server is neither Let's Encrypt's production nor `acme.servers.prod`;"
-    " elsewhere, the issuers with those servers; also for CertificateRequests and Orders written by hand; an issuer"
-    " with the name of one environment and the server of the other",
     cannot_see="the server of another stack's issuer: it is judged by its group, kind and name",
     subjects=lambda resource: (
         obj for obj in objects(resource) if any(obj.is_a(*kinds) for kinds in (*_REQUESTS, ISSUERS))
@@ -152,9 +143,9 @@ ENVIRONMENT = Rule(
 
 EMAIL = Rule(
     name="issuer-email-is-real",
-    description="The contact of an ACME account is an address that someone reads.",
+    description="The contact of an ACME account is an address that someone reads: no placeholder, and none in a domain"
+    " that is reserved for documentation.",
     fix=("pulumi config set --path acme.email platform@YOUR-DOMAIN",),
-    stops="a missing or malformed address, a placeholder, a name reserved for documentation",
     cannot_see="whether anyone reads it",
     subjects=of_kind(*ISSUERS),
     find=_bad_email,
@@ -169,7 +160,6 @@ NO_REDIRECT = Rule(
         "use HttpGateway: a VirtualService with `redirect: {scheme: https, redirectCode: 301}` and no match, on a"
         " Gateway of port 80 alone (https://github.com/istio/istio/issues/27643)",
     ),
-    stops="`httpsRedirect` on a plain server, beside an issuer with an HTTP-01 solver",
     cannot_see="the solvers of another stack's issuers",
     subjects=istio.listeners_of,
     find=_redirects,
@@ -179,7 +169,6 @@ NO_WILDCARD = Rule(
     name="no-wildcard-with-http01",
     description="A wildcard is proven by DNS-01: no ACME server signs one for HTTP-01.",
     fix=("pulumi config set challenge dns01    # or name each host in full",),
-    stops="a wildcard among `dnsNames`, or as `commonName`, where every solver of the issuer is HTTP-01",
     cannot_see="the solvers of another stack's issuers, and which of several solvers a name selects",
     subjects=of_kind(*CERTIFICATES),
     find=_wildcards,

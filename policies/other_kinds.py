@@ -95,11 +95,9 @@ def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
 
 OTHER_WAYS = Rule(
     name="no-other-way-in",
-    description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those.",
+    description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those: no"
+    " Ingress, no object of the Gateway API and no EnvoyFilter does.",
     fix=("write a VirtualService on a Gateway of port 443; or use TlsGateway",),
-    stops="Ingresses of Istio's class (by annotation, by name, by an IngressClass of the stack, by default); Gateways,"
-    " routes and ListenerSets of the Gateway API, unless the Gateway's class (`gke-…`, or one of the stack) belongs to"
-    " another controller than Istio; EnvoyFilters that reach the gateway",
     cannot_see="Ingresses without a class where MeshConfig has `ingressControllerMode: DEFAULT`; what a Helm release"
     " installs",
     subjects=objects,
@@ -110,8 +108,6 @@ WHOLE = Rule(
     name="objects-are-whole",
     description="Gateways, routes, certificates and issuers are written whole, not changed by Patches.",
     fix=("pulumi import TYPE NAME NAMESPACE/NAME    # makes the object a resource of the stack, to be written whole",),
-    stops="`…Patch` resources of Gateways, VirtualServices, EnvoyFilters, Certificates, issuers, Ingresses and of the"
-    " Gateway API",
     cannot_see="changes by other programs: `pulumi preview --refresh` shows them. The objects of ConfigGroup,"
     " ConfigFile, Directory and Chart are resources of their own, which every policy judges",
     subjects=objects,

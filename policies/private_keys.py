@@ -188,15 +188,12 @@ def _is_der_key(data: bytes) -> bool:
 
 NO_PRIVATE_KEY = Rule(
     name="no-private-key-in-state",
-    description="The state holds no private key, no ACME account key and no credential of a cluster: cert-manager makes"
-    " its keys in the cluster and keeps them there.",
+    description="The state holds no private key, no ACME account key and no credential of a cluster, encrypted or not,"
+    " also within base64, JSON and YAML: cert-manager makes its keys in the cluster and keeps them there.",
     fix=(
         "remove it from the program: Certificates and issuers fill their Secrets themselves",
         "cmctl renew --namespace NAMESPACE CERTIFICATE    # replaces a key that has been in a state",
     ),
-    stops="keys in PEM (PKCS 8, EC, RSA, OpenSSH, PGP), in DER and as JWK; keys, tokens and passwords of kubeconfigs;"
-    " in any property of any resource, encrypted or not, through base64, JSON and YAML within each other; resources"
-    " that make keys (`tls.PrivateKey`, `gcp.serviceaccount.Key`)",
     cannot_see="keys that are compressed, in a keystore (PKCS 12, JKS), in hexadecimal or in pieces; files that an"
     " asset only names; values that a preview does not know: those of Secrets are reported as an advisory, and the `up`"
     " that makes them fails",

@@ -115,12 +115,12 @@ def _long_ttl(record: Record, _stack: Stack) -> Iterator[Problem]:
 
 ZONE = Rule(
     name="record-in-zone",
-    description="All address records of a stack lie in its one managed zone, and their names in the zone's domain.",
+    description="All address records of a stack (A, AAAA, CNAME) lie in its one managed zone, and their names in the"
+    " zone's domain.",
     fix=(
         "gcloud dns managed-zones describe ZONE --format 'value(dnsName)'",
         "pulumi config set --path dns.zone ZONE    # or give the host a name below the zone's domain",
     ),
-    stops="A, AAAA and CNAME records in several zones, or outside the domain of their zone",
     cannot_see="the domain of a zone that another program made: then the names must have one domain in common; NS, CAA"
     " and other records, which may lie in the parent's zone",
     subjects=_records,
@@ -131,7 +131,6 @@ TTL = Rule(
     name="record-ttl-is-short",
     description=f"The TTL of an address record is at most {MAX_TTL} s, so that clients follow a change of the address.",
     fix=(f"pulumi config set --path dns.ttl {MAX_TTL}",),
-    stops=f"A, AAAA and CNAME records with a TTL above {MAX_TTL} s, or without one",
     cannot_see="records outside of Cloud DNS",
     subjects=_records,
     find=_long_ttl,

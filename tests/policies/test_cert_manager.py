@@ -44,7 +44,7 @@ def test_a_chart_without_a_version_is_refused(chart: str, kind: str) -> None:
 
 def test_a_release_named_cert_manager_is_judged_and_other_charts_are_not() -> None:
     renamed = release("v1.11.5", "oci://mirror.test/cm", name="cert-manager")
-    breaks(VERSION, renamed, saying="Release cert-manager: the version v1.11.5")
+    breaks(VERSION, renamed, saying="Release it: the version v1.11.5")
     holds(VERSION, *map(release, ("v1.19.6", "v1.20.3", "1.21.2", PINNED)))
     holds(VERSION, release(None, f"{CHART}:{PINNED}@{DIGEST}"))
     for rule in (VERSION, SOURCE):
