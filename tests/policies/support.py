@@ -1,6 +1,5 @@
 """Resources as the engine hands them to policies, and what policies report about them."""
 
-import base64
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -8,8 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from pulumi_policy import (
     Policy,
     PolicyCustomTimeouts,
@@ -27,9 +24,6 @@ from policies import RULES
 from policies.findings import Rule, unjudged_policy
 
 PROJECT = "istio-gateway-tls"
-
-Case = tuple[Rule[Any], list[PolicyResource], str]
-"""A rule, a stack that breaks it, and what the first finding says."""
 
 
 @contextmanager
@@ -132,15 +126,11 @@ def certificate(
 
 
 def gateway(
-    *servers: Any,
-    version: str = "v1",
-    name: str = "tls",
-    namespace: str = "istio-system",
-    selector: Mapping[str, Any] | None = None,
+    *servers: Any, name: str = "tls", namespace: str = "istio-system", selector: Mapping[str, Any] | None = None
 ) -> PolicyResource:
     """An Istio Gateway in istio-system."""
     spec = {"selector": {"istio": "ingressgateway"} if selector is None else dict(selector), "servers": list(servers)}
-    return kubernetes(f"networking.istio.io/{version}:Gateway", name, namespace, spec=spec)
+    return kubernetes("networking.istio.io/v1:Gateway", name, namespace, spec=spec)
 
 
 def https(*hosts: str, protocol: str = "HTTPS", **tls: Any) -> dict[str, Any]:
@@ -208,14 +198,3 @@ def release(
     """A Helm release, or a chart."""
     props = {"chart": chart, **({"version": version} if version else {}), **props}
     return resource(f"kubernetes:helm.sh/{kind}", props, protect=protect)
-
-
-def pem(form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8) -> str:
-    """A new private key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-
-
-def encoded(value: str | bytes) -> str:
-    """Base64."""
-    return base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()

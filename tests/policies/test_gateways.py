@@ -20,24 +20,17 @@ PASSTHROUGH = https(mode="PASSTHROUGH")
 
 SERVERS: list[tuple[Rule[Any], dict[str, Any], str]] = [
     (gateways.TLS_VERSION, https(minProtocolVersion=None), "server https: minProtocolVersion is not set"),
-    *((gateways.TLS_VERSION, https(minProtocolVersion=old), f"is {old}") for old in ("TLS_AUTO", "TLSV1_0", "TLSV1_1")),
+    (gateways.TLS_VERSION, https(minProtocolVersion="TLS_AUTO"), "minProtocolVersion is TLS_AUTO"),
     (gateways.TLS_VERSION, https(maxProtocolVersion="TLSV1_1"), "maxProtocolVersion is TLSV1_1"),
-    *(
-        (gateways.MODE, https(mode=mode), f"has the TLS mode {mode}")
-        for mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL")
-    ),
+    (gateways.MODE, https(mode="ISTIO_MUTUAL"), "has the TLS mode ISTIO_MUTUAL"),
     (gateways.MODE, https(mode=None), "has no TLS mode, which to Istio is PASSTHROUGH"),
     (gateways.MODE, http(protocol="https"), "has protocol HTTPS and no TLS settings"),
     (gateways.CERTIFICATE, https(credentialName=None), "server https has no credentialName"),
-    (gateways.CERTIFICATE, {**https(), "tls": {}}, "has no credentialName"),
     (gateways.CERTIFICATE, https(credentialName="other"), "no Certificate of the stack fills the Secret other"),
     (gateways.CERTIFICATE, https(credentialName="far"), "in namespace shop, and the gateway in istio-system"),
     (gateways.CERTIFICATE, https(credentialNames=["certs", "other"]), "fills the Secret other"),
     (gateways.CERTIFICATE, https(credentialNames=["certs", "api"]), "is not in the certificate of Secret api"),
-    *(
-        (gateways.CERTIFICATE, https("shop.sandbox.test", host), f"{host} is not in the")
-        for host in ("api.sandbox.test", "*", "*.sandbox.test", "a.shop.sandbox.test", "sandbox.test")
-    ),
+    (gateways.CERTIFICATE, https("shop.sandbox.test", "*.sandbox.test"), "*.sandbox.test is not in the"),
 ]
 
 
@@ -48,29 +41,19 @@ def test_a_weak_server_is_refused(rule: Rule[Any], server: dict[str, Any], sayin
     breaks(rule, certificate(), api, far, gateway(server), saying=saying)
 
 
-@pytest.mark.parametrize("version", ["v1beta1", "v1alpha3"])
-def test_gateways_of_older_apis_are_judged(version: str) -> None:
-    breaks(gateways.MODE, gateway(PASSTHROUGH, version=version), saying="PASSTHROUGH")
-
-
 @pytest.mark.parametrize("selector", [{}, {"app": "istio"}, {"istio": "ingressgateway", "app": "other"}], ids=str)
 def test_gateways_that_may_be_for_the_ingress_pods_are_judged(selector: dict[str, str]) -> None:
     breaks(gateways.MODE, gateway(PASSTHROUGH, selector=selector), saying="PASSTHROUGH")
 
 
 @pytest.mark.parametrize("mode", ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", None])
-@pytest.mark.parametrize("protocol", ["HTTPS", "https", "TLS"])
+@pytest.mark.parametrize("protocol", ["https", "TLS"])
 def test_versions_and_suites_count_in_every_mode_that_terminates_tls(mode: str | None, protocol: str) -> None:
     weak = https(protocol=protocol, mode=mode, minProtocolVersion="TLSV1_1", cipherSuites=["AES128-SHA"])
     breaks(gateways.TLS_VERSION, gateway(weak), saying="Gateway istio-system/tls, server https: minProtocolVersion")
     breaks(gateways.CIPHER_SUITES, gateway(weak), saying="cipher suite AES128-SHA is not one of Mozilla's")
     if mode:
         holds(gateways.MODE, gateway(weak))
-
-
-def test_every_weak_suite_is_named() -> None:
-    suites = [*CIPHER_SUITES, "ECDHE-RSA-AES128-SHA", "AES256-GCM-SHA384"]
-    breaks(gateways.CIPHER_SUITES, gateway(https(cipherSuites=suites)), saying="ECDHE-RSA-AES128-SHA", times=2)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -88,16 +71,9 @@ def test_secure_servers_hold(rule: Rule[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "label"),
-    [
-        ({"number": 443.0, "name": "https"}, "server https"),
-        ({"number": 443.0}, "server 443"),
-        ({}, "server number 2"),
-        ({"name": UNKNOWN_STRING_VALUE}, "server number 2"),
-    ],
-    ids=str,
+    ("port", "label"), [({"number": 443.0}, "server 443"), ({"name": UNKNOWN_STRING_VALUE}, "server number 2")], ids=str
 )
-def test_a_finding_names_the_server_by_name_number_or_position(port: dict[str, Any], label: str) -> None:
+def test_a_finding_names_a_server_without_a_name_by_number_or_position(port: dict[str, Any], label: str) -> None:
     server = {**https(minProtocolVersion=None), "port": {"protocol": "HTTPS", **port}}
     breaks(gateways.TLS_VERSION, gateway(http(), server), saying=f"Gateway istio-system/tls, {label}: minProtocol")
 

@@ -1,13 +1,17 @@
 """Address records: one zone, its domain, a short TTL."""
 
-import pytest
+from typing import Any
 
+import pytest
+from pulumi_policy import PolicyResource
+
+from policies.findings import Rule
 from policies.records import TTL, ZONE
-from tests.policies.support import Case, breaks, holds, record, resource, zone
+from tests.policies.support import breaks, holds, record, resource, zone
 
 OTHER_TYPES = [record("elsewhere.test.", ttl=86400, zone="parent", type_=kind) for kind in ("NS", "CAA", "TXT", "DS")]
 
-BROKEN: dict[str, Case] = {
+BROKEN: dict[str, tuple[Rule[Any], list[PolicyResource], str]] = {
     "another zone": (ZONE, [record(), record(zone="stray")], "is in the managed zone stray"),
     "another domain": (ZONE, [zone(), record("a.elsewhere.test.")], "a.elsewhere.test. lies outside sandbox.test."),
     "another label": (ZONE, [zone(), record("notsandbox.test.")], "notsandbox.test. lies outside sandbox.test."),
@@ -17,9 +21,8 @@ BROKEN: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN)
-def test_a_record_that_breaks_a_rule_is_refused(case: Case) -> None:
-    rule, stack, saying = case
+@pytest.mark.parametrize(("rule", "stack", "saying"), BROKEN.values(), ids=BROKEN)
+def test_a_record_that_breaks_a_rule_is_refused(rule: Rule[Any], stack: list[PolicyResource], saying: str) -> None:
     breaks(rule, *stack, saying=saying)
 
 

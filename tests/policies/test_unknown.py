@@ -20,6 +20,7 @@ from tests.policies.support import (
     api_class,
     api_gateway,
     api_route,
+    breaks,
     certificate,
     configured,
     findings,
@@ -30,7 +31,6 @@ from tests.policies.support import (
     ingress,
     issuer,
     kubernetes,
-    pem,
     record,
     release,
     virtual_service,
@@ -42,40 +42,13 @@ PROD = "letsencrypt-prod-istio"
 PLAIN = "istio-system/plain"
 
 
-def annotated(value: Any, name: str = "it") -> PolicyResource:
-    return ingress(name=name, **{"cert-manager.io/issuer": value})
-
-
-def secret(name: str, **content: Any) -> PolicyResource:
-    return kubernetes("core/v1:Secret", name, **content)
-
-
-BESIDE: dict[str, list[PolicyResource]] = {
-    NO_PLAIN_HTTP.name: [gateway(http(), name="bad"), virtual_service("istio-system/bad", tcp=[{}], name="bad")],
-    OTHER_WAYS.name: [ingress("istio", "bad")],
-    MODE.name: [gateway(https(mode="PASSTHROUGH"), name="bad")],
-    TLS_VERSION.name: [gateway(https(minProtocolVersion=None), name="bad")],
-    CIPHER_SUITES.name: [gateway(https(cipherSuites=["NULL-SHA"]), name="bad")],
-    CERTIFICATE.name: [gateway(https(credentialName=None), name="bad")],
-    ONE_PER_SECRET.name: [certificate(name="bad", secret="bad"), certificate(name="worse", secret="bad")],
-    WRITTEN_OUT.name: [annotated(PROD, "bad")],
-    ENVIRONMENT.name: [certificate(issuer=PROD, name="bad")],
-    EMAIL.name: [issuer(email="", kind="Issuer")],
-    NO_REDIRECT.name: [],
-    NO_WILDCARD.name: [],
-    ZONE.name: [record(zone="stray"), record(zone="another")],
-    TTL.name: [record("bad.sandbox.test.", ttl=86400.0)],
-    NO_PRIVATE_KEY.name: [secret("bad", stringData={"key": pem()})],
-    SOURCE.name: [release(chart="oci://x.test/cert-manager")],
-    VERSION.name: [release("v1.11.5")],
-}
-"""What breaks each rule, beside a value that is not known. WHOLE only reads types; a test below covers PROTECT."""
-
 SERVER = "Gateway istio-system/tls, server https: spec.servers.0.tls"
 CERTS, ISSUER = "Certificate istio-system/certs", "ClusterIssuer letsencrypt-staging-istio"
 GATEWAYS = "networking.istio.io/v1:Gateway"
 NO_SOLVERS = issuer(acme={"solvers": UNKNOWN_ARRAY_VALUE})
 NO_SERVERS = kubernetes(GATEWAYS, "plain", "istio-system", spec={"servers": UNKNOWN_ARRAY_VALUE})
+ANNOTATED = ingress(**{"cert-manager.io/issuer": UNKNOWN})
+SECRET = kubernetes("core/v1:Secret", data=UNKNOWN_OBJECT_VALUE)
 INGRESSES = kubernetes("networking.k8s.io/v1:IngressList", items=UNKNOWN_ARRAY_VALUE)
 NO_NAMES = kubernetes("cert-manager.io/v1:Certificate", spec={"dnsNames": UNKNOWN_ARRAY_VALUE})
 TWO_SERVERS = gateway(https(mode=UNKNOWN), https(mode="PASSTHROUGH"))
@@ -96,7 +69,7 @@ CASES: list[tuple[Rule[Any], str, list[PolicyResource]]] = [
     (CERTIFICATE, f"{SERVER}.credentialName", [gateway(https(credentialName=UNKNOWN))]),
     (CERTIFICATE, f"server https: spec.secretName of {CERTS}", [certificate(secret=UNKNOWN), gateway(https())]),
     (ONE_PER_SECRET, "Certificate istio-system/it: spec.secretName", [IN_SHARED]),
-    (WRITTEN_OUT, "Ingress shop/it: metadata.annotations.", [annotated(UNKNOWN)]),
+    (WRITTEN_OUT, "Ingress shop/it: metadata.annotations.", [ANNOTATED]),
     (ENVIRONMENT, f"{CERTS}: spec.issuerRef.name", [certificate(issuer=UNKNOWN)]),
     (ENVIRONMENT, f"{CERTS}: spec.acme.server of {ISSUER}", [issuer(server=UNKNOWN), certificate()]),
     (EMAIL, f"{ISSUER}: spec.acme.email", [issuer(email=UNKNOWN)]),
@@ -107,7 +80,7 @@ CASES: list[tuple[Rule[Any], str, list[PolicyResource]]] = [
     (ZONE, "name of managed zone it", [zone(UNKNOWN), record()]),
     (TTL, "record it.sandbox.test.: ttl", [record("it.sandbox.test.", ttl=UNKNOWN_NUMBER_VALUE)]),
     (TTL, "record it.sandbox.test.: type", [record("it.sandbox.test.", type_=UNKNOWN)]),
-    (NO_PRIVATE_KEY, "Secret-it: data", [secret("it", data=UNKNOWN_OBJECT_VALUE)]),
+    (NO_PRIVATE_KEY, "Secret-it: data", [SECRET]),
     (SOURCE, "Release it: chart", [release(chart=UNKNOWN)]),
     (SOURCE, "Release it: repositoryOpts", [NO_REPOSITORY]),
     (SOURCE, "Release it: values.image.tag", [release(values={"image": {"tag": UNKNOWN}})]),
@@ -115,38 +88,43 @@ CASES: list[tuple[Rule[Any], str, list[PolicyResource]]] = [
 ]
 """A rule, how it reports a value that a preview does not know, and the resources with the value."""
 
-every_case = pytest.mark.parametrize(("rule", "reported", "stack"), CASES, ids=[case[1] for case in CASES])
 
+@pytest.mark.parametrize(("rule", "reported", "stack"), CASES, ids=[case[1] for case in CASES])
+def test_an_unknown_value_is_an_advisory(rule: Rule[Any], reported: str, stack: list[PolicyResource]) -> None:
+    assert not any("not known" in problem for problem in findings(rule.policy(), *stack)), "the preview goes on"
 
-@every_case
-def test_an_unknown_value_is_reported_and_hides_no_problem(
-    rule: Rule[Any], reported: str, stack: list[PolicyResource]
-) -> None:
-    beside = BESIDE[rule.name]
-    problems = findings(rule.policy(), *stack, *beside)
-    assert problems or not beside, "the problem beside the unknown value is found"
-    assert not any("not known" in problem for problem in problems), "and the preview fails for nothing else"
-
-    lines = advice(*stack, *beside, rule=rule)
+    lines = advice(*stack, rule=rule)
     assert len(lines) == len(set(lines)), "an unknown value is reported once"
     assert any(reported in line for line in lines), "with object and path"
     for line in lines:
         assert line.endswith(f" is not known in this preview ({rule.name})"), "with the reason and the rule"
 
 
-@every_case
-def test_in_production_a_preview_fails_for_an_unknown_value(
-    rule: Rule[Any], reported: str, stack: list[PolicyResource]
-) -> None:
-    # Nearly every Secret contains unknown values; `up` judges it soon enough.
-    only_advised = rule is NO_PRIVATE_KEY
+def test_in_production_a_preview_fails_for_an_unknown_value() -> None:
     with configured(production="true"):
-        problems = [line for line in findings(rule.policy(), *stack) if "cannot be judged" in line]
-        assert bool(problems) is not only_advised
-        for problem in problems:
-            assert "is not known in this preview" in problem
-            assert "\n    pulumi up --target URN" in problem, "the fix makes the value known"
-        assert any(reported in line for line in advice(*stack, rule=rule)) is only_advised, "no advisory repeats it"
+        for rule, stack in ((EMAIL, issuer(email=UNKNOWN)), (ZONE, record(zone=UNKNOWN))):
+            breaks(rule, stack, saying="is not known in this preview\n    write the value out in the program")
+            assert advice(stack, rule=rule) == [], "no advisory repeats it"
+        assert findings(NO_PRIVATE_KEY.policy(), SECRET) == [], "nearly every Secret has them, and `up` judges it"
+        assert advice(SECRET, rule=NO_PRIVATE_KEY)
+
+
+@pytest.mark.parametrize(
+    ("rule", "stack"),
+    [
+        (NO_PLAIN_HTTP, [virtual_service(UNKNOWN), gateway(http(), name="plain"), virtual_service(PLAIN, tcp=[{}])]),
+        (OTHER_WAYS, [INGRESSES, ingress("istio", "bad")]),
+        (MODE, [TWO_SERVERS]),
+        (CERTIFICATE, [IN_SHARED, gateway(https(credentialName=None))]),
+        (ONE_PER_SECRET, [IN_SHARED, certificate(name="one"), certificate(name="two")]),
+        (ENVIRONMENT, [certificate(issuer=UNKNOWN), certificate(issuer=PROD, name="bad")]),
+        (ZONE, [record(zone=UNKNOWN), record(zone="stray"), record(zone="another")]),
+        (SOURCE, [NO_REPOSITORY]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Rule) else "",
+)
+def test_an_unknown_value_hides_no_problem(rule: Rule[Any], stack: list[PolicyResource]) -> None:
+    assert findings(rule.policy(), *stack)
 
 
 def test_an_unknown_value_does_not_matter_if_another_object_decides() -> None:
