@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from sandbox.testing.leftovers import remove_orphaned_secrets
 
-TIMEOUT = 300.0
+TIMEOUT = 600.0
 """Seconds for one command."""
 
 Step = dict[str, Any]
@@ -134,6 +134,8 @@ class Engine:
         A later Certificate that names such a Secret would be Ready at once.
         """
         try:
+            if error:  # a command of the block that was killed has left its lock
+                self.run("cancel", "--yes", config=False)
             self.destroy()
         finally:
             remove_orphaned_secrets()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 0.8
 """Seconds between two looks, of which each often starts a process."""
