@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from deploy.bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
-from deploy.bootstrap.rbac.rights import Right, Use, as_rules, compare, uses
+from deploy.bootstrap.rbac.rights import Right, compare, uses
 
 _DEFAULT = Place()
 
@@ -32,17 +32,12 @@ def _manifests(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rules(args: argparse.Namespace) -> int:
-    used = {use.right for use in _uses(args) if not use.dry_run}
-    for namespace in sorted({right.namespace for right in used}):
-        print(f"# {f'in {namespace}' if namespace else 'cluster-wide'}")
-        print(yaml.safe_dump(as_rules(right for right in used if right.namespace == namespace), sort_keys=False))
-    return 0
-
-
 def _compare(args: argparse.Namespace) -> int:
     always, seldom = rights(roles(args.identity, _place(args)))
-    comparison = compare(always, _uses(args), seldom)
+    used = list(uses(args.log.read_text().splitlines(), args.user))
+    if not used:
+        raise ValueError(f"{args.log} has no request of {args.user}")
+    comparison = compare(always, used, seldom)
     _list("missing: asked for, but not granted by any role", comparison.missing)
     _list("unused: granted, but never asked for", comparison.unused)
     _list("refused dry runs, for which a preview shows the program's inputs", comparison.refused_dry_runs)
@@ -50,13 +45,6 @@ def _compare(args: argparse.Namespace) -> int:
         return 1
     print(f"the roles of {args.identity} are what {args.user} uses")
     return 0
-
-
-def _uses(args: argparse.Namespace) -> list[Use]:
-    used = list(uses(args.log.read_text().splitlines(), args.user))
-    if not used:
-        raise ValueError(f"{args.log} has no request of {args.user}")
-    return used
 
 
 def _list(title: str, rights: Sequence[Right]) -> None:
@@ -77,10 +65,7 @@ def _place(args: argparse.Namespace) -> Place:
 
 
 def _parser() -> argparse.ArgumentParser:
-    log, place = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
-    log.add_argument("log", type=Path, metavar="AUDIT_LOG", help="the API server's log, one event per line")
-    log.add_argument("--user", required=True, help="the user whose events count")
-
+    place = argparse.ArgumentParser(add_help=False)
     place.add_argument("--gateway", action="append", metavar="NAMESPACE/SERVICE", help="a gateway, may be repeated")
     place.add_argument("--cert-manager-namespace", default=_DEFAULT.cert_manager_namespace, metavar="NAMESPACE")
     place.add_argument("--control-plane-namespace", default=_DEFAULT.control_plane_namespace, metavar="NAMESPACE")
@@ -99,10 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--identity", action="append", choices=list(FILES), help="only this identity, may be repeated")
     verb.set_defaults(work=_manifests)
 
-    verb = verbs.add_parser("rules", parents=[log], help="print the rules that allow exactly what a user did")
-    verb.set_defaults(work=_rules)
-
-    verb = verbs.add_parser("compare", parents=[log, place], help="compare an identity's roles with what a user did")
+    verb = verbs.add_parser("compare", parents=[place], help="compare an identity's roles with what a user did")
+    verb.add_argument("log", type=Path, metavar="AUDIT_LOG", help="the API server's log, one event per line")
+    verb.add_argument("--user", required=True, help="the user whose events count")
     verb.add_argument("--identity", required=True, choices=list(FILES))
     verb.set_defaults(work=_compare)
     return parser

@@ -21,7 +21,11 @@ SELDOM = "seen-only-when"
 INSTALLS = "deploy-cert-manager"
 """The file that a stack without a cert-manager of its own does not need."""
 
-FILES: Mapping[str, Sequence[str]] = {"preview": ("preview",), "drift": ("drift",), "deploy": ("deploy", INSTALLS)}
+FILES: Mapping[str, Sequence[str]] = {
+    "preview": ("preview", "http01"),
+    "drift": ("drift", "http01"),
+    "deploy": ("deploy", "http01", INSTALLS),
+}
 """The files of each identity's roles."""
 
 
@@ -56,11 +60,15 @@ def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
     for gateway in place.gateways:
         namespace, _, service = gateway.partition("/")
         services.setdefault(namespace, []).append(service)
-    files = [name for name in FILES[identity] if place.installs or name != INSTALLS]
+    texts = [
+        (Path(__file__).parent / f"{name}.yaml").read_text().replace("IDENTITY", identity)
+        for name in FILES[identity]
+        if place.installs or name != INSTALLS
+    ]
     return [
         placed
-        for name in files
-        for role in yaml.safe_load_all((Path(__file__).parent / f"{name}.yaml").read_text())
+        for text in texts
+        for role in yaml.safe_load_all(text)
         if role
         for placed in _placed(role, place, services)
     ]

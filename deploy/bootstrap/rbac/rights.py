@@ -66,29 +66,6 @@ def rights_of(rules: Iterable[Mapping[str, Any]], namespace: str = EVERYWHERE) -
             yield Right(group, resource, verb, namespace, name)
 
 
-def as_rules(rights: Iterable[Right]) -> list[dict[str, Any]]:
-    """Return the rules that grant rights of one namespace, with equal names and verbs merged."""
-    verbs: dict[tuple[str, str, str], set[str]] = {}
-    for right in rights:
-        verbs.setdefault((right.group, right.resource, right.name), set()).add(right.verb)
-    # A rule without names applies to all, so it is never merged with one that has names.
-    names: dict[tuple[str, str, tuple[str, ...], bool], set[str]] = {}
-    for (group, resource, name), allowed in verbs.items():
-        names.setdefault((group, resource, tuple(sorted(allowed)), name == ANY), set()).add(name)
-    resources: dict[tuple[str, tuple[str, ...], tuple[str, ...]], set[str]] = {}
-    for (group, resource, allowed_verbs, _), named in names.items():
-        resources.setdefault((group, tuple(sorted(named - {ANY})), allowed_verbs), set()).add(resource)
-    return [
-        {
-            "apiGroups": [group],
-            "resources": sorted(plurals),
-            **({"resourceNames": list(named)} if named else {}),
-            "verbs": list(allowed_verbs),
-        }
-        for (group, named, allowed_verbs), plurals in sorted(resources.items())
-    ]
-
-
 @dataclass(frozen=True)
 class Use:
     """A right that a user asked for."""
@@ -123,8 +100,7 @@ def uses(lines: Iterable[str], user: str) -> Iterator[Use]:
         # A watch has another event when it begins.
         if event["stage"] not in ("ResponseComplete", "Panic"):
             continue
-        account = event.get("impersonatedUser") or event["user"]
-        if account.get("username") == user and (right := _right(event)):
+        if event["user"].get("username") == user and (right := _right(event)):
             yield Use(right, dry_run="dryRun=All" in event["requestURI"])
 
 
