@@ -22,7 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:D
 
 ROOT = Path(__file__).parents[3]
 POOL = "projects/42/locations/global/workloadIdentityPools/github"
-WRITES = re.compile(r"admin|objectUser|[eE]ncrypter|\.(create|update|delete|patch)\b")
 STACKS: list[dict[str, Any]] = [
     {"name": "dev", "zones": ["dev", "internal"]},
     {"name": "prod", "zones": ["shop"], "production": True},
@@ -47,23 +46,13 @@ class Google(Recorder):
         return id_, state
 
 
-def config(**changes: Any) -> dict[str, Any]:
-    return {
-        "gcp:project": "platform",
-        "repositoryId": "123456",
-        "location": "europe-west1",
-        "stacks": STACKS,
-        **changes,
-    }
-
-
 def up(**changes: Any) -> Recorder:
-    recorder = Google()
+    config = {"gcp:project": "platform", "repositoryId": "123456", "location": "europe-west1", "stacks": STACKS}
 
     def program() -> None:
         runpy.run_path(str(ROOT / "deploy/bootstrap/__main__.py"), run_name="__main__")
 
-    return harness.run(program, config(**changes), stack="bootstrap", recorder=recorder)
+    return harness.run(program, config | changes, stack="bootstrap", recorder=Google())
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +113,6 @@ class TestAuthentication:
         [
             ("pull_request", "refs/pull/5/merge", None, "preview"),
             ("pull_request", "refs/pull/5/merge", "prod-preview", "preview-prod-preview"),
-            ("pull_request", "refs/pull/5/merge", "dev-preview", "none"),
             ("pull_request", "refs/pull/5/merge", "dev", "none"),
             ("pull_request", "refs/pull/5/merge", "prod", "none"),
             ("pull_request", "refs/pull/5/merge", "x:environment:prod-preview", "none"),
@@ -132,7 +120,6 @@ class TestAuthentication:
             ("push", "refs/heads/main", "prod", "deploy-prod"),
             ("push", "refs/heads/main", "prod-preview", "none"),
             ("push", "refs/heads/main", None, "none"),
-            ("push", "refs/heads/main", "other", "none"),
             ("push", "refs/heads/branch", "prod", "none"),
             ("push", "refs/tags/main", "prod", "none"),
             ("schedule", "refs/heads/main", None, "drift"),
@@ -141,7 +128,6 @@ class TestAuthentication:
             ("workflow_dispatch", "refs/heads/main", "prod", "none"),
             ("workflow_dispatch", "refs/heads/branch", None, "none"),
             ("pull_request_target", "refs/heads/main", "prod", "none"),
-            ("workflow_run", "refs/heads/main", None, "none"),
             ("workflow_run", "refs/heads/main", "prod", "none"),
         ],
     )
@@ -171,20 +157,30 @@ class TestAuthentication:
         for account in longest.of("gcp:serviceaccount/account:Account"):
             assert re.fullmatch(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", account.inputs["accountId"])
 
-    def test_googles_audit_log_names_the_run(self, made: Recorder) -> None:
-        mapping = made.named("github-provider").inputs["attributeMapping"]
-        subject = evaluate(mapping["google.subject"], {"repository_id": "123456", "run_id": "77"})
 
-        assert subject == "123456/actions/runs/77"
+READ = {
+    "roles/storage.objectViewer",
+    "roles/cloudkms.cryptoKeyDecrypter",
+    "roles/container.clusterViewer",
+    *READ_ZONE,
+}
+WRITE = {
+    "roles/storage.objectUser",
+    "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    "roles/container.clusterViewer",
+    *READ_ZONE,
+    *WRITE_ZONE,
+}
 
 
 class TestGrants:
     @pytest.mark.parametrize("stack", ["dev", "prod"])
-    @pytest.mark.parametrize("identity", ["preview", "drift"])
-    def test_preview_and_drift_write_nothing(self, made: Recorder, identity: str, stack: str) -> None:
-        for permission in permissions_of(made, identity, stack):
-            if permission != "roles/cloudkms.cryptoKeyDecrypter":
-                assert not WRITES.search(permission), f"{identity} may {permission}"
+    @pytest.mark.parametrize(("identity", "rights"), [("preview", READ), ("drift", READ), ("deploy", WRITE)])
+    def test_an_identity_has_exactly_these_rights(
+        self, made: Recorder, identity: str, stack: str, rights: set[str]
+    ) -> None:
+        assert set(permissions_of(made, identity, stack)) == rights
+        assert all(permission.endswith((".get", ".list")) for permission in READ_ZONE)
 
     def test_every_grant_is_on_resources_of_the_identitys_own_stack(self, made: Recorder) -> None:
         zones = {"dev": {"dev", "internal"}, "prod": {"shop"}}
@@ -211,16 +207,6 @@ class TestGrants:
         )
         role = configured.named("dns01-dev-role").inputs
         assert set(role["permissions"]) < {*READ_ZONE, *WRITE_ZONE}, "less than the deploy identity"
-        deploy = permissions_of(configured, "deploy", "dev")
-        assert not [permission for permission in deploy if "iam." in permission.lower()], "it grants nothing"
-
-    def test_only_deploy_writes_records(self, made: Recorder) -> None:
-        assert "dns.resourceRecordSets.update" in permissions_of(made, "deploy", "prod")
-        assert not [role for role in permissions_of(made, "deploy", "prod") if role.startswith("roles/dns")]
-
-    def test_iam_grants_nothing_inside_a_cluster(self, made: Recorder) -> None:
-        for grant in made.of("gcp:projects/iAMMember:IAMMember"):
-            assert grant.inputs["role"] == "roles/container.clusterViewer", "Kubernetes' own roles do"
 
     def test_clusters_and_zones_may_be_in_other_projects(self) -> None:
         other = up(stacks=[{**STACKS[0], "clusterProject": "clusters", "dnsProject": "names"}])
@@ -229,17 +215,12 @@ class TestGrants:
         assert other.named("deploy-dev-zone-internal").inputs["project"] == "names"
 
 
-class TestOutputs:
-    def test_outputs_are_the_variables_of_each_stack(self, made: Recorder) -> None:
-        assert made.outputs["PULUMI_BACKEND_URL_PROD"] == "gs://platform-pulumi-prod"
-        assert made.outputs["PULUMI_SECRETS_PROVIDER_PROD"] == "gcpkms://prod-key-id"
-        assert made.outputs["WORKLOAD_IDENTITY_PROVIDER"] == f"{POOL}/providers/github"
-        assert made.outputs["PREVIEW_SERVICE_ACCOUNT_DEV"] == "pulumi-preview-dev@platform.iam.gserviceaccount.com"
-
-    def test_an_output_is_a_valid_name_of_a_variable(self) -> None:
-        outputs = up(stacks=[{"name": "prod-eu", "zones": ["zone"]}]).outputs
-        assert "DEPLOY_SERVICE_ACCOUNT_PROD_EU" in outputs
-        assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in outputs)
+def test_outputs_are_the_variables_of_each_stack() -> None:
+    outputs = up(stacks=[{"name": "prod-eu", "zones": ["zone"]}]).outputs
+    assert outputs["PULUMI_BACKEND_URL_PROD_EU"] == "gs://platform-pulumi-prod-eu"
+    assert outputs["PULUMI_SECRETS_PROVIDER_PROD_EU"] == "gcpkms://prod-eu-key-id"
+    assert outputs["WORKLOAD_IDENTITY_PROVIDER"] == f"{POOL}/providers/github"
+    assert outputs["PREVIEW_SERVICE_ACCOUNT_PROD_EU"] == "pulumi-preview-prod-eu@platform.iam.gserviceaccount.com"
 
 
 class TestSettings:
@@ -260,10 +241,3 @@ class TestSettings:
 
     def test_a_stack_is_named_once(self) -> None:
         assert "has a name twice" in self.refused(stacks=[STACKS[0], STACKS[0]])
-
-    def test_missing_keys_are_named(self) -> None:
-        with pytest.raises(pulumi.RunError) as refused:
-            harness.run(lambda: runpy.run_path(str(ROOT / "deploy/bootstrap/__main__.py")), {}, recorder=Google())
-
-        for key in ("gcp:project", "repositoryId", "location", "stacks[0].name", "stacks[0].zones"):
-            assert f"\n  {key}: not set" in str(refused.value), key

@@ -60,20 +60,12 @@ def test_the_end_of_a_long_output_is_kept() -> None:
     assert len(text.encode()) > 59_900, "and keeps as much as fits"
 
 
-def test_a_short_output_is_shown_whole() -> None:
-    assert section("Preview of `dev`", Ran("pulumi preview", 0, "+ 3 to create\n")) == (
-        "### Preview of `dev`\n\n`pulumi preview`\n\n```\n+ 3 to create\n```\n"
-    )
-
-
 @pytest.mark.parametrize("hidden", ["\x1b[31m", "\x00", "\u202e", "\r", "\ud800"])
 def test_invisible_characters_are_replaced(hidden: str) -> None:
     assert f"a\ufffd{hidden[1:]}b" in section("Preview", Ran("pulumi preview", 0, f"a{hidden}b"))
 
 
-@pytest.mark.parametrize(
-    "text", ["`", "a`b", "``", "`a", "[x](https://evil.test)", "a\nb", "<img>", "@everyone", "a\x1b"]
-)
+@pytest.mark.parametrize("text", ["``", "`a", "a`b", "[x](https://evil.test)", "a\nb", "a\x1b"])
 def test_inline_code_has_no_other_markup(text: str) -> None:
     [_, inline, _] = MarkdownIt().parse(f"Stack {code(text)} is")
     [before, quoted, after] = list(inline.children or ())

@@ -1,4 +1,4 @@
-"""The workflows: their permissions, their identities, their order, and that every shell step runs."""
+"""The workflows: their permissions, their identities, and their order."""
 
 import re
 import subprocess
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.bootstrap.grants import GRANTS, READ_ZONE, WRITE_ZONE
 from deploy.bootstrap.identities import IDENTITIES, job_of_token, jobs
-from tests.unit.deploy.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS, Machine, step, steps
+from tests.unit.deploy.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS
 from tests.unit.deploy.test_bootstrap import DEV, PROD, evaluate, up
 
 # pulumi_gcp.storage warns of a function of its own when it is imported.
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:gcp.storage.getTransferProject:D
 
 NOT_A_FORK = "github.event.pull_request.head.repo.full_name == github.repository"
 STACKS = {"dev": DEV, "prod": PROD}
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
 
 
 class TestLint:
@@ -37,12 +31,6 @@ class TestLint:
 
 
 class TestVersions:
-    @pytest.mark.parametrize("file", [*FILES, ACTION], ids=lambda file: file.stem)
-    def test_actions_are_pinned_by_commit_with_the_tag_beside(self, file: Path) -> None:
-        for line in file.read_text().splitlines():
-            if "uses:" in line and "./" not in line:
-                assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
-
     def test_actions_install_pinned_programs(self) -> None:
         versions: dict[str, set[str]] = {"setup-uv": set(), "setup-gcloud": set()}
         for item in every_step():
@@ -95,7 +83,6 @@ class TestPermissions:
         assert set(EVENTS[name]["workflow_run"]["workflows"]) == previews
         for item in WORKFLOWS[name]["jobs"][name]["steps"]:
             assert "ref" not in item.get("with", {}), "it checks out main"
-            assert "${{" not in item.get("run", ""), "no word of the event becomes a command"
 
     def test_there_are_no_keys(self) -> None:
         assert "secrets." not in "".join(file.read_text() for file in [*FILES, ACTION])
@@ -128,15 +115,7 @@ class TestOrder:
 
     def test_the_tests_run_on_every_pull_request(self) -> None:
         assert set(events("test")) == {"pull_request", "workflow_call"}
-        (job,) = WORKFLOWS["test"]["jobs"].values()
-        assert "if" not in job
-        assert job["timeout-minutes"] == 60
-
-    def test_built_tools_are_cached_by_their_sources(self) -> None:
-        (cache,) = [item for item in WORKFLOWS["test"]["jobs"]["test"]["steps"] if "actions/cache" in str(item)]
-        for source in ("sandbox/builds/**", "sandbox/tools.py", "sandbox/gobuild.py"):
-            assert f"'{source}'" in cache["with"]["key"]
-        assert cache["with"]["path"] == "~/.cache/istio-gateway-tls/tools"
+        assert "if" not in WORKFLOWS["test"]["jobs"]["test"]
 
     def test_the_gate_comes_before_everything_else(self) -> None:
         for stack in STACKS:
@@ -144,10 +123,7 @@ class TestOrder:
             assert checkout["uses"].startswith("actions/checkout@")
             assert "ci gate" in gate["run"], "before the job has credentials"
             assert setup["uses"] == "./.github/actions/setup"
-
-    def test_the_gate_of_prod_checks_the_reviewers_of_prod_and_its_preview(self) -> None:
-        gate = step("up", "prod", "ci gate")["run"]
-        assert gate.endswith(f"--reviewed {PROD.name} {PROD.name}-preview")
+        assert gate["run"].endswith("--reviewed prod prod-preview")
 
 
 class TestIdentities:
@@ -196,74 +172,6 @@ class TestIdentities:
         read = set(re.findall(r"vars\.(\w+)", "".join(file.read_text() for file in [*FILES, ACTION])))
         for_people = {"PULUMI_SECRETS_PROVIDER_DEV", "PULUMI_SECRETS_PROVIDER_PROD"}
         assert set(up().outputs) == read | for_people, "two are for `pulumi stack init`"
-
-    @pytest.mark.parametrize("identity", IDENTITIES)
-    def test_an_identity_has_exactly_the_rights_that_its_commands_need(self, machine: Machine, identity: str) -> None:
-        jobs_of = {"preview": ("preview-stack", "preview"), "drift": ("drift", "drift"), "deploy": ("up", "dev")}
-        for item in steps(*jobs_of[identity]):
-            machine.run(item, STACK="dev")
-        needed: set[str] = set()
-        for call in machine.calls("pulumi"):
-            needed |= NEEDS[call.split()[0]]
-        if machine.calls("python"):
-            needed |= NEEDS["verify"]
-
-        roles = GRANTS[identity]
-        assert {roles.bucket, roles.key, roles.cluster, *roles.zone} == strongest(needed)
-
-
-NEEDS = {
-    "config": {"roles/storage.objectViewer", "roles/cloudkms.cryptoKeyDecrypter"},
-    "preview": {
-        "roles/storage.objectViewer",
-        "roles/cloudkms.cryptoKeyDecrypter",
-        "roles/container.clusterViewer",
-        *READ_ZONE,
-    },
-    "up": {
-        "roles/storage.objectUser",
-        "roles/cloudkms.cryptoKeyEncrypterDecrypter",
-        "roles/container.clusterViewer",
-        *READ_ZONE,
-        *WRITE_ZONE,
-    },
-    "verify": {"roles/storage.objectViewer", "roles/cloudkms.cryptoKeyDecrypter", "roles/container.clusterViewer"},
-}
-"""The Google Cloud roles that each command needs."""
-
-WITHIN = {
-    "roles/storage.objectViewer": "roles/storage.objectUser",
-    "roles/cloudkms.cryptoKeyDecrypter": "roles/cloudkms.cryptoKeyEncrypterDecrypter",
-}
-"""Roles that another one includes."""
-
-
-def strongest(roles: set[str]) -> set[str]:
-    return {role for role in roles if WITHIN.get(role) not in roles}
-
-
-def test_every_shell_step_runs(machine: Machine) -> None:
-    (machine.folder / "event.json").write_text(
-        '{"repository": {"id": 1}, "workflow_run": {"id": 1, "head_sha": "abc123", "pull_requests": []}}'
-    )
-    for name, id_, _ in JOBS:
-        for item in steps(name, id_):
-            done = machine.run(item, STACK="dev")
-            assert done.returncode == 0, f"{name}.{id_}: {item['run']}\n{done.stdout}{done.stderr}"
-            assert "${{" not in item["run"], "an expression could inject a command"
-
-    assert "sync --frozen --group policies --group verify" in machine.calls("uv"), "from the lock"
-    assert sorted(machine.calls("make")) == ["audit", "test"]
-    assert machine.calls("sudo") == ["sysctl --write kernel.apparmor_restrict_unprivileged_userns=0"]
-
-
-def test_a_fork_gets_an_explanation_and_no_preview(machine: Machine) -> None:
-    done = machine.run(step("preview", "fork", "LINE"))
-
-    line = (machine.folder / "summary").read_text()
-    assert "comes from a fork" in line
-    assert "no credentials" in line
-    assert f"::notice::{line}" in done.stdout
 
 
 def events(workflow: str) -> list[str]:
