@@ -1,8 +1,8 @@
 """What all policies share: how a rule becomes a policy of the SDK, and what happens to unknown values.
 
-A rule is a generator of findings about one subject, so tests need no engine. Rules that need a value unknown to the
-preview are skipped for that subject and reported as `Unjudged`: in production that fails the preview, elsewhere it is
-an advisory.
+A rule is a generator of findings about one subject, so tests need no engine. What a rule cannot judge, such as a value
+that is unknown to the preview, is reported as `Unjudged`: in production that fails the preview, elsewhere it is an
+advisory.
 
 The engine prints a policy's description and the finding. The fix is part of the finding, because the SDK's
 `remediation_steps` only reach Pulumi Cloud.
@@ -44,8 +44,8 @@ class Unjudged:
     """As in a Problem."""
     what: str
     """As in a Problem: `spec.servers is not known in this preview`."""
-    known_later: bool = False
-    """Whether `up` will know the value; a preview of a production stack then fails."""
+    fix: tuple[str, ...] = ()
+    """Steps by which the rule can judge it. Without them it is a mere advisory; with them, production refuses it."""
 
 
 Finding = Problem | Unjudged
@@ -67,9 +67,9 @@ def guarded(where: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except UnknownValueError as error:
-        yield Unjudged(where, unknown_value(error), known_later=True)
+        yield Unjudged(where, unknown_value(error), _FIX_UNKNOWN)
     except CannotJudgeError as error:
-        yield Unjudged(where, str(error), known_later=True)
+        yield Unjudged(where, str(error), _FIX_UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,6 @@ def _problem(finding: Finding) -> Problem | None:
     """Return what the preview fails for, or None for a mere advisory."""
     if isinstance(finding, Problem):
         return finding
-    if finding.known_later and in_production():
-        return Problem(finding.where, f"cannot be judged: {finding.what}", _FIX_UNKNOWN)
+    if finding.fix and in_production():
+        return Problem(finding.where, f"cannot be judged: {finding.what}", finding.fix)
     return None

@@ -1,19 +1,18 @@
 """Private keys stay in the cluster, where cert-manager makes those of certificates and of ACME accounts."""
 
 import base64
-import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import yaml
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from pulumi_policy.proxy import UnknownValueError
 
 from components.problem import Problem
+from policies.documents import MAX_DEPTH, MAX_LENGTH, UnreadableError, parse
 from policies.findings import Finding, Rule, Unjudged
 from policies.objects import Resource, Stack, get, items, unknown_value
 
@@ -23,14 +22,11 @@ _DER_SEQUENCE = b"\x30"
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 """Long enough for a header of PEM; a key is longer."""
 
-_BLANK = re.compile(r"\s|\\+[nrt]")
+_BLANK = re.compile(r"\s|(?<!\\)\\+[nrt]")
 """White space that may break base64, also as JSON and YAML escape it."""
 
 _MAX_DEPTH = 5
 """How many encodings are opened: base64 in YAML in base64, and some more."""
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml is ten times as fast, and manifests are long."""
 
 _CREDENTIALS = ("client-key-data", "token", "password", "auth-provider")
 """Secrets of a user in a kubeconfig. A path, an exec plugin and a certificate are none."""
@@ -47,6 +43,8 @@ _FIX_KUBECONFIG = (
     "pulumi config set --path gke.cluster NAME && pulumi config set --path gke.location LOCATION",
     "users: [{name: NAME, user: {exec: …}}]    # or a kubeconfig of yours with a plugin instead of credentials",
 )
+
+_FIX_UNREADABLE = (f"divide the text: at most {MAX_LENGTH} characters, and {MAX_DEPTH} values within each other",)
 
 _SECRETS = "kubernetes:core/v1:Secret"
 """Prefix of Secrets, lists of them, and Patches."""
@@ -69,10 +67,9 @@ def _keys_in_state(properties: _Properties, _stack: Stack) -> Iterator[Finding]:
     The SDK passes secrets as plain values, so this refuses an encrypted key as well: the stack needs neither.
     """
     unknown: list[UnknownValueError] = []
-    keys = list(_keys(properties.resource.props, "", unknown))
-    for path, what in keys:
-        yield Problem(properties.where, f"{path} is {what}", _FIX_KUBECONFIG if "kubeconfig" in what else ())
-    if not keys and properties.resource.resource_type in _KEY_MAKERS:
+    findings = list(_keys(properties, unknown))
+    yield from findings
+    if not findings and properties.resource.resource_type in _KEY_MAKERS:
         yield Problem(properties.where, "is a resource that makes a key and keeps it in the state")
     # Unknown values of other resources come from their providers: addresses, identifiers.
     if properties.resource.resource_type.startswith(_SECRETS):
@@ -80,33 +77,64 @@ def _keys_in_state(properties: _Properties, _stack: Stack) -> Iterator[Finding]:
             yield Unjudged(properties.where, unknown_value(error))
 
 
-def _keys(value: Any, path: str, unknown: list[UnknownValueError]) -> Iterator[tuple[str, str]]:
-    """Yield path and kind of each key in a value; collect unknown values, which hide nothing beside them."""
-    if isinstance(value, pulumi.StringAsset):
-        value = value.text
-    elif isinstance(value, pulumi.AssetArchive):
-        value = value.assets
-    what = None
-    with contextlib.suppress(UnknownValueError):
-        what = key_in(value)
-    if what:
-        yield path, what
-        return
-    for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
+def _keys(properties: _Properties, unknown: list[UnknownValueError]) -> Iterator[Finding]:
+    """Yield the keys, and the texts that are not read; collect unknown values, which hide nothing beside them."""
+    waiting: list[tuple[str, Any]] = [("", properties.resource.props)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, pulumi.StringAsset):
+            value = value.text
+        elif isinstance(value, pulumi.AssetArchive):
+            value = value.assets
+        what = None
         try:
-            child = value[key]
-        except UnknownValueError as error:
-            unknown.append(error)
-        else:
-            yield from _keys(child, f"{path}.{key}" if path else str(key), unknown)
+            what = key_in(value)
+        except UnreadableError as error:
+            yield Unjudged(properties.where, f"{path} {error}, and is not searched for keys", _FIX_UNREADABLE)
+        except UnknownValueError:
+            pass  # It is met again below.
+        if what:
+            yield Problem(properties.where, f"{path} is {what}", _FIX_KUBECONFIG if "kubeconfig" in what else ())
+            continue
+        for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
+            try:
+                waiting.append((f"{path}.{key}" if path else str(key), value[key]))
+            except UnknownValueError as error:
+                unknown.append(error)
 
 
 def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
-    """Return which kind of key a mapping is, or a text holds in some encoding; None if there is none."""
+    """Return which kind of key a value is, or holds in some encoding; None if there is none.
+
+    Raises:
+        UnreadableError: It holds a text that exceeds a bound, and no key beside it.
+    """
+    if isinstance(value, bytes):
+        if value.startswith(_DER_SEQUENCE) and _is_der_key(value):
+            return "a private key"
+        # Words glued to base64 decode to bytes that are not text.
+        value = value.decode(errors="replace")
     if isinstance(value, str):
-        return _in_text(value, depth)
-    if not isinstance(value, Mapping):
-        return None
+        if _PEM.search(value):
+            return "a private key"
+        return _first_key(_parts(value), depth - 1) if depth else None
+    return _key_of(value) if isinstance(value, Mapping) else None
+
+
+def _first_key(values: Iterable[Any], depth: int) -> str | None:
+    unreadable = None
+    for value in values:
+        try:
+            if what := key_in(value, depth):
+                return what
+        except UnreadableError as error:
+            unreadable = error
+    if unreadable:
+        raise unreadable
+    return None
+
+
+def _key_of(value: Mapping[str, Any]) -> str | None:
     # A JWK (RFC 7517) or a kubeconfig.
     if isinstance(value.get("kty"), str) and (value.get("d") or (value["kty"] == "oct" and value.get("k"))):
         return "a private JWK"
@@ -117,27 +145,17 @@ def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
     return None
 
 
-def _in_text(text: str, depth: int) -> str | None:
-    if _PEM.search(text):
-        return "a private key"
-    if not depth:
-        return None
-    return _in_structure(text, depth) or _in_base64(text, depth)
-
-
-def _in_structure(text: str, depth: int) -> str | None:
-    """Look for a key in the values of JSON or YAML."""
-    if ":" not in text:
-        return None
-    try:
-        parsed = list(yaml.load_all(text, _Loader))
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    return next(filter(None, (key_in(value, depth - 1) for value in _nested(parsed) if value != text)), None)
+def _parts(text: str) -> Iterator[Any]:
+    """Yield what the base64 in a text decodes to, and the values of JSON or YAML."""
+    for run in {*_BASE64.findall(text), *_BASE64.findall(_BLANK.sub("", text))}:
+        # A word in front of a run whose blanks were removed shifts it by up to three characters.
+        yield from (_decoded(run[start:]) for start in range(4))
+    if ":" in text:
+        yield from (value for value in _nested(parse(text)) if value != text)
 
 
 def _nested(root: Any) -> Iterator[Any]:
-    """Yield every value of parsed YAML once. Aliases can repeat a value, or nest it in itself."""
+    """Yield every value of JSON or YAML once. Aliases can repeat a value."""
     waiting, seen = [root], set()
     while waiting:
         value = waiting.pop()
@@ -151,29 +169,12 @@ def _nested(root: Any) -> Iterator[Any]:
             waiting += value
 
 
-def _in_base64(text: str, depth: int) -> str | None:
-    for run in {*_BASE64.findall(text), *_BASE64.findall(_BLANK.sub("", text))}:
-        # A word in front of a run whose blanks were removed shifts it by up to three characters.
-        for start in range(4):
-            what = _in_bytes(_decoded(run[start:]), depth - 1)
-            if what:
-                return what
-    return None
-
-
 def _decoded(run: str) -> bytes:
     """Decode base64 of either alphabet (RFC 4648), up to the last whole byte."""
     standard = run.rstrip("=").translate(str.maketrans("-_", "+/"))
     if len(standard) % 4 == 1:
         standard = standard[:-1]
     return base64.b64decode(f"{standard}==")
-
-
-def _in_bytes(data: bytes, depth: int) -> str | None:
-    if data.startswith(_DER_SEQUENCE) and _is_der_key(data):
-        return "a private key"
-    # Words glued to the run decode to bytes that are not text.
-    return _in_text(data.decode(errors="replace"), depth)
 
 
 def _is_der_key(data: bytes) -> bool:

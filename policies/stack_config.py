@@ -38,6 +38,6 @@ def _value(key: str, kind: type[Any] = dict) -> Any:
     """Return an object or a list of the config, empty if malformed: the settings refuse that."""
     try:
         value = json.loads(get_config_env().get(f"{PROJECT}:{key}") or "null")
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, kind) else kind()

@@ -187,3 +187,30 @@ def test_a_random_text_holds_no_key(text: str) -> None:
 @settings(deadline=None)
 def test_base64_is_decoded_at_any_alignment(before: str, after: str) -> None:
     assert key_in(f"{before}{encoded(FORMS['EC'])}{after}") == "a private key"
+
+
+DEEP = "a: " + "[" * 1000
+
+
+@pytest.mark.parametrize("text", [DEEP, encoded(DEEP), json.dumps({"inner": DEEP}), "a: b\n" * 300_000])
+def test_a_text_that_is_too_large_to_be_read_is_refused_in_production(text: str) -> None:
+    large = secret(stringData={"value": text})
+    assert findings(NO_PRIVATE_KEY.policy(), large) == []
+    assert "stringData.value has too many values" in advice(large)[0] or "is longer than" in advice(large)[0]
+    with configured(production="true"):
+        breaks(NO_PRIVATE_KEY, large, saying="Secret-account cannot be judged: stringData.value ")
+
+
+def test_a_text_that_is_too_large_hides_no_key() -> None:
+    beside = json.dumps({"a": DEEP, "b": encoded(pem()), "c": DEEP})
+    breaks(NO_PRIVATE_KEY, secret(stringData={"both": beside}), saying="stringData.both is a private key")
+    breaks(NO_PRIVATE_KEY, secret(stringData={"a": DEEP, "b": pem(), "c": DEEP}), saying="stringData.b is a private")
+
+
+def test_a_text_of_backslashes_is_searched_in_no_time() -> None:
+    assert key_in("\\" * 100_000) is None
+
+
+def test_a_malformed_document_hides_no_key() -> None:
+    for text in ("a: !x 1\nkty: EC\nd: AA", "{[a]: b, kty: EC, d: AA}", "kty: EC\nd: AA\n---\n{"):
+        assert key_in(text) == "a private JWK", text
