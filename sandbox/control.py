@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -20,12 +19,10 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes a request and returns its answer, both as JSON objects; raises SandboxError to refuse."""
 
 REQUEST_TIMEOUT = 5.0
-"""Seconds for a client to send its request."""
+"""Seconds without a byte after which a client is given up."""
 ANSWER_TIMEOUT = 120.0
 """Seconds for a sandbox to answer; a started part has to be ready by then."""
 
-_LIMIT = 64 * 1024
-"""The largest request, in bytes."""
 _REFUSED = "error"
 _CREDENTIALS = struct.Struct("3i")
 
@@ -96,22 +93,11 @@ def _answer_one(connection: socket.socket, answer: Answer, timeout: float) -> No
     with connection, suppress(OSError, ValueError):
         if peer(connection)[1] != os.geteuid():
             return
-        request = json.loads(_read_line(connection, timeout))
+        connection.settimeout(timeout)
+        with connection.makefile("rb") as stream:
+            request = json.loads(stream.readline())
         try:
             result = answer(request)
         except SandboxError as error:
             result = {_REFUSED: str(error)}
-        connection.settimeout(timeout)
         connection.sendall(json.dumps(result).encode())
-
-
-def _read_line(connection: socket.socket, timeout: float) -> bytes:
-    deadline = time.monotonic() + timeout
-    received = b""
-    while b"\n" not in received:
-        connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        chunk = connection.recv(4096)
-        received += chunk
-        if not chunk or len(received) > _LIMIT:
-            raise ValueError("no request")
-    return received
