@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-import dns.edns
 import dns.flags
 import dns.message
 import dns.name
-import dns.opcode
 import dns.rcode
 import dns.rrset
 from dns.message import Message
@@ -17,11 +15,10 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from sandbox.googlecloud.records import IN, RecordSet, at
+from sandbox.googlecloud.records import RecordSet, at
 
 EDNS_PAYLOAD = 1232  # bytes; what DNS Flag Day 2020 settled on
 _MAX_CHAIN = 8
-_ADDRESS_TYPES = (RdataType.A, RdataType.AAAA)
 
 
 class Zone(Protocol):
@@ -40,7 +37,7 @@ class Authority:
     """Answers queries from the zones that `zones` returns at the moment.
 
     A name in no zone is answered with NXDOMAIN, not REFUSED: the sandbox has no other resolver, and clients stop
-    asking at once.
+    asking at once. A zone delegates nothing: there is no other server to ask.
     """
 
     def __init__(self, zones: Callable[[], Iterable[Zone]]) -> None:
@@ -49,16 +46,8 @@ class Authority:
     def respond(self, query: Message) -> Message:
         """Return the response to a query."""
         response = dns.message.make_response(query, our_payload=EDNS_PAYLOAD)
-        if query.opcode() != dns.opcode.QUERY:
-            response.set_rcode(dns.rcode.NOTIMP)
-        elif query.edns > 0:
-            response.set_rcode(dns.rcode.BADVERS)
-        elif len(query.question) != 1:
-            response.set_rcode(dns.rcode.FORMERR)
-        elif query.question[0].rdclass != IN or query.question[0].rdtype in (RdataType.AXFR, RdataType.IXFR):
-            response.set_rcode(dns.rcode.REFUSED)
-        else:
-            self._resolve(response, query.question[0].name, query.question[0].rdtype)
+        (question,) = query.question
+        self._resolve(response, question.name, question.rdtype)
         return response
 
     def _resolve(self, response: Message, name: Name, rdtype: RdataType) -> None:
@@ -68,17 +57,10 @@ class Authority:
                 if not response.answer:
                     response.set_rcode(dns.rcode.NXDOMAIN)
                 return
-            if cut := _delegation(zone, name):
-                response.authority = [_rrset(cut.name, cut)]
-                response.additional = _glue(zone, cut)
-                return
             response.flags |= dns.flags.AA
             record_sets = _find(zone, name)
             if record_sets is None:
                 response.set_rcode(dns.rcode.NXDOMAIN)
-            elif rdtype == RdataType.ANY and record_sets:
-                response.answer += [_rrset(name, record_set) for record_set in record_sets.values()]
-                return
             elif rdtype in record_sets:
                 response.answer.append(_rrset(name, record_sets[rdtype]))
                 return
@@ -112,20 +94,6 @@ def _find(zone: Zone, name: Name) -> dict[RdataType, RecordSet] | None:
 def _exists(record_sets: Mapping[tuple[Name, RdataType], RecordSet], name: Name) -> bool:
     # The first test spares most queries a look at every record set.
     return bool(at(record_sets, name)) or any(owner.is_subdomain(name) for owner, _ in record_sets)
-
-
-def _delegation(zone: Zone, name: Name) -> RecordSet | None:
-    """Return the NS record set below the apex that delegates the name to other servers."""
-    depth = len(zone.origin)
-    ancestors = (name.split(labels)[1] for labels in range(depth + 1, len(name) + 1))
-    cuts = (zone.record_sets.get((ancestor, RdataType.NS)) for ancestor in ancestors)
-    return next((cut for cut in cuts if cut), None)
-
-
-def _glue(zone: Zone, cut: RecordSet) -> list[RRset]:
-    record_sets = zone.record_sets
-    keys = [(rdata.target, rdtype) for rdata in cut.rdatas for rdtype in _ADDRESS_TYPES]  # type: ignore[attr-defined]
-    return [_rrset(name, record_sets[name, rdtype]) for name, rdtype in keys if (name, rdtype) in record_sets]
 
 
 def _start_of_authority(zone: Zone) -> list[RRset]:

@@ -4,8 +4,6 @@ import logging
 import socketserver
 import threading
 
-import dns.exception
-import dns.flags
 import dns.message
 import dns.rcode
 
@@ -13,22 +11,13 @@ from sandbox.googlecloud.authority import EDNS_PAYLOAD, Authority
 
 log = logging.getLogger(__name__)
 
-_HEADER = 12  # bytes
 _PLAIN_UDP = 512  # bytes, what a client without EDNS takes
 _TCP_IDLE = 10.0  # seconds
 
 
-def respond(authority: Authority, wire: bytes, *, udp: bool) -> bytes | None:
-    """Return the response to a query, both in wire format, or None if the query deserves no answer."""
-    if len(wire) < _HEADER or wire[2] & 0x80:  # not a message, or a response
-        return None
-    try:
-        query = dns.message.from_wire(wire)
-    except dns.exception.DNSException:
-        refusal = dns.message.Message(id=int.from_bytes(wire[:2], "big"))
-        refusal.flags = dns.flags.QR
-        refusal.set_rcode(dns.rcode.FORMERR)
-        return refusal.to_wire()
+def respond(authority: Authority, wire: bytes, *, udp: bool) -> bytes:
+    """Return the response to a query, both in wire format."""
+    query = dns.message.from_wire(wire)
     try:
         response = authority.respond(query)
         size = min(max(query.payload, _PLAIN_UDP), EDNS_PAYLOAD) if udp else 0xFFFF
@@ -58,8 +47,7 @@ class _UDPHandler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         wire, sock = self.request
-        if reply := respond(self.server.authority, wire, udp=True):
-            sock.sendto(reply, self.client_address)
+        sock.sendto(respond(self.server.authority, wire, udp=True), self.client_address)
 
 
 class _TCPHandler(socketserver.StreamRequestHandler):
@@ -71,8 +59,6 @@ class _TCPHandler(socketserver.StreamRequestHandler):
             while len(prefix := self.rfile.read(2)) == 2:
                 wire = self.rfile.read(int.from_bytes(prefix, "big"))
                 reply = respond(self.server.authority, wire, udp=False)
-                if reply is None:
-                    return
                 self.wfile.write(len(reply).to_bytes(2, "big") + reply)
         except OSError:  # the client was idle for too long, or has left
             return
