@@ -4,13 +4,12 @@ An address is reserved as requested. Whether a load balancer uses it is unknown 
 `users` is empty. Operations are done when they are answered.
 """
 
-import ipaddress
 import threading
 from typing import Any
 
 from flask import Flask
 
-from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found, required
+from sandbox.googlecloud.errors import ApiError, already_exists, json_body, not_found
 
 _REGION = "/compute/v1/projects/<project>/regions/<region>"
 _ADDRESS = f"{_REGION}/addresses/<name>"
@@ -33,13 +32,7 @@ def add_addresses(app: Flask, project: str) -> None:
     @app.post(f"{_REGION}/addresses")
     def create_address(region: str) -> dict[str, Any]:
         body = json_body("resource")
-        name, ip = body.get("name"), body.get("address")
-        if not name or not ip:
-            raise required("resource.name" if not name else "resource.address")
-        try:
-            ipaddress.ip_address(ip)
-        except ValueError:
-            raise invalid("resource.address", ip) from None
+        name, ip = body["name"], body["address"]
         with lock:
             if (region, name) in addresses:
                 raise already_exists("resource", f"projects/{project}/regions/{region}/addresses/{name}")

@@ -114,8 +114,8 @@ class Iam:
         @routes.post(_ROLES)
         def create_role() -> Json:
             body = json_body("role")
-            role_id = body.get("roleId")
-            if not isinstance(role_id, str) or not role_id.replace("_", "").replace(".", "").isalnum():
+            role_id = body["roleId"]
+            if not role_id.replace("_", "").replace(".", "").isalnum():
                 raise invalid("roleId", role_id)
             name = self._role_name(role_id)
             with self._lock:
@@ -207,9 +207,5 @@ def metadata_app(iam: Iam) -> Flask:
     @app.get(f"{_METADATA}/project/project-id")
     def project() -> tuple[str, dict[str, str]]:
         return iam.project, _FLAVOR | {"Content-Type": "text/plain"}
-
-    @app.get(f"{_METADATA}/project/numeric-project-id")
-    def number() -> tuple[str, dict[str, str]]:
-        return PROJECT_NUMBER, _FLAVOR | {"Content-Type": "text/plain"}
 
     return app

@@ -164,9 +164,6 @@ def _check_shape(name: Name, rdtype: RdataType, rdatas: tuple[Rdata, ...], path:
     if rdtype in (RdataType.CNAME, RdataType.SOA) and len(rdatas) > 1:
         message = f"is only permitted to have one record because it is of type {rdtype.name}."
         raise ApiError(400, "invalidRecordCount", f"The resource record set '{path}' {message}")
-    if rdtype == RdataType.NS and name.is_wild():
-        message = f"The resource record set '{path}' has the wrong type to be a wildcard."
-        raise ApiError(400, "wildcardNotAllowed", message)
     if rdtype == RdataType.SOA and name != origin:
         raise apex_violation(path, rdtype)
 

@@ -6,7 +6,7 @@ from sandbox.googlecloud.api import make_app
 from sandbox.googlecloud.iam import Iam, metadata_app
 from sandbox.googlecloud.zones import Zones
 
-PROJECT, ZONES, ROLES = "/v1/projects/sandbox", "/dns/v1/projects/sandbox/managedZones", "/v1/projects/sandbox/roles"
+ZONES, ROLES = "/dns/v1/projects/sandbox/managedZones", "/v1/projects/sandbox/roles"
 TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
 TXT = {"name": "_acme-challenge.sandbox.test.", "type": "TXT", "ttl": 60, "rrdatas": ['"proof"']}
 PODS = {"10.244.1.7": ("cert-manager", "cert-manager"), "10.244.1.8": ("shop", "default")}
@@ -51,13 +51,6 @@ def test_a_pod_has_the_rights_of_its_service_account_on_the_zone_and_no_others()
     assert cloud.pod(SOLVER, "POST", f"{zone}:setIamPolicy", {}) == 403, "it cannot grant itself more"
     cloud.api.delete(f"{ROLES}/solver")
     assert cloud.pod(SOLVER, "GET", rrsets) == 403, "a deleted role gives nothing"
-
-
-def test_a_grant_on_the_project_covers_its_zones_for_one_service_account() -> None:
-    cloud = Cloud()
-    cloud.grant("dns.managedZones.list", "dns.resourceRecordSets.list", on=PROJECT)
-    for path in (ZONES, f"{ZONES}/sandbox/rrsets", f"{ZONES}/other/rrsets"):
-        assert (cloud.pod(SOLVER, "GET", path), cloud.pod(OTHER, "GET", path)) == (200, 403), path
 
 
 def test_https_needs_a_token_and_only_pods_get_one() -> None:
