@@ -9,9 +9,9 @@ charts of Istio and cert-manager need them:
 - init containers, sidecars, probes, restarts with back-off, termination, conditions and Events work as in a kubelet.
 
 It deliberately does not isolate (a Pod sees the machine's files, read-only, and every process); honour
-securityContext, sysctls, resources, affinity, taints, priorities, readiness gates or the host network (containers run
-as the namespace's root); pull images; or serve `kubectl exec`, `attach`, `port-forward`, gRPC probes and service links
-other than `KUBERNETES_*`.
+securityContext, sysctls, resources, affinity, taints, priorities, readiness gates, `envFrom`, `subPath`, `workingDir`
+or the host network (containers run as the namespace's root); pull images; or serve `kubectl exec`, `attach`,
+`port-forward`, gRPC probes and service links other than `KUBERNETES_*`.
 """
 
 NODE_NAME = "sandbox"

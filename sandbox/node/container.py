@@ -50,7 +50,6 @@ class Container:
         self._restart = restart
         self._worker = worker
         self._directory = worker.directory / "containers" / self.name
-        self._working_dir: str = spec.get("workingDir") or "/"
         self._process: asyncio.subprocess.Process | None = None
         self._env: dict[str, str] = {}
         self._started_at = ""
@@ -105,7 +104,7 @@ class Container:
             raise OSError("the container does not run")
         process = await asyncio.create_subprocess_exec(
             *("nsenter", f"--target={self._process.pid}", "--mount", "--uts", "--net"),
-            *rootfs.run_in(self._directory / "root", command, self._env, self._working_dir),
+            *rootfs.run_in(self._directory / "root", command, self._env),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
@@ -168,8 +167,8 @@ class Container:
         root, script = self._directory / "root", self._directory / "start.sh"
         root.mkdir(parents=True)
         mounts = worker.volumes.mounts(worker.pod, spec)
-        rootfs.build(root, mounts, links=image.files, files=worker.etc_files(), working_dir=self._working_dir)
-        text = rootfs.start_script(root, mounts, argv, self._env, hostname=hostname, working_dir=self._working_dir)
+        rootfs.build(root, mounts, links=image.files, files=worker.etc_files())
+        text = rootfs.start_script(root, mounts, argv, self._env, hostname=hostname)
         script.touch(mode=0o600)
         script.write_text(text)
         return argv[0], script

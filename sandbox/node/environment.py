@@ -4,7 +4,7 @@ import base64
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from kubernetes.utils.quantity import parse_quantity
@@ -88,16 +88,14 @@ def field_value(path: str, pod: Json, pod_ip: str) -> str:
     return str(values[path])
 
 
-def resource_value(reference: Json, containers: Iterable[Json], own: str) -> str:
-    """Return the value of a `resourceFieldRef`, by default of the `own` container, divided and rounded up.
+def resource_value(reference: Json, container: Json) -> str:
+    """Return the value of a container's `resourceFieldRef`, divided and rounded up.
 
     It is a limit, else the node's size; or a request, else 0.
     """
-    name = reference.get("containerName") or own
-    resources = next((c.get("resources") or {} for c in containers if c["name"] == name), {})
     kind, _, resource = reference["resource"].partition(".")
     default = CAPACITY.get(resource, 0) if kind == "limits" else 0
-    amount = _quantity((resources.get(kind) or {}).get(resource, default))
+    amount = _quantity(((container.get("resources") or {}).get(kind) or {}).get(resource, default))
     divisor = _quantity(reference.get("divisor") or "1") or Decimal(1)
     return str(math.ceil(amount / divisor))
 
@@ -119,26 +117,19 @@ def container_env(
     lookup: Lookup,
     pod_ip: str,
 ) -> dict[str, str]:
-    """Return the variables of a container: `env` overrides `envFrom`, which overrides `base`.
+    """Return the variables of a container: `env` overrides `base`.
 
     Raises:
         MissingError: a ConfigMap, Secret or key is missing and not optional.
     """
     variables = dict(base)
-    for source in container.get("envFrom") or []:
-        prefix = source.get("prefix", "")
-        for kind, key in (("ConfigMap", "configMapRef"), ("Secret", "secretRef")):
-            if ref := source.get(key):
-                data = object_data(lookup, kind, ref["name"], optional=ref.get("optional", False))
-                variables |= {prefix + name: value.decode(errors="replace") for name, value in data.items()}
     for entry in container.get("env") or []:
         if (source := entry.get("valueFrom")) is None:
             variables[entry["name"]] = expand(entry.get("value", ""), variables)
         elif ref := source.get("fieldRef"):
             variables[entry["name"]] = field_value(ref["fieldPath"], pod, pod_ip)
         elif ref := source.get("resourceFieldRef"):
-            containers = [*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or [])]
-            variables[entry["name"]] = resource_value(ref, containers, container["name"])
+            variables[entry["name"]] = resource_value(ref, container)
         elif (value := _key_value(source, lookup)) is not None:
             variables[entry["name"]] = value
     return variables

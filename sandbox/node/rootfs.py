@@ -40,7 +40,6 @@ def build(
     *,
     links: Mapping[str, Path],
     files: Mapping[str, str],
-    working_dir: str = "/",
     host: Path = Path("/"),
 ) -> None:
     """Create the root directory, except for the mounts themselves, which `start_script` makes.
@@ -49,7 +48,7 @@ def build(
     """
     targets = {mount.target for mount in mounts}
     created = {PurePosixPath(path) for path in (*links, *files)}
-    own = {PurePosixPath(path) for path in (*_OWN, working_dir)}
+    own = {PurePosixPath(path) for path in _OWN}
     for path in (*targets, *created, *own.copy()):
         own |= set(path.parents)
     bound = {HOST, *map(PurePosixPath, _BOUND)}
@@ -88,7 +87,6 @@ def start_script(
     env: Mapping[str, str],
     *,
     hostname: str,
-    working_dir: str = "/",
 ) -> str:
     """Return the shell script that mounts everything and becomes the container's program.
 
@@ -116,11 +114,11 @@ def start_script(
         if mount.read_only:
             lines.append(f"mount -o remount,bind,ro {target}")
     lines.append("exec < /dev/null")
-    lines.append(f"exec setpriv --pdeathsig KILL {shlex.join(run_in(root, argv, env, working_dir))}")
+    lines.append(f"exec setpriv --pdeathsig KILL {shlex.join(run_in(root, argv, env))}")
     return "\n".join(lines) + "\n"
 
 
-def run_in(root: Path, argv: Sequence[str], env: Mapping[str, str], working_dir: str) -> list[str]:
+def run_in(root: Path, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
     """Return the argv that runs a program in a root directory with exactly these variables."""
     variables = (f"{name}={value}" for name, value in env.items())
-    return ["chroot", str(root), "env", "-i", f"--chdir={working_dir}", *variables, *argv]
+    return ["chroot", str(root), "env", "-i", "--chdir=/", *variables, *argv]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from sandbox.api import Json
-from sandbox.node.environment import Lookup, MissingError, field_value, object_data, resource_value
+from sandbox.node.environment import Lookup, MissingError, field_value, object_data
 from sandbox.node.rootfs import Mount
 
 DATA = "..data"
@@ -61,15 +61,13 @@ class PodVolumes:
                 raise MissingError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from None
 
     def mounts(self, pod: Json, container: Json) -> list[Mount]:
-        """Return a container's mounts, with missing `subPath`s created as directories."""
+        """Return a container's mounts, with missing directories of the machine created."""
         volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
         mounts = []
         for entry in container.get("volumeMounts") or []:
             volume = volumes[entry["name"]]
             host_path = volume.get("hostPath")
             source = Path(host_path["path"]) if host_path else self.directory / entry["name"]
-            if sub_path := entry.get("subPath"):
-                source = (source / sub_path).resolve()
             if not source.exists():
                 source.mkdir(parents=True)
             target = PurePosixPath("/", entry["mountPath"])
@@ -114,10 +112,7 @@ class PodVolumes:
     def _downward_files(self, body: Json, pod: Json, pod_ip: str) -> dict[str, File]:
         files = {}
         for item in body.get("items") or []:
-            if ref := item.get("fieldRef"):
-                value = field_value(ref["fieldPath"], pod, pod_ip)
-            else:
-                value = resource_value(item["resourceFieldRef"], pod["spec"]["containers"], "")
+            value = field_value(item["fieldRef"]["fieldPath"], pod, pod_ip)
             files[item["path"]] = File(value.encode(), item.get("mode", body.get("defaultMode", 0o644)))
         return files
 

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.node.container import exit_code, restart_delay
 from sandbox.node.pod import hosts_file
-from sandbox.node.probes import ProbeError, Threshold, check, port_number
+from sandbox.node.probes import ProbeError, Threshold, check
 from sandbox.node.status import ContainerStatus, phase, pod_status
 
 POD: dict[str, Any] = {"metadata": {"name": "web"}, "spec": {}}
@@ -29,13 +29,6 @@ def test_one_result_settles_nothing_before_its_threshold() -> None:
     threshold = Threshold(success=2, failure=3)
     observed = [threshold.observe(passed) for passed in (True, True, False, False, False, True)]
     assert observed == [None, True, None, None, False, None], "only a full row of equal results counts"
-
-
-def test_a_port_is_found_by_number_text_or_name() -> None:
-    ports = {"ports": [{"name": "http", "containerPort": 8080}]}
-    assert [port_number(port, ports) for port in (80, "81", "http")] == [80, 81, 8080], "all three forms are valid"
-    with pytest.raises(ProbeError, match='couldn\'t find port "https"'):
-        port_number("https", ports)
 
 
 def test_a_probe_that_hangs_fails_with_its_timeout() -> None:

@@ -37,9 +37,7 @@ def test_a_directory_above_a_mount_is_new_and_links_to_the_other_entries(host: P
 def test_nested_mounts_come_after_their_parents_in_a_script_that_is_valid_whatever_the_values_are() -> None:
     outer, inner = Mount(Path("/"), PurePosixPath("/a")), Mount(Path("/"), PurePosixPath("/a/b"), read_only=True)
     env = {"WEIRD": "a'b\"$(c)`d`\nnext;line"}
-    script = start_script(
-        Path("/r o'ot"), [inner, outer], ["pro g", "-x=$(Y)"], env, hostname="web-0", working_dir="/w d"
-    )
+    script = start_script(Path("/r o'ot"), [inner, outer], ["pro g", "-x=$(Y)"], env, hostname="web-0")
     assert script.index("--rbind / ./a\n") < script.index("--rbind / ./a/b"), "else the outer one covers the inner one"
     assert "remount,bind,ro ./a/b" in script, "read-only is honoured"
     assert "remount,bind,ro ./a\n" not in script, "and only where it is asked for"
