@@ -73,20 +73,14 @@ def applications() -> None:
 
 
 def write_cert_manager_chart(module: Path, version: str, folder: Path) -> None:
-    """Write cert-manager's chart as its release process does (`make/manifests.mk`): its files with a version."""
+    """Write what Helm reads of cert-manager's chart, with a version, which only its release process sets."""
     source = module / "deploy" / "charts" / "cert-manager"
     (folder / "templates").mkdir(parents=True)
     templates = (f"templates/{template.name}" for template in (source / "templates").iterdir())
     for file in (".helmignore", "values.yaml", "values.schema.json", *templates):
         shutil.copyfile(source / file, folder / file)
 
-    readme = (source / "README.template.md").read_text()
-    (folder / "README.md").write_text(readme.replace("{{RELEASE_VERSION}}", version))
     metadata = yaml.safe_load((source / "Chart.yaml").read_text())
-    metadata["annotations"] |= {
-        "artifacthub.io/prerelease": str("-" in version).lower(),
-        "artifacthub.io/signKey": (source / "signkey_annotation.txt").read_text(),
-    }
     metadata |= {"version": version, "appVersion": version}
     (folder / "Chart.yaml").write_text(yaml.safe_dump(metadata, sort_keys=False))
 

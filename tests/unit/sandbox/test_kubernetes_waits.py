@@ -47,7 +47,6 @@ BEHIND = "Generation {} is less than expected 3"
 @pytest.mark.parametrize(
     ("lacking", "says"),
     [
-        (widget(), "Has no .status.conditions"),
         (widget(conditions=[]), "Resource has no condition Ready (want True)"),
         (widget(conditions=[condition("False")]), "Resource has condition Ready=False (want True)"),
         (widget(generation=3, conditions=[STALE]), BEHIND.format(2)),
