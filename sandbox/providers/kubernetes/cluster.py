@@ -16,7 +16,7 @@ from sandbox.providers.values import Unknown
 
 _DEFAULT_PATH: Final = "~/.kube/config"
 _IDENTIFIER: Final = "clusterIdentifier"
-_POINTERS: Final = ("kubeconfig", "context", "cluster")
+_POINTERS: Final = ("kubeconfig", "context")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Kubeconfig:
 
 
 def resolve(config: Mapping[str, str]) -> Kubeconfig:
-    """Return the kubeconfig that `kubeconfig`, `context`, `cluster` and `namespace` of a configuration mean.
+    """Return the kubeconfig that `kubeconfig`, `context` and `namespace` of a configuration mean.
 
     Raises:
         ProviderError: It cannot be read or lacks the context.
@@ -47,11 +47,8 @@ def resolve(config: Mapping[str, str]) -> Kubeconfig:
     if context is None:
         raise ProviderError(f'context "{name}" does not exist')
     path = Path(source).expanduser()
-    if config.get("cluster"):
-        context["cluster"] = config["cluster"]
-    in_file = _is_file(path) and not config.get("cluster")
     return Kubeconfig(
-        path=str(path) if in_file else _in_memory(document),
+        path=str(path) if _is_file(path) else _in_memory(document),
         context=name,
         namespace=config.get("namespace") or context.get("namespace") or "default",
     )
@@ -100,7 +97,7 @@ def _active_cluster(config: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     document = _parse(source)
     context = _entry(document, "context", config.get("context", document.get("current-context", "")))
-    entry = context and _entry(document, "cluster", config.get("cluster", context.get("cluster", "")))
+    entry = context and _entry(document, "cluster", context.get("cluster", ""))
     return entry and {key: value for key, value in entry.items() if value}
 
 

@@ -23,7 +23,7 @@ _KINDS: Final = {
 
 def schema(version: str) -> str:
     """Return the schema as JSON (https://www.pulumi.com/docs/iac/extending-pulumi/schema/)."""
-    provider = dict.fromkeys(("kubeconfig", "context", "cluster", "namespace"), _TEXT)
+    provider = dict.fromkeys(("kubeconfig", "context", "namespace"), _TEXT)
     resources = {token: _resource(token, *rest) for token, rest in _KINDS.items()}
     return json.dumps(
         {

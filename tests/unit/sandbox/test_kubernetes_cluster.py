@@ -37,17 +37,13 @@ OTHER_USER, OTHER_CLUSTER = HERE.replace('"secret"', '"other"'), HERE.replace("h
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], list[str]]] = {
     "an ambient kubeconfig": ({}, {}, [], []),
     "null for an absent key": ({}, {"context": None}, [], []),
-    "a kubeconfig in place of the ambient one": ({}, {K: HERE}, [K], []),
     "a default that is written out": ({K: HERE}, {K: SPELLED}, [K], []),
     "other credentials": ({K: HERE}, {K: OTHER_USER}, [K], []),
     "a cluster that is not the active one": ({K: HERE}, {K: OTHER_CLUSTER}, [K], []),
     "the other context": ({K: HERE, "context": "one"}, {K: HERE, "context": "two"}, ["context"], ["context"]),
     "a context that does not exist": ({K: HERE, "context": "one"}, {K: HERE, "context": "no"}, ["context"], []),
-    "another cluster for the context": ({K: HERE}, {K: HERE, "cluster": "two"}, ["cluster"], ["cluster"]),
-    "a cluster that does not exist": ({K: HERE, "cluster": "one"}, {K: HERE, "cluster": "no"}, ["cluster"], []),
     "an unknown kubeconfig": ({K: HERE, "namespace": "a"}, {K: UNKNOWN, "namespace": "b"}, [K], [K]),
     "an object in place of text": ({K: HERE}, {K: json.loads(MOVED)}, [K], [K]),
-    "an identifier that is removed": ({K: HERE, ID: "a"}, {K: HERE}, [ID], []),
     "a rotated CA, and null as identifier": ({K: HERE, ID: None}, {K: ROTATED, ID: None}, [K], [K]),
     "an unknown kubeconfig of the same identifier": ({K: HERE, ID: "a"}, {K: UNKNOWN, ID: "a"}, [K], []),
 }

@@ -1,7 +1,6 @@
 """The progress of builds."""
 
 import io
-from contextlib import suppress
 
 import pytest
 from rich.console import Console
@@ -39,13 +38,3 @@ def test_a_build_prints_its_number_and_the_time_that_is_left(console: Console) -
     assert said[2].startswith("[1/2] build first  500 packages  0."), "one is done, and took so long"
     assert said[3].startswith("[2/2] build second  compiling, 2500 of about 2500 packages"), "never more than all"
     assert said[4].startswith("[2/2] build second  2500 packages  0."), "all are done"
-
-
-def test_a_failed_build_is_not_reported_as_done(console: Console) -> None:
-    def fail(_build: Build, report: Report) -> None:
-        report("compiling", 1)
-        raise RuntimeError
-
-    with suppress(RuntimeError):
-        run_builds(console, [FIRST], fail)
-    assert len(lines(console)) == 1, "only what it did"
