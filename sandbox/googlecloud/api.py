@@ -108,10 +108,6 @@ def _add_record_sets(app: Flask, zones: Zones) -> None:
                 raise already_exists("entity.rrset", record_set.title)
             return _commit(managed, [record_set], []).additions[0].resource()
 
-    @app.get(_RRSET)
-    def get_record_set(zone: str, name: str, rdtype: str) -> dict[str, Any]:
-        return _find(zones.get(zone), name, rdtype).resource()
-
     @app.patch(_RRSET)
     def patch_record_set(zone: str, name: str, rdtype: str) -> dict[str, Any]:
         with zones.lock:

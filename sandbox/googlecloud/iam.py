@@ -32,7 +32,6 @@ _PERMISSIONS = {
     "list_zones": "dns.managedZones.list",
     "get_zone": "dns.managedZones.get",
     "list_record_sets": "dns.resourceRecordSets.list",
-    "get_record_set": "dns.resourceRecordSets.get",
     "create_change": "dns.changes.create",
     "get_change": "dns.changes.get",
     "list_changes": "dns.changes.list",

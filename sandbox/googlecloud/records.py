@@ -21,25 +21,9 @@ from sandbox.googlecloud.errors import ApiError, invalid, required
 
 IN = dns.rdataclass.IN
 
-_NAMES = (
-    "A",
-    "AAAA",
-    "CAA",
-    "CNAME",
-    "HTTPS",
-    "MX",
-    "NAPTR",
-    "NS",
-    "PTR",
-    "SOA",
-    "SRV",
-    "SSHFP",
-    "SVCB",
-    "TLSA",
-    "TXT",
-)
+_NAMES = ("A", "AAAA", "CAA", "CNAME", "HTTPS", "MX", "NS", "SOA", "SVCB", "TXT")
 TYPES = frozenset(RdataType[name] for name in _NAMES)
-"""The types of Cloud DNS, without ALIAS, SPF and those of DNSSEC."""
+"""The types of Cloud DNS that a stack or its neighbours may have; there are more, ALIAS and SRV for two."""
 
 MAX_TTL = 2**31 - 1  # RFC 2181, section 8
 _LABEL = re.compile(r"\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
@@ -124,7 +108,7 @@ def parse_record_set(body: object, path: str, origin: Name) -> RecordSet:
         raise invalid(f"{path}.name", body["name"])
     rdtype = parse_type(body["type"], f"{path}.type")
     ttl = body.get("ttl", 0)
-    if isinstance(ttl, bool) or not isinstance(ttl, int) or not 0 <= ttl <= MAX_TTL:
+    if not isinstance(ttl, int) or not 0 <= ttl <= MAX_TTL:
         raise invalid(f"{path}.ttl", ttl)
     if body.get("routingPolicy"):
         raise ApiError(501, "notImplemented", "This emulator has no routing policies.")

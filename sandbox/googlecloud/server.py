@@ -85,9 +85,3 @@ class DnsServer:
         """Serve, in two threads."""
         for server in (self._tcp, self._udp):
             threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Close both listeners."""
-        for server in (self._tcp, self._udp):
-            server.shutdown()
-            server.server_close()

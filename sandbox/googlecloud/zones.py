@@ -22,6 +22,7 @@ NAME_SERVERS = tuple(f"ns-cloud-e{i}.googledomains.com." for i in range(1, 5))
 """The name servers of every zone, in a domain of their own as the service's are."""
 
 _SOA = f"{NAME_SERVERS[0]} cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300"
+_TTL = 60  # seconds, of static hosts
 _APEX_TYPES = (RdataType.NS, RdataType.SOA)
 _ZONE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -174,16 +175,14 @@ class Zones:
         name = body["name"]
         if not isinstance(name, str) or not _ZONE_NAME.fullmatch(name):
             raise invalid("entity.managedZone.name", name)
-        visibility = body.get("visibility", "public")
-        if visibility not in ("public", "private"):
-            raise invalid("entity.managedZone.visibility", visibility)
         origin = parse_name(body["dnsName"], "entity.managedZone.dnsName")
         if len(origin) == 1 or origin.is_wild():
             raise invalid("entity.managedZone.dnsName", body["dnsName"])
         with self.lock:
             if name in self._by_name:
                 raise already_exists("entity.managedZone", name)
-            zone = ManagedZone(self._next_id, name, origin, str(body["description"]), _now(), visibility)
+            zone = ManagedZone(self._next_id, name, origin, str(body["description"]), _now())
+            zone.visibility = body.get("visibility", zone.visibility)
             self._next_id += 1
             self._by_name = {**self._by_name, name: zone}
             return zone
@@ -216,10 +215,10 @@ class StaticZone:
         return cls(origin, {item.key: item for item in (soa, *record_sets)})
 
     @classmethod
-    def host(cls, name: str, addresses: Iterable[str], ttl: int = 60) -> StaticZone:
+    def host(cls, name: str, addresses: Iterable[str]) -> StaticZone:
         """Return a zone of one host, which takes precedence over the zone around it."""
         origin = parse_name(name.rstrip(".") + ".", "host")
-        return cls.of(origin, address_record_sets(origin, addresses, ttl, origin), ttl)
+        return cls.of(origin, address_record_sets(origin, addresses, _TTL, origin), _TTL)
 
 
 def record_set(name: Name, rdtype: RdataType, texts: list[str], ttl: int, origin: Name) -> RecordSet:

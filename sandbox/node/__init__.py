@@ -11,7 +11,7 @@ charts of Istio and cert-manager need them:
 It deliberately does not isolate (a Pod sees the machine's files, read-only, and every process); honour
 securityContext, sysctls, resources, affinity, taints, priorities, readiness gates, `envFrom`, `subPath`, `workingDir`
 or the host network (containers run as the namespace's root); pull images; or serve `kubectl exec`, `attach`,
-`port-forward`, gRPC probes and service links other than `KUBERNETES_*`.
+`port-forward`, TCP and gRPC probes and service links other than `KUBERNETES_*`.
 """
 
 NODE_NAME = "sandbox"

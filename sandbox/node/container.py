@@ -166,7 +166,7 @@ class Container:
         shutil.rmtree(self._directory, ignore_errors=True)
         root, script = self._directory / "root", self._directory / "start.sh"
         root.mkdir(parents=True)
-        mounts = worker.volumes.mounts(worker.pod, spec)
+        mounts = worker.volumes.mounts(spec)
         rootfs.build(root, mounts, links=image.files, files=worker.etc_files())
         text = rootfs.start_script(root, mounts, argv, self._env, hostname=hostname)
         script.touch(mode=0o600)

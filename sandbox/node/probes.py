@@ -77,9 +77,6 @@ async def _check(probe: Json, container: Json, pod_ip: str, run: Exec) -> None:
     if http := probe.get("httpGet"):
         port = port_number(http["port"], container)
         await asyncio.to_thread(_http_get, http, http.get("host") or pod_ip, port, probe.get("timeoutSeconds", 1))
-    elif tcp := probe.get("tcpSocket"):
-        _, writer = await asyncio.open_connection(tcp.get("host") or pod_ip, port_number(tcp["port"], container))
-        writer.close()
     elif command := probe.get("exec"):
         code, output = await run(command["command"])
         if code:

@@ -49,8 +49,6 @@ class PodVolumes:
         """
         for volume in pod["spec"].get("volumes") or []:
             name = volume["name"]
-            if "hostPath" in volume:
-                continue
             target = self.directory / name
             target.mkdir(parents=True, exist_ok=True)
             if "emptyDir" in volume:
@@ -60,19 +58,12 @@ class PodVolumes:
             except MissingError as error:
                 raise MissingError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from None
 
-    def mounts(self, pod: Json, container: Json) -> list[Mount]:
-        """Return a container's mounts, with missing directories of the machine created."""
-        volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or []}
-        mounts = []
-        for entry in container.get("volumeMounts") or []:
-            volume = volumes[entry["name"]]
-            host_path = volume.get("hostPath")
-            source = Path(host_path["path"]) if host_path else self.directory / entry["name"]
-            if not source.exists():
-                source.mkdir(parents=True)
-            target = PurePosixPath("/", entry["mountPath"])
-            mounts.append(Mount(source, target, entry.get("readOnly", False)))
-        return mounts
+    def mounts(self, container: Json) -> list[Mount]:
+        """Return a container's mounts."""
+        return [
+            Mount(self.directory / entry["name"], PurePosixPath("/", entry["mountPath"]), entry.get("readOnly", False))
+            for entry in container.get("volumeMounts") or []
+        ]
 
     def _files(self, source: Json, pod: Json, pod_ip: str) -> dict[str, File]:
         """Return the files of a volume, or of one source of a projected volume."""
