@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"net/http"
 
 	"github.com/cert-manager/cert-manager/pkg/issuer/acme/http/solver"
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
@@ -21,14 +19,6 @@ func runACMESolver(ctx context.Context, args []string) error {
 		return err
 	}
 
-	stopped := make(chan error, 1)
-	context.AfterFunc(ctx, func() {
-		shutdown, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-		defer cancel()
-		stopped <- server.Shutdown(shutdown)
-	})
-	if err := server.Listen(logf.FromContext(ctx)); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return <-stopped
+	listen := func() error { return server.Listen(logf.FromContext(ctx)) }
+	return serve(ctx, listen, server.Shutdown)
 }

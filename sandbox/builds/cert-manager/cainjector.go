@@ -23,7 +23,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/rest"
 	cliflag "k8s.io/component-base/cli/flag"
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -54,15 +54,11 @@ func runCAInjector(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if cfg.EnableDataSourceConfig.Certificates {
-		if err := waitForCertificateCRD(ctx, manager); err != nil {
-			return err
-		}
+	if err := waitForCertificateCRD(ctx, manager); err != nil {
+		return err
 	}
 	injectables := cfg.EnableInjectableConfig
 	if err := cainjector.RegisterAllInjectors(ctx, manager, cainjector.SetupOptions{
-		Namespace:                    cfg.Namespace,
-		IgnoreNamespaces:             cfg.IgnoreNamespaces,
 		EnableCertificatesDataSource: cfg.EnableDataSourceConfig.Certificates,
 		EnabledReconcilersFor: map[string]bool{
 			cainjector.MutatingWebhookConfigurationName:   injectables.MutatingWebhookConfigurations,
@@ -88,8 +84,6 @@ func cainjectorConfig() (*config.CAInjectorConfiguration, error) {
 }
 
 func cainjectorFlags(flags *pflag.FlagSet, c *config.CAInjectorConfiguration) {
-	flags.StringVar(&c.KubeConfig, "kubeconfig", c.KubeConfig, "Path to a kubeconfig; without it, the Pod's own account")
-	flags.StringVar(&c.Namespace, "namespace", c.Namespace, "Inject only from this namespace")
 	flags.Var(cliflag.NewMapStringBool(&c.FeatureGates), "feature-gates", "Feature gates, as name=bool pairs")
 	flags.StringVar(&c.MetricsListenAddress, "metrics-listen-address", c.MetricsListenAddress, "0 turns metrics off")
 	leaderElectionFlags(flags, &c.LeaderElectionConfig)
@@ -97,7 +91,7 @@ func cainjectorFlags(flags *pflag.FlagSet, c *config.CAInjectorConfiguration) {
 }
 
 func newCAInjectorManager(cfg *config.CAInjectorConfiguration) (ctrl.Manager, error) {
-	rest, err := clientcmd.BuildConfigFromFlags("", cfg.KubeConfig)
+	account, err := rest.InClusterConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -107,13 +101,9 @@ func newCAInjectorManager(cfg *config.CAInjectorConfiguration) (ctrl.Manager, er
 	utilruntime.Must(apiextensions.AddToScheme(schemes))
 	utilruntime.Must(apiregistration.AddToScheme(schemes))
 
-	var namespaces map[string]cache.Config
-	if cfg.Namespace != "" {
-		namespaces = map[string]cache.Config{cfg.Namespace: {}}
-	}
-	return ctrl.NewManager(util.RestConfigWithUserAgent(rest, "cainjector"), ctrl.Options{
+	return ctrl.NewManager(util.RestConfigWithUserAgent(account, "cainjector"), ctrl.Options{
 		Scheme: schemes,
-		Cache:  cache.Options{ReaderFailOnMissingInformer: true, DefaultNamespaces: namespaces},
+		Cache:  cache.Options{ReaderFailOnMissingInformer: true},
 		// Secrets are watched by metadata and read one by one: a cache of them would hold every Secret of the cluster.
 		Client:                        client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		LeaderElection:                cfg.LeaderElectionConfig.Enabled,

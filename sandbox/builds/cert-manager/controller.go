@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
@@ -25,7 +24,7 @@ import (
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/requestmanager"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/revisionmanager"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/trigger"
-	"github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
 	"github.com/cert-manager/cert-manager/pkg/healthz"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
@@ -34,12 +33,13 @@ import (
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
 	"github.com/cert-manager/cert-manager/pkg/util"
 	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
 const (
+	healthAddress  = "0.0.0.0:9403"
+	metricsAddress = "0.0.0.0:9402"
 	// leaderHealthTimeout is how long after the lease's end the liveness probe still answers well, as in kube-controller-manager.
 	leaderHealthTimeout = 20 * time.Second
 	// shutdownTimeout bounds how long a server may take to finish its requests.
@@ -66,11 +66,11 @@ func runController(ctx context.Context, args []string) error {
 
 	health := healthz.NewServer(leaderHealthTimeout)
 	var listen net.ListenConfig
-	healthListener, err := listen.Listen(ctx, "tcp", cfg.healthAddress)
+	healthListener, err := listen.Listen(ctx, "tcp", healthAddress)
 	if err != nil {
 		return fmt.Errorf("health endpoint: %w", err)
 	}
-	metricsListener, err := listen.Listen(ctx, "tcp", cfg.metricsAddress)
+	metricsListener, err := listen.Listen(ctx, "tcp", metricsAddress)
 	if err != nil {
 		return fmt.Errorf("metrics endpoint: %w", err)
 	}
@@ -78,11 +78,7 @@ func runController(ctx context.Context, args []string) error {
 	group.Go(func() error { return serveMetrics(ctx, base, metricsListener) })
 
 	lead := func(ctx context.Context) error { return runLoops(ctx, cfg, factory, base) }
-	if !cfg.leaderElection.Enabled {
-		group.Go(func() error { return lead(ctx) })
-	} else {
-		group.Go(func() error { return elect(ctx, cfg, factory, health, lead) })
-	}
+	group.Go(func() error { return elect(ctx, cfg, factory, health, lead) })
 	return group.Wait()
 }
 
@@ -95,13 +91,18 @@ func serveMetrics(ctx context.Context, base *controller.Context, listener net.Li
 	base.Metrics.SetupClusterIssuerCollector(certificates.ClusterIssuers().Lister())
 
 	server := base.Metrics.NewServer(listener)
+	return serve(ctx, func() error { return server.Serve(listener) }, server.Shutdown)
+}
+
+// serve runs a server until the context ends, and then shuts it down.
+func serve(ctx context.Context, run func() error, shutdown func(context.Context) error) error {
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
-		shutdown, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		bounded, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 		defer cancel()
-		stopped <- server.Shutdown(shutdown)
+		stopped <- shutdown(bounded)
 	})
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := run(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return <-stopped
@@ -171,17 +172,12 @@ func elect(
 	return nil
 }
 
-// runLoops starts every enabled control loop, then the informers that feed them.
+// runLoops starts every control loop of the packages imported above, then the informers that feed them.
 func runLoops(
 	ctx context.Context, cfg *controllerConfig, factory *controller.ContextFactory, base *controller.Context,
 ) error {
 	group, ctx := errgroup.WithContext(ctx)
-	enabled := enabledControllers(cfg)
-	logf.FromContext(ctx).Info("starting controllers", "enabled", sets.List(enabled))
 	for name, construct := range controller.Known() {
-		if !enabled.Has(name) {
-			continue
-		}
 		loop, err := construct(factory)
 		if err != nil {
 			return fmt.Errorf("controller %s: %w", name, err)
@@ -192,28 +188,4 @@ func runLoops(
 	base.KubeSharedInformerFactory.Start(ctx.Done())
 	base.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
 	return group.Wait()
-}
-
-// enabledControllers reads the list of names: "*" is every known controller, "-name" takes one away, and a list that only
-// takes away begins with all.
-func enabledControllers(cfg *controllerConfig) sets.Set[string] {
-	known := sets.KeySet(controller.Known())
-	enabled, disabled := sets.New[string](), sets.New[string]()
-	for _, name := range cfg.controllers {
-		switch without, minus := strings.CutPrefix(name, "-"); {
-		case minus:
-			disabled.Insert(without)
-		case name == "*":
-			enabled = enabled.Union(known)
-		default:
-			enabled.Insert(name)
-		}
-	}
-	if enabled.Len() == 0 {
-		enabled = known
-	}
-	if cfg.Namespace != "" {
-		disabled.Insert(clusterissuers.ControllerName)
-	}
-	return enabled.Difference(disabled)
 }

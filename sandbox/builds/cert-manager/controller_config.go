@@ -24,20 +24,16 @@ import (
 type configFile struct {
 	metav1.TypeMeta `json:",inline"`
 
-	KubernetesAPIBurst        *int     `json:"kubernetesAPIBurst,omitempty"`
-	KubernetesAPIQPS          *float32 `json:"kubernetesAPIQPS,omitempty"`
-	MaxConcurrentChallenges   *int     `json:"maxConcurrentChallenges,omitempty"`
-	NumberOfConcurrentWorkers *int     `json:"numberOfConcurrentWorkers,omitempty"`
+	KubernetesAPIBurst        int     `json:"kubernetesAPIBurst,omitempty"`
+	KubernetesAPIQPS          float32 `json:"kubernetesAPIQPS,omitempty"`
+	NumberOfConcurrentWorkers int     `json:"numberOfConcurrentWorkers,omitempty"`
 }
 
 // controllerConfig is what the controller is told: the options of its control loops, and how they are run.
 type controllerConfig struct {
 	controller.ContextOptions
 
-	controllers    []string
-	healthAddress  string
 	leaderElection shared.LeaderElectionConfig
-	metricsAddress string
 	workers        int
 }
 
@@ -75,8 +71,6 @@ func newControllerConfig(args []string) (*controllerConfig, error) {
 			},
 			SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
 		},
-		controllers:   []string{"*"},
-		healthAddress: "0.0.0.0:9403",
 		leaderElection: shared.LeaderElectionConfig{
 			Enabled:       true,
 			Namespace:     "kube-system",
@@ -84,8 +78,7 @@ func newControllerConfig(args []string) (*controllerConfig, error) {
 			RenewDeadline: 40 * time.Second,
 			RetryPeriod:   15 * time.Second,
 		},
-		metricsAddress: "0.0.0.0:9402",
-		workers:        5,
+		workers: 5,
 	}
 	gates, logging := map[string]bool{}, logs.NewOptions()
 	flags := newFlags()
@@ -94,12 +87,12 @@ func newControllerConfig(args []string) (*controllerConfig, error) {
 	logf.AddFlags(logging, flags)
 	recursiveOnly := flags.Bool("dns01-recursive-nameservers-only", false,
 		"The DNS-01 self-check asks no others, not even the authoritative ones")
-	file := flags.String("config", "", "Path of a configuration file; flags have precedence over it")
+	file := flags.String("config", "", "Path of a configuration file")
 	if err := parse(flags, args, &gates, logging); err != nil {
 		return nil, err
 	}
 	if *file != "" {
-		if err := c.read(*file, flags.Changed); err != nil {
+		if err := c.read(*file); err != nil {
 			return nil, fmt.Errorf("configuration file %s: %w", *file, err)
 		}
 	}
@@ -110,46 +103,32 @@ func newControllerConfig(args []string) (*controllerConfig, error) {
 	return c, nil
 }
 
-// read takes over what a configuration file says, where no flag says it.
-func (c *controllerConfig) read(path string, given func(flag string) bool) error {
+// read takes over what a configuration file says.
+func (c *controllerConfig) read(path string) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	var file configFile
+	file := configFile{
+		KubernetesAPIBurst:        c.KubernetesAPIBurst,
+		KubernetesAPIQPS:          c.KubernetesAPIQPS,
+		NumberOfConcurrentWorkers: c.workers,
+	}
 	if err := yaml.UnmarshalStrict(content, &file); err != nil {
 		return err
 	}
-	for _, each := range []struct {
-		flag  string
-		value *int
-		place *int
-	}{
-		{"", file.KubernetesAPIBurst, &c.KubernetesAPIBurst},
-		{"max-concurrent-challenges", file.MaxConcurrentChallenges, &c.MaxConcurrentChallenges},
-		{"concurrent-workers", file.NumberOfConcurrentWorkers, &c.workers},
-	} {
-		if each.value != nil && !given(each.flag) {
-			*each.place = *each.value
-		}
-	}
-	if file.KubernetesAPIQPS != nil {
-		c.KubernetesAPIQPS = *file.KubernetesAPIQPS
-	}
+	c.KubernetesAPIBurst = file.KubernetesAPIBurst
+	c.KubernetesAPIQPS = file.KubernetesAPIQPS
+	c.workers = file.NumberOfConcurrentWorkers
 	return nil
 }
 
 // controllerFlags are those that the chart passes and those that shorten waits.
 func controllerFlags(flags *pflag.FlagSet, c *controllerConfig) {
-	flags.StringVar(&c.Kubeconfig, "kubeconfig", "", "Path to a kubeconfig; without it, the Pod's own account")
-	flags.StringVar(&c.Namespace, "namespace", "", "Work in this namespace only, without ClusterIssuers")
 	flags.StringVar(&c.ClusterResourceNamespace, "cluster-resource-namespace", c.ClusterResourceNamespace,
 		"Namespace of what ClusterIssuers own, such as account keys")
-	flags.StringSliceVar(&c.controllers, "controllers", c.controllers, `Controllers to run: names, "*", "-name"`)
-	flags.IntVar(&c.workers, "concurrent-workers", c.workers, "Workers of each controller")
 	flags.IntVar(&c.MaxConcurrentChallenges, "max-concurrent-challenges", c.MaxConcurrentChallenges,
 		"How many challenges may be processing at once")
-	flags.StringVar(&c.metricsAddress, "metrics-listen-address", c.metricsAddress, "Address of the metrics")
 	leaderElectionFlags(flags, &c.leaderElection)
 
 	flags.BoolVar(&c.EnableOwnerRef, "enable-certificate-owner-ref", false,
@@ -158,9 +137,6 @@ func controllerFlags(flags *pflag.FlagSet, c *controllerConfig) {
 		c.CertificateRequestMinimumBackoffDuration, "First pause after a failed issuance; it doubles each time")
 	flags.DurationVar(&c.CertificateRequestMaximumBackoffDuration, "certificate-request-maximum-backoff-duration",
 		c.CertificateRequestMaximumBackoffDuration, "Longest pause after a failed issuance")
-	flags.BoolVar(&c.ClusterIssuerAmbientCredentials, "cluster-issuer-ambient-credentials",
-		c.ClusterIssuerAmbientCredentials, "ClusterIssuers may use the credentials of the environment")
-	flags.BoolVar(&c.IssuerAmbientCredentials, "issuer-ambient-credentials", false, "Issuers may, too")
 
 	flags.StringVar(&c.HTTP01SolverImage, "acme-http01-solver-image", "", "Image of the solver Pods")
 	flags.StringVar(&c.HTTP01SolverRuntimeClassName, "acme-http01-solver-runtime-class-name", "",

@@ -31,7 +31,6 @@ func parse(flags *pflag.FlagSet, args []string, gates *map[string]bool, logging 
 }
 
 func leaderElectionFlags(flags *pflag.FlagSet, c *shared.LeaderElectionConfig) {
-	flags.BoolVar(&c.Enabled, "leader-elect", c.Enabled, "Work only while holding the lease")
 	flags.StringVar(&c.Namespace, "leader-election-namespace", c.Namespace, "Namespace of the lease")
 	flags.DurationVar(&c.LeaseDuration, "leader-election-lease-duration", c.LeaseDuration, "Validity of the lease")
 	flags.DurationVar(&c.RenewDeadline, "leader-election-renew-deadline", c.RenewDeadline, "Give up renewing after this")

@@ -5,7 +5,8 @@
 // Left out: the Vault and Venafi issuers, the Gateway API, profiling and metrics over TLS. Of configuration files (the
 // chart's "config" values), the controller's own is read, and of it only how much is done at once: cert-manager's decoder
 // imports every issuer, and with Venafi's a client library that the Go module proxy does not serve. Flags and keys that
-// belong to what is left out are refused as unknown, never ignored.
+// belong to what is left out, or that neither the chart's defaults nor a stack here pass, are refused as unknown, never
+// ignored.
 package main
 
 import (

@@ -13,15 +13,14 @@ import (
 	"k8s.io/component-base/logs"
 )
 
+const checkInterval = 5 * time.Second
+
 // runStartupAPICheck waits until the API server accepts cert-manager's resources through the webhook: the chart's
 // post-install hook runs it as "check api".
 func runStartupAPICheck(ctx context.Context, args []string) error {
 	logging := logs.NewOptions()
 	flags := newFlags()
 	timeout := flags.Duration("wait", 0, "How long to wait until the API is ready; 0 asks once")
-	interval := flags.Duration("interval", 5*time.Second, "Time between two checks")
-	namespace := flags.StringP("namespace", "n", "", "Namespace of the dry-run request")
-	kubeconfig := flags.String("kubeconfig", "", "Path to a kubeconfig; without it, the Pod's own account")
 	logf.AddFlagsNonDeprecated(logging, flags)
 	flags.Lookup("v").NoOptDefVal = "2" // The chart passes a bare -v.
 	if err := flags.Parse(args); err != nil {
@@ -34,10 +33,7 @@ func runStartupAPICheck(ctx context.Context, args []string) error {
 		return err
 	}
 
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = *kubeconfig
-	overrides := &clientcmd.ConfigOverrides{}
-	overrides.Context.Namespace = *namespace
+	rules, overrides := clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{}
 	clients := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
 	rest, err := clients.ClientConfig()
 	if err != nil {
@@ -51,13 +47,13 @@ func runStartupAPICheck(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return waitForAPI(ctx, checker, *interval, *timeout)
+	return waitForAPI(ctx, checker, *timeout)
 }
 
-func waitForAPI(ctx context.Context, checker cmapichecker.Interface, interval, timeout time.Duration) error {
+func waitForAPI(ctx context.Context, checker cmapichecker.Interface, timeout time.Duration) error {
 	log := logf.FromContext(ctx)
 	start := time.Now()
-	return wait.PollUntilContextCancel(ctx, interval, true, func(ctx context.Context) (bool, error) {
+	return wait.PollUntilContextCancel(ctx, checkInterval, true, func(ctx context.Context) (bool, error) {
 		err := checker.Check(ctx)
 		if err == nil {
 			fmt.Println("The cert-manager API is ready")
