@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sandbox.api import ApiError, Json
 from sandbox.node import NODE_NAME
 from sandbox.node.api import Api
-from sandbox.node.netns import Addresses
+from sandbox.node.netns import addresses
 from sandbox.node.status import now
 from sandbox.watch import Informer
 
@@ -42,7 +43,7 @@ class Node:
     config_maps: Informer
     service_env: dict[str, str] = field(default_factory=dict)
     """KUBERNETES_SERVICE_HOST and related variables."""
-    addresses: Addresses = field(default_factory=Addresses)
+    addresses: Iterator[str] = field(default_factory=addresses)
     _events: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
 
     def lookup(self, namespace: str, kind: str, name: str) -> Json | None:

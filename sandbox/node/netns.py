@@ -1,39 +1,22 @@
 """A Pod's network namespace, with one address of the bridge's range on a veth pair."""
 
+import itertools
 import subprocess
+from collections.abc import Iterator
 from contextlib import suppress
-from ipaddress import IPv4Address
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from sandbox.errors import SandboxError
-from sandbox.network import BRIDGE, HOST, ip
+from sandbox.network import BRIDGE, HOST, POD_CIDR, ip
 
-_FIRST = IPv4Address("10.244.1.1")
-_LAST = IPv4Address("10.244.254.254")
+_BESIDE_SERVERS = 256
+"""Addresses at the beginning of the range that belong to servers beside the cluster."""
 
 
-class Addresses:
-    """Assigns Pod addresses, the least recently used first, so that stale connections reach nobody."""
-
-    def __init__(self) -> None:
-        self._next = _FIRST
-        self._used: set[IPv4Address] = set()
-
-    def take(self) -> str:
-        """Return a free address."""
-        while self._next in self._used:
-            self._advance()
-        address = self._next
-        self._used.add(address)
-        self._advance()
-        return str(address)
-
-    def release(self, address: str) -> None:
-        """Make an address free again."""
-        self._used.discard(IPv4Address(address))
-
-    def _advance(self) -> None:
-        self._next = self._next + 1 if self._next < _LAST else _FIRST
+def addresses() -> Iterator[str]:
+    """Return addresses for all Pods that a sandbox will have, each once, so that stale connections reach nobody."""
+    return map(str, itertools.islice(IPv4Network(POD_CIDR).hosts(), _BESIDE_SERVERS, None))
 
 
 def attach(name: str, address: str) -> None:

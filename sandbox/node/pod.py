@@ -118,7 +118,7 @@ class PodWorker:
         for container in (*self._inits, *self._containers):
             container.status.wait("PodInitializing" if self._inits else "ContainerCreating")
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.ip = self.node.addresses.take()
+        self.ip = next(self.node.addresses)
         await asyncio.to_thread(netns.attach, self._device, self.ip)
         self.changed.fire()
         while True:
@@ -220,7 +220,6 @@ class PodWorker:
     def _clean_up(self) -> None:
         if self.ip:
             netns.detach(self._device)
-            self.node.addresses.release(self.ip)
         self.node.forget_events(self.pod)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -97,8 +97,3 @@ def test_an_answer_too_large_for_udp_is_cut_and_whole_over_tcp() -> None:
     server.start()
     query = dns.message.make_query("big.sandbox.test.", "TXT")
     assert texts(dns.query.tcp(query, "127.0.0.1", port=server.port, timeout=10)) == sorted(BIG)
-
-
-def test_edns_is_answered_in_kind() -> None:
-    assert ask("shop").edns == -1, "a client without EDNS gets an answer without it"
-    assert ask("shop", use_edns=True).payload == 1232
