@@ -35,7 +35,7 @@ class GcpProvider(Provider):
 
     def connect(self, config: dict[str, str]) -> None:
         """Take the settings; the first operation that needs an unreachable API reports it."""
-        self._api = GoogleCloud(config, self.cancelled)
+        self._api = GoogleCloud(config)
 
     def resource_type(self, token: str) -> Resource:
         """Return the operations on the resources of a type."""

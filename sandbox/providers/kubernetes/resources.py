@@ -11,16 +11,7 @@ from sandbox.providers.kubernetes.apiserver import ApiError, ApiServer, NoMatchE
 from sandbox.providers.rpc import WARNING, Engine, InitializationError, ProviderError, ResourceType, pb
 from sandbox.providers.values import Properties, Unknown, contains, reveal
 
-_EXISTS = """
-
-The resource already exists in the cluster. This can happen when:
-
-  - Renaming a Pulumi resource: use an alias to preserve the identity,
-    or use deleteBeforeReplace if the resource needs replacement.
-  - Managing an existing resource: use a Patch resource (e.g. NamespacePatch)
-    to manage specific fields without owning the resource lifecycle.
-  - Adopting a resource into Pulumi: use `pulumi import`. Note that
-    protected resources (e.g. kube-system) cannot be deleted on destroy."""
+_EXISTS = "\n\nThe resource already exists in the cluster. To adopt it into Pulumi, use `pulumi import`."
 _NO_KIND = (
     "because the Kubernetes API server reported that the apiVersion for this resource does not exist. "
     "Verify that any required CRDs have been created"
