@@ -61,7 +61,7 @@ class ManagedZone:
     origin: Name
     description: str
     creation_time: str
-    visibility: str = "public"
+    visibility: str
     record_sets: Mapping[Key, RecordSet] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
@@ -171,8 +171,8 @@ class Zones:
         with self.lock:
             if name in self._by_name:
                 raise already_exists("entity.managedZone", name)
-            zone = ManagedZone(self._next_id, name, origin, str(body["description"]), _now())
-            zone.visibility = body.get("visibility", zone.visibility)
+            visibility = body.get("visibility", "public")
+            zone = ManagedZone(self._next_id, name, origin, str(body["description"]), _now(), visibility)
             self._next_id += 1
             self._by_name = {**self._by_name, name: zone}
             return zone
