@@ -11,7 +11,7 @@ from policies import POLICIES
 from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
-from tests.unit.components.test_mutual_tls import CA
+from tests.unit.certificates import CA
 from tests.unit.config.support import example_stack, program, stack_config
 from tests.unit.harness import Recorder, good_config
 

@@ -18,8 +18,8 @@ class Api:
     """A list answers `now`, a watch from there tells `later`; what is in `objects` is answered by its path,
     and everything else with `refused`, or 404."""
 
-    def __init__(self, now: dict[str, Any] | None = None) -> None:
-        self.now = now
+    def __init__(self) -> None:
+        self.now: dict[str, Any] | None = None
         self.status = 200
         self.refused = 0
         self.later: list[tuple[str, dict[str, Any]]] = []

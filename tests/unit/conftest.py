@@ -1,32 +1,19 @@
 """Fixtures of the program's unit tests."""
 
-import datetime
 import gc
+from collections.abc import Iterator
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.unit.api_server import Api
 
 
-@pytest.fixture(scope="session")
-def authority() -> str:
-    """A CA certificate in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """An API server that has nothing until a test gives it something."""
+    served = Api()
+    yield served
+    served.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -23,9 +23,6 @@ VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 RECORD = "gcp:dns/recordSet:RecordSet"
 
-NOT_AFTER = "2026-06-01T00:00:00Z"
-RENEWAL_TIME = "2026-05-01T00:00:00Z"
-
 
 def account(environment: str) -> str:
     """The URI of an issuer's ACME account."""
@@ -46,7 +43,6 @@ class Registered:
     protect: bool
     provider: str
     version: str
-    create_timeout: str
     urn: str
 
 
@@ -83,7 +79,7 @@ class Recorder(mocks.Mocks):
         if args.typ.endswith("Issuer"):
             state["status"] = {"acme": {"uri": account(args.name.rpartition("-")[2])}}
         if args.typ == CERTIFICATE:
-            state["status"] = {"notAfter": NOT_AFTER, "renewalTime": RENEWAL_TIME}
+            state["status"] = {"notAfter": "2026-06-01T00:00:00Z", "renewalTime": "2026-05-01T00:00:00Z"}
         return f"{args.name}-id", state
 
     def of(self, type_: str) -> list[Registered]:
@@ -117,7 +113,6 @@ class Monitor(mocks.MockMonitor):
                     protect=request.protect,
                     provider=request.provider,
                     version=request.version,
-                    create_timeout=request.customTimeouts.create,
                     urn=answer.urn,
                 )
             )

@@ -1,6 +1,5 @@
 """Why something is not Ready: the reading of cert-manager's objects, and the moment that it may still take."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from tests.unit.api_server import Api
 
 ISSUER = "letsencrypt-staging-istio"
 PATH = f"/apis/cert-manager.io/v1/clusterissuers/{ISSUER}"
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    served = Api()
-    yield served
-    served.close()
 
 
 def owned(kind: str, owner: str, name: str, **rest: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The Service of the gateway: its problems, and the wait for an address."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -38,10 +38,10 @@ def service(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
-    served = Api(service())
-    yield served
-    served.close()
+def api(api: Api) -> Api:
+    """The API server, with the gateway's Service."""
+    api.now = service()
+    return api
 
 
 def find(api: Api, timeout: float = 5, family: str = "ipv4") -> Sequence[str] | None:

@@ -6,10 +6,7 @@ import pytest
 
 from components.kube.issuance import account_is_lost, chain_of_problems
 from components.problem import Problem, sentence
-
-
-def owned(kind: str, owner: str, name: str, **parts: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "ownerReferences": [{"kind": kind, "name": owner}]}, **parts}
+from tests.unit.components.test_diagnosis import owned
 
 
 def problems(authorization: dict[str, Any], *challenges: dict[str, Any], state: str = "pending") -> list[Problem]:

@@ -6,15 +6,12 @@ from typing import Any
 
 import pulumi
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from components.inputs import InputsError
 from components.mutual_tls import MutualTls
 from components.specs import client_ca
 from components.tls_gateway import TlsGateway
+from tests.unit.certificates import CA, certificate, pem
 from tests.unit.components.support import tls
 from tests.unit.harness import GATEWAY, run
 from tests.unit.tlsctl.verify.support import SHOP, deployed
@@ -22,24 +19,9 @@ from tlsctl.verify.istio import judge_mutual_tls
 
 PEER_AUTHENTICATION = "kubernetes:security.istio.io/v1:PeerAuthentication"
 SECRET = "kubernetes:core/v1:Secret"
-YEAR = datetime.timedelta(days=365)
 
-
-def pem(authority: bool = True, age: datetime.timedelta = datetime.timedelta()) -> str:
-    """A certificate, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clients")])
-    begin = datetime.datetime.now(datetime.UTC) - age
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(begin).not_valid_after(begin + YEAR)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    return made.public_bytes(serialization.Encoding.PEM).decode()
-
-
-CA = pem()
+SERVER = pem(certificate(begin=datetime.datetime.now(datetime.UTC)))
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 TWO = [{"secret_name": "certs", "hosts": ["a.test"]}, {"secret_name": "more", "hosts": ["b.test"]}]
 
 
@@ -105,9 +87,9 @@ class TestClients:
         [
             ("corp", "is not PEM"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "is not PEM"),
-            (pem(authority=False), "is not a CA's"),
-            (CA + pem(authority=False), "is not a CA's"),
-            (pem(age=2 * YEAR), "has expired"),
+            (SERVER, "is not a CA's"),
+            (CA + SERVER, "is not a CA's"),
+            (pem(certificate(begin=LONG_AGO, authority=True)), "has expired"),
             (CA + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "has a private key"),
         ],
     )

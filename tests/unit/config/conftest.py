@@ -9,10 +9,15 @@ from tests.unit.config.support import IP, program
 
 
 @pytest.fixture
-def up(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`up` of a config, on a cluster whose Services have an address."""
+def gateway_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster whose Services have an address."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
     monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
     monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
+
+
+@pytest.fixture
+def up(monkeypatch: pytest.MonkeyPatch, gateway_address: None) -> Any:  # noqa: ARG001 - for its effect
+    """`up` of a config on that cluster."""
     monkeypatch.setattr("config.gke._obstacles", lambda *_: ())
     return lambda config, **options: harness.run(program, config, **options)

@@ -10,7 +10,7 @@ import pytest
 
 from config import gke
 from tests.unit import harness
-from tests.unit.config.support import IP, program
+from tests.unit.config.support import program
 from tests.unit.harness import Recorder, good_config
 
 NAME = "gke-0a1b-123.europe-west1.gke.goog"
@@ -31,11 +31,8 @@ PRIVATE = {"privateClusterConfigs": [{"enablePrivateEndpoint": True, "privateEnd
 
 
 @pytest.fixture
-def enter(monkeypatch: pytest.MonkeyPatch) -> Any:
+def enter(monkeypatch: pytest.MonkeyPatch, gateway_address: None) -> Any:  # noqa: ARG001 - for its effect
     """Run the program on a GKE cluster, and return the kubeconfig that it uses."""
-    monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
-    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
-    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
     monkeypatch.setattr("config.gke._answers", lambda address: not address.endswith(".2"))
 
     def run(

@@ -6,6 +6,7 @@ import pytest
 
 from config import proofs
 from config.cluster import ingress_commands
+from tests.unit.certificates import CA
 from tests.unit.config.support import HOST, INSIDE, INTERNAL, acme, load, settings
 from tests.unit.harness import good_config
 
@@ -24,8 +25,8 @@ def test_a_tls_version_may_be_a_yaml_number(version: Any) -> None:
     assert settings(tls={"minVersion": version}).tls.min_version == "1.2"
 
 
-def test_a_ca_bundle_in_pem_is_accepted(authority: str) -> None:
-    assert settings(acme=acme(caBundle=authority)).acme.ca_bundle == authority
+def test_a_ca_bundle_in_pem_is_accepted() -> None:
+    assert settings(acme=acme(caBundle=CA)).acme.ca_bundle == CA
 
 
 def test_the_issuers_come_with_cert_manager_by_default() -> None:

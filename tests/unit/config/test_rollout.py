@@ -197,8 +197,7 @@ def test_a_cluster_that_cannot_be_read_is_warned_of(monkeypatch: pytest.MonkeyPa
     assert "tlsctl plan-rollout" in warned[0]
 
 
-def test_a_certificate_is_read_from_the_cluster() -> None:
-    api = Api()
+def test_a_certificate_is_read_from_the_cluster(api: Api) -> None:
     api.objects["/apis/cert-manager.io/v1/namespaces/istio-system/certificates/shop"] = {"spec": {}}
     read = rollout.reader(api.kubeconfig, None)
     assert read("istio-system", "shop") == {"spec": {}}

@@ -115,7 +115,7 @@ NOTHING: dict[str, Any] = {"spec": {"http": []}}
     ],
 )
 def test_a_resource_that_its_consumer_would_misread_is_found(inputs: dict[str, Any], what: str) -> None:
-    resource = Registered(VIRTUAL_SERVICE, "x", inputs, str(inputs), "", frozenset(), False, "", "", "", "")
+    resource = Registered(VIRTUAL_SERVICE, "x", inputs, str(inputs), "", frozenset(), False, "", "", "")
     problems = broken(rendered._registered(resource, SECRET))
     assert what in problems if what else problems == ""
 

@@ -95,6 +95,10 @@ def inventory(**changed: Any) -> Inventory:
     return Inventory(**{**fields, **changed})
 
 
+def hosts(decision: Decision) -> list[str]:
+    return [host["host"] for host in decision.config["hosts"]]
+
+
 def commands(decision: Decision) -> list[str]:
     """The commands to run after the `up`."""
     return [command for problem in decision.after for command in problem.fix]

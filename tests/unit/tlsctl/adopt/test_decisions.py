@@ -16,6 +16,7 @@ from tests.unit.tlsctl.adopt.objects import (
     commands,
     controller,
     gateway,
+    hosts,
     inventory,
     issuer,
     notes,
@@ -29,12 +30,7 @@ from tlsctl.adopt.objects import Inventory, Release
 
 ODD, OTHER = "odd.acme.dev", "shop.other.dev"
 EDIT = f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"
-DELETE_GATEWAY = f"kubectl --namespace {ISTIO} delete gateways.networking.istio.io shop-gateway"
 HELM = Release("cert-manager", "v1.21.2")
-
-
-def delete_route(name: str) -> str:
-    return f"kubectl --namespace {ISTIO} delete virtualservice {name}"
 
 
 def decided(**changed: Any) -> Decision:
@@ -46,10 +42,6 @@ def accepted(decision: Decision) -> Settings:
     """The config, as the program reads it."""
     config = {f"{PROJECT}:{name}": value for name, value in decision.config.items()}
     return read_settings({"gcp:project": "project", **config}, "prod")
-
-
-def hosts(decision: Decision) -> list[str]:
-    return [host["host"] for host in decision.config["hosts"]]
 
 
 def test_what_was_set_up_by_hand_becomes_a_config_that_the_program_accepts() -> None:
@@ -79,7 +71,7 @@ def test_what_was_set_up_by_hand_becomes_a_config_that_the_program_accepts() -> 
             ["*"],
             [route("shop", SHOP, OTHER)],
             ["shop-by-hand"],
-            [EDIT, delete_route("shop-by-hand")],
+            [EDIT, f"kubectl --namespace {ISTIO} delete virtualservice shop-by-hand"],
             f"{OTHER} lies outside the managed zone acme",
             id="a route with a host that stays keeps its gateway, and its copy is for the time of the up",
         ),

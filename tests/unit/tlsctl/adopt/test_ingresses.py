@@ -13,6 +13,7 @@ from tests.unit.tlsctl.adopt.objects import (
     certificate,
     commands,
     gateway,
+    hosts,
     inventory,
     notes,
     obj,
@@ -87,10 +88,6 @@ def moving(*ingresses: dict[str, Any], challenge: str = "dns01", **changed: Any)
         "record_sets": [record(BLOG, ELSEWHERE, ttl=120), record(NEWS, ELSEWHERE, ttl=300)],
     }
     return decide(inventory(**{**fields, **changed}), "prod", challenge)
-
-
-def hosts(decision: Decision) -> list[str]:
-    return [host["host"] for host in decision.config["hosts"]]
 
 
 def test_an_ingress_is_deleted_after_resolvers_know_the_new_address() -> None:

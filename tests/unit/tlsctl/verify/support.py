@@ -1,21 +1,13 @@
-"""An environment that nothing runs for, and certificates made for it."""
+"""An environment that nothing runs for."""
 
-import datetime
-from collections.abc import Sequence
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
-
+from tests.unit import certificates
 from tlsctl.verify.environment import Environment, environments
 
-SHOP = "shop.acme.dev"
+SHOP = certificates.NAME
 SECRET = "istio-ingressgateway-certs"
 IP = "203.0.113.10"
-BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-LIFETIME = datetime.timedelta(days=90)
 
 PROD = {"email": "platform@acme.dev", "issuer": "prod"}
 """HSTS is for trusted certificates only."""
@@ -56,22 +48,3 @@ def deployed(**changes: Any) -> Environment:
     """A stack with one host and these changes of its config."""
     records = {host["host"]: IP for host in changes.get("hosts", [_HOST])}
     return environments(state(dnsRecords=records), config(**changes), "dev")[0]
-
-
-def certificate(
-    names: Sequence[str] = (SHOP,),
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
-    lifetime: datetime.timedelta = LIFETIME,
-    begin: datetime.datetime = BEGIN,
-) -> x509.Certificate:
-    """A certificate for these names, signed by itself."""
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SHOP)])
-    builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(1).not_valid_before(begin).not_valid_after(begin + lifetime)
-    )  # fmt: skip
-    if names:
-        alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        builder = builder.add_extension(alternative, critical=False)
-    return builder.sign(key, hashes.SHA256())

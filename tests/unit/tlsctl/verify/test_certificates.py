@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from components.specs import renewal
-from tests.unit.tlsctl.verify.support import BEGIN, LIFETIME, SHOP, certificate, deployed
+from tests.unit.certificates import BEGIN, LIFETIME, certificate
+from tests.unit.tlsctl.verify.support import SHOP, deployed
 from tlsctl.verify.https import judge_expiry, judge_key, judge_name
 from tlsctl.verify.offers import intermediate
 
@@ -16,21 +17,9 @@ DAY = datetime.timedelta(days=1)
 LEAF = certificate()
 
 
-@pytest.mark.parametrize(
-    ("names", "host", "state"),
-    [
-        ([SHOP], SHOP, "ok"),
-        (["*.acme.dev"], SHOP, "ok"),
-        (["*.ACME.dev"], SHOP, "ok"),
-        (["*.acme.dev"], "*.acme.dev", "ok"),
-        (["*.acme.dev"], "acme.dev", "failed"),
-        (["*.acme.dev"], "a.shop.acme.dev", "failed"),
-        ([SHOP], "*.acme.dev", "failed"),
-        ([SHOP], "api.acme.dev", "failed"),
-    ],
-)
-def test_a_certificate_is_for_the_names_that_the_rules_say_it_covers(names: list[str], host: str, state: str) -> None:
-    assert judge_name(deployed(), host, certificate(names)).state == state
+@pytest.mark.parametrize(("host", "state"), [(SHOP, "ok"), ("a.shop.acme.dev", "failed")])
+def test_a_certificate_is_for_the_names_that_it_covers(host: str, state: str) -> None:
+    assert judge_name(deployed(), host, certificate(["api.acme.dev", "*.ACME.dev"])).state == state
 
 
 def test_a_name_in_the_subject_alone_does_not_count() -> None:
@@ -54,12 +43,6 @@ def test_the_dates_are_judged_against_the_lifetime(days: float, state: str, deta
     assert result.state == state, result.detail
     assert detail in result.detail
     assert bool(result.fix) == (state == "failed"), "what fails has a fix"
-
-
-@pytest.mark.parametrize(("hours", "state"), [(114, "ok"), (115, "failed")])
-def test_six_days_are_judged_like_ninety(hours: int, state: str) -> None:
-    short = certificate(lifetime=datetime.timedelta(hours=160))
-    assert judge_expiry(deployed(), SHOP, short, BEGIN + datetime.timedelta(hours=hours)).state == state
 
 
 @given(st.floats(0, 0.999), st.one_of(st.none(), st.integers(1, 99)))

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from components.problem import Problem
 from components.specs import acme
-from tests.unit.tlsctl.verify.support import BEGIN, SECRET, SHOP, certificate, deployed
+from tests.unit.certificates import BEGIN, certificate
+from tests.unit.tlsctl.verify.support import SECRET, SHOP, deployed
 from tlsctl.verify.issuance import judge_certificate, judge_issuer, judge_secret
 from tlsctl.verify.results import Result
 

@@ -1,7 +1,5 @@
 """One round of all checks on a stack of which nothing works, with the causes that it finds."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -24,28 +22,27 @@ NEIGHBOUR = {
 
 
 @pytest.fixture
-def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns) -> Iterator[Report]:
+def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api) -> Report:
     """Every object is missing, no port is open, and DNS leads elsewhere."""
     dns_.address = "192.0.2.99"
     monkeypatch.setattr(records, "Lookups", lambda _: dns_.lookups())
-    with closing(Api()) as api:
-        empty: dict[str, Any] = {"items": []}
-        istio = "/apis/networking.istio.io/v1/namespaces/istio-system"
-        certificates = "/apis/cert-manager.io/v1/namespaces/istio-system"
-        api.objects = {
-            "/version/": {"major": "1", "minor": "31", "gitVersion": "", "gitCommit": "", "gitTreeState": "",
-                          "buildDate": "", "goVersion": "", "compiler": "", "platform": ""},
-            f"{istio}/gateways": {"items": [NEIGHBOUR]},
-            f"{istio}/virtualservices": empty,
-            "/apis/cert-manager.io/v1/clusterissuers": empty,
-            f"{certificates}/certificates": empty,
-            f"{certificates}/certificaterequests": empty,
-            "/apis/acme.cert-manager.io/v1/namespaces/istio-system/orders": empty,
-            "/apis/acme.cert-manager.io/v1/namespaces/istio-system/challenges": empty,
-            "/apis/security.istio.io/v1/namespaces/shop/peerauthentications": empty,
-        }  # fmt: skip
-        stack = replace(deployed(mtls="strict"), ip="127.0.0.9", kubeconfig=api.kubeconfig)
-        yield run.look([stack], records.make_resolver("192.0.2.1"), lambda _: None)
+    empty: dict[str, Any] = {"items": []}
+    istio = "/apis/networking.istio.io/v1/namespaces/istio-system"
+    certificates = "/apis/cert-manager.io/v1/namespaces/istio-system"
+    api.objects = {
+        "/version/": {"major": "1", "minor": "31", "gitVersion": "", "gitCommit": "", "gitTreeState": "",
+                      "buildDate": "", "goVersion": "", "compiler": "", "platform": ""},
+        f"{istio}/gateways": {"items": [NEIGHBOUR]},
+        f"{istio}/virtualservices": empty,
+        "/apis/cert-manager.io/v1/clusterissuers": empty,
+        f"{certificates}/certificates": empty,
+        f"{certificates}/certificaterequests": empty,
+        "/apis/acme.cert-manager.io/v1/namespaces/istio-system/orders": empty,
+        "/apis/acme.cert-manager.io/v1/namespaces/istio-system/challenges": empty,
+        "/apis/security.istio.io/v1/namespaces/shop/peerauthentications": empty,
+    }  # fmt: skip
+    stack = replace(deployed(mtls="strict"), ip="127.0.0.9", kubeconfig=api.kubeconfig)
+    return run.look([stack], records.make_resolver("192.0.2.1"), lambda _: None)
 
 
 def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
