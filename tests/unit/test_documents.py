@@ -87,17 +87,6 @@ def test_pictures_show_the_outcome_and_not_the_progress(picture: Path) -> None:
     assert max(map(len, shown)) <= pictures.COLUMNS
 
 
-def test_a_picture_has_the_end_of_make_up_in_its_colours() -> None:
-    printed = "Outputs:\nDuration: 3s\n\n  \x1b[32mhttps://shop.sandbox.test\x1b[0m  200\n"
-    drawn = pictures.drawn("make up", pictures.end_of_up(printed))
-
-    assert "https://shop.sandbox.test" in drawn
-    assert "Duration" not in drawn, "what Pulumi says is not the end"
-    assert "@font-face" not in drawn, "a picture loads nothing"
-    assert len(set(re.findall(r"\.terminal-r\d \{ fill: (\S+)", drawn))) > 1, "green is another colour than the rest"
-    assert drawn == pictures.drawn("make up", pictures.end_of_up(printed)), "the same text makes the same file"
-
-
 def test_pages_that_the_code_names_are_there() -> None:
     for file in files("*.py"):
         for page in re.findall(r"(?<![\w/])docs/[\w-]+\.md", file.read_text()):

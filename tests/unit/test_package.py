@@ -1,10 +1,8 @@
 """The wheel: the components under their own name, and nothing of the program that is built from them."""
 
-import ast
 import re
 import subprocess
 import sys
-import tomllib
 import zipfile
 from email.message import Message
 from email.parser import HeaderParser
@@ -12,6 +10,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.unit.test_imports import imported
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "components").rglob("*.py"))
@@ -42,38 +42,16 @@ def test_it_holds_every_file_of_the_components_under_the_name_to_import(wheel: z
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert held == sources, "no settings, no sandbox and no tests"
-    assert "istio_gateway_tls/py.typed" in held, "a caller's type checker reads the types"
-
-
-def test_it_says_what_it_is(metadata: Message) -> None:
-    assert metadata["Name"] == "istio-gateway-tls"
-    assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata["License-File"] == "LICENSE"
-    assert str(metadata.get_payload()).startswith("# istio-gateway-tls"), "the README is its description"
-
-
-def test_its_version_comes_from_the_tags(metadata: Message) -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert "version" not in declared, "a number in a file would have to be kept in step with the tags"
-    assert metadata["Version"], "and where there is no tag there still is one"
 
 
 def test_it_needs_what_the_components_import_and_nothing_else(metadata: Message) -> None:
     distributions = packages_distributions()
-    imported = {name for path in SOURCES for name in imports(path) if name not in sys.stdlib_module_names}
-    expected = {distributions[name][0].lower().replace("_", "-") for name in imported}
+    modules = {module.partition(".")[0] for path in SOURCES for module in imported(path)} - sys.stdlib_module_names
+    expected = {distributions[name][0].lower().replace("_", "-") for name in modules}
     needed = {re.split("[<>=]", each)[0] for each in metadata.get_all("Requires-Dist") or []}
     assert needed == expected, "what the program's stack config needs is in a group of its own"
 
 
 def test_the_components_import_each_other_by_relative_names() -> None:
-    absolute = [path.name for path in SOURCES if "components" in imports(path)]
+    absolute = [path.name for path in SOURCES if any(module.split(".")[0] == "components" for module in imported(path))]
     assert not absolute, "there is no `components` where the wheel is installed"
-
-
-def imports(path: Path) -> set[str]:
-    """The top-level modules that a file imports by absolute names."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
-    return {name.partition(".")[0] for name in names}

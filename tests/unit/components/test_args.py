@@ -6,14 +6,12 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.provider.experimental.util import camel_case
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import BaseModel
 
 from components import args, inputs
-from components.fields import COMPONENT_NAME, HostName, Seconds, accepted, example
-from components.routes import RouteArgs
+from components.fields import COMPONENT_NAME
 from plugin.provider import COMPONENTS, Provider
-from tests.unit.components.support import ROUTE, TLS
+from tests.unit.components.support import TLS
 
 PROVIDER = Provider()
 POOL = "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog"
@@ -85,42 +83,3 @@ def test_the_default_on_the_page_is_the_one_that_is_used(component: Any) -> None
 def nested(default: Any) -> bool:
     """Whether a default gets more defaults inside."""
     return isinstance(default, dict | list)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
-
-
-ROUTE_MODEL = args.config_model(RouteArgs, Section)
-
-
-class TestConfig:
-    """Stack config takes the fields of the args classes, with the names of its keys."""
-
-    def test_what_comes_out_has_the_defaults_of_the_args(self) -> None:
-        route = ROUTE_MODEL.model_validate({**ROUTE, "responseHeaders": {"X-A": "b"}}).model_dump()
-
-        assert (route["headers"], route["port"], route["response_headers"]) == ([], 80, {"x-a": "b"})
-
-    @pytest.mark.parametrize(
-        ("route", "path"),
-        [
-            ({"port": 0}, ("port",)),
-            ({"responseHeaders": {"a b": "c"}}, ("responseHeaders",)),
-            ({"response_headers": {}}, ("response_headers",)),
-            ({"headers": [{"name": "x-a"}]}, ("headers", 0)),
-            ({"port": pulumi.Output}, ("port",)),
-        ],
-    )
-    def test_what_is_wrong_is_found_at_its_key(self, route: dict[str, Any], path: tuple[Any, ...]) -> None:
-        with pytest.raises(ValidationError) as refused:
-            ROUTE_MODEL.model_validate({**ROUTE, **route})
-
-        assert [error["loc"] for error in refused.value.errors()] == [path]
-
-    def test_a_field_says_what_it_is_and_what_it_accepts(self) -> None:
-        port = args.config_model(RouteArgs, Section).model_fields["port"]
-
-        assert port.description == "The port of the Service."
-        assert port.json_schema_extra == {"accepted": "1 to 65535"}
-        assert (accepted(Seconds | None), example(HostName)) == ("1 to 3600", "shop.YOUR-DOMAIN")

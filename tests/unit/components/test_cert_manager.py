@@ -62,8 +62,3 @@ def test_other_digests_are_refused(digest: str) -> None:
 )
 def test_ari_is_turned_on_in_three_ways(values: Any, on: bool) -> None:
     assert cert_manager.uses_ari(values) is on
-
-
-@pytest.mark.parametrize(("version", "new"), [("v1.21.2", True), ("1.22.0", True), ("v1.20.9", False)])
-def test_versions_are_compared_by_their_numbers(version: str, new: bool) -> None:
-    assert cert_manager.at_least(version, (1, 21, 2)) is new

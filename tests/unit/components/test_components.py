@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import AcmeIssuers, CertManager, Dns01Identity, DnsRecords, GatewayCertificate, TlsGateway
+from components import AcmeIssuers, CertManager, DnsRecords, GatewayCertificate, TlsGateway
 from components.cert_manager import chart_values
 from components.gateway_certificate import earliest
 from components.inputs import InputsError
@@ -73,12 +73,6 @@ class TestCertManager:
         with pytest.raises(InputsError, match=rf"chart:? {reason}") as refused:
             self.release({"chart": chart, "digest": DIGEST})
         assert chart not in str(refused.value), "it may be a secret"
-
-    def test_the_namespace_enforces_the_pod_security_standard_of_the_input(self) -> None:
-        made = run(lambda: CertManager("cm", {"pod_security": "baseline"}))
-
-        (namespace,) = made.of("kubernetes:core/v1:Namespace")
-        assert namespace.inputs["metadata"]["labels"] == {"pod-security.kubernetes.io/enforce": "baseline"}
 
 
 HTTP01 = {"http01": {"ingress": {"class": "istio", "serviceType": "ClusterIP"}}}
@@ -158,12 +152,6 @@ class TestAcmeIssuers:
         for secret in secrets:
             assert KEY not in secret.shown, "the state has it encrypted"
             assert secret.urn in done.named("issuers-prod").dependencies, "cert-manager does not try again without it"
-
-
-@pytest.mark.parametrize("pool", ["platform.svc.id.goog", "projects/platform/locations/global/x"])
-def test_a_workload_pool_without_the_number_of_the_project_is_refused(pool: str) -> None:
-    with pytest.raises(InputsError, match=r"pool: .* is not projects/NUMBER"):
-        run(lambda: Dns01Identity("dns01", {"zone": "sandbox", "role_id": "dns01", "pool": pool}))
 
 
 SHOP, WILD = "shop.sandbox.test", "*.shop.sandbox.test"

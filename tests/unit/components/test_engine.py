@@ -1,31 +1,10 @@
-"""What hooks do goes on while every thread of asyncio is held by a registration."""
-
-import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
+"""Hooks and lookups of components, as the engine gets them."""
 
 import pulumi
 
 import components
-from components.engine import in_thread
 from components.record_sets import existing
 from tests.unit import harness
-
-
-def test_work_runs_while_all_of_asyncios_threads_are_held() -> None:
-    done = threading.Event()
-
-    async def program() -> str:
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(1))
-        held = loop.run_in_executor(None, done.wait)
-        try:
-            return await asyncio.wait_for(in_thread(lambda: "done"), timeout=5)
-        finally:
-            done.set()
-            await held
-
-    assert asyncio.run(program()) == "done", "a registration holds a thread until its hook has returned"
 
 
 def test_the_zone_is_read_by_the_default_provider_of_the_record_sets() -> None:

@@ -114,13 +114,6 @@ def test_protect_covers_what_the_whole_cluster_uses_and_nothing_else(up: Any) ->
     assert protected == {RELEASE, ISSUER, "kubernetes:core/v1:Namespace"}, "a host can still be removed"
 
 
-def test_issuers_are_made_for_a_cert_manager_of_another_stack(up: Any) -> None:
-    config = good_config(certManager={"install": False})
-    done: Recorder = up({**config, "acme": {**config["acme"], "createIssuers": True}})
-
-    assert len(done.of(ISSUER)) == 2, "acme.createIssuers asks for them"
-
-
 def test_the_cluster_can_have_an_identifier_of_the_users_own(up: Any) -> None:
     identifier = "clusterIdentifier"
 

@@ -51,10 +51,6 @@ def test_a_command_is_addressed_to_the_stack_where_it_works_on_one(command: str,
     assert FILED.address(command) == addressed
 
 
-def test_a_stack_without_a_file_of_its_own_is_named_alone() -> None:
-    assert DEV.address("pulumi up") == "pulumi up --stack dev"
-
-
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_fix_of_a_check_names_the_stack_and_its_file(check: str) -> None:
     fix = deployed().fix(check, SHOP, application="shop")
