@@ -8,8 +8,6 @@ COLUMNS = ("", "ours", "floor", "ours / floor", "goal: at most", "")
 _COUNTED = "requests"
 """A unit that comes in whole numbers."""
 
-
-PHASES = "Where a first preview of 2 hosts spends its time"
 FIRST_PREVIEW = "First preview"
 UP = "`up` from an empty cluster"
 UP_WITHOUT_ORDER = "`up` from an empty cluster, without its Order"
@@ -19,7 +17,7 @@ VERIFY = "`tlsctl verify`"
 SERVING = "Scale: 1,000 hosts"
 UP_DNS01 = "Scale: `up` from an empty cluster, DNS-01"
 SANDBOX = "The sandbox"
-GROUPS = (PHASES, FIRST_PREVIEW, UP, UP_WITHOUT_ORDER, NO_CHANGE, LOAD, VERIFY, SERVING, UP_DNS01, SANDBOX)
+GROUPS = (FIRST_PREVIEW, UP, UP_WITHOUT_ORDER, NO_CHANGE, LOAD, VERIFY, SERVING, UP_DNS01, SANDBOX)
 """Headings of docs/numbers.md; `numbers.txt` says what the floor of each is."""
 
 
