@@ -41,8 +41,7 @@ class KubernetesProvider(Provider):
         except ProviderError as error:
             server = UnreachableServer(str(error))
         namespace = kubeconfig.namespace if kubeconfig else "default"
-        force = config.get("enablePatchForce") == "true"
-        self._resources = Resources(server, namespace, force=force, engine=self.engine, cancelled=self.cancelled)
+        self._resources = Resources(server, namespace, self.engine, self.cancelled)
         self._releases = Releases(kubeconfig, server, self.engine, self.cancelled)
 
     def resource_type(self, token: str) -> ResourceType:

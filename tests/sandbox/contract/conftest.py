@@ -1,4 +1,4 @@
-"""A stack and a namespace for each test of the kubernetes provider, and two kinds of our own for all of them."""
+"""A stack and a namespace for each test of the kubernetes provider, and a kind of our own for all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sandbox.contract.project import FILES, Stack
 @pytest.fixture(scope="session")
 def definitions() -> None:
     kubectl("apply", "--server-side", "--filename", str(FILES / "widgets.yaml"))
-    kubectl("wait", "--for=condition=Established", "crd/widgets.contract.test", "crd/gauges.contract.test")
+    kubectl("wait", "--for=condition=Established", "crd/widgets.contract.test")
 
 
 @pytest.fixture

@@ -65,8 +65,6 @@ for name, token, props, options in json.loads(pathlib.Path("spec.json").read_tex
         options["depends_on"] = [made[other] for other in options["depends_on"]]
     props = dict.fromkeys(options.pop("outputs", [])) | value(props)
     made[name] = pulumi.CustomResource(token, name, props, pulumi.ResourceOptions(version=version, **options))
-    if "id" in options:
-        pulumi.export(name, {"metadata": made[name].metadata})
 """
 
 

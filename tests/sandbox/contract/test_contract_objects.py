@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from sandbox.testing import get, kubectl, live
-from tests.sandbox.contract.project import Resource, Stack, api_object, config_map, widget
+from tests.sandbox.contract.project import Stack, api_object, config_map, widget
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,17 +36,6 @@ def test_an_object_lives_from_its_preview_to_its_destruction(stack: Stack, names
 
     stack.destroy()
     assert not get("widget", "w", namespace)
-
-
-def test_a_cluster_scoped_object_has_no_namespace(stack: Stack) -> None:
-    obj = api_object("contract.test/v1", "Gauge", {"name": "g"})
-    gauge: Resource = ("g", "kubernetes:contract.test/v1:Gauge", obj, {})
-    stack.spec(gauge)
-    stack.up()
-    state = stack.state("g")
-    assert state["id"] == "g"
-    assert "namespace" not in state["inputs"]["metadata"]
-    assert stack.ops() == {}
 
 
 def test_a_nameless_object_is_named_after_its_resource(stack: Stack, namespace: str) -> None:
@@ -96,24 +83,6 @@ def test_a_diff_names_the_properties_that_change(stack: Stack, namespace: str) -
     }
 
 
-def test_what_is_secret_is_masked(stack: Stack, namespace: str) -> None:
-    metadata = {"namespace": namespace, "name": "s"}
-    stack.spec(
-        ("s", "kubernetes:core/v1:Secret", api_object("v1", "Secret", metadata, stringData={"token": "hunter2"}), {}),
-        config_map(metadata, {"open": "seen", "hidden": {"$secret": "swordfish"}}),
-    )
-    output = stack.run("preview", "--diff")
-    assert "[secret]" in output
-    assert not {"hunter2", "aHVudGVyMg==", "swordfish"} & set(output.split('"'))
-    assert "seen" in output
-    stack.up()
-    stored = json.dumps(json.loads(stack.run("stack", "export"))["deployment"]["resources"])
-    assert "aHVudGVyMg==" not in stored
-    assert "swordfish" not in stored
-    assert '"open": "seen"' in stored
-    assert stack.ops() == {}
-
-
 def test_a_value_that_is_not_known_yet_previews_as_unknown(stack: Stack, namespace: str) -> None:
     owner = config_map({"namespace": namespace, "name": "owner"}, {"a": "1"})
     dependent = ("d", *widget(namespace, {"color": {"$of": ["cm", "metadata", "uid"]}})[1:])
@@ -123,36 +92,6 @@ def test_a_value_that_is_not_known_yet_previews_as_unknown(stack: Stack, namespa
     uid = live("configmap", "owner", namespace)["metadata"]["uid"]
     assert live("widget", "w", namespace)["spec"]["color"] == uid
     assert stack.ops() == {}
-
-
-def test_an_object_that_exists_is_not_taken_over(stack: Stack, namespace: str) -> None:
-    kubectl("create", "configmap", "taken", "-n", namespace, "--from-literal=a=theirs")
-    stack.spec(config_map({"namespace": namespace, "name": "taken"}, {"a": "ours"}))
-    assert stack.ops() == {"cm": ["create"]}, "a preview does not know better"
-    output = stack.up(fails=True)
-    assert 'configmaps "taken" already exists' in output
-    assert "pulumi import" in output
-    assert live("configmap", "taken", namespace)["data"] == {"a": "theirs"}
-
-
-def test_refresh_finds_drift_and_the_next_up_repairs_it(stack: Stack, namespace: str) -> None:
-    stack.spec(widget(namespace, {"color": "red"}))
-    stack.up()
-    kubectl("patch", "widget", "w", "-n", namespace, "--type=merge", "--patch", '{"spec": {"color": "blue"}}')
-    kubectl("label", "widget", "w", "-n", namespace, "added=by-a-controller", "--field-manager=controller")
-    assert stack.ops() == {}, "a preview alone looks at the state"
-    stack.refresh()
-    assert stack.state("w")["outputs"]["spec"]["color"] == "blue"
-    steps = stack.steps()
-    assert [step["op"] for step in steps["w"]] == ["update"]
-    assert list(steps["w"][0]["detailedDiff"]) == ["spec.color"], "what the program does not set is no drift"
-    stack.up()
-    repaired = live("widget", "w", namespace)
-    assert repaired["spec"]["color"] == "red"
-    assert repaired["metadata"]["labels"] == {"added": "by-a-controller"}
-
-    kubectl("delete", "widget", "w", "-n", namespace)
-    assert stack.ops("--refresh") == {"w": ["create"]}
 
 
 def test_a_field_that_another_manager_took_is_a_conflict(stack: Stack, namespace: str) -> None:
@@ -166,35 +105,6 @@ def test_a_field_that_another_manager_took_is_a_conflict(stack: Stack, namespace
     output = stack.up(fails=True)
     assert "server-side apply field conflict detected" in output
     assert 'conflict with "other"' in output
-    provider: Resource = ("k8s", "pulumi:providers:kubernetes", {"enablePatchForce": True}, {})
-    stack.spec(provider, widget(namespace, {"color": "red"}, provider="k8s"))
-    stack.up()
-    assert live("widget", "w", namespace)["spec"]["color"] == "red"
-
-
-def test_get_reads_what_is_not_ours_without_waiting(stack: Stack, namespace: str) -> None:
-    kubectl("create", "service", "loadbalancer", "lb", "-n", namespace, "--tcp=443:8443")
-    stack.spec(("lb", "kubernetes:core/v1:Service", {}, {"id": f"{namespace}/lb", "outputs": ["metadata"]}))
-    stack.up()
-    outputs = stack.outputs()
-    assert outputs["lb"]["metadata"]["name"] == "lb"
-    assert stack.state("lb")["outputs"]["spec"]["ports"][0]["port"] == 443
-    stack.destroy()
-    assert get("service", "lb", namespace), "what is only read is not deleted"
-
-
-def test_an_import_takes_an_object_that_is_there(stack: Stack, namespace: str) -> None:
-    imported = config_map({"namespace": namespace, "name": "mine"}, {"a": "1"}, import_=f"{namespace}/mine")
-    stack.spec(imported)
-    assert "does not exist" in stack.up(fails=True)
-
-    kubectl("create", "configmap", "mine", "-n", namespace, "--from-literal=a=1")
-    assert stack.ops() == {"cm": ["import"]}
-    stack.up()
-    state = stack.state("cm")
-    assert state["id"] == f"{namespace}/mine"
-    assert state["inputs"]["data"] == {"a": "1"}
-    assert stack.ops() == {}
 
 
 def test_an_import_of_a_custom_resource_knows_its_identity_alone(stack: Stack, namespace: str) -> None:

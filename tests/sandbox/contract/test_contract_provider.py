@@ -54,7 +54,12 @@ def test_another_server_or_ca_replaces_the_provider_and_all_that_it_made(stack: 
 
 
 def test_a_cluster_that_is_identified_may_change_its_server_and_ca(stack: Stack, namespace: str) -> None:
+    through(stack, namespace, kubeconfig())
+    stack.up()
+    through(stack, namespace, rotated(), clusterIdentifier="one")
+    assert stack.ops() == {"k8s": ["replace"], "cm": ["replace"]}, "an identifier comes too late with a rotated CA"
     through(stack, namespace, kubeconfig(), clusterIdentifier="one")
+    assert stack.ops() == {"k8s": ["update"]}, "alone it replaces nothing"
     stack.up()
     uid = live("configmap", "cm", namespace)["metadata"]["uid"]
     through(stack, namespace, rotated(), clusterIdentifier="one")
@@ -65,18 +70,6 @@ def test_a_cluster_that_is_identified_may_change_its_server_and_ca(stack: Stack,
     assert stack.ops() == {"k8s": ["update"]}, "wherever it is"
     through(stack, namespace, rotated(), clusterIdentifier="two")
     assert stack.ops() == {"k8s": ["replace"], "cm": ["replace"]}, "another identifier is another cluster"
-
-
-def test_an_identifier_is_added_in_an_up_that_does_not_move_the_cluster(stack: Stack, namespace: str) -> None:
-    through(stack, namespace, kubeconfig())
-    stack.up()
-    through(stack, namespace, rotated(), clusterIdentifier="one")
-    assert stack.ops() == {"k8s": ["replace"], "cm": ["replace"]}, "together with a rotated CA it comes too late"
-    through(stack, namespace, kubeconfig(), clusterIdentifier="one")
-    assert stack.ops() == {"k8s": ["update"]}, "alone it replaces nothing"
-    stack.up()
-    through(stack, namespace, rotated(), clusterIdentifier="one")
-    assert stack.ops() == {"k8s": ["update"]}, "and from then on it counts"
 
 
 def test_a_cluster_that_cannot_be_reached_fails_only_where_it_is_needed(stack: Stack, namespace: str) -> None:

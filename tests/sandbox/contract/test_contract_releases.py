@@ -62,12 +62,6 @@ def test_the_scope_of_a_kind_that_a_release_brings_is_known_in_the_same_preview(
     assert stack.state("g")["id"] == "g"
 
 
-def test_a_chart_that_is_not_there_is_refused_in_the_preview(stack: Stack, namespace: str) -> None:
-    stack.spec(release(namespace, chart="./nowhere"))
-    output = stack.run("preview", fails=True)
-    assert "check the chart name and repository configuration" in output
-
-
 def test_a_release_that_does_not_become_ready_is_kept_and_fixed_by_the_next_up(stack: Stack, namespace: str) -> None:
     stack.spec(release(namespace, values={"job": "no-such-image"}, timeout=3))
     output = stack.up(fails=True)

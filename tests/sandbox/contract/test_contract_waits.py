@@ -21,7 +21,7 @@ def test_a_preview_passes_while_the_kind_does_not_exist_and_an_up_waits_for_it(s
     steps = stack.steps()
     assert steps["l"][0]["newState"]["inputs"]["spec"] == {"a": 1}
 
-    definition = yaml.safe_load((FILES / "widgets.yaml").read_text().partition("---")[0])
+    definition = yaml.safe_load((FILES / "widgets.yaml").read_text())
     definition["metadata"]["name"] = f"lates.{group}"
     definition["spec"] |= {"group": group, "names": {"kind": "Late", "plural": "lates"}}
     with stack.start_up() as up:
