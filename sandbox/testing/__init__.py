@@ -25,6 +25,7 @@ from sandbox.testing.cluster import (
     reasons,
     renew,
     resource,
+    stopped,
 )
 from sandbox.testing.engine import Command, CommandError, Engine
 from sandbox.testing.leftovers import left, restore, restored
@@ -46,5 +47,5 @@ __all__ = [
     "ISTIO", "ZONES", "AcmeProxy", "Answer", "Command", "CommandError", "Engine", "Request", "Stack", "a_records",
     "applied", "changes", "client", "cloud_dns", "delete", "eventually", "get", "google", "ingress_address",
     "is_ready", "items", "kubectl", "left", "live", "managed_zone", "names", "patch", "reasons", "record_sets",
-    "renew", "resolve", "resource", "restore", "restored", "txt_records",
+    "renew", "resolve", "resource", "restore", "restored", "stopped", "txt_records",
 ]  # fmt: skip

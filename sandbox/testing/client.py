@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pycurl
 from cryptography import x509
 
 from sandbox import acme
+from sandbox.testing import wait
 
 TIMEOUT = 10.0
 """Seconds for each step of a request."""
@@ -38,6 +40,11 @@ class Answer:
     def json(self) -> Any:
         """Return the content, decoded."""
         return json.loads(self.content)
+
+    @property
+    def app(self) -> str:
+        """The name of the sandbox's demo application that answered."""
+        return str(self.json()["app"])
 
     @property
     def serial(self) -> int:
@@ -122,6 +129,12 @@ def served(host: str, trust: ssl.SSLContext) -> Answer | None:
     except OSError:
         return None
     return answer if answer.status == http.client.OK else None
+
+
+def another(host: str, trust: ssl.SSLContext, serial: int, timeout: float = wait.TIMEOUT) -> Answer:
+    """Return the answer of a host once another certificate is served than the one of this serial number."""
+    look = partial(served, host, trust)
+    return wait.eventually("another certificate is served", look, timeout, until=lambda answer: answer.serial != serial)
 
 
 @dataclass

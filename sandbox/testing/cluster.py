@@ -105,6 +105,22 @@ def patch(kind: str, name: str, changes: Any, namespace: str | None = None, *, s
     kubectl("patch", kind, name, *_in(namespace), *options, f"--type={form}", f"--patch={json.dumps(changes)}")
 
 
+@contextmanager
+def stopped(deployment: str, namespace: str) -> Iterator[None]:
+    """Run no Pod of a Deployment while the block runs; afterwards one of them is available again."""
+    where = ["deployment", deployment, "--namespace", namespace]
+    labels = live("deployment", deployment, namespace)["spec"]["selector"]["matchLabels"]
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = ("get", "pods", f"--selector={selector}", "--namespace", namespace, "--output=name")
+    kubectl("scale", *where, "--replicas=0")
+    try:
+        eventually(f"{deployment} is stopped", lambda: not kubectl(*pods).strip())
+        yield
+    finally:
+        kubectl("scale", *where, "--replicas=1")
+        kubectl("rollout", "status", *where, "--timeout=55s")
+
+
 def ingress_address(service: str = "istio-ingressgateway", namespace: str = ISTIO) -> str | None:
     """Return the IP address of a gateway's Service, or None while it has none."""
     balancer = live("service", service, namespace)["status"]["loadBalancer"]

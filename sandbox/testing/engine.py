@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sandbox.testing.leftovers import remove_orphaned_secrets
@@ -42,9 +41,7 @@ class Command:
     def __enter__(self) -> Command:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Kill it if it still runs."""
         if self._process.poll() is None:
             self.signal(signal.SIGKILL)
@@ -126,9 +123,7 @@ class Engine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         """Destroy the stack, and remove the Secrets that cert-manager leaves on purpose.
 
         A later Certificate that names such a Secret would be Ready at once.

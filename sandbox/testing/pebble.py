@@ -41,18 +41,9 @@ class Pebble:
         self._part = Part("pebble", argv, lambda: answers(self.url, folder / "ca.crt"), _ENVIRONMENT)
 
     def __enter__(self) -> "Pebble":
-        self.restart()
+        self._part.start(self._folder)
+        self._part.wait_ready()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._part.stop()
-
-    def restart(self) -> None:
-        """Start Pebble without any accounts and orders.
-
-        Raises:
-            SandboxError: It did not become ready; the message has the end of its log.
-        """
-        self._part.stop()
-        self._part.start(self._folder)
-        self._part.wait_ready()

@@ -71,3 +71,10 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStack]:
             return stack
 
         yield make
+
+
+@pytest.fixture
+def stack(shared: Stack) -> Stack:
+    """The stack that the tests of a file share, up with its first config, whatever an earlier test did to it."""
+    shared.stand()
+    return shared

@@ -1,12 +1,10 @@
-"""ACME accounts: bound to an account at the CA, forgotten by the CA, and orders with a profile.
+"""ACME accounts that are bound to an account at the CA, and orders with a profile.
 
-The ACME server is a Pebble of this file's own that requires an external account. A restart makes it forget every
-account, as a CA does that deactivates them.
+The ACME server is a Pebble of this file's own that requires an external account.
 """
 
 import base64
 import datetime
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 
 from sandbox import network
 from sandbox.acme import Directory
-from sandbox.testing import ISTIO, eventually, items, kubectl, live, renew
+from sandbox.testing import ISTIO, items, live
 from sandbox.testing.pebble import Pebble
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import ISSUER, PREFIX, Stack
@@ -96,42 +94,3 @@ def test_an_order_has_the_profile_and_is_passed_on_without_cert_managers_own_che
     status = live("certificate", CERTIFICATE, ISTIO)["status"]
     begin, end = (datetime.datetime.fromisoformat(status[key]) for key in ("notBefore", "notAfter"))
     assert end - begin < datetime.timedelta(days=7), "160 hours, not the 90 days of classic"
-
-
-def test_an_account_that_the_ca_has_forgotten_is_registered_again_by_the_fix(stack: Stack, pebble: Pebble) -> None:
-    before = account_uri()
-    issued, _ = issuance()
-    pebble.restart()
-    renew(CERTIFICATE)
-
-    def lost() -> dict[str, Any] | None:
-        return next((problem for problem in stack.verify().problems if problem["check"] == "issuer"), None)
-
-    problem = eventually("verify names the account", lost)
-    assert "has an account that" in problem["what"], "the issuer is Ready, and its account is unknown"
-    first, *rest = problem["fix"]
-    assert first == f"kubectl --namespace {ISTIO} delete secret {ISSUER}-account-key", "cert-manager registers again"
-    assert rest == [f"cmctl renew --namespace {ISTIO} {CERTIFICATE}"], "and what was refused is ordered again"
-
-    kubectl(*shlex.split(first)[1:])
-    eventually("there is another account", account_uri, until=lambda uri: uri != before)
-    # The end of an attempt also ends a renewal that was requested meanwhile.
-    eventually("the attempt without an account has ended", lambda: not issuing())
-    renew(CERTIFICATE)
-    eventually("the certificate is issued with it", issuance, until=lambda seen: seen[0] > issued)
-
-
-def account_uri() -> str:
-    return str(live("issuer", ISSUER, ISTIO)["status"]["acme"]["uri"])
-
-
-def issuing() -> bool:
-    """Tell whether the certificate is being issued."""
-    conditions = live("certificate", CERTIFICATE, ISTIO)["status"]["conditions"]
-    return any(condition["type"] == "Issuing" and condition["status"] == "True" for condition in conditions)
-
-
-def issuance() -> tuple[int, list[Any]]:
-    """Return how often the certificate was issued, and the states of the present challenges."""
-    revision = live("certificate", CERTIFICATE, ISTIO)["status"].get("revision", 0)
-    return revision, [challenge.get("status") for challenge in items("challenges.acme.cert-manager.io", ISTIO)]

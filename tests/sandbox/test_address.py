@@ -51,13 +51,6 @@ def shared(ip: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The stack, up."""
-    shared.stand()
-    return shared
-
-
-@pytest.fixture
 def dual(stack: Stack) -> Iterator[Stack]:
     """The stack, up with records of both versions."""
     with stack.changed(ingress={"family": "dual"}):

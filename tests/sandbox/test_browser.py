@@ -21,10 +21,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import sync_playwright
 
-from components.specs import istio, names
+from components.specs import names
 from sandbox import chromium
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, live, resource
+from sandbox.testing import ISTIO, client, eventually, ingress_address, live
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import Stack
 from tlsctl.verify.client import http2
@@ -51,7 +51,6 @@ OTHER: dict[str, Any] = {
     "routes": [ROUTE],
     "responseHeaders": {"x-served": "other"},
 }
-SPLIT = "browser-split"
 ANY = "any.browser.sandbox.test"
 """A name that the wildcard serves."""
 
@@ -225,34 +224,3 @@ def test_a_browser_gets_the_other_stacks_routes_where_two_stacks_divide_a_wildca
     seen = visit(tmp_path, ANY, OTHER["host"])
     assert seen == Visit([(200, "wildcard"), (200, "wildcard")], [[ANY, OTHER["host"]]]), "not by its own stack"
     assert neighbour.verify().states("coalescing") == {OTHER["host"]: "failed"}, "verify says so"
-
-
-@pytest.fixture
-def split() -> Iterator[list[str]]:
-    """Two hosts of one certificate on a server each, which no stack makes (`istio.split_credentials`)."""
-    hosts, version = ["one.browser.sandbox.test", "two.browser.sandbox.test"], "networking.istio.io/v1"
-    gateway = istio.tls_gateway_spec(istio.SELECTOR, [(wildcards_secret(), [host]) for host in hosts], "1.3", [])
-    routes = [
-        istio.virtual_service_spec(
-            f"{ISTIO}/{SPLIT}", {"host": host, "routes": [ROUTE], "response_headers": {"x-served": host}}
-        )
-        for host in hosts
-    ]
-    with applied(
-        resource(version, "Gateway", SPLIT, ISTIO, spec=gateway),
-        *(
-            resource(version, "VirtualService", names.object_name(host), ISTIO, spec=spec)
-            for host, spec in zip(hosts, routes, strict=True)
-        ),
-    ):
-        for host in hosts:
-            eventually(f"{host} is served by its own routes", lambda host=host: x_served(host) == host)  # type: ignore[misc]
-        yield hosts
-
-
-@pytest.mark.usefixtures("browser")
-def test_a_browser_gets_404_where_a_certificate_is_on_two_servers(split: list[str], tmp_path: Path) -> None:
-    one, two = split
-    seen = visit(tmp_path, one, two)
-    assert seen == Visit([(200, one), (404, None)], [[one, two]]), "its routes are on the other server"
-    assert visit(tmp_path, two) == Visit([(200, two)], [[two]]), "which a connection of its own leads to"

@@ -22,7 +22,6 @@ from sandbox.testing import (
     eventually,
     google,
     kubectl,
-    record_sets,
     resolve,
     resource,
     txt_records,
@@ -184,23 +183,6 @@ def test_what_it_owns_is_refused_and_then_handed_over_without_a_gap(stack: Stack
             {(record["name"], record["type"]) for record in change.get(part, [])} for part in ("deletions", "additions")
         )
         assert (f"{host}.", "A") not in gone - made, "the name was there throughout"
-
-
-def test_what_it_owns_by_a_txt_record_with_a_prefix_is_refused_too(stack: Stack) -> None:
-    stack.stand()
-    host = OURS | {"host": "prefixed.xdns.sandbox.test"}
-    txt = f"edns-a-{host['host']}."
-    value = '"heritage=external-dns,external-dns/owner=prefixed,external-dns/resource=service/shop/shop"'
-    with (
-        record_sets(
-            {"name": txt, "type": "TXT", "ttl": 60, "rrdatas": [value]},
-            {"name": f"{host['host']}.", "type": "A", "ttl": 60, "rrdatas": ["192.0.2.1"]},
-        ),
-        stack.changed(hosts=[OURS, host]),
-    ):
-        printed = stack.preview(fails=True)
-    assert f"record set {host['host']}. A: made by external-dns (owner id prefixed" in printed
-    assert commands(printed)[0][:5] == ["gcloud", "dns", "record-sets", "delete", txt]
 
 
 def commands(printed: str) -> list[list[str]]:

@@ -5,22 +5,22 @@ A first stack brings cert-manager and the issuers. Each fault meets a stack of i
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sandbox.testing import (
+    ISTIO,
     a_records,
     applied,
     eventually,
     is_ready,
     items,
-    kubectl,
     managed_zone,
     patch,
     record_sets,
     resource,
+    stopped,
 )
 from sandbox.testing.acme_proxy import RATE_LIMITED, AcmeProxy
 from tests.sandbox.conftest import NewStack
@@ -28,9 +28,6 @@ from tests.sandbox.stack import SECRET, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-ISTIO = "istio-system"
-CERT_MANAGER = "--namespace=cert-manager"
-WEBHOOK = "cert-manager-webhook"
 FAULTY = SHOP | {"host": "faulty.sandbox.test"}
 BOUND = 5
 """Seconds that a stack waits."""
@@ -74,29 +71,6 @@ def assert_fixed(stack: Stack) -> None:
     assert is_ready("certificate", (stack.get("certificate") or {}).get("secretName", SECRET), ISTIO), "it is signed"
 
 
-@contextmanager
-def webhook_down() -> Iterator[None]:
-    """Stop cert-manager's webhook while the block runs."""
-    kubectl("scale", "deployment", WEBHOOK, CERT_MANAGER, "--replicas=0")
-    try:
-        eventually(
-            "the webhook's Pod is gone",
-            lambda: not any(pod["metadata"]["name"].startswith(WEBHOOK) for pod in items("pods", "cert-manager")),
-        )
-        yield
-    finally:
-        kubectl("scale", "deployment", WEBHOOK, CERT_MANAGER, "--replicas=1")
-        kubectl("rollout", "status", "deployment", WEBHOOK, CERT_MANAGER, "--timeout=50s")
-
-
-@contextmanager
-def delegated(host: str, address: str) -> Iterator[None]:
-    """Have DNS resolve a name in another zone than the stack's while the block runs."""
-    record = {"name": f"{host}.", "type": "A", "ttl": 1, "rrdatas": [address]}
-    with managed_zone("elsewhere", host), record_sets(record, zone="elsewhere"):
-        yield
-
-
 def test_a_ca_bundle_that_the_acme_server_does_not_chain_to_is_reported_at_its_issuer(
     first: Stack, acme: AcmeProxy
 ) -> None:
@@ -135,7 +109,9 @@ def test_a_rate_limit_is_reported_in_the_acme_servers_words(stack: Stack, acme: 
 
 
 def test_a_name_that_leads_elsewhere_is_reported_with_what_answers_there(stack: Stack) -> None:
-    with delegated("faulty.sandbox.test", "10.244.0.1"):
+    # DNS resolves it in another zone than the stack's.
+    record = {"name": "faulty.sandbox.test.", "type": "A", "ttl": 1, "rrdatas": ["10.244.0.1"]}
+    with managed_zone("elsewhere", "faulty.sandbox.test"), record_sets(record, zone="elsewhere"):
         printed = failure(stack)
     assert "(certificate-faulty-certs):" in printed, "the step that failed is named"
     assert "Challenge for faulty.sandbox.test: pending: Waiting for HTTP-01 challenge propagation" in printed, (
@@ -146,7 +122,7 @@ def test_a_name_that_leads_elsewhere_is_reported_with_what_answers_there(stack: 
 
 
 def test_a_webhook_that_is_down_is_reported_at_the_object_that_it_validates(stack: Stack) -> None:
-    with webhook_down():
+    with stopped("cert-manager-webhook", "cert-manager"):
         printed = failure(stack)
     assert "(certificate-faulty-certs):" in printed, "the step that failed is named"
     assert 'failed calling webhook "webhook.cert-manager.io"' in printed, "in the API server's words"

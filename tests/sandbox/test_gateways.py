@@ -81,13 +81,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[S
     assert not items("gateways.networking.istio.io", NAMESPACE), "nothing of it is left"
 
 
-@pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The stack, up."""
-    shared.stand()
-    return shared
-
-
 def test_each_host_is_served_by_its_own_gateway(stack: Stack, gateway: str) -> None:
     trust, public = client.trusting(STAGING), ingress_address()
     assert public != gateway

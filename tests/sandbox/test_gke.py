@@ -132,13 +132,6 @@ def shared(plugin: Plugin, autopilot: str, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The stack, up."""
-    shared.stand()
-    return shared
-
-
-@pytest.fixture
 def newcomer(plugin: Plugin, tmp_path: Path) -> Stack:
     """A stack of the cluster `other`, which has nothing yet."""
     return stack_of(plugin, "gke-newcomer", "other", tmp_path)
@@ -189,15 +182,6 @@ def test_cert_manager_keeps_out_of_what_an_autopilot_manages() -> None:
     assert not [name for name in names("lease", "kube-system") if "cert-manager" in name], "and not in kube-system"
 
 
-def test_values_that_an_autopilot_rejects_are_refused(stack: Stack) -> None:
-    values = {"global": {"leaderElection": {"namespace": "kube-system"}}}
-    with stack.changed(certManager={"values": values}):
-        refused = stack.preview(fails=True)
-
-    assert "is an Autopilot, which keeps kube-system closed" in refused, "why"
-    assert "pulumi config rm --path certManager.values.global.leaderElection.namespace" in refused, "and what to do"
-
-
 def test_a_closed_dns_endpoint_is_refused_until_it_is_opened(newcomer: Stack, plugin: Plugin) -> None:
     newcomer.configure(gke={"endpoint": "dns"})
     plugin.clusters()
@@ -215,37 +199,10 @@ def test_a_closed_dns_endpoint_is_refused_until_it_is_opened(newcomer: Stack, pl
         assert {entry["server"] for entry in plugin.clusters()} == {f"https://{name}"}, "it is entered by its name"
 
 
-@pytest.mark.parametrize(
-    ("endpoints", "what"),
-    [
-        ({"enablePublicEndpoint": False}, f"has a private endpoint only, {cloud.PRIVATE_ENDPOINT}, which does not"),
-        ({"enabled": False}, "has no endpoint by address"),
-    ],
-)
-def test_a_missing_endpoint_is_refused_before_anything_waits_for_it(
-    newcomer: Stack, endpoints: dict[str, bool], what: str
-) -> None:
-    with made("other", controlPlaneEndpointsConfig={"ipEndpointsConfig": endpoints}):
-        refused = newcomer.up(fails=True)
-    assert what in refused
-    assert f"gcloud container clusters update other --location {cloud.REGION} --enable-dns-access" in refused
-    assert "pulumi config set --path gke.endpoint dns" in refused, "the way in from here"
-    assert newcomer.registered() == [], "nothing was begun"
-
-
-def test_a_machine_without_the_plugin_gets_the_command_that_installs_it(newcomer: Stack) -> None:
-    # What a stack needs, and nothing of the machine.
-    newcomer.environment["PATH"] = f"{paths.BIN}{os.pathsep}{paths.VENV_BIN}"
-    with made("other"):
-        refused = newcomer.up(fails=True)
-    assert "is entered with gke-gcloud-auth-plugin, which is not on PATH" in refused
-    assert "gcloud components install gke-gcloud-auth-plugin" in refused
-    assert newcomer.registered() == [], "nothing was begun"
-
-
-def test_a_preview_works_without_a_private_cluster(newcomer: Stack) -> None:
+def test_a_private_cluster_is_needed_by_an_up_and_not_by_a_preview(newcomer: Stack) -> None:
     with made("other", controlPlaneEndpointsConfig={"ipEndpointsConfig": {"enablePublicEndpoint": False}}):
-        preview = newcomer.preview()
+        refused, preview = newcomer.up(fails=True), newcomer.preview()
+    assert f"has a private endpoint only, {cloud.PRIVATE_ENDPOINT}, which does not" in refused
     assert "which does not answer outside of the cluster's network" in preview, "it warns"
     assert HOST in preview, "and shows what it knows itself"
 

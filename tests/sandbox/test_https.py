@@ -21,7 +21,6 @@ from sandbox.testing import (
     ingress_address,
     items,
     kubectl,
-    patch,
     renew,
 )
 from tests.sandbox.conftest import NewStack
@@ -64,11 +63,6 @@ def answered_challenge() -> tuple[str, str] | None:
     return None
 
 
-def app(answer: client.Answer) -> str:
-    """Return the application that answered."""
-    return str(answer.json()["app"])
-
-
 def gateway_pods() -> dict[str, list[int]]:
     """Return how often each container of the gateway's Pods was restarted, by the Pod's uid."""
     return {
@@ -76,12 +70,6 @@ def gateway_pods() -> dict[str, list[int]]:
         for pod in items("pods", ISTIO)
         if pod["metadata"]["labels"].get("istio") == "ingressgateway"
     }
-
-
-def another(host: str, trust: ssl.SSLContext, serial: int) -> client.Answer:
-    """Return the answer of a host once another certificate than the one of this serial is served."""
-    look = partial(client.served, host, trust)
-    return eventually("another certificate is served", look, until=lambda answer: answer.serial != serial)
 
 
 def test_the_first_challenge_is_served_while_everything_else_is_redirected(shared: Stack) -> None:
@@ -100,7 +88,7 @@ def test_the_first_up_ends_in_https_for_every_host() -> None:
     staging = client.trusting(STAGING)
     for host, name in (("shop.sandbox.test", "shop"), ("api.sandbox.test", "api")):
         answer = eventually(f"{host} is served", partial(client.served, host, staging))
-        assert app(answer) == name, "each host leads to its own application"
+        assert answer.app == name, "each host leads to its own application"
     assert challenges() == [], "no challenge is left behind"
 
 
@@ -134,18 +122,10 @@ def test_a_renewal_is_served_without_a_restart_and_its_challenge_beside_the_redi
         renew(SECRET)
         host, _ = eventually("the solver answers a challenge of the renewal", answered_challenge)
         assert client.plain(host).status == 301, "the redirect stays meanwhile"
-        new = another("shop.sandbox.test", staging, old)
+        new = client.another("shop.sandbox.test", staging, old)
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert seen.serials in ([old], [old, new.serial]), "clients saw the old certificate, and then the new one"
     assert gateway_pods() == pods, "no gateway Pod was replaced or restarted"
-    stack.assert_at_rest()
-
-
-def test_a_deleted_secret_is_issued_again(stack: Stack) -> None:
-    staging = client.trusting(STAGING)
-    old = client.https("shop.sandbox.test", staging).serial
-    kubectl("delete", "secret", SECRET, "--namespace", ISTIO)
-    another("shop.sandbox.test", staging, old)
     stack.assert_at_rest()
 
 
@@ -159,30 +139,12 @@ def test_a_route_is_changed_and_a_path_of_another_service_added(stack: Stack) ->
         stack.up()
         eventually(
             "the path leads to the other service",
-            lambda: app(client.https("shop.sandbox.test", staging, "/v1/items")) == "api",
+            lambda: client.https("shop.sandbox.test", staging, "/v1/items").app == "api",
         )
-        assert app(client.https("shop.sandbox.test", staging, "/v2")) == "shop", "other paths go where they went"
+        assert client.https("shop.sandbox.test", staging, "/v2").app == "shop", "other paths go where they went"
     stack.up()
-    eventually("it is as it was", lambda: app(client.https("shop.sandbox.test", staging, "/v1/items")) == "shop")
+    eventually("it is as it was", lambda: client.https("shop.sandbox.test", staging, "/v1/items").app == "shop")
     assert client.https("shop.sandbox.test", staging).serial == serial, "a route is no reason for another certificate"
-
-
-def test_another_port_of_the_service_is_followed(stack: Stack) -> None:
-    staging = client.trusting(STAGING)
-    first = {"name": "http", "port": 80, "targetPort": "http"}
-    second = {"name": "v2", "port": 8081, "targetPort": "http"}
-    replace = {"op": "replace", "path": "/spec/ports"}
-    patch("service", "shop", [replace | {"value": [first, second]}], "shop")
-    try:
-        with stack.changed(hosts=[SHOP | {"port": 8081}, API]):
-            stack.up()
-            # Without the first port, an answer can only come by the second.
-            patch("service", "shop", [replace | {"value": [second]}], "shop")
-            eventually("the new port serves", lambda: client.served("shop.sandbox.test", staging))
-    finally:
-        patch("service", "shop", [replace | {"value": [first]}], "shop")
-    stack.up()
-    eventually("the first port serves again", lambda: client.served("shop.sandbox.test", staging))
 
 
 def test_a_host_comes_and_goes_while_the_others_serve(stack: Stack) -> None:
@@ -215,7 +177,7 @@ def test_a_second_stack_shares_the_cluster_and_leaves_it_as_it_was(stack: Stack,
         second.configure(certManager={"install": False}, certificate={"secretName": "shared-certs"}, hosts=[blog])
         second.up()
         answer = eventually("its host is served", lambda: client.served("blog.sandbox.test", staging))
-        assert app(answer) == "shop", "by the application of its config"
+        assert answer.app == "shop", "by the application of its config"
         assert second.plan() == {}, "it is at rest"
         assert stack.plan() == {}, "and so is the first"
     assert seen.failures == [], f"no request to the first stack's host failed, of {seen.answered}"

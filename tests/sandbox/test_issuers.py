@@ -48,13 +48,6 @@ def shared(new_stack: NewStack) -> Stack:
 
 
 @pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The stack, up with ClusterIssuers."""
-    shared.stand()
-    return shared
-
-
-@pytest.fixture
 def narrow(shared: Stack) -> Iterator[Stack]:
     """The stack, up with Issuers of the gateway's namespace."""
     with shared.changed(acme=NARROW):
@@ -185,7 +178,7 @@ def test_another_kind_of_issuer_signs_again_without_a_failed_request(stack: Stac
     with stack.changed(acme=NARROW):
         with client.traffic(SHOP["host"], trust) as seen:
             stack.up()
-            eventually("the new certificate is served", lambda: client.https(SHOP["host"], trust).serial != old)
+            client.another(SHOP["host"], trust, old)
         assert stack.plan() == {}, "the stack is at rest"
     assert seen.failures == [], f"no request failed, of {seen.answered}"
     assert names("issuers", ISTIO) == {ISSUER, "letsencrypt-prod-istio"}, "both are in the gateway's namespace"
@@ -205,23 +198,3 @@ def test_an_issuer_of_the_gateways_namespace_signs_for_nobody_else(ask: Ask) -> 
     assert_nothing("another-by-issuer", f'issuer.cert-manager.io "{ISSUER}" not found')
     with pytest.raises(AssertionError, match="forbidden"):
         kubectl("create", AS_TENANT, manifest=resource("cert-manager.io/v1", "Certificate", "theirs", ISTIO, spec={}))
-
-
-def test_a_second_stack_shares_the_issuers_of_the_gateways_namespace(narrow: Stack, tmp_path: Path) -> None:
-    with Stack("second", tmp_path) as second:
-        second.configure(
-            acme={"dnsZones": None, "issuerKind": "Issuer"},
-            certManager={"install": False},
-            certificate={"secretName": "second-certs"},
-            hosts=[BLOG],
-        )
-        second.up()
-        assert narrow.plan() == {}, "the first is as it was"
-
-
-def test_an_issuer_that_is_not_ready_is_reported_with_the_reason(narrow: Stack) -> None:
-    with narrow.changed(acme={"timeout": 5, "servers": {"prod": "https://acme-prod.sandbox.test:1/dir"}}):
-        printed = narrow.up(fails=True)
-    assert "letsencrypt-prod-istio is not Ready:" in printed, "the object is named"
-    assert "acme-prod.sandbox.test:1" in printed, "with cert-manager's reason"
-    narrow.up()

@@ -1,7 +1,6 @@
 """The node agent against the real API server, controllers and kube-proxy, from inside the sandbox."""
 
 import functools
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -140,19 +139,6 @@ def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
     assert waiting_reason("late")["message"] == 'secret "login" not found', "the reason is in a kubelet's words"
     apply(data("Secret", "login", password="open"))
     eventually("the Pod has gone on", lambda: kubectl("logs", "late") == "got open\n")
-
-
-def test_jobs_succeed_and_fail_by_their_exit_code() -> None:
-    def job(name: str, script: str) -> dict[str, Any]:
-        template = {"spec": {"containers": [shell("main", script)], "restartPolicy": "Never"}}
-        spec = {"template": template, "backoffLimit": 0}
-        return resource("batch/v1", "Job", name, spec=spec)
-
-    apply(job("good", "exit 0"), job("bad", "exit 7"))
-    kubectl("wait", "job/good", "--for=condition=Complete", "--timeout=30s")
-    kubectl("wait", "job/bad", "--for=condition=Failed", "--timeout=30s")
-    [failed] = json.loads(kubectl("get", "pod", "--selector=job-name=bad", "--output=json"))["items"]
-    assert failed["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 7, "the program's own code"
 
 
 def test_a_failing_liveness_probe_restarts_the_container() -> None:

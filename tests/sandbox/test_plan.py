@@ -59,13 +59,6 @@ def shared(new_stack: NewStack) -> Stack:
     return new_stack("plan")
 
 
-@pytest.fixture
-def stack(shared: Stack) -> Stack:
-    """The stack, up."""
-    shared.stand()
-    return shared
-
-
 def test_a_preview_on_an_empty_cluster_passes_and_creates_the_whole_graph(tmp_path: Path) -> None:
     plan = Stack("new", tmp_path).plan()
     assert set(plan) == FIRST, "each part of the graph is planned, and nothing else"
@@ -101,8 +94,6 @@ def test_an_up_makes_what_was_planned_and_gives_the_outputs(stack: Stack) -> Non
         pytest.param(
             {"hosts": [SHOP | {"service": "shop-v2"}, API]}, {"tls-shop.sandbox.test": "update"}, id="another service"
         ),
-        pytest.param({"hosts": [SHOP, API | {"path": "/v1"}]}, {"tls-api.sandbox.test": "update"}, id="another path"),
-        pytest.param({"hosts": [SHOP, API | {"port": 80}]}, {"tls-api.sandbox.test": "update"}, id="another port"),
         pytest.param(
             {"dns": {"ttl": 60}},
             {"dns-shop.sandbox.test": "update", "dns-api.sandbox.test": "update"},
@@ -131,18 +122,6 @@ def test_another_managed_zone_replaces_the_records_and_nothing_else(stack: Stack
     assert set(plan) == {"dns-shop.sandbox.test", "dns-api.sandbox.test"}, "a record cannot move between zones"
     assert set(plan.values()) <= {"replace", "create-replacement", "delete-replaced"}, "so another one is made"
     assert "2 to replace" in printed, "and the preview says so"
-
-
-def test_an_up_of_other_hosts_makes_and_removes_exactly_theirs(stack: Stack) -> None:
-    kept = get(ROUTES, "shop.sandbox.test", ISTIO)
-    with stack.changed(hosts=[SHOP, DOCS]):
-        stack.up()
-        stack.preview("--expect-no-changes")
-    assert set(a_records()) == {"shop.sandbox.test", "docs.sandbox.test"}, "one record came, one went"
-    assert names(ROUTES, ISTIO) == {"http-plan", "shop.sandbox.test", "docs.sandbox.test"}, "so did the routes"
-    assert get(ROUTES, "shop.sandbox.test", ISTIO) == kept, "the other was not touched"
-    certificate = live("certificate", SECRET, ISTIO)
-    assert certificate["spec"]["dnsNames"] == ["shop.sandbox.test", "docs.sandbox.test"], "signed for the new names"
 
 
 def test_drift_is_detected_by_refresh_and_repaired_by_up(stack: Stack) -> None:

@@ -50,11 +50,6 @@ def ask(host: str, path: str = "/", **headers: str) -> client.Answer:
     return client.https(host, client.trusting(PROD), client.Request(path, headers=headers))
 
 
-def app(answer: client.Answer) -> str:
-    """Return the application that answered."""
-    return str(answer.json()["app"])
-
-
 @pytest.mark.usefixtures("stack")
 def test_www_leads_to_the_other_name_with_path_and_query() -> None:
     answer = ask(WWW, "/cart/2?id=1&next=%2Fpay")
@@ -64,15 +59,15 @@ def test_www_leads_to_the_other_name_with_path_and_query() -> None:
 
 @pytest.mark.usefixtures("stack")
 def test_a_header_leads_to_another_application() -> None:
-    assert app(ask(SITE)) == "shop", "without it, the path alone counts"
-    assert app(ask(SITE, **{"X-Version": "beta"})) == "api", "the whole value"
-    assert app(ask(SITE, **{"X-Version": "beta2"})) == "shop", "and not its beginning"
-    assert app(ask(SITE, Cookie="preview=2; a=b")) == "api", "the beginning of a value"
+    assert ask(SITE).app == "shop", "without it, the path alone counts"
+    assert ask(SITE, **{"X-Version": "beta"}).app == "api", "the whole value"
+    assert ask(SITE, **{"X-Version": "beta2"}).app == "shop", "and not its beginning"
+    assert ask(SITE, Cookie="preview=2; a=b").app == "api", "the beginning of a value"
 
 
 @pytest.mark.usefixtures("stack")
 def test_a_slow_answer_ends_in_504_and_a_quick_one_does_not() -> None:
-    assert app(ask(SITE, "/slow")) == "shop", "in time"
+    assert ask(SITE, "/slow").app == "shop", "in time"
     assert ask(SITE, "/slow?delay=5").status == 504, "after its second"
 
 

@@ -103,16 +103,6 @@ def test_a_kubeconfig_that_does_not_parse_is_not_printed(content: str, tmp_path:
     assert_kept(printed)
 
 
-def test_a_file_that_does_not_parse_is_not_printed(tmp_path: Path) -> None:
-    file = tmp_path / "kubeconfig"
-    file.write_text(f"users:\n- token: '{CANARY}\n")
-    settings: Any = {"certManager": {"install": False}, "acme": {"createIssuers": False}}
-    with Stack("file", tmp_path) as stack:
-        stack.configure(hosts=[SHOP], kubeconfig=str(file), **settings)
-        assert_kept(stack.preview())
-        assert_kept(stack.up(fails=True))
-
-
 def test_nothing_of_a_secret_is_printed(stack: Stack) -> None:
     assert_kept(stack.preview())
     assert_kept(stack.up())

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import AcmeProxy, applied, caa, client, eventually, kubectl
+from sandbox.testing import AcmeProxy, caa, client, eventually
 from tests.sandbox.stack import PREFIX, PROJECT, SHOP, Stack
-from tests.sandbox.test_gateways import GATEWAY, INTERNAL, NAMESPACE
+from tests.sandbox.test_gateways import INTERNAL, gateway
+
+__all__ = ["gateway"]  # The fixture that `several_gateways` is for.
 
 pytestmark = pytest.mark.sandbox
 
@@ -82,15 +84,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def second_gateway() -> Iterator[None]:
-    """The gateway that `several_gateways` is for."""
-    with applied(*GATEWAY):
-        kubectl("wait", "deployment/gateway", f"--namespace={NAMESPACE}", "--for=condition=Available", "--timeout=50s")
-        yield
-
-
-@pytest.mark.usefixtures("second_gateway")
+@pytest.mark.usefixtures("gateway")
 @pytest.mark.parametrize("configure", [sandbox, production, several_gateways, dns01_with_caa, certificate_per_host])
 def test_a_client_notices_no_upgrade(configure: Prepare, released: Path, acme: AcmeProxy, tmp_path: Path) -> None:
     with Stack("upgrade", tmp_path) as stack:
