@@ -53,7 +53,7 @@ def _weak_cipher_suites(listener: Listener, _stack: Stack) -> Iterator[Problem]:
 
 
 def _other_modes(gateway: KubernetesObject, _stack: Stack) -> Iterator[Finding]:
-    if istio.is_for_other_pods(gateway.get("spec", "selector")):
+    if istio.is_of_other_gateways(gateway):
         labels = " or ".join(str(dict(selector)) for selector in selectors())
         yield Unjudged(gateway.where, f"is for other Pods than those with the labels {labels}")
     for listener in istio.listeners_of_gateway(gateway):

@@ -11,8 +11,8 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from components.specs import tls
-from policies.objects import KubernetesObject, Resource, get, items, of_kind, reading
-from policies.stack_config import selectors
+from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, of_kind, reading
+from policies.stack_config import namespaces, selectors
 
 GROUP = "networking.istio.io"
 
@@ -27,6 +27,7 @@ _MESH = "mesh"
 """A route's name for all sidecars."""
 _APPLICATION_ACTIONS = ("route", "directResponse", "delegate", "mirror", "mirrors")
 _SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
+_BOUND_TO_SERVICE = "internal.istio.io/gateway-service"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ gateways_of = of_kind(GROUP, "Gateway")
 
 def listeners_of_gateway(gateway: KubernetesObject) -> Iterator[Listener]:
     """Yield the listeners of a gateway, none if it is not for the stack's ingress Pods."""
-    if not is_for_other_pods(gateway.get("spec", "selector")):
+    if not is_of_other_gateways(gateway):
         for position, spec in enumerate(gateway.items("spec", "servers"), start=1):
             yield Listener(gateway, position, spec)
 
@@ -113,17 +114,37 @@ def listeners_of(resource: Resource) -> Iterator[Listener]:
         yield from listeners_of_gateway(gateway)
 
 
-def is_for_other_pods(labels: Any) -> bool:
+def is_of_other_gateways(gateway: KubernetesObject) -> bool:
+    """Tell whether a Gateway cannot be for an ingress gateway of the stack.
+
+    Istio reads no selector beside the annotation, by which it binds what it makes of the Gateway API.
+    """
+    bound = gateway.get("metadata", "annotations", _BOUND_TO_SERVICE)
+    return not bound and _is_for_other_pods(gateway.get("spec", "selector"))
+
+
+def _is_for_other_pods(labels: Any) -> bool:
     """Tell whether a selector cannot match an ingress gateway: a Pod has one value for a label."""
     return all(any(get(labels, key) not in (None, value) for key, value in ours.items()) for ours in selectors())
 
 
-def bypasses_policies(envoy_filter: KubernetesObject) -> bool:
-    """Tell whether an EnvoyFilter can change the ingress gateway."""
-    if is_for_other_pods(envoy_filter.get("spec", "workloadSelector", "labels")):
+def may_reach_gateway(obj: KubernetesObject, labels: Any, stack: Stack) -> bool:
+    """Tell whether Istio may apply an object with a selector to an ingress gateway of the stack.
+
+    Istio applies those of the gateway's namespace and of the root namespace, and those with target references to
+    gateways of the Gateway API alone.
+    """
+    if obj.get("spec", "targetRef") or obj.get("spec", "targetRefs") or _is_for_other_pods(labels):
         return False
-    contexts = {get(patch, "match", "context") or "ANY" for patch in envoy_filter.items("spec", "configPatches")}
-    return not contexts <= _SIDECARS
+    return obj.namespace in namespaces() or bool(
+        matching(stack.of_kind(GROUP, "Gateway"), lambda gateway: gateway.namespace == obj.namespace)
+    )
+
+
+def is_for_sidecars(envoy_filter: KubernetesObject) -> bool:
+    """Tell whether an EnvoyFilter changes sidecars alone."""
+    patches = envoy_filter.items("spec", "configPatches")
+    return {get(patch, "match", "context") or "ANY" for patch in patches} <= _SIDECARS
 
 
 def gateway_names(service: KubernetesObject) -> Iterator[tuple[str, str]]:

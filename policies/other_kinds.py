@@ -3,29 +3,55 @@
 Policies refuse what they cannot follow, because it could serve an application without TLS.
 """
 
+import re
 from collections.abc import Iterator
 
 from components.problem import Problem
 from policies import istio
 from policies.certificates import CERT_MANAGER
-from policies.findings import Rule
+from policies.findings import Finding, Rule, Unjudged
 from policies.issuers import ISSUERS
 from policies.objects import KubernetesObject, Stack, get, matching, objects, reading
 
 _INGRESS = ("networking.k8s.io", "extensions")
 _ISTIO_CLASS = "istio"
-_ISTIO_CONTROLLER = "istio.io/ingress-controller"
+_INGRESS_CONTROLLER = "istio.io/ingress-controller"
 _CLASS = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 _GATEWAY_API = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
+_MESH_PARENTS = {"Service", "ServiceEntry"}
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet")
-_MESH_CLASSES = {"istio-waypoint"}
-_GOOGLE_CLASS_PREFIX = "gke-"
-_ISTIO_GATEWAY_CONTROLLERS = ("istio.io/gateway-controller", "istio.io/unmanaged-gateway")
+
+_GOOGLE_INGRESS_CLASSES = {"gce", "gce-internal"}
+_OTHER_GATEWAY_CLASSES = re.compile(
+    r"istio-waypoint|gke-l7-(gxlb|rilb|(global|regional)-external-managed|cross-regional-internal-managed)(-mc)?"
+)
+"""Istio's for the mesh, and Google's.
+
+https://docs.cloud.google.com/kubernetes-engine/docs/how-to/gatewayclass-capabilities
+"""
+_ISTIO_CONTROLLERS = "istio.io/"
+"""Prefix of the controllers of Istio's GatewayClasses."""
+_MESH_CONTROLLER = "istio.io/mesh-controller"
+
+_EXTENSIONS = "extensions.istio.io"
+_SELECTORS = {
+    (istio.GROUP, "EnvoyFilter"): ("spec", "workloadSelector", "labels"),
+    (_EXTENSIONS, "WasmPlugin"): ("spec", "selector", "matchLabels"),
+    (_EXTENSIONS, "TrafficExtension"): ("spec", "selector", "matchLabels"),
+    ("security.istio.io", "AuthorizationPolicy"): ("spec", "selector", "matchLabels"),
+}
+"""Where the kinds that can answer or rewrite requests in a gateway have their selectors."""
+
+_FIX_INGRESS_CLASS = (
+    "pulumi import kubernetes:networking.k8s.io/v1:IngressClass NAME NAME    # tells the policy its controller",
+    "ingressClassName: NAME    # on an Ingress without a class",
+)
 
 _WHOLE = {
     istio.GROUP: ("Gateway", "VirtualService", "EnvoyFilter"),
+    _EXTENSIONS: ("WasmPlugin", "TrafficExtension"),
     CERT_MANAGER: ("Certificate", "CertificateRequest", *ISSUERS[1:]),
     **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
     **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", *_ROUTES)),
@@ -33,58 +59,78 @@ _WHOLE = {
 """Kinds that cannot be judged from the fields of a Patch."""
 
 
-def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     if any(obj.is_a(group, "Ingress") for group in _INGRESS):
-        if _is_for_istio(obj, stack):
-            yield Problem(obj.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
+        yield from _ingress(obj, stack)
     elif any(obj.is_a(group, "Gateway") for group in _GATEWAY_API):
         if _may_be_istios(obj, stack):
             yield Problem(obj.where, "is a Gateway of the Gateway API for Istio, whose listeners no policy judges")
     elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
         yield from _api_route(obj, stack)
-    elif obj.is_a(istio.GROUP, "EnvoyFilter") and istio.bypasses_policies(obj):
-        yield Problem(obj.where, "has patches for the gateway itself, which no policy judges")
+    elif not obj.patch and (obj.group, obj.kind) in _SELECTORS:
+        yield from _extension(obj, stack)
 
 
-def _is_for_istio(ingress: KubernetesObject, stack: Stack) -> bool:
+def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     """Judge an Ingress by its class. As in Istio, the annotation wins over the field."""
-    annotation, name = ingress.get("metadata", "annotations", _CLASS), ingress.get("spec", "ingressClassName")
-    if annotation or name == _ISTIO_CLASS:
-        return bool((annotation or name) == _ISTIO_CLASS)
+    name = str(ingress.get("metadata", "annotations", _CLASS) or ingress.get("spec", "ingressClassName") or "")
+    if name in _GOOGLE_INGRESS_CLASSES:
+        return
 
     def applies(candidate: KubernetesObject) -> bool:
-        if name and candidate.name != name:
-            return False
-        is_istios = candidate.get("spec", "controller") == _ISTIO_CONTROLLER
-        return is_istios and bool(name or candidate.get("metadata", "annotations", _DEFAULT_CLASS) == "true")
+        is_default: bool = candidate.get("metadata", "annotations", _DEFAULT_CLASS) == "true"
+        return candidate.name == name if name else is_default
 
-    return bool(matching(stack.of_kind("networking.k8s.io", "IngressClass"), applies))
+    classes = matching(stack.of_kind("networking.k8s.io", "IngressClass"), applies)
+    controllers = set()
+    for ingress_class in classes:
+        with reading(ingress_class):
+            controllers.add(ingress_class.get("spec", "controller"))
+    if name == _ISTIO_CLASS or _INGRESS_CONTROLLER in controllers:
+        yield Problem(ingress.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
+    elif not classes:
+        unknown = f"has the class {name}" if name else "has no class, and so the default one"
+        yield Unjudged(ingress.where, f"{unknown}, which is not of this stack", _FIX_INGRESS_CLASS)
+
+
+def _extension(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
+    if obj.kind == "EnvoyFilter" and istio.is_for_sidecars(obj):
+        return
+    authorizes = obj.kind == "AuthorizationPolicy"
+    if authorizes and obj.get("spec", "action") != "CUSTOM":
+        # The other actions refuse requests, or let them pass.
+        return
+    if istio.may_reach_gateway(obj, obj.get(*_SELECTORS[obj.group, obj.kind]), stack):
+        if authorizes:
+            yield Unjudged(obj.where, "has another server answer at the gateway, on port 80 too")
+        else:
+            yield Problem(obj.where, "has changes for the gateway itself, which no policy judges")
 
 
 def _may_be_istios(gateway: KubernetesObject, stack: Stack) -> bool:
     """Tell whether Istio may implement a Gateway of the Gateway API: not Google's, and not the mesh's own."""
     with reading(gateway):
-        name = gateway.get("spec", "gatewayClassName") or ""
-    if name in _MESH_CLASSES:
-        return False
+        name = str(gateway.get("spec", "gatewayClassName") or "")
     classes = stack.of_kind(_GATEWAY_API[0], "GatewayClass")
     for gateway_class in matching(classes, lambda candidate: candidate.name == name):
         with reading(gateway_class):
-            return gateway_class.get("spec", "controllerName") in _ISTIO_GATEWAY_CONTROLLERS
-    return not name.startswith(_GOOGLE_CLASS_PREFIX)
+            controller = str(gateway_class.get("spec", "controllerName"))
+            return controller.startswith(_ISTIO_CONTROLLERS) and controller != _MESH_CONTROLLER
+    return not _OTHER_GATEWAY_CLASSES.fullmatch(name)
 
 
 def _api_route(route: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    """Judge a route by its parents: a Service belongs to the mesh, an unknown Gateway may be Istio's."""
+    """Judge a route by its parents: a Service belongs to the mesh, an unknown Gateway or ListenerSet may be Istio's."""
     parents = [*route.items("spec", "parentRefs"), *filter(None, [route.get("spec", "parentRef")])]
     for parent in parents:
-        if get(parent, "kind") == "Service":
+        kind = get(parent, "kind") or "Gateway"
+        if kind in _MESH_PARENTS:
             continue
         namespace, name = get(parent, "namespace") or route.namespace, get(parent, "name")
-        gateways = stack.named(_GATEWAY_API[0], "Gateway", namespace, name)
+        gateways = stack.named(_GATEWAY_API[0], "Gateway", namespace, name) if kind == "Gateway" else []
         if not gateways or any(_may_be_istios(gateway, stack) for gateway in gateways):
             yield Problem(
-                route.where, f"is on the Gateway {namespace}/{name} of the Gateway API, which no policy judges"
+                route.where, f"is on the {kind} {namespace}/{name} of the Gateway API, which no policy judges"
             )
 
 
@@ -96,10 +142,12 @@ def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
 OTHER_WAYS = Rule(
     name="no-other-way-in",
     description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those: no"
-    " Ingress, no object of the Gateway API and no EnvoyFilter does.",
+    " Ingress, no object of the Gateway API, and no EnvoyFilter, WasmPlugin or TrafficExtension does.",
     fix=("write a VirtualService on a Gateway of port 443; or use TlsGateway",),
-    cannot_see="Ingresses without a class where MeshConfig has `ingressControllerMode: DEFAULT`; what a Helm release"
-    " installs",
+    cannot_see="an Ingress whose class is of another stack, and an AuthorizationPolicy with the action CUSTOM"
+    " (reported as advisories; the former is refused in production); what MeshConfig sets: another ingress class or"
+    " root namespace, `ingressControllerMode: DEFAULT`; another name that istiod has for its controllers; a load"
+    " balancer in front of the gateway; what a Helm release installs",
     subjects=objects,
     find=_other_way,
 )

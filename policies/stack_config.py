@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi.runtime import get_config_env
 
-from components.specs.istio import SELECTOR
+from components.specs.istio import NAMESPACE, SELECTOR
 from config.production import PROJECT, is_production
 
 
@@ -27,11 +27,20 @@ def acme_servers() -> Mapping[str, str]:
 
 def selectors() -> list[Mapping[str, str]]:
     """Return the Pod labels of each of the stack's ingress gateways."""
-    gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
-    ingresses = [_value("ingress"), *(gateway.get("ingress") for gateway in gateways)]
-    configured = [ingress.get("selector") for ingress in ingresses if isinstance(ingress, dict)]
+    configured = [ingress.get("selector") for ingress in _ingresses()]
     # A gateway without a selector has the default one, as in the settings.
     return [selector if selector and isinstance(selector, dict) else SELECTOR for selector in configured]
+
+
+def namespaces() -> set[str]:
+    """Return the namespaces of the stack's ingress gateways, and of their control planes."""
+    return {str(ingress.get(key) or NAMESPACE) for ingress in _ingresses() for key in ("namespace", "controlPlane")}
+
+
+def _ingresses() -> list[Mapping[str, Any]]:
+    gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
+    ingresses = [_value("ingress"), *(gateway.get("ingress") for gateway in gateways)]
+    return [ingress for ingress in ingresses if isinstance(ingress, dict)]
 
 
 def _value(key: str, kind: type[Any] = dict) -> Any:

@@ -12,7 +12,19 @@ from components.specs.tls import CIPHER_SUITES
 from policies import gateways
 from policies.findings import Rule
 from policies.istio import resolve
-from tests.policies.support import advice, breaks, certificate, configured, findings, gateway, holds, http, https
+from tests.policies.support import (
+    advice,
+    breaks,
+    certificate,
+    configured,
+    findings,
+    gateway,
+    holds,
+    http,
+    https,
+    kubernetes,
+    virtual_service,
+)
 
 LABEL = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
 RULES = (gateways.TLS_VERSION, gateways.CIPHER_SUITES, gateways.MODE, gateways.CERTIFICATE)
@@ -44,6 +56,18 @@ def test_a_weak_server_is_refused(rule: Rule[Any], server: dict[str, Any], sayin
 @pytest.mark.parametrize("selector", [{}, {"app": "istio"}, {"istio": "ingressgateway", "app": "other"}], ids=str)
 def test_gateways_that_may_be_for_the_ingress_pods_are_judged(selector: dict[str, str]) -> None:
     breaks(gateways.MODE, gateway(PASSTHROUGH, selector=selector), saying="PASSTHROUGH")
+
+
+def test_a_gateway_that_names_its_service_is_judged_whatever_its_selector() -> None:
+    bound = {
+        "annotations": {"internal.istio.io/gateway-service": "istio-ingressgateway.istio-system.svc.cluster.local"}
+    }
+    spec = {"selector": {"istio": "egressgateway"}, "servers": [PASSTHROUGH]}
+    by_service = kubernetes("networking.istio.io/v1:Gateway", "bound", "istio-system", metadata=bound, spec=spec)
+    breaks(gateways.MODE, by_service, saying="PASSTHROUGH")
+    plain = {**spec, "servers": [http()]}
+    by_service = kubernetes("networking.istio.io/v1:Gateway", "bound", "istio-system", metadata=bound, spec=plain)
+    breaks(gateways.NO_PLAIN_HTTP, by_service, virtual_service("istio-system/bound"), saying="without TLS")
 
 
 @pytest.mark.parametrize("mode", ["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", None])
