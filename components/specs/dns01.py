@@ -24,6 +24,9 @@ def pool(project: str, number: str) -> str:
     return f"projects/{number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
 
 
-def member(pool_: str, namespace: str = NAMESPACE, service_account: str = SERVICE_ACCOUNT) -> str:
-    """Return a ServiceAccount as IAM policies name it."""
-    return f"principal://iam.googleapis.com/{pool_}/subject/ns/{namespace}/sa/{service_account}"
+def member(
+    pool_: str, namespace: str = NAMESPACE, service_account: str = SERVICE_ACCOUNT, uid: str | None = None
+) -> str:
+    """Return a ServiceAccount as IAM policies name it: by name those of all clusters of the project, by UID one."""
+    selector = f"kubernetes.serviceaccount.uid/{uid}" if uid else f"subject/ns/{namespace}/sa/{service_account}"
+    return f"principal://iam.googleapis.com/{pool_}/{selector}"

@@ -36,7 +36,7 @@ for stack in settings.stacks:
     pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
     cluster_project, dns_project = stack.cluster_project or settings.project, stack.dns_project or settings.project
     if stack.dns01_zone:
-        SolverAccess(f"dns01-{stack.name}", stack.dns01_zone, dns_project, cluster_project)
+        SolverAccess(f"dns01-{stack.name}", stack.dns01_zone, dns_project, cluster_project, stack.dns01_account)
     for identity, roles in GRANTS.items():
         member = github.members[identity, stack.name]
         Grants(f"{identity}-{stack.name}", roles, member, state, cluster_project, dns_project, stack.zones)

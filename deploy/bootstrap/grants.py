@@ -99,7 +99,7 @@ class SolverAccess(pulumi.ComponentResource):
     In bootstrap; otherwise the deploy identity could change every custom role of the project.
     """
 
-    def __init__(self, name: str, zone: str, dns_project: str, cluster_project: str) -> None:
+    def __init__(self, name: str, zone: str, dns_project: str, cluster_project: str, uid: str | None) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:SolverAccess", name)
         child = pulumi.ResourceOptions(parent=self)
         number = gcp.organizations.get_project_output(project_id=cluster_project).number
@@ -116,7 +116,7 @@ class SolverAccess(pulumi.ComponentResource):
             project=dns_project,
             managed_zone=zone,
             role=role.name,
-            member=number.apply(lambda number: dns01.member(dns01.pool(cluster_project, number))),
+            member=number.apply(lambda number: dns01.member(dns01.pool(cluster_project, number), uid=uid)),
             opts=child,
         )
         self.register_outputs({})

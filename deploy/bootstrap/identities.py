@@ -65,6 +65,10 @@ class GithubIdentities(pulumi.ComponentResource):
                     description=description,
                     opts=child,
                 )
+                emails[identity, stack.name] = account.email
+                # GitHub makes an environment that is missing, without reviewers, for any job that names it.
+                if identity == "preview" and stack.production and not stack.approved_previews:
+                    continue
                 gcp.serviceaccount.IAMMember(
                     f"{name}-{identity}-{stack.name}-jobs",
                     service_account_id=account.name,
@@ -74,7 +78,6 @@ class GithubIdentities(pulumi.ComponentResource):
                     ),
                     opts=child,
                 )
-                emails[identity, stack.name] = account.email
         self.provider = provider.name
         self.emails = emails
         self.members = {key: pulumi.Output.format("serviceAccount:{}", email) for key, email in emails.items()}
@@ -89,7 +92,7 @@ def environment(identity: str, stack: Stack) -> str | None:
     """
     if identity == "deploy":
         return stack.name
-    if identity == "preview" and stack.production:
+    if identity == "preview" and (stack.production or stack.approved_previews):
         return f"{stack.name}-preview"
     return None
 

@@ -1,16 +1,21 @@
 """Stack config of the bootstrap program. Every problem is reported at once, as in the main program."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, Field
 
 from components.fields import GoogleName
-from components.problem import ProblemsError
+from components.problem import Problem, ProblemsError
 from components.shell import Expression
 from config.decoding import decode
 from config.fields import Section
+from config.problems import dotted, set_command
+
+_UID = Expression('"$(kubectl get serviceaccount cert-manager -n cert-manager --output jsonpath={.metadata.uid})"')
+"""The command that prints the UID of cert-manager's ServiceAccount."""
 
 
 class Stack(Section):
@@ -23,13 +28,23 @@ class Stack(Section):
         min_length=1, description="a list of names of Cloud DNS managed zones", examples=["ZONE"]
     )
     production: bool = Field(
-        False, description="true where a pull request needs an approval to read the stack's state", examples=[True]
+        False, description="true where no pull request may read the stack's state without an approval", examples=[True]
+    )
+    approved_previews: bool = Field(
+        False,
+        description="true once the environment NAME-preview has required reviewers: they approve each preview",
+        examples=[True],
     )
     cluster_project: GoogleName | None = Field(
         None, description="the cluster's project, if not gcp:project", examples=["PROJECT"]
     )
     dns01_zone: GoogleName | None = Field(
         None, description="the managed zone that cert-manager may prove names in by DNS-01", examples=["ZONE"]
+    )
+    dns01_account: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = Field(
+        None,
+        description="the UID of cert-manager's ServiceAccount, which alone may then use dns01Zone",
+        examples=[_UID],
     )
     dns_project: GoogleName | None = Field(
         None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
@@ -62,6 +77,23 @@ class Bootstrap(Section):
     )
 
 
+def _shared_access(config: Bootstrap, *_: Any) -> Iterator[Problem]:
+    """Yield each stack with a zone for DNS-01 that the cluster of another stack could write."""
+    projects = [stack.cluster_project or config.project for stack in config.stacks]
+    for position, stack in enumerate(config.stacks):
+        if (
+            stack.dns01_zone
+            and "dns01_account" not in stack.model_fields_set
+            and projects.count(projects[position]) > 1
+        ):
+            path = ("stacks", position, "dns01Account")
+            what = (
+                f"is not set, so every cluster of the project {projects[position]}, which another stack uses as well,"
+                f" could write the zone {stack.dns01_zone}; accepted: the UID of cert-manager's ServiceAccount"
+            )
+            yield Problem(dotted(path), what, (set_command(path, _UID),))
+
+
 def load() -> Bootstrap:
     """Read and validate the stack's config.
 
@@ -69,6 +101,7 @@ def load() -> Bootstrap:
         pulumi.RunError: The config is invalid. The engine prints the problems without a traceback.
     """
     try:
-        return decode(Bootstrap, {**get_config_env(), **CONFIG.get()}, pulumi.get_project(), pulumi.get_stack())
+        config = {**get_config_env(), **CONFIG.get()}
+        return decode(Bootstrap, config, pulumi.get_project(), pulumi.get_stack(), cross_check=_shared_access)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None

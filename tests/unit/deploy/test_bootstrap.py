@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[3]
 POOL = "projects/42/locations/global/workloadIdentityPools/github"
 STACKS: list[dict[str, Any]] = [
     {"name": "dev", "zones": ["dev", "internal"]},
-    {"name": "prod", "zones": ["shop"], "production": True},
+    {"name": "prod", "zones": ["shop"], "production": True, "approvedPreviews": True},
 ]
+UID = "6f0e3f2c-8d2f-4a51-9d5e-0c5f3b8b9d11"
 DEV, PROD = map(Stack.model_validate, STACKS)
 
 
@@ -148,6 +149,15 @@ class TestAuthentication:
                 assert binding["role"] == "roles/iam.workloadIdentityUser"
                 assert f"pulumi-{identity}-{stack.name}@" in binding["serviceAccountId"]
 
+    def test_no_pull_request_previews_production_before_its_environment_has_reviewers(self) -> None:
+        made = up(stacks=[STACKS[0], STACKS[1] | {"approvedPreviews": False}])
+        bindings = {member.name for member in made.of("gcp:serviceaccount/iAMMember:IAMMember")}
+        assert bindings == {
+            *(f"github-{identity}-dev-jobs" for identity in IDENTITIES),
+            "github-drift-prod-jobs",
+            "github-deploy-prod-jobs",
+        }
+
     def test_the_mapping_of_twenty_stacks_is_within_googles_limit(self) -> None:
         stacks = [Stack(name=f"stack-{n:02}-prod", zones=("zone",), production=True) for n in range(20)]
         assert len(job_of_token(stacks)) < 2048
@@ -207,6 +217,29 @@ class TestGrants:
         )
         role = configured.named("dns01-dev-role").inputs
         assert set(role["permissions"]) < {*READ_ZONE, *WRITE_ZONE}, "less than the deploy identity"
+
+    @pytest.mark.parametrize(
+        ("dev", "prod"),
+        [({}, {}), ({"clusterProject": "platform"}, {}), ({"dns01Zone": "dev"}, {"dns01Account": UID})],
+        ids=["default project", "the same project by name", "the other stack"],
+    )
+    def test_the_cluster_of_another_stack_gets_no_access_to_a_zone(self, dev: Any, prod: Any) -> None:
+        with pytest.raises(pulumi.RunError, match=r"could write the zone (dev|shop);") as error:
+            up(stacks=[STACKS[0] | dev, STACKS[1] | {"dns01Zone": "shop"} | prod])
+        assert "has a problem" in str(error.value)
+        assert ".metadata.uid" in str(error.value), "with the fix"
+
+    @pytest.mark.parametrize(
+        ("dev", "prod", "selector"),
+        [
+            ({"clusterProject": "other"}, {}, "/subject/ns/cert-manager/sa/cert-manager"),
+            ({}, {"dns01Account": UID}, f"/kubernetes.serviceaccount.uid/{UID}"),
+        ],
+        ids=["another project", "one ServiceAccount"],
+    )
+    def test_stacks_are_apart_by_project_or_by_uid(self, dev: Any, prod: Any, selector: str) -> None:
+        made = up(stacks=[STACKS[0] | dev, STACKS[1] | {"dns01Zone": "shop"} | prod])
+        assert made.named("dns01-prod-zone").inputs["member"].endswith(f"/platform.svc.id.goog{selector}")
 
     def test_clusters_and_zones_may_be_in_other_projects(self) -> None:
         other = up(stacks=[{**STACKS[0], "clusterProject": "clusters", "dnsProject": "names"}])
