@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.cert_manager import chart_values
-from deploy.bootstrap.rbac.manifests import FILES, manifests, rights, roles
+from deploy.bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
 from deploy.bootstrap.rbac.rights import compare, rights_of, uses
 from sandbox import paths
 from sandbox.acme import STAGING
@@ -25,6 +25,7 @@ from tests.sandbox.stack import SHOP, Stack
 pytestmark = pytest.mark.sandbox
 
 STACK = "roles"
+PLACE = Place(applications=[SHOP["namespace"]], stack=STACK)
 ENDED = 120
 """Seconds for a check of the live environment."""
 
@@ -46,7 +47,7 @@ class Identities:
 
     def grant(self, identity: str) -> None:
         """Give an identity its roles, as the administrator of the cluster does."""
-        kubectl("apply", manifest=list(manifests(identity, STACK, user(identity))))
+        kubectl("apply", manifest=list(manifests(identity, user(identity), PLACE)))
 
     def become(self, identity: str) -> Stack:
         """Run what follows as an identity."""
@@ -107,13 +108,13 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield seen
     finally:
         for identity in FILES:
-            kubectl("delete", "--ignore-not-found", manifest=list(manifests(identity, STACK, user(identity))))
+            kubectl("delete", "--ignore-not-found", manifest=list(manifests(identity, user(identity), PLACE)))
 
 
 @pytest.mark.parametrize("identity", FILES)
 def test_an_identity_may_what_it_does_and_no_more(lived: str, identity: str) -> None:
     assert lived, "previews, updates, checks, a look for drift and the end went through with these roles alone"
-    always, seldom = rights(roles(identity))
+    always, seldom = rights(roles(identity, PLACE))
     with AUDIT_LOG.open() as lines:
         comparison = compare(always, uses(lines, user(identity)), seldom)
 
@@ -147,6 +148,8 @@ def test_an_update_holds_what_the_chart_grants_and_no_more() -> None:
         ("deploy", "patch clusterroles.rbac.authorization.k8s.io/cluster-admin"),
         ("deploy", "patch deployments.apps/another --namespace default"),
         ("deploy", "impersonate users"),
+        ("deploy", "patch peerauthentications.security.istio.io/default --namespace istio-system"),
+        ("deploy", "delete peerauthentications.security.istio.io/another --namespace shop"),
     ],
 )
 def test_an_identity_may_not(lived: str, identity: str, asked: str) -> None:

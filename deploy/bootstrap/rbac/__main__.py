@@ -12,6 +12,11 @@ from deploy.bootstrap.rbac.rights import Right, compare, uses
 
 _DEFAULT = Place()
 
+_AMOUNTS_TO_ADMIN = (
+    "amounts to cluster-admin: like cert-manager, it writes webhooks, and Secrets and Pods of every namespace;"
+    " --no-cert-manager leaves that out"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: 0 if the roles fit, 1 if they do not, 2 if there is nothing to compare."""
@@ -26,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _manifests(args: argparse.Namespace) -> int:
     for identity in args.identity or FILES:
         user = f"pulumi-{identity}-{args.stack}@{args.project}.iam.gserviceaccount.com"
-        for manifest in manifests(identity, args.stack, user, _place(args)):
+        if identity == "deploy" and not args.no_cert_manager:
+            print(f"warning: {user} {_AMOUNTS_TO_ADMIN}", file=sys.stderr)
+        for manifest in manifests(identity, user, _place(args)):
             print("---")
             print(yaml.safe_dump(manifest, sort_keys=False), end="")
     return 0
@@ -60,7 +67,8 @@ def _place(args: argparse.Namespace) -> Place:
         installs=not args.no_cert_manager,
         control_plane_namespace=args.control_plane_namespace,
         mesh_config=args.mesh_config,
-        dashboard=args.dashboard,
+        applications=args.application or _DEFAULT.applications,
+        stack=args.stack,
     )
 
 
@@ -72,14 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     place.add_argument(
         "--mesh-config", default=_DEFAULT.mesh_config, metavar="CONFIGMAP", help="istio-REVISION, or istio"
     )
-    place.add_argument("--dashboard", default=_DEFAULT.dashboard, metavar="CONFIGMAP", help=argparse.SUPPRESS)
+    place.add_argument(
+        "--application", action="append", metavar="NAMESPACE", help="one that mtls is for, may be repeated"
+    )
+    place.add_argument("--stack", required=True, metavar="NAME", help="the stack")
     place.add_argument("--secret", action="append", metavar="NAME", help="a certificate's Secret, may be repeated")
     place.add_argument("--no-cert-manager", action="store_true", help="the stack has certManager.install false")
 
     parser = argparse.ArgumentParser(prog="python -m deploy.bootstrap.rbac", description=__doc__.partition(": ")[2])
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     verb = verbs.add_parser("manifests", parents=[place], help="print roles and bindings for `kubectl apply -f -`")
-    verb.add_argument("--stack", required=True, metavar="NAME", help="the stack")
     verb.add_argument("--project", required=True, help="the project of the identities")
     verb.add_argument("--identity", action="append", choices=list(FILES), help="only this identity, may be repeated")
     verb.set_defaults(work=_manifests)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,19 @@ class Place:
     """istiod's namespace."""
     mesh_config: str = "istio"
     """The ConfigMap with Istio's mesh config, `istio-REVISION` for a revision."""
-    dashboard: str = "certificates-dashboard"
-    """The ConfigMap of the dashboard; `manifests` derives it from the stack's name."""
+    applications: Sequence[str] = ()
+    """The namespaces that `mtls` is for."""
+    stack: str = ""
+    """The stack's name. The names of its roles, its alerts and its dashboard end with it."""
 
 
 _DEFAULT = Place()
 
 _MESH = "-mesh"
 """Suffix of roles for istiod's namespace."""
+
+_APPLICATION = "APPLICATION"
+"""The namespace of roles for each of the applications' namespaces."""
 
 
 def roles(identity: str, place: Place = _DEFAULT) -> list[Object]:
@@ -80,6 +85,7 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
         None: [None],
         istio.NAMESPACE: list(services),
         _DEFAULT.cert_manager_namespace: [place.cert_manager_namespace],
+        _APPLICATION: list(place.applications),
     }
     is_for_mesh = role["metadata"]["name"].endswith(_MESH)
     for namespace in [place.control_plane_namespace] if is_for_mesh else namespaces[role["metadata"].get("namespace")]:
@@ -92,13 +98,16 @@ def _placed(role: Object, place: Place, services: Mapping[str, list[str]]) -> It
 
 
 def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
+    suffix = stack_suffix(place.stack)
     own_names: dict[tuple[str, str], Sequence[str]] = {
         ("secrets", istio.CREDENTIAL): place.secrets,
         ("secrets", client_ca.reference(istio.CREDENTIAL)): [client_ca.reference(name) for name in place.secrets],
         ("services", istio.SERVICE): services,
         ("deployments", istio.SERVICE): services,
         ("configmaps", _DEFAULT.mesh_config): [place.mesh_config],
-        ("configmaps", _DEFAULT.dashboard): [place.dashboard],
+        ("configmaps", "certificates-dashboard"): [f"certificates-dashboard-{suffix}"],
+        ("podmonitors", "certificates"): [f"certificates-{suffix}"],
+        ("podmonitorings", "certificates"): [f"certificates-{suffix}"],
         ("namespaces", _DEFAULT.cert_manager_namespace): [place.cert_manager_namespace],
     }
     if "resourceNames" in rule:
@@ -106,14 +115,14 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
         rule["resourceNames"] = [own for name in names for own in own_names.get((resource, name), [name])]
 
 
-def manifests(identity: str, stack: str, user: str, place: Place = _DEFAULT) -> Iterator[Object]:
+def manifests(identity: str, user: str, place: Place) -> Iterator[Object]:
     """Yield an identity's roles, each followed by its binding.
 
     The roles' names end with the stack's, because another stack in the cluster may be in other namespaces. The
     user is the service account's e-mail address, which is its name in a GKE cluster.
     """
-    for role in roles(identity, replace(place, dashboard=f"{_DEFAULT.dashboard}-{stack_suffix(stack)}")):
-        metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{stack}"}
+    for role in roles(identity, place):
+        metadata = role["metadata"] | {"name": f"{role['metadata']['name']}-{place.stack}"}
         yield role | {"metadata": metadata}
         yield {
             "apiVersion": role["apiVersion"],

@@ -120,8 +120,20 @@ class TestRoles:
         assert not [right for right in always | seldom if right.resource in ("pods", "clusterroles")]
         assert not [right for right in always if right.resource == "deployments"]
 
+    @pytest.mark.parametrize(
+        "kind", ["peerauthentications", "podmonitors", "prometheusrules", "podmonitorings", "rules"]
+    )
+    def test_what_others_also_have_is_changed_by_name_only(self, kind: str) -> None:
+        changes = {
+            (right.namespace, right.name)
+            for right in rights_for("deploy", installs=False, applications=("shop", "web"), stack="dev")
+            if right.resource == kind and right.verb in ("patch", "delete")
+        }
+        mtls = {("shop", "default"), ("web", "default")}
+        assert changes == (mtls if kind == "peerauthentications" else {("", "certificates-dev")})
+
     def test_every_role_is_bound_to_its_stacks_identity(self) -> None:
-        made = list(manifests("drift", "dev", USER))
+        made = list(manifests("drift", USER, Place(stack="dev")))
         for role, binding in zip(made[::2], made[1::2], strict=True):
             assert binding["roleRef"]["kind"] == role["kind"]
             assert binding["roleRef"]["name"] == role["metadata"]["name"]
@@ -156,12 +168,19 @@ class TestCommand:
         return str(file)
 
     def test_an_identity_is_compared_with_a_log(self, log: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["compare", log, "--user", USER, "--identity", "preview"]) == 1
+        assert main(["compare", log, "--user", USER, "--stack", "dev", "--identity", "preview"]) == 1
         printed = capsys.readouterr().out
         assert "missing" not in printed
         assert "  list services istio-ingressgateway in istio-system" in printed.split("unused")[1]
         assert "  create secrets in a" in printed.split("refused dry runs")[1]
 
+    @pytest.mark.parametrize(("options", "warned"), [([], True), (["--no-cert-manager"], False)])
+    def test_who_gets_rights_that_amount_to_cluster_admin_is_said(
+        self, capsys: pytest.CaptureFixture[str], options: list[str], warned: bool
+    ) -> None:
+        assert main(["manifests", "--stack", "dev", "--project", "platform", *options]) == 0
+        assert (f"warning: {USER} amounts to cluster-admin" in capsys.readouterr().err) == warned
+
     def test_a_log_without_the_user_proves_nothing(self, log: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["compare", log, "--user", "somebody", "--identity", "preview"]) == 2
+        assert main(["compare", log, "--user", "somebody", "--stack", "dev", "--identity", "preview"]) == 2
         assert "has no request of somebody" in capsys.readouterr().err
