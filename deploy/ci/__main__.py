@@ -12,6 +12,7 @@ from typing import Any
 from deploy.ci import credentials, outcome, report
 from deploy.ci.commands import Ran, inert, run
 from deploy.ci.github import Github, GithubError
+from deploy.ci.outcome import OutcomeError
 
 BRANCH = "main"
 """The branch that is deployed."""
@@ -33,17 +34,21 @@ def gate(reviewed: Sequence[str]) -> int:
     """
     github = _github()
     head, commit = github.head(BRANCH), _variable("GITHUB_SHA")
-    problems = (
-        [f"{commit} is not the newest commit of {BRANCH}; the run of {head} deploys it"] if head != commit else []
-    )
-    problems += [
-        f"environment {environment} has no required reviewers; add them at {_repository_url()}/settings/environments"
-        for environment in reviewed
-        if not github.reviewers(environment)
-    ]
+    problems = _unreviewed(github, reviewed)
+    if head != commit:
+        problems.append(f"{commit} is not the newest commit of {BRANCH}; the run of {head} deploys it")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _unreviewed(github: Github, environments: Sequence[str]) -> list[str]:
+    """Return the problem of each environment that has no required reviewers."""
+    return [
+        f"environment {environment} has no required reviewers; add them at {_repository_url()}/settings/environments"
+        for environment in environments
+        if not github.reviewers(environment)
+    ]
 
 
 def preview(stack: str, file: str) -> int:
@@ -57,34 +62,34 @@ def preview(stack: str, file: str) -> int:
 
 
 def comment(stacks: Sequence[str]) -> int:
-    """Write the outcomes of previews into their pull request, one comment per stack.
+    """Write the outcome of a preview of one of these stacks into its pull request, one comment per stack.
 
-    GitHub's event names the pull request and the commit. The artifacts may come from any code, so they are data, and
-    refused if they are not what `preview` writes.
+    GitHub names the workflow's file, and so the stack, the pull request and the commit. The artifact may come from any
+    code, so it is data, and refused if it is not what `preview` writes.
     """
     github = _github()
     event: dict[str, Any] = json.loads(Path(_variable("GITHUB_EVENT_PATH")).read_text())
-    workflow_run = event["workflow_run"]
+    workflow, workflow_run = event["workflow"]["path"], event["workflow_run"]
+    stack = {f".github/workflows/preview-{stack}.yml": stack for stack in stacks}.get(workflow)
+    if not stack:
+        raise OutcomeError(f"{workflow} previews none of the stacks {', '.join(stacks)}")
     pull_requests = _pull_requests(github, workflow_run, event["repository"]["id"])
     if not pull_requests:
         print(f"no open pull request has {workflow_run['head_sha']} as its newest commit")
         return 0
-    failed = False
-    for stack in stacks:
-        try:
-            archive = github.artifact(workflow_run["id"], f"preview-{stack}", outcome.LIMIT)
-            if archive is None:
-                continue
-            previewed = outcome.unpack(archive, " ".join(_preview_command(stack)))
-        except (GithubError, outcome.OutcomeError) as error:
-            _print_error(f"artifact preview-{stack} {error}")
-            failed = True
-            continue
-        title = f"{'Failed preview' if previewed.code else 'Preview'} of stack {report.code(stack)}"
-        body = report.section(title, previewed)
-        for number in pull_requests:
-            github.comment(number, f"preview of {stack}", f"{body}\nOf {workflow_run['head_sha']}.\n")
-    return 1 if failed else 0
+    archive = github.artifact(workflow_run["id"], outcome.ARTIFACT, outcome.LIMIT)
+    if archive is None:
+        return 0
+    # A branch can change the workflow's file, but not who has approved its run.
+    environment = f"{stack}-preview"
+    if github.reviewers(environment) and not github.approved(workflow_run["id"], environment):
+        raise OutcomeError(f"run {workflow_run['id']} of {workflow} has no approval of environment {environment}")
+    previewed = outcome.unpack(archive, " ".join(_preview_command(stack)))
+    title = f"{'Failed preview' if previewed.code else 'Preview'} of stack {report.code(stack)}"
+    body = report.section(title, previewed)
+    for number in pull_requests:
+        github.comment(number, f"preview of {stack}", f"{body}\nOf {workflow_run['head_sha']}.\n")
+    return 0
 
 
 def _pull_requests(github: Github, workflow_run: dict[str, Any], repository: int) -> list[int]:
@@ -108,14 +113,20 @@ def up(stack: str) -> int:
     return applied.code or run(*TLSCTL, "verify", "--stack", stack, "--watch", "--timeout", "300").code
 
 
-def drift(stack: str) -> int:
-    """Compare a stack with the live objects, and report differences in one issue, which closes when they are gone."""
+def drift(stack: str, reviewed: Sequence[str]) -> int:
+    """Compare a stack with the live objects, and report differences in one issue, which closes when they are gone.
+
+    Environments without required reviewers count as a difference.
+    """
+    github = _github()
     changed = run(*_pulumi_command("preview", stack), "--refresh", "--expect-no-changes", "--diff")
     verified = run(*TLSCTL, "verify", "--stack", stack)
     failed = [(f"Stack {report.code(stack)} differs from its program", changed)] if changed.code else []
     failed += [(f"Stack {report.code(stack)} does not serve as it should", verified)] if verified.code else []
+    if problems := _unreviewed(github, reviewed):
+        failed.append(("Nobody has to approve", Ran(f"gh api {github.path}/environments", 1, "\n".join(problems))))
     job = f"{_repository_url()}/actions/runs/{_variable('GITHUB_RUN_ID')}"
-    github, marker = _github(), f"drift of {stack}"
+    marker = f"drift of {stack}"
     if failed:
         github.issue(DRIFT, marker, f"Drift of {stack}", report.sections(failed) + f"\nSeen by {job}\n")
     else:
@@ -157,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = vars(_parser().parse_args(arguments))
     try:
         return int(args.pop("work")(**args))
-    except (UnsetError, GithubError, OSError, json.JSONDecodeError, subprocess.SubprocessError) as error:
+    except (UnsetError, GithubError, OutcomeError, OSError, json.JSONDecodeError, subprocess.SubprocessError) as error:
         _print_error(str(error))
     return 2
 
@@ -167,9 +178,10 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     works: tuple[Callable[..., int], ...] = (gate, preview, comment, up, drift)
     of_verb = {work: verbs.add_parser(work.__name__, help=(work.__doc__ or "").partition("\n")[0]) for work in works}
-    of_verb[gate].add_argument(
-        "--reviewed", nargs="*", default=[], metavar="ENVIRONMENT", help="needs required reviewers"
-    )
+    for verb in (of_verb[gate], of_verb[drift]):
+        verb.add_argument(
+            "--reviewed", type=str.split, default=[], metavar="ENVIRONMENTS", help="that need required reviewers"
+        )
     of_verb[comment].add_argument("stacks", nargs="+", metavar="STACK")
     for work in (preview, up, drift):
         of_verb[work].add_argument("stack", metavar="STACK")

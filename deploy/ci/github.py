@@ -65,6 +65,12 @@ class Github:
             return 0
         return sum(len(rule["reviewers"]) for rule in rules if rule["type"] == "required_reviewers")
 
+    def approved(self, run: int, environment: str) -> bool:
+        """Tell whether a reviewer of an environment has let a run use it."""
+        reviews = _get(f"{self.path}/actions/runs/{run}/approvals")
+        approved = [review for review in reviews if review["state"] == "approved"]
+        return any(item["name"] == environment for review in approved for item in review["environments"])
+
     def pull_request(self, number: int) -> dict[str, Any]:
         """Return a pull request in its current state."""
         pull_request: dict[str, Any] = _get(f"{self.path}/pulls/{number}")

@@ -11,6 +11,9 @@ import zlib
 
 from deploy.ci.commands import Ran
 
+ARTIFACT = "preview"
+"""The artifact's name."""
+
 FILE = "preview.json"
 """The only file of the artifact."""
 
@@ -22,7 +25,7 @@ KEPT = 100_000
 
 
 class OutcomeError(Exception):
-    """The artifact holds no outcome."""
+    """A run has no outcome that may be shown."""
 
 
 def to_json(ran: Ran) -> str:
@@ -41,14 +44,14 @@ def unpack(archive: bytes, command: str) -> Ran:
             # The size in the archive may be forged.
             text = file.read(LIMIT + 1)
     except (KeyError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise OutcomeError(f"is no archive with a {FILE}: {type(error).__name__}") from None
+        raise OutcomeError(f"the artifact is no archive with a {FILE}: {type(error).__name__}") from None
     if len(text) > LIMIT:
-        raise OutcomeError(f"holds more than {LIMIT} bytes")
+        raise OutcomeError(f"the artifact holds more than {LIMIT} bytes")
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise OutcomeError(f"holds no JSON: {type(error).__name__}") from None
+        raise OutcomeError(f"the artifact holds no JSON: {type(error).__name__}") from None
     match content:
         case {"code": int(code), "output": str(output), **more} if not more and not isinstance(code, bool):
             return Ran(command, code, output)
-    raise OutcomeError("holds something other than an exit code and an output")
+    raise OutcomeError("the artifact holds something other than an exit code and an output")

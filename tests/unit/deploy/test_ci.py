@@ -31,6 +31,9 @@ STOPPED = re.compile(r"^::stop-commands::([0-9a-f]{32})\n.*?^::\1::$", re.MULTIL
 """A part of a log in which a runner obeys no commands: it ends with the token alone, which nobody can guess."""
 
 BOT = {"login": "github-actions[bot]"}
+APPROVED = {"state": "approved", "environments": [{"name": "prod-preview"}]}
+REJECTED = APPROVED | {"state": "rejected"}
+APPROVED_ELSEWHERE = APPROVED | {"environments": [{"name": "staging"}]}
 
 
 @pytest.fixture
@@ -46,10 +49,18 @@ def preview(machine: Machine, **env: str) -> Done:
     return machine.run(step("preview-stack", "preview", "ci preview"), STACK="dev", **env)
 
 
-def comment(machine: Machine, sha: str = "abc123", pulls: tuple[int, ...] = (5,), repository: int = 1) -> Done:
+def comment(
+    machine: Machine,
+    file: str = "preview-dev.yml",
+    sha: str = "abc123",
+    pulls: tuple[int, ...] = (5,),
+    repository: int = 1,
+) -> Done:
     pull_requests = [{"number": number, "base": {"repo": {"id": repository}}} for number in pulls]
     run = {"id": 77, "head_sha": sha, "pull_requests": pull_requests}
-    (machine.folder / "event.json").write_text(json.dumps({"repository": {"id": 1}, "workflow_run": run}))
+    workflow = {"path": f".github/workflows/{file}"}
+    event = {"repository": {"id": 1}, "workflow": workflow, "workflow_run": run}
+    (machine.folder / "event.json").write_text(json.dumps(event))
     return machine.run(step("comment", "comment", "ci comment"))
 
 
@@ -57,8 +68,8 @@ def up(machine: Machine, **env: str) -> Done:
     return machine.run(step("up", "dev", "ci up"), STACK="dev", **env)
 
 
-def drift(machine: Machine) -> Done:
-    return machine.run(step("drift", "drift", "ci drift"), STACK="dev")
+def drift(machine: Machine, reviewed: str = "") -> Done:
+    return machine.run(step("drift", "drift", "ci drift"), STACK="dev", REVIEWED=reviewed)
 
 
 def reviewers(machine: Machine, **people: list[str]) -> None:
@@ -74,7 +85,7 @@ def handed_over(machine: Machine) -> dict[str, Any]:
 
 
 def artifacts(machine: Machine, *contents: Any, **changes: Any) -> None:
-    """Let a run have the artifacts of dev's previews, as jobs that ran a branch's code leave them."""
+    """Let a run have artifacts of previews, as jobs that ran a branch's code leave them."""
     listed = []
     for id_, content in enumerate(contents, 1):
         packed = io.BytesIO()
@@ -82,7 +93,7 @@ def artifacts(machine: Machine, *contents: Any, **changes: Any) -> None:
             archive.writestr("preview.json", content if isinstance(content, str) else json.dumps(content))
         machine.answer(f"{GITHUB}/actions/artifacts/{id_}/zip", packed.getvalue().decode("latin-1"))
         size = len(packed.getvalue())
-        listed.append({"id": id_, "name": "preview-dev", "expired": False, "size_in_bytes": size, **changes})
+        listed.append({"id": id_, "name": "preview", "expired": False, "size_in_bytes": size, **changes})
     machine.answer(f"{GITHUB}/actions/runs/77/artifacts?", {"artifacts": listed})
     machine.answer(f"{GITHUB}/pulls/5", {"number": 5, "state": "open", "head": {"sha": "abc123"}})
 
@@ -203,13 +214,34 @@ class TestComment:
         artifacts(machine, content)
         done = comment(machine)
 
-        assert done.returncode == 1
-        assert f"error: artifact preview-dev {problem}" in done.stdout
+        assert done.returncode == 2
+        assert f"error: the artifact {problem}" in done.stdout
         assert not machine.written()
+
+    @pytest.mark.parametrize("reviews", [[], [REJECTED], [APPROVED_ELSEWHERE]])
+    def test_a_run_that_nobody_has_approved_writes_nothing_about_prod(self, machine: Machine, reviews: Any) -> None:
+        artifacts(machine, {"code": 0, "output": "no changes, the branch says"})
+        reviewers(machine, prod_preview=["ann"])
+        machine.answer(f"{GITHUB}/actions/runs/77/approvals", reviews)
+        done = comment(machine, "preview-prod.yml")
+
+        assert done.returncode == 2
+        assert "run 77 of .github/workflows/preview-prod.yml has no approval of environment prod-preview" in done.stdout
+        assert not machine.written()
+
+    def test_the_stack_is_that_of_the_workflow(self, machine: Machine) -> None:
+        artifacts(machine, {"code": 0, "output": "+ 3 to create"})
+        reviewers(machine, prod_preview=["ann"])
+        machine.answer(f"{GITHUB}/actions/runs/77/approvals", [REJECTED, APPROVED])
+        assert comment(machine, "preview-prod.yml").returncode == 0
+        assert comment(machine, "preview-everybody.yml").returncode == 2
+
+        ((_, content),) = machine.written()
+        assert content["body"].startswith("<!-- preview of prod -->\n### Preview of stack `prod`")
 
     def test_a_large_artifact_is_not_downloaded(self, machine: Machine) -> None:
         artifacts(machine, "{}", size_in_bytes=outcome.LIMIT + 1)
-        assert comment(machine).returncode == 1
+        assert comment(machine).returncode == 2
         assert not [call for call in machine.calls("gh") if call.endswith("/zip")]
 
 
@@ -295,6 +327,14 @@ class TestDrift:
         assert reason == "POST repos/acme/gateway/issues/2/comments"
         assert "Gone, as seen by" in gone["body"]
         assert closed == {"state": "closed"}
+
+    def test_an_environment_that_nobody_guards_is_reported(self, machine: Machine) -> None:
+        reviewers(machine, prod=["ann"], prod_preview=[])
+        assert drift(machine, reviewed="prod prod-preview").returncode == 1
+
+        ((_, issue),) = machine.written()
+        assert "environment prod-preview has no required reviewers" in issue["body"]
+        assert "environment prod has" not in issue["body"]
 
     def test_an_issue_that_somebody_else_has_opened_is_left_alone(self, machine: Machine) -> None:
         issues(machine, {"number": 1, "user": {"login": "somebody"}, "body": "<!-- drift of dev -->\nnothing here"})
