@@ -106,5 +106,5 @@ format: .venv ## format and fix what ruff can
 
 # Each time: `uv sync` and `pulumi install` leave only what the program needs.
 .venv:
-	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet uv; }
+	@command -v $(UV) >/dev/null || { python3 -m venv $(CACHE)/uv && $(CACHE)/uv/bin/pip install --quiet --require-hashes --requirement .github/uv.txt; }
 	@$(UV) sync --quiet --frozen --all-groups

@@ -24,7 +24,8 @@ LAYOUT = {
 }
 """The modules that each folder may import."""
 
-OWNED = [line.split()[0] for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines() if line.startswith("/")]
+WORKFLOWS = "".join(file.read_text() for file in (ROOT / ".github/workflows").glob("*.yml"))
+COMMANDS = "".join(file.read_text() for file in (ROOT / "deploy/ci").glob("*.py"))
 
 
 def imported(file: Path) -> set[str]:
@@ -55,23 +56,34 @@ def test_the_layout_has_every_folder_of_python() -> None:
     assert {path.partition("/")[0] for path in tracked.split()} <= LAYOUT.keys()
 
 
-def test_code_that_runs_with_rights_has_an_owner() -> None:
-    folders = {"deploy", "policies", "tlsctl", "__main__.py"}
-    while True:
-        modules = {
-            module.partition(".")[0] for folder in folders for file in sources(folder) for module in imported(file)
-        }
-        if modules & LAYOUT.keys() <= folders:
-            break
-        folders |= modules & LAYOUT.keys()
-    assert {"components", "config"} < folders, "what they import runs with the same rights"
+def owners(path: str) -> list[str]:
+    """The owners that GitHub finds for a file: those of the last line that matches."""
+    rules = [line.split() for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines() if line[:1] in ("*", "/")]
+    matching = [
+        names
+        for pattern, *names in rules
+        if pattern == "*" or fnmatch.fnmatch(f"/{path}", f"{pattern}*" if pattern.endswith("/") else pattern)
+    ]
+    return matching[-1]
 
-    owned = [f"{pattern}*" if pattern.endswith("/") else pattern for pattern in OWNED]
-    files = [folder if folder.endswith(".py") else f"{folder}/x.py" for folder in sorted(folders)]
-    for file in [*files, ".github/workflows/up.yml", "Pulumi.prod.yaml", "uv.lock"]:
-        assert any(fnmatch.fnmatch(f"/{file}", pattern) for pattern in owned), file
-    for pattern in OWNED:
-        assert list(ROOT.glob(pattern.strip("/"))), f"GitHub ignores {pattern}, which matches nothing"
+
+def test_code_that_runs_with_rights_has_an_owner() -> None:
+    # `pulumi` starts the program, and its policies.
+    files = {"__main__.py", *re.findall(r'"--policy-pack", "(\w+)"', COMMANDS)}
+    files |= {*re.findall(r"python3? -m (\w+)", WORKFLOWS), *re.findall(r'"-m", "(\w+)"', COMMANDS)}
+    assert files >= {"deploy", "policies", "tlsctl"}
+    while True:
+        imports = {module.partition(".")[0] for place in files for file in sources(place) for module in imported(file)}
+        if imports & LAYOUT.keys() <= files:
+            break
+        files |= imports & LAYOUT.keys()
+    assert files >= {"components", "config"}, "what they import runs with the same rights"
+
+    settings = [".github/workflows/up.yml", ".github/programs.sha256", "Pulumi.prod.yaml", "pyproject.toml", "uv.lock"]
+    for file in [*(place if place.endswith(".py") else f"{place}/x.py" for place in files), *settings]:
+        assert owners(file), file
+    assert owners("yaml/__init__.py"), "it would take the place of a package"
+    assert not owners("docs/README.md"), "what nothing runs needs none"
 
 
 def loaded(*modules: str, after: str = "pass") -> set[str]:

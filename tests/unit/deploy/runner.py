@@ -32,6 +32,12 @@ def step(workflow: str, job: str, having: str) -> dict[str, Any]:
     return dict(matching)
 
 
+def executable(path: Path, script: str) -> None:
+    """Write a program."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
 class Machine:
     """A runner whose programs only record how they are called, and answer as a test says."""
 

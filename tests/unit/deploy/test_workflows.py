@@ -1,8 +1,12 @@
 """The workflows: their permissions, their identities, and their order."""
 
+import hashlib
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 import yaml
 
 from deploy.bootstrap.identities import IDENTITIES, job_of_token, jobs
-from tests.unit.deploy.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS
+from tests.unit.deploy.runner import ACTION, EVENTS, FILES, JOBS, ROOT, WORKFLOWS, executable
 from tests.unit.deploy.test_bootstrap import DEV, PROD, evaluate, up
 
 # pulumi_gcp.storage warns of a function of its own when it is imported.
@@ -37,14 +41,69 @@ class TestVersions:
             action = item.get("uses", "").partition("@")[0].rpartition("/")[2]
             if action in versions:
                 versions[action].add(str(item["with"].get("version")))
-        for action, (version,) in versions.items():
-            assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{action} installs the newest version"
+        for action, (pinned,) in versions.items():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", pinned), f"{action} installs the newest version"
+        (uv,) = versions["setup-uv"]
+        assert f"uv=={uv} " in (ROOT / ".github/uv.txt").read_text(), "make installs another one"
+        assert "pip install --quiet --require-hashes --requirement .github/uv.txt" in (ROOT / "Makefile").read_text()
 
-    def test_the_engine_is_the_sandboxes_version(self) -> None:
+    def test_programs_have_a_sha_256_in_the_versions_that_are_tested(self) -> None:
         module = (ROOT / "sandbox/builds/pulumi/go.mod").read_text()
-        pinned = re.search(r"github.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
-        assert pinned
-        assert (ROOT / ".github/pulumi-version").read_text().strip() == pinned[1]
+        (engine,) = re.findall(r"github.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
+        listed = re.findall(r"^[0-9a-f]{64}  (\S+)$", (ROOT / ".github/programs.sha256").read_text(), re.MULTILINE)
+        plugins = {
+            f"pulumi-resource-{provider}-v{version(f'pulumi-{provider}')}-linux-amd64.tar.gz"
+            for provider in ("kubernetes", "gcp")
+        }
+        assert f"pulumi-v{engine}-linux-x64.tar.gz" in listed
+        assert len(listed) == 1 or plugins < set(listed), "the checksums of new plugins: docs/pull-requests.md"
+
+    @pytest.mark.parametrize("replaced", [None, "pulumi-v1.0.0-linux-x64", "pulumi-resource-gcp-v2.0.0-linux-amd64"])
+    def test_a_program_with_another_sha_256_is_not_run(self, tmp_path: Path, replaced: str | None) -> None:
+        workspace, temporary, served = (tmp_path / name for name in ("workspace", "temporary", "served"))
+        for folder in (workspace / ".venv/bin", workspace / ".github", temporary, served):
+            folder.mkdir(parents=True)
+        executable(tmp_path / "curl", 'for url; do true; done\ncp "$SERVED/${url##*/}" .')
+        executable(tmp_path / "pulumi", 'echo "$@" >> ran')
+        sums = ""
+        for name in ("pulumi-v1.0.0-linux-x64", "pulumi-resource-gcp-v2.0.0-linux-amd64"):
+            with tarfile.open(served / f"{name}.tar.gz", "w:gz") as archive:
+                archive.add(tmp_path / "pulumi", "pulumi/pulumi")
+            content = (served / f"{name}.tar.gz").read_bytes()
+            sums += f"{hashlib.sha256(content).hexdigest()}  {name}.tar.gz\n"
+            (served / f"{name}.tar.gz").write_bytes(content + b"x" * (name == replaced))
+        (workspace / ".github/programs.sha256").write_text(f"# what they are\n{sums}")
+        (programs,) = (item["run"] for item in every_step() if "get.pulumi.com" in item.get("run", ""))
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", programs],
+            cwd=temporary, capture_output=True, text=True, timeout=60, check=False,
+            env={
+                "PATH": f"{tmp_path}:/usr/bin:/bin", "SERVED": str(served),
+                "GITHUB_WORKSPACE": str(workspace), "GITHUB_ENV": str(tmp_path / "env"),
+            },
+        )  # fmt: skip
+
+        assert (done.returncode == 0) == (replaced is None), done.stdout + done.stderr
+        if replaced:
+            assert not (temporary / "ran").exists(), "it was run"
+            return
+        installed = "plugin install resource gcp v2.0.0 --file pulumi-resource-gcp-v2.0.0-linux-amd64.tar.gz\n"
+        assert (temporary / "ran").read_text() == installed
+        assert (tmp_path / "env").read_text() == "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true\n", "no other one"
+
+    def test_jobs_with_an_identity_build_with_what_is_locked(self) -> None:
+        (sync,) = (item["run"] for item in every_step() if "uv sync" in item.get("run", ""))
+        assert "--frozen --no-build --no-binary-package sslyze " in sync, "nothing else is built"
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        assert project["tool"]["uv"]["no-build-isolation-package"] == ["sslyze"], "no newest setuptools"
+        assert {"sslyze>=6.3", "setuptools"} <= set(project["dependency-groups"]["verify"])
+
+    def test_programs_come_before_the_identity(self) -> None:
+        actions = [
+            item.get("uses", item.get("run", "")) for item in yaml.safe_load(ACTION.read_text())["runs"]["steps"]
+        ]
+        (identity,) = (number for number, text in enumerate(actions) if "google-github-actions/auth@" in text)
+        assert ["uv sync" in text or "get.pulumi.com" in text for text in actions[:identity]].count(True) == 2
 
 
 class TestPermissions:
@@ -66,7 +125,7 @@ class TestPermissions:
         for name, _, job in JOBS:
             if "pull_request" in str(EVENTS[name]) and "id-token" in job.get("permissions", {}):
                 assert job["if"] == NOT_A_FORK, name
-        assert WORKFLOWS["preview"]["jobs"]["fork"]["if"] == NOT_A_FORK.replace("==", "!="), (
+        assert WORKFLOWS["preview-dev"]["jobs"]["fork"]["if"] == NOT_A_FORK.replace("==", "!="), (
             "a fork gets an explanation"
         )
 
@@ -79,7 +138,7 @@ class TestPermissions:
     def test_only_the_code_of_main_writes_comments(self) -> None:
         (name,) = {name for name, _, job in JOBS if job.get("permissions", {}).get("pull-requests") == "write"}
         assert list(EVENTS[name]) == ["workflow_run"], "a pull request cannot change what it runs"
-        previews = {WORKFLOWS[preview]["name"] for preview in ("preview", "preview-prod")}
+        previews = {WORKFLOWS[f"preview-{stack}"]["name"] for stack in STACKS}
         assert set(EVENTS[name]["workflow_run"]["workflows"]) == previews
         for item in WORKFLOWS[name]["jobs"][name]["steps"]:
             assert "ref" not in item.get("with", {}), "it checks out main"
@@ -123,7 +182,9 @@ class TestOrder:
             assert checkout["uses"].startswith("actions/checkout@")
             assert "ci gate" in gate["run"], "before the job has credentials"
             assert setup["uses"] == "./.github/actions/setup"
-        assert gate["run"].endswith("--reviewed prod prod-preview")
+        assert gate["run"].endswith('--reviewed "prod prod-preview"')
+        (reviewed,) = (job["reviewed"] for job in variants(WORKFLOWS["drift"]["jobs"]["drift"]) if "reviewed" in job)
+        assert reviewed == "prod prod-preview", "the nightly job looks too"
 
 
 class TestIdentities:
