@@ -1,5 +1,6 @@
 """Kubeconfigs: told apart from paths of them, read without ever quoting them, and made for GKE without credentials."""
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,19 +8,65 @@ from typing import Any
 _LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 """What a kubeconfig lists, and the key of each item's own part."""
 
-_CREDENTIALS = ("token", "password", "client-key-data")
-"""Of a user (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/). A file's path is none."""
-
 GKE_PLUGIN = "gke-gcloud-auth-plugin"
 """What brings the credentials for a GKE cluster."""
 
-_SECRET_NAME = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|PRIVATE|API_?KEY", re.IGNORECASE)
-"""Names of environment variables that hold credentials."""
+_NAME = r"[A-Za-z0-9_.:@/~+\\-]{1,253}"
+"""A name, a path or a version."""
+
+_ADDRESS = re.compile(r"([a-z0-9]+://)?[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9_./~-]*)?")
+"""Of a server. User info and a query may be credentials."""
+
+_OPTION = (
+    r"--(client-id|cluster|cluster-id|cluster-name|context|environment|format|location|login|output|profile|project"
+    r"|region|role|role-arn|server-id|tenant-id|version|zone)"
+)
+_ARGUMENTS = re.compile(rf"(({_OPTION}[ =]{_NAME}|[a-z]{{1,20}}(-[a-z]{{1,20}}){{0,2}})( |$))*")
+"""Of the clouds' plugins: commands, and the options that choose a cluster and an account."""
+
+_HARMLESS: Mapping[str, re.Pattern[str]] = {
+    "clusters.cluster.proxy-url": _ADDRESS,
+    "clusters.cluster.server": _ADDRESS,
+    "users.user.exec.args": _ARGUMENTS,
+    "users.user.exec.installHint": re.compile(r"[A-Za-z0-9 _.,:;/#()'-]{1,300}"),
+} | dict.fromkeys(
+    (
+        "apiVersion", "kind", "current-context",
+        "clusters.name", "clusters.cluster.certificate-authority", "clusters.cluster.disable-compression",
+        "clusters.cluster.insecure-skip-tls-verify", "clusters.cluster.tls-server-name",
+        "contexts.name", "contexts.context.cluster", "contexts.context.namespace", "contexts.context.user",
+        "users.name", "users.user.as", "users.user.auth-provider.name", "users.user.client-certificate",
+        "users.user.client-key", "users.user.tokenFile", "users.user.username",
+        "users.user.exec.apiVersion", "users.user.exec.command", "users.user.exec.interactiveMode",
+        "users.user.exec.provideClusterInfo",
+    ),
+    re.compile(_NAME),
+)  # fmt: skip
+"""What is no credential in a kubeconfig (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/)."""
+
+_CERTIFICATES = ("clusters.cluster.certificate-authority-data", "users.user.client-certificate-data")
+_PEM = re.compile(rb"(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+")
+
+_MARKS = {
+    "clusters": ("cluster", {"server"}),
+    "users": ("user", {"auth-provider", "client-certificate-data", "client-key-data", "exec", "password", "token"}),
+}
+"""Keys by which the clusters and the users of a kubeconfig are told from those of something else."""
 
 
 def is_content(kubeconfig: str) -> bool:
     """Tell the content of a kubeconfig (YAML or JSON) from the path of one."""
-    return "\n" in kubeconfig.strip() or kubeconfig.lstrip().startswith("{")
+    return bool(re.search(r"[{\r\n\x85\u2028\u2029]|:\s", kubeconfig.strip()))
+
+
+def is_kubeconfig(value: Any) -> bool:
+    """Tell whether a value is a kubeconfig that has a server or a user's credentials."""
+    return isinstance(value, Mapping) and any(
+        isinstance(item, Mapping) and isinstance(item.get(part), Mapping) and marks & set(item[part])
+        for key, (part, marks) in _MARKS.items()
+        if isinstance(value.get(key), list | tuple)
+        for item in value[key]
+    )
 
 
 def parse(content: str) -> dict[str, Any]:
@@ -31,8 +78,16 @@ def parse(content: str) -> dict[str, Any]:
     # Loaded for content alone: most stacks name a GKE cluster or a path.
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value]
+            if any(keys.count(key) > 1 for key in keys):
+                # YAML forbids it, and only the last value would be looked at.
+                raise yaml.constructor.ConstructorError(problem_mark=node.start_mark)
+            return super().construct_mapping(node, deep)
+
     try:
-        config = yaml.safe_load(content)
+        config = Loader(content).get_single_data()
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, LookupError, AttributeError) as error:
         # Those that are not the parser's own come of a tag whose value is none of its kind: `!!int x`.
         # The parser's own words quote the line, which may be a key.
@@ -53,30 +108,48 @@ def parse(content: str) -> dict[str, Any]:
 
 
 def embedded_credentials(content: str) -> list[str]:
-    """Return where a kubeconfig holds credentials itself, such as `users[0].user.token`.
-
-    Paths of files and the commands of exec plugins are none, but for secrets in a plugin's environment.
+    """Return where a kubeconfig holds credentials itself, as `credentials_in` does.
 
     Raises:
         ValueError: it is no kubeconfig; the text is the reason, and quotes nothing of it.
     """
-    return list(_embedded(parse(content)))
+    comments = [number for number, line in enumerate(content.splitlines(), 1) if re.search(r"(^|\s)#", line)]
+    return [*credentials_in(parse(content)), *(f"the comment in line {number}" for number in comments)]
 
 
-def _embedded(config: Mapping[str, Any]) -> Iterator[str]:
-    for position, item in enumerate(config.get("users") or []):
-        user, where = item.get("user") or {}, f"users[{position}].user"
-        yield from (f"{where}.{key}" for key in _CREDENTIALS if user.get(key))
-        provider = user.get("auth-provider")
-        if isinstance(provider, dict) and provider.get("config"):
-            yield f"{where}.auth-provider.config"
-        plugin = user.get("exec")
-        for number, variable in enumerate((plugin.get("env") if isinstance(plugin, dict) else None) or []):
-            if isinstance(variable, dict) and _SECRET_NAME.search(str(variable.get("name"))):
-                yield f"{where}.exec.env[{number}].value"
-    for position, item in enumerate(config.get("clusters") or []):
-        if re.match(r"[^/]*//[^/]*@", str((item.get("cluster") or {}).get("proxy-url") or "")):
-            yield f"clusters[{position}].cluster.proxy-url"
+def credentials_in(kubeconfig: Mapping[str, Any]) -> list[str]:
+    """Return where a kubeconfig holds a credential, such as `users[0].user.token`.
+
+    Everything that is not known to be none counts as one: what a plugin does with its environment or with an option
+    is not known, nor are the fields of another program.
+    """
+    return list(_credentials(kubeconfig, "", ""))
+
+
+def _credentials(value: Any, where: str, field: str) -> Iterator[str]:
+    """Yield the places below a value; `field` is the value's own place, without positions in lists."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            # Another key may be anything, and is not quoted.
+            name = key if re.fullmatch(r"[A-Za-z-]{1,30}", str(key)) else "(another key)"
+            yield from _credentials(
+                item, f"{where}.{name}".lstrip("."), f"{field}.{str(key).replace('.', '/')}".lstrip(".")
+            )
+    elif isinstance(value, list | tuple) and field != "users.user.exec.args":
+        for position, item in enumerate(value):
+            yield from _credentials(item, f"{where}[{position}]", field)
+    elif value not in (None, "") and not _is_harmless(value, field):
+        yield where
+
+
+def _is_harmless(value: Any, field: str) -> bool:
+    if field in _CERTIFICATES:
+        try:
+            return bool(_PEM.fullmatch(base64.b64decode(value, validate=True)))
+        except (ValueError, TypeError):
+            return False
+    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return field in _HARMLESS and bool(_HARMLESS[field].fullmatch(text))
 
 
 def gke_kubeconfig(name: str, endpoint: str, authority: str | None) -> dict[str, Any]:

@@ -32,7 +32,10 @@ def _kubeconfig(stack: Keys) -> Iterator[Problem]:
         return
     try:
         embedded = kubeconfig.embedded_credentials(content)
-        reason = f"holds credentials in plain text, {', '.join(embedded)}: replace them, they were in the stack's file"
+        reason = (
+            f"holds credentials in plain text, {', '.join(embedded)} (what is not known to be none counts as one):"
+            " replace them, they were in the stack's file"
+        )
     except ValueError as error:
         embedded, reason = [], str(error)
     else:

@@ -1,7 +1,7 @@
-"""Refuses a kubeconfig with credentials in a shared state.
+"""Refuses a config with the credentials of a provider in a shared state.
 
-The kubernetes provider keeps its kubeconfig in the state, encrypted with the stack's key. Every identity that previews
-the stack can read both, and so would get a credential that outlives the preview and is not bound to a job.
+A provider keeps its inputs in the state, encrypted with the stack's key. Every identity that previews the stack can
+read both, and so would get a credential that outlives the preview and is not bound to a job.
 """
 
 import json
@@ -12,19 +12,26 @@ SHARED = ("gs://", "s3://", "azblob://", "https://", "http://", "postgres://")
 
 _FIX = (
     "pulumi config rm kubeconfig; then pulumi config set --path gke.cluster NAME and gke.location LOCATION,"
-    " or set a kubeconfig whose users have an `exec` plugin"
+    " or set a kubeconfig whose users have an `exec` plugin, without `env` and with options that hold no credential"
 )
+_GOOGLE = ("gcp:accessToken", "gcp:credentials")
+"""What makes the gcp provider not use the identity of the job."""
 
 
 def problem(stack: str, backend: str) -> str | None:
-    """Return the problem with a stack's kubeconfig and its fix, None if there is none.
+    """Return the problem with the credentials in a stack's config and its fix, None if there is none.
 
     Raises:
         subprocess.SubprocessError: Pulumi cannot read the config.
     """
     if not backend.startswith(SHARED):
         return None
-    paths = sorted({path for kubeconfig in _kubeconfigs(stack) for path in _embedded(kubeconfig)})
+    config = _config(stack)
+    for key in _GOOGLE:
+        if config.get(key):
+            return f"{key} of stack {stack} would be in a state that others read\n    pulumi config rm {key}"
+    kubeconfigs = (value for key, value in config.items() if key.endswith(":kubeconfig"))
+    paths = sorted({path for kubeconfig in kubeconfigs for path in _embedded(kubeconfig)})
     if not paths:
         return None
     return f"kubeconfig of stack {stack} holds credentials ({', '.join(paths)}) in a state that others read\n    {_FIX}"
@@ -36,12 +43,11 @@ def _embedded(kubeconfig: str) -> list[str]:
 
     try:
         return embedded_credentials(kubeconfig) if is_content(kubeconfig) else []
-    except ValueError:
-        # The settings report a malformed kubeconfig.
-        return []
+    except ValueError as error:
+        return [f"or could, since it {error}"]
 
 
-def _kubeconfigs(stack: str) -> list[str]:
+def _config(stack: str) -> dict[str, str]:
     # Captured, because Pulumi prints secrets decrypted.
     done = subprocess.run(
         ["pulumi", "config", "--show-secrets", "--json", "--stack", stack, "--non-interactive"],
@@ -49,6 +55,4 @@ def _kubeconfigs(stack: str) -> list[str]:
     )  # fmt: skip
     if done.returncode:
         raise subprocess.SubprocessError(f"the config of stack {stack} cannot be read: {done.stderr.strip()}")
-    config = json.loads(done.stdout or "{}")
-    values = [entry.get("value") for key, entry in config.items() if key.endswith(":kubeconfig")]
-    return [value for value in values if isinstance(value, str)]
+    return {key: str(entry.get("value") or "") for key, entry in json.loads(done.stdout or "{}").items()}

@@ -161,6 +161,16 @@ class TestKubeconfig:
     def test_content_without_credentials_may_be_plain(self, user: dict[str, Any]) -> None:
         assert settings(kubeconfig=kubeconfig(user)).kubeconfig
 
+    @pytest.mark.parametrize(
+        ("user", "place"),
+        [({"exec": {"command": "aws", "args": ["--token", "hunter2"]}}, "exec.args"), ({"token": "hunter2"}, "token")],
+    )
+    def test_content_with_credentials_is_secret(self, user: dict[str, Any], place: str) -> None:
+        report = refusal(kubeconfig=kubeconfig(user))
+        assert f'kubeconfig: "[secret]" holds credentials in plain text, users[0].user.{place}' in report
+        assert "hunter2" not in report
+        assert load(good_config(kubeconfig=kubeconfig(user)), ("kubeconfig",)).kubeconfig
+
     def test_a_list_is_refused_and_not_shown(self) -> None:
         with pytest.raises(ProblemsError) as refused:
             read_settings({f"{PROJECT}:kubeconfig": ["hunter2"], "gcp:project": "platform"}, "dev")

@@ -285,6 +285,28 @@ class TestCredentials:
             assert handed_over(machine)["code"] == 1
             assert problem in handed_over(machine)["output"], "the pull request shows it"
 
+    @pytest.mark.parametrize(
+        ("key", "value", "problem"),
+        [
+            ("kubernetes:kubeconfig", KUBECONFIG, "holds credentials (users[0].user.token)"),
+            ("istio-gateway-tls:kubeconfig", KUBECONFIG.replace("\n", "\r"), "holds credentials (users[0].user.token)"),
+            ("istio-gateway-tls:kubeconfig", "users: [{name: a, user: {token: s3cret}}]", "(users[0].user.token)"),
+            ("istio-gateway-tls:kubeconfig", f"{KUBECONFIG}\t", "could, since it is not YAML"),
+            ("istio-gateway-tls:kubeconfig", f"{KUBECONFIG}    token: ''\n", "could, since it is not YAML"),
+            ("istio-gateway-tls:kubeconfig", "a: b\n# token: s3cret\n", "the comment in line 2"),
+            ("gcp:accessToken", "s3cret", "gcp:accessToken of stack dev would be in a state that others read"),
+            ("gcp:credentials", '{"private_key": "s3cret"}', "pulumi config rm gcp:credentials"),
+        ],
+    )
+    def test_a_credential_of_a_provider_does_not_come_into_a_shared_state_in_any_form(
+        self, machine: Machine, key: str, value: str, problem: str
+    ) -> None:
+        machine.state(config={key: {"value": value, "secret": True}})
+        done = up(machine)
+        assert done.returncode == 1
+        assert problem in done.stdout
+        assert "s3cret" not in done.stdout + done.stderr
+
     def test_a_local_state_may_hold_credentials(self, machine: Machine) -> None:
         machine.answer("pulumi config", WITH_CREDENTIALS)
         assert up(machine, PULUMI_BACKEND_URL="file:///state").returncode == 0
