@@ -16,6 +16,7 @@ from types import UnionType
 from typing import Annotated, Any, NotRequired, Required, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from .fields import Accepts, Default, accepted, example, metadata
@@ -97,15 +98,47 @@ def config_model(args: Any, base: type[BaseModel], *names: str, optional: bool =
     return _model(args, base, _unchanged, names, optional)
 
 
-def model_at(model: type[BaseModel], path: Sequence[str | int]) -> type[BaseModel] | None:
+def model_at(model: type[BaseModel] | None, path: Sequence[str | int]) -> type[BaseModel] | None:
     """Return the model of the object at a path below a model; None where there is none."""
-    at: type[BaseModel] | None = model
+    return _descend(model, path)[1]
+
+
+def field_at(model: type[BaseModel] | None, path: Sequence[str | int]) -> FieldInfo | None:
+    """Return the field at a path below a model, or the innermost one above it: an item has no field of its own."""
+    return _descend(model, path)[0]
+
+
+def holds_secret(field: FieldInfo | None) -> bool:
+    """Tell whether a field, or one below it, has a value that no error shows: it is not in `repr` either."""
+    if field is None or not field.repr:
+        return field is not None
+    return model_holds_secret(model_in(field.annotation))
+
+
+def model_holds_secret(model: type[BaseModel] | None) -> bool:
+    """Tell whether an object has a field, at any depth, whose value no error shows."""
+    return model is not None and any(map(holds_secret, model.model_fields.values()))
+
+
+def _descend(
+    model: type[BaseModel] | None, path: Sequence[str | int]
+) -> tuple[FieldInfo | None, type[BaseModel] | None]:
+    """Return the innermost field on a path, and the model of the object at its end."""
+    innermost, is_key = None, False
     for part in path:
-        if at is None or not isinstance(part, str):
-            continue
-        field = next((field for name, field in at.model_fields.items() if part in (name, field.alias)), None)
-        at = model_in(field.annotation) if field else None
-    return at
+        if isinstance(part, str) and not is_key:
+            fields = model.model_fields.items() if model else ()
+            field = next((field for name, field in fields if part in (name, field.alias)), None)
+            if field is None:
+                return innermost, None
+            innermost, model, is_key = field, model_in(field.annotation), _is_mapping(field.annotation)
+        else:
+            is_key = False
+    return innermost, model
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)[:1]))
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

@@ -45,7 +45,7 @@ class Accepts:
     phrase: str = ""
     example: Any = None
     secret: bool = False
-    """Whether a report of a stack's config must not show the value."""
+    """Whether an error must not show the value."""
 
 
 ONE_OF = "one_of"
@@ -208,7 +208,10 @@ Ttl = Annotated[Number, Field(ge=1, le=86400)]
 
 Line = Annotated[str, AfterValidator(line)]
 Identifier = Annotated[Line, Field(min_length=1), AfterValidator(names.refuse_placeholder)]
-Pem = Annotated[str, AfterValidator(client_ca.pem), Accepts("PEM certificates", Expression('"$(cat ca.pem)"'))]
+# A private key may have been put into a field for certificates.
+Pem = Annotated[
+    str, AfterValidator(client_ca.pem), Accepts("PEM certificates", Expression('"$(cat ca.pem)"'), secret=True)
+]
 KubernetesName = Annotated[
     str, AfterValidator(names.kubernetes_name), Accepts("at most 63 of a-z, 0-9 and inner hyphens", "NAME")
 ]
@@ -244,7 +247,7 @@ PodSecurity = Annotated[str, OneOf(*cert_manager.POD_SECURITY)]
 
 TlsVersion = Annotated[str, BeforeValidator(_number_as_text), OneOf(*tls.VERSIONS)]
 CipherSuite = Annotated[str, OneOf(*tls.CIPHER_SUITES)]
-CaCertificates = Annotated[str, AfterValidator(client_ca.certificates)]
+CaCertificates = Annotated[str, AfterValidator(client_ca.certificates), Accepts(secret=True)]
 KeyAlgorithm = Annotated[str, OneOf(*tls.KEY_SIZES)]
 KeyRotation = Annotated[str, OneOf(*tls.ROTATIONS)]
 Hsts = Annotated[Number, Field(ge=0, le=tls.MAX_HSTS)]

@@ -14,9 +14,21 @@ import pulumi
 from pydantic import TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails
 
-from .args import CONFLICT, CrossCheck, Deferred, Path, component_type, dump, model_at, model_in
-from .fields import COMPONENT_NAME, integers
-from .problem import Problem, text
+from .args import (
+    CONFLICT,
+    CrossCheck,
+    Deferred,
+    Path,
+    component_type,
+    dump,
+    field_at,
+    holds_secret,
+    model_at,
+    model_holds_secret,
+    model_in,
+)
+from .fields import COMPONENT_NAME, Accepts, integers, metadata
+from .problem import HIDDEN, Problem, text
 
 R = TypeVar("R")
 
@@ -152,8 +164,7 @@ def _problem(accepted: Any, detail: ErrorDetails, where: Path, secret: bool) -> 
     if kind == "missing" or (detail["input"] is None and kind.endswith("_type")):
         return Problem(place, "is missing")
     if kind == "extra_forbidden":
-        model = model_in(accepted)
-        parent = model_at(model, path[:-1]) if model else None
+        parent = model_at(model_in(accepted), path[:-1])
         return Problem(place, f"is not an input; accepted: {', '.join(parent.model_fields if parent else ())}")
     if _is_output(detail["input"]):
         return Problem(place, "is an Output; the program has to know it when it runs")
@@ -163,9 +174,19 @@ def _problem(accepted: Any, detail: ErrorDetails, where: Path, secret: bool) -> 
     reason = re.sub(r"^(Value error, |\w+ (?=should ))", "", detail["msg"])
     if kind == CONFLICT:
         return Problem(place, reason)
+    if "[key]" not in detail["loc"] and _holds_secret(accepted, path):
+        return Problem(place, f"{HIDDEN} {reason}")
     shown = repr(integers(detail["input"]))
     shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[: _MAX_SHOWN - 3]}..."
     return Problem(place, f"{shown} {reason}")
+
+
+def _holds_secret(accepted: Any, path: Path) -> bool:
+    """Tell whether a value at a path below a type is one that no error shows, be it an Output or plain."""
+    if any(isinstance(item, Accepts) and item.secret for item in metadata(accepted)):
+        return True
+    model = model_in(accepted)
+    return holds_secret(field_at(model, path)) if path else model_holds_secret(model)
 
 
 def _dotted(path: Path) -> str:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from .shell import escape, words
 
+HIDDEN = "[secret]"
+"""Shown for a value that is encrypted, or whose field is for a secret."""
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -10,11 +10,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from components.args import model_in
+from components.args import holds_secret, model_in
 from components.fields import refused_character
-from components.problem import Problem, ProblemsError, count
+from components.problem import HIDDEN, Problem, ProblemsError, count
 from config.fields import Section
-from config.problems import HIDDEN, Path, holds_secret, is_list, problem_at, problem_of
+from config.problems import Path, is_list, problem_at, problem_of
 
 Model = TypeVar("Model", bound=Section)
 CrossCheck = Callable[[Any, Mapping[str, Any], Set[str]], Iterable[Problem]]

@@ -8,14 +8,14 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from components.problem import COMMANDS, Problem, ProblemsError
+from components.problem import COMMANDS, HIDDEN, Problem, ProblemsError
 from components.specs import istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from config.args import Composition
 from config.gke import find_kubeconfig
 from config.lookups import find_challenge_domains, find_workload_pool, require_hosts_in_zone
 from config.models import Settings
-from config.problems import HIDDEN, dotted, set_command
+from config.problems import dotted, set_command
 from config.production import PROJECT
 from config.reading import read_settings
 from config.rollout import require_room

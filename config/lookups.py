@@ -4,12 +4,12 @@ from collections.abc import Iterator, Set
 
 import pulumi_gcp as gcp
 
-from components.problem import Problem, ProblemsError
+from components.problem import HIDDEN, Problem, ProblemsError
 from components.shell import word
 from components.specs import acme, dns01, names
 from config.decoding import config_heading
 from config.models import Settings, View
-from config.problems import HIDDEN, Path, config_problem, dotted, remove_command, set_command
+from config.problems import Path, config_problem, dotted, remove_command, set_command
 
 Zone = tuple[str, str | None]
 """A managed zone's name, and its project if that is not gcp:project."""

@@ -11,9 +11,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from components.args import CONFLICT, model_at, model_in
+from components.args import CONFLICT, field_at, holds_secret, model_at, model_holds_secret, model_in
 from components.fields import ONE_OF
-from components.problem import Problem
+from components.problem import HIDDEN, Problem
 from components.shell import words
 
 Path = Sequence[str | int]
@@ -21,9 +21,6 @@ Path = Sequence[str | int]
 
 MISSING = object()
 """The value of a key that is not set."""
-
-HIDDEN = "[secret]"
-"""Shown for a value that is encrypted in the stack file."""
 
 _LONGEST = 80
 """Characters of a value that is shown."""
@@ -71,7 +68,7 @@ def problem_of(error: ErrorDetails, schema: type[BaseModel], raw: Any, secret: b
     if error["type"] == CONFLICT:
         # The args class of a component has found it, which has other names than the config.
         path = tuple(to_camel(part) if isinstance(part, str) else part for part in path)
-        value = HIDDEN if secret else value_at(raw, path)
+        value = HIDDEN if secret or holds_secret(field_at(schema, path)) else value_at(raw, path)
         return problem_at(path, schema, value, error["msg"], fix=remove_command(path))
     if error["type"] == "extra_forbidden":
         return unknown_key(path, model_at(schema, path[:-1]), HIDDEN if secret else error["input"])
@@ -110,8 +107,8 @@ def unknown_key(path: Path, model: type[BaseModel] | None, value: Any) -> Proble
     """Return the problem of an unknown key, with the nearest known one of its section."""
     known = keys_of(model) if model else []
     nearest = difflib.get_close_matches(str(path[-1])[:_LONGEST], known, n=1, cutoff=0.5)
-    if nearest and model and holds_secret(field_at(model, nearest)):
-        value = HIDDEN  # it was meant for a key whose value is not shown
+    if holds_secret(field_at(model, nearest)) if nearest else model_holds_secret(model):
+        value = HIDDEN  # it may be meant for a key whose value is not shown
     fix = remove_command(path)
     if nearest:
         kept = value if isinstance(value, str | int) and value != HIDDEN and len(str(value)) <= _LONGEST else "VALUE"
@@ -152,28 +149,6 @@ def is_list(field: FieldInfo) -> bool:
     return any(get_origin(annotation) in (tuple, list) for annotation in annotations)
 
 
-def holds_secret(field: FieldInfo | None) -> bool:
-    """Tell whether a field, or one below it, has a value that is not in `repr`: it is not in a report either."""
-    if field is None or not field.repr:
-        return field is not None
-    model = model_in(field.annotation)
-    return model is not None and any(map(holds_secret, model.model_fields.values()))
-
-
 def keys_of(model: type[BaseModel]) -> list[str]:
     """Return the keys of a section."""
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def field_at(schema: type[BaseModel], path: Path) -> FieldInfo | None:
-    """Return the field at `path`, or the innermost one above it (an item of a list has none of its own)."""
-    model: type[BaseModel] | None = schema
-    innermost = None
-    for part in path:
-        if isinstance(part, int) or model is None:
-            continue
-        field = next((f for name, f in model.model_fields.items() if part in (f.alias, name)), None)
-        if field is None:
-            break
-        innermost, model = field, model_in(field.annotation)
-    return innermost

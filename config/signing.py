@@ -130,8 +130,10 @@ class Certificate(
 class Tls(section_of(TlsGatewayArgs, "min_version", "cipher_suites", "hsts")):  # type: ignore[misc]
     """The TLS that the gateway offers to clients."""
 
+    # A private key may have been put here.
     client_ca: Annotated[str, AfterValidator(client_ca_of)] | None = Field(
         None,
+        repr=False,
         description="PEM certificates of the CA whose client certificates are asked for, or the name of a Secret in the"
         " gateway's namespace that has them as ca.crt (Istio 1.28 and later)",
         examples=[Expression('"$(cat client-ca.pem)"')],

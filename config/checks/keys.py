@@ -4,16 +4,14 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from components.problem import Problem
+from components.args import field_at, holds_secret
+from components.problem import HIDDEN, Problem
 from config.models import Settings, View
 from config.problems import (
-    HIDDEN,
     MISSING,
     Path,
     config_problem,
     dotted,
-    field_at,
-    holds_secret,
     remove_command,
     set_command,
     value_at,

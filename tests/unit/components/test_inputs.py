@@ -1,16 +1,21 @@
 """The check of inputs: plain values and Outputs, good and bad, in whichever language they were written."""
 
+import inspect
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from components import DnsRecords, GatewayCertificate, HttpGateway, TlsGateway, fields
+from components import AcmeIssuers, DnsRecords, GatewayCertificate, HttpGateway, TlsGateway, fields
+from components.args import config_model, model_in
 from components.inputs import InputsError
 from components.kube.credentials import Credentials, credentials_of
 from components.specs import istio
+from plugin.provider import COMPONENTS
 from tests.unit.components.support import ROUTE, TLS, tls
 from tests.unit.harness import CERTIFICATE, GATEWAY, RECORD, VIRTUAL_SERVICE, run
 
@@ -89,6 +94,50 @@ class TestOutputs:
     def test_one_that_is_not_accepted_is_refused(self, hosts: Any, problem: str) -> None:
         with pytest.raises(InputsError, match=f"DnsRecords 'dns':\n  {problem}"):
             run(lambda: DnsRecords("dns", {"hosts": hosts(), "ip": "203.0.113.10", "zone": "sandbox"}))
+
+
+SECRETS = [
+    (AcmeIssuers, {"email": "a@b.test"}, ("external_accounts", "prod", "key_secret")),
+    (AcmeIssuers, {"email": "a@b.test"}, ("ca_bundle",)),
+    (TlsGateway, TLS, ("client_ca", "certificates")),
+]
+CANARY = "hunter2"
+PRIVATE_KEY = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("wrap", [lambda value: value, later, pulumi.Output.secret], ids=["plain", "Output", "secret"])
+@pytest.mark.parametrize("value", [CANARY, PRIVATE_KEY, [CANARY], {"a": CANARY}, b"hunter2"], ids=str)
+@pytest.mark.parametrize(("component", "args", "path"), SECRETS, ids=lambda part: str(part))
+def test_no_error_shows_the_value_of_a_field_for_a_secret(
+    component: Any, args: dict[str, Any], path: tuple[str, ...], value: Any, wrap: Any
+) -> None:
+    for depth in range(len(path)):
+
+        def program(depth: int = depth) -> None:
+            given = wrap(value)
+            for name in reversed(path[1 : depth + 1]):
+                given = {name: given}
+            component("it", {**args, path[0]: given})
+
+        with pytest.raises(InputsError, match=re.escape(path[0])) as refused:
+            run(program)
+        assert CANARY not in str(refused.value)
+
+
+def test_every_field_for_a_secret_is_among_them() -> None:
+    def secrets(model: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, field in model.model_fields.items():
+            inner = model_in(field.annotation)
+            if inner:
+                yield from secrets(inner, (*path, name))
+            elif not field.repr:
+                yield (*path, name)
+
+    found = set()
+    for component in COMPONENTS:
+        args = inspect.get_annotations(component.__init__)["args"]
+        found |= {(component, path) for path in secrets(config_model(args, BaseModel), ())}
+    assert found == {(one, tuple(part for part in path if part != "prod")) for one, _, path in SECRETS}
 
 
 @pytest.mark.parametrize(

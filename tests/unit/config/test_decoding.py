@@ -63,7 +63,7 @@ BAD_VALUES = [
     ({"certManager": {"keyring": ""}}, "certManager.keyring", "is not accepted", "certManager.keyring"),
     ({"tls": {"minVersion": "1.1"}}, "tls.minVersion", '"1.1"', "tls.minVersion 1.2"),
     ({"tls": {"cipherSuites": ["AES128-SHA"]}}, "tls.cipherSuites[0]", '"AES128-SHA" is not accepted', "config set"),
-    ({"tls": {"clientCa": "Not A Secret"}}, "tls.clientCa", "is not a Kubernetes name", "tls.clientCa"),
+    ({"tls": {"clientCa": "Client_CA"}}, "tls.clientCa", "is not a Kubernetes name", "tls.clientCa"),
     ({"tls": {"clientCa": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}},
      "tls.clientCa", "is not PEM", "$(cat client-ca.pem)"),
     # Values that Pulumi or Kubernetes cannot round-trip.
@@ -132,12 +132,29 @@ class TestSecrets:
         [
             {"keyId": "kid", "keySecret": "hunter2 is short"},
             {"keyId": "kid", "keySecrets": "hunter2 is misspelt"},
+            {"keyId": "kid", "x": "hunter2 has another name"},
             ["kid", "hunter2"],
             "hunter2",
         ],
     )
     def test_an_hmac_key_is_not_shown_wherever_it_was_put(self, account: Any) -> None:
         assert "hunter2" not in refusal(acme=acme(externalAccount={"prod": account}))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"tls": {"clientCa": "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----"}},
+            {"tls": {"clientCa": "hunter2 is no name"}},
+            {"tls": {"clientCa": ["hunter2"]}},
+            {"tls": {"x": "hunter2"}},
+            {"acme": acme(caBundle="hunter2")},
+            {"unknown": "hunter2"},
+            {"gateways": [{"name": "a", "tls": {"clientCa": "hunter2 is no name"}}]},
+        ],
+        ids=str,
+    )
+    def test_a_private_key_is_not_shown_where_there_should_be_another_value(self, changes: Any) -> None:
+        assert "hunter2" not in refusal(**changes)
 
     def test_a_secret_of_the_stack_is_not_in_the_problem_of_another_gateway(self) -> None:
         other = {"name": "internal", "ingress": {"namespace": "a", "service": "b"}, **host(host="b.sandbox.test")}
