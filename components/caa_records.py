@@ -14,7 +14,7 @@ from pydantic import Field
 
 from .fields import Challenge, Default, Domain, HostName, Input, NonEmpty, Text, Ttl
 from .inputs import check_inputs
-from .problem import COMMANDS, Problem, text
+from .problem import COMMANDS, Problem, set_input, text
 from .record_sets import before_create, existing
 from .shell import word
 from .specs import acme, caa
@@ -94,8 +94,8 @@ def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[st
     parsed = [caa.Record.parse(record) for record in records]
     allowed = sorted({record.domain for record in parsed if record.tag in ("issue", "issuewild") and record.domain})
     loss = f"{', '.join(allowed)} would no longer be allowed to sign" if allowed else "what they say would be lost"
-    without = f"{commands['hosts']} false" if "hosts" in commands else f"remove {owner} from the input hosts"
+    removed = f"remove {word(owner)} from the input hosts    # keeps the records"
+    without = set_input(commands, "hosts", "false", "keeps the records") if "hosts" in commands else removed
     what = f"has records that are not this stack's: {'; '.join(records)}. Replaced by the stack's, {loss}"
     delete = f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
-    fix = (f"{delete}    # then the stack makes its own", f"{without}    # keeps the records")
-    return Problem(f"CAA of {owner}", what, fix)
+    return Problem(f"CAA of {owner}", what, (f"{delete}    # then the stack makes its own", without))

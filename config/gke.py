@@ -53,15 +53,17 @@ class Cluster:
         """The `where` of its problems."""
         return _where(self.name, self.location)
 
-    def update(self, option: str) -> str:
-        """Return the command that changes it."""
+    @property
+    def open_dns(self) -> str:
+        """The command that opens the endpoint by DNS."""
         project = f" --project {word(self.project)}" if self.project else ""
-        return f"gcloud container clusters update {word(self.name)} --location {word(self.location)}{project} {option}"
+        cluster = f"{word(self.name)} --location {word(self.location)}{project}"
+        return f"gcloud container clusters update {cluster} --enable-dns-access"
 
     @property
     def dns_instead(self) -> tuple[str, ...]:
         """The commands that use the endpoint by DNS, which may have to be opened first."""
-        opening = () if self.dns_open else (self.update("--enable-dns-access"),)
+        opening = () if self.dns_open else (self.open_dns,)
         return (*opening, set_command(["gke", "endpoint"], DNS))
 
 
@@ -130,7 +132,7 @@ def _endpoint_problems(cluster: Cluster, endpoint: str) -> Iterator[Problem]:
     if endpoint == DNS:
         if not (cluster.dns and cluster.dns_open):
             what = "has a DNS endpoint that accepts no calls" if cluster.dns else "has no DNS endpoint"
-            fix = (cluster.update("--enable-dns-access"), set_command(["gke", "endpoint"], IP))
+            fix = (cluster.open_dns, set_command(["gke", "endpoint"], IP))
             yield Problem(cluster.where, what, fix)
     elif not (cluster.ip_enabled and cluster.ip):
         yield Problem(cluster.where, "has no endpoint by address", cluster.dns_instead)

@@ -6,10 +6,11 @@ https://cert-manager.io/docs/troubleshooting/acme/
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
-from ..specs import acme, names
+from ..specs import acme, caa, names
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -34,8 +35,6 @@ _LOST = re.compile(
 """RFC 8555, section 7.3.6, and the words of Boulder, Pebble and Go's client. A client that does not find the account
 orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
 
-_UNPAUSE = re.compile(r"https://\S+/unpause\S*[^\s.,;)\"']")
-
 
 def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
     """Read why a Certificate, an Issuer or a ClusterIssuer, which has no namespace, is not Ready.
@@ -49,25 +48,16 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
     from kubernetes import client
 
     objects = client.CustomObjectsApi(api)
-    group, version, plural = "cert-manager.io", "v1", _PLURALS[kind]
-    timeout = READ_TIMEOUT
-    try:
-        target: Any = (
-            objects.get_cluster_custom_object(group, version, plural, name, _request_timeout=timeout)
-            if namespace is None
-            else objects.get_namespaced_custom_object(group, version, namespace, plural, name, _request_timeout=timeout)
-        )
-    except client.ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-    if _is_ready(target):
+    target = _read(objects, kind, namespace, name)
+    if target is None or _is_ready(target):
         return None
     if namespace is None or kind != "Certificate":
         return list(condition_problems(kind, target))
 
     def listed(group: str, plural: str) -> list[Object]:
-        answer: Any = objects.list_namespaced_custom_object(group, version, namespace, plural, _request_timeout=timeout)
+        answer: Any = objects.list_namespaced_custom_object(
+            group, "v1", namespace, plural, _request_timeout=READ_TIMEOUT
+        )
         items: list[Object] = answer["items"]
         return items
 
@@ -77,14 +67,44 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
         listed("cert-manager.io", "certificaterequests"),
         listed("acme.cert-manager.io", "orders"),
         listed("acme.cert-manager.io", "challenges"),
+        server=_server(objects, target),
     )
+
+
+def _read(objects: "client.CustomObjectsApi", kind: str, namespace: str | None, name: str) -> Any:
+    """Return an object of cert-manager, which has no namespace if it is a ClusterIssuer; None where there is none."""
+    from kubernetes import client
+
+    group, version, plural, timeout = "cert-manager.io", "v1", _PLURALS[kind], READ_TIMEOUT
+    try:
+        if namespace is None:
+            return objects.get_cluster_custom_object(group, version, plural, name, _request_timeout=timeout)
+        return objects.get_namespaced_custom_object(group, version, namespace, plural, name, _request_timeout=timeout)
+    except client.ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _server(objects: "client.CustomObjectsApi", certificate: Object) -> str:
+    """Return the ACME server of a Certificate's issuer; empty where it is not known, or may not be read."""
+    from kubernetes import client
+
+    issuer = certificate.get("spec", {}).get("issuerRef", {})
+    kind = issuer.get("kind", acme.ISSUER)
+    namespace = certificate["metadata"]["namespace"] if kind == acme.ISSUER else None
+    try:
+        found = _read(objects, kind, namespace, issuer.get("name", "")) if kind in acme.ISSUER_KINDS else None
+    except client.ApiException:
+        return ""
+    return str((found or {}).get("spec", {}).get("acme", {}).get("server") or "")
 
 
 def silence(kind: str, namespace: str | None, name: str) -> Problem:
     """Return the problem of an object that cert-manager does not explain."""
     option = f"--namespace {word(namespace)} " if namespace else ""
     fix = (
-        f"kubectl {option}describe {kind.lower()} {word(name)}",
+        f"kubectl {option}describe {word(kind.lower())} {word(name)}",
         "kubectl --namespace cert-manager logs deployment/cert-manager",
     )
     return Problem(name, "cert-manager has not said anything about it yet", fix)
@@ -96,10 +116,13 @@ def chain_of_problems(
     requests: Sequence[Object],
     orders: Sequence[Object],
     challenges: Sequence[Object],
+    *,
+    server: str = "",
 ) -> list[Problem]:
     """Follow a Certificate's owner references down to its Challenges, and return the problems, the deepest last.
 
-    The objects are those of its namespace. Of the Certificate's requests, only the newest counts.
+    The objects are those of its namespace. Of the Certificate's requests, only the newest counts. `server` is the ACME
+    directory of its issuer, if it is known.
     """
     problems: list[Problem] = []
     for certificate in certificates:
@@ -108,7 +131,7 @@ def chain_of_problems(
     for request in _newest(_owned(requests, "Certificate", name)):
         problems += condition_problems("CertificateRequest", request)
         for order in _owned(orders, "CertificateRequest", request["metadata"]["name"]):
-            problems += _state("Order", order) if order.get("status", {}).get("state") else [UNANSWERED]
+            problems += _state("Order", order, server) if order.get("status", {}).get("state") else [UNANSWERED]
             problems += _unknown_account(order)
             own_challenges = _owned(challenges, "Order", order["metadata"]["name"])
             problems += _unsolved(order, own_challenges)
@@ -125,7 +148,8 @@ def _unknown_account(order: Object) -> Iterator[Problem]:
     kind, name = issuer.get("kind", acme.ISSUER), issuer.get("name", "")
     # The command is for cert-manager's usual namespace; `verify` knows the actual one.
     namespace = order["metadata"].get("namespace") if kind == acme.ISSUER else "cert-manager"
-    fix = f"kubectl --namespace {namespace} delete secret {acme.account_key_secret(name)}    # it registers again"
+    secret = acme.account_key_secret(name)
+    fix = f"kubectl --namespace {word(namespace)} delete secret {word(secret)}    # it registers again"
     yield Problem(f"{kind} {name}", "has an account that the ACME server does not know", (fix,))
 
 
@@ -134,7 +158,8 @@ def _stuck(request: Object, order: Object, challenges: Sequence[Object]) -> Iter
     errored = any(challenge.get("status", {}).get("state") == "errored" for challenge in challenges)
     if errored and order.get("status", {}).get("state") == _PENDING:
         metadata = request["metadata"]
-        fix = f"kubectl --namespace {metadata.get('namespace')} delete certificaterequest {metadata['name']}"
+        namespace, name = metadata.get("namespace"), metadata["name"]
+        fix = f"kubectl --namespace {word(namespace)} delete certificaterequest {word(name)}"
         what = "waits for a Challenge that cert-manager does not retry; without its request, it orders again"
         yield Problem("Order", what, (fix,))
 
@@ -185,12 +210,24 @@ def account_is_lost(words: str) -> bool:
     return bool(_LOST.search(words))
 
 
-def _state(kind: str, target: Object) -> Iterator[Problem]:
+def _state(kind: str, target: Object, server: str = "") -> Iterator[Problem]:
     status = target.get("status", {})
     reason = str(status.get("reason") or "")
     if reason or status.get("state", "") not in _HEALTHY:
-        # Let's Encrypt pauses a name that has failed too often, and resumes only on a page of its own.
-        # https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
-        page = _UNPAUSE.search(reason)
-        fix = (f"xdg-open {word(page[0])}    # in a browser; it lifts the pause",) if page else ()
+        page = unpause_page(reason, server)
+        fix = (f"xdg-open {word(page)}    # in a browser; it lifts the pause",) if page else ()
         yield Problem(kind, f"{status.get('state', 'waiting')}: {reason or 'no reason given'}", fix)
+
+
+def unpause_page(words: str, server: str) -> str:
+    """Return the page of a CA at which it resumes a name that has failed too often; empty where it names none.
+
+    https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
+    Only Boulder's own page at the CA's own domain counts: whoever answers on port 80 may have written any other words.
+    """
+    domain = caa.LETS_ENCRYPT if server in acme.DIRECTORIES.values() else urlsplit(server).hostname
+    if not domain:
+        return ""
+    page = rf"https://([A-Za-z0-9-]+\.)*{re.escape(domain)}/sfe/v[0-9]+/unpause\?jwt=[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+    match = re.search(page, words)
+    return match[0] if match else ""

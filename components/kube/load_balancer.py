@@ -6,10 +6,13 @@ read, and then watched, with the Kubernetes client.
 """
 
 import ipaddress
+import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from kubernetes import client, watch
 from urllib3.exceptions import HTTPError
@@ -146,18 +149,18 @@ def _by_version(service: client.V1Service) -> dict[int, str]:
 def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
     metadata, spec = service.metadata or client.V1ObjectMeta(), service.spec or client.V1ServiceSpec()
     where = service_name(str(metadata.namespace), str(metadata.name))
-    patch = f"kubectl --namespace {word(metadata.namespace)} patch service {word(metadata.name)}"
+    patch = partial(_patch, str(metadata.namespace), str(metadata.name))
     ports = {port.port: port for port in spec.ports or []}
     if spec.type != "LoadBalancer":
-        fix = f'{patch} --type merge --patch \'{{"spec":{{"type":"LoadBalancer"}}}}\''
+        fix = patch({"spec": {"type": "LoadBalancer"}})
         yield Problem(where, f"is of type {spec.type}; only a LoadBalancer gets an external IP", (fix,))
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
         if number not in ports and (wanted.plain or number != 80):
             target = high if unprivileged else number
-            port = f'{{"name":"{protocol}","port":{number},"targetPort":{target}}}'
-            fix = f'{patch} --type json --patch \'[{{"op":"add","path":"/spec/ports/-","value":{port}}}]\''
+            port = {"name": protocol, "port": number, "targetPort": target}
+            fix = patch([{"op": "add", "path": "/spec/ports/-", "value": port}])
             yield Problem(where, f"has no port {number} ({protocol})", (fix,))
     points, ips = _points(service), _by_version(service)
     if points and not ips:
@@ -169,7 +172,7 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
 
 
 def _wrong_versions(
-    where: str, patch: str, ips: Mapping[int, str], families: Sequence[str], wanted: Wanted
+    where: str, patch: Callable[[Any], str], ips: Mapping[int, str], families: Sequence[str], wanted: Wanted
 ) -> Iterator[Problem]:
     versions = addresses.FAMILIES[wanted.family]
     lacking = [version for version in versions if version not in ips]
@@ -178,13 +181,20 @@ def _wrong_versions(
         return
     has = ", ".join(f"the IPv{version} address {address}" for version, address in ips.items())
     record = addresses.RECORD_TYPES[lacking[0]]
-    change = '{"ipFamilyPolicy":"RequireDualStack"}' if len(versions) > 1 else f'{{"ipFamilies":["IPv{lacking[0]}"]}}'
+    dual = {"ipFamilyPolicy": "RequireDualStack"}
+    change = dual if len(versions) > 1 else {"ipFamilies": [f"IPv{lacking[0]}"]}
     other = next(name for name, family in addresses.FAMILIES.items() if family == tuple(sorted(ips)))
     fix = (
-        f"{patch} --type merge --patch '{{\"spec\":{change}}}'",
+        patch({"spec": change}),
         set_input(wanted.commands, "family", other, "in place of the above"),
     )
     yield Problem(where, f"has only {has}; an {record} record needs IPv{lacking[0]}", fix)
+
+
+def _patch(namespace: str, name: str, change: Any) -> str:
+    """Return the command that changes a Service: by the operations of a JSON patch, or by an object to merge."""
+    kind, patch = "json" if isinstance(change, list) else "merge", json.dumps(change, separators=(",", ":"))
+    return f"kubectl --namespace {word(namespace)} patch service {word(name)} --type {kind} --patch {word(patch)}"
 
 
 def service_name(namespace: str, service: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from ..shell import word
+
 IPV4, IPV6, DUAL = "ipv4", "ipv6", "dual"
 
 FAMILIES: Mapping[str, tuple[int, ...]] = {IPV4: (4,), IPV6: (6,), DUAL: (4, 6)}
@@ -24,4 +26,4 @@ def region_of(location: str) -> str:
 
 def chart_value(ip: str) -> str:
     """Return the option with which Istio's gateway chart asks for an address."""
-    return f"--set service.loadBalancerIP={ip}"
+    return f"--set {word(f'service.loadBalancerIP={ip}')}"

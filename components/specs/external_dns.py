@@ -157,7 +157,7 @@ def _release(owner: Owner, option: str) -> str:
 
 def _leave(resource: str) -> str:
     kind, namespace, name = resource.split("/")
-    annotations = " ".join(f"{key}={value}" for key, value in ANNOTATIONS.items())
+    annotations = " ".join(word(f"{key}={value}") for key, value in ANNOTATIONS.items())
     return (
         f"kubectl --namespace {word(namespace)} annotate --overwrite {word(_KINDS.get(kind, kind))} {word(name)}"
         f" {annotations}"

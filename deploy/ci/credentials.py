@@ -14,8 +14,11 @@ _FIX = (
     "pulumi config rm kubeconfig; then pulumi config set --path gke.cluster NAME and gke.location LOCATION,"
     " or set a kubeconfig whose users have an `exec` plugin, without `env` and with options that hold no credential"
 )
-_GOOGLE = ("gcp:accessToken", "gcp:credentials")
-"""What makes the gcp provider not use the identity of the job."""
+_GOOGLE = {
+    "gcp:accessToken": "pulumi config rm gcp:accessToken",
+    "gcp:credentials": "pulumi config rm gcp:credentials",
+}
+"""What makes the gcp provider not use the identity of the job, and the fix."""
 
 
 def problem(stack: str, backend: str) -> str | None:
@@ -27,9 +30,9 @@ def problem(stack: str, backend: str) -> str | None:
     if not backend.startswith(SHARED):
         return None
     config = _config(stack)
-    for key in _GOOGLE:
+    for key, fix in _GOOGLE.items():
         if config.get(key):
-            return f"{key} of stack {stack} would be in a state that others read\n    pulumi config rm {key}"
+            return f"{key} of stack {stack} would be in a state that others read\n    {fix}"
     kubeconfigs = (value for key, value in config.items() if key.endswith(":kubeconfig"))
     paths = sorted({path for kubeconfig in kubeconfigs for path in _embedded(kubeconfig)})
     if not paths:

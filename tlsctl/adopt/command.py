@@ -171,7 +171,7 @@ def _steps(decision: Decision, written: Path, result: _Import) -> list[tuple[str
     if decision.elsewhere:
         hosts = ", ".join(decision.elsewhere)
         urls = [
-            f"curl --resolve {host}:443:{decision.address} https://{host}/"
+            f"curl --resolve {word(f'{host}:443:{decision.address}')} {word(f'https://{host}/')}"
             for host in decision.elsewhere
             if not is_wildcard(host)
         ]
@@ -194,4 +194,4 @@ def excluded(decision: Decision, imported: Iterable[imports.Planned]) -> str:
     """
     moving = {f"{host}." for host in decision.elsewhere}
     records = [one for one in imported if one.type == ids.RECORD_SET and one.inputs["name"] in moving]
-    return " ".join(f"--exclude '**RecordSet::{record.name}'" for record in records)
+    return " ".join(f"--exclude {word(f'**RecordSet::{record.name}')}" for record in records)

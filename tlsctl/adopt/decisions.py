@@ -174,7 +174,7 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
             continue
         what = "excludes an A record: replace it by one with the address that it leads to, then adopt again"
         target = next(iter(texts(record, "rrdatas")), "TARGET")
-        options = f"--zone {zone} --name {word(name + '.')} --ttl {at(record, 'ttl') or _DEFAULT_TTL} --type"
+        options = f"--zone {zone} --name {word(name + '.')} --ttl {word(at(record, 'ttl') or _DEFAULT_TTL)} --type"
         transaction = "gcloud dns record-sets transaction"
         commands = (
             f"{transaction} start --zone {zone}",

@@ -111,7 +111,7 @@ def removal_steps(inventory: Inventory, served: Serving, removal: Removal) -> It
         ttls = (record.get("ttl") for host in moved for record in inventory.a_records(host))
         ttl = max((ttl for ttl in ttls if isinstance(ttl, int)), default=300)
         what = f"resolvers may have the old address for {ttl} s more, and send requests there"
-        yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {ttl}",))
+        yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {word(ttl)}",))
     for ingress in removal.removed:
         namespace, name = key(ingress)
         of_namespace = (certificate for certificate in removal.deleted if key(certificate)[0] == namespace)

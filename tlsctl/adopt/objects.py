@@ -117,7 +117,7 @@ def kubectl(verb: str, kind: str, obj: Object | Key, more: str = "") -> str:
     """Return a kubectl command for an object."""
     namespace, name = obj if isinstance(obj, tuple) else key(obj)
     option = f"--namespace {word(namespace)} " if namespace else ""
-    return f"kubectl {option}{verb} {_FULL_KINDS.get(kind, kind)} {word(name)} {more}".strip()
+    return f"kubectl {option}{verb} {word(_FULL_KINDS.get(kind, kind))} {word(name)} {more}".strip()
 
 
 def patch(kind: str, obj: Object, *operations: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from components.kube.client import api_client
 from components.kube.issuance import chain_of_problems
 from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address, read_service
-from components.problem import COMMANDS, ProblemsError
+from components.problem import COMMANDS, Problem, ProblemsError
 from components.specs import acme, addresses
 from config.cluster import ISSUER_COMMANDS, ingress_commands
 from tlsctl.verify import issuance
@@ -41,7 +41,7 @@ class Seen:
     """The TLS server of each host; empty where Gateways cannot be read."""
     fingerprints: dict[str, str] = field(default_factory=dict)
     """The fingerprint of the certificate in each Secret."""
-    order_errors: list[str] = field(default_factory=list)
+    issuance: list[Problem] = field(default_factory=list)
     """What is wrong with the Certificates, their Orders and Challenges."""
 
 
@@ -107,7 +107,7 @@ def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
     issuers = _list(api, _CERT_MANAGER, f"{kind.lower()}s", namespace)
-    return [issuance.judge_issuer(environment, issuers.get(environment.issuer), seen.order_errors)]
+    return [issuance.judge_issuer(environment, issuers.get(environment.issuer), seen.issuance)]
 
 
 def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
@@ -119,10 +119,11 @@ def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -
         for group, plural in ((_CERT_MANAGER, "certificaterequests"), (_ACME, "orders"), (_ACME, "challenges"))
     ]
     results = []
+    server = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     for name in environment.certificates:
         certificate = certificates.get(name)
-        problems = chain_of_problems(name, [certificate], *chain) if certificate else []
-        seen.order_errors += [problem.what for problem in problems]
+        problems = chain_of_problems(name, [certificate], *chain, server=server) if certificate else []
+        seen.issuance += problems
         results.append(issuance.judge_certificate(environment, name, certificate, problems, now))
     return results
 

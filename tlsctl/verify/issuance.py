@@ -21,7 +21,7 @@ _UP = (UP,)
 _NEW = "cert-manager has not looked at it yet"
 
 
-def judge_issuer(environment: Environment, issuer: Object | None, order_errors: Sequence[str] = ()) -> Result:
+def judge_issuer(environment: Environment, issuer: Object | None, problems: Sequence[Problem] = ()) -> Result:
     """Judge the issuer: Ready, at the ACME server of the config, and with an account that the server knows.
 
     An issuer stays Ready when its account is lost; the errors of the Certificates' Orders show it.
@@ -36,7 +36,9 @@ def judge_issuer(environment: Environment, issuer: Object | None, order_errors: 
     if server != configured:
         detail = f"{label} is at {server}, the config says {configured}"
         return failed("issuer", INGRESS, "; ".join(filter(None, (detail, not_ready))), _UP)
-    if lost := next(filter(account_is_lost, [not_ready, *order_errors]), None):
+    # In a Challenge's words is what answered on port 80, which may speak of an account as well.
+    orders = [problem.what for problem in problems if problem.where == "Order"]
+    if lost := next(filter(account_is_lost, [not_ready, *orders]), None):
         detail = f"{label} has an account that {server} does not know: {lost}"
         return failed("issuer", INGRESS, detail, _register_again(environment))
     if not_ready:
@@ -50,7 +52,7 @@ def _register_again(environment: Environment) -> tuple[str, ...]:
     namespace = environment.namespace if namespaced else environment.settings.cert_manager.namespace
     secret = acme.account_key_secret(environment.issuer)
     renew = [command for name in environment.certificates for command in environment.fix("certificate", name)[1:]]
-    return (f"kubectl --namespace {word(namespace)} delete secret {secret}", *renew)
+    return (f"kubectl --namespace {word(namespace)} delete secret {word(secret)}", *renew)
 
 
 def judge_certificate(

@@ -79,6 +79,38 @@ class TestDiagnosis:
 
         assert problems == [Problem(kind, "x509: certificate signed by unknown authority")]
 
+    @pytest.mark.parametrize("refused", [404, 403], ids=["no issuer", "no right to read it"])
+    @pytest.mark.parametrize(
+        ("kind", "path"), [("ClusterIssuer", "clusterissuers"), ("Issuer", "namespaces/gateways/issuers")]
+    )
+    def test_a_page_of_the_ca_is_known_by_the_server_of_the_issuer(
+        self, api: Api, kind: str, path: str, refused: int
+    ) -> None:
+        page = "https://acme.corp.test/sfe/v1/unpause?jwt=a"
+        certificate = {"name": "certs", "namespace": "gateways"}
+        api.objects = {
+            "/apis/cert-manager.io/v1/namespaces/gateways/certificates/certs": {
+                "metadata": certificate,
+                "spec": {"issuerRef": {"kind": kind, "name": ISSUER}},
+            },
+            "/apis/cert-manager.io/v1/namespaces/gateways/certificaterequests": {
+                "items": [owned("Certificate", "certs", "certs-1")]
+            },
+            "/apis/acme.cert-manager.io/v1/namespaces/gateways/orders": {
+                "items": [owned("CertificateRequest", "certs-1", "o", status={"state": "errored", "reason": page})]
+            },
+            "/apis/acme.cert-manager.io/v1/namespaces/gateways/challenges": {"items": []},
+        }
+        api.refused = refused
+        with api.client() as connected:
+            (unknown,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+            server = {"spec": {"acme": {"server": "https://acme.corp.test/dir"}}}
+            api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = server
+            (known,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+
+        assert unknown.fix == (), "the rest is explained all the same"
+        assert page in known.fix[0]
+
     def test_an_issuer_that_is_ready_or_missing_has_no_problem(self, api: Api) -> None:
         assert problems_of(api.client(), "ClusterIssuer", None, ISSUER) is None, "the refused creation says why"
 

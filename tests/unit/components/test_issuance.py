@@ -1,11 +1,13 @@
 """Why a certificate is not issued, where cert-manager's objects do not say it themselves."""
 
+import subprocess
 from typing import Any
 
 import pytest
 
-from components.kube.issuance import account_is_lost, chain_of_problems
+from components.kube.issuance import account_is_lost, chain_of_problems, silence, unpause_page
 from components.problem import Problem, sentence
+from components.specs import acme
 from tests.unit.components.test_diagnosis import owned
 
 
@@ -61,10 +63,77 @@ def test_a_paused_name_is_released_at_the_page_that_the_ca_names() -> None:
     order = owned("CertificateRequest", "r", "o", status={"state": "errored", "reason": PAUSED})
     request = owned("Certificate", "c", "r")
 
-    (problem,) = chain_of_problems("c", [], [request], [order], [])
+    (problem,) = chain_of_problems("c", [], [request], [order], [], server=acme.DIRECTORIES[acme.PROD])
 
     (fix,) = problem.fix
     assert fix.startswith("xdg-open 'https://sfe.letsencrypt.org/sfe/v1/unpause?jwt=eyJhbGciOi.eyJhdWQi.c2ln'")
+    (problem,) = chain_of_problems("c", [], [request], [order], [], server="https://acme.other.test/directory")
+    assert problem.fix == (), "it is not the CA's"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://evil.test/sfe/v1/unpause?jwt=a",
+        "https://letsencrypt.org.evil.test/sfe/v1/unpause?jwt=a",
+        "https://evil-letsencrypt.org/sfe/v1/unpause?jwt=a",
+        "https://portal.letsencrypt.org@evil.test/sfe/v1/unpause?jwt=a",
+        "https://evil.test\\@portal.letsencrypt.org/sfe/v1/unpause?jwt=a",
+        "https://evil.test#.letsencrypt.org/sfe/v1/unpause?jwt=a",
+        "https://portal.letsencrypt.org:8443@evil.test/sfe/v1/unpause?jwt=a",
+        "https://community.letsencrypt.org/t/how-to/unpause?jwt=a",
+        "http://portal.letsencrypt.org/sfe/v1/unpause?jwt=a",
+        "https://portal.letsencrypt\u2024org/sfe/v1/unpause?jwt=a",
+    ],
+)
+def test_a_page_that_is_not_the_cas_own_is_no_fix(page: str) -> None:
+    assert not unpause_page(f"rateLimited: Please visit: {page}", acme.DIRECTORIES[acme.PROD])
+
+
+def test_a_page_in_what_answered_on_port_80_is_no_fix() -> None:
+    challenge = owned("Order", "o", "c", spec={"dnsName": "a.test"}, status={"state": "invalid", "reason": PAUSED})
+    order = owned("CertificateRequest", "r", "o", status={"state": "invalid"})
+
+    for problem in chain_of_problems(
+        "c", [], [owned("Certificate", "c", "r")], [order], [challenge], server=acme.DIRECTORIES[acme.PROD]
+    ):
+        assert problem.fix == (), "the CA says it of an Order"
+
+
+def test_a_page_is_of_the_ca_that_signs() -> None:
+    page = "https://acme.corp.test/sfe/v1/unpause?jwt=a.b.c"
+    words = f"rateLimited: visit {page}."
+
+    assert unpause_page(words, "https://acme.corp.test:14000/dir") == page
+    assert unpause_page(words, acme.DIRECTORIES[acme.PROD]) == ""
+    assert unpause_page(words, "") == "", "the server is not known"
+
+
+HOSTILE = "a; touch /tmp/b #$(id)`id`'\"\n--namespace=kube-system"
+
+
+def test_names_of_objects_stay_one_word_of_a_command() -> None:
+    lost = {"state": "errored", "reason": "Failed to create Order: 400 malformed: No Key ID in JWS header"}
+    spec = {"issuerRef": {"kind": "Issuer", "name": HOSTILE}}
+    order = owned("CertificateRequest", HOSTILE, HOSTILE, spec=spec, status=lost)
+    request = owned("Certificate", "c", HOSTILE)
+    for one in (order, request):
+        one["metadata"]["namespace"] = HOSTILE
+    waiting = owned("CertificateRequest", HOSTILE, HOSTILE, status={"state": "pending"})
+    challenge = owned("Order", HOSTILE, "c", status={"state": "errored"})
+
+    fixes = [fix for one in chain_of_problems("c", [], [request], [order], []) for fix in one.fix]
+    fixes += [fix for one in chain_of_problems("c", [], [request], [waiting], [challenge]) for fix in one.fix]
+    fixes += silence("Issuer", HOSTILE, HOSTILE).fix[:1]
+    for fix in fixes:
+        printed = subprocess.run(
+            ["bash", "-c", f"kubectl() {{ printf '%s\\0' \"$@\"; }}; {fix}"],
+            capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+        arguments = printed.stdout.split("\0")
+        assert arguments[:2] == ["--namespace", HOSTILE], fix
+        assert arguments[4].startswith(HOSTILE), fix
+    assert len(fixes) == 3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from components.problem import ProblemsError
 from config.problems import dotted
 from config.reading import read_settings
 from tests.unit import harness
-from tests.unit.config.support import HOST, acme, program, refusal, settings
+from tests.unit.config.support import HOST, acme, load, program, refusal, settings
 from tests.unit.harness import PROJECT, good_config
 
 DIGEST = f"sha256:{'a' * 64}"

@@ -43,13 +43,19 @@ def test_an_issuer_that_is_not_ready_or_edited_is_named_with_the_reason(read: An
 
 def test_an_account_that_the_server_does_not_know_is_registered_again() -> None:
     stack, ready = deployed(), issuer(status="True")
-    assert judge_issuer(stack, ready, ["pending: no answer yet"]).state == "ok"
-    result = judge_issuer(stack, ready, ["pending: no answer yet", LOST])
+    waits = Problem("Order", "pending: no answer yet")
+    assert judge_issuer(stack, ready, [waits]).state == "ok"
+    result = judge_issuer(stack, ready, [waits, Problem("Order", LOST)])
     assert result.state == "failed", "though it is Ready"
     assert result.fix == (
         f"kubectl --namespace cert-manager delete secret {ISSUER}-account-key",
         f"cmctl renew --namespace istio-system {SECRET}",
     ), "a renewal alone would fail again"
+
+
+def test_an_answer_on_port_80_that_speaks_of_a_lost_account_costs_no_account() -> None:
+    page = Problem(f"Challenge for {SHOP}", f'invalid: 403 unauthorized: Invalid response from http://{SHOP}: "{LOST}"')
+    assert judge_issuer(deployed(), issuer(status="True"), [page]).state == "ok", "the fix deletes the account's key"
 
 
 def object_of(ready: str = "True", spec: Mapping[str, Any] | None = None, **status: Any) -> dict[str, Any]:
