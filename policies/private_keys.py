@@ -11,10 +11,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from pulumi_policy.proxy import UnknownValueError
 
+from components.kube.kubeconfig import credentials_in, is_kubeconfig
 from components.problem import Problem
 from policies.documents import MAX_DEPTH, MAX_LENGTH, UnreadableError, parse
 from policies.findings import Finding, Rule, Unjudged
-from policies.objects import Resource, Stack, get, items, unknown_value
+from policies.objects import Resource, Stack, items, unknown_value
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----")
 _DER_SEQUENCE = b"\x30"
@@ -27,9 +28,6 @@ _BLANK = re.compile(r"\s|(?<!\\)\\+[nrt]")
 
 _MAX_DEPTH = 5
 """How many encodings are opened: base64 in YAML in base64, and some more."""
-
-_CREDENTIALS = ("client-key-data", "token", "password", "auth-provider")
-"""Secrets of a user in a kubeconfig. A path, an exec plugin and a certificate are none."""
 
 _KEY_MAKERS = {
     "acme:index/certificate:Certificate",
@@ -96,11 +94,18 @@ def _keys(properties: _Properties, unknown: list[UnknownValueError]) -> Iterator
         if what:
             yield Problem(properties.where, f"{path} is {what}", _FIX_KUBECONFIG if "kubeconfig" in what else ())
             continue
-        for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
-            try:
-                waiting.append((f"{path}.{key}" if path else str(key), value[key]))
-            except UnknownValueError as error:
-                unknown.append(error)
+        waiting += [(f"{path}.{key}" if path else str(key), child) for key, child in _children(value, unknown)]
+
+
+def _children(value: Any, unknown: list[UnknownValueError]) -> Iterator[tuple[Any, Any]]:
+    """Yield what is known in a mapping by its keys, or in a list by its positions; collect what is not."""
+    for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
+        try:
+            child = value[key]
+        except UnknownValueError as error:
+            unknown.append(error)
+        else:
+            yield key, child
 
 
 def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
@@ -140,9 +145,18 @@ def _key_of(value: Mapping[str, Any]) -> str | None:
         return "a private JWK"
     if isinstance(value.get("client-key-data"), str):
         return "a client key of a kubeconfig"
-    if any(get(user, "user", key) for user in items(value.get("users")) for key in _CREDENTIALS):
-        return "a credential of a kubeconfig"
+    kubeconfig = _known(value) if "users" in value or "clusters" in value else None
+    if is_kubeconfig(kubeconfig) and (places := credentials_in(kubeconfig)):
+        return f"a credential of a kubeconfig ({', '.join(places)})"
     return None
+
+
+def _known(value: Any) -> Any:
+    """Return a value without what the preview does not know, which hides no credential beside it."""
+    known = {key: _known(child) for key, child in _children(value, [])}
+    if isinstance(value, Mapping):
+        return known
+    return list(known.values()) if items(value) else value
 
 
 def _parts(text: str) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 _LISTS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 """What a kubeconfig lists, and the key of each item's own part."""
@@ -44,6 +44,9 @@ _HARMLESS: Mapping[str, re.Pattern[str]] = {
 )  # fmt: skip
 """What is no credential in a kubeconfig (https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/)."""
 
+_PARENTS = {field.rpartition(".")[0] for field in _HARMLESS}
+"""The fields whose own fields are known."""
+
 _CERTIFICATES = ("clusters.cluster.certificate-authority-data", "users.user.client-certificate-data")
 _PEM = re.compile(rb"(-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+")
 
@@ -59,7 +62,7 @@ def is_content(kubeconfig: str) -> bool:
     return bool(re.search(r"[{\r\n\x85\u2028\u2029]|:\s", kubeconfig.strip()))
 
 
-def is_kubeconfig(value: Any) -> bool:
+def is_kubeconfig(value: Any) -> TypeGuard[Mapping[str, Any]]:
     """Tell whether a value is a kubeconfig that has a server or a user's credentials."""
     return isinstance(value, Mapping) and any(
         isinstance(item, Mapping) and isinstance(item.get(part), Mapping) and marks & set(item[part])
@@ -128,17 +131,17 @@ def credentials_in(kubeconfig: Mapping[str, Any]) -> list[str]:
 
 def _credentials(value: Any, where: str, field: str) -> Iterator[str]:
     """Yield the places below a value; `field` is the value's own place, without positions in lists."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and field in _PARENTS:
         for key, item in value.items():
             # Another key may be anything, and is not quoted.
             name = key if re.fullmatch(r"[A-Za-z-]{1,30}", str(key)) else "(another key)"
-            yield from _credentials(
-                item, f"{where}.{name}".lstrip("."), f"{field}.{str(key).replace('.', '/')}".lstrip(".")
-            )
-    elif isinstance(value, list | tuple) and field != "users.user.exec.args":
-        for position, item in enumerate(value):
-            yield from _credentials(item, f"{where}[{position}]", field)
-    elif value not in (None, "") and not _is_harmless(value, field):
+            below = f"{where}.{name}".lstrip("."), f"{field}.{str(key).replace('.', '/')}".lstrip(".")
+            if key in _LISTS and not field and isinstance(item, list | tuple):
+                for position, part in enumerate(item):
+                    yield from _credentials(part, f"{key}[{position}]", key)
+            else:
+                yield from _credentials(item, *below)
+    elif value not in (None, "", [], (), {}) and not _is_harmless(value, field):
         yield where
 
 

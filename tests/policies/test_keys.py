@@ -65,6 +65,11 @@ FORMS = {
     "kubeconfig with a key": json.dumps(kubeconfig(**{"client-key-data": "AA"})),
     "kubeconfig with a token": yaml.safe_dump(kubeconfig(token="AA")),
     "kubeconfig with a password": json.dumps(kubeconfig(username="admin", password="AA")),
+    "kubeconfig with a plugin's argument": json.dumps(kubeconfig(exec={"command": "aws", "args": ["--token", "AA"]})),
+    "kubeconfig with a plugin's variable": yaml.safe_dump(kubeconfig(exec={"env": [{"name": "A", "value": "AA"}]})),
+    "kubeconfig with a proxy's password": json.dumps(
+        {**kubeconfig(), "clusters": [{"name": "a", "cluster": {"proxy-url": "http://a:b@c", "server": "https://a"}}]}
+    ),
     "kubeconfig with an old plugin": yaml.safe_dump(kubeconfig(**{"auth-provider": {"config": {"id-token": "AA"}}})),
 }
 
@@ -169,6 +174,13 @@ def test_an_unknown_value_hides_no_key_and_is_reported_for_a_secret() -> None:
     beside = secret(stringData={"a": UNKNOWN_STRING_VALUE, "b": pem()})
     breaks(NO_PRIVATE_KEY, beside, saying="stringData.b")
     assert advice(beside) == ["Secret-account: stringData.a is not known in this preview (no-private-key-in-state)"]
+
+
+def test_an_unknown_part_of_a_kubeconfig_hides_no_credential() -> None:
+    half = kubeconfig(token="AA", exec={"command": UNKNOWN_STRING_VALUE, "args": ["a", UNKNOWN_STRING_VALUE]})
+    half["clusters"][0]["cluster"]["server"] = UNKNOWN_STRING_VALUE
+    provider = resource("pulumi:providers:kubernetes", {"kubeconfig": half})
+    breaks(NO_PRIVATE_KEY, provider, saying="a credential of a kubeconfig (users[0].user.token)")
 
 
 def test_unknown_values_of_other_resources_hold() -> None:

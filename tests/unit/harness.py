@@ -1,6 +1,7 @@
 """Runs a program under Pulumi mocks and records what it asked of the engine."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
 VIRTUAL_SERVICE = "kubernetes:networking.istio.io/v1:VirtualService"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 RECORD = "gcp:dns/recordSet:RecordSet"
+
+AUTHORITY = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n").decode()
+"""The CA of a GKE cluster, as Google returns it."""
 
 
 def account(environment: str) -> str:
@@ -71,7 +75,7 @@ class Recorder(mocks.Mocks):
         if args.token == "gcp:dns/getRecordSets:getRecordSets":
             return {**args.args, "rrsets": []}, []
         assert args.token == "gcp:container/getCluster:getCluster", f"unexpected invoke {args.token}"
-        authority = {"clusterCaCertificate": "Q0E=", "clientCertificate": "", "clientKey": ""}
+        authority = {"clusterCaCertificate": AUTHORITY, "clientCertificate": "", "clientKey": ""}
         return {**args.args, "endpoint": self.endpoint, "masterAuths": [authority], **self.cluster}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from kubernetes.config import ConfigException
 
 from components.kube.client import api_client
-from components.kube.kubeconfig import embedded_credentials, gke_kubeconfig, is_content, is_kubeconfig, parse
+from components.kube.kubeconfig import (
+    credentials_in,
+    embedded_credentials,
+    gke_kubeconfig,
+    is_content,
+    is_kubeconfig,
+    parse,
+)
 
 KEY = "hunter2"
 PEM = "-----BEGIN CERTIFICATE-----\nQ0E=\n-----END CERTIFICATE-----\n"
@@ -45,12 +52,12 @@ def plugin(*arguments: str, **more: Any) -> dict[str, Any]:
         ({"client-certificate-data": CERTIFICATE, "client-key-data": KEY}, "client-key-data"),
         ({"client-certificate-data": base64.b64encode(PEM.encode() + b"token: x").decode()}, "client-certificate-data"),
         ({"client-key": "-----BEGIN PRIVATE KEY-----\nAA"}, "client-key"),
-        ({"auth-provider": {"name": "oidc", "config": {"refresh-token": KEY}}}, "auth-provider.config.refresh-token"),
-        ({"extensions": [{"name": "x", "extension": {"token": KEY}}]}, "extensions[0].name"),
-        ({"as-user-extra": {"scopes": [KEY]}}, "as-user-extra.scopes[0]"),
+        ({"auth-provider": {"name": "oidc", "config": {"refresh-token": KEY}}}, "auth-provider.config"),
+        ({"extensions": [{"name": "x", "extension": {"token": KEY}}]}, "extensions"),
+        ({"as-user-extra": {"scopes": [KEY]}}, "as-user-extra"),
         ({KEY: "a"}, "(another key)"),
-        (plugin(env=[{"name": "AWS_SECRET_ACCESS_KEY", "value": KEY}]), "exec.env[0].value"),
-        (plugin(env=[{"name": "DSN", "value": KEY}]), "exec.env[0].value"),
+        (plugin(env=[{"name": "AWS_SECRET_ACCESS_KEY", "value": KEY}]), "exec.env"),
+        (plugin(env=[{"name": "DSN", "value": KEY}]), "exec.env"),
         (plugin("get-token", f"--token={KEY}"), "exec.args"),
         (plugin("get-token", "--token", KEY), "exec.args"),
         (plugin("get-token", "--client-id", "a", "--client-secret", "secret"), "exec.args"),
@@ -58,7 +65,7 @@ def plugin(*arguments: str, **more: Any) -> dict[str, Any]:
         (plugin(EXEC_CREDENTIAL, command="echo"), "exec.args"),
         (plugin(base64.b64encode(EXEC_CREDENTIAL.encode()).decode(), command="base64"), "exec.args"),
         (plugin(KEY), "exec.args"),
-        (plugin(config={"token": KEY}), "exec.config.token"),
+        (plugin(config={"token": KEY}), "exec.config"),
         (plugin(installHint=EXEC_CREDENTIAL), "exec.installHint"),
     ],
 )
@@ -95,7 +102,7 @@ def test_paths_and_plugins_are_no_credentials(user: Any) -> None:
         ({"server": f"https://user:{KEY}@192.0.2.1"}, "server"),
         ({"server": f"https://192.0.2.1/?token={KEY}"}, "server"),
         ({"certificate-authority-data": base64.b64encode(b"-----BEGIN PRIVATE KEY-----").decode()}, None),
-        ({"extensions": [{"name": "x", "extension": KEY}]}, "extensions[0].name"),
+        ({"extensions": [{"name": "x", "extension": KEY}]}, "extensions"),
     ],
 )
 def test_an_address_or_a_ca_may_hold_a_credential(cluster: dict[str, Any], where: str | None) -> None:
@@ -117,7 +124,11 @@ def test_what_is_not_looked_at_is_no_hiding_place() -> None:
     commented = yaml.safe_dump(kubeconfig({})) + f"# token: {KEY}\n"
     assert embedded_credentials(commented) == [f"the comment in line {len(commented.splitlines())}"]
     merged = f"x: &user\n  token: {KEY}\nusers:\n- name: a\n  user:\n    <<: *user\n"
-    assert embedded_credentials(merged) == ["x.token", "users[0].user.token"]
+    assert embedded_credentials(merged) == ["x", "users[0].user.token"]
+    nested = {**kubeconfig({}), "users": [[{"user": {"token": KEY}}], {"name": "a", "user": [{"token": KEY}]}]}
+    assert credentials_in(nested) == ["users[0]", "users[1].user"]
+    deep = json.loads('{"x":' * 900 + "1" + "}" * 900)
+    assert credentials_in({"users": [{"user": {"exec": deep}}]}) == ["users[0].user.exec.x"]
     for twice in (f"users:\n- name: a\n  user: {{token: {KEY}, token: ''}}\n", f"{{}}\n---\ntoken: {KEY}\n"):
         with pytest.raises(ValueError, match="is not YAML"):
             embedded_credentials(twice)

@@ -301,7 +301,7 @@ class TestCredentials:
     def test_a_credential_of_a_provider_does_not_come_into_a_shared_state_in_any_form(
         self, machine: Machine, key: str, value: str, problem: str
     ) -> None:
-        machine.state(config={key: {"value": value, "secret": True}})
+        machine.answer("pulumi config", {key: {"value": value, "secret": True}})
         done = up(machine)
         assert done.returncode == 1
         assert problem in done.stdout
