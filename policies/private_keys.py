@@ -210,8 +210,8 @@ NO_PRIVATE_KEY = Rule(
         "cmctl renew --namespace NAMESPACE CERTIFICATE    # replaces a key that has been in a state",
     ),
     cannot_see="keys that are compressed, in a keystore (PKCS 12, JKS), in hexadecimal or in pieces; files that an"
-    " asset only names; values that a preview does not know: those of Secrets are reported as an advisory, and the `up`"
-    " that makes them fails",
+    " asset only names; tokens and passwords outside of a kubeconfig; values that a preview does not know: those of"
+    " Secrets are reported as an advisory, and the `up` that makes them fails",
     subjects=lambda resource: [_Properties(resource)],
     find=_keys_in_state,
 )
