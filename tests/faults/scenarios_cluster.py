@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from sandbox.acme import MINUTES
+from sandbox.acme import MINUTES, STAGING
 from sandbox.pki import Authority
 from sandbox.testing import ISTIO, eventually, get, kubectl, live, patch, renew, stopped
 from tests.faults import invariants
@@ -225,7 +225,10 @@ def past_renewal(stage: Stage) -> Iterator[Ended]:
 def past_expiry(stage: Stage) -> Iterator[Ended]:
     def expire(certificate: Mapping[str, str]) -> None:
         _wait_until(certificate["notAfter"])
-        stage.expect_of_verify(r"expiry +expired on")
+        verified = stage.project.tlsctl("verify", "--ca", str(STAGING.root_file))
+        stage.broken += invariants.cause_is_named([verified], r"expiry +expired on")
+        if not verified.code:
+            stage.broken.append("verify did not report the expired certificate")
 
     ended, certificate = _renewed(stage, expire)
     since = datetime.datetime.fromisoformat(certificate["notAfter"]).timestamp() - time.time()

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.acme import STAGING
 from sandbox.testing import AcmeProxy
-from tests.faults import invariants
 from tests.faults.invariants import Ended, Outage
 from tests.faults.operations import PATIENCE, Project, Started
 
@@ -76,13 +74,6 @@ class Stage(Course):
             return self.start().end()
         finally:
             self.project.stack.configure(acme={"timeout": PATIENCE})
-
-    def expect_of_verify(self, cause: str) -> None:
-        """Note it as broken unless `verify` fails with this cause, a pattern."""
-        verified = self.project.tlsctl("verify", "--ca", str(STAGING.root_file))
-        self.broken += invariants.cause_is_named([verified], cause)
-        if not verified.code:
-            self.broken.append("verify reported nothing")
 
 
 Play = Callable[[Stage], Iterator[Ended]]

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from tests.unit.api_server import Api
+from tests.unit.components.test_diagnosis import owned
 from tests.unit.tlsctl.verify.conftest import Dns
-from tests.unit.tlsctl.verify.support import deployed
-from tlsctl.verify import records, run
+from tests.unit.tlsctl.verify.support import SECRET, deployed
+from tests.unit.tlsctl.verify.test_issuance import ISSUER, LOST, issuer, object_of
+from tlsctl.verify import cluster, records, run
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Report
 
@@ -19,6 +21,9 @@ NEIGHBOUR = {
         "servers": [{"port": {"number": 443}, "hosts": ["*.acme.dev"]}],
     },
 }
+VERSION = dict.fromkeys(
+    ("major", "minor", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"), ""
+)
 
 
 @pytest.fixture
@@ -30,8 +35,7 @@ def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api) -> Report:
     istio = "/apis/networking.istio.io/v1/namespaces/istio-system"
     certificates = "/apis/cert-manager.io/v1/namespaces/istio-system"
     api.objects = {
-        "/version/": {"major": "1", "minor": "31", "gitVersion": "", "gitCommit": "", "gitTreeState": "",
-                      "buildDate": "", "goVersion": "", "compiler": "", "platform": ""},
+        "/version/": VERSION,
         f"{istio}/gateways": {"items": [NEIGHBOUR]},
         f"{istio}/virtualservices": empty,
         "/apis/cert-manager.io/v1/clusterissuers": empty,
@@ -55,3 +59,19 @@ def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
 def test_the_missing_objects_explain_what_clients_see(report: Report) -> None:
     causes = {problem.check for result in report.results for problem in report.because(result)}
     assert causes <= {"gateway", "issuer", "record", "service"}, causes
+
+
+def test_the_orders_in_the_cluster_tell_that_an_account_is_lost(api: Api) -> None:
+    cert_manager, namespace = "/apis/cert-manager.io/v1", "namespaces/istio-system"
+    order = owned("CertificateRequest", "request", "order", status={"state": "errored", "reason": LOST})
+    items = {
+        f"{cert_manager}/clusterissuers": [issuer(status="True") | {"metadata": {"name": ISSUER}}],
+        f"{cert_manager}/{namespace}/certificates": [object_of("False") | {"metadata": {"name": SECRET}}],
+        f"{cert_manager}/{namespace}/certificaterequests": [owned("Certificate", SECRET, "request")],
+        f"/apis/acme.cert-manager.io/v1/{namespace}/orders": [order],
+        f"/apis/acme.cert-manager.io/v1/{namespace}/challenges": [],
+    }
+    api.objects = {"/version/": VERSION} | {path: {"items": listed} for path, listed in items.items()}
+    results = cluster.look(replace(deployed(), kubeconfig=api.kubeconfig)).results
+    (result,) = [result for result in results if result.check == "issuer"]
+    assert (result.state, "has an account that" in result.detail) == ("failed", True), "though the issuer is Ready"
