@@ -72,8 +72,8 @@ class Dns(ManagedZone):
     )
     workload_identity: bool = Field(
         False,
-        description="true to let cert-manager's ServiceAccount write the zone that DNS-01 is proven in, by Workload"
-        " Identity Federation for GKE; false where it has access already",
+        description="true to let cert-manager's ServiceAccount, of every cluster of the project, write the zone that"
+        " DNS-01 is proven in, by Workload Identity Federation for GKE; false where it has access already",
         examples=[True],
     )
     workload_pool: WorkloadPool | None = Field(

@@ -77,7 +77,7 @@ def comment(stacks: Sequence[str]) -> int:
     if not pull_requests:
         print(f"no open pull request has {workflow_run['head_sha']} as its newest commit")
         return 0
-    archive = github.artifact(workflow_run["id"], outcome.ARTIFACT, outcome.LIMIT)
+    archive = github.artifact(workflow_run["id"], "preview", outcome.LIMIT)
     if archive is None:
         return 0
     # A branch can change the workflow's file, but not who has approved its run.

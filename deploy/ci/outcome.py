@@ -11,9 +11,6 @@ import zlib
 
 from deploy.ci.commands import Ran
 
-ARTIFACT = "preview"
-"""The artifact's name."""
-
 FILE = "preview.json"
 """The only file of the artifact."""
 

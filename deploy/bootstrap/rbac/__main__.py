@@ -12,11 +12,6 @@ from deploy.bootstrap.rbac.rights import Right, compare, uses
 
 _DEFAULT = Place()
 
-_AMOUNTS_TO_ADMIN = (
-    "amounts to cluster-admin: like cert-manager, it writes webhooks, and Secrets and Pods of every namespace;"
-    " --no-cert-manager leaves that out"
-)
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line: 0 if the roles fit, 1 if they do not, 2 if there is nothing to compare."""
@@ -32,7 +27,8 @@ def _manifests(args: argparse.Namespace) -> int:
     for identity in args.identity or FILES:
         user = f"pulumi-{identity}-{args.stack}@{args.project}.iam.gserviceaccount.com"
         if identity == "deploy" and not args.no_cert_manager:
-            print(f"warning: {user} {_AMOUNTS_TO_ADMIN}", file=sys.stderr)
+            reason = "like cert-manager, it writes webhooks, and the Secrets and Pods of every namespace"
+            print(f"warning: {user} amounts to cluster-admin: {reason}; or add --no-cert-manager", file=sys.stderr)
         for manifest in manifests(identity, user, _place(args)):
             print("---")
             print(yaml.safe_dump(manifest, sort_keys=False), end="")
