@@ -11,6 +11,8 @@ ROOTS   := /run/sandbox/acme/*-root.pem
 testers := test-1 test-2 test-3
 # The options of pytest-xdist with which workers run in sandboxes.
 in       = $(foreach name,$(1),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
+# A shell that Ctrl-C ends runs no EXIT trap of its own accord.
+at_end   = trap '$(1)' EXIT; trap 'exit 130' INT TERM
 # Each test on a line of its own: how many of how many, and the time so far.
 long    := $(PYTHON) -m pytest -v --log-cli-level=INFO -o console_output_style=count
 space   := $() $()
@@ -57,7 +59,7 @@ unit:
 test: .venv ## make check, then every test against the real parts, in three sandboxes side by side: SEED=1 shuffles the files
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
-	@export GOGC=400; trap 'for name in $(testers); do $(sandbox) --name $$name down; done' EXIT; \
+	@export GOGC=400; $(call at_end,for name in $(testers); do $(sandbox) --name $$name down; done); \
 	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(if $(SEED),--random-order-bucket module --random-order-seed $(SEED)) \
@@ -70,7 +72,7 @@ $(testers):
 test-one: .venv ## the sandbox tests that K picks, as pytest -k does, in a sandbox of their own: make test-one K=drift
 	@test -n "$$K" || { echo "Which? For instance: make test-one K=drift" >&2; exit 2; }
 	@$(sandbox) doctor --fix --tests
-	@trap '$(sandbox) --name test-one down' EXIT; $(sandbox) --name test-one up && \
+	@$(call at_end,$(sandbox) --name test-one down); $(sandbox) --name test-one up && \
 	$(sandbox) --name test-one exec -- python -m pytest -v -m sandbox -k "$$K" tests/sandbox tests/faults
 
 audit: .venv ## look for known vulnerabilities of the pinned Python packages and the built Go programs
@@ -84,14 +86,14 @@ audit: .venv ## look for known vulnerabilities of the pinned Python packages and
 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
 	@$(sandbox) doctor --fix
-	@rm -f $(CACHE)/bench.jsonl; trap '$(sandbox) --name bench down' EXIT; $(sandbox) --name bench up && \
+	@rm -f $(CACHE)/bench.jsonl; $(call at_end,$(sandbox) --name bench down); $(sandbox) --name bench up && \
 	BENCH_VEGETA=$$(go -C tests/tools tool -n vegeta) $(sandbox) --name bench exec -- $(long) -m bench tests/bench \
 	$(filter --%,$(BENCH)) $(if $(figures),-k "$(figures)") --report-log=$(CACHE)/bench.jsonl; code=$$?; \
 	$(if $(filter --quick,$(BENCH)),,test $$code -gt 1 || $(PYTHON) -m tests.bench.page $(if $(figures),--keep) $(CACHE)/bench.jsonl;) exit $$code
 
 faults: .venv ## stage faults, kill parts at random, try hostile configs: SEED=1, SCENARIOS=disk-full, ONLY=17
 	@$(sandbox) doctor --fix --tests
-	@trap 'for name in $(faulty); do $(sandbox) --name $$name down; done' EXIT; \
+	@$(call at_end,for name in $(faulty); do $(sandbox) --name $$name down; done); \
 	for name in $(faulty); do $(sandbox) --name $$name up || exit; done; \
 	$(long) -m faults --seed=$(or $(SEED),$(shell shuf -i 1-999999 -n 1)) --dist loadgroup $(call in,$(faulty)) \
 	$(if $(ONLY),--rounds=$(ONLY) "tests/faults/test_rounds.py::test_a_stack_outlives_the_kill_of_a_part[$(ONLY)]",tests/faults) \
