@@ -41,9 +41,14 @@ class Authority:
 
     @classmethod
     def load(cls, certificate: Path, key: Path, folder: Path) -> "Authority":
-        """Load an existing CA and write ``ca.crt`` into the folder of the certificates that it will sign."""
+        """Load an existing CA and write ``ca.crt`` into the folder of the certificates that it will sign.
+
+        Raises:
+            TypeError: the key is neither an EC nor an RSA key.
+        """
         loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
-        assert isinstance(loaded, rsa.RSAPrivateKey), "as Pebble's is"  # noqa: S101
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise TypeError(f"{key} holds neither an EC nor an RSA key")
         (folder / "ca.crt").write_bytes(certificate.read_bytes())
         return cls(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded, folder)
 
