@@ -41,7 +41,8 @@ class KubernetesProvider(Provider):
         except ProviderError as error:
             server = UnreachableServer(str(error))
         namespace = kubeconfig.namespace if kubeconfig else "default"
-        self._resources = Resources(server, namespace, self.engine, self.cancelled)
+        force = config.get("enablePatchForce") == "true"
+        self._resources = Resources(server, namespace, force=force, engine=self.engine, cancelled=self.cancelled)
         self._releases = Releases(kubeconfig, server, self.engine, self.cancelled)
 
     def resource_type(self, token: str) -> ResourceType:

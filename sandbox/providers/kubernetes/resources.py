@@ -21,9 +21,12 @@ _NO_KIND = (
 class Resources(ResourceType):
     """The operations on objects."""
 
-    def __init__(self, server: ApiServer, namespace: str, engine: Engine, cancelled: threading.Event) -> None:
+    def __init__(
+        self, server: ApiServer, namespace: str, *, force: bool, engine: Engine, cancelled: threading.Event
+    ) -> None:
         self._server = server
         self._namespace = namespace  # of objects that name none
+        self._force = force  # updates take fields from other managers
         self._engine = engine
         self._cancelled = cancelled
 
@@ -111,7 +114,7 @@ class Resources(ResourceType):
         _, old = objects.parse_checkpoint(state)
         manager, problem = objects.manager_of(state), ""
         try:
-            live = writes.apply(self._server, obj, old, manager, dry_run=preview)
+            live = writes.apply(self._server, obj, old, manager, force=self._force, dry_run=preview)
         except NoMatchError as error:
             raise ProviderError(f'update of resource "{urn}" failed {_NO_KIND}: {error}') from None
         except ApiError as error:

@@ -38,7 +38,7 @@ def create(
     raise AssertionError("the last attempt returns or raises")
 
 
-def apply(server: ApiServer, inputs: Object, old: Object, manager: str, *, dry_run: bool) -> Object:
+def apply(server: ApiServer, inputs: Object, old: Object, manager: str, *, force: bool, dry_run: bool) -> Object:
     """Apply inputs to an object that exists, and that the state has as `old`.
 
     Raises:
@@ -48,7 +48,7 @@ def apply(server: ApiServer, inputs: Object, old: Object, manager: str, *, dry_r
     if not dry_run and (operations := _takeover(live, manager)):
         server.patch(live, operations)
     try:
-        return server.apply(inputs, manager=manager, force=dry_run and _is_created(live), dry_run=dry_run)
+        return server.apply(inputs, manager=manager, force=force or (dry_run and _is_created(live)), dry_run=dry_run)
     except ApiError as error:
         if error.reason == "Conflict":
             error.args = (

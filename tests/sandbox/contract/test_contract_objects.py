@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.testing import get, kubectl, live
-from tests.sandbox.contract.project import Stack, api_object, config_map, widget
+from tests.sandbox.contract.project import Resource, Stack, api_object, config_map, widget
 
 pytestmark = pytest.mark.sandbox
 
@@ -105,6 +105,10 @@ def test_a_field_that_another_manager_took_is_a_conflict(stack: Stack, namespace
     output = stack.up(fails=True)
     assert "server-side apply field conflict detected" in output
     assert 'conflict with "other"' in output
+    provider: Resource = ("k8s", "pulumi:providers:kubernetes", {"enablePatchForce": True}, {})
+    stack.spec(provider, widget(namespace, {"color": "red"}, provider="k8s"))
+    stack.up()
+    assert live("widget", "w", namespace)["spec"]["color"] == "red"
 
 
 def test_an_import_of_a_custom_resource_knows_its_identity_alone(stack: Stack, namespace: str) -> None:
