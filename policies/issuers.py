@@ -3,14 +3,17 @@
 A stack that uses another stack's issuers is judged by their names.
 """
 
+import contextlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from components.problem import Problem
 from components.specs import acme
-from components.specs.names import email_address, is_wildcard
+from components.specs.names import dns_name, email_address, is_wildcard
+from config.registered import registered_domain
 from policies import istio
 from policies.certificates import CERT_MANAGER, CERTIFICATES, dns_names
-from policies.findings import Rule
+from policies.findings import Finding, Rule, Unjudged
 from policies.objects import KubernetesObject, Stack, get, matching, objects, of_kind, reading
 from policies.stack_config import acme_servers, in_production
 
@@ -42,8 +45,8 @@ def _issuer_reference(request: KubernetesObject) -> tuple[str, str, str]:
     return get(reference, "group") or CERT_MANAGER, get(reference, "kind") or "Issuer", get(reference, "name")
 
 
-def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    return _misleading_name(obj) if obj.is_a(*ISSUERS) else _wrong_issuer(obj, stack)
+def _wrong_environment(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
+    return _misleading_issuer(obj) if obj.is_a(*ISSUERS) else _wrong_issuer(obj, stack)
 
 
 def _wrong_issuer(request: KubernetesObject, stack: Stack) -> Iterator[Problem]:
@@ -72,24 +75,61 @@ def _wrong_issuer(request: KubernetesObject, stack: Stack) -> Iterator[Problem]:
 
 def _environment_by_server(issuer: KubernetesObject) -> str | None:
     """Return the environment whose ACME directory an issuer uses: Let's Encrypt's, or one from the config."""
-    server = issuer.get("spec", "acme", "server")
+    server = str(issuer.get("spec", "acme", "server") or "")
     if not server:
         return None
     configured = [environment for environment, url in acme_servers().items() if url == server]
     # If one server is configured for both environments, only the issuer's name tells them apart.
     by_server = acme.environment_of(server, issuer.name if len(configured) > 1 else None)
-    return by_server or (configured[0] if len(configured) == 1 else None)
+    exact = by_server or (configured[0] if len(configured) == 1 else None)
+    # A production stack needs the exact URL; any other one must avoid production's host, however it is written.
+    return exact if exact or in_production() else _environment_by_host(server)
 
 
-def _misleading_name(issuer: KubernetesObject) -> Iterator[Problem]:
-    by_name = acme.environment_of(None, issuer.name)
-    by_server = acme.environment_of(issuer.get("spec", "acme", "server"))
+def _environment_by_host(server: str) -> str | None:
+    host = _host(server)
+    for environment in (acme.PROD, acme.STAGING):
+        urls = (acme.DIRECTORIES[environment], acme_servers().get(environment))
+        if any(url and _host(url) == host for url in urls):
+            return environment
+    return acme.PROD if _is_lets_encrypts(server) else None
+
+
+def _is_lets_encrypts(server: str) -> bool:
+    return registered_domain(_host(server)) == registered_domain(_host(acme.DIRECTORIES[acme.PROD]))
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL as Go's client looks it up: its case, its dot and the forms of a letter do not count."""
+    host = url
+    with contextlib.suppress(ValueError):
+        host = urlsplit(url).hostname or url
+        host = dns_name(host)
+    return host
+
+
+def _misleading_issuer(issuer: KubernetesObject) -> Iterator[Finding]:
+    account = issuer.get("spec", "acme")
+    server = str(get(account, "server") or "")
+    if not server:
+        return
+    known = server in acme_servers().values()
+    by_name, by_server = acme.environment_of(None, issuer.name), None if known else _environment_by_host(server)
     if by_name and by_server not in (None, by_name):
         yield Problem(
             issuer.where,
             f"has the name that other stacks expect of {by_name}, but the server of {by_server}",
             (f"server: {acme.DIRECTORIES[by_name]}",),
         )
+    if not in_production():
+        if not known and not by_server:
+            what = f"has the server {server}, which acme.servers does not name: it may lead to production"
+            yield Unjudged(issuer.where, what)
+    elif get(account, "skipTLSVerify"):
+        yield Problem(issuer.where, "has skipTLSVerify: any server can answer for the CA", ("skipTLSVerify: false",))
+    elif get(account, "caBundle") and _is_lets_encrypts(server):
+        fix = "pulumi config rm --path acme.caBundle"
+        yield Problem(issuer.where, "has a caBundle, whose owner can answer for Let's Encrypt", (fix,))
 
 
 def _bad_email(issuer: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
@@ -134,7 +174,8 @@ ENVIRONMENT = Rule(
         f"pulumi config set --path acme.issuer {acme.PROD}    # in a production stack",
         f"pulumi config set --path acme.issuer {acme.STAGING}    # in any other",
     ),
-    cannot_see="the server of another stack's issuer: it is judged by its group, kind and name",
+    cannot_see="the server of another stack's issuer: it is judged by its group, kind and name; where a server that the"
+    " config does not name leads to (outside production an advisory)",
     subjects=lambda resource: (
         obj for obj in objects(resource) if any(obj.is_a(*kinds) for kinds in (*_REQUESTS, ISSUERS))
     ),

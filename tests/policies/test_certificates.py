@@ -9,6 +9,7 @@ from components.specs.acme import DIRECTORIES
 from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
 from policies.issuers import EMAIL, ENVIRONMENT, NO_REDIRECT, NO_WILDCARD
 from tests.policies.support import (
+    advice,
     breaks,
     certificate,
     configured,
@@ -54,7 +55,7 @@ def test_the_server_of_an_issuer_counts_and_not_its_name() -> None:
 def test_an_issuer_whose_name_would_mislead_other_stacks_is_refused() -> None:
     breaks(ENVIRONMENT, signing("prod", DIRECTORIES["staging"]), saying="has the name that other stacks expect of prod")
     breaks(ENVIRONMENT, signing("staging", DIRECTORIES["prod"]), saying="but the server of prod")
-    holds(ENVIRONMENT, signing("prod"), signing("staging"), signing("prod", OWN))
+    holds(ENVIRONMENT, signing("prod"), signing("staging"))
     ours = {"acme": {"server": DIRECTORIES["prod"]}}
     holds(ENVIRONMENT, kubernetes("cert-manager.io/v1:ClusterIssuer", "ours", None, spec=ours))
 
@@ -77,6 +78,54 @@ def test_the_config_names_the_servers_of_another_ca() -> None:
     with configured(acme={"servers": {"staging": OWN, "prod": OWN}}):
         holds(ENVIRONMENT, signing("staging", OWN), certificate(issuer=STAGING))
         breaks(ENVIRONMENT, *own, saying="weekly limits")
+
+
+PRODUCTION = [
+    "https://ACME-v02.api.letsencrypt.org/directory",
+    "https://acme-v02.api.letsencrypt.org./directory",
+    "https://acme-v02.api.letsencrypt.org:443/directory",
+    "https://someone@acme-v02.api.letsencrypt.org/directory",
+    "https://acme-v02.api.letsencrypt.org/%64irectory?x=1",
+    "https://acme-v02.api.letsencrypt.org/./directory",
+    "http://acme-v02.api.letsencrypt.org/directory",
+    "https://\uff41cme-v02.api\u3002letsencrypt.org/directory",
+    "https://prod.api.letsencrypt.org/directory",
+    "https://acme.PLATFORM.test:443/directory/",
+]
+
+
+@pytest.mark.parametrize("server", PRODUCTION)
+def test_a_server_is_known_by_its_host_outside_production_and_by_its_url_in_production(server: str) -> None:
+    stack = (signing("prod", server), certificate(issuer=PROD))
+    with configured(acme={"servers": {"prod": OWN}}):
+        breaks(ENVIRONMENT, *stack, saying="spend the weekly limits")
+    with configured(production="true", acme={"servers": {"prod": OWN}}):
+        breaks(ENVIRONMENT, *stack, saying=NOT_PRODUCTION)
+    with configured(acme={"servers": {"prod": OWN}}):
+        breaks(ENVIRONMENT, signing("staging", server), saying="the server of prod")
+
+
+@pytest.mark.parametrize("server", ["https://ACME-staging-v02.api.letsencrypt.org/directory", OWN, f"{OWN}/"])
+def test_the_host_of_staging_is_staging(server: str) -> None:
+    with configured(acme={"servers": {"staging": OWN}}):
+        holds(ENVIRONMENT, signing("staging", server), certificate(issuer=STAGING))
+
+
+@pytest.mark.parametrize("server", ["https://acme.elsewhere.test/directory", "https://[", "https://10.0.0.1/"])
+def test_another_server_is_an_advisory_outside_production(server: str) -> None:
+    (line,) = advice(signing("staging", server), rule=ENVIRONMENT)
+    assert f"has the server {server}, which acme.servers does not name" in line
+
+
+def test_production_takes_no_other_server_for_the_ca() -> None:
+    acme = {"server": DIRECTORIES["prod"]}
+    any_server, any_ca = issuer(acme={**acme, "skipTLSVerify": True}), issuer(acme={**acme, "caBundle": "LS0t"})
+    holds(ENVIRONMENT, signing("staging"))
+    with configured(production="true", acme={"servers": {"prod": DIRECTORIES["prod"]}}):
+        breaks(ENVIRONMENT, any_server, saying="has skipTLSVerify: any server can answer for the CA")
+        breaks(ENVIRONMENT, any_ca, saying="has a caBundle, whose owner can answer for Let's Encrypt")
+    with configured(production="true", acme={"servers": {"prod": OWN}}):
+        holds(ENVIRONMENT, issuer(acme={"server": OWN, "caBundle": "LS0t"}))
 
 
 @pytest.mark.parametrize(

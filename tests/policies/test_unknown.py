@@ -165,4 +165,9 @@ def test_protection_is_judged_beside_an_unknown_release() -> None:
 def test_unjudged_values_are_an_advisory() -> None:
     policy = unjudged_policy(RULES)
     assert (policy.name, policy.enforcement_level) == (JUDGED, EnforcementLevel.ADVISORY)
-    assert advice(gateway(http()), certificate(), issuer(), record(), release()) == []
+    assert (
+        advice(
+            gateway(http()), certificate(), issuer(email="platform@sandbox.test", selfSigned={}), record(), release()
+        )
+        == []
+    )
