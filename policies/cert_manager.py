@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from posixpath import normpath
 from typing import Any
 
 from components.problem import Problem
@@ -12,7 +13,7 @@ from components.specs.cert_manager import VERSION as PINNED
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, Rule, guarded
 from policies.issuers import ISSUERS
-from policies.objects import KubernetesObject, Stack, get, items, matching, objects
+from policies.objects import KubernetesObject, Stack, get, items, matching, objects, texts
 from policies.stack_config import in_production
 
 _REGISTRY, _NAMESPACE = "quay.io", "jetstack"
@@ -20,10 +21,32 @@ _REGISTRY, _NAMESPACE = "quay.io", "jetstack"
 
 _COMPONENTS = ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
 _IMAGES = {f"{_REGISTRY}/{_NAMESPACE}/cert-manager-{component}" for component in _COMPONENTS}
-_SOLVER_OPTION = "--acme-http01-solver-image="
 
-_ARCHIVE = re.compile(r"(?P<name>.+?)(-(?P<version>v?\d+\.\d+\.\d+[^/]*))?\.tgz")
+_SOLVER_OPTION = re.compile(r"--acme-http01-solver-image[=\s]+(\S+)")
+_SOLVER_FIELD = re.compile(r"""solverImage["']?\s*:\s*["']?([^"'\s,}]+)""")
+_CONTROLLER_CONFIG = "controller.config.cert-manager.io"
+"""API group of the controller's file of flags."""
 
+_ARCHIVE = ".tgz"
+_ARCHIVE_VERSION = re.compile(r"-(v?\d+\.\d+\.\d+.*)")
+
+_POST_RENDERER = "a post-renderer, which may change what the chart installs"
+_UNSEEN = {
+    "postrender": _POST_RENDERER,
+    "postRenderer": _POST_RENDERER,
+    "reuseValues": "reuseValues: no policy sees the values of the release before",
+    "valueYamlFiles": "valueYamlFiles: no policy sees the values in them",
+    "plainHttp": "plainHttp: anyone on the way can change the chart",
+}
+"""Properties of a release or chart that hide what it installs."""
+
+_EXTRA_OBJECTS = "extraObjects"
+
+_TRUST_VARIABLES = {"SSL_CERT_DIR", "SSL_CERT_FILE"}
+_OWN_FOLDERS = re.compile(r"/|/etc|/(app|etc/ssl|etc/pki)(/.*)?")
+"""Of the program in its images, and where Go looks for CAs (https://pkg.go.dev/crypto/x509#SystemCertPool)."""
+
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _POD_SPECS = (("spec",), ("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec"))
 """The paths of the Pod spec: in a Pod, in a workload of any kind, and in a CronJob."""
 
@@ -46,9 +69,11 @@ def _reference(value: str) -> _Reference:
     rest, _, digest = value.partition("@")
     head, slash, last = rest.rstrip("/").rpartition("/")
     last, _, tag = last.partition(":")
-    archive = _ARCHIVE.fullmatch(last.partition("?")[0])
-    if archive:
-        last, tag = archive["name"], archive["version"] or tag
+    archive = last.partition("?")[0]
+    if archive.endswith(_ARCHIVE):
+        last = archive.removesuffix(_ARCHIVE)
+        if version := _ARCHIVE_VERSION.search(last):
+            last, tag = last[: version.start()], version[1]
     return _Reference(f"{head}{slash}{last}", tag, digest)
 
 
@@ -78,15 +103,19 @@ def _images_of_values(values: Any) -> Iterator[str]:
     https://github.com/cert-manager/cert-manager/blob/v1.21.2/deploy/charts/cert-manager/templates/_helpers.tpl
     """
     registry, namespace = get(values, "imageRegistry"), get(values, "imageNamespace")
+    # An empty one is left out of the name, which is then one of Docker Hub.
+    prefixes = [_REGISTRY if registry is None else registry, _NAMESPACE if namespace is None else namespace]
     for component in _COMPONENTS:
         image = get(values, "image") if component == "controller" else get(values, component, "image")
-        yield _image_of_values(component, image, registry or _REGISTRY, namespace or _NAMESPACE)
+        yield _image_of_values(component, image, "".join(f"{prefix}/" for prefix in prefixes if prefix))
     yield from _solver_images(get(values, "extraArgs"))
+    if solver := get(values, "config", "acmeHTTP01Config", "solverImage"):
+        yield str(solver)
 
 
-def _image_of_values(component: str, image: Any, registry: str, namespace: str) -> str:
+def _image_of_values(component: str, image: Any, prefix: str) -> str:
     name = get(image, "name") or f"cert-manager-{component}"
-    repository = get(image, "repository") or f"{registry}/{namespace}/{name}"
+    repository = get(image, "repository") or f"{prefix}{name}"
     if get(image, "registry"):
         repository = f"{get(image, 'registry')}/{repository}"
     tag, digest = get(image, "tag"), get(image, "digest")
@@ -95,18 +124,44 @@ def _image_of_values(component: str, image: Any, registry: str, namespace: str) 
     return f"{repository}{tagged}{f'@{digest}' if digest else ''}"
 
 
-def _images_of_pod(spec: Any) -> Iterator[str]:
-    """Yield cert-manager's images in a Pod, by their names, and the solver images in its arguments."""
-    for container in (*items(get(spec, "initContainers")), *items(get(spec, "containers"))):
+def _pod_problems(spec: Any) -> Iterator[str]:
+    """Judge cert-manager's containers in a Pod, by the names of their images, and the solver images in arguments."""
+    for container in chain.from_iterable(items(get(spec, key)) for key in _CONTAINERS):
         image = str(get(container, "image") or "")
         if f"{_REGISTRY}/{_NAMESPACE}/{_reference(image).name}" in _IMAGES:
-            yield image
-        yield from _solver_images(get(container, "args"))
+            yield from _image_problems(image)
+            yield from _trust_problems(get(container, "env"), get(container, "volumeMounts"))
+        for solver in _solver_images([*items(get(container, "command")), *items(get(container, "args"))]):
+            yield from _image_problems(solver)
 
 
 def _solver_images(options: Any) -> list[str]:
-    options = map(str, items(options))
-    return [option.removeprefix(_SOLVER_OPTION) for option in options if option.startswith(_SOLVER_OPTION)]
+    """Return the images that options name, also those in the words of a shell."""
+    return [image.strip("\"'") for image in _SOLVER_OPTION.findall(" ".join(map(str, items(options))))]
+
+
+def _values_problems(values: Any) -> Iterator[str]:
+    yield from chain.from_iterable(map(_image_problems, _images_of_values(values)))
+    if get(values, "extraContainers"):
+        yield "has extraContainers in its values, which no policy judges"
+    if any("{{" in str(text) for text in items(get(values, _EXTRA_OBJECTS))):
+        yield f"has a template in {_EXTRA_OBJECTS}, which no policy judges"
+    others = [get(values, key) for key in values or () if key != _EXTRA_OBJECTS]
+    if any(len(text.splitlines()) > 1 for text in texts(others)):
+        yield "has a value of several lines, which the chart may copy into its manifests as it is"
+    yield from _trust_problems(get(values, "extraEnv"), get(values, "volumeMounts"))
+
+
+def _trust_problems(variables: Any, mounts: Any) -> Iterator[str]:
+    """Judge whether another server may pass for the CA's. A `caBundle` of the issuer says so in the open."""
+    if not in_production():
+        return
+    for name in (str(get(variable, "name")) for variable in items(variables)):
+        if name in _TRUST_VARIABLES:
+            yield f"has the variable {name}, which changes the CAs that cert-manager trusts"
+    for path in (str(get(mount, "mountPath")) for mount in items(mounts)):
+        if _OWN_FOLDERS.fullmatch(normpath(f"/{path.lstrip('/')}")):
+            yield f"has a volume at {path}, over cert-manager's program or the CAs that it trusts"
 
 
 def _installs(obj: KubernetesObject) -> bool:
@@ -131,24 +186,35 @@ def _insecure_version(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]
 
 def _foreign_source(obj: KubernetesObject, _stack: Stack) -> Iterator[Finding]:
     if _installs(obj):
-        yield from guarded(obj.where, _foreign_chart(obj))
-        images = _images_of_values(obj.get("values"))
+        for problems in (_chart_problems(obj), _values_problems(obj.get("values"))):
+            yield from guarded(obj.where, (Problem(obj.where, problem) for problem in problems))
+    elif obj.group == "core" and obj.kind == "ConfigMap":
+        for image in _images_of_config(obj):
+            yield from (Problem(obj.where, problem) for problem in _image_problems(image))
     else:
-        images = chain.from_iterable(_images_of_pod(obj.get(*path)) for path in _POD_SPECS)
-    for image in images:
-        for problem in _image_problems(image):
-            yield Problem(obj.where, problem)
+        for path in _POD_SPECS:
+            yield from (Problem(obj.where, problem) for problem in _pod_problems(obj.get(*path)))
 
 
-def _foreign_chart(obj: KubernetesObject) -> Iterator[Problem]:
-    chart, repository = str(obj.get("chart") or ""), obj.get("repositoryOpts", "repo")
+def _images_of_config(config_map: KubernetesObject) -> Iterator[str]:
+    """Yield the solver images in the controller's files of flags."""
+    for text in texts(config_map.props):
+        if _CONTROLLER_CONFIG in text:
+            yield from _SOLVER_FIELD.findall(text)
+
+
+def _chart_problems(obj: KubernetesObject) -> Iterator[str]:
+    chart, options = str(obj.get("chart") or ""), obj.get("repositoryOpts")
     is_local = "://" not in chart
-    if repository:
-        yield Problem(obj.where, f"the chart {chart} comes from {repository}, and not from {CHART}")
+    if repository := get(options, "repo"):
+        yield f"the chart {chart} comes from {repository}, and not from {CHART}"
     elif _reference(chart).repository != CHART and (in_production() or not is_local):
-        yield Problem(obj.where, f"the chart is {chart}, and not {CHART}")
-    if obj.get("postrender") or obj.get("postRenderer"):
-        yield Problem(obj.where, "has a post-renderer, which may change what the chart installs")
+        yield f"the chart is {chart}, and not {CHART}"
+    elif options and any(get(options, key) for key in options):
+        yield f"has repositoryOpts, which {CHART} does not need"
+    for key, what in _UNSEEN.items():
+        if obj.get(key):
+            yield f"has {what}"
 
 
 def _unprotected(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
@@ -176,13 +242,14 @@ VERSION = Rule(
 
 SOURCE = Rule(
     name="cert-manager-is-official",
-    description="cert-manager is installed from its official chart and images, without a post-renderer. Outside"
+    description="cert-manager is installed from its official chart and images, by values that a policy sees. Outside"
     " production the chart may also be one of this machine, and an image may have a digest.",
     fix=(
         "pulumi config rm --path certManager.chart     # the default is the official one",
         "pulumi config rm --path certManager.values    # images are the chart's own, at its version",
     ),
-    cannot_see="the contents of a local chart or of a digest; images with other names",
+    cannot_see="the contents of a local chart or of a digest; images with other names; releases of other providers;"
+    " proxies, hostAliases and DNS settings, which lead to no other server while TLS is verified",
     subjects=objects,
     find=_foreign_source,
     needs_stack=False,

@@ -13,6 +13,8 @@ from typing import Any
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.documents import UnreadableError, parse
+
 Resource = ResourceValidationArgs | PolicyResource
 """A resource with its inputs, as rules for one resource get it, or with its outputs, as rules for the stack get it."""
 
@@ -20,7 +22,7 @@ _PATCH, _LIST = "Patch", "List"
 
 
 class CannotJudgeError(Exception):
-    """A rule needs a value of another resource, which this preview does not know. The text names it."""
+    """A rule needs a value that this preview does not know, or that is too large. The text names it."""
 
 
 def unknown_value(error: UnknownValueError, owner: str = "") -> str:
@@ -89,6 +91,17 @@ def items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
+def texts(value: Any) -> Iterator[str]:
+    """Yield the keys and texts in a value, without those that this preview does not know."""
+    if isinstance(value, str):
+        yield value
+    if isinstance(value, Mapping):
+        yield from map(str, value)
+    for key in list(value) if isinstance(value, Mapping) else range(len(items(value))):
+        with contextlib.suppress(UnknownValueError):
+            yield from texts(value[key])
+
+
 def objects(resource: Resource) -> Iterator[KubernetesObject]:
     """Yield the Kubernetes objects of a resource, none if it is not a Kubernetes resource.
 
@@ -103,6 +116,27 @@ def objects(resource: Resource) -> Iterator[KubernetesObject]:
     kinds = dict.fromkeys([(module.rpartition("/")[0], kind.removesuffix(_PATCH)), *_written_kind(resource.props)])
     for group, kind in kinds:
         yield from _objects(resource, group, kind, resource.props, patch)
+    if module.startswith("helm.sh/"):
+        yield from _extra_objects(resource)
+
+
+def _extra_objects(resource: Resource) -> Iterator[KubernetesObject]:
+    """Yield the objects that the values of a Helm chart add to it, as those of cert-manager's do.
+
+    Raises:
+        CannotJudgeError: A text among them is too large to be read.
+    """
+    texts: list[Any] = []
+    with contextlib.suppress(UnknownValueError):
+        texts += items(get(resource.props, "values", "extraObjects"))
+    for text in texts:
+        try:
+            parsed = parse(str(text))
+        except UnreadableError as error:
+            raise CannotJudgeError(f"values.extraObjects {error}") from None
+        for props in parsed if isinstance(parsed, list) else [parsed]:
+            for group, kind in _written_kind(props):
+                yield from _objects(resource, group, kind, props, False)
 
 
 def _objects(resource: Resource, group: str, kind: str, props: Any, patch: bool) -> Iterator[KubernetesObject]:
@@ -141,7 +175,7 @@ class Stack:
         known: list[KubernetesObject] = []
         for resource in self.resources:
             # The rule that judges the list reports it.
-            with contextlib.suppress(UnknownValueError):
+            with contextlib.suppress(UnknownValueError, CannotJudgeError):
                 known += objects(resource)
         return known
 

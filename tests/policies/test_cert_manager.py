@@ -1,14 +1,28 @@
 """cert-manager: its version, its chart and its images, however it is installed; and its protection."""
 
+import json
 from typing import Any
 
+import pulumi
 import pytest
+import yaml
 from pulumi_policy import PolicyResource
 
 from components.specs.cert_manager import CHART
 from components.specs.cert_manager import VERSION as PINNED
 from policies.cert_manager import PROTECT, SOURCE, VERSION
-from tests.policies.support import breaks, certificate, configured, findings, holds, issuer, kubernetes, release
+from policies.other_kinds import OTHER_WAYS
+from tests.policies.support import (
+    advice,
+    breaks,
+    certificate,
+    configured,
+    findings,
+    holds,
+    issuer,
+    kubernetes,
+    release,
+)
 
 DIGEST = "sha256:" + "0" * 64
 IMAGES = "quay.io/jetstack/cert-manager-"
@@ -57,9 +71,78 @@ def test_a_repository_and_a_post_renderer_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hidden", "saying"),
+    [
+        (
+            {"valueYamlFiles": [pulumi.FileAsset("values.yaml")]},
+            "has valueYamlFiles: no policy sees the values in them",
+        ),
+        ({"reuseValues": True}, "has reuseValues: no policy sees the values of the release before"),
+        ({"plainHttp": True}, "has plainHttp: anyone on the way can change the chart"),
+        ({"repositoryOpts": {"caFile": "ca.pem"}}, "has repositoryOpts, which oci://quay.io/jetstack/charts"),
+    ],
+    ids=str,
+)
+def test_what_hides_the_chart_or_its_values_is_refused(hidden: dict[str, Any], saying: str) -> None:
+    breaks(SOURCE, release(**hidden), saying=saying)
+
+
+@pytest.mark.parametrize(
+    ("values", "saying"),
+    [
+        ({"extraObjects": ["kind: {{ .Values.kind }}"]}, "has a template in extraObjects, which no policy judges"),
+        ({"extraContainers": [{"image": "x.test/x"}]}, "has extraContainers in its values"),
+        ({"podDnsPolicy": "Default\ninitContainers: [{image: x.test/x}]"}, "has a value of several lines"),
+        ({"maxConcurrentChallenges": "60\u2028          - --acme"}, "has a value of several lines"),
+        ({"global": {"commonLabels": {"a\n          - --x": "b"}}}, "has a value of several lines"),
+    ],
+    ids=str,
+)
+def test_a_value_that_adds_to_the_chart_is_refused(values: dict[str, Any], saying: str) -> None:
+    breaks(SOURCE, release(values=values), saying=saying)
+
+
+def test_the_objects_that_values_add_to_a_chart_are_judged_as_the_programs_own() -> None:
+    network = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "solver"}}
+    envoy = {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter", "spec": {"configPatches": [{}]}}
+    envoy["metadata"] = {"name": "filter", "namespace": "istio-system"}
+    old = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": f"{IMAGES}controller:v1.11.5"}]}}
+    added = release(values={"extraObjects": [yaml.safe_dump_all([network, envoy]), json.dumps(old)]})
+    breaks(OTHER_WAYS, added, saying="EnvoyFilter istio-system/filter has changes for the gateway itself")
+    breaks(SOURCE, added, saying="Pod it: of the image cert-manager-controller, the version v1.11.5")
+    holds(SOURCE, release(values={"extraObjects": [yaml.safe_dump(network), "a text"]}))
+
+
+def test_an_added_object_that_is_too_large_is_refused_in_production() -> None:
+    large = release(values={"extraObjects": ["a: " + "[" * 1000]})
+    assert findings(SOURCE.policy(), large) == []
+    assert advice(large, rule=SOURCE) == [
+        "it: values.extraObjects has too many values within each other (cert-manager-is-official)"
+    ]
+    with configured(production="true"):
+        breaks(SOURCE, large, saying="it cannot be judged: values.extraObjects has too many values")
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_production_keeps_the_cas_that_cert_manager_trusts(name: str) -> None:
+    paths = ("/", "/etc", "//etc/ssl/certs/ca-certificates.crt", "/etc/x/../pki", "/app/cmd")
+    variables, mounts = [{"name": name, "value": "/x"}], [{"mountPath": path} for path in paths]
+    proxied = release(values={"extraEnv": [{"name": "HTTPS_PROXY"}], "volumeMounts": [{"mountPath": "/etc/config"}]})
+    changed = release(values={"extraEnv": variables, "volumeMounts": mounts})
+    by_hand = deployment(f"{IMAGES}controller:{PINNED}", env=variables, volumeMounts=mounts)
+    holds(SOURCE, changed, by_hand)
+    with configured(production="true"):
+        holds(SOURCE, proxied, deployment("nginx", env=variables, volumeMounts=mounts))
+        for bad in (changed, by_hand):
+            breaks(SOURCE, bad, saying=f"has the variable {name}, which changes the CAs", times=6)
+
+
+@pytest.mark.parametrize(
     ("values", "saying"),
     [
         ({"imageRegistry": "x.test"}, "x.test/jetstack/cert-manager-controller is not from quay.io/"),
+        ({"imageRegistry": ""}, "the image jetstack/cert-manager-controller is not from quay.io/jetstack"),
+        ({"imageNamespace": ""}, "the image quay.io/cert-manager-controller is not from quay.io/jetstack"),
         ({"imageNamespace": "other"}, "the image quay.io/other/cert-manager-controller is not from"),
         ({"image": {"registry": "x.test"}}, "x.test/quay.io/jetstack/cert-manager-controller is not"),
         ({"image": {"repository": "x.test/controller", "tag": PINNED}}, "the image x.test/controller is not from"),
@@ -70,6 +153,8 @@ def test_a_repository_and_a_post_renderer_are_refused() -> None:
             for component in ("webhook", "cainjector", "acmesolver", "startupapicheck")
         ),
         ({"extraArgs": ["--v=2", "--acme-http01-solver-image=x.test/solver:v1"]}, "the image x.test/solver is not"),
+        ({"extraArgs": ["--acme-http01-solver-image", "x.test/solver:v1"]}, "the image x.test/solver is not"),
+        ({"config": {"acmeHTTP01Config": {"solverImage": "x.test/solver:v1"}}}, "the image x.test/solver is not"),
     ],
     ids=str,
 )
@@ -102,8 +187,8 @@ def test_cert_managers_images_are_judged_outside_of_its_chart_too() -> None:
 
 
 def test_images_are_judged_in_every_kind_of_workload_and_in_init_containers() -> None:
-    pod = {"initContainers": [{"image": "x.test/cert-manager-controller:v1.21.2"}]}
-    template = {"template": {"spec": pod}}
+    pod = {"ephemeralContainers": [{"image": "x.test/cert-manager-controller:v1.21.2"}]}
+    template = {"template": {"spec": {"initContainers": pod["ephemeralContainers"]}}}
     for type_, spec in (
         ("core/v1:Pod", pod),
         ("batch/v1:CronJob", {"jobTemplate": {"spec": template}}),
@@ -116,8 +201,22 @@ def test_the_image_of_the_solver_is_judged_in_the_arguments() -> None:
     option = "--acme-http01-solver-image="
     controller = f"{IMAGES}controller:{PINNED}"
     holds(SOURCE, deployment(controller, "nginx", args=["--v=2", f"{option}{IMAGES}acmesolver:{PINNED}"]))
-    foreign = deployment(controller, args=[f"{option}x.test/cert-manager-acmesolver:v1"])
-    breaks(SOURCE, foreign, saying="x.test/cert-manager-acmesolver", times=2)
+    for container in (
+        {"args": [f"{option}x.test/cert-manager-acmesolver:v1"]},
+        {"args": ["--acme-http01-solver-image", "x.test/cert-manager-acmesolver:v1"]},
+        {"command": ["sh", "-c", f"controller {option}'x.test/cert-manager-acmesolver:v1' --v=2"]},
+    ):
+        foreign = deployment(controller, **container)
+        breaks(SOURCE, foreign, saying="x.test/cert-manager-acmesolver", times=2)
+
+
+def test_the_image_of_the_solver_is_judged_in_a_file_of_flags() -> None:
+    config = {"kind": "ControllerConfiguration", "acmeHTTP01Config": {"solverImage": "x.test/solver:v1.21.2"}}
+    group = {"apiVersion": "controller.config.cert-manager.io/v1alpha1"}
+    for write in (json.dumps, yaml.safe_dump):
+        file = kubernetes("core/v1:ConfigMap", data={"config.yaml": write({**group, **config}), "n": 1.0})
+        breaks(SOURCE, file, saying="ConfigMap shop/it: the image x.test/solver is not from")
+        holds(SOURCE, kubernetes("core/v1:ConfigMap", data={"config.yaml": write(config)}))
 
 
 @pytest.mark.parametrize(
