@@ -5,6 +5,7 @@ PyYAML has none: its C parser ends the process on deep nesting, and its construc
 
 import contextlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -56,11 +57,23 @@ def parse(text: str) -> Any:
     if len(text) > MAX_LENGTH:
         raise UnreadableError(f"is longer than {MAX_LENGTH} characters")
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except RecursionError:
         raise UnreadableError(_TOO_DEEP) from None
     except ValueError:
         return _documents(text)
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [part for whole in level for part in _parts(whole)]
+    if level:
+        raise UnreadableError(_TOO_DEEP)
+    return value
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _documents(text: str) -> list[Any]:

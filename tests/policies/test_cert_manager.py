@@ -81,7 +81,6 @@ def test_a_repository_and_a_post_renderer_are_refused() -> None:
         ({"plainHttp": True}, "has plainHttp: anyone on the way can change the chart"),
         ({"repositoryOpts": {"caFile": "ca.pem"}}, "has repositoryOpts, which oci://quay.io/jetstack/charts"),
     ],
-    ids=str,
 )
 def test_what_hides_the_chart_or_its_values_is_refused(hidden: dict[str, Any], saying: str) -> None:
     breaks(SOURCE, release(**hidden), saying=saying)

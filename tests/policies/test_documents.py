@@ -17,6 +17,7 @@ DEEP = {
     "lists in blocks": "a:\n" + "- " * 100_000,
     "keys in blocks": "a:\n" + "? " * 100_000,
     "JSON": "[" * 100_000 + "]" * 100_000,
+    "JSON that Python still reads": "[" * 200 + "]" * 200,
     "aliases": "a0: &a0 [x]\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)),
     "merge keys": "a0: &a0 {k: v}\n" + "\n".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 60)),
 }
