@@ -215,6 +215,9 @@ Pem = Annotated[
 KubernetesName = Annotated[
     str, AfterValidator(names.kubernetes_name), Accepts("at most 63 of a-z, 0-9 and inner hyphens", "NAME")
 ]
+RouteNamespace = Annotated[
+    str, AfterValidator(names.route_namespace), Accepts("a namespace, or `*` for all", "NAMESPACE")
+]
 ObjectReference = Annotated[str, AfterValidator(names.object_reference)]
 HostName = Annotated[str, AfterValidator(names.dns_name), Accepts("a DNS name; `*.` may lead it", "shop.YOUR-DOMAIN")]
 Domain = Annotated[str, AfterValidator(names.domain), Accepts("a DNS name without a wildcard", "YOUR-DOMAIN")]

@@ -1,11 +1,12 @@
 """Port 80: the redirect to HTTPS, and the entry for HTTP-01. specs/istio.py says what it must not do, and why."""
 
+from collections.abc import Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from .fields import COMPONENT_NAME, Default, HostName, Input, KubernetesName, NonEmpty, Selector
+from .fields import COMPONENT_NAME, Default, HostName, Input, KubernetesName, NonEmpty, RouteNamespace, Selector
 from .inputs import check_inputs, computed
 from .specs import istio
 
@@ -21,6 +22,8 @@ class HttpGatewayArgs(TypedDict):
     """The namespace of the gateway's Pods."""
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
     """Labels of the gateway's Pods."""
+    routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
+    """Namespaces whose VirtualServices may have routes for the hosts, beside the Gateway's own. `*` is for all."""
 
 
 class HttpGateway(pulumi.ComponentResource):
@@ -39,7 +42,7 @@ class HttpGateway(pulumi.ComponentResource):
             api_version="networking.istio.io/v1",
             kind="Gateway",
             metadata=metadata,
-            spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"]),
+            spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
             opts=child,
         )
         qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])

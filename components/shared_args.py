@@ -33,6 +33,7 @@ from .fields import (
     Percentage,
     PodSecurity,
     Profile,
+    RouteNamespace,
     Seconds,
     Selector,
     Text,
@@ -102,6 +103,8 @@ class TlsGatewayArgs(TypedDict):
     """The suites of TLS 1.2, in Envoy's names; TLS 1.3 has its own. Mozilla's intermediate profile by default."""
     hsts: NotRequired[Annotated[Input[Hsts], Default(0)]]
     """Seconds of Strict-Transport-Security; 0 sends none."""
+    routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
+    """Namespaces whose VirtualServices may have routes for the hosts, beside the Gateway's own. `*` is for all."""
     client_ca: NotRequired[ClientCaArgs]
     """Asks the clients of every host for a certificate of this CA (Istio 1.28 and later). By default, none is asked."""
 

@@ -49,7 +49,7 @@ class TlsGateway(pulumi.ComponentResource):
             spec=computed(
                 istio.tls_gateway_spec,
                 *(inputs["selector"], presented, inputs["min_version"], inputs["cipher_suites"]),
-                authority["secret_name"],
+                *(authority["secret_name"], inputs["routes_from"]),
             ),
             # It names the Secret by a plain string, which is no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=made)),

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from components.fields import GoogleName
-from components.shared_args import CertManagerArgs, Http01Args, IngressGatewayArgs
+from components.shared_args import CertManagerArgs, Http01Args, IngressGatewayArgs, TlsGatewayArgs
 from components.shell import word
 from config.fields import Section, section_of
 from config.problems import Path, dotted
@@ -27,6 +27,7 @@ class Gke(Section):
 
 
 class Ingress(
+    section_of(TlsGatewayArgs, "routes_from"),  # type: ignore[misc]
     section_of(Http01Args),  # type: ignore[misc]
     section_of(IngressGatewayArgs, "namespace", "service", "family", "timeout"),  # type: ignore[misc]
 ):

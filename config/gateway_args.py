@@ -98,6 +98,7 @@ class GatewayComposition:
             "namespace": self.settings.ingress.namespace,
             "selector": self.settings.ingress.selector,
             "hosts": self._hosts,
+            "routes_from": self.settings.ingress.routes_from,
         }
 
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
@@ -126,6 +127,7 @@ class GatewayComposition:
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
             "hosts": [host.served for host in self.settings.hosts],
+            "routes_from": self.settings.ingress.routes_from,
         }
         if secret is not None:
             args["client_ca"] = {"secret_name": secret}

@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from components.specs import tls
+from components.specs import istio, tls
 from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, of_kind, reading
 from policies.stack_config import namespaces, selectors
 
@@ -89,8 +89,7 @@ class Listener:
     def hosts(self) -> Iterator[tuple[str, str]]:
         """The namespace whose routes a host accepts (`*` for all), and the host."""
         for host in items(get(self.spec, "hosts")):
-            namespace, _, name = host.rpartition("/")
-            yield self.gateway.namespace if namespace == "." else namespace or "*", name
+            yield istio.split_host(host, self.gateway.namespace)
 
     def tls(self, *path: str) -> Any:
         """Return the TLS settings or one of them, None if not set."""
@@ -200,7 +199,7 @@ def _is_https_redirect(route: Any) -> bool:
 def attaches(service: KubernetesObject, listener: Listener) -> bool:
     """Tell whether a listener serves one of a VirtualService's hosts."""
     return any(
-        namespace in ("*", service.namespace)
+        namespace in (istio.ANY_NAMESPACE, service.namespace)
         and any(_overlap(host, route_host) for route_host in service.items("spec", "hosts"))
         for namespace, host in listener.hosts
     )

@@ -6,6 +6,9 @@ Two traps shape them, and both break the first issuance or leak plain HTTP:
   without a match instead: a catch-all, which Istio sorts after the solver's exact path.
 - A single Gateway with both ports would serve the application on port 80. There are two, and routes to applications
   name only the one of port 443.
+
+A host without a namespace before it would accept routes of every namespace: a VirtualService anywhere could take a path
+of it, since Istio sorts the prefix `/` after all other paths.
 """
 
 import re
@@ -31,6 +34,12 @@ RETRY_AFTER = 300
 
 MAX_RETRIES = 10
 
+ANY_NAMESPACE = "*"
+"""Stands for all namespaces, before a Gateway's host as well as in `routes_from`."""
+
+_OWN_NAMESPACE = "."
+"""Before a Gateway's host: the Gateway's own namespace."""
+
 SELECTOR = {"istio": "ingressgateway"}
 """The label that Istio's own gateway chart puts on the Pods of an ingress gateway of the usual name."""
 
@@ -50,10 +59,28 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def http_gateway_spec(selector: Any, hosts: Sequence[Any]) -> dict[str, Any]:
+def gateway_hosts(hosts: Sequence[str], routes_from: Sequence[str] = ()) -> list[str]:
+    """Return hosts as a Gateway lists them: with its own namespace, and with each one that may add routes."""
+    if ANY_NAMESPACE in routes_from:
+        return list(hosts)
+    return [f"{namespace}/{host}" for host in hosts for namespace in (_OWN_NAMESPACE, *routes_from)]
+
+
+def split_host(listed: str, namespace: str) -> tuple[str, str]:
+    """Return the namespace from which a Gateway's host accepts routes, `*` for all, and the host in lower case.
+
+    Args:
+        listed: The host as the Gateway lists it: `HOST`, `./HOST`, `*/HOST` or `NAMESPACE/HOST`.
+        namespace: The Gateway's own namespace.
+    """
+    accepted, _, host = listed.rpartition("/")
+    return namespace if accepted == _OWN_NAMESPACE else accepted or ANY_NAMESPACE, host.lower()
+
+
+def http_gateway_spec(selector: Any, hosts: Sequence[Any], routes_from: Sequence[Any] = ()) -> dict[str, Any]:
     """Return the Gateway of port 80; its hosts are listed, so that two stacks can share a gateway."""
     port = {"number": 80, "name": "http", "protocol": "HTTP"}
-    return {"selector": selector, "servers": [{"port": port, "hosts": list(hosts)}]}
+    return {"selector": selector, "servers": [{"port": port, "hosts": gateway_hosts(hosts, routes_from)}]}
 
 
 def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
@@ -79,6 +106,7 @@ def tls_gateway_spec(
     min_version: str,
     cipher_suites: Sequence[str],
     client_ca_secret: str | None = None,
+    routes_from: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Return the Gateway of port 443: one server per certificate, since a server presents one.
 
@@ -96,7 +124,7 @@ def tls_gateway_spec(
             {
                 # Port names are unique in a Gateway.
                 "port": {"number": 443, "name": f"https-{number}" if number > 1 else "https", "protocol": "HTTPS"},
-                "hosts": list(hosts),
+                "hosts": gateway_hosts(hosts, routes_from),
                 "tls": {**hardened, "credentialName": secret},
             }
             for number, (secret, hosts) in enumerate(credentials, start=1)

@@ -147,6 +147,11 @@ def object_reference(value: str) -> str:
     return value
 
 
+def route_namespace(value: str) -> str:
+    """Check a namespace whose routes a Gateway accepts; `*` stands for all."""
+    return value if value == "*" else kubernetes_name(value)
+
+
 def stack_suffix(stack: str) -> str:
     """Return a stack's name as Kubernetes names take it: stacks may have capitals and underscores."""
     return re.sub(r"[^a-z0-9]+", "-", stack.lower()).strip("-")

@@ -87,7 +87,7 @@ def adopt(stack: Stack, kubeconfig: Path) -> tuple[list[str], list[str]]:
     return (
         [line.removeprefix("$ ") for line in lines if line.startswith("$ ")],
         [line for line in lines[lines.index("After the `up`, in this order, so that HTTPS does not stop:"):]
-         if line.startswith(("kubectl ", WAIT))],
+         if line.startswith(("kubectl ", "pulumi ", WAIT))],
     )  # fmt: skip
 
 

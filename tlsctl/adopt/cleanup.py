@@ -2,6 +2,8 @@
 
 Of two Gateways with the same host on port 443, istiod uses the older one and ignores the whole server of the other
 (mergeGateways in pilot/pkg/model/gateway.go). So the stack's Gateway serves once the older one names other hosts.
+It compares hosts with the namespaces before them: of `HOST` and `./HOST` it takes both, and Envoy then refuses every
+change of the port. So the stack's Gateways list hosts as those made by hand do, until these are gone.
 
 With a server on port 443, istiod removes its routes, and Envoy answers 404 on connections that are open. So the server
 is first changed in a way that keeps its routes: new connections reach the stack's Gateway, Envoy drains the old ones,
@@ -15,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from components.problem import Problem
+from components.specs.istio import ANY_NAMESPACE, split_host
 from components.specs.names import WILDCARD
 from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
 from tlsctl.adopt.istio import (
@@ -69,6 +72,22 @@ class Cleanup:
         return copies
 
     @cached_property
+    def routes_from(self) -> list[str]:
+        """The namespaces whose routes the stack's Gateways accept while those that were made by hand exist."""
+        listed = (
+            split_host(host, key(gateway)[0])
+            for gateway in self.served.gateways
+            if key(gateway) not in self.own.gateways
+            for listener in listeners(gateway, HTTPS)
+            for host in texts(listener, "hosts")
+        )
+        names = self.served.names
+        shared = any(
+            namespace == ANY_NAMESPACE and any(common_host(host, name) for name in names) for namespace, host in listed
+        )
+        return [ANY_NAMESPACE] if shared else []
+
+    @cached_property
     def _taken_over(self) -> set[Key]:
         """The VirtualServices with the names that the program uses."""
         return {self.own.route(host) for host in self.served.names}
@@ -110,6 +129,10 @@ class Cleanup:
             yield note(certificate, "is not presented by any Gateway afterwards", *fix)
         yield from removal_steps(self.inventory, self.served, self.removal)
         yield from self._unused_issuers([*unused, *self.removal.certificates])
+        if self.routes_from:
+            what = "accept routes of every namespace, as yours did: take routes of their own namespace alone"
+            fix = ("pulumi config rm --path ingress.routesFrom", "pulumi up")
+            yield Problem("the stack's Gateways", what, fix)
 
     def _routes(self, removed: Collection[Key]) -> Iterator[Problem]:
         """Yield the VirtualServices that are attached only to removed Gateways, and then the copies."""

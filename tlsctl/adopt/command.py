@@ -149,7 +149,9 @@ def _say_next(console: Console, stack: Stack, decision: Decision, written: Path,
         for command in commands:
             console.print("   ", end="")
             printing.command(console, stack.address(command))
-    printing.problems(console, decision.after, "\nAfter the `up`, in this order, so that HTTPS does not stop")
+    printing.problems(
+        console, stack.addressed(decision.after), "\nAfter the `up`, in this order, so that HTTPS does not stop"
+    )
 
 
 def _labels(resources: list[imports.Planned]) -> str:

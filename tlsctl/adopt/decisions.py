@@ -77,7 +77,7 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
             "hosts": served.hosts,
             "dns": _dns(inventory, served),
             **_sections(
-                ingress=_ingress(served, signed),
+                ingress=_ingress(served, signed, cleanup),
                 certManager=chart or {},
                 certificate=signed.certificate,
                 tls=_tls(served, signed),
@@ -141,13 +141,14 @@ def _dns(inventory: Inventory, served: Serving) -> dict[str, Any]:
     return {"zone": inventory.zone, **({"ttl": usual} if usual != _DEFAULT_TTL else {})}
 
 
-def _ingress(served: Serving, signed: Signing) -> dict[str, Any]:
+def _ingress(served: Serving, signed: Signing, cleanup: Cleanup) -> dict[str, Any]:
     """Return what differs from the defaults."""
     values: dict[str, tuple[Any, Any]] = {
         "namespace": (served.namespace, istio.NAMESPACE),
         "service": (key(served.service)[1] if served.service else istio.SERVICE, istio.SERVICE),
         "selector": (dict(served.selector), istio.SELECTOR),
         "classField": (signed.class_field, "class"),
+        "routesFrom": (cleanup.routes_from, []),
     }
     return {name: value for name, (value, default) in values.items() if value != default}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.problem import Problem
 from components.specs import names
+from components.specs.istio import split_host
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 from tlsctl.own import Key
@@ -26,7 +27,7 @@ def listeners(gateway: Object, port: int) -> list[Object]:
 
 def listener_hosts(listener: Object) -> list[str]:
     """Return a listener's hosts, without a namespace before them."""
-    return [host.rpartition("/")[2].lower() for host in texts(listener, "hosts")]
+    return [split_host(host, "")[1] for host in texts(listener, "hosts")]
 
 
 def https_hosts(gateways: Iterable[Object]) -> set[str]:

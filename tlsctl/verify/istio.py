@@ -1,7 +1,7 @@
 """What Istio's Gateways and VirtualServices make the gateway serve, judged against what the program would make."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,9 +58,20 @@ class Served:
             if listener is None:
                 hosts = sorted({host for listener in _listeners(gateway, port) for host in listener.get("hosts", [])})
                 return f"Gateway {name} has no server for it on port {port}; its hosts are {', '.join(hosts) or 'none'}"
+            if wrong := self._namespace_problem(host, listener):
+                return f"Gateway {name} {wrong}"
             if port == 443 and (wrong := self._tls_problem(host, listener.get("tls", {}))):
                 return f"Gateway {name} {wrong}"
         return None
+
+    def _namespace_problem(self, host: str, listener: Object) -> str | None:
+        """Return from which other namespaces a listener accepts routes than the config says."""
+        own, allowed = self.environment.namespace, self.environment.settings.ingress.routes_from
+        expected = {istio.split_host(listed, own) for listed in istio.gateway_hosts([host], allowed)}
+        actual = {pair for listed in listener["hosts"] if (pair := istio.split_host(listed, own))[1] == host}
+        if actual == expected:
+            return None
+        return f"accepts routes of {_namespaces(actual)} for it, the config says {_namespaces(expected)}"
 
     def _tls_problem(self, host: str, tls: Mapping[str, Any]) -> str | None:
         environment = self.environment
@@ -131,7 +142,7 @@ def _listener_of(gateway: Object | None, host: str, port: int) -> Object | None:
 
 def _listener_hosts(listener: Object) -> list[str]:
     # A namespace, or a dot or a star in its place, may stand before the host.
-    return [host.rpartition("/")[2] for host in listener.get("hosts", [])]
+    return [istio.split_host(host, "")[1] for host in listener.get("hosts", [])]
 
 
 def _answers(spec: Object) -> list[Any]:
@@ -142,6 +153,11 @@ def _answers(spec: Object) -> list[Any]:
         others = {name: value for name, value in set_headers.items() if name != headers.HSTS}
         answers.append([*(route.get(field) for field in _ANSWER), others])
     return answers
+
+
+def _namespaces(accepted: Iterable[tuple[str, str]]) -> str:
+    namespaces = sorted(namespace for namespace, _ in accepted)
+    return "every namespace" if istio.ANY_NAMESPACE in namespaces else ", ".join(namespaces)
 
 
 def _labels(labels: Mapping[str, str] | None) -> str:

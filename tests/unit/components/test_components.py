@@ -194,7 +194,42 @@ def test_a_host_below_a_wildcard_is_redirected_with_it() -> None:
     hosts = ["a.test", "shop.a.test", "*.a.test", "*.deep.a.test", "*.b.test"]
     spec = istio.redirect_spec("istio-system/http-test", hosts)
     assert spec["hosts"] == ["a.test", "*.a.test", "*.b.test"], "Istio refuses both in one VirtualService"
-    assert istio.http_gateway_spec({}, hosts)["servers"][0]["hosts"] == hosts, "and takes the Gateway's"
+    listed = istio.http_gateway_spec({}, hosts)["servers"][0]["hosts"]
+    assert [istio.split_host(host, "team") for host in listed] == [("team", host) for host in hosts], (
+        "of a Gateway, both"
+    )
+
+
+@pytest.mark.parametrize(
+    ("routes_from", "listed"),
+    [
+        ([], ["./a.test", "./*.b.test"]),
+        (["shop"], ["./a.test", "shop/a.test", "./*.b.test", "shop/*.b.test"]),
+        (["shop", "*"], ["a.test", "*.b.test"]),
+    ],
+    ids=str,
+)
+def test_a_gateway_lists_the_namespaces_that_may_have_routes_for_a_host(
+    routes_from: list[str], listed: list[str]
+) -> None:
+    hosts = ["a.test", "*.b.test"]
+    assert istio.http_gateway_spec({}, hosts, routes_from)["servers"][0]["hosts"] == listed
+    spec = istio.tls_gateway_spec({}, [("certs", hosts)], "1.3", [], routes_from=routes_from)
+    assert spec["servers"][0]["hosts"] == listed
+
+
+@pytest.mark.parametrize(
+    ("listed", "read"),
+    [
+        ("a.test", ("*", "a.test")),
+        ("*/A.Test", ("*", "a.test")),
+        ("./*.a.test", ("team", "*.a.test")),
+        ("shop/a.test", ("shop", "a.test")),
+        ("./*", ("team", "*")),
+    ],
+)
+def test_every_form_of_a_gateways_host_is_read(listed: str, read: tuple[str, str]) -> None:
+    assert istio.split_host(listed, "team") == read
 
 
 class TestGatewayCertificate:

@@ -74,7 +74,7 @@ class TestOutputs:
 
         gateway, route = made.named("tls-gateway").inputs, made.named("tls-0")
         assert gateway["metadata"] == istio.metadata("tls-mine", "gateways")
-        assert gateway["spec"]["servers"][0]["hosts"] == ["shop.sandbox.test"], "normalised once it is known"
+        assert gateway["spec"]["servers"][0]["hosts"] == ["./shop.sandbox.test"], "normalised once it is known"
         assert route.inputs["metadata"]["name"] == "shop.sandbox.test", "the program does not know it, but the engine"
         (http,) = route.inputs["spec"]["http"]
         assert http["route"][0]["destination"] == {"host": "shop.shops.svc.cluster.local", "port": {"number": 80}}

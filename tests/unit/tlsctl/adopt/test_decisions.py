@@ -30,6 +30,7 @@ from tlsctl.adopt.objects import Inventory, Release
 
 ODD, OTHER = "odd.acme.dev", "shop.other.dev"
 EDIT = f"kubectl --namespace {ISTIO} edit gateways.networking.istio.io shop-gateway"
+CLOSE = ["pulumi config rm --path ingress.routesFrom", "pulumi up"]
 HELM = Release("cert-manager", "v1.21.2")
 
 
@@ -50,6 +51,7 @@ def test_what_was_set_up_by_hand_becomes_a_config_that_the_program_accepts() -> 
         "acme": {"issuer": "prod", "email": "platform@acme.dev", "createIssuers": True},
         "hosts": [{"host": SHOP, "service": "shop", "namespace": "shop", "port": 80}],
         "dns": {"zone": "acme", "ttl": 60},
+        "ingress": {"routesFrom": ["*"]},
         "certManager": {"install": False},
         "certificate": {"algorithm": "RSA", "size": 2048},
     }
@@ -91,7 +93,7 @@ def test_objects_with_other_hosts_stay_and_the_reason_is_noted(
     decision = decided(gateways=[gateway("shop-gateway", *gateway_hosts)], virtual_services=routes)
     assert hosts(decision) == [SHOP]
     assert [obj["metadata"]["name"] for obj in decision.before] == copied
-    assert commands(decision) == after
+    assert commands(decision) == [*after, *CLOSE]
     assert reason in notes(decision)
 
 
@@ -151,7 +153,7 @@ def test_the_solvers_also_prove_names_of_others() -> None:
 def test_an_issuer_of_another_name_is_removed_last_unless_others_use_it() -> None:
     alone = decided(issuers=[BY_HAND], certificates=[certificate(**REFERENCE)])
     assert alone.config["acme"]["issuer"] == "prod", "by its server"
-    assert commands(alone)[-1] == "kubectl delete clusterissuer letsencrypt"
+    assert commands(alone)[-3:] == ["kubectl delete clusterissuer letsencrypt", *CLOSE]
     shared = decided(issuers=[BY_HAND], certificates=[certificate(**REFERENCE), blog(**REFERENCE)])
     assert not any("clusterissuer" in command for command in commands(shared))
 
@@ -216,8 +218,28 @@ def test_the_config_of_the_gateway_has_only_what_differs_from_the_defaults() -> 
     by_hand, selector = gateway(), {"istio": "edge"}
     by_hand["spec"]["selector"] = selector
     decision = decided(gateways=[by_hand], services=[service(selector={**selector, "app": "edge"})])
-    assert decision.config["ingress"] == {"selector": selector}
+    assert decision.config["ingress"] == {"selector": selector, "routesFrom": ["*"]}
     assert ADDRESS not in str(decision.config), "the address is read each time"
+
+
+@pytest.mark.parametrize(
+    ("listed", "routes_from"),
+    [
+        ([SHOP], ["*"]),
+        (["*/*.acme.dev"], ["*"]),
+        (["*"], ["*"]),
+        ([f"./{SHOP}"], None),
+        ([f"{ISTIO}/{SHOP}", "other.acme.dev"], None),
+    ],
+    ids=str,
+)
+def test_the_stacks_gateways_list_hosts_like_those_beside_them(
+    listed: list[str], routes_from: list[str] | None
+) -> None:
+    """Istio merges servers of `HOST` and `./HOST`, and Envoy refuses the port then."""
+    decision = decided(gateways=[gateway("shop-gateway", *listed)])
+    assert accepted(decision).ingress.routes_from == (routes_from or [])
+    assert commands(decision)[-2:] == CLOSE or routes_from is None
 
 
 def test_an_empty_cluster_is_no_error() -> None:

@@ -18,10 +18,12 @@ def made(environment: Environment, suffix: str = "dev") -> tuple[Specs, Specs]:
     """The specs of the Gateways and VirtualServices that the program makes, by name."""
     http, tls, settings = f"http-{suffix}", f"tls-{suffix}", environment.settings
     selector, own = settings.ingress.selector, list(environment.hosts)
-    certificates = list(environment.certificates.items())
+    certificates, routes_from = list(environment.certificates.items()), settings.ingress.routes_from
     gateways = {
-        http: istio.http_gateway_spec(selector, own),
-        tls: istio.tls_gateway_spec(selector, certificates, settings.tls.min_version, settings.tls.cipher_suites),
+        http: istio.http_gateway_spec(selector, own, routes_from),
+        tls: istio.tls_gateway_spec(
+            selector, certificates, settings.tls.min_version, settings.tls.cipher_suites, routes_from=routes_from
+        ),
     }
     services = {http: istio.redirect_spec(f"istio-system/{http}", own)} | {
         names.object_name(host.host): istio.virtual_service_spec(
@@ -148,8 +150,24 @@ def test_a_redirect_without_the_wildcard_is_named_for_every_host() -> None:
         assert (result.state, "VirtualService http-dev is for other" in result.detail) == ("failed", True)
 
 
-def test_a_host_may_have_a_namespace_before_it() -> None:
-    environment = deployed()
+@pytest.mark.parametrize("routes_from", [[], ["shop"], ["*"]], ids=str)
+@pytest.mark.parametrize(
+    ("listed", "namespaces"),
+    [
+        ([SHOP], ["*"]),
+        ([f"*/{SHOP}"], ["*"]),
+        ([f"./{SHOP.upper()}"], []),
+        ([f"istio-system/{SHOP}"], []),
+        ([f"./{SHOP}", f"shop/{SHOP}", "other/b.acme.dev"], ["shop"]),
+    ],
+    ids=str,
+)
+def test_a_gateway_accepts_routes_of_the_namespaces_of_the_config(
+    listed: list[str], namespaces: list[str], routes_from: list[str]
+) -> None:
+    environment = deployed(ingress={"routesFrom": routes_from})
     gateways, services = made(environment)
-    gateways["tls-dev"]["servers"][0]["hosts"] = [f"*/{SHOP}"]
-    assert judged(environment, SHOP, gateways, services).state == "ok"
+    gateways["tls-dev"]["servers"][0]["hosts"] = listed
+    result = judged(environment, SHOP, gateways, services)
+    assert (result.state == "ok") == (namespaces == routes_from), result.detail
+    assert result.state == "ok" or "Gateway tls-dev accepts routes of " in result.detail
