@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi_policy.proxy import UnknownValueError
 
-from components.specs import istio, tls
+from components.specs import istio, names, tls
 from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, of_kind, reading
 from policies.stack_config import namespaces, selectors
 
@@ -23,8 +23,6 @@ TERMINATING_MODES = {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"}
 
 _TLS_PROTOCOLS = {"HTTPS", "TLS"}
 _HTTP_PROTOCOLS = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
-_MESH = "mesh"
-"""A route's name for all sidecars."""
 _APPLICATION_ACTIONS = ("route", "directResponse", "delegate", "mirror", "mirrors")
 _SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
 _BOUND_TO_SERVICE = "internal.istio.io/gateway-service"
@@ -149,8 +147,8 @@ def is_for_sidecars(envoy_filter: KubernetesObject) -> bool:
 def gateway_names(service: KubernetesObject) -> Iterator[tuple[str, str]]:
     """Yield namespace and name of the gateways that a VirtualService attaches to."""
     for reference in service.items("spec", "gateways"):
-        if reference != _MESH:
-            yield resolve(reference, service.namespace)
+        if reference != istio.MESH:
+            yield istio.resolve_gateway(reference, service.namespace)
 
 
 def unencrypted_listeners(gateway: KubernetesObject) -> list[Listener]:
@@ -161,18 +159,6 @@ def unencrypted_listeners(gateway: KubernetesObject) -> list[Listener]:
             for listener in listeners_of_gateway(gateway)
             if not listener.encrypted and not listener.redirects_to_https
         ]
-
-
-def resolve(reference: str, namespace: str) -> tuple[str, str]:
-    """Return the namespace and name that a gateway reference in a namespace stands for.
-
-    `NAME`, `NAMESPACE/NAME`, `./NAME`, and the old forms `NAME.NAMESPACE` and `NAME.NAMESPACE.svc.cluster.local`.
-    """
-    place, slash, name = reference.partition("/")
-    if slash:
-        return (namespace if place == "." else place), name
-    name, dot, rest = reference.partition(".")
-    return (rest.partition(".")[0] if dot else namespace), name
 
 
 def application_routes(service: KubernetesObject, gateway: tuple[str, str]) -> Iterator[str]:
@@ -188,7 +174,7 @@ def _is_for_gateway(route: Any, gateway: tuple[str, str], namespace: str) -> boo
     """Tell whether a route is for a gateway: each of its matches may name some of the VirtualService's gateways."""
     references = [items(get(match, "gateways")) for match in items(get(route, "match"))]
     return not references or any(
-        not names or any(resolve(name, namespace) == gateway for name in names) for names in references
+        not named or any(istio.resolve_gateway(name, namespace) == gateway for name in named) for named in references
     )
 
 
@@ -200,13 +186,6 @@ def attaches(service: KubernetesObject, listener: Listener) -> bool:
     """Tell whether a listener serves one of a VirtualService's hosts."""
     return any(
         namespace in (istio.ANY_NAMESPACE, service.namespace)
-        and any(_overlap(host, route_host) for route_host in service.items("spec", "hosts"))
+        and any(names.common_host(host, route_host) for route_host in service.items("spec", "hosts"))
         for namespace, host in listener.hosts
     )
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Tell whether some name matches both hosts. Istio's wildcard stands for any number of labels."""
-    one, other = one.lower(), other.lower()
-    suffixes = [host[1:] for host in (one, other) if host.startswith("*")]
-    return one == other or any(one.endswith(suffix) and other.endswith(suffix) for suffix in suffixes)

@@ -37,6 +37,9 @@ MAX_RETRIES = 10
 ANY_NAMESPACE = "*"
 """Stands for all namespaces, before a Gateway's host as well as in `routes_from`."""
 
+MESH = "mesh"
+"""A VirtualService's name for all sidecars, among its Gateways."""
+
 _OWN_NAMESPACE = "."
 """Before a Gateway's host: the Gateway's own namespace."""
 
@@ -75,6 +78,18 @@ def split_host(listed: str, namespace: str) -> tuple[str, str]:
     """
     accepted, _, host = listed.rpartition("/")
     return namespace if accepted == _OWN_NAMESPACE else accepted or ANY_NAMESPACE, host.lower()
+
+
+def resolve_gateway(reference: str, namespace: str) -> tuple[str, str]:
+    """Return the namespace and name of the Gateway that a VirtualService of a namespace refers to.
+
+    `NAME`, `NAMESPACE/NAME`, `./NAME`, and the old forms `NAME.NAMESPACE` and `NAME.NAMESPACE.svc.cluster.local`.
+    """
+    place, slash, name = reference.partition("/")
+    if slash:
+        return (namespace if place == _OWN_NAMESPACE else place), name
+    name, dot, rest = reference.partition(".")
+    return (rest.partition(".")[0] if dot else namespace), name
 
 
 def http_gateway_spec(selector: Any, hosts: Sequence[Any], routes_from: Sequence[Any] = ()) -> dict[str, Any]:

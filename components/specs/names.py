@@ -14,6 +14,9 @@ MAX_LABEL = 63
 
 WILDCARD = "*."
 
+ALL_HOSTS = "*"
+"""Stands for every host, in Istio's objects alone."""
+
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PLACEHOLDER = re.compile(r"(change|replace|fill)-?_?me|(your|my)-?_?(domain|company|org|project|host)|todo")
 _RESERVED_DOMAINS = {"example.com", "example.net", "example.org"}
@@ -96,6 +99,15 @@ def matches(name: str, host: str) -> bool:
     """Tell whether Istio gives a host's requests to a name: the same one, or a wildcard however many labels above."""
     name, host = _plain(name), _plain(host)
     return name == host or (is_wildcard(name) and host.endswith(name.removeprefix("*")))
+
+
+def common_host(one: str, other: str) -> str | None:
+    """Return the narrower of two hosts in Istio of which one includes the other, or None; `*` includes every host."""
+    one, other = _plain(one), _plain(other)
+    for broad, narrow in ((one, other), (other, one)):
+        if broad == ALL_HOSTS or matches(broad, narrow):
+            return narrow
+    return None
 
 
 def lies_in(domain: str, host: str) -> bool:

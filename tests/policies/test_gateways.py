@@ -11,7 +11,6 @@ from components.specs import istio
 from components.specs.tls import CIPHER_SUITES
 from policies import gateways
 from policies.findings import Rule
-from policies.istio import resolve
 from tests.policies.support import (
     advice,
     breaks,
@@ -128,6 +127,6 @@ def test_the_config_names_the_ingress_gateways() -> None:
 @given(LABEL, LABEL, LABEL)
 def test_every_form_of_a_gateways_name_means_the_gateway(name: str, namespace: str, own: str) -> None:
     for form in (f"{namespace}/{name}", f"{name}.{namespace}", f"{name}.{namespace}.svc.cluster.local"):
-        assert resolve(form, own) == (namespace, name), form
+        assert istio.resolve_gateway(form, own) == (namespace, name), form
     for form in (name, f"./{name}"):
-        assert resolve(form, own) == (own, name), form
+        assert istio.resolve_gateway(form, own) == (own, name), form

@@ -18,13 +18,11 @@ from typing import Any
 
 from components.problem import Problem
 from components.specs.istio import ANY_NAMESPACE, split_host
-from components.specs.names import WILDCARD
+from components.specs.names import ALL_HOSTS, WILDCARD, common_host
 from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
 from tlsctl.adopt.istio import (
-    ALL_HOSTS,
     HTTPS,
     attached_to,
-    common_host,
     exact_hosts,
     https_hosts,
     listener_hosts,

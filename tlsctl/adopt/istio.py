@@ -8,15 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.problem import Problem
-from components.specs import names
-from components.specs.istio import split_host
+from components.specs.istio import MESH, resolve_gateway, split_host
+from components.specs.names import common_host
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 from tlsctl.own import Key
 
 HTTPS = 443
 HTTP = 80
-ALL_HOSTS = "*"
 _HSTS = ("strict-transport-security", "Strict-Transport-Security")
 
 
@@ -44,19 +43,10 @@ def exact_hosts(gateway: Object) -> set[str]:
 def attached_to(virtual_service: Object) -> list[Key]:
     """Return the Gateways that a VirtualService names."""
     own = key(virtual_service)[0]
-    gateways = []
-    for gateway in texts(virtual_service, "spec", "gateways"):
-        namespace, slash, name = gateway.rpartition("/")
-        gateways.append((namespace if slash else own, name) if gateway != "mesh" else ("", "mesh"))
-    return gateways
-
-
-def common_host(one: str, other: str) -> str | None:
-    """Return the narrower of two hosts of which one includes the other, or None."""
-    for broad, narrow in ((one, other), (other, one)):
-        if broad in (ALL_HOSTS, narrow) or (names.is_wildcard(broad) and narrow.endswith(broad[1:])):
-            return narrow
-    return None
+    return [
+        resolve_gateway(gateway, own) if gateway != MESH else ("", MESH)
+        for gateway in texts(virtual_service, "spec", "gateways")
+    ]
 
 
 def https_hosts_of_route(virtual_service: Object, gateways: Sequence[Object]) -> list[str]:

@@ -11,6 +11,7 @@ _ENDPOINTS = "kubectl --namespace {namespace} get gateways,endpointslices"
 _PODS = "kubectl --namespace {cert_manager} get pods"
 _RENEW = "cmctl renew --namespace {namespace} {certificate}"
 _ROUTES = "kubectl get virtualservices,ingresses --all-namespaces | grep {domain}"
+_OTHER = "kubectl --namespace {other_namespace} get {other_kind} {other_name} --output yaml"
 _NO_CONNECTION = "a firewall is in between, or no gateway Pod is ready"
 _CERTIFICATE = ("handshake", "secret", "certificate")
 
@@ -90,11 +91,16 @@ CHECKS: Mapping[str, Check] = {
         "they were edited or deleted",
         (UP,),
     ),
+    "neighbour": Check(
+        "no Gateway, VirtualService or Ingress of anybody else, for the gateway's Pods, has the host or the Secret",
+        "another team, another stack or an earlier setup serves the name as well",
+        (_OTHER,),
+    ),
     "handshake": Check(
         "the gateway completes a TLS handshake for the name",
         "another Gateway serves the name, or the Secret has not reached the gateway",
         ("kubectl --namespace {namespace} get gateways,virtualservices", UP),
-        ("port-443", "gateway", "secret"),
+        ("port-443", "gateway", "neighbour", "secret"),
     ),
     "chain": Check(
         "the certificate chains to the trusted roots",
@@ -136,13 +142,13 @@ CHECKS: Mapping[str, Check] = {
         "plain HTTP is answered with a permanent redirect to HTTPS",
         "another route on port 80 matches the host",
         (_ROUTES, UP),
-        ("port-80", "gateway"),
+        ("port-80", "gateway", "neighbour"),
     ),
     "challenge": Check(
         "the gateway answers the HTTP-01 path on port 80",
         "another route, or a proxy in front of the gateway, answers it",
         (_ROUTES, UP),
-        ("port-80", "gateway"),
+        ("port-80", "gateway", "neighbour"),
     ),
     "mtls": Check(
         "the applications' namespaces have the PeerAuthentication of `mtls`, and no older one",
@@ -153,7 +159,7 @@ CHECKS: Mapping[str, Check] = {
         "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
         "its Service, the Service's port or a ready Pod is missing",
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
-        ("handshake", "gateway"),
+        ("handshake", "gateway", "neighbour"),
     ),
     "coalescing": Check(
         "over the HTTP/2 connection of another host that a browser reuses because its certificate covers this host,"

@@ -1,7 +1,7 @@
 """The checks that need the cluster. They read with the credentials of the stack's own provider, and write nothing."""
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from tlsctl.verify import issuance
 from tlsctl.verify.environment import Environment, Object, Objects
 from tlsctl.verify.https import fingerprint
 from tlsctl.verify.istio import Served, TlsServer, judge_mutual_tls
+from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 
 TIMEOUT = (3, 5)
@@ -27,6 +28,8 @@ TIMEOUT = (3, 5)
 
 _CERT_MANAGER = "cert-manager.io"
 _ACME = "acme.cert-manager.io"
+_ISTIO = "networking.istio.io"
+_INGRESSES = "networking.k8s.io"
 
 _READERS = 8
 """Secrets are read by name, this many at once: verify should not need the right to list them."""
@@ -152,12 +155,53 @@ def _secret(environment: Environment, api: client.ApiClient, name: str) -> Objec
 
 def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
     gateways, virtual_services = (
-        _list(api, "networking.istio.io", plural, environment.namespace) for plural in ("gateways", "virtualservices")
+        _list(api, _ISTIO, plural, environment.namespace) for plural in ("gateways", "virtualservices")
     )
     served = Served(environment, gateways, virtual_services)
     servers = {host: served.tls_server(host, seen.fingerprints) for host in environment.hosts}
     seen.servers |= {host: server for host, server in servers.items() if server}
-    return [result for host in environment.hosts for result in served.judge(host)]
+    return [served.judge(host) for host in environment.hosts]
+
+
+def _neighbours(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+    kinds = {
+        "gateways": _ISTIO,
+        "virtualservices": _ISTIO,
+        "ingresses": _INGRESSES,
+        "ingressclasses": _INGRESSES,
+    }
+    objects: dict[str, list[Object]] = {}
+    results = []
+    for plural, group in kinds.items():
+        try:
+            objects[plural] = _items(api, group, plural)
+        except client.ApiException as error:
+            results.append(_not_read("neighbour", f"{plural} of all namespaces: {error.status} {error.reason}"))
+            objects[plural] = []
+    if not objects["gateways"]:
+        objects["gateways"] = _items(api, _ISTIO, "gateways", environment.namespace)
+    controllers = {item["metadata"]["name"]: item["spec"].get("controller", "") for item in objects["ingressclasses"]}
+    neighbours = Neighbours(
+        environment,
+        _pod_labels(environment, api),
+        objects["gateways"],
+        objects["virtualservices"],
+        objects["ingresses"],
+        controllers,
+    )
+    return [*results, *neighbours.judge()]
+
+
+def _pod_labels(environment: Environment, api: client.ApiClient) -> list[Mapping[str, str]]:
+    """Return the labels of each of the gateway's Pods; none where they cannot be read."""
+    selector = ",".join(f"{key}={value}" for key, value in environment.settings.ingress.selector.items())
+    try:
+        pods = client.CoreV1Api(api).list_namespaced_pod(
+            environment.namespace, label_selector=selector, _request_timeout=TIMEOUT
+        )
+    except client.ApiException:
+        return []
+    return [pod.metadata.labels or {} for pod in pods.items]
 
 
 def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
@@ -169,12 +213,16 @@ def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Resu
 
 
 def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> Objects:
+    return {item["metadata"]["name"]: item for item in _items(api, group, plural, namespace)}
+
+
+def _items(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> list[Object]:
     custom = client.CustomObjectsApi(api)
     if namespace is None:
         answer: Any = custom.list_cluster_custom_object(group, "v1", plural, _request_timeout=TIMEOUT)
     else:
         answer = custom.list_namespaced_custom_object(group, "v1", namespace, plural, _request_timeout=TIMEOUT)
-    return {item["metadata"]["name"]: item for item in answer["items"]}
+    return list(answer["items"])
 
 
 _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (
@@ -183,6 +231,7 @@ _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list
     ("issuer", _issuer),
     ("secret", _secrets),
     ("gateway", _gateways),
+    ("neighbour", _neighbours),
     ("mtls", _mtls),
 )
 """In this order: Orders show whether the issuer's account is known, and Secrets which server presents a certificate."""

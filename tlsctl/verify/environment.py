@@ -45,7 +45,8 @@ class Environment:
     """The gateway's IPv6 address, where its hosts have AAAA records."""
     reserves: bool = False
     """Whether the stack has reserved the address."""
-    stack_gateways: tuple[str, ...] = ("",)
+    stack_objects: tuple[OwnObjects, ...] = ()
+    """The objects of all gateways of the stack."""
 
     @property
     def own(self) -> OwnObjects:
@@ -84,11 +85,11 @@ class Environment:
         """The namespace of the gateway and of all objects that the stack makes for it."""
         return str(self.settings.ingress.namespace)
 
-    def failed(self, check: str, subject: str, detail: str, *, application: str = "") -> Result:
-        """Return the result of a check that failed, with the check's usual fix."""
-        return failed(check, subject, detail, self.fix(check, subject, application=application))
+    def failed(self, check: str, subject: str, detail: str, **fields: str) -> Result:
+        """Return the result of a check that failed, with the check's usual fix and the fields of its own."""
+        return failed(check, subject, detail, self.fix(check, subject, **fields))
 
-    def fix(self, check: str, subject: str = "", *, application: str = "") -> tuple[str, ...]:
+    def fix(self, check: str, subject: str = "", **own_fields: str) -> tuple[str, ...]:
         """Return the usual fix of a failed check; `Stack.address` adds the stack to its commands."""
         fields = {
             "namespace": self.namespace,
@@ -98,7 +99,7 @@ class Environment:
             "issuer_kind": self.settings.acme.issuer_kind.lower(),
             "certificate": subject if subject in self.certificates else self.certificate_of.get(subject, ""),
             "domain": names.without_wildcard(subject),
-            "application": application,
+            **own_fields,
         }
         quoted = {name: word(value) if value else "" for name, value in fields.items()}
         return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
@@ -146,7 +147,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
             view.path,
             ipv6=deployed.get("ingressIpv6"),
             reserves="ingressChartValue" in deployed,
-            stack_gateways=tuple(view.name for view in views),
+            stack_objects=tuple(OwnObjects(name, view.settings.ingress.namespace, view.name) for view in views),
         )
         for deployed, view in zip(live, views, strict=True)
     ]

@@ -1,8 +1,8 @@
 """What Istio's Gateways and VirtualServices make the gateway serve, judged against what the program would make."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from components.specs import client_ca, headers, istio, mutual_tls, names
@@ -31,13 +31,11 @@ class Served:
     gateways: Objects
     virtual_services: Objects
 
-    def judge(self, host: str) -> Iterator[Result]:
-        """Yield whether the host has its listeners and routes, and the wildcard of a neighbour that interferes."""
+    def judge(self, host: str) -> Result:
+        """Return whether the host has its listeners and routes."""
         if wrong := self._listener_problem(host) or self._route_problem(host):
-            yield self.environment.failed("gateway", host, wrong)
-        else:
-            yield ok("gateway", host, f"ports 80 and 443, Secret {self.environment.certificate_of[host]}")
-        yield from self._neighbours(host)
+            return self.environment.failed("gateway", host, wrong)
+        return ok("gateway", host, f"ports 80 and 443, Secret {self.environment.certificate_of[host]}")
 
     def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
         """Return the TLS listener of a host, or None; `fingerprints` are those of the certificates by Secret."""
@@ -105,25 +103,6 @@ class Served:
             if _answers(actual) != _answers(spec):
                 return f"VirtualService {name} does not answer as the config says"
         return None
-
-    def _neighbours(self, host: str) -> Iterator[Result]:
-        """Yield another Gateway at the same Pods whose wildcard attracts a browser's requests for the host."""
-        own = self.environment.own
-        stack = {replace(own, gateway=name).tls_gateway for name in self.environment.stack_gateways}
-        for name, gateway in self.gateways.items():
-            if name == own.tls_gateway or gateway["spec"].get("selector") != self.environment.settings.ingress.selector:
-                continue
-            hosts = [pattern for listener in _listeners(gateway, 443) for pattern in _listener_hosts(listener)]
-            for wildcard in hosts:
-                if names.is_wildcard(wildcard) and names.covers(wildcard, host):
-                    whose, one = (", also of this stack,", "gateway") if name in stack else ("", "stack")
-                    detail = (
-                        f"Gateway {name}{whose} serves {wildcard}, whose certificate also covers this host: a browser"
-                        " sends requests for it over a connection to that name, where only that Gateway's routes"
-                        f" apply; let one {one} serve both"
-                    )
-                    yield self.environment.failed("coalescing", host, detail)
-                    return
 
 
 def tls_settings(listener: Object) -> str:

@@ -53,7 +53,8 @@ def test_a_command_is_addressed_to_the_stack_where_it_works_on_one(command: str,
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_every_fix_of_a_check_names_the_stack_and_its_file(check: str) -> None:
-    fix = deployed().fix(check, SHOP, application="shop")
+    other = {"other_kind": "ingresses", "other_namespace": "team", "other_name": "shop"}
+    fix = deployed().fix(check, SHOP, application="shop", **other)
     for command in map(FILED.address, fix):
         words = shlex.split(command)
         if words[0] == "pulumi" or "tlsctl" in words:

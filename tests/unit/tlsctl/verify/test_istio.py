@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from components.specs import istio, names
-from tests.unit.tlsctl.verify.support import IP, PROD, SHOP, config, deployed, hosts, state
-from tlsctl.verify.environment import Environment, environments
+from tests.unit.tlsctl.verify.support import PROD, SHOP, deployed, hosts
+from tlsctl.verify.environment import Environment
 from tlsctl.verify.istio import Served
 from tlsctl.verify.results import Result
 
@@ -40,23 +40,7 @@ def served(environment: Environment, *kinds: Specs) -> Served:
 
 def judged(environment: Environment, host: str, gateways: Specs, services: Specs) -> Result:
     """The result of the check `gateway`."""
-    return next(served(environment, gateways, services).judge(host))
-
-
-def neighbours(stack: Environment, host: str, gateways: dict[str, Any]) -> list[Result]:
-    """The results that concern Gateways beside the stack's own."""
-    return [result for result in Served(stack, gateways, {}).judge(host) if result.check == "coalescing"]
-
-
-def gateway(host: str, **selector: str) -> dict[str, Any]:
-    server = {"port": {"number": 443}, "hosts": [host]}
-    return {"spec": {"selector": selector or {"istio": "ingressgateway"}, "servers": [server]}}
-
-
-def stack_with_two_gateways() -> list[Environment]:
-    internal = {"name": "internal", "ingress": {"service": "internal"}, "hosts": hosts(WILDCARD, "a.acme.dev")}
-    live = {"internal": {"ingressIp": IP, "dnsRecords": {WILDCARD: IP, "a.acme.dev": IP}}}
-    return environments(state(gateways=live), config(challenge="dns01", gateways=[internal]), "dev")
+    return served(environment, gateways, services).judge(host)
 
 
 @pytest.mark.parametrize("own", [[SHOP], [WILDCARD], [WILDCARD, SHOP]])
@@ -72,33 +56,6 @@ def test_what_the_program_makes_is_ok(own: list[str], grouping: str) -> None:
     for host in own:
         result = judged(environment, host, *made(environment))
         assert result.state == "ok", result.detail
-
-
-def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> None:
-    main, internal = stack_with_two_gateways()
-    gateways, services = made(internal, "dev-internal")
-    for host in internal.hosts:
-        assert [result.state for result in served(internal, gateways, services).judge(host)] == ["ok"]
-    (neighbour,) = neighbours(main, SHOP, {name: {"spec": spec} for name, spec in gateways.items()})
-    assert "Gateway tls-dev-internal, also of this stack, serves *.acme.dev" in neighbour.detail
-    assert "let one gateway serve both" in neighbour.detail
-
-
-@pytest.mark.parametrize(
-    ("gateways", "interferes"),
-    [
-        pytest.param({"tls-other": gateway(WILDCARD)}, True, id="another stack's wildcard"),
-        pytest.param({"tls-other": gateway(f"team/{WILDCARD}")}, True, id="of a namespace"),
-        pytest.param({"tls-dev": gateway(WILDCARD)}, False, id="the stack's own: Istio gives it every route"),
-        pytest.param({"tls-other": gateway("b.acme.dev")}, False, id="another host"),
-        pytest.param({"tls-other": gateway("*.dev")}, False, id="two labels below: no certificate covers it"),
-        pytest.param({"tls-other": gateway(WILDCARD, istio="egress")}, False, id="at other Pods"),
-    ],
-)
-def test_a_wildcard_of_another_gateway_attracts_requests(gateways: dict[str, Any], interferes: bool) -> None:
-    results = neighbours(deployed(hosts=hosts("a.acme.dev")), "a.acme.dev", gateways)
-    assert [result.state for result in results] == ["failed"] * interferes
-    assert not interferes or "Gateway tls-other serves *.acme.dev" in results[0].detail
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,222 @@
+"""Gateways, VirtualServices and Ingresses of others that have a host or a Secret of the stack are named."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, deployed, hosts, state
+from tlsctl.verify.environment import Environment, environments
+from tlsctl.verify.neighbours import Neighbours
+from tlsctl.verify.results import Result
+
+WILDCARD = "*.acme.dev"
+OWN_TLS = "istio-system/tls-dev"
+PODS = {"istio": "ingressgateway", "app": "istio-ingressgateway", "pod-template-hash": "1"}
+CONTROLLER = "istio.io/ingress-controller"
+FORM = "in another form than the stack's Gateway"
+
+
+def obj(name: str, spec: dict[str, Any], **annotations: str) -> dict[str, Any]:
+    """An object by its namespace and name."""
+    namespace, _, short = name.rpartition("/")
+    return {"metadata": {"namespace": namespace or "team", "name": short, "annotations": annotations}, "spec": spec}
+
+
+def gateway(*listed: str, name: str = "gateway", port: int = 443, tls: Any = None, **spec: Any) -> dict[str, Any]:
+    server = {"port": {"number": port}, "hosts": list(listed), **({"tls": tls} if tls else {})}
+    annotations = spec.pop("annotations", {})
+    return obj(name, {"selector": {"istio": "ingressgateway"}, "servers": [server], **spec}, **annotations)
+
+
+def secure(*listed: str, **more: Any) -> dict[str, Any]:
+    return gateway(*listed, tls={"mode": "SIMPLE", "credentialName": "team"}, **more)
+
+
+def route(host: str, *gateways: str, name: str = "route") -> dict[str, Any]:
+    return obj(name, {"hosts": [host], "gateways": list(gateways)})
+
+
+def ingress(host: str = "", name: str = "ingress", **spec: Any) -> dict[str, Any]:
+    annotations = spec.pop("annotations", {})
+    return obj(name, {"rules": [{"host": host}] if host else [], **spec}, **annotations)
+
+
+def shared(environment: Environment, **others: Any) -> list[Result]:
+    """The failures of the check, with the stack's own Gateways in the cluster."""
+    own = [
+        gateway(*(f"./{host}" for host in environment.hosts), name=f"istio-system/{kind}-dev", port=port)
+        for kind, port in (("http", 80), ("tls", 443))
+    ]
+    fields = {"pods": [PODS], **others, "gateways": [*own, *others.get("gateways", ())]}
+    results = Neighbours(environment, **fields).judge()
+    return [result for result in results if result.check == "neighbour" and result.state == "failed"]
+
+
+CASES = {
+    "the host, without a namespace": ({"gateways": [secure(SHOP)]}, SHOP, f"lists {SHOP} on port 443 {FORM}"),
+    "the host, in capitals": ({"gateways": [secure(SHOP.upper())]}, SHOP, f"lists {SHOP} on port 443 {FORM}"),
+    "for its own namespace": ({"gateways": [secure(f"./{SHOP}")]}, SHOP, FORM),
+    "in the stack's form": ({"gateways": [secure(f"istio-system/{SHOP}")]}, SHOP, "Istio uses the older of two"),
+    "of the stack's namespace": ({"gateways": [secure(SHOP, name="istio-system/other")]}, SHOP, FORM),
+    "named like the stack's": ({"gateways": [secure(SHOP, name="team/tls-dev")]}, SHOP, "Gateway team/tls-dev lists"),
+    "without a selector": ({"gateways": [secure(SHOP, selector=None)]}, SHOP, "on port 443"),
+    "by another label": ({"gateways": [secure(SHOP, selector={"pod-template-hash": "1"})]}, SHOP, "on port 443"),
+    "by Istio's annotation": (
+        {
+            "gateways": [
+                secure(
+                    SHOP,
+                    selector={"istio": "none"},
+                    annotations={
+                        "internal.istio.io/gateway-service": "a,istio-ingressgateway.istio-system.svc.cluster.local"
+                    },
+                )
+            ]
+        },
+        SHOP,
+        "on port 443",
+    ),
+    "on port 80": ({"gateways": [gateway(SHOP, port=80)]}, SHOP, f"lists {SHOP} on port 80, in plain HTTP"),
+    "with a redirect": (
+        {"gateways": [gateway(SHOP, port=80, tls={"httpsRedirect": True})]},
+        SHOP,
+        "with httpsRedirect, which answers HTTP-01 challenges too",
+    ),
+    "the Secret": (
+        {"gateways": [gateway("other.dev", tls={"credentialName": f"kubernetes://{SECRET}"})]},
+        SECRET,
+        "Gateway team/gateway presents it on port 443",
+    ),
+    "one of two Secrets": (
+        {"gateways": [gateway("*", tls={"credentialNames": ["team", SECRET]})]},
+        SECRET,
+        "presents it",
+    ),
+    "a route through another Gateway": (
+        {"virtual_services": [route(SHOP, "gateway")], "gateways": [gateway("*", port=80)]},
+        SHOP,
+        "VirtualService team/route routes it through Gateway team/gateway",
+    ),
+    "a route for all hosts through one that lists the host": (
+        {"virtual_services": [route("*", "team/gateway")], "gateways": [secure(SHOP)]},
+        SHOP,
+        "VirtualService team/route routes it through Gateway team/gateway",
+    ),
+    "an Ingress": (
+        {"ingresses": [ingress(SHOP, annotations={"kubernetes.io/ingress.class": "istio"})]},
+        SHOP,
+        "Ingress team/ingress answers it on port 80, in plain HTTP",
+    ),
+    "an Ingress by a class of Istio's": (
+        {"ingresses": [ingress(SHOP, ingressClassName="mesh")], "ingress_classes": {"mesh": CONTROLLER}},
+        SHOP,
+        "answers it on port 80",
+    ),
+    "an Ingress without a class": ({"ingresses": [ingress(SHOP)]}, SHOP, "answers it on port 80"),
+    "an Ingress with TLS": ({"ingresses": [ingress(tls=[{"hosts": [SHOP]}])]}, SHOP, "serves it on port 443"),
+    "an Ingress with the Secret": (
+        {"ingresses": [ingress(tls=[{"secretName": SECRET}])]},
+        SECRET,
+        "Ingress team/ingress presents it on port 443",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("others", "subject", "words"), CASES.values(), ids=CASES)
+def test_an_object_with_a_host_or_a_secret_of_the_stack_is_named(
+    others: dict[str, Any], subject: str, words: str
+) -> None:
+    result = next(result for result in shared(deployed(), **others) if words in result.detail)
+    assert result.subject == subject
+    kind, name = result.detail.split()[:2]
+    (command,) = result.fix
+    assert command.startswith(f"kubectl --namespace {name.partition('/')[0]} get {kind.lower()}")
+    assert f" {name.partition('/')[2]} " in command
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param({"gateways": [secure("*", "*.dev", "b.acme.dev")]}, id="other hosts, and wildcards above"),
+        pytest.param({"gateways": [secure(SHOP, selector={"istio": "other"})]}, id="at other Pods"),
+        pytest.param({"gateways": [secure(SHOP, selector={"app": "other"})]}, id="at other Pods, by another label"),
+        pytest.param({"virtual_services": [route(SHOP, "mesh")]}, id="a route of sidecars"),
+        pytest.param({"virtual_services": [route(SHOP, OWN_TLS)]}, id="a route that the stack's Gateway does not take"),
+        pytest.param(
+            {"virtual_services": [route("b.acme.dev", "gateway")], "gateways": [gateway("*", port=80)]},
+            id="a route of another host",
+        ),
+        pytest.param(
+            {"virtual_services": [route(SHOP, OWN_TLS, name="istio-system/more")]}, id="a route of the same namespace"
+        ),
+        pytest.param(
+            {"ingresses": [ingress(SHOP, annotations={"kubernetes.io/ingress.class": "nginx"})]}, id="another class"
+        ),
+        pytest.param({"ingresses": [ingress(SHOP, ingressClassName="nginx")]}, id="another class by its field"),
+        pytest.param({"ingresses": [ingress(SHOP, name="istio-system/cm-acme-http-solver")]}, id="the solver's"),
+    ],
+)
+def test_other_objects_are_not(others: dict[str, Any]) -> None:
+    assert shared(deployed(), **others) == []
+
+
+@pytest.mark.parametrize(("routes_from", "failures"), [(["team"], 0), (["*"], 0), (["other"], 1)], ids=str)
+def test_the_namespaces_of_the_config_may_have_routes(routes_from: list[str], failures: int) -> None:
+    """A Gateway that accepts routes of a namespace is not edited by hand: its own check compares it with the config."""
+    environment = deployed(ingress={"routesFrom": routes_from})
+    others = {"gateways": [gateway(f"team/{SHOP}", name=OWN_TLS)], "virtual_services": [route(SHOP, OWN_TLS)]}
+    assert len(shared(environment, **others)) == failures
+
+
+def test_names_below_the_stacks_wildcard_are_its_hosts() -> None:
+    environment = deployed(hosts=hosts(WILDCARD, SHOP), challenge="dns01")
+    gateways = [secure("a.b.acme.dev", SHOP)]
+    details = {result.subject: result.detail for result in shared(environment, gateways=gateways)}
+    assert "lists a.b.acme.dev on port 443, which the stack's wildcard is for" in details[WILDCARD]
+    assert f"lists {SHOP}" in details[SHOP], "an exact host is its own"
+
+
+def test_without_the_pods_every_gateway_counts_that_may_be_for_them() -> None:
+    maybe, surely_not = secure(SHOP, selector={"app": "any"}), secure(SHOP, selector={"istio": "other"})
+    assert shared(deployed(), gateways=[maybe], pods=[])
+    assert not shared(deployed(), gateways=[surely_not], pods=[])
+
+
+def test_nobody_else_is_said_for_each_host_and_secret() -> None:
+    results = Neighbours(deployed(), [PODS]).judge()
+    assert [(result.subject, result.state) for result in results] == [(SECRET, "ok"), (SHOP, "ok")]
+
+
+def attracted(environment: Environment, *gateways: dict[str, Any]) -> list[str]:
+    """The hosts whose requests a browser sends over a connection to another Gateway, in words."""
+    results = Neighbours(environment, [PODS], gateways).judge()
+    return [result.detail for result in results if result.check == "coalescing"]
+
+
+@pytest.mark.parametrize(
+    ("other", "attracts"),
+    [
+        pytest.param(gateway(WILDCARD), True, id="a wildcard of any namespace"),
+        pytest.param(gateway(f"team/{WILDCARD}"), True, id="for routes of a namespace"),
+        pytest.param(gateway(WILDCARD, name=OWN_TLS), False, id="the stack's own: Istio gives it every route"),
+        pytest.param(gateway("b.acme.dev"), False, id="another host"),
+        pytest.param(gateway("*.dev"), False, id="two labels below: no certificate covers it"),
+        pytest.param(gateway(WILDCARD, selector={"istio": "egress"}), False, id="at other Pods"),
+    ],
+)
+def test_a_wildcard_of_another_gateway_attracts_requests(other: dict[str, Any], attracts: bool) -> None:
+    details = attracted(deployed(hosts=hosts("a.acme.dev")), other)
+    assert len(details) == attracts
+    assert not attracts or "Gateway team/gateway serves *.acme.dev" in details[0]
+
+
+def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> None:
+    internal = {"name": "internal", "ingress": {"service": "internal"}, "hosts": hosts(WILDCARD, "a.acme.dev")}
+    live = {"internal": {"ingressIp": IP, "dnsRecords": {WILDCARD: IP, "a.acme.dev": IP}}}
+    main, other = environments(state(gateways=live), config(challenge="dns01", gateways=[internal]), "dev")
+    wildcard = gateway(WILDCARD, name="istio-system/tls-dev-internal")
+    (detail,) = attracted(main, wildcard)
+    assert "Gateway istio-system/tls-dev-internal, also of this stack, serves *.acme.dev" in detail
+    assert "let one gateway serve both" in detail
+    assert attracted(other, wildcard) == [], "it is that gateway's own"
+    assert shared(main, gateways=[wildcard]) == [], "no neighbour"
