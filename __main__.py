@@ -70,6 +70,8 @@ pulumi.export("acmeAccounts", issuers.accounts)
 
 if settings.mtls != "off":
     components.MutualTls("mtls", stack.mutual_tls, on_cluster())
+if settings.reserve_hosts:
+    components.ReservedHosts("reserved-hosts", stack.reserved_hosts, on_cluster())
 if settings.alerts != "off":
     components.CertificateAlerts("alerts", stack.alerts, on_cluster(cert_manager))
 if settings.dashboard:

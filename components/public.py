@@ -21,6 +21,8 @@ from .mutual_tls import MutualTls as MutualTls
 from .mutual_tls import MutualTlsArgs as MutualTlsArgs
 from .reserved_address import ReservedAddress as ReservedAddress
 from .reserved_address import ReservedAddressArgs as ReservedAddressArgs
+from .reserved_hosts import ReservedHosts as ReservedHosts
+from .reserved_hosts import ReservedHostsArgs as ReservedHostsArgs
 from .routes import HeaderMatchArgs as HeaderMatchArgs
 from .routes import HostArgs as HostArgs
 from .routes import RouteArgs as RouteArgs

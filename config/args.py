@@ -12,6 +12,7 @@ from components.certificate_dashboard import CertificateDashboardArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
+from components.reserved_hosts import ReservedHostsArgs
 from components.shared_args import AcmeIssuersArgs, CertManagerArgs, ExternalAccountArgs
 from components.specs import names
 from components.specs.acme import ISSUER
@@ -159,6 +160,19 @@ class Composition:
             "mode": self.settings.mtls,
             "namespaces": self.settings.mesh_namespaces,
             "gateway_namespace": self.settings.ingress.namespace,
+        }
+
+    @property
+    def reserved_hosts(self) -> ReservedHostsArgs:
+        """The hosts and Secrets of all gateways."""
+        views = [view.settings for view in self.settings.views]
+        namespaces = [name for view in views for name in (view.ingress.namespace, *view.ingress.routes_from)]
+        return {
+            "hosts": [host.host for view in views for host in view.hosts],
+            "namespaces": list(dict.fromkeys(namespaces)),
+            "secrets": [secret for view in views for secret in view.certificates],
+            "selectors": [dict(view.ingress.selector) for view in views],
+            "object_name": f"reserved-hosts-{names.stack_suffix(self.stack)}",
         }
 
     @property

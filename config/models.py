@@ -98,6 +98,13 @@ class Settings(Section):
         description="labels by which Grafana's sidecar selects ConfigMaps",
         examples=['{"grafana_dashboard":"1"}'],
     )
+    reserve_hosts: bool = Field(
+        False,
+        description="true for a ValidatingAdmissionPolicy (Kubernetes 1.30) that refuses Gateways, routes, Ingresses"
+        " and ACME Orders with a host of the stack, unless they are in a namespace of its gateways or of"
+        " `ingress.routesFrom`",
+        examples=[True],
+    )
     protect: bool = Field(False, description="true or false", examples=[True])
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from components.kube import kubeconfig
 from components.problem import Problem
 from components.specs import acme, cert_manager
+from components.specs.istio import ANY_NAMESPACE
 from config.checks.keys import Keys
 from config.problems import Path
 
@@ -17,6 +18,8 @@ def problems(stack: Keys, others: Sequence[Keys]) -> Iterator[Problem]:
     yield from _external_accounts(stack)
     yield from _cert_manager_version(stack)
     yield from _chart(stack)
+    for gateway in (stack, *others):
+        yield from _reserved_hosts(gateway)
 
 
 def _cluster(stack: Keys) -> Iterator[Problem]:
@@ -115,3 +118,14 @@ def _chart(stack: Keys) -> Iterator[Problem]:
             path: Path = ["certManager", "chart"]
             fix = f"{stack.set(path, 'CHART.tgz')}, or {stack.remove(['certManager', key])}"
             yield stack.problem(path, str(error), f"an OCI reference or a .tgz with certManager.{key}", fix)
+
+
+def _reserved_hosts(gateway: Keys) -> Iterator[Problem]:
+    path: Path = ["ingress", "routesFrom"]
+    if (
+        gateway.settings.reserve_hosts
+        and gateway.has("ingress")
+        and ANY_NAMESPACE in gateway.settings.ingress.routes_from
+    ):
+        reason = "contradicts reserveHosts, which refuses routes of other namespaces"
+        yield gateway.problem(path, reason, "a list of namespaces with reserveHosts", gateway.remove(path))

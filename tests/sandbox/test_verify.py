@@ -144,7 +144,7 @@ def test_the_issuer(verify: Verify) -> None:
 
 
 def test_the_host_of_the_gateway(verify: Verify) -> None:
-    edit("gateway", "tls-verify", lambda spec: spec["servers"][0].update(hosts=[API]), ISTIO)
+    edit("gateway", "tls-verify", lambda spec: spec["servers"][0].update(hosts=[f"./{API}"]), ISTIO)
     problem = verify.names("gateway", SHOP)
     assert "tls-verify" in problem["what"], "it says which Gateway"
     verify.fix(problem)
@@ -153,8 +153,8 @@ def test_the_host_of_the_gateway(verify: Verify) -> None:
 def test_a_certificate_on_two_servers(verify: Verify) -> None:
     def split(spec: Any) -> None:
         server = spec["servers"][0]
-        other = {**server, "hosts": [API], "port": {**server["port"], "name": "https-api"}}
-        spec["servers"] = [{**server, "hosts": [SHOP]}, other]
+        other = {**server, "hosts": [f"./{API}"], "port": {**server["port"], "name": "https-api"}}
+        spec["servers"] = [{**server, "hosts": [f"./{SHOP}"]}, other]
 
     edit("gateway", "tls-verify", split, ISTIO)
     problem = verify.names("coalescing", API)

@@ -106,6 +106,7 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
         ("deployments", istio.SERVICE): services,
         ("configmaps", _DEFAULT.mesh_config): [place.mesh_config],
         ("configmaps", "certificates-dashboard"): [f"certificates-dashboard-{suffix}"],
+        ("validatingadmissionpolicies", "reserved-hosts"): [f"reserved-hosts-{suffix}"],
         ("podmonitors", "certificates"): [f"certificates-{suffix}"],
         ("podmonitorings", "certificates"): [f"certificates-{suffix}"],
         ("namespaces", _DEFAULT.cert_manager_namespace): [place.cert_manager_namespace],

@@ -63,6 +63,7 @@ def complete(component: type) -> Any:
         "IngressGateway": {},
         "MutualTls": {"mode": "strict", "namespaces": []},
         "ReservedAddress": {"ip": "192.0.2.1", "region": "europe-west1"},
+        "ReservedHosts": {"hosts": ["a.test"]},
         "TlsGateway": TLS,
     }
     return by_name[component.__name__]

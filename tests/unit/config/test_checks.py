@@ -50,6 +50,8 @@ CONTRADICTIONS = [
                  '["b.sandbox.test"] has no effect', "config rm --path acme.dnsNames", id="Issuer, dnsNames"),
     pytest.param({"acme": acme(issuerKind="Issuer", dnsZones=["b.sandbox.test"])}, "acme.dnsZones",
                  '["b.sandbox.test"] has no effect', "config rm --path acme.dnsZones", id="Issuer, dnsZones"),
+    pytest.param({"reserveHosts": True, "ingress": {"routesFrom": ["*"]}}, "ingress.routesFrom",
+                 '["*"] contradicts reserveHosts', "config rm --path ingress.routesFrom", id="hosts reserved for all"),
     pytest.param({"ingress": {"address": "promote"}}, "ingress.region", "not set", "ingress.region REGION",
                  id="no region of the address"),
     pytest.param({"ingress": {"address": "promote", "family": "ipv6", "region": "europe-west1"}},

@@ -1,5 +1,6 @@
 """The whole program, under mocks, once per stack."""
 
+import json
 import re
 from typing import Any
 
@@ -269,6 +270,24 @@ def test_a_dashboard_is_the_stacks_own(up: Any) -> None:
     metadata = {"name": "certificates-dashboard-test", "namespace": "istio-system", "labels": {"team": "edge"}}
     assert made.inputs["metadata"] == metadata, "two stacks may share a gateway's namespace"
     assert "istio-ingressgateway-certs" in made.inputs["data"]["certificates.json"], "it shows the stack's certificate"
+
+
+def test_the_hosts_of_all_gateways_are_reserved_for_their_namespaces(up: Any) -> None:
+    gateway = {**INTERNAL, "ingress": {**INTERNAL["ingress"], "namespace": "internal", "routesFrom": ["team"]}}
+
+    done = up(good_config(reserveHosts=True, gateways=[gateway]))
+
+    admission = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+    (policy,), (binding,) = done.of(admission), done.of(f"{admission}Binding")
+    assert policy.inputs["metadata"] == binding.inputs["metadata"] == {"name": "reserved-hosts-test"}
+    assert binding.inputs["spec"]["policyName"] == "reserved-hosts-test"
+    spec = policy.inputs["spec"]
+    (excluded,) = spec["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert excluded["values"] == ["istio-system", "internal", "team"]
+    variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
+    assert {"shop.sandbox.test", INTERNAL["hosts"][0]["host"], "*.sandbox.test"} <= set(json.loads(variables["names"]))
+    assert json.loads(variables["secrets"]) == ["istio-ingressgateway-certs", "internal-certs"]
+    assert json.loads(variables["selectors"]) == [{"istio": "ingressgateway"}, INTERNAL["ingress"]["selector"]]
 
 
 def test_resources_of_another_gateway_begin_with_its_name(up: Any) -> None:

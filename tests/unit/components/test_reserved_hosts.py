@@ -1,0 +1,37 @@
+"""The policy that reserves hosts; the sandbox's API server evaluates it (tests/sandbox/test_reserved_hosts.py)."""
+
+import json
+
+import pulumi
+
+from components.reserved_hosts import ReservedHosts
+from components.specs.reserved_hosts import policy_spec
+from tests.unit.harness import run
+
+POLICY = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
+LONGEST = 100_000
+"""Characters of an expression that the API server parses (cel-go, parser.go)."""
+
+
+def test_the_binding_is_made_after_the_policy_that_it_names() -> None:
+    hosts = [pulumi.Output.from_input("Shop.sandbox.test")]
+    made = run(lambda: ReservedHosts("reserved", {"hosts": hosts, "object_name": "mine"}))
+
+    (policy,), (binding,) = made.of(POLICY), made.of(f"{POLICY}Binding")
+    assert binding.inputs["spec"] == {"policyName": "mine", "validationActions": ["Deny"]}
+    assert policy.urn in binding.dependencies
+    assert '"shop.sandbox.test": true' in str(policy.inputs["spec"]["variables"]), "normalised"
+
+
+def test_a_thousand_hosts_fit_into_an_expression_and_a_refusal_names_three() -> None:
+    hosts = [f"a-host-with-a-long-name-{number}.of-a-team.sandbox.test" for number in range(1000)]
+    spec = policy_spec(hosts, ["istio-system"], ["certs"], [{"istio": "ingressgateway"}])
+    assert max(len(variable["expression"]) for variable in spec["variables"]) < LONGEST
+    assert spec["validations"][0]["message"].endswith(f"{', '.join(hosts[:3])} and 997 more")
+
+
+def test_wildcards_above_a_host_name_it_too() -> None:
+    spec = policy_spec(["a.shop.test", "*.b.shop.test"], ["istio-system"], [], [{"istio": "ingressgateway"}])
+    variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
+    assert set(json.loads(variables["names"])) == {"a.shop.test", "*.b.shop.test", "*.shop.test", "*.test"}
+    assert json.loads(variables["domains"]) == [".b.shop.test"], "all names below it"
