@@ -1,67 +1,105 @@
-"""Another team of the cluster: what it may do, and what it does to the hosts of a stack."""
+"""Another team of the cluster: what it may do, and what it makes to reach the hosts of a stack."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sandbox.testing import applied, delete, kubectl, resource
 from sandbox.testing.cluster import Object
+from tests.sandbox.by_hand import CONFIG
+from tests.sandbox.stack import PREFIX
 
 NAMESPACE = "neighbour"
-WHO = f"--as=system:serviceaccount:{NAMESPACE}:team"
-SELECTOR = {"istio": "ingressgateway"}
-ROUTES = "networking.istio.io/v1"
+AS_TEAM = f"--as=system:serviceaccount:{NAMESPACE}:team"
+ISTIO_API = "networking.istio.io/v1"
 MAY = {
     "networking.istio.io": ["gateways", "virtualservices"],
     "networking.k8s.io": ["ingresses"],
+    "gateway.networking.k8s.io": ["httproutes"],
     "cert-manager.io": ["certificates", "issuers"],
-    "": ["secrets", "pods", "services"],
+    "": ["secrets", "pods"],
 }
-"""What it may create in its own namespace, by API group; it may do nothing anywhere else."""
+"""What the team may make, by API group, in its own namespace. It may do nothing anywhere else."""
+
+Making = Object | list[Object]
 
 
 @contextmanager
 def moved_in() -> Iterator[None]:
-    """Have another team in the cluster while the block runs."""
+    """Have the team in the cluster while the block runs, with its rights and a Service."""
     rbac = "rbac.authorization.k8s.io"
     rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["*"]} for group, kinds in MAY.items()]
-    role = {"apiGroup": rbac, "kind": "Role", "name": "team"}
-    subjects = [{"kind": "ServiceAccount", "name": "team", "namespace": NAMESPACE}]
     with applied(
         resource("v1", "Namespace", NAMESPACE),
         resource(f"{rbac}/v1", "Role", "team", NAMESPACE, rules=rules),
-        resource(f"{rbac}/v1", "RoleBinding", "team", NAMESPACE, roleRef=role, subjects=subjects),
-    ):
+        resource(
+            f"{rbac}/v1", "RoleBinding", "team", NAMESPACE,
+            roleRef={"apiGroup": rbac, "kind": "Role", "name": "team"},
+            subjects=[{"kind": "ServiceAccount", "name": "team", "namespace": NAMESPACE}],
+        ),
+        resource("v1", "Service", "web", NAMESPACE, spec={"ports": [{"port": 80}], "selector": {"app": "web"}}),
+    ):  # fmt: skip
         yield
 
 
 @contextmanager
 def making(*manifests: Object) -> Iterator[None]:
-    """Have the team apply objects while the block runs.
+    """Have the team make objects while the block runs.
 
     Raises:
-        AssertionError: The API server refuses them; the message is its reason.
+        AssertionError: The API server refuses one; the message is its reason.
     """
     try:
-        kubectl("apply", WHO, manifest=list(manifests))
+        kubectl("apply", AS_TEAM, manifest=list(manifests))
         yield
     finally:
         delete(*reversed(manifests))
 
 
-def route(host: str, *gateways: str, path: str = "", namespace: str = NAMESPACE) -> Object:
-    """A VirtualService that answers a host's requests, those of one path only if there is one."""
-    answer: dict[str, Any] = {"directResponse": {"status": 200, "body": {"string": namespace}}}
+def route(host: str, *gateways: str, path: str = "", **fields: Any) -> Object:
+    """A VirtualService that answers requests for a host with the team's name, those of one path if there is one."""
+    answer: dict[str, Any] = {"directResponse": {"status": 200, "body": {"string": NAMESPACE}}}
     if path:
         answer["match"] = [{"uri": {"exact": path}}]
-    spec = {"hosts": [host], "gateways": list(gateways), "http": [answer]}
-    return resource(ROUTES, "VirtualService", "route", namespace, spec=spec)
+    spec = {"hosts": [host], "gateways": list(gateways), "http": [answer], **fields}
+    return resource(ISTIO_API, "VirtualService", "route", NAMESPACE, spec=spec)
 
 
-def gateway(*hosts: str, port: int = 443, credential: str = "", **fields: Any) -> Object:
-    """A Gateway for the ingress gateway's Pods, with a certificate unless it is for port 80."""
-    server: dict[str, Any] = {"port": {"number": port, "name": "http", "protocol": "HTTP"}, "hosts": list(hosts)}
+def gateway(*hosts: str, credential: str = "", annotations: Mapping[str, str] | None = None, **fields: Any) -> Object:
+    """A Gateway for the ingress gateway's Pods: on port 443 with a Secret, else on port 80."""
+    server: dict[str, Any] = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": list(hosts)}
     if credential:
-        server["port"] |= {"name": "https", "protocol": "HTTPS"}
+        server["port"] = {"number": 443, "name": "https", "protocol": "HTTPS"}
         server["tls"] = {"mode": "SIMPLE", "credentialName": credential}
-    return resource(ROUTES, "Gateway", "gateway", NAMESPACE, spec={"selector": SELECTOR, "servers": [server], **fields})
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": [server], **fields}
+    made = resource(ISTIO_API, "Gateway", "gateway", NAMESPACE, spec=spec)
+    made["metadata"]["annotations"] = dict(annotations or {})
+    return made
+
+
+def ingress(host: str, path: str = "/", **fields: Any) -> Object:
+    """An Ingress of Istio's class that leads to the team's Service, which has no Pod: Envoy answers 503."""
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    paths = [{"path": path, "pathType": "Exact", "backend": backend}]
+    spec = {"rules": [{"host": host, "http": {"paths": paths}}], **fields}
+    made = resource("networking.k8s.io/v1", "Ingress", "ingress", NAMESPACE, spec=spec)
+    made["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "istio"}
+    return made
+
+
+def own_certificate(host: str) -> list[Object]:
+    """An Issuer of the team's own, with an ACME account of its own, and a Certificate for a host."""
+    acme = CONFIG[f"{PREFIX}acme"]
+    spec = {
+        "server": acme["servers"]["staging"],
+        "profile": acme["profile"],
+        "caBundle": base64.b64encode(acme["caBundle"].encode()).decode(),
+        "privateKeySecretRef": {"name": "account"},
+        "solvers": [{"http01": {"ingress": {"class": "istio"}}}],
+    }
+    request = {"secretName": "stolen", "dnsNames": [host], "issuerRef": {"name": "own", "kind": "Issuer"}}
+    return [
+        resource("cert-manager.io/v1", "Issuer", "own", NAMESPACE, spec={"acme": spec}),
+        resource("cert-manager.io/v1", "Certificate", "stolen", NAMESPACE, spec=request),
+    ]

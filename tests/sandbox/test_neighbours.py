@@ -1,24 +1,32 @@
 """Another team in the same cluster, which may only make objects in its own namespace, tries to reach a stack's hosts.
 
-Real istiod, Envoy and cert-manager decide who answers. Each attack is seen to succeed where nothing holds it.
+Real istiod, Envoy and cert-manager decide who answers. The first half shows what an attack does where nothing prevents
+it, and that verify names it; in the second half the stack reserves its hosts.
 """
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, client, eventually
+from sandbox.testing import ISTIO, applied, client, eventually, is_ready, items, kubectl, renew, resource
+from sandbox.testing.cluster import Object
 from tests.sandbox import neighbour
 from tests.sandbox.conftest import NewStack
-from tests.sandbox.neighbour import NAMESPACE, making
+from tests.sandbox.neighbour import AS_TEAM, NAMESPACE, gateway, ingress, making, own_certificate, route
 from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-HOST = str(SHOP["host"])
+HOST, SECRET = str(SHOP["host"]), "neighbours-certs"
+WILDCARD, BELOW = "*.team.sandbox.test", "login.team.sandbox.test"
 TLS_GATEWAY = f"{ISTIO}/tls-neighbours"
+SERVICE = "istio-ingressgateway.istio-system.svc.cluster.local"
+REFUSED = f"denied request: it names a host that is reserved for {ISTIO}"
+REFUSED_SECRET = f"denied request: it presents a Secret of a gateway, which is reserved for {ISTIO}: {SECRET}"
+TIMEOUT = 120
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,7 +37,13 @@ def team() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def shared(new_stack: NewStack) -> Stack:
-    return new_stack("neighbours", hosts=[SHOP])
+    return new_stack(
+        "neighbours",
+        acme={"waitInsteadOfSelfCheck": 8},
+        dns={"workloadIdentity": True},
+        certificate={"secretName": SECRET},
+        hosts=[SHOP, SHOP | {"host": WILDCARD, "challenge": "dns01"}],
+    )
 
 
 @pytest.fixture
@@ -40,19 +54,199 @@ def stack(shared: Stack) -> Stack:
     return shared
 
 
-def answered_by(path: str = "/", host: str = HOST) -> str:
-    """Return who answers a path over HTTPS: the neighbour or the application."""
-    body = client.https(host, client.trusting(STAGING), path).body
-    return NAMESPACE if body == NAMESPACE else "shop"
+@pytest.fixture
+def reserving(shared: Stack) -> Iterator[Stack]:
+    """The stack, up with its hosts reserved."""
+    with shared.changed(reserveHosts=True):
+        shared.stand()
+        eventually("the policy is in effect", lambda: REFUSED in refusal(route(HOST, "mesh")))
+        yield shared
+
+
+def who(host: str = HOST, path: str = "/") -> str:
+    """Return who answers over HTTPS, with a trusted certificate: the neighbour, the application, or nobody."""
+    try:
+        answer = client.https(host, client.trusting(STAGING), path)
+    except OSError:
+        return "nobody"
+    return {NAMESPACE: NAMESPACE}.get(answer.body, "application" if answer.status == 200 else "nobody")
+
+
+def answers(name: str, host: str = HOST, path: str = "/") -> None:
+    """Wait until it is this one who answers."""
+    eventually(f"the {name} answers {host}{path}", partial(who, host, path), until=lambda seen: seen == name)
+
+
+def named(stack: Stack) -> dict[str, set[str]]:
+    """Return the objects that verify names as having a host or a Secret of the stack, by subject."""
+    objects: dict[str, set[str]] = {}
+    for result in stack.verify().of("neighbour"):
+        if result["state"] == "failed":
+            objects.setdefault(result["subject"], set()).add(" ".join(result["detail"].split()[:2]))
+    return objects
+
+
+def refusal(*manifests: Object) -> str:
+    """Return why the API server refuses objects of the neighbour, without making them; empty where it takes them."""
+    try:
+        kubectl("apply", AS_TEAM, "--dry-run=server", manifest=list(manifests))
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 def test_a_route_of_another_namespace_takes_a_path_only_where_the_config_lists_the_namespace(stack: Stack) -> None:
-    login = partial(answered_by, "/login")
-    with making(neighbour.route(HOST, TLS_GATEWAY, path="/login")):
+    with making(route(HOST, TLS_GATEWAY, path="/login")):
         for routes_from in (["*"], ["other", NAMESPACE]):
             with stack.changed(ingress={"routesFrom": routes_from}):
                 stack.up()
-                eventually("the neighbour answers", login, until=lambda who: who == NAMESPACE)
+                answers(NAMESPACE, path="/login")
             stack.up()
-            eventually("the application answers again", login, until=lambda who: who == "shop")
+            answers("application", path="/login")
+        assert named(stack) == {}, "it has no effect"
+
+
+def test_a_gateway_of_another_namespace_serves_a_name_below_the_wildcard_with_the_stacks_certificate(
+    stack: Stack,
+) -> None:
+    answers("application", BELOW)
+    with making(gateway(BELOW, credential=SECRET), route(BELOW, "gateway")):
+        answers(NAMESPACE, BELOW)
+        objects = {f"Gateway {NAMESPACE}/gateway", f"VirtualService {NAMESPACE}/route"}
+        assert named(stack) == {WILDCARD: objects, SECRET: {f"Gateway {NAMESPACE}/gateway"}}
+    answers("application", BELOW)
+
+
+def test_a_gateway_of_another_namespace_keeps_a_host_that_it_took_while_the_stacks_was_made_again(stack: Stack) -> None:
+    kubectl("delete", "gateways.networking.istio.io", "tls-neighbours", "--namespace", ISTIO)
+    # Bound by an annotation, which wins over the selector.
+    taking = gateway(
+        HOST,
+        credential=SECRET,
+        selector={"istio": "none"},
+        annotations={"internal.istio.io/gateway-service": SERVICE, "internal.istio.io/parent-namespace": ISTIO},
+    )
+    with making(taking, route(HOST, "gateway")):
+        answers(NAMESPACE)
+        stack.up("--refresh")
+        assert who() == NAMESPACE, "Envoy refuses a listener with two servers for a host, and keeps the one it has"
+        assert f"Gateway {NAMESPACE}/gateway" in named(stack)[HOST]
+    answers("application")
     stack.assert_at_rest()
+
+
+@pytest.mark.parametrize(
+    ("attack", "status"),
+    [
+        pytest.param([gateway("*"), route(HOST, "gateway", path="/login")], 200, id="Gateway"),
+        pytest.param([ingress(HOST, "/login")], 503, id="Ingress"),
+    ],
+)
+def test_port_80_is_answered_before_the_redirect(stack: Stack, attack: list[Object], status: int) -> None:
+    with making(*attack):
+        login = partial(client.plain, HOST, "/login")
+        eventually("the neighbour answers", login, until=lambda answer: answer.status == status)
+        assert client.plain(HOST).status == 301, "other paths are redirected"
+        (objects,) = named(stack).values()
+        assert objects == {f"{attack[-1]['kind']} {NAMESPACE}/{attack[-1]['metadata']['name']}"}
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_issuer_of_another_namespace_gets_a_certificate_for_the_host() -> None:
+    with making(*own_certificate(HOST)):
+        eventually("it has one", partial(is_ready, "certificate", "stolen", NAMESPACE), TIMEOUT)
+
+
+CASES: dict[str, tuple[Object, str]] = {
+    "a route": (route(HOST, TLS_GATEWAY), REFUSED),
+    "a route in capitals": (route(HOST.upper(), TLS_GATEWAY), REFUSED),
+    "a route with a dot at its end": (route(f"{HOST}.", TLS_GATEWAY), REFUSED),
+    "a route of the sidecars": (route(HOST, "mesh"), REFUSED),
+    "a route below the wildcard": (route(f"a.{BELOW}", TLS_GATEWAY), REFUSED),
+    "a route of a part of the host": (route("*op.sandbox.test", TLS_GATEWAY), REFUSED),
+    "a route by SNI": (
+        route("*", "other/gateway", http=[], tls=[{"match": [{"sniHosts": [HOST]}], "route": []}]),
+        REFUSED,
+    ),
+    "the wildcard": (gateway(WILDCARD), REFUSED),
+    "a wildcard above the host": (gateway("*.sandbox.test"), REFUSED),
+    "a wildcard above its zone": (gateway("./*.test"), REFUSED),
+    "of one namespace": (gateway(f"{NAMESPACE}/{HOST}"), REFUSED),
+    "of all namespaces": (gateway(f"*/{HOST}"), REFUSED),
+    "without a selector": (gateway(HOST, selector=None), REFUSED),
+    "the Secret": (gateway("*", credential=f"kubernetes://{SECRET}"), REFUSED_SECRET),
+    "the Secret by an annotation": (
+        gateway(
+            "*",
+            credential=SECRET,
+            selector={"istio": "none"},
+            annotations={"internal.istio.io/gateway-service": SERVICE},
+        ),
+        REFUSED_SECRET,
+    ),
+    "an Ingress": (ingress(HOST), REFUSED),
+    "an Ingress for all hosts below": (ingress("*.team.sandbox.test"), REFUSED),
+    "an Ingress with TLS": (ingress("other.sandbox.test", tls=[{"hosts": [HOST], "secretName": "own"}]), REFUSED),
+    "an Ingress with the Secret": (ingress("other.sandbox.test", tls=[{"secretName": SECRET}]), REFUSED_SECRET),
+    "another host's route": (route("other.sandbox.test", "gateway"), ""),
+    "another host's Gateway": (gateway("other.sandbox.test", "*.other.sandbox.test", credential="own"), ""),
+    "a Gateway for all hosts": (gateway("*", credential="own"), ""),
+    "a Gateway for other Pods": (gateway("*", credential=SECRET, selector={"istio": "other"}), ""),
+    "another host's Ingress": (ingress("other.sandbox.test", tls=[{"secretName": "own"}]), ""),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("reserving")
+@pytest.mark.parametrize(("manifest", "reason"), CASES.values(), ids=CASES)
+def test_the_api_server_refuses_objects_with_a_reserved_host_in_whatever_form(manifest: Object, reason: str) -> None:
+    said = refusal(manifest)
+    assert reason in said if reason else not said, said
+
+
+def test_routes_of_the_gateway_api_are_refused_where_the_cluster_has_them(reserving: Stack) -> None:
+    assert reserving
+    group, anything = "gateway.networking.k8s.io", {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version: dict[str, Any] = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
+    names = {"plural": "httproutes", "singular": "httproute", "kind": "HTTPRoute", "listKind": "HTTPRouteList"}
+    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    definition = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"httproutes.{group}", spec=spec)
+    definition["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, of a test"}
+    with applied(definition):
+        kubectl("wait", f"crd/httproutes.{group}", "--for=condition=Established", f"--timeout={TIMEOUT}s")
+        reserved, free = (
+            resource(f"{group}/v1", "HTTPRoute", "route", NAMESPACE, spec={"hostnames": [host]})
+            for host in (BELOW, "other.sandbox.test")
+        )
+        eventually("the kind is matched", lambda: REFUSED in refusal(reserved))
+        assert not refusal(free)
+
+
+def test_the_stack_itself_is_not_held_back(reserving: Stack) -> None:
+    trust = client.trusting(STAGING)
+    old = client.https(HOST, trust).serial
+    renew(SECRET)
+    look = partial(client.served, HOST, trust)
+    eventually("HTTP-01 and DNS-01 prove the names", look, TIMEOUT, until=lambda answer: answer.serial != old)
+    reserving.assert_at_rest()
+    assert named(reserving) == {}
+
+
+def test_an_issuer_of_another_namespace_gets_no_certificate_for_a_reserved_host(reserving: Stack) -> None:
+    assert reserving
+    with making(*own_certificate(HOST)):
+        eventually("cert-manager may not make an Order", lambda: REFUSED in requests(), TIMEOUT)
+        assert not items("orders", NAMESPACE)
+        assert not is_ready("certificate", "stolen", NAMESPACE)
+
+
+def requests() -> str:
+    """Return what cert-manager says of the neighbour's requests for certificates."""
+    return str([request.get("status") for request in items("certificaterequests", NAMESPACE)])
+
+
+def test_what_was_there_before_is_named_and_can_only_be_removed(stack: Stack) -> None:
+    with making(ingress(HOST, "/login")), stack.changed(reserveHosts=True):
+        stack.up()
+        assert named(stack) == {HOST: {f"Ingress {NAMESPACE}/ingress"}}
+        eventually("an update is refused", lambda: REFUSED in refusal(ingress(HOST, "/other")))
+    assert named(stack) == {}
