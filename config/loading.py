@@ -109,3 +109,11 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             " stack's hosts and use up the CA's limits\n"
             f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate again: docs/moving.md"
         )
+    if settings.production and not settings.reserve_hosts and not all(view.settings.dns.caa for view in settings.views):
+        # No file sets CAA for everybody: it also locks out CAs and clusters that the program does not know.
+        yield (
+            "anyone who can create Issuers and Ingresses, in any namespace, can prove this stack's hosts to the CA with"
+            " an ACME account of their own\n"
+            f"    {set_command(['dns', 'caa'], True)}    # unless others sign for the hosts too: docs/challenges.md\n"
+            f"    {set_command(['reserveHosts'], True)}    # or this: docs/security.md"
+        )

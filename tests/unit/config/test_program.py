@@ -188,7 +188,9 @@ def test_production_is_hardened(up: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "secrets", "words"),
     [
-        ({"production": "true"}, set(), "the issuers are ClusterIssuers"),
+        ({"production": "true", "reserveHosts": True}, set(), "the issuers are ClusterIssuers"),
+        ({"production": "true", "challenge": "dns01"}, set(), "with an ACME account of their own"),
+        ({"production": "true", "challenge": "dns01", "gateways": [INTERNAL]}, set(), "config set --path dns.caa true"),
         ({}, {"hosts"}, "hosts is a secret in the config, and names cannot be kept secret"),
         ({"hosts": [{**HOST, "maintenance": True}]}, set(), "hosts[0] is in maintenance"),
     ],
@@ -203,9 +205,9 @@ def test_a_risk_in_the_config_is_warned_of(changes: dict[str, Any], secrets: set
     "changes",
     [
         {},
-        {"certManager": {"install": False}, "production": "true"},
-        {"challenge": "dns01", "production": "true"},
-        {"gateways": [INTERNAL], "production": "true"},
+        {"certManager": {"install": False}, "production": "true", "reserveHosts": True},
+        {"challenge": "dns01", "production": "true", "dns": {"zone": "sandbox", "caa": True}},
+        {"gateways": [INTERNAL], "production": "true", "reserveHosts": True},
     ],
 )
 def test_there_is_no_warning_without_a_fix(changes: dict[str, Any]) -> None:
