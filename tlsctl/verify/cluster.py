@@ -30,6 +30,13 @@ _CERT_MANAGER = "cert-manager.io"
 _ACME = "acme.cert-manager.io"
 _ISTIO = "networking.istio.io"
 _INGRESSES = "networking.k8s.io"
+_OF_OTHERS = (
+    (_ISTIO, "gateways"),
+    (_ISTIO, "virtualservices"),
+    (_INGRESSES, "ingresses"),
+    (_INGRESSES, "ingressclasses"),
+)
+"""The kinds that are read of all namespaces, to find those that have a host of the stack."""
 
 _READERS = 8
 """Secrets are read by name, this many at once: verify should not need the right to list them."""
@@ -163,16 +170,11 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
     return [served.judge(host) for host in environment.hosts]
 
 
-def _neighbours(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
-    kinds = {
-        "gateways": _ISTIO,
-        "virtualservices": _ISTIO,
-        "ingresses": _INGRESSES,
-        "ingressclasses": _INGRESSES,
-    }
+def read_neighbours(environment: Environment, api: client.ApiClient, _: Seen | None = None) -> list[Result]:
+    """Judge the objects of others in all namespaces, or as far as the rights to read them allow."""
     objects: dict[str, list[Object]] = {}
     results = []
-    for plural, group in kinds.items():
+    for group, plural in _OF_OTHERS:
         try:
             objects[plural] = _items(api, group, plural)
         except client.ApiException as error:
@@ -180,16 +182,9 @@ def _neighbours(environment: Environment, api: client.ApiClient, _: Seen) -> lis
             objects[plural] = []
     if not objects["gateways"]:
         objects["gateways"] = _items(api, _ISTIO, "gateways", environment.namespace)
-    controllers = {item["metadata"]["name"]: item["spec"].get("controller", "") for item in objects["ingressclasses"]}
-    neighbours = Neighbours(
-        environment,
-        _pod_labels(environment, api),
-        objects["gateways"],
-        objects["virtualservices"],
-        objects["ingresses"],
-        controllers,
-    )
-    return [*results, *neighbours.judge()]
+    classes = {item["metadata"]["name"]: item.get("spec", {}).get("controller") for item in objects["ingressclasses"]}
+    others = (objects["gateways"], objects["virtualservices"], objects["ingresses"], classes)
+    return [*results, *Neighbours(environment, _pod_labels(environment, api), *others).judge()]
 
 
 def _pod_labels(environment: Environment, api: client.ApiClient) -> list[Mapping[str, str]]:
@@ -231,7 +226,7 @@ _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list
     ("issuer", _issuer),
     ("secret", _secrets),
     ("gateway", _gateways),
-    ("neighbour", _neighbours),
+    ("neighbour", read_neighbours),
     ("mtls", _mtls),
 )
 """In this order: Orders show whether the issuer's account is known, and Secrets which server presents a certificate."""

@@ -50,7 +50,7 @@ class Neighbours:
     gateways: Sequence[Object] = ()
     virtual_services: Sequence[Object] = ()
     ingresses: Sequence[Object] = ()
-    ingress_classes: Mapping[str, str] = field(default_factory=dict)
+    ingress_classes: Mapping[str, str | None] = field(default_factory=dict)
     """The controller of each IngressClass."""
 
     def judge(self) -> Iterator[Result]:

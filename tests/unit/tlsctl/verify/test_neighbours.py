@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.api_server import Api
 from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, deployed, hosts, state
+from tlsctl.verify.cluster import read_neighbours
 from tlsctl.verify.environment import Environment, environments
 from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import Result
@@ -220,3 +222,18 @@ def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> Non
     assert "let one gateway serve both" in detail
     assert attracted(other, wildcard) == [], "it is that gateway's own"
     assert shared(main, gateways=[wildcard]) == [], "no neighbour"
+
+
+def test_without_the_right_to_read_other_namespaces_the_gateways_own_is_judged() -> None:
+    wildcard = gateway(WILDCARD, name="istio-system/tls-other")
+    api = Api()
+    api.refused = 403
+    api.objects["/apis/networking.istio.io/v1/namespaces/istio-system/gateways"] = {"items": [wildcard]}
+    try:
+        results = read_neighbours(deployed(hosts=hosts("a.acme.dev")), api.client())
+    finally:
+        api.close()
+    unread = [result.detail for result in results if result.state == "skipped"]
+    assert "not read from here: gateways of all namespaces: 403 Forbidden" in unread
+    assert len(unread) == 4, "VirtualServices, Ingresses and their classes"
+    assert [result.subject for result in results if result.check == "coalescing"] == ["a.acme.dev"]
