@@ -15,7 +15,7 @@ from config.args import Composition
 from config.gke import find_kubeconfig
 from config.lookups import find_challenge_domains, find_workload_pool, require_hosts_in_zone
 from config.models import Settings
-from config.problems import dotted, set_command
+from config.problems import dotted, remove_command, set_command
 from config.production import PROJECT
 from config.reading import read_settings
 from config.rollout import require_room
@@ -100,6 +100,12 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
                     f"{dotted(path[:-1])} is in maintenance: every request is answered {istio.MAINTENANCE_CODE}\n"
                     f"    {set_command(path, False)}"
                 )
+        if settings.production and istio.ANY_NAMESPACE in view.settings.ingress.routes_from:
+            path = [*view.path, "ingress", "routesFrom"]
+            yield (
+                f"{dotted(path)} is `*`: a VirtualService of any namespace can serve any path of the hosts\n"
+                f"    {remove_command(path)}"
+            )
     cluster_wide = settings.creates_issuers and settings.acme.issuer_kind == CLUSTER_ISSUER
     # An Issuer cannot prove names by DNS-01, of any gateway.
     by_dns = any(view.settings.hosts_proven_by(DNS01) for view in settings.views)

@@ -191,6 +191,16 @@ def test_production_is_hardened(up: Any) -> None:
         ({"production": "true", "reserveHosts": True}, set(), "the issuers are ClusterIssuers"),
         ({"production": "true", "challenge": "dns01"}, set(), "with an ACME account of their own"),
         ({"production": "true", "challenge": "dns01", "gateways": [INTERNAL]}, set(), "config set --path dns.caa true"),
+        (
+            {
+                "production": "true",
+                "dns": {"zone": "sandbox", "caa": True},
+                "ingress": {"routesFrom": ["*"]},
+                "challenge": "dns01",
+            },
+            set(),
+            "ingress.routesFrom is `*`: a VirtualService of any namespace",
+        ),
         ({}, {"hosts"}, "hosts is a secret in the config, and names cannot be kept secret"),
         ({"hosts": [{**HOST, "maintenance": True}]}, set(), "hosts[0] is in maintenance"),
     ],
