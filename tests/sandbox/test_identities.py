@@ -81,6 +81,7 @@ CHANGED = {
     # A label of every object of the chart, its definitions included, as another version would change.
     "certManager": {"values": {"global": {"commonLabels": {"changed": "yes"}}}},
     "mtls": "permissive",
+    "reserveHosts": True,
 }
 
 

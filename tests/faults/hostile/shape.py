@@ -55,6 +55,7 @@ def candidates() -> Sequence[Any]:
         "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
         base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
         256, True, 1, {"release": "prometheus"}, ["sandbox.test"], ["ECDHE-RSA-CHACHA20-POLY1305"],
+        ["some-name"],
     )  # fmt: skip
 
 
@@ -65,7 +66,7 @@ _SERVED = {
     "ExternalAccount": ("secret_name",),
 }
 """Keys that a section needs beside its required ones, by rules between keys."""
-_NAMES = {names.dns_name, names.domain, names.kubernetes_name, google_name}
+_NAMES = {names.dns_name, names.domain, names.kubernetes_name, names.route_namespace, google_name}
 
 
 def keys(model: type[BaseModel] = Settings, path: Path = ()) -> Iterator[Key]:

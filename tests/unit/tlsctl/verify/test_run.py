@@ -8,17 +8,17 @@ import pytest
 from tests.unit.api_server import Api
 from tests.unit.components.test_diagnosis import owned
 from tests.unit.tlsctl.verify.conftest import Dns
-from tests.unit.tlsctl.verify.support import SECRET, deployed
+from tests.unit.tlsctl.verify.support import SECRET, SHOP, deployed
 from tests.unit.tlsctl.verify.test_issuance import ISSUER, LOST, issuer, object_of
 from tlsctl.verify import cluster, records, run
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Report
 
 NEIGHBOUR = {
-    "metadata": {"name": "tls-other"},
+    "metadata": {"name": "tls-other", "namespace": "istio-system"},
     "spec": {
         "selector": {"istio": "ingressgateway"},
-        "servers": [{"port": {"number": 443}, "hosts": ["*.acme.dev"]}],
+        "servers": [{"port": {"number": 443}, "hosts": [SHOP, "*.acme.dev"], "tls": {"credentialName": SECRET}}],
     },
 }
 VERSION = dict.fromkeys(
@@ -38,6 +38,10 @@ def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api) -> Report:
         "/version/": VERSION,
         f"{istio}/gateways": {"items": [NEIGHBOUR]},
         f"{istio}/virtualservices": empty,
+        "/apis/networking.istio.io/v1/gateways": {"items": [NEIGHBOUR]},
+        "/apis/networking.istio.io/v1/virtualservices": empty,
+        "/apis/networking.k8s.io/v1/ingresses": empty,
+        "/apis/networking.k8s.io/v1/ingressclasses": empty,
         "/apis/cert-manager.io/v1/clusterissuers": empty,
         f"{certificates}/certificates": empty,
         f"{certificates}/certificaterequests": empty,
@@ -58,7 +62,7 @@ def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
 
 def test_the_missing_objects_explain_what_clients_see(report: Report) -> None:
     causes = {problem.check for result in report.results for problem in report.because(result)}
-    assert causes <= {"gateway", "issuer", "record", "service"}, causes
+    assert causes <= {"gateway", "issuer", "neighbour", "record", "service"}, causes
 
 
 def test_the_orders_in_the_cluster_tell_that_an_account_is_lost(api: Api) -> None:
