@@ -5,7 +5,8 @@ wildcard above a reserved host. `*` names none: Istio prefers the Gateway that h
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..kube import solver_route
@@ -14,33 +15,65 @@ from . import names
 API_VERSION = "admissionregistration.k8s.io/v1"
 """Kubernetes 1.30 and later."""
 
-_ISTIO = "networking.istio.io"
-_GATEWAY_API = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
+_FOR_THE_PODS = """
+'internal.istio.io/gateway-service' in variables.annotations
+|| !has(variables.spec.selector)
+|| variables.selectors.exists(pod, variables.spec.selector.all(label,
+  !(label in pod) || pod[label] == variables.spec.selector[label]))
+""".strip()
+"""Whether a Gateway may be for the Pods: it contradicts none of the known labels."""
 
-_HOSTS: Sequence[tuple[Sequence[str], Mapping[str, Sequence[str]]]] = (
-    (
-        [_ISTIO],
-        {"gateways": ["servers[].hosts[]"], "virtualservices": ["hosts[]", "tls[].match[].sniHosts[]"]},
+_OF_ISTIO = f"""
+'kubernetes.io/ingress.class' in variables.annotations
+? variables.annotations['kubernetes.io/ingress.class'] == '{solver_route.CLASS}'
+: !has(variables.spec.ingressClassName) || variables.spec.ingressClassName == '{solver_route.CLASS}'
+""".strip()
+"""Whether an Ingress may be of Istio's class."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of object that names hosts."""
+
+    group: str
+    plural: str
+    hosts: Sequence[str]
+    """The paths of its hosts in its spec."""
+    secrets: Sequence[str] = ()
+    """The paths of the Secrets that it presents."""
+    at_the_gateway: str = "true"
+    """Under which condition the gateway presents them."""
+
+    def validation(self, paths: Sequence[str], is_allowed: Callable[[str], str], condition: str = "true") -> str:
+        """Return an expression that is true unless the kind has a value at its paths that is not allowed."""
+        every = " && ".join(_every("variables.spec", path.split("."), is_allowed) for path in paths)
+        kind = f"request.resource.group == '{self.group}' && request.resource.resource == '{self.plural}'"
+        return f"!({kind}) || !({condition}) || ({every})"
+
+
+_GATEWAY_API = "gateway.networking.k8s.io"
+_KINDS = (
+    _Kind(
+        *("networking.istio.io", "gateways", ["servers[].hosts[]"]),
+        secrets=["servers[].tls.credentialName", "servers[].tls.credentialNames[]"],
+        at_the_gateway=_FOR_THE_PODS,
     ),
-    (["networking.k8s.io"], {"ingresses": ["rules[].host", "tls[].hosts[]"]}),
-    (
-        _GATEWAY_API,
-        {
-            "gateways": ["listeners[].hostname"],
-            "listenersets": ["listeners[].hostname"],
-            "xlistenersets": ["listeners[].hostname"],
-            "httproutes": ["hostnames[]"],
-            "grpcroutes": ["hostnames[]"],
-            "tlsroutes": ["hostnames[]"],
-        },
+    _Kind("networking.istio.io", "virtualservices", ["hosts[]", "tls[].match[].sniHosts[]"]),
+    _Kind(
+        *("networking.k8s.io", "ingresses", ["rules[].host", "tls[].hosts[]"]),
+        secrets=["tls[].secretName"],
+        at_the_gateway=_OF_ISTIO,
     ),
+    _Kind(_GATEWAY_API, "gateways", ["listeners[].hostname"]),
+    _Kind(_GATEWAY_API, "listenersets", ["listeners[].hostname"]),
+    _Kind("gateway.networking.x-k8s.io", "xlistenersets", ["listeners[].hostname"]),
+    _Kind(_GATEWAY_API, "httproutes", ["hostnames[]"]),
+    _Kind(_GATEWAY_API, "grpcroutes", ["hostnames[]"]),
+    _Kind(_GATEWAY_API, "tlsroutes", ["hostnames[]"]),
     # cert-manager makes an Order for a certificate of an ACME server, in the namespace that requests it.
-    (["acme.cert-manager.io"], {"orders": ["dnsNames[]", "commonName"]}),
+    _Kind("acme.cert-manager.io", "orders", ["dnsNames[]", "commonName"]),
 )
-"""Where each kind names hosts in its spec, by API groups and plurals. A kind that the cluster lacks matches nothing."""
-
-_SECRETS = {"gateways": ["servers[].tls.credentialName", "servers[].tls.credentialNames[]"]}
-_INGRESS_SECRETS = {"ingresses": ["tls[].secretName"]}
+"""A kind that the cluster does not have matches nothing."""
 
 _NAMED = 3
 """Hosts that a refusal lists; there may be a thousand."""
@@ -57,57 +90,50 @@ def policy_spec(
         secrets: The Secrets that no Gateway of another namespace may present at the Pods.
         selectors: For each gateway, labels of its Pods.
     """
-    domains = [host.removeprefix("*") for host in hosts if names.is_wildcard(host)]
-    listed = ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
-    whose = f"reserved for {', '.join(namespaces)}"
-    host_message = f"it names a host that is {whose}, or a wildcard with one: {listed}"
-    secret_message = f"it presents a Secret of a gateway, which is {whose}: {', '.join(secrets)}"
-    rules = [
-        *((groups, paths, _is_free, "", host_message) for groups, paths in _HOSTS),
-        ([_ISTIO], _SECRETS, _is_no_secret, "variables.isForPods", secret_message),
-        (["networking.k8s.io"], _INGRESS_SECRETS, _is_no_secret, "variables.isIstios", secret_message),
-    ]
+    elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
+    variables = {
+        # Without their types, which differ from kind to kind.
+        "spec": "dyn(object.spec)",
+        "annotations": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
+        # A look-up, since the API server bounds the steps of an evaluation.
+        "names": json.dumps(dict.fromkeys([*hosts, *_wildcards_above(hosts)], True)),
+        "domains": json.dumps([host.removeprefix("*") for host in hosts if names.is_wildcard(host)]),
+        "secrets": json.dumps(list(secrets)),
+        "selectors": json.dumps([dict(selector) for selector in selectors]),
+    }
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {
-            "namespaceSelector": {
-                "matchExpressions": [
-                    {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
-                ]
-            },
+            "namespaceSelector": {"matchExpressions": [elsewhere]},
             "resourceRules": [
                 {
-                    "apiGroups": list(groups),
+                    "apiGroups": [kind.group],
                     "apiVersions": ["*"],
                     "operations": ["CREATE", "UPDATE"],
-                    "resources": list(paths),
+                    "resources": [kind.plural],
                 }
-                for groups, paths in _HOSTS
+                for kind in _KINDS
             ],
         },
         # An object that is being deleted is updated when its finalizers go.
         "matchConditions": [{"name": "stays", "expression": "!has(object.metadata.deletionTimestamp)"}],
-        "variables": [
-            {"name": name, "expression": expression}
-            for name, expression in {
-                # Without their types, which differ from kind to kind.
-                "spec": "dyn(object.spec)",
-                "annotations": "has(object.metadata.annotations) ? object.metadata.annotations : {}",
-                # A look-up, since the API server bounds the steps of an evaluation.
-                "names": json.dumps(dict.fromkeys([*hosts, *_wildcards_above(hosts)], True)),
-                "domains": json.dumps(domains),
-                "secrets": json.dumps(list(secrets)),
-                "selectors": json.dumps([dict(selector) for selector in selectors]),
-                "isForPods": _IS_FOR_PODS,
-                "isIstios": _IS_ISTIOS,
-            }.items()
-        ],
-        "validations": [
-            {"expression": _validation(groups, plural, paths, is_allowed, condition), "message": message}
-            for groups, kinds, is_allowed, condition, message in rules
-            for plural, paths in kinds.items()
-        ],
+        "variables": [{"name": name, "expression": expression} for name, expression in variables.items()],
+        "validations": list(_validations(hosts, namespaces, secrets)),
     }
+
+
+def _validations(hosts: Sequence[str], namespaces: Sequence[str], secrets: Sequence[str]) -> Iterator[dict[str, str]]:
+    whose = f"reserved for {', '.join(namespaces)}"
+    listed = ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
+    for kind in _KINDS:
+        message = f"it names a host that is {whose}, or a wildcard with one: {listed}"
+        yield {"expression": kind.validation(kind.hosts, _is_free), "message": message}
+        if kind.secrets:
+            message = f"it presents a Secret of a gateway, which is {whose}: {', '.join(secrets)}"
+            yield {
+                "expression": kind.validation(kind.secrets, _is_no_secret, kind.at_the_gateway),
+                "message": message,
+            }
 
 
 def binding_spec(policy: Any) -> dict[str, Any]:
@@ -115,34 +141,10 @@ def binding_spec(policy: Any) -> dict[str, Any]:
     return {"policyName": policy, "validationActions": ["Deny"]}
 
 
-_IS_FOR_PODS = """
-'internal.istio.io/gateway-service' in variables.annotations
-|| !has(variables.spec.selector)
-|| variables.selectors.exists(pod, variables.spec.selector.all(label,
-  !(label in pod) || pod[label] == variables.spec.selector[label]))
-""".strip()
-"""Whether a Gateway may be for the Pods: it contradicts none of the known labels."""
-
-_IS_ISTIOS = f"""
-'kubernetes.io/ingress.class' in variables.annotations
-? variables.annotations['kubernetes.io/ingress.class'] == '{solver_route.CLASS}'
-: !has(variables.spec.ingressClassName) || variables.spec.ingressClassName == '{solver_route.CLASS}'
-""".strip()
-
-
 def _wildcards_above(hosts: Sequence[str]) -> list[str]:
     """Return the wildcards that include a host, without `*`."""
     labels = [names.without_wildcard(host).split(".") for host in hosts]
     return sorted({names.WILDCARD + ".".join(parts[count:]) for parts in labels for count in range(1, len(parts))})
-
-
-def _validation(
-    groups: Sequence[str], plural: str, paths: Sequence[str], is_allowed: Callable[[str], str], condition: str
-) -> str:
-    """Return an expression that is true where a kind has nothing at its paths that is not allowed."""
-    others = f"!(request.resource.group in {json.dumps(list(groups))} && request.resource.resource == '{plural}')"
-    every = " && ".join(_every("variables.spec", path.split("."), is_allowed) for path in paths)
-    return " || ".join(filter(None, [others, condition and f"!({condition})", f"({every})"]))
 
 
 def _every(parent: str, path: Sequence[str], is_allowed: Callable[[str], str]) -> str:

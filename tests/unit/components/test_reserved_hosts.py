@@ -14,8 +14,10 @@ LONGEST = 100_000
 
 
 def test_the_binding_is_made_after_the_policy_that_it_names() -> None:
-    hosts = [pulumi.Output.from_input("Shop.sandbox.test")]
-    made = run(lambda: ReservedHosts("reserved", {"hosts": hosts, "object_name": "mine"}))
+    def program() -> None:
+        ReservedHosts("reserved", {"hosts": [pulumi.Output.from_input("Shop.sandbox.test")], "object_name": "mine"})
+
+    made = run(program)
 
     (policy,), (binding,) = made.of(POLICY), made.of(f"{POLICY}Binding")
     assert binding.inputs["spec"] == {"policyName": "mine", "validationActions": ["Deny"]}
