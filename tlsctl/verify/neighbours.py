@@ -17,7 +17,10 @@ from tlsctl.verify.results import Result, ok
 
 _CHECK = "neighbour"
 _GATEWAY_SERVICE = "internal.istio.io/gateway-service"
-"""Annotation of a Gateway that is for the Pods of a Service, whatever its selector is."""
+"""Annotation of a Gateway that is for the Pods of a Service of its namespace, whatever its selector is."""
+
+_PARENT_NAMESPACE = "internal.istio.io/parent-namespace"
+"""Annotation with another namespace of that Service. Istio's webhook refuses it, where it is in use."""
 
 _CLASS = "kubernetes.io/ingress.class"
 """Annotation of an Ingress, which wins over the field."""
@@ -191,10 +194,12 @@ class Neighbours:
 
     def _is_for_pods(self, gateway: Object) -> bool:
         """Tell whether Istio binds a Gateway to the gateway's Pods, or may do so."""
-        if _GATEWAY_SERVICE in (gateway["metadata"].get("annotations") or {}):
-            service = self.environment.settings.ingress.service
-            hosts = gateway["metadata"]["annotations"][_GATEWAY_SERVICE].split(",")
-            return any(host.partition(".")[0] == service for host in hosts)
+        annotations = gateway["metadata"].get("annotations") or {}
+        if _GATEWAY_SERVICE in annotations:
+            namespace = annotations.get(_PARENT_NAMESPACE) or _key(gateway)[0]
+            services = [host.partition(".")[0] for host in annotations[_GATEWAY_SERVICE].split(",")]
+            ingress = self.environment.settings.ingress
+            return namespace == ingress.namespace and ingress.service in services
         selector: Labels = gateway["spec"].get("selector") or {}
         if self.pods:
             return any(selector.items() <= labels.items() for labels in self.pods)

@@ -13,6 +13,7 @@ from tlsctl.verify.results import Result
 
 WILDCARD = "*.acme.dev"
 OWN_TLS = "istio-system/tls-dev"
+INTERNAL = "internal.istio.io"
 PODS = {"istio": "ingressgateway", "app": "istio-ingressgateway", "pod-template-hash": "1"}
 CONTROLLER = "istio.io/ingress-controller"
 FORM = "in another form than the stack's Gateway"
@@ -32,6 +33,13 @@ def gateway(*listed: str, name: str = "gateway", port: int = 443, tls: Any = Non
 
 def secure(*listed: str, **more: Any) -> dict[str, Any]:
     return gateway(*listed, tls={"mode": "SIMPLE", "credentialName": "team"}, **more)
+
+
+def annotated(parent: str) -> dict[str, Any]:
+    """A Gateway for the Pods of the gateway's Service in a namespace."""
+    service = {f"{INTERNAL}/gateway-service": "a,istio-ingressgateway.istio-system.svc.cluster.local"}
+    annotations = {**service, f"{INTERNAL}/parent-namespace": parent}
+    return secure(SHOP, selector={"istio": "none"}, annotations=annotations)
 
 
 def route(host: str, *gateways: str, name: str = "route") -> dict[str, Any]:
@@ -63,21 +71,7 @@ CASES = {
     "named like the stack's": ({"gateways": [secure(SHOP, name="team/tls-dev")]}, SHOP, "Gateway team/tls-dev lists"),
     "without a selector": ({"gateways": [secure(SHOP, selector=None)]}, SHOP, "on port 443"),
     "by another label": ({"gateways": [secure(SHOP, selector={"pod-template-hash": "1"})]}, SHOP, "on port 443"),
-    "by Istio's annotation": (
-        {
-            "gateways": [
-                secure(
-                    SHOP,
-                    selector={"istio": "none"},
-                    annotations={
-                        "internal.istio.io/gateway-service": "a,istio-ingressgateway.istio-system.svc.cluster.local"
-                    },
-                )
-            ]
-        },
-        SHOP,
-        "on port 443",
-    ),
+    "by Istio's annotations": ({"gateways": [annotated("istio-system")]}, SHOP, "on port 443"),
     "on port 80": ({"gateways": [gateway(SHOP, port=80)]}, SHOP, f"lists {SHOP} on port 80, in plain HTTP"),
     "with a redirect": (
         {"gateways": [gateway(SHOP, port=80, tls={"httpsRedirect": True})]},
@@ -142,6 +136,7 @@ def test_an_object_with_a_host_or_a_secret_of_the_stack_is_named(
         pytest.param({"gateways": [secure("*", "*.dev", "b.acme.dev")]}, id="other hosts, and wildcards above"),
         pytest.param({"gateways": [secure(SHOP, selector={"istio": "other"})]}, id="at other Pods"),
         pytest.param({"gateways": [secure(SHOP, selector={"app": "other"})]}, id="at other Pods, by another label"),
+        pytest.param({"gateways": [annotated("")]}, id="for a Service of its own namespace"),
         pytest.param({"virtual_services": [route(SHOP, "mesh")]}, id="a route of sidecars"),
         pytest.param({"virtual_services": [route(SHOP, OWN_TLS)]}, id="a route that the stack's Gateway does not take"),
         pytest.param(
