@@ -165,7 +165,7 @@ class SolverArgs(TypedDict):
     """The names to solve for. Defaults to every name, unless `dns_zones` lists some. A wildcard matches only itself."""
     dns_zones: NotRequired[Annotated[Sequence[Input[Domain]], Default(())]]
     """Domains to solve for, with every name below them."""
-    wait_instead_of_self_check: NotRequired[Wait]
+    wait_instead_of_self_check: NotRequired[Wait | None]
     """Seconds to wait instead of cert-manager's own check of a challenge; cert-manager 1.21.2 and later."""
 
 

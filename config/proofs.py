@@ -12,46 +12,34 @@ from components.specs.acme import CLUSTER_ISSUER, DNS01
 from config.lookups import Zone
 from config.models import Settings
 
-_Solver = tuple[str, str, str, bool]
-"""The challenge; the class field, or the zone; its project; whether CNAMEs lead to it."""
-
 
 def solvers(settings: Settings) -> list[SolverArgs]:
     """Return a solver for each way of proving names; those of other stacks are proven by the stack's default."""
     acme = settings.acme
-    cluster_wide = acme.issuer_kind == CLUSTER_ISSUER
-    default = _solver(settings, settings.challenge)
-    solved: dict[_Solver, list[str]] = {default: []}
+    solved: list[tuple[SolverArgs, list[str]]] = [(_solver(settings, settings.challenge), [])]
     for view in settings.views:
         for host, challenge in view.settings.challenges.items():
-            solved.setdefault(_solver(view.settings, challenge), []).append(host)
-    made: list[SolverArgs] = []
-    for key, hosts in solved.items():
-        if key == default and not cluster_wide:
-            made.append(_args(key, acme.wait_instead_of_self_check))  # without names it matches any
-            continue
-        more, domains = (acme.dns_names, acme.dns_zones) if key == default else ((), ())
-        if hosts or more or domains:
-            solver = _args(key, acme.wait_instead_of_self_check)
-            made.append({**solver, "dns_names": [*hosts, *more], "dns_zones": list(domains)})
+            solver = _solver(view.settings, challenge)
+            if not any(solver == other for other, _ in solved):
+                solved.append((solver, []))
+            next(hosts for other, hosts in solved if other == solver).append(host)
+    (default, own), *others = solved
+    made: list[SolverArgs] = [{**solver, "dns_names": hosts} for solver, hosts in others]
+    if acme.issuer_kind != CLUSTER_ISSUER:
+        return [default, *made]  # without names it matches any
+    if own or acme.dns_names or acme.dns_zones:
+        return [{**default, "dns_names": [*own, *acme.dns_names], "dns_zones": acme.dns_zones}, *made]
     return made
 
 
-def _solver(settings: Settings, challenge: str) -> _Solver:
+def _solver(settings: Settings, challenge: str) -> SolverArgs:
+    wait = settings.acme.wait_instead_of_self_check
+    solver: SolverArgs = {"challenge": challenge, "wait_instead_of_self_check": wait}
     if challenge != DNS01:
-        return challenge, settings.ingress.class_field, "", False
+        return {**solver, "class_field": settings.ingress.class_field}
     zone, project = _challenge_zone(settings)
-    return challenge, zone, project or settings.gcp_project, settings.dns.challenge_zone is not None
-
-
-def _args(key: _Solver, wait: int | None) -> SolverArgs:
-    challenge, where, project, follow = key
-    solver: SolverArgs = {"challenge": challenge, "class_field": where}
-    if challenge == DNS01:
-        solver = {"challenge": challenge, "zone": where, "project": project, "follow_cname": follow}
-    if wait is not None:
-        solver["wait_instead_of_self_check"] = wait
-    return solver
+    follow = settings.dns.challenge_zone is not None
+    return {**solver, "zone": zone, "project": project or settings.gcp_project, "follow_cname": follow}
 
 
 def _challenge_zone(settings: Settings) -> Zone:

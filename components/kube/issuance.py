@@ -223,7 +223,7 @@ def unpause_page(words: str, server: str) -> str:
     """Return the page of a CA at which it resumes a name that has failed too often; empty where it names none.
 
     https://letsencrypt.org/docs/rate-limits/#consecutive-authorization-failures-per-hostname-per-account
-    Only Boulder's own page at the CA's own domain counts: whoever answers on port 80 may have written any other words.
+    Only Boulder's own page at the CA's own domain counts: the answer on port 80 may be the origin of any other words.
     """
     domain = caa.LETS_ENCRYPT if server in acme.DIRECTORIES.values() else urlsplit(server).hostname
     if not domain:
