@@ -93,16 +93,10 @@ def _empty(field: FieldInfo) -> Any:
 
 def _is_scalar(annotation: Any) -> bool:
     """Tell a field that holds one string, number or boolean from one that holds an object or a list."""
-    if get_origin(annotation) in (tuple, dict, list, Mapping):
+    kind = get_origin(annotation) or annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel | Mapping | list | tuple):
         return False
-    if isinstance(annotation, type):
-        return not issubclass(annotation, BaseModel | dict | list | tuple)
-    return all(_is_scalar(part) for part in get_args(annotation) if part is not type(None) and not _is_value(part))
-
-
-def _is_value(part: Any) -> bool:
-    """Tell a value of a Literal, or the metadata in an Annotated, from a type."""
-    return not isinstance(part, type) and get_origin(part) is None
+    return all(map(_is_scalar, get_args(annotation)))
 
 
 def _validate(schema: type[Model], raw: Mapping[str, Any], encrypted: Set[str]) -> tuple[Model | None, list[Problem]]:

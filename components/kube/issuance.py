@@ -94,10 +94,10 @@ def _server(objects: "client.CustomObjectsApi", certificate: Object) -> str:
     kind = issuer.get("kind", acme.ISSUER)
     namespace = certificate["metadata"]["namespace"] if kind == acme.ISSUER else None
     try:
-        found = _read(objects, kind, namespace, issuer.get("name", "")) if kind in acme.ISSUER_KINDS else None
+        target = _read(objects, kind, namespace, issuer.get("name", "")) if kind in acme.ISSUER_KINDS else None
     except client.ApiException:
         return ""
-    return str((found or {}).get("spec", {}).get("acme", {}).get("server") or "")
+    return str((target or {}).get("spec", {}).get("acme", {}).get("server") or "")
 
 
 def silence(kind: str, namespace: str | None, name: str) -> Problem:

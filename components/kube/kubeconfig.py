@@ -83,9 +83,8 @@ def parse(content: str) -> dict[str, Any]:
 
     class Loader(yaml.SafeLoader):
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-            keys = [key.value for key, _ in node.value]
-            if any(keys.count(key) > 1 for key in keys):
-                # YAML forbids it, and only the last value would be looked at.
+            if len({key.value for key, _ in node.value}) < len(node.value):
+                # YAML forbids a key twice, and only the last value would be looked at.
                 raise yaml.constructor.ConstructorError(problem_mark=node.start_mark)
             return super().construct_mapping(node, deep)
 
