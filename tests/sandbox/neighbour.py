@@ -88,8 +88,11 @@ def ingress(host: str, path: str = "/", **fields: Any) -> Object:
     return made
 
 
-def own_certificate(host: str) -> list[Object]:
-    """An Issuer of the team's own, with an ACME account of its own, and a Certificate for a host."""
+def own_certificate(host: str, name: str) -> list[Object]:
+    """An Issuer of the team's own, with an ACME account of its own, and a Certificate for a host.
+
+    cert-manager leaves the Certificate's Secret, of the same name: with it, another Certificate would be Ready at once.
+    """
     acme = CONFIG[f"{PREFIX}acme"]
     spec = {
         "server": acme["servers"]["staging"],
@@ -98,8 +101,8 @@ def own_certificate(host: str) -> list[Object]:
         "privateKeySecretRef": {"name": "account"},
         "solvers": [{"http01": {"ingress": {"class": "istio"}}}],
     }
-    request = {"secretName": "stolen", "dnsNames": [host], "issuerRef": {"name": "own", "kind": "Issuer"}}
+    request = {"secretName": name, "dnsNames": [host], "issuerRef": {"name": "own", "kind": "Issuer"}}
     return [
         resource("cert-manager.io/v1", "Issuer", "own", NAMESPACE, spec={"acme": spec}),
-        resource("cert-manager.io/v1", "Certificate", "stolen", NAMESPACE, spec=request),
+        resource("cert-manager.io/v1", "Certificate", name, NAMESPACE, spec=request),
     ]

@@ -156,7 +156,7 @@ def test_port_80_is_answered_before_the_redirect(stack: Stack, attack: list[Obje
 
 @pytest.mark.usefixtures("stack")
 def test_an_issuer_of_another_namespace_gets_a_certificate_for_the_host() -> None:
-    with making(*own_certificate(HOST)):
+    with making(*own_certificate(HOST, "stolen")):
         eventually("it has one", partial(is_ready, "certificate", "stolen", NAMESPACE), TIMEOUT)
 
 
@@ -236,10 +236,10 @@ def test_the_stack_itself_is_not_held_back(reserving: Stack) -> None:
 
 def test_an_issuer_of_another_namespace_gets_no_certificate_for_a_reserved_host(reserving: Stack) -> None:
     assert reserving
-    with making(*own_certificate(HOST)):
+    with making(*own_certificate(HOST, "refused")):
         eventually("cert-manager may not make an Order", lambda: REFUSED in requests(), TIMEOUT)
         assert not items("orders", NAMESPACE)
-        assert not is_ready("certificate", "stolen", NAMESPACE)
+        assert not is_ready("certificate", "refused", NAMESPACE)
 
 
 def requests() -> str:
