@@ -18,6 +18,7 @@ from policies.findings import Finding, Rule, Unjudged
 from policies.objects import Resource, Stack, items, unknown_value
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----")
+_GOOGLE_TOKEN = re.compile(r"\bya29\.[\w-]{20,}")
 _DER_SEQUENCE = b"\x30"
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
@@ -92,7 +93,9 @@ def _keys(properties: _Properties, unknown: list[UnknownValueError]) -> Iterator
         except UnknownValueError:
             pass  # It is met again below.
         if what:
-            yield Problem(properties.where, f"{path} is {what}", _FIX_KUBECONFIG if "kubeconfig" in what else ())
+            yield Problem(
+                properties.where, f"{path} is {what}".lstrip(), _FIX_KUBECONFIG if "kubeconfig" in what else ()
+            )
             continue
         waiting += [(f"{path}.{key}" if path else str(key), child) for key, child in _children(value, unknown)]
 
@@ -122,6 +125,8 @@ def key_in(value: Any, depth: int = _MAX_DEPTH) -> str | None:
     if isinstance(value, str):
         if _PEM.search(value):
             return "a private key"
+        if _GOOGLE_TOKEN.search(value):
+            return "a credential of Google Cloud"
         return _first_key(_parts(value), depth - 1) if depth else None
     return _key_of(value) if isinstance(value, Mapping) else None
 
@@ -140,6 +145,14 @@ def _first_key(values: Iterable[Any], depth: int) -> str | None:
 
 
 def _key_of(value: Mapping[str, Any]) -> str | None:
+    if str(value.get("sub")).startswith("system:serviceaccount:"):
+        return "a token of a ServiceAccount"
+    if value.get("type") == "kubernetes.io/service-account-token":
+        return "a Secret that the API server fills with a token"
+    if value.get("kind") == "ExecCredential" and value.get("status"):
+        return "a credential of a cluster"
+    if value.get("refresh_token"):
+        return "a refresh token"
     # A JWK (RFC 7517) or a kubeconfig.
     if isinstance(value.get("kty"), str) and (value.get("d") or (value["kty"] == "oct" and value.get("k"))):
         return "a private JWK"
@@ -210,8 +223,9 @@ NO_PRIVATE_KEY = Rule(
         "cmctl renew --namespace NAMESPACE CERTIFICATE    # replaces a key that has been in a state",
     ),
     cannot_see="keys that are compressed, in a keystore (PKCS 12, JKS), in hexadecimal or in pieces; files that an"
-    " asset only names; tokens and passwords outside of a kubeconfig; values that a preview does not know: those of"
-    " Secrets are reported as an advisory, and the `up` that makes them fails",
+    " asset only names; other tokens than those of ServiceAccounts and of Google Cloud, and passwords, outside of a"
+    " kubeconfig; values that a preview does not know: those of Secrets are reported as an advisory, and the `up` that"
+    " makes them fails",
     subjects=lambda resource: [_Properties(resource)],
     find=_keys_in_state,
 )

@@ -1,7 +1,9 @@
 """DNS records in Cloud DNS that lead to an address."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pulumi_policy.proxy import UnknownValueError
 
@@ -10,14 +12,36 @@ from components.specs.names import lies_in
 from config.registered import registered_domain
 from policies.findings import Rule
 from policies.objects import CannotJudgeError, Resource, Stack, get, unknown_value
+from policies.stack_config import default_project
 
 MANAGED_ZONE = "gcp:dns/managedZone:ManagedZone"
 
 MAX_TTL = 300
 """Seconds during which clients may use an address after the gateway has lost it."""
 
-_ADDRESSES = {"A", "AAAA", "CNAME"}
+_ADDRESSES = {"A", "AAAA", "ALIAS", "CNAME", "DNAME", "HTTPS", "SVCB"}
 """Other types (NS, CAA, TXT) may lie in a parent zone, and have long TTLs on purpose."""
+
+
+_ZONE_URL = re.compile(r"\bprojects/(?P<project>[^/]+)/(.+/)?managedZones/(?P<name>[^/]+)$")
+
+
+class Zone(NamedTuple):
+    """A managed zone. Zones of several projects may have one name."""
+
+    name: str
+    project: str
+
+    def __str__(self) -> str:
+        return f"{self.name} of the project {self.project}" if self.project else self.name
+
+
+def _zone(props: Any, key: str) -> Zone:
+    """Return the zone that a property names, by its name or by its URL."""
+    value = str(get(props, key))
+    if url := _ZONE_URL.search(value):
+        return Zone(url["name"], url["project"])
+    return Zone(value, str(get(props, "project") or default_project()))
 
 
 @dataclass(frozen=True)
@@ -40,9 +64,9 @@ class Record:
         return get(self.resource.props, "name") or ""
 
     @property
-    def zone(self) -> str:
-        """The name of the managed zone."""
-        return str(get(self.resource.props, "managedZone"))
+    def zone(self) -> Zone:
+        """The managed zone."""
+        return _zone(self.resource.props, "managedZone")
 
     @property
     def leads_to_address(self) -> bool:
@@ -74,7 +98,7 @@ def _wrong_zone(record: Record, stack: Stack) -> Iterator[Problem]:
         yield Problem(record.where, f"has no domain in common with {first_name}, so {zone} cannot hold both")
 
 
-def _known_records(stack: Stack) -> Iterator[tuple[str, str]]:
+def _known_records(stack: Stack) -> Iterator[tuple[Zone, str]]:
     """Yield zone and name of the address records that this preview knows, the one being judged among them."""
     for resource in stack.resources:
         for record in _records(resource):
@@ -85,7 +109,7 @@ def _known_records(stack: Stack) -> Iterator[tuple[str, str]]:
                 continue
 
 
-def _domain(zone: str, stack: Stack) -> str | None:
+def _domain(zone: Zone, stack: Stack) -> str | None:
     """Return the domain of a zone, None if the stack does not have it.
 
     Raises:
@@ -94,7 +118,7 @@ def _domain(zone: str, stack: Stack) -> str | None:
     unknown = ""
     for resource in stack.resources:
         try:
-            if resource.resource_type == MANAGED_ZONE and get(resource.props, "name") == zone:
+            if resource.resource_type == MANAGED_ZONE and _zone(resource.props, "name") == zone:
                 return str(get(resource.props, "dnsName"))
         except UnknownValueError as error:
             unknown = unknown_value(error, f"managed zone {resource.name}")
@@ -115,23 +139,25 @@ def _long_ttl(record: Record, _stack: Stack) -> Iterator[Problem]:
 
 ZONE = Rule(
     name="record-in-zone",
-    description="All address records of a stack (A, AAAA, CNAME) lie in its one managed zone, and their names in the"
-    " zone's domain.",
+    description=f"All records of a stack that lead to an address ({', '.join(sorted(_ADDRESSES))}) lie in its one"
+    " managed zone, and their names in the zone's domain.",
     fix=(
         "gcloud dns managed-zones describe ZONE --format 'value(dnsName)'",
         "pulumi config set --path dns.zone ZONE    # or give the host a name below the zone's domain",
     ),
     cannot_see="the domain of a zone that another program made: then the names must have one domain in common; NS, CAA"
-    " and other records, which may lie in the parent's zone",
+    " and other records, which may lie in the parent's zone; the project, where neither the resource nor `gcp:project`"
+    " names it; response policies, which change answers within a network",
     subjects=_records,
     find=_wrong_zone,
 )
 
 TTL = Rule(
     name="record-ttl-is-short",
-    description=f"The TTL of an address record is at most {MAX_TTL} s, so that clients follow a change of the address.",
+    description=f"The TTL of a record that leads to an address is at most {MAX_TTL} s, so that clients follow a change"
+    " of the address.",
     fix=(f"pulumi config set --path dns.ttl {MAX_TTL}",),
-    cannot_see="records outside of Cloud DNS",
+    cannot_see="records outside of Cloud DNS, and those of other providers or of external-dns",
     subjects=_records,
     find=_long_ttl,
     needs_stack=False,

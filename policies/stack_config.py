@@ -19,6 +19,11 @@ def in_production() -> bool:
     return is_production(get_config_env())
 
 
+def default_project() -> str:
+    """Return the project of Google Cloud that resources without one belong to, empty if the config has none."""
+    return str(get_config_env().get("gcp:project", ""))
+
+
 def acme_servers() -> Mapping[str, str]:
     """Return the configured ACME directories by environment, empty for Let's Encrypt's."""
     servers = _value("acme").get("servers")

@@ -180,16 +180,18 @@ def api_route(kind_: str = "HTTPRoute", group: str = "gateway.networking.k8s.io"
     return kubernetes(f"{group}/v1:{kind_}", "route", spec=spec)
 
 
-def record(name: Any = "shop.sandbox.test.", ttl: Any = 300, zone: Any = "sandbox", type_: Any = "A") -> PolicyResource:
+def record(
+    name: Any = "shop.sandbox.test.", ttl: Any = 300, zone: Any = "sandbox", type_: Any = "A", **more: Any
+) -> PolicyResource:
     """A record set."""
-    props = {"name": name, "managedZone": zone, "type": type_, "rrdatas": ["203.0.113.10"]}
-    label = f"{zone}-{name}-{type_}"
+    props = {"name": name, "managedZone": zone, "type": type_, "rrdatas": ["203.0.113.10"], **more}
+    label = f"{zone}-{name}-{type_}-{more}"
     return resource("gcp:dns/recordSet:RecordSet", props if ttl is None else {**props, "ttl": ttl}, name=label)
 
 
-def zone(name: Any = "sandbox") -> PolicyResource:
+def zone(name: Any = "sandbox", **more: Any) -> PolicyResource:
     """A managed zone with the domain sandbox.test."""
-    return resource("gcp:dns/managedZone:ManagedZone", {"name": name, "dnsName": "sandbox.test."})
+    return resource("gcp:dns/managedZone:ManagedZone", {"name": name, "dnsName": "sandbox.test.", **more})
 
 
 def release(

@@ -34,6 +34,8 @@ def encoded(value: str | bytes) -> str:
 
 
 JWK = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"}
+CLAIMS = {"iss": "https://kubernetes.default.svc", "sub": "system:serviceaccount:shop:default"}
+TOKEN = ".".join(encoded(json.dumps(part)).rstrip("=") for part in ({"alg": "RS256"}, CLAIMS, {"signature": "AA"}))
 CERTIFICATE = f"-----BEGIN CERTIFICATE-----\n{encoded(bytes(900))}\n-----END CERTIFICATE-----\n"
 
 
@@ -53,6 +55,13 @@ def kubeconfig(**user: Any) -> dict[str, Any]:
     return {**gke_kubeconfig("prod", "192.0.2.1", encoded(CERTIFICATE)), "users": [{"name": "prod", "user": user}]}
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def applied(key: str) -> str:
+    return json.dumps({"kind": "Secret", "data": {"tls.key": encoded(key)}})
+
+
 FORMS = {
     "PKCS 8": pem(),
     "EC": pem(PrivateFormat.TraditionalOpenSSL),
@@ -70,6 +79,11 @@ FORMS = {
     "kubeconfig with a proxy's password": json.dumps(
         {**kubeconfig(), "clusters": [{"name": "a", "cluster": {"proxy-url": "http://a:b@c", "server": "https://a"}}]}
     ),
+    "token of a ServiceAccount": TOKEN,
+    "ExecCredential": json.dumps({"kind": "ExecCredential", "status": {"token": "AA"}}),
+    "user of Google Cloud": json.dumps({"type": "authorized_user", "client_id": "AA", "refresh_token": "1//AA"}),
+    "token of Google Cloud": f"token={'ya29.' + 'a0_-' * 30}",
+    "Secret for a token": yaml.safe_dump({"kind": "Secret", "type": "kubernetes.io/service-account-token"}),
     "kubeconfig with an old plugin": yaml.safe_dump(kubeconfig(**{"auth-provider": {"config": {"id-token": "AA"}}})),
 }
 
@@ -89,10 +103,16 @@ ENCODINGS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
 @pytest.mark.parametrize("key", FORMS.values(), ids=list(FORMS))
-def test_every_kind_of_key_is_refused_in_every_encoding(key: str, encoding: Any) -> None:
-    text = encoding(key)
+def test_every_kind_of_key_is_refused(key: str) -> None:
+    for text in (key, encoded(key)):
+        breaks(NO_PRIVATE_KEY, secret(stringData={"tls.key": text}), saying="Secret-account: stringData.tls.key is a")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
+@pytest.mark.parametrize("form", ["PKCS 8", "JWK", "kubeconfig with a token"])
+def test_a_key_is_refused_in_every_encoding(form: str, encoding: Any) -> None:
+    text = encoding(FORMS[form])
     breaks(NO_PRIVATE_KEY, secret(stringData={"tls.key": text}), saying="Secret-account: stringData.tls.key is a")
 
 
@@ -105,7 +125,16 @@ def test_a_key_in_der_is_refused(encryption: KeySerializationEncryption) -> None
 @pytest.mark.parametrize(
     ("holder", "where"),
     [
-        (kubernetes("core/v1:Secret", metadata={"annotations": {"note": pem()}}), "metadata.annotations.note"),
+        (
+            kubernetes("core/v1:ConfigMap", metadata={"annotations": {LAST_APPLIED: applied(pem())}}),
+            f"metadata.annotations.{LAST_APPLIED}",
+        ),
+        (
+            kubernetes("apps/v1:Deployment", spec={"containers": [{"env": [{"name": "A", "value": TOKEN}]}]}),
+            "spec.containers.0.env.0.value",
+        ),
+        (resource("pulumi:providers:gcp", {"credentials": json.dumps({"private_key": pem()})}), "credentials"),
+        (resource("pulumi:providers:gcp", {"accessToken": f"ya29.{'a' * 100}"}), "accessToken"),
         (resource("kubernetes:helm.sh/v3:Release", {"values": {"a": [{"key": encoded(pem())}]}}), "values.a.0.key"),
         (resource("pulumi:providers:kubernetes", {"kubeconfig": json.dumps(kubeconfig(token="AA"))}), "kubeconfig"),
         (resource("random:index/x:X", {"jwk": JWK}), "jwk"),
@@ -125,6 +154,10 @@ def test_the_fix_depends_on_the_kind_of_key() -> None:
     key = findings(NO_PRIVATE_KEY.policy(), secret(stringData={"key": pem()}))[0]
     assert "cmctl renew" in key
     assert "gke.cluster" not in key
+
+
+def test_a_secret_that_the_api_server_fills_is_refused_before_it_does() -> None:
+    breaks(NO_PRIVATE_KEY, secret(type="kubernetes.io/service-account-token"), saying="Secret-account is a Secret that")
 
 
 def test_no_key_is_printed() -> None:

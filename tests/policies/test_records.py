@@ -1,5 +1,6 @@
 """Address records: one zone, its domain, a short TTL."""
 
+import json
 from typing import Any
 
 import pytest
@@ -16,7 +17,38 @@ BROKEN: dict[str, tuple[Rule[Any], list[PolicyResource], str]] = {
     "another domain": (ZONE, [zone(), record("a.elsewhere.test.")], "a.elsewhere.test. lies outside sandbox.test."),
     "another label": (ZONE, [zone(), record("notsandbox.test.")], "notsandbox.test. lies outside sandbox.test."),
     "no common domain": (ZONE, [record(), record("a.elsewhere.test.")], "has no domain in common with"),
-    **{f"TTL of {kind}": (TTL, [record(ttl=301.0, type_=kind)], "301 s") for kind in ("A", "AAAA", "CNAME")},
+    "a zone of this name in another project": (
+        ZONE,
+        [record(project="edge"), record(project="prod")],
+        "is in the managed zone sandbox of the project prod, and shop.sandbox.test. in sandbox of the project edge",
+    ),
+    "a zone of another project by its URL": (
+        ZONE,
+        [record(), record("api.sandbox.test.", zone="projects/other/managedZones/sandbox")],
+        "shop.sandbox.test. is in the managed zone sandbox, and api.sandbox.test. in sandbox of the project other",
+    ),
+    "the domain of the project's own zone": (
+        ZONE,
+        [
+            zone(project="other", dnsName="elsewhere.test."),
+            record("a.elsewhere.test.", project="edge"),
+            record("shop.sandbox.test.", project="edge"),
+        ],
+        "has no domain in common with",
+    ),
+    "a domain outside of its zone, by its URL": (
+        ZONE,
+        [
+            zone(project="edge"),
+            record("a.elsewhere.test.", zone="https://x.test/v1/projects/edge/managedZones/sandbox"),
+        ],
+        "lies outside sandbox.test.",
+    ),
+    **{
+        f"TTL of {kind}": (TTL, [record(ttl=301.0, type_=kind)], "301 s")
+        for kind in ("A", "AAAA", "ALIAS", "CNAME", "DNAME", "HTTPS", "SVCB", "https")
+    },
+    "TTL of a routing policy": (TTL, [record(ttl=301.0, rrdatas=None, routingPolicy={"wrrs": []})], "301 s"),
     "no TTL": (TTL, [record(ttl=None)], "has no TTL"),
 }
 
@@ -24,6 +56,12 @@ BROKEN: dict[str, tuple[Rule[Any], list[PolicyResource], str]] = {
 @pytest.mark.parametrize(("rule", "stack", "saying"), BROKEN.values(), ids=BROKEN)
 def test_a_record_that_breaks_a_rule_is_refused(rule: Rule[Any], stack: list[PolicyResource], saying: str) -> None:
     breaks(rule, *stack, saying=saying)
+
+
+def test_a_record_without_a_project_is_in_that_of_the_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"gcp:project": "edge"}))
+    holds(ZONE, record(), record(project="edge"), record(zone="projects/edge/locations/global/managedZones/sandbox"))
+    breaks(ZONE, record(), record(project="prod"), saying="sandbox of the project prod")
 
 
 def test_other_records_hold() -> None:
