@@ -76,7 +76,7 @@ def _redacting(secrets: Sequence[str]) -> Iterator[None]:
 def _texts(value: Any) -> Iterator[str]:
     """Yield the texts in values of a config that are long enough to redact; objects may be JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             value = json.loads(value)
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:

@@ -50,7 +50,8 @@ def _mesh_config(api: client.ApiClient, plane: solver_route.ControlPlane) -> Map
     )
     try:
         config = yaml.safe_load((config_map.data or {}).get("mesh") or "{}") if config_map else None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError, ValueError):
+        # The last is of a tag that its value does not fit: `!!int x`.
         return None
     return config if isinstance(config, Mapping) else None
 

@@ -231,12 +231,12 @@ class TestSolversRoute:
 
         assert up(api) == IP, "no solver has an Ingress"
 
-    @pytest.mark.parametrize("refused", [403, 404, None])
-    def test_a_mesh_config_that_cannot_be_read_is_passed_over(self, api: Api, refused: int | None) -> None:
-        if refused:
+    @pytest.mark.parametrize("refused", [403, 404, "{", "a: " + "[" * 10_000, "a: !!int x"])
+    def test_a_mesh_config_that_cannot_be_read_is_passed_over(self, api: Api, refused: int | str) -> None:
+        if isinstance(refused, int):
             api.refused = refused
         else:
-            api.objects["/api/v1/namespaces/istio-system/configmaps/istio"] = {"data": {"mesh": "{"}}
+            api.objects["/api/v1/namespaces/istio-system/configmaps/istio"] = {"data": {"mesh": refused}}
 
         assert up(api, http01={}) == IP, "Istio may be Google's to manage, and istiod keeps the last one that it read"
 
