@@ -128,10 +128,9 @@ def _is_for_other_pods(labels: Any) -> bool:
 def may_reach_gateway(obj: KubernetesObject, labels: Any, stack: Stack) -> bool:
     """Tell whether Istio may apply an object with a selector to an ingress gateway of the stack.
 
-    Istio applies those of the gateway's namespace and of the root namespace, and those with target references to
-    gateways of the Gateway API alone.
+    Istio applies those of the gateway's namespace and of the root namespace.
     """
-    if obj.get("spec", "targetRef") or obj.get("spec", "targetRefs") or _is_for_other_pods(labels):
+    if _is_for_other_pods(labels):
         return False
     return obj.namespace in namespaces() or bool(
         matching(stack.of_kind(GROUP, "Gateway"), lambda gateway: gateway.namespace == obj.namespace)

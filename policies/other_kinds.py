@@ -20,7 +20,8 @@ _CLASS = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 _GATEWAY_API = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
-_MESH_PARENTS = {"Service", "ServiceEntry"}
+_OF_THE_MESH = {"GatewayClass", "Service", "ServiceEntry"}
+"""Kinds to which routes and policies of the mesh refer. Of the GatewayClasses, Istio takes that of waypoints alone."""
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet")
 
 _GOOGLE_INGRESS_CLASSES = {"gce", "gce-internal"}
@@ -66,7 +67,7 @@ def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
         if _may_be_istios(obj, stack):
             yield Problem(obj.where, "is a Gateway of the Gateway API for Istio, whose listeners no policy judges")
     elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
-        yield from _api_route(obj, stack)
+        yield from _on_istios_gateways(obj, "parentRef", stack)
     elif not obj.patch and (obj.group, obj.kind) in _SELECTORS:
         yield from _extension(obj, stack)
 
@@ -100,7 +101,10 @@ def _extension(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     if authorizes and obj.get("spec", "action") != "CUSTOM":
         # The other actions refuse requests, or let them pass.
         return
-    if istio.may_reach_gateway(obj, obj.get(*_SELECTORS[obj.group, obj.kind]), stack):
+    if obj.get("spec", "targetRef") or obj.get("spec", "targetRefs"):
+        # Istio passes over its selector, and over gateways that are not of the Gateway API.
+        yield from _on_istios_gateways(obj, "targetRef", stack)
+    elif istio.may_reach_gateway(obj, obj.get(*_SELECTORS[obj.group, obj.kind]), stack):
         if authorizes:
             yield Unjudged(obj.where, "has another server answer at the gateway, on port 80 too")
         else:
@@ -119,19 +123,16 @@ def _may_be_istios(gateway: KubernetesObject, stack: Stack) -> bool:
     return not _OTHER_GATEWAY_CLASSES.fullmatch(name)
 
 
-def _api_route(route: KubernetesObject, stack: Stack) -> Iterator[Problem]:
-    """Judge a route by its parents: a Service belongs to the mesh, an unknown Gateway or ListenerSet may be Istio's."""
-    parents = [*route.items("spec", "parentRefs"), *filter(None, [route.get("spec", "parentRef")])]
-    for parent in parents:
-        kind = get(parent, "kind") or "Gateway"
-        if kind in _MESH_PARENTS:
+def _on_istios_gateways(obj: KubernetesObject, field: str, stack: Stack) -> Iterator[Problem]:
+    """Judge an object by what it refers to: a Service belongs to the mesh, an unknown Gateway may be Istio's."""
+    for reference in [*obj.items("spec", f"{field}s"), *filter(None, [obj.get("spec", field)])]:
+        kind = get(reference, "kind") or "Gateway"
+        if kind in _OF_THE_MESH:
             continue
-        namespace, name = get(parent, "namespace") or route.namespace, get(parent, "name")
+        namespace, name = get(reference, "namespace") or obj.namespace, get(reference, "name")
         gateways = stack.named(_GATEWAY_API[0], "Gateway", namespace, name) if kind == "Gateway" else []
         if not gateways or any(_may_be_istios(gateway, stack) for gateway in gateways):
-            yield Problem(
-                route.where, f"is on the {kind} {namespace}/{name} of the Gateway API, which no policy judges"
-            )
+            yield Problem(obj.where, f"is on the {kind} {namespace}/{name} of the Gateway API, which no policy judges")
 
 
 def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:

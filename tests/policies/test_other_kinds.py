@@ -89,6 +89,10 @@ REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     ),
     "WasmPlugin": ([extension(WASM)], CHANGES),
     "WasmPlugin for the gateway": ([extension(WASM, selector=OURS)], CHANGES),
+    "WasmPlugin for a Gateway of the Gateway API": (
+        [extension(WASM, "shop", targetRefs=[{"kind": "Gateway", "name": "x"}])],
+        f"WasmPlugin shop/it is on the Gateway shop/x {API_ROUTE}",
+    ),
     "TrafficExtension": ([extension(TRAFFIC, lua={"inlineCode": ""})], CHANGES),
 }
 
@@ -119,7 +123,11 @@ HOLDS = {
     "EnvoyFilter of an application": [envoy_filter("ANY", namespace="shop")],
     "WasmPlugin for other Pods": [extension(WASM, selector=OTHERS)],
     "extensions of an application": [extension(WASM, "shop"), extension(TRAFFIC, "shop")],
-    "extensions of a waypoint": [extension(WASM, targetRef={"kind": "Gateway"}), extension(TRAFFIC, targetRefs=[{}])],
+    "extensions of a waypoint": [
+        api_gateway("istio-waypoint", "istio-system"),
+        extension(WASM, targetRef={"kind": "Gateway", "name": "api"}),
+        extension(TRAFFIC, targetRefs=[{"kind": "Service", "name": "shop"}, {"kind": "GatewayClass"}]),
+    ],
     "AuthorizationPolicies that refuse": [extension(AUTHORIZATION), extension(AUTHORIZATION, action="DENY")],
     "AuthorizationPolicy of an application": [extension(AUTHORIZATION, "shop", action="CUSTOM")],
 }
