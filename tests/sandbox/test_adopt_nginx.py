@@ -112,12 +112,21 @@ def set_up(ingresses: list[dict[str, Any]], *, alias: str = "") -> Iterator[None
             cloud_dns("POST", body={"name": f"{alias}.", "type": "CNAME", "ttl": TTL, "rrdatas": [f"{HOST}."]})
         by_hand.make_issuers({ISSUER: "prod"}, {"ingressClassName": nginx.CLASS}, namespaces=[None, API])
         with nginx.controller():
-            kubectl("apply", manifest=ingresses)
             try:
+                for manifest in ingresses:
+                    request_certificate(manifest)
                 yield
             finally:
                 # cert-manager's ingress-shim would make their Certificates again.
                 kubectl("delete", "--ignore-not-found", manifest=ingresses)
+
+
+def request_certificate(manifest: dict[str, Any]) -> None:
+    """Apply an Ingress, and wait for its Certificate: of two Ingresses with one Secret, the first is to own it."""
+    kubectl("apply", manifest=manifest)
+    (tls,) = manifest["spec"]["tls"]
+    look = partial(get, "certificate", tls["secretName"], manifest["metadata"]["namespace"])
+    eventually(f"cert-manager has made the Certificate of Ingress {manifest['metadata']['name']}", look)
 
 
 @dataclass

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,11 @@ def test_a_weak_tls_version(verify: Verify) -> None:
         spec["servers"][0]["tls"].update(minProtocolVersion="TLSV1_0", cipherSuites=[*suites, "ECDHE-ECDSA-AES128-SHA"])
 
     edit("gateway", "tls-verify", weaken, ISTIO)
-    problem = verify.names("protocols", SHOP, API)
-    assert "TLSv1, TLSv1.1" in problem["what"], "it says which versions"
+    problem = eventually(
+        "the problem says which versions, once the gateway offers both",
+        partial(verify.names, "protocols", SHOP, API),
+        until=lambda problem: "TLSv1, TLSv1.1" in problem["what"],
+    )
     verify.fix(problem)
 
 
