@@ -9,7 +9,7 @@ from typing import Annotated, NotRequired, TypedDict
 import pulumi
 import pulumi_gcp as gcp
 
-from .fields import Default, Input, KubernetesName, RoleId, Text, WorkloadPool
+from .fields import AccountUid, Default, Input, KubernetesName, RoleId, Text, WorkloadPool
 from .inputs import check_inputs
 from .specs import dns01
 
@@ -30,6 +30,9 @@ class Dns01IdentityArgs(TypedDict):
     """The namespace of cert-manager."""
     service_account: NotRequired[Annotated[Input[Text], Default(dns01.SERVICE_ACCOUNT)]]
     """The ServiceAccount of cert-manager's controller."""
+    uid: NotRequired[Input[AccountUid] | None]
+    """The UID of the ServiceAccount, which alone may then write the zone. Without it, those of every cluster of
+    the project may."""
 
 
 class Dns01Identity(pulumi.ComponentResource):
@@ -54,9 +57,9 @@ class Dns01Identity(pulumi.ComponentResource):
             project=inputs["project"],
             opts=child,
         )
-        self.member = pulumi.Output.all(inputs["pool"], inputs["namespace"], inputs["service_account"]).apply(
-            lambda parts: dns01.member(*parts)
-        )
+        self.member = pulumi.Output.all(
+            inputs["pool"], inputs["namespace"], inputs["service_account"], inputs["uid"]
+        ).apply(lambda parts: dns01.member(*parts))
         gcp.dns.DnsManagedZoneIamMember(
             f"{name}-zone",
             managed_zone=inputs["zone"],

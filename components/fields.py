@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .shell import Expression
-from .specs import acme, cert_manager, client_ca, headers, istio, names, tls
+from .specs import acme, cert_manager, client_ca, dns01, headers, istio, names, tls
 
 T = TypeVar("T")
 
@@ -145,6 +145,8 @@ workload_pool = _matching(
 )
 """IAM wants the project's number in it."""
 
+uid = _matching(r"[0-9a-f-]{36}", "is not the UID of an object: 36 hexadecimal digits and dashes")
+
 role_id = _matching(r"[A-Za-z0-9_.]{3,64}", "is not 3 to 64 letters, digits, underscores and periods")
 """Of a custom role (https://cloud.google.com/iam/docs/creating-custom-roles)."""
 
@@ -228,6 +230,7 @@ Selector = Annotated[
 ]
 GoogleName = Annotated[str, AfterValidator(google_name), AfterValidator(names.refuse_placeholder)]
 WorkloadPool = Annotated[str, AfterValidator(workload_pool)]
+AccountUid = Annotated[str, AfterValidator(uid), Accepts(example=dns01.ACCOUNT_UID)]
 RoleId = Annotated[str, AfterValidator(role_id)]
 Ipv4 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv4Address)), Accepts("an IPv4 address")]
 Ipv6 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv6Address)), Accepts("an IPv6 address")]

@@ -9,7 +9,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from components.problem import COMMANDS, HIDDEN, Problem, ProblemsError
-from components.specs import istio
+from components.specs import dns01, istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from config.args import Composition
 from config.gke import find_kubeconfig
@@ -115,6 +115,14 @@ def warnings(settings: Settings, secrets: Set[str]) -> Iterator[str]:
             " stack's hosts and use up the CA's limits\n"
             f"    {set_command(['acme', 'issuerKind'], ISSUER)}    # signs every certificate again: docs/moving.md"
         )
+    for view in settings.views:
+        dns = view.settings.dns
+        if settings.production and dns.workload_identity and not dns.workload_account:
+            path = [*view.path, "dns", "workloadAccount"]
+            yield (
+                "cert-manager of every cluster of the project can write the zone that proves this stack's hosts\n"
+                f"    {set_command(path, dns01.ACCOUNT_UID)}    # once cert-manager is installed"
+            )
     if settings.production and not settings.reserve_hosts and not all(view.settings.dns.caa for view in settings.views):
         # No file sets CAA for everybody: it also locks out CAs and clusters that the program does not know.
         yield (

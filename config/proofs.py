@@ -50,6 +50,7 @@ def _challenge_zone(settings: Settings) -> Zone:
 def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01IdentityArgs]:
     """Return cert-manager's access to each zone, by the component's name."""
     granting = [view.settings for view in settings.views if view.settings.dns.workload_identity]
+    uid = next((view.dns.workload_account for view in granting if view.dns.workload_account), None)
     identities: dict[str, Dns01IdentityArgs] = {}
     for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, granting))):
         own = f"{stack}_{zone}" if position else stack
@@ -60,6 +61,7 @@ def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01I
             "role_id": names.role_id("certManagerDns01", own),
             "namespace": settings.cert_manager.namespace,
             "service_account": cert_manager.service_account(settings.cert_manager.values),
+            "uid": uid,
         }
     return identities
 

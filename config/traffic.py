@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from components.args import dump, model_in
-from components.fields import Challenge, Domain, GoogleName, Ttl, WorkloadPool
+from components.fields import AccountUid, Challenge, Domain, GoogleName, Ttl, WorkloadPool
 from components.routes import HostArgs, RouteArgs
 from config.fields import Section, section_of
 
@@ -72,9 +72,15 @@ class Dns(ManagedZone):
     )
     workload_identity: bool = Field(
         False,
-        description="true to let cert-manager's ServiceAccount, of every cluster of the project, write the zone that"
-        " DNS-01 is proven in, by Workload Identity Federation for GKE; false where it has access already",
+        description="true to let cert-manager's ServiceAccount, of every cluster of the project without"
+        " dns.workloadAccount, write the zone that DNS-01 is proven in, by Workload Identity Federation for GKE; false"
+        " where it has access already",
         examples=[True],
+    )
+    workload_account: AccountUid | None = Field(
+        None,
+        description="the UID of cert-manager's ServiceAccount, which alone may then write the zone by"
+        " dns.workloadIdentity",
     )
     workload_pool: WorkloadPool | None = Field(
         None,

@@ -5,6 +5,8 @@ a Google service account nor a key. The permissions are what cert-manager's solv
 (pkg/issuer/acme/dns/clouddns, v1.21.2): record sets are listed, a change is made and read again.
 """
 
+from ..shell import Expression
+
 PERMISSIONS = (
     "dns.changes.create",
     "dns.changes.get",
@@ -17,6 +19,11 @@ PERMISSIONS = (
 NAMESPACE = "cert-manager"
 SERVICE_ACCOUNT = "cert-manager"
 """Of cert-manager's controller, as its chart names them."""
+
+ACCOUNT_UID = Expression(
+    f'"$(kubectl get serviceaccount {SERVICE_ACCOUNT} -n {NAMESPACE} --output jsonpath={{.metadata.uid}})"'
+)
+"""The command that prints the UID of that ServiceAccount."""
 
 
 def pool(project: str, number: str) -> str:

@@ -71,6 +71,7 @@ def unused_dns01_keys(gateways: Sequence[Keys]) -> Iterator[Problem]:
         for key, value in (
             ("challengeZone", dns.challenge_zone),
             ("workloadIdentity", dns.workload_identity),
+            ("workloadAccount", dns.workload_account),
             ("workloadPool", dns.workload_pool),
         ):
             if value:

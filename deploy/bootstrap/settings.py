@@ -7,15 +7,13 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, Field
 
-from components.fields import GoogleName
+from components.fields import AccountUid, GoogleName
 from components.problem import Problem, ProblemsError
 from components.shell import Expression
+from components.specs import dns01
 from config.decoding import decode
 from config.fields import Section
 from config.problems import dotted, set_command
-
-_UID = Expression('"$(kubectl get serviceaccount cert-manager -n cert-manager --output jsonpath={.metadata.uid})"')
-"""The command that prints the UID of cert-manager's ServiceAccount."""
 
 
 class Stack(Section):
@@ -41,10 +39,8 @@ class Stack(Section):
     dns01_zone: GoogleName | None = Field(
         None, description="the managed zone that cert-manager may prove names in by DNS-01", examples=["ZONE"]
     )
-    dns01_account: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = Field(
-        None,
-        description="the UID of cert-manager's ServiceAccount, which alone may then use dns01Zone",
-        examples=[_UID],
+    dns01_account: AccountUid | None = Field(
+        None, description="the UID of cert-manager's ServiceAccount, which alone may then use dns01Zone"
     )
     dns_project: GoogleName | None = Field(
         None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
@@ -91,7 +87,7 @@ def _shared_access(config: Bootstrap, *_: Any) -> Iterator[Problem]:
                 f"is not set, so every cluster of the project {projects[position]}, which another stack uses as well,"
                 f" could write the zone {stack.dns01_zone}; accepted: the UID of cert-manager's ServiceAccount"
             )
-            yield Problem(dotted(path), what, (set_command(path, _UID),))
+            yield Problem(dotted(path), what, (set_command(path, dns01.ACCOUNT_UID),))
 
 
 def load() -> Bootstrap:

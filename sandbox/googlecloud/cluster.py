@@ -8,6 +8,7 @@ from dns.rdatatype import RdataType
 from kubernetes import config
 
 from sandbox.api import Json
+from sandbox.googlecloud.iam import Identity
 from sandbox.googlecloud.records import RecordSet
 from sandbox.googlecloud.zones import StaticZone, address_record_sets
 from sandbox.watch import EventType, Informer
@@ -17,17 +18,25 @@ _TTL = 5  # seconds, as kube-dns
 
 
 class Pods:
-    """A live copy of the cluster's Pods."""
+    """A live copy of the cluster's Pods and their ServiceAccounts."""
 
     def __init__(self, kubeconfig: str) -> None:
-        self._pods = Informer(config.new_client_from_config(kubeconfig), "/api/v1/pods", lambda *_: None)
-        self.start = self._pods.start
+        client = config.new_client_from_config(kubeconfig)
+        self._pods = Informer(client, "/api/v1/pods", lambda *_: None)
+        self._accounts = Informer(client, "/api/v1/serviceaccounts", lambda *_: None)
 
-    def identity(self, address: str) -> tuple[str, str] | None:
-        """Return namespace and name of the ServiceAccount of the Pod that has this address."""
+    def start(self) -> None:
+        """Begin to copy."""
+        self._pods.start()
+        self._accounts.start()
+
+    def identity(self, address: str) -> Identity | None:
+        """Return the ServiceAccount of the Pod that has this address."""
         for pod in self._pods.list():
             if pod.get("status", {}).get("podIP") == address:
-                return pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
+                namespace, name = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
+                account = self._accounts.get(namespace, name)
+                return Identity(namespace, name, account["metadata"]["uid"]) if account else None
         return None
 
 

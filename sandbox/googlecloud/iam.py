@@ -9,15 +9,25 @@ Sources: https://cloud.google.com/compute/docs/metadata/overview, https://cloud.
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask, request
 
 from sandbox.googlecloud.errors import ApiError, already_exists, invalid, json_body, not_found
 
 Json = dict[str, Any]
-PodIdentity = Callable[[str], tuple[str, str] | None]
-"""Address of a Pod -> namespace and name of its ServiceAccount."""
+
+
+class Identity(NamedTuple):
+    """A ServiceAccount."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+PodIdentity = Callable[[str], Identity | None]
+"""Address of a Pod -> its ServiceAccount."""
 
 PROJECT_NUMBER = "123456789012"
 PROJECT = ""
@@ -48,12 +58,17 @@ class Iam:
         self._pods = pods
         self._roles: dict[str, Json] = {}
         self._policies: dict[str, Json] = {}
-        self._principals: dict[str, str] = {}
+        self._principals: dict[str, tuple[str, str]] = {}
 
-    def principal(self, namespace: str, service_account: str) -> str:
-        """Return a ServiceAccount's principal (https://cloud.google.com/iam/docs/principal-identifiers)."""
+    def principals(self, account: Identity) -> tuple[str, str]:
+        """Return a ServiceAccount's principals, by name and by UID.
+
+        Source: https://cloud.google.com/iam/docs/principal-identifiers
+        """
         pool = f"projects/{PROJECT_NUMBER}/locations/global/workloadIdentityPools/{self.project}.svc.id.goog"
-        return f"principal://iam.googleapis.com/{pool}/subject/ns/{namespace}/sa/{service_account}"
+        by_name = f"subject/ns/{account.namespace}/sa/{account.name}"
+        prefix = f"principal://iam.googleapis.com/{pool}"
+        return f"{prefix}/{by_name}", f"{prefix}/kubernetes.serviceaccount.uid/{account.uid}"
 
     def token(self, address: str) -> str:
         """Return a new token for the Pod at an address.
@@ -65,7 +80,7 @@ class Iam:
         if identity is None:
             raise ApiError(404, "notFound", f"no Pod has the address {address}")
         token = secrets.token_urlsafe(16)
-        self._principals[token] = self.principal(*identity)
+        self._principals[token] = self.principals(identity)
         return token
 
     def require(self, token: str, zone: str, *permissions: str) -> None:
@@ -74,19 +89,19 @@ class Iam:
         Raises:
             ApiError: the token is unknown, or a permission is missing.
         """
-        principal = self._principals.get(token)
-        if principal is None:
+        principals = self._principals.get(token)
+        if principals is None:
             raise ApiError(401, "authError", "Request had invalid authentication credentials.")
-        granted = self._permissions(principal, zone)
+        granted = self._permissions(principals, zone)
         for permission in permissions:
             if permission not in granted:
-                message = f"The caller {principal} does not have permission '{permission}' on '{zone}'"
+                message = f"The caller {principals[0]} does not have permission '{permission}' on '{zone}'"
                 raise ApiError(403, "forbidden", message)
 
-    def _permissions(self, principal: str, zone: str) -> set[str]:
+    def _permissions(self, principals: tuple[str, str], zone: str) -> set[str]:
         # A grant on the project covers all of its zones.
         bindings = [binding for key in {PROJECT, zone} for binding in self._policy(key).get("bindings", [])]
-        roles = [self._roles.get(item["role"], {}) for item in bindings if principal in item.get("members", [])]
+        roles = [self._roles.get(item["role"], {}) for item in bindings if {*principals} & {*item.get("members", [])}]
         return {name for role in roles if not role.get(_DELETED) for name in role.get("includedPermissions", [])}
 
     def routes(self) -> Blueprint:

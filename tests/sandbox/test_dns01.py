@@ -39,6 +39,8 @@ WILDCARD = APEX | {"host": "*.wild.sandbox.test"}
 LABEL = "any.wild.sandbox.test"
 DELEGATED = APEX | {"host": "delegated.sandbox.test", "challenge": "dns01"}
 OVER_HTTP = APEX | {"host": "over-http.sandbox.test"}
+CERT_MANAGER = "cert-manager"
+"""Its ServiceAccount and its namespace."""
 PROOF = re.compile(r'"[\w-]{43}"')
 """A SHA-256 in base64url (RFC 8555, section 8.4)."""
 PRINCIPAL = (
@@ -134,6 +136,23 @@ def test_cert_manager_may_write_the_one_zone_and_no_other(stack: Stack) -> None:
     assert "dns01-zone" in stack.steps("--refresh"), "a refresh shows what was taken away"
     stack.up("--refresh")
     client.another(LABEL, trust, old)
+
+
+def test_cert_manager_of_another_cluster_may_not_write_the_zone(stack: Stack) -> None:
+    trust = client.trusting(STAGING)
+    old = eventually("the wildcard is served", partial(client.served, LABEL, trust)).serial
+    with stack.changed(dns={"workloadAccount": "00000000-0000-0000-0000-000000000000"}):
+        stack.up()
+        renew(SECRET)
+        eventually(
+            "Google refuses another ServiceAccount of the same name",
+            partial(reasons, "challenges", ISTIO),
+            until=lambda text: "does not have permission 'dns.resourceRecordSets.list'" in text,
+        )
+    with stack.changed(dns={"workloadAccount": live("serviceaccount", CERT_MANAGER, CERT_MANAGER)["metadata"]["uid"]}):
+        stack.up()
+        client.another(LABEL, trust, old)
+        stack.assert_at_rest()
 
 
 def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(shared: Stack) -> None:

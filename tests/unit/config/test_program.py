@@ -201,6 +201,16 @@ def test_production_is_hardened(up: Any) -> None:
             set(),
             "ingress.routesFrom is `*`: a VirtualService of any namespace",
         ),
+        (
+            {
+                "production": "true",
+                "challenge": "dns01",
+                "reserveHosts": True,
+                "dns": {"zone": "sandbox", "workloadIdentity": True},
+            },
+            set(),
+            "--path dns.workloadAccount",
+        ),
         ({}, {"hosts"}, "hosts is a secret in the config, and names cannot be kept secret"),
         ({"hosts": [{**HOST, "maintenance": True}]}, set(), "hosts[0] is in maintenance"),
     ],

@@ -3,13 +3,16 @@
 from typing import Any
 
 from sandbox.googlecloud.api import make_app
-from sandbox.googlecloud.iam import Iam, metadata_app
+from sandbox.googlecloud.iam import Iam, Identity, metadata_app
 from sandbox.googlecloud.zones import Zones
 
 ZONES, ROLES = "/dns/v1/projects/sandbox/managedZones", "/v1/projects/sandbox/roles"
 TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
 TXT = {"name": "_acme-challenge.sandbox.test.", "type": "TXT", "ttl": 60, "rrdatas": ['"proof"']}
-PODS = {"10.244.1.7": ("cert-manager", "cert-manager"), "10.244.1.8": ("shop", "default")}
+PODS = {
+    "10.244.1.7": Identity("cert-manager", "cert-manager", "uid-1"),
+    "10.244.1.8": Identity("shop", "default", "uid-2"),
+}
 SOLVER, OTHER = PODS
 
 
@@ -27,7 +30,7 @@ class Cloud:
     def grant(self, *permissions: str, on: str) -> None:
         """Give cert-manager a role with these permissions, as the sandbox does: over plain HTTP."""
         role = {"roleId": "solver", "role": {"includedPermissions": permissions}}
-        binding = {"role": "projects/sandbox/roles/solver", "members": [self.iam.principal(*PODS[SOLVER])]}
+        binding = {"role": "projects/sandbox/roles/solver", "members": [self.iam.principals(PODS[SOLVER])[0]]}
         self.api.post(ROLES, json=role)
         assert self.api.post(f"{on}:setIamPolicy", json={"policy": {"bindings": [binding]}}).status_code == 200
 
