@@ -224,8 +224,8 @@ NO_PRIVATE_KEY = Rule(
     ),
     cannot_see="keys that are compressed, in a keystore (PKCS 12, JKS), in hexadecimal or in pieces; files that an"
     " asset only names; other tokens than those of ServiceAccounts and of Google Cloud, and passwords, outside of a"
-    " kubeconfig; values that a preview does not know: those of Secrets are reported as an advisory, and the `up` that"
-    " makes them fails",
+    " kubeconfig, in its comments, and in a key that a later one of the same name replaces; values that a preview does"
+    " not know: those of Secrets are reported as an advisory, and the `up` that makes them fails",
     subjects=lambda resource: [_Properties(resource)],
     find=_keys_in_state,
 )
