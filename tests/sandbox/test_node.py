@@ -72,6 +72,11 @@ def waiting_reason(name: str) -> dict[str, str]:
     return waiting
 
 
+def log_of(name: str, *options: str) -> str:
+    """Return what a Pod has printed; the node does not know it at once, as a kubelet."""
+    return "" if live("pod", name)["status"]["phase"] == "Pending" else kubectl("logs", name, *options)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def namespace() -> Iterator[None]:
     """A namespace that is gone afterwards with every Pod: no finalizer hangs."""
@@ -83,7 +88,7 @@ def namespace() -> Iterator[None]:
 
 def test_a_service_is_reached_by_its_addresses_from_outside() -> None:
     apply(pod("web", demo("web")), service("web", 8080, type="LoadBalancer"))
-    kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=30s")
+    kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=120s")
     eventually("an address is given", lambda: live("service", "web")["status"]["loadBalancer"].get("ingress"))
     web = live("service", "web")
     addresses = [web["spec"]["clusterIP"], web["status"]["loadBalancer"]["ingress"][0]["ip"]]
@@ -97,7 +102,7 @@ def test_a_pod_reaches_itself_through_its_service() -> None:
     script = f"until curl -sS -m 2 http://own.{NAMESPACE}:8080/hairpin; do sleep 0.3; done"
     client = shell("client", script)
     apply(pod("own", demo("own"), client, restartPolicy="OnFailure"), service("own", 8080))
-    eventually("the answer is logged", lambda: '"path": "/hairpin"' in kubectl("logs", "own", "-c", "client"))
+    eventually("the answer is logged", lambda: '"path": "/hairpin"' in log_of("own", "-c", "client"))
 
 
 def test_a_pod_talks_to_the_api_server_with_its_own_account_and_no_more_rights() -> None:
@@ -127,9 +132,9 @@ def test_a_running_pod_sees_a_changed_config_map() -> None:
         volumeMounts=[{"name": "cfg", "mountPath": "/etc/app"}],
     )
     apply(data("ConfigMap", "cfg", level="one\n"), pod("watcher", watcher, volumes=[volume]))
-    eventually("the first value is read", lambda: "one" in kubectl("logs", "watcher"))
+    eventually("the first value is read", lambda: "one" in log_of("watcher"))
     apply(data("ConfigMap", "cfg", level="two\n"))
-    eventually("the second value is read", lambda: "two" in kubectl("logs", "watcher", "--tail=1"))
+    eventually("the second value is read", lambda: "two" in log_of("watcher", "--tail=1"))
 
 
 def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
@@ -138,7 +143,7 @@ def test_a_pod_waits_for_a_secret_that_comes_later() -> None:
     eventually("the Pod waits", lambda: waiting_reason("late")["reason"] == "CreateContainerConfigError")
     assert waiting_reason("late")["message"] == 'secret "login" not found', "the reason is in a kubelet's words"
     apply(data("Secret", "login", password="open"))
-    eventually("the Pod has gone on", lambda: kubectl("logs", "late") == "got open\n")
+    eventually("the Pod has gone on", lambda: log_of("late") == "got open\n")
 
 
 def test_a_failing_liveness_probe_restarts_the_container() -> None:
@@ -173,7 +178,7 @@ def test_a_pod_ends_itself_on_sigterm_and_is_ended_when_it_does_not() -> None:
     polite = shell("main", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
     stubborn = shell("main", "trap '' TERM; while :; do sleep 0.1; done")
     apply(pod("polite", polite, terminationGracePeriodSeconds=20), pod("stubborn", stubborn))
-    kubectl("wait", "pod/polite", "pod/stubborn", "--for=condition=Ready", "--timeout=30s")
+    kubectl("wait", "pod/polite", "pod/stubborn", "--for=condition=Ready", "--timeout=120s")
     for name, most in (("polite", 15.0), ("stubborn", 20.0)):  # of 20 s, and of the default of 30 s
         began = time.monotonic()
         kubectl("delete", "pod", name, "--timeout=30s")
