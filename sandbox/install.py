@@ -1,6 +1,6 @@
 """What is installed in the cluster, as a platform team hands it over: Istio by its own charts, and two applications.
 
-Istio is three Helm releases in the order of https://istio.io/latest/docs/setup/install/helm/: the CRDs, the control
+The CRDs of the Gateway API come first. Istio is three Helm releases in the order of https://istio.io/latest/docs/setup/install/helm/: the CRDs, the control
 plane, and the ingress gateway. The gateway's Pod is a stub that istiod's injection webhook completes, so the webhook
 has to answer first; otherwise the ReplicaSet is refused and backs off.
 
@@ -26,6 +26,9 @@ GATEWAY = "istio-ingressgateway"
 
 TIMEOUT = 120
 """Seconds for one wait; on two cores all of them together take about ten."""
+GATEWAY_API_KINDS = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
+"""Those of the standard channel that routes of HTTP need."""
+
 _POLL = 0.2
 _APPLICATIONS = Path(__file__).parent / "apps.yaml"
 
@@ -43,6 +46,22 @@ CONTROL_PLANE_VALUES: dict[str, Any] = {
 
 GATEWAY_VALUES: dict[str, Any] = {"autoscaling": {"enabled": False}}
 """All else is the chart's default: a LoadBalancer Service with the ports 15021, 80 and 443."""
+
+
+def gateway_api(module: Path) -> None:
+    """Install the standard channel of the Gateway API's CRDs, and return when the API server serves them.
+
+    Istio and cert-manager look for them when they start.
+
+    Raises:
+        SandboxError: the API server refused them, or did not serve them in time.
+    """
+    folder = module / "config" / "crd" / "standard"
+    # An annotation with the last applied text would be longer than annotations may be.
+    argv = ["kubectl", "apply", "--server-side", "--filename", str(folder)]
+    _run(argv, "default", "The CRDs of the Gateway API were refused")
+    for kind in GATEWAY_API_KINDS:
+        _wait(f"crd/{kind}.gateway.networking.k8s.io", "condition=Established", "default")
 
 
 def istio(module: Path) -> None:

@@ -16,7 +16,7 @@ class Plan:
     programs: Mapping[str, Path]
     """By the names under which commands inside find them."""
     modules: Mapping[str, Path]
-    """Source folders of istio, cert-manager and pebble, by the names of their builds."""
+    """Source folders of istio, gateway-api, cert-manager and pebble, by these names."""
     plugins: Path
     """Where Pulumi keeps installed plugins; may be missing."""
     standins: tuple[str, ...] = ()

@@ -22,10 +22,16 @@ def provide(console: Console) -> Plan:
     for build in builds:
         programs |= tools.resolve(build, lambda *_: None)
     providers = plugins.provide(programs["pulumi"])
-    sources = {"istio": tools.ISTIO, "cert-manager": tools.CERT_MANAGER, "pebble": tools.PEBBLE}
+    sources = {
+        "istio": ("istio", tools.ISTIO),
+        # The CRDs are of the version whose types istiod is compiled with.
+        "gateway-api": ("istio", tools.GATEWAY_API),
+        "cert-manager": ("cert-manager", tools.CERT_MANAGER),
+        "pebble": ("pebble", tools.PEBBLE),
+    }
     return Plan(
         programs=programs | providers | policies.programs(),
-        modules={name: tools.module_folder(name, module) for name, module in sources.items()},
+        modules={name: tools.module_folder(*source) for name, source in sources.items()},
         plugins=plugins.folder(),
         standins=tuple(name for name, path in providers.items() if plugins.is_standin(path)),
     )

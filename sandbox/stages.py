@@ -1,4 +1,4 @@
-"""The start of a sandbox in order: network, control plane, DNS and ACME servers, node, Istio, two applications.
+"""The start of a sandbox in order: network, control plane, DNS and ACME servers, node, Gateway API, Istio, applications.
 
 The result is the cluster as a platform team hands it over. The program under test installs cert-manager.
 """
@@ -41,6 +41,7 @@ def stages(plan: Plan) -> dict[str, Work]:
         "Kubernetes API server": lambda: [controlplane.apiserver(google.CONTROL_PLANE)],
         "controllers and node": lambda: [controlplane.controller_manager(), node()],
         "kube-proxy": lambda: [controlplane.proxy()],
+        "Gateway API": lambda: install.gateway_api(modules["gateway-api"]),
         "Istio": lambda: install.istio(modules["istio"]),
         "demo applications": install.applications,
     }

@@ -17,6 +17,7 @@ from sandbox.errors import SandboxError
 from sandbox.gobuild import BUILDS, GCFLAGS, Build, Record, Report
 
 ISTIO = "istio.io/istio"
+GATEWAY_API = "sigs.k8s.io/gateway-api"
 CERT_MANAGER = "github.com/cert-manager/cert-manager"
 PEBBLE = "github.com/letsencrypt/pebble/v2"
 

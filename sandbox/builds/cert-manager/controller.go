@@ -12,6 +12,7 @@ import (
 	"github.com/cert-manager/cert-manager/pkg/controller"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
+	gateways "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/gateways"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificate-shim/ingresses"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/acme"
 	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"
@@ -172,12 +173,16 @@ func elect(
 	return nil
 }
 
-// runLoops starts every control loop of the packages imported above, then the informers that feed them.
+// runLoops starts the control loops of the packages imported above, then the informers that feed them. That of Gateways
+// needs their CRDs.
 func runLoops(
 	ctx context.Context, cfg *controllerConfig, factory *controller.ContextFactory, base *controller.Context,
 ) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for name, construct := range controller.Known() {
+		if name == gateways.ControllerName && !cfg.EnableGatewayAPI {
+			continue
+		}
 		loop, err := construct(factory)
 		if err != nil {
 			return fmt.Errorf("controller %s: %w", name, err)
@@ -187,5 +192,8 @@ func runLoops(
 	base.SharedInformerFactory.Start(ctx.Done())
 	base.KubeSharedInformerFactory.Start(ctx.Done())
 	base.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+	if base.GatewaySolverEnabled {
+		base.GWShared.Start(ctx.Done())
+	}
 	return group.Wait()
 }

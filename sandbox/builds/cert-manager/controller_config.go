@@ -20,13 +20,17 @@ import (
 )
 
 // configFile is what a configuration file may say here, by the names of controller.config.cert-manager.io/v1alpha1: how
-// much is done at once.
+// much is done at once, and whether the Gateway API is read.
 type configFile struct {
 	metav1.TypeMeta `json:",inline"`
 
 	KubernetesAPIBurst        int     `json:"kubernetesAPIBurst,omitempty"`
 	KubernetesAPIQPS          float32 `json:"kubernetesAPIQPS,omitempty"`
 	NumberOfConcurrentWorkers int     `json:"numberOfConcurrentWorkers,omitempty"`
+
+	GatewayAPI struct {
+		Enabled bool `json:"enabled,omitempty"`
+	} `json:"gatewayAPI,omitzero"`
 }
 
 // controllerConfig is what the controller is told: the options of its control loops, and how they are run.
@@ -120,6 +124,7 @@ func (c *controllerConfig) read(path string) error {
 	c.KubernetesAPIBurst = file.KubernetesAPIBurst
 	c.KubernetesAPIQPS = file.KubernetesAPIQPS
 	c.workers = file.NumberOfConcurrentWorkers
+	c.EnableGatewayAPI = file.GatewayAPI.Enabled
 	return nil
 }
 

@@ -2,11 +2,11 @@
 // startupapicheck, each by its name as the first argument. It wires the packages of the released module and adds nothing
 // to them, so that the sandbox runs the code that production runs, with the arguments that the Helm chart passes.
 //
-// Left out: the Vault and Venafi issuers, the Gateway API, profiling and metrics over TLS. Of configuration files (the
-// chart's "config" values), the controller's own is read, and of it only how much is done at once: cert-manager's decoder
-// imports every issuer, and with Venafi's a client library that the Go module proxy does not serve. Flags and keys that
-// belong to what is left out, or that neither the chart's defaults nor a stack here pass, are refused as unknown, never
-// ignored.
+// Left out: the Vault and Venafi issuers, ListenerSets, profiling and metrics over TLS. Of configuration files (the chart's
+// "config" values), the controller's own is read, and of it only how much is done at once and whether the Gateway API is
+// read: cert-manager's decoder imports every issuer, and with Venafi's a client library that the Go module proxy does not
+// serve. Flags and keys that belong to what is left out, or that neither the chart's defaults nor a stack here pass, are
+// refused as unknown, never ignored.
 package main
 
 import (
