@@ -19,7 +19,7 @@ from .inputs import check_inputs
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .shared_args import AcmeIssuersArgs
-from .specs import acme
+from .specs import acme, apis
 
 
 class AcmeIssuers(pulumi.ComponentResource):
@@ -144,5 +144,7 @@ def solver_spec(solver: Mapping[str, Any]) -> dict[str, Any]:
     if solver["challenge"] == acme.DNS01:
         zone = {"cloudDNS": {"project": solver["project"], "hostedZoneName": solver["zone"]}}
         return {"dns01": {**zone, **({"cnameStrategy": "Follow"} if solver["follow_cname"] else {})}, **common}
+    if solver["api"] == apis.GATEWAY:
+        return {"http01": {"gatewayHTTPRoute": {"serviceType": "ClusterIP"}}, **common}
     # ClusterIP: the gateway reaches the solver inside the cluster; the default NodePort would open one on each node.
     return {"http01": {"ingress": {solver["class_field"]: "istio", "serviceType": "ClusterIP"}}, **common}

@@ -58,7 +58,7 @@ class CertManager(pulumi.ComponentResource):
             version=inputs["version"],
             keyring=inputs["keyring"],
             verify=None if inputs["keyring"] is None else True,
-            values=computed(chart_values, inputs["namespace"], inputs["values"]),
+            values=computed(chart_values, inputs["namespace"], inputs["values"], inputs["gateway_api"]),
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
@@ -102,9 +102,9 @@ def located(chart: str, version: str, digest: str | None) -> str:
     return reference
 
 
-def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+def chart_values(namespace: str, extra: Mapping[str, Any], gateway_api: bool = False) -> dict[str, Any]:
     """Return the chart's values: the program's own, with `extra` merged over them key by key."""
-    own = {
+    own: dict[str, Any] = {
         "crds": {"enabled": True, "keep": True},
         # The chart's default is kube-system, which GKE Autopilot keeps closed.
         "global": {"leaderElection": {"namespace": namespace}},
@@ -121,6 +121,8 @@ def chart_values(namespace: str, extra: Mapping[str, Any]) -> dict[str, Any]:
             "kubernetesAPIBurst": 100,
         },
     }
+    if gateway_api:
+        own["config"]["gatewayAPI"] = {"enabled": True}
     return _merged(own, extra)
 
 

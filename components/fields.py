@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .shell import Expression
-from .specs import acme, cert_manager, client_ca, dns01, headers, istio, names, tls
+from .specs import acme, apis, cert_manager, client_ca, dns01, headers, istio, names, tls
 
 T = TypeVar("T")
 
@@ -235,6 +235,7 @@ RoleId = Annotated[str, AfterValidator(role_id)]
 Ipv4 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv4Address)), Accepts("an IPv4 address")]
 Ipv6 = Annotated[str, AfterValidator(partial(ip_address, ipaddress.IPv6Address)), Accepts("an IPv6 address")]
 
+Api = Annotated[str, OneOf(*apis.APIS)]
 Challenge = Annotated[str, OneOf(*acme.CHALLENGES)]
 Environment = Annotated[str, OneOf(*acme.ENVIRONMENTS)]
 IssuerKind = Annotated[str, OneOf(*acme.ISSUER_KINDS)]

@@ -13,7 +13,7 @@ from .inputs import check_inputs, resource_label
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .shared_args import GatewayCertificateArgs
-from .specs import acme, tls
+from .specs import acme, gateway_api, tls
 
 
 class GatewayCertificate(pulumi.ComponentResource):
@@ -33,6 +33,9 @@ class GatewayCertificate(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
         inputs = check_inputs(self, name, args, GatewayCertificateArgs)
         hooks = explain_on_failure(self, credentials_of(self))
+        annotations = {**WAIT_FOR_READY}
+        if inputs["http_gateway"] is not None:
+            annotations |= gateway_api.challenge_annotations(inputs["http_gateway"])
         certificates = []
         for position, credential in enumerate(inputs["credentials"]):
             certificate = AwaitedObject(
@@ -41,7 +44,7 @@ class GatewayCertificate(pulumi.ComponentResource):
                 metadata={
                     "name": credential["secret_name"],
                     "namespace": inputs["namespace"],
-                    "annotations": WAIT_FOR_READY,
+                    "annotations": annotations,
                 },
                 spec=certificate_spec(credential, inputs),
                 opts=pulumi.ResourceOptions(parent=self, custom_timeouts=timeouts(inputs["timeout"]), hooks=hooks),

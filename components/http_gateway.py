@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
-from .fields import COMPONENT_NAME, Default, HostName, Input, KubernetesName, NonEmpty, RouteNamespace, Selector
-from .inputs import check_inputs, computed
-from .specs import istio
+from .fields import COMPONENT_NAME, Api, Default, HostName, Input, KubernetesName, NonEmpty, RouteNamespace, Selector
+from .inputs import check_inputs
+from .specs import apis, istio
+from .writers import WRITERS
 
 
 class HttpGatewayArgs(TypedDict):
@@ -20,8 +20,12 @@ class HttpGatewayArgs(TypedDict):
     """The name of the Gateway and of its VirtualService, unique in the namespace."""
     namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
     """The namespace of the gateway's Pods."""
+    api: NotRequired[Annotated[Api, Default(apis.ISTIO)]]
+    """The API that the objects are of: `istio`, or `gateway` for the Gateway API of Kubernetes."""
+    service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
+    """The gateway's Service, by which the Gateway API finds the gateway."""
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
-    """Labels of the gateway's Pods."""
+    """Labels of the gateway's Pods, by which Istio's own API finds the gateway."""
     routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
     """Namespaces whose VirtualServices may have routes for the hosts, beside the Gateway's own. `*` is for all."""
 
@@ -35,24 +39,5 @@ class HttpGateway(pulumi.ComponentResource):
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
         inputs = check_inputs(self, name, args, HttpGatewayArgs)
-        child = pulumi.ResourceOptions(parent=self)
-        metadata = istio.metadata(inputs["gateway"], inputs["namespace"])
-        gateway = kubernetes.apiextensions.CustomResource(
-            f"{name}-gateway",
-            api_version="networking.istio.io/v1",
-            kind="Gateway",
-            metadata=metadata,
-            spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
-            opts=child,
-        )
-        qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])
-        kubernetes.apiextensions.CustomResource(
-            f"{name}-redirect",
-            api_version="networking.istio.io/v1",
-            kind="VirtualService",
-            metadata=metadata,
-            spec=computed(istio.redirect_spec, qualified, inputs["hosts"]),
-            # It names the Gateway by a plain string, which is no dependency.
-            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[gateway])),
-        )
+        WRITERS[inputs["api"]].http(self, name, inputs)
         self.register_outputs({})

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from .args import Path, with_cross_check
 from .fields import (
     COMPONENT_NAME,
+    Api,
     CaCertificates,
     Challenge,
     ChartValues,
@@ -42,7 +43,7 @@ from .fields import (
 )
 from .kube import solver_route
 from .routes import HostArgs
-from .specs import acme, addresses, cert_manager, istio, tls
+from .specs import acme, addresses, apis, cert_manager, istio, tls
 
 
 class CredentialArgs(TypedDict):
@@ -95,8 +96,12 @@ class TlsGatewayArgs(TypedDict):
     """The Gateway's name, unique in the namespace."""
     namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
     """The namespace of the gateway's Pods."""
+    api: NotRequired[Annotated[Api, Default(apis.ISTIO)]]
+    """The API that the objects are of: `istio`, or `gateway` for the Gateway API of Kubernetes."""
+    service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
+    """The gateway's Service, by which the Gateway API finds the gateway."""
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
-    """Labels of the gateway's Pods."""
+    """Labels of the gateway's Pods, by which Istio's own API finds the gateway."""
     min_version: NotRequired[Annotated[Input[TlsVersion], Default(tls.VERSIONS[0])]]
     """The lowest version of TLS that is offered."""
     cipher_suites: NotRequired[Annotated[Input[NonEmpty[Input[CipherSuite]]], Default(tls.CIPHER_SUITES)]]
@@ -138,6 +143,8 @@ class GatewayCertificateArgs(TypedDict):
     """The kind of the issuer. An `Issuer` is in the namespace of the Certificates."""
     namespace: NotRequired[Annotated[Input[KubernetesName], Default(istio.NAMESPACE)]]
     """The namespace of the gateway's Pods."""
+    http_gateway: NotRequired[Input[KubernetesName] | None]
+    """The Gateway of port 80 on which HTTP-01 challenges are answered, where that is one of the Gateway API."""
     key: NotRequired[Annotated[KeyArgs, Default({})]]
     """The private key of each certificate."""
     timeout: NotRequired[Annotated[Seconds, Default(600)]]
@@ -155,6 +162,9 @@ class SolverArgs(TypedDict):
     """The challenge: `http01` through port 80 of the gateway, or `dns01` in the managed zone."""
     class_field: NotRequired[Annotated[ClassField, Default("class")]]
     """HTTP-01: the field of an Ingress that names the ingress class `istio`."""
+    api: NotRequired[Annotated[Api, Default(apis.ISTIO)]]
+    """HTTP-01: `istio` routes challenges by an Ingress. `gateway` routes them by an HTTPRoute, whose Gateway each
+    Certificate names: `GatewayCertificate` does so by its `http_gateway`."""
     project: NotRequired[Input[Text]]
     """DNS-01: the project of the managed zone."""
     zone: NotRequired[Input[Text]]
@@ -228,6 +238,8 @@ class CertManagerArgs(TypedDict):
     """The path of a keyring, with which the chart's signature (`.prov`) is verified."""
     pod_security: NotRequired[Annotated[Input[PodSecurity], Default(cert_manager.POD_SECURITY[0])]]
     """The Pod Security Standard that the namespace enforces."""
+    gateway_api: NotRequired[Annotated[bool, Default(False)]]
+    """Whether cert-manager reads the Gateway API, whose CRDs have to be there before it starts; 1.21.2 and later."""
     values: NotRequired[Annotated[Input[ChartValues], Default({})]]
     """Values of the chart, merged over the component's own."""
 

@@ -100,9 +100,8 @@ class Composition:
         """The chart and its values."""
         section = shared_fields(self.settings.cert_manager, CertManagerArgs)
         secret = {key: self._secret_if_encrypted("certManager", value) for key, value in section.items()}
-        return cast(
-            CertManagerArgs, {**secret, **{key: section[key] for key in ("install", "namespace", "pod_security")}}
-        )
+        plain = {key: section[key] for key in ("install", "namespace", "pod_security")}
+        return cast(CertManagerArgs, {**secret, **plain, "gateway_api": self.settings.uses_gateway_api})
 
     @property
     def issuers(self) -> AcmeIssuersArgs:

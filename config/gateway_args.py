@@ -17,7 +17,7 @@ from components.shared_args import (
     KeyArgs,
     TlsGatewayArgs,
 )
-from components.specs import addresses, client_ca, istio, names
+from components.specs import addresses, apis, client_ca, istio, names
 from components.specs.acme import HTTP01
 from config.fields import Section
 from config.models import Settings, View
@@ -61,7 +61,7 @@ class GatewayComposition:
         """The existing Service."""
         by_http = bool(self.settings.hosts_proven_by(HTTP01))
         args = {**shared_fields(self.settings.ingress, IngressGatewayArgs), "plain": by_http}
-        if by_http:
+        if by_http and self.settings.api == apis.ISTIO:
             args["http01"] = shared_fields(self.settings.ingress, Http01Args)
         return cast(IngressGatewayArgs, args)
 
@@ -94,8 +94,10 @@ class GatewayComposition:
     def http(self) -> HttpGatewayArgs:
         """Port 80."""
         return {
+            "api": self.settings.api,
             "gateway": istio.http_gateway_name(self.stack, self.view.name),
             "namespace": self.settings.ingress.namespace,
+            "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
             "hosts": self._hosts,
             "routes_from": self.settings.ingress.routes_from,
@@ -104,11 +106,13 @@ class GatewayComposition:
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
         """The certificates, signed by `issuer`."""
         section, acme = self.settings.certificate, self.settings.acme
+        by_route = self.settings.api == apis.GATEWAY and self.settings.hosts_proven_by(HTTP01)
         return {
             "namespace": self.settings.ingress.namespace,
             "issuer": issuer,
             "issuer_kind": acme.issuer_kind,
             "credentials": self._credentials,
+            "http_gateway": istio.http_gateway_name(self.stack, self.view.name) if by_route else None,
             "key": cast(KeyArgs, shared_fields(section, KeyArgs)),
             "timeout": acme.timeout,
             "profile": acme.profile,
@@ -122,8 +126,10 @@ class GatewayComposition:
         name_or_pem, secret = section.pop("client_ca", ""), self.settings.client_ca_secret
         args = {
             **{key: self._secret_if_encrypted(value) for key, value in section.items()},
+            "api": self.settings.api,
             "gateway": istio.tls_gateway_name(self.stack, self.view.name),
             "namespace": self.settings.ingress.namespace,
+            "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
             "credentials": self._credentials,
             "hosts": [host.served for host in self.settings.hosts],

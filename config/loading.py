@@ -12,6 +12,7 @@ from components.problem import COMMANDS, HIDDEN, Problem, ProblemsError
 from components.specs import dns01, istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
 from config.args import Composition
+from config.gateway_api import require_gateway_api
 from config.gke import find_kubeconfig
 from config.lookups import find_challenge_domains, find_workload_pool, require_hosts_in_zone
 from config.models import Settings
@@ -44,6 +45,7 @@ def load() -> Composition:
             challenge_domains = find_challenge_domains(settings)
             pool = find_workload_pool(settings)
             kubeconfig = find_kubeconfig(settings)
+            require_gateway_api(settings, stack, kubeconfig)
             require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None

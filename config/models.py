@@ -5,8 +5,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_camel
 
-from components.fields import Challenge, GoogleName, KubernetesName, Labels, Line, Selector
-from components.specs import caa, client_ca
+from components.fields import Api, Challenge, GoogleName, KubernetesName, Labels, Line, Selector
+from components.specs import apis, caa, client_ca
 from components.specs.acme import group_names
 from components.specs.addresses import region_of
 from components.specs.dashboard import LABELS as DASHBOARD_LABELS
@@ -24,6 +24,7 @@ class Gateway(Section):
     )
     ingress: Ingress
     hosts: tuple[Host, ...] = Field(min_length=1)
+    api: Api | None = Field(None, description="istio or gateway", examples=["gateway"])
     challenge: Challenge | None = Field(None, description="http01 or dns01", examples=["dns01"])
     dns: Dns | None = None
     certificate: Certificate | None = Field(None, description="secretName is NAME-certs by default")
@@ -66,6 +67,11 @@ class Settings(Section):
     )
     gke: Gke | None = None
     acme: Acme
+    api: Api = Field(
+        "istio",
+        description="istio (Gateways and VirtualServices of Istio) or gateway (the Gateway API of Kubernetes)",
+        examples=["gateway"],
+    )
     challenge: Challenge = Field("http01", description="http01 or dns01, for hosts that have no `challenge`")
     hosts: tuple[Host, ...] = Field(min_length=1)
     dns: Dns
@@ -116,6 +122,11 @@ class Settings(Section):
     def hosts_proven_by(self, challenge: str) -> list[str]:
         """Return the hosts whose ownership is proven by `http01` or `dns01`."""
         return [host for host, own in self.challenges.items() if own == challenge]
+
+    @property
+    def uses_gateway_api(self) -> bool:
+        """Whether a gateway is written in the Gateway API."""
+        return any(view.settings.api == apis.GATEWAY for view in self.views)
 
     @property
     def challenges(self) -> dict[str, str]:

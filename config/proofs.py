@@ -7,7 +7,7 @@ import pulumi
 from components.caa_records import CaaHostArgs, CaaRecordsArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.shared_args import SolverArgs
-from components.specs import cert_manager, names
+from components.specs import apis, cert_manager, names
 from components.specs.acme import CLUSTER_ISSUER, DNS01
 from config.lookups import Zone
 from config.models import Settings
@@ -36,6 +36,9 @@ def _solver(settings: Settings, challenge: str) -> SolverArgs:
     wait = settings.acme.wait_instead_of_self_check
     solver: SolverArgs = {"challenge": challenge, "wait_instead_of_self_check": wait}
     if challenge != DNS01:
+        if settings.api == apis.GATEWAY:
+            # One solver is for every gateway: a Certificate names its own.
+            return {**solver, "api": settings.api}
         return {**solver, "class_field": settings.ingress.class_field}
     zone, project = _challenge_zone(settings)
     follow = settings.dns.challenge_zone is not None

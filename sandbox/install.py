@@ -1,8 +1,9 @@
-"""What is installed in the cluster, as a platform team hands it over: Istio by its own charts, and two applications.
+"""What is installed in the cluster, as a platform team hands it over: the Gateway API, Istio, and two applications.
 
-The CRDs of the Gateway API come first. Istio is three Helm releases in the order of https://istio.io/latest/docs/setup/install/helm/: the CRDs, the control
-plane, and the ingress gateway. The gateway's Pod is a stub that istiod's injection webhook completes, so the webhook
-has to answer first; otherwise the ReplicaSet is refused and backs off.
+The Gateway API is its CRDs. Istio is three Helm releases of its own charts, in the order of
+https://istio.io/latest/docs/setup/install/helm/: the CRDs, the control plane, and the ingress gateway. The gateway's
+Pod is a stub that istiod's injection webhook completes, so the webhook has to answer first; otherwise the ReplicaSet is
+refused and backs off.
 
 cert-manager is not installed: its chart is only written, for the program that installs it.
 """

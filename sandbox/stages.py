@@ -1,4 +1,4 @@
-"""The start of a sandbox in order: network, control plane, DNS and ACME servers, node, Gateway API, Istio, applications.
+"""The start of a sandbox in order: network, control plane, DNS and ACME servers, node, Istio, two applications.
 
 The result is the cluster as a platform team hands it over. The program under test installs cert-manager.
 """

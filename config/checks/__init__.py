@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from components.problem import Problem
-from config.checks import gateways, hosts, stack
+from config.checks import gateway_api, gateways, hosts, stack
 from config.checks.keys import Keys
 from config.models import Settings
 
@@ -18,7 +18,12 @@ def cross_checks(settings: Settings, raw: Mapping[str, Any], secret: Set[str]) -
     views = [Keys(view, raw, secret) for view in settings.views]
     return [
         *stack.problems(views[0], views[1:]),
-        *(problem for view in views for problem in (*gateways.problems(view), *hosts.problems(view))),
+        *gateway_api.cert_manager_version(views[0]),
+        *(
+            problem
+            for view in views
+            for problem in (*gateways.problems(view), *hosts.problems(view), *gateway_api.problems(view))
+        ),
         *gateways.unused_dns01_keys(views),
         *gateways.duplicates(views),
         *gateways.strict_mtls(views),

@@ -1,0 +1,232 @@
+"""What the gateway serves, as objects of the Gateway API (https://gateway-api.sigs.k8s.io/reference/spec/).
+
+The functions take the same inputs as those of `istio.py`. As there, the ports are Gateways of their own: a route that
+names the Gateway of port 443 does not serve plain HTTP.
+
+A listener has one host name. Envoy knows the routes of one listener in a connection (measured on Istio 1.31: the others
+are answered 404, and not 421), so that hosts which a browser would ask for over one connection cannot have listeners of
+their own: `connection_conflicts` finds them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import apis, external_dns, headers, names
+
+GROUP = "gateway.networking.k8s.io"
+VERSION = f"{GROUP}/v1"
+GRANT_VERSION = f"{GROUP}/v1beta1"
+"""Of ReferenceGrant, which has v1 only from v1.5 of the API on."""
+
+CLASS = "istio"
+"""The GatewayClass that istiod makes and answers."""
+
+KINDS = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
+"""Those that are used, all of the standard channel."""
+
+MAX_LISTENERS = 64
+"""Of one Gateway."""
+
+MAX_RULES = 16
+"""Of one HTTPRoute."""
+
+MAX_ITEMS = 16
+"""Headers in one match, and in one filter."""
+
+MIN_VERSION = "1.2"
+"""The lowest version of TLS that Envoy offers where nothing else is said. Istio has a setting for the whole mesh
+(`meshConfig.tlsDefaults`), and none for a listener (istio#59470)."""
+
+CIPHER_SUITES = "gateway.istio.io/tls-cipher-suites"
+"""An option of a listener's TLS, since Istio 1.29."""
+
+REDIRECT_CODE = 301
+
+PARENT_KIND = "acme.cert-manager.io/http01-parentrefkind"
+PARENT_NAME = "acme.cert-manager.io/http01-parentrefname"
+"""Annotations of a Certificate: the parent of the routes on which its HTTP-01 challenges are answered."""
+
+Path = tuple[str | int, ...]
+Conflict = tuple[Path, str, str]
+"""Where in the inputs it is, what is wrong, and what is accepted."""
+
+
+def metadata(name: Any, namespace: Any) -> dict[str, Any]:
+    """Return the metadata of an object: external-dns is to make no records for it."""
+    return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
+
+
+def challenge_annotations(gateway: Any) -> dict[str, Any]:
+    """Return the annotations of a Certificate whose challenges are answered on a Gateway of port 80."""
+    return {PARENT_KIND: "Gateway", PARENT_NAME: gateway}
+
+
+def gateway_spec(
+    service: Any, namespace: Any, listeners: Sequence[Mapping[str, Any]], client_ca_secret: str | None = None
+) -> dict[str, Any]:
+    """Return a Gateway at the Pods of a Service: without an address, Istio would deploy others for it."""
+    address = {"type": "Hostname", "value": f"{service}.{namespace}.svc.cluster.local"}
+    spec: dict[str, Any] = {"gatewayClassName": CLASS, "addresses": [address], "listeners": list(listeners)}
+    if client_ca_secret:
+        validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": client_ca_secret}]}
+        spec["tls"] = {"frontend": {"default": {"validation": validation}}}
+    return spec
+
+
+def http_listeners(hosts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the listeners of port 80. Its routes are those of the Gateway's own namespace, the solvers' among them."""
+    return [_listener(host, 80, "HTTP") for host in hosts]
+
+
+def tls_listeners(
+    credentials: Sequence[tuple[Any, Sequence[str]]], cipher_suites: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the listeners of port 443; `credentials` are each certificate's Secret and its hosts."""
+    return [
+        {
+            **_listener(host, 443, "HTTPS"),
+            "tls": {
+                "mode": "Terminate",
+                "certificateRefs": [{"group": "", "kind": "Secret", "name": secret}],
+                "options": {CIPHER_SUITES: ",".join(cipher_suites)},
+            },
+        }
+        for secret, hosts in credentials
+        for host in hosts
+    ]
+
+
+def _listener(host: str, port: int, protocol: str) -> dict[str, Any]:
+    return {
+        "name": names.object_name(host),
+        "hostname": host,
+        "port": port,
+        "protocol": protocol,
+        "allowedRoutes": {"namespaces": {"from": "Same"}},
+    }
+
+
+def redirect_spec(gateway: Any) -> dict[str, Any]:
+    """Return the HTTPRoute that redirects every host of the Gateway of port 80 to HTTPS.
+
+    The exact path of a challenge precedes the prefix of the redirect.
+    """
+    redirect = {"scheme": "https", "statusCode": REDIRECT_CODE}
+    return {
+        "parentRefs": [_parent(gateway)],
+        "rules": [{"matches": [_path("PathPrefix", "/")], "filters": [_redirect(redirect)]}],
+    }
+
+
+def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0) -> dict[str, Any]:
+    """Return a host's HTTPRoute on its listener of port 443: its routes, or its redirect; `served` is a `HostArgs`."""
+    common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
+    if served.get("redirect_to"):
+        redirect = {"scheme": "https", "hostname": served["redirect_to"], "statusCode": REDIRECT_CODE}
+        rules = [{"matches": [_path("PathPrefix", "/")], "filters": [_redirect(redirect), *_set(common)]}]
+    else:
+        rules = [_rule(route, common) for route in served["routes"]]
+    host = served["host"]
+    return {
+        "parentRefs": [_parent(gateway, names.object_name(host))],
+        "hostnames": [host],
+        "rules": rules,
+    }
+
+
+def grant_spec(namespace: Any, services: Sequence[Any]) -> dict[str, Any]:
+    """Return the ReferenceGrant that lets the HTTPRoutes of a namespace lead to Services of another one."""
+    return {
+        "from": [{"group": GROUP, "kind": "HTTPRoute", "namespace": namespace}],
+        "to": [{"group": "", "kind": "Service", "name": service} for service in services],
+    }
+
+
+def _parent(gateway: Any, section: str | None = None) -> dict[str, Any]:
+    parent = {"group": GROUP, "kind": "Gateway", "name": gateway}
+    return {**parent, "sectionName": section} if section else parent
+
+
+def _path(kind: str, path: str) -> dict[str, Any]:
+    return {"path": {"type": kind, "value": path}}
+
+
+def _redirect(redirect: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "RequestRedirect", "requestRedirect": dict(redirect)}
+
+
+def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
+    match = _path("Exact", route["exact"]) if route.get("exact") else _path("PathPrefix", route.get("path") or "/")
+    if wanted := route.get("headers"):
+        match["headers"] = [_compared(header) for header in wanted]
+    destination = {"group": "", "kind": "Service", "name": route["service"], "namespace": route["namespace"]}
+    rule: dict[str, Any] = {"matches": [match], "backendRefs": [{**destination, "port": route["port"], "weight": 1}]}
+    if filters := _set({**common, **(route.get("response_headers") or {})}):
+        rule["filters"] = filters
+    if route.get("timeout"):
+        rule["timeouts"] = {"request": f"{route['timeout']}s"}
+    return rule
+
+
+def _compared(match: Mapping[str, Any]) -> dict[str, str]:
+    if match.get("exact") is not None:
+        return {"type": "Exact", "name": match["name"], "value": match["exact"]}
+    return {"type": "RegularExpression", "name": match["name"], "value": f"{re.escape(match['prefix'])}.*"}
+
+
+def _set(response_headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    if not response_headers:
+        return []
+    # Istio takes a value over as it is, and Envoy reads it as in a VirtualService.
+    values = [{"name": name, "value": headers.literal(value)} for name, value in response_headers.items()]
+    return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": values}}]
+
+
+def host_conflicts(served: Mapping[str, Any], hsts: int = 0) -> Iterator[Conflict]:
+    """Yield what an HTTPRoute cannot say of a `HostArgs`."""
+    own = f"without it, or {apis.ISTIO} for the gateway's api"
+    if served.get("maintenance"):
+        what = "has no counterpart in the Gateway API: a route has no answer of its own but a redirect"
+        accepted = f"{own}; nearest is a route to a Service that answers 503, or redirectTo"
+        yield ("maintenance",), what, accepted
+    common = len(served.get("response_headers") or {}) + bool(hsts)
+    if common > MAX_ITEMS:
+        what = f"has {common} headers with hsts"
+        yield ("response_headers",), what, f"at most {MAX_ITEMS} headers in one filter of the Gateway API"
+    routes = served.get("routes") or ()
+    if len(routes) > MAX_RULES:
+        yield ("routes",), f"has {len(routes)} routes", f"at most {MAX_RULES} rules in one HTTPRoute of the Gateway API"
+    for position, route in enumerate(routes):
+        where = ("routes", position)
+        if route.get("retries") is not None:
+            what = "is only in the experimental channel of the Gateway API"
+            yield (
+                (*where, "retries"),
+                what,
+                f"{own}; nearest is Istio's default, which sends a failed request twice more",
+            )
+        path = route.get("path") or "/"
+        if path != "/" and path.endswith("/"):
+            what = "ends in a slash, and the Gateway API compares whole parts of a path"
+            yield (*where, "path"), what, f"{path.rstrip('/')}, which is the path itself and every path below it"
+        for key, count in (
+            ("headers", len(route.get("headers") or ())),
+            ("response_headers", common + len(route.get("response_headers") or {})),
+        ):
+            if count > MAX_ITEMS >= common:
+                what = f"has {count} headers" + (" with those of the host" if key == "response_headers" else "")
+                yield (*where, key), what, f"at most {MAX_ITEMS} headers in one match or filter of the Gateway API"
+
+
+def connection_conflicts(credentials: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of hosts that a browser asks for over one connection; `credentials` are each certificate's hosts.
+
+    It does so where the certificate of the connection covers both.
+    """
+    every = [host for hosts in credentials for host in hosts]
+    for hosts in credentials:
+        for host in hosts:
+            for other in every:
+                if other != host and any(names.covers(name, other) for name in hosts):
+                    yield host, other

@@ -1,0 +1,99 @@
+"""A stack in the Gateway API: what is only so there. Everything else, other files test for both APIs."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from sandbox.acme import STAGING
+from sandbox.testing import ISTIO, applied, client, eventually, items, resource
+from tests.sandbox.conftest import NewStack
+from tests.sandbox.stack import API, SHOP, Stack
+
+pytestmark = pytest.mark.sandbox
+
+HOSTS = ["shop.sandbox.test", "api.sandbox.test"]
+KINDS = ",".join(f"{kind}.gateway.networking.k8s.io" for kind in ("gateways", "httproutes", "referencegrants"))
+ISTIOS = "gateways.networking.istio.io,virtualservices.networking.istio.io"
+MOMENT = 30
+"""Requests of three clients in a second."""
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack: NewStack) -> Stack:
+    """A stack with a certificate for each host, which both APIs can serve."""
+    return new_stack("gateway-api", api="gateway", certificate={"grouping": "perHost"}, hosts=[SHOP, API])
+
+
+def serve(stack: Stack, api: str) -> None:
+    """Have the stack served by an API."""
+    stack.configure(api=api)
+    stack.up()
+    for host in HOSTS:
+        eventually(f"{host} is served", partial(client.served, host, client.trusting(STAGING)))
+
+
+def objects(kinds: str) -> list[str]:
+    """Return the names of the objects of some kinds."""
+    return sorted(obj["metadata"]["name"] for obj in items(kinds))
+
+
+def test_the_move_between_the_apis_takes_a_moment_and_orders_no_certificate(stack: Stack) -> None:
+    serve(stack, "istio")
+    orders = objects("orders.acme.cert-manager.io")
+    with client.traffic(HOSTS[0], client.trusting(STAGING), kept=True) as seen:
+        for api, gone in (("gateway", ISTIOS), ("istio", KINDS)):
+            serve(stack, api)
+            assert stack.plan() == {}, f"the stack is at rest in {api}"
+            assert objects(gone) == [], f"nothing of the other API is left in {api}"
+            assert client.plain(HOSTS[0], "/cart?id=1").status == 301, "plain HTTP is redirected"
+    # istiod empties the routes of a Gateway that is gone before Envoy has the other listener (BuildHTTPRoutes).
+    assert all(failure.startswith("answered 404") for failure in seen.failures), "every connection is accepted"
+    assert len(seen.failures) <= MOMENT, f"a moment, of {seen.answered} requests and {seen.kept}"
+    assert set(seen.kept) == {"HTTP/1.1", "HTTP/2"}, "a client asked in kept connections, too"
+    assert len(seen.serials) == 1, "clients saw one certificate"
+    assert objects("orders.acme.cert-manager.io") == orders, "no certificate was ordered"
+
+
+def test_each_gateway_says_that_its_listeners_are_in_force_with_one_route_each(stack: Stack) -> None:
+    serve(stack, "gateway")
+    for gateway in items("gateways.gateway.networking.k8s.io", ISTIO):
+        states = {listener["name"]: listener["attachedRoutes"] for listener in gateway["status"]["listeners"]}
+        assert states == dict.fromkeys(HOSTS, 1), f"{gateway['metadata']['name']} has one route at each listener"
+
+
+def test_a_route_of_another_namespace_is_not_let_in(stack: Stack) -> None:
+    serve(stack, "gateway")
+    spec = {
+        "parentRefs": [{"name": "tls-gateway-api", "namespace": ISTIO}],
+        "hostnames": ["shop.sandbox.test"],
+        "rules": [{"backendRefs": [{"name": "api", "port": 8080}]}],
+    }
+    with applied(resource("gateway.networking.k8s.io/v1", "HTTPRoute", "intruder", "api", spec=spec)):
+        eventually("Istio refuses the route", partial(reason_of_refusal, "intruder", "api"))
+        assert reason_of_refusal("intruder", "api") == "NotAllowedByListeners", "its namespace is not the gateway's"
+        assert client.https("shop.sandbox.test", client.trusting(STAGING)).json()["app"] == "shop", (
+            "the host keeps its application"
+        )
+
+
+def reason_of_refusal(name: str, namespace: str) -> str | None:
+    """Return why a route is not accepted by its Gateway; None as long as nothing is said."""
+    routes = {route["metadata"]["name"]: route for route in items("httproutes.gateway.networking.k8s.io", namespace)}
+    parents: list[dict[str, Any]] = routes[name].get("status", {}).get("parents", [])
+    refused = (
+        condition["reason"]
+        for parent in parents
+        for condition in parent["conditions"]
+        if (condition["type"], condition["status"]) == ("Accepted", "False")
+    )
+    return next(refused, None)
+
+
+def test_a_listener_answers_404_for_every_host_but_its_own(stack: Stack) -> None:
+    # Browsers ask for every host of a certificate over one connection, so the config refuses shared certificates.
+    serve(stack, "gateway")
+    other = client.Request("/", headers={"Host": HOSTS[1]})
+    assert client.https(HOSTS[0], client.trusting(STAGING), other).status == 404, (
+        "421 would send browsers to a connection of its own"
+    )

@@ -1,0 +1,151 @@
+"""Objects of the Gateway API: their specs, and what the components register."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import HttpGateway, TlsGateway
+from components.acme_issuers import solver_spec
+from components.cert_manager import chart_values
+from components.inputs import InputsError
+from components.specs import gateway_api
+from tests.unit import harness
+from tests.unit.components.support import ROUTE, tls
+
+KINDS = ("Gateway", "HTTPRoute", "ReferenceGrant")
+HOST = {"host": "a.test", "routes": [ROUTE]}
+
+
+def rules(hsts: int = 0, **host: Any) -> list[dict[str, Any]]:
+    """The rules of a host's HTTPRoute."""
+    made: list[dict[str, Any]] = gateway_api.route_spec("tls", {**HOST, **host}, hsts)["rules"]
+    return made
+
+
+def test_a_gateway_is_bound_to_the_service_and_has_a_listener_for_each_host() -> None:
+    listeners = gateway_api.tls_listeners([("a-certs", ["a.test"]), ("b-certs", ["*.b.test"])], ["X", "Y"])
+    spec = gateway_api.gateway_spec("gateway", "istio-system", listeners)
+    assert spec["addresses"] == [{"type": "Hostname", "value": "gateway.istio-system.svc.cluster.local"}]
+    assert [(one["name"], one["hostname"]) for one in listeners] == [
+        ("a.test", "a.test"), ("b.test-wildcard", "*.b.test"),
+    ], "a listener's name cannot have an asterisk"  # fmt: skip
+    assert [one["tls"]["certificateRefs"][0]["name"] for one in listeners] == ["a-certs", "b-certs"]
+    assert {one["tls"]["options"][gateway_api.CIPHER_SUITES] for one in listeners} == {"X,Y"}
+    assert {one["allowedRoutes"]["namespaces"]["from"] for one in listeners} == {"Same"}
+    assert "tls" not in spec, "no client certificate is asked for"
+    asking = gateway_api.gateway_spec("gateway", "istio-system", listeners, "ca")
+    (reference,) = asking["tls"]["frontend"]["default"]["validation"]["caCertificateRefs"]
+    assert (reference["kind"], reference["name"]) == ("Secret", "ca")
+
+
+def test_the_redirect_is_for_every_listener_of_port_80() -> None:
+    spec = gateway_api.redirect_spec("http")
+    assert spec["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "http"}]
+    assert "hostnames" not in spec, "a route without names has those of the listeners"
+    (rule,) = spec["rules"]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}], "an exact path precedes it"
+    assert rule["filters"][0]["requestRedirect"] == {"scheme": "https", "statusCode": 301}
+
+
+def test_a_route_is_for_its_listener_and_leads_to_its_service() -> None:
+    spec = gateway_api.route_spec("tls", HOST)
+    assert [(parent["name"], parent["sectionName"]) for parent in spec["parentRefs"]] == [("tls", "a.test")]
+    assert spec["hostnames"] == ["a.test"]
+    (rule,) = spec["rules"]
+    (backend,) = rule["backendRefs"]
+    assert (backend["name"], backend["namespace"], backend["port"]) == ("shop", "shop", 80)
+    assert "filters" not in rule
+    assert "timeouts" not in rule
+
+
+def test_paths_headers_and_timeouts_of_a_route() -> None:
+    headers = [{"name": "x-a", "exact": "1", "prefix": None}, {"name": "x-b", "exact": None, "prefix": "a.b"}]
+    exact, prefix = rules(
+        routes=[{**ROUTE, "exact": "/a", "headers": headers}, {**ROUTE, "path": "/b", "timeout": 5}],
+    )
+    assert exact["matches"][0]["path"] == {"type": "Exact", "value": "/a"}
+    assert exact["matches"][0]["headers"] == [
+        {"type": "Exact", "name": "x-a", "value": "1"},
+        {"type": "RegularExpression", "name": "x-b", "value": r"a\.b.*"},
+    ], "a beginning is an expression, in which nothing of the value has a meaning"
+    assert prefix["matches"][0]["path"] == {"type": "PathPrefix", "value": "/b"}
+    assert prefix["timeouts"] == {"request": "5s"}
+
+
+def test_headers_of_answers_are_those_of_the_host_and_of_the_route() -> None:
+    (rule,) = rules(
+        60, response_headers={"x-a": "5%", "x-b": "1"}, routes=[{**ROUTE, "response_headers": {"x-b": "2"}}]
+    )
+    (answer,) = rule["filters"]
+    assert answer["responseHeaderModifier"]["set"] == [
+        {"name": "strict-transport-security", "value": "max-age=60"},
+        {"name": "x-a", "value": "5%%"},
+        {"name": "x-b", "value": "2"},
+    ], "Envoy takes a per cent sign for a variable"
+
+
+def test_a_host_that_redirects_has_no_application() -> None:
+    (rule,) = rules(60, redirect_to="b.test", routes=[])
+    redirect, answer = rule["filters"]
+    assert redirect["requestRedirect"] == {"scheme": "https", "hostname": "b.test", "statusCode": 301}
+    assert answer["type"] == "ResponseHeaderModifier", "HSTS is sent with the redirect"
+    assert "backendRefs" not in rule
+
+
+def test_hosts_share_a_connection_where_one_certificate_is_good_for_both() -> None:
+    assert list(gateway_api.connection_conflicts([["a.test"], ["b.test"]])) == []
+    assert set(gateway_api.connection_conflicts([["a.test", "b.test"]])) == {("a.test", "b.test"), ("b.test", "a.test")}
+    assert list(gateway_api.connection_conflicts([["*.a.test"], ["b.a.test"]])) == [("*.a.test", "b.a.test")]
+    assert list(gateway_api.connection_conflicts([["*.a.test"], ["a.test"], ["c.b.a.test"]])) == []
+
+
+def test_a_gateway_comes_after_its_routes_and_those_after_their_grants() -> None:
+    def program() -> None:
+        HttpGateway("http", {"api": "gateway", "hosts": ["shop.sandbox.test"]})
+        TlsGateway("tls", tls(api="gateway"))
+
+    registered = harness.run(program)
+    kinds = {resource.urn: resource.type.rpartition(":")[2] for resource in registered}
+    before = {
+        resource.name: sorted(kinds[urn] for urn in resource.dependencies if kinds[urn] in KINDS)
+        for resource in registered
+        if kinds[resource.urn] in KINDS
+    }
+    assert before == {
+        "http-redirect": [],
+        "http-gateway": ["HTTPRoute"],
+        "tls-grant-shop": [],
+        "tls-shop.sandbox.test": ["ReferenceGrant"],
+        "tls-gateway": ["HTTPRoute"],
+    }, "created in this order, and deleted in the other one"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"min_version": "1.3"}, "min_version: '1.3' cannot be set for a listener"),
+        ({"hosts": [{**HOST, "maintenance": True}]}, r"hosts\[0\].maintenance has no counterpart"),
+        ({"hosts": [{**HOST, "routes": [{**ROUTE, "retries": 1}]}]}, r"hosts\[0\].routes\[0\].retries is only in"),
+        ({"credentials": [{"secret_name": "a", "hosts": ["a.test", "b.test"]}]}, "a.test and b.test share"),
+    ],
+)
+def test_what_the_api_cannot_say_is_refused(changes: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InputsError, match=problem):
+        harness.run(lambda: TlsGateway("tls", tls(api="gateway", **changes)))
+
+
+def test_the_namespaces_of_the_applications_have_to_be_known() -> None:
+    def program() -> None:
+        TlsGateway("tls", tls(api="gateway", hosts=[{**HOST, "routes": pulumi.Output.from_input([ROUTE])}]))
+
+    with pytest.raises(InputsError, match=r"hosts\[0\].routes is an Output"):
+        harness.run(program)
+
+
+def test_cert_manager_reads_the_api_and_answers_challenges_in_it() -> None:
+    assert "gatewayAPI" not in chart_values("cert-manager", {})["config"]
+    values = chart_values("cert-manager", {"config": {"kubernetesAPIQPS": 1}}, gateway_api=True)
+    assert (values["config"]["gatewayAPI"], values["config"]["kubernetesAPIQPS"]) == ({"enabled": True}, 1)
+    solver = solver_spec({"challenge": "http01", "api": "gateway", "wait_instead_of_self_check": None})
+    assert solver == {"http01": {"gatewayHTTPRoute": {"serviceType": "ClusterIP"}}}
