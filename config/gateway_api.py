@@ -54,9 +54,10 @@ def kinds_served(kubeconfig: str | None, context: str | None) -> set[str] | None
     try:
         objects = client.CustomObjectsApi(api_client(kubeconfig, context))
         for version in (gateway_api.VERSION, gateway_api.GRANT_VERSION):
+            group, _, name = version.partition("/")
             try:
                 # Any account may read that (the role system:discovery).
-                answer = objects.get_api_resources(*version.split("/"), _request_timeout=_TIMEOUT)
+                answer = objects.get_api_resources(group, name, _request_timeout=_TIMEOUT)
             except client.ApiException as error:
                 if error.status != 404:
                     raise

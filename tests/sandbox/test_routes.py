@@ -17,7 +17,7 @@ ROUTES = [
     {"path": "/", **SHOP},
     {"path": "/", **API, "headers": [{"name": "X-Version", "exact": "beta"}]},
     {"path": "/", **API, "headers": [{"name": "cookie", "prefix": "preview="}]},
-    {"path": "/slow", **SHOP, "timeout": 1, "retries": 0, "responseHeaders": {"x-frame-options": "SAMEORIGIN"}},
+    {"path": "/slow", **SHOP, "timeout": 1, "responseHeaders": {"x-frame-options": "SAMEORIGIN"}},
 ]
 SITE_HOST = {
     "host": SITE,
@@ -27,15 +27,22 @@ SITE_HOST = {
 
 
 @pytest.fixture(scope="module")
-def shared(new_stack: NewStack) -> Stack:
+def made(new_stack: NewStack) -> Stack:
     # HSTS is not for staging's certificates, which no browser trusts.
     return new_stack(
         "routes",
         acme={"issuer": "prod"},
-        certificate={"secretName": "routes-certs"},
+        certificate={"secretName": "routes-certs", "grouping": "perHost"},
         tls={"hsts": 300},
         hosts=[{"host": WWW, "redirectTo": SITE}, SITE_HOST],
     )
+
+
+@pytest.fixture(scope="module", params=["istio", "gateway"])
+def shared(made: Stack, request: pytest.FixtureRequest) -> Stack:
+    """The stack in one API, and then in the other one."""
+    made.configure(api=request.param)
+    return made
 
 
 @pytest.fixture
@@ -80,6 +87,7 @@ def test_an_answer_has_the_headers_of_its_host_and_those_of_its_route_first() ->
     assert ask(SITE, "/slow").headers.get_all("x-frame-options") == ["SAMEORIGIN"], "the route's own"
 
 
+@pytest.mark.parametrize("shared", ["istio"], indirect=True)
 def test_maintenance_is_answered_by_the_gateway_and_ends(stack: Stack) -> None:
     with stack.changed(hosts=[{"host": WWW, "redirectTo": SITE}, {**SITE_HOST, "maintenance": True}]):
         stack.up()

@@ -83,24 +83,24 @@ def test_what_a_gateway_cannot_do_is_refused_with_the_nearest_that_works(
 
 def test_a_gateway_of_its_own_has_an_api_of_its_own() -> None:
     stack = Composition(settings(gateways=[{**INTERNAL, "api": "gateway", "challenge": "http01"}]), "dev", None)
-    internal = stack.other_gateways[0]
-    assert (stack.http["api"], internal.http["api"]) == ("istio", "gateway")
-    assert (stack.tls["api"], internal.tls["api"]) == ("istio", "gateway")
+    own, internal = stack.gateways
+    assert (own.http["api"], internal.http["api"]) == ("istio", "gateway")
+    assert (own.tls["api"], internal.tls["api"]) == ("istio", "gateway")
     assert internal.http["service"] == internal.tls["service"] == "internal-gateway"
     assert stack.cert_manager["gateway_api"] is True, "one gateway is enough"
-    certificates = stack.certificate("issuer"), internal.certificate("issuer")
+    certificates = own.certificate("issuer"), internal.certificate("issuer")
     assert [args["http_gateway"] for args in certificates] == [None, "http-dev-internal"]
     assert stack.issuers["solvers"] == [
         {"challenge": "http01", "class_field": "class", "dns_names": [HOST["host"]], "dns_zones": []},
         {"challenge": "http01", "api": "gateway", "dns_names": [WIKI["host"]], "dns_zones": []},
     ], "each host is proven in the API of its gateway"
-    assert "http01" in stack.ingress, "an Ingress has to reach the gateway"
+    assert "http01" in own.ingress, "an Ingress has to reach the gateway"
     assert "http01" not in internal.ingress, "there is none"
 
 
 def test_names_that_are_proven_by_dns_need_no_gateway() -> None:
     stack = Composition(settings(api="gateway", challenge="dns01"), "dev", None)
-    assert stack.certificate("issuer")["http_gateway"] is None
+    assert stack.gateways[0].certificate("issuer")["http_gateway"] is None
 
 
 @pytest.mark.parametrize(
