@@ -77,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
         "--mesh-config", default=_DEFAULT.mesh_config, metavar="CONFIGMAP", help="istio-REVISION, or istio"
     )
     place.add_argument(
-        "--application", action="append", metavar="NAMESPACE", help="one that mtls is for, may be repeated"
+        "--application",
+        action="append",
+        metavar="NAMESPACE",
+        help="one of an application, for mtls and the Gateway API, may be repeated",
     )
     place.add_argument("--stack", required=True, metavar="NAME", help="the stack")
     place.add_argument("--secret", action="append", metavar="NAME", help="a certificate's Secret, may be repeated")

@@ -45,7 +45,7 @@ class Place:
     mesh_config: str = "istio"
     """The ConfigMap with Istio's mesh config, `istio-REVISION` for a revision."""
     applications: Sequence[str] = ()
-    """The namespaces that `mtls` is for."""
+    """The namespaces of the applications, for `mtls` and the Gateway API."""
     stack: str = ""
     """The stack's name. The names of its roles, its alerts and its dashboard end with it."""
 
