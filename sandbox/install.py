@@ -61,8 +61,9 @@ def gateway_api(module: Path) -> None:
     # An annotation with the last applied text would be longer than annotations may be.
     argv = ["kubectl", "apply", "--server-side", "--filename", str(folder)]
     _run(argv, "default", "The CRDs of the Gateway API were refused")
-    for kind in GATEWAY_API_KINDS:
-        _wait(f"crd/{kind}.gateway.networking.k8s.io", "condition=Established", "default")
+    kinds = [f"crd/{kind}.gateway.networking.k8s.io" for kind in GATEWAY_API_KINDS]
+    argv = ["kubectl", "wait", *kinds, "--for=condition=Established", f"--timeout={TIMEOUT}s"]
+    _run(argv, "default", "The CRDs of the Gateway API are not served")
 
 
 def istio(module: Path) -> None:
