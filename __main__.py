@@ -36,9 +36,9 @@ caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.acc
 def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     """Put TLS on one gateway, and return its outputs."""
     name = gateway.resource_name
-    ingress = components.IngressGateway(name("ingress"), gateway.ingress, on_cluster())
-    records = components.DnsRecords(name("dns"), gateway.records(ingress.ip, ingress.ipv6))
     http = components.HttpGateway(name("http"), gateway.http, on_cluster())
+    ingress = components.IngressGateway(name("ingress"), gateway.ingress(http.service), on_cluster())
+    records = components.DnsRecords(name("dns"), gateway.records(ingress.ip, ingress.ipv6))
 
     # Before an order, the ACME server must find the names, their proofs and the CAA records.
     provable = on_cluster(issuers, records, http, *access, *caa)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from .inputs import check_inputs, resource_label
+from .inputs import check_inputs, computed, resource_label
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .shared_args import GatewayCertificateArgs
@@ -33,11 +33,12 @@ class GatewayCertificate(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:GatewayCertificate", name, {}, opts)
         inputs = check_inputs(self, name, args, GatewayCertificateArgs)
         hooks = explain_on_failure(self, credentials_of(self))
-        annotations = {**WAIT_FOR_READY}
-        if inputs["http_gateway"] is not None:
-            annotations |= gateway_api.challenge_annotations(inputs["http_gateway"])
+        gateway, managed = inputs["http_gateway"], inputs["managed"]
         certificates = []
         for position, credential in enumerate(inputs["credentials"]):
+            annotations: dict[str, Any] = {**WAIT_FOR_READY}
+            if gateway is not None:
+                annotations |= computed(gateway_api.challenge_annotations, gateway, position, managed)
             certificate = AwaitedObject(
                 f"{name}-{resource_label(credential['secret_name'], position)}",
                 kind="Certificate",

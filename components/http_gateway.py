@@ -7,6 +7,7 @@ import pulumi
 
 from .fields import COMPONENT_NAME, Api, Default, HostName, Input, KubernetesName, NonEmpty, RouteNamespace, Selector
 from .inputs import check_inputs
+from .shared_args import ManagedGatewayArgs
 from .specs import apis, istio
 from .writers import WRITERS
 
@@ -23,7 +24,9 @@ class HttpGatewayArgs(TypedDict):
     api: NotRequired[Annotated[Api, Default(apis.ISTIO)]]
     """The API that the objects are of: `istio`, or `gateway` for the Gateway API of Kubernetes."""
     service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
-    """The gateway's Service, by which the Gateway API finds the gateway."""
+    """The gateway's Service, by which the Gateway API finds the gateway, or which Istio is to make for it."""
+    managed: NotRequired[ManagedGatewayArgs | None]
+    """With `api: gateway`: Istio runs the gateway. By default, there is one, which others have installed."""
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
     """Labels of the gateway's Pods, by which Istio's own API finds the gateway."""
     routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
@@ -36,8 +39,11 @@ class HttpGateway(pulumi.ComponentResource):
     Example: `HttpGateway("http", {"hosts": ["shop.acme.dev"]})`
     """
 
+    service: pulumi.Output[str]
+    """The gateway's Service, once it is there."""
+
     def __init__(self, name: str, args: HttpGatewayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("istio-gateway-tls:index:HttpGateway", name, {}, opts)
         inputs = check_inputs(self, name, args, HttpGatewayArgs)
-        WRITERS[inputs["api"]].http(self, name, inputs)
-        self.register_outputs({})
+        self.service = WRITERS[inputs["api"]].http(self, name, inputs)
+        self.register_outputs({"service": self.service})

@@ -22,10 +22,12 @@ from .fields import (
     Hsts,
     Identifier,
     Input,
+    Ipv4,
     IssuerKind,
     KeyAlgorithm,
     KeyRotation,
     KubernetesName,
+    Labels,
     MacKey,
     NonEmpty,
     Number,
@@ -84,6 +86,20 @@ def shared_credentials(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             seen.add(host)
 
 
+class ManagedGatewayArgs(TypedDict):
+    """A gateway that Istio runs for a Gateway of the Gateway API: its Service, and the Deployment of the same name."""
+
+    annotations: NotRequired[Input[Mapping[str, Input[Text]]] | None]
+    """Annotations of the Service, such as those of an internal load balancer."""
+    labels: NotRequired[Input[Labels[Input[str]]] | None]
+    """Labels of the Service and of the Pods, beside the selector."""
+    parameters: NotRequired[Input[KubernetesName] | None]
+    """A ConfigMap in the same namespace, with patches of what Istio makes: `service`, `deployment` and others
+    (https://istio.io/latest/docs/tasks/traffic-management/ingress/gateway-api/)."""
+    address: NotRequired[Input[Ipv4] | None]
+    """A reserved address that the load balancer gets. By default, it gets any."""
+
+
 @with_cross_check(shared_credentials, "credentials")
 class TlsGatewayArgs(TypedDict):
     """The inputs of `TlsGateway`."""
@@ -100,6 +116,8 @@ class TlsGatewayArgs(TypedDict):
     """The API that the objects are of: `istio`, or `gateway` for the Gateway API of Kubernetes."""
     service: NotRequired[Annotated[Input[KubernetesName], Default(istio.SERVICE)]]
     """The gateway's Service, by which the Gateway API finds the gateway."""
+    http_gateway: NotRequired[Input[KubernetesName] | None]
+    """Where Istio runs a gateway of the Gateway API: the Gateway of port 80, to which the listeners are added."""
     selector: NotRequired[Annotated[Input[Selector[Input[str]]], Default(istio.SELECTOR)]]
     """Labels of the gateway's Pods, by which Istio's own API finds the gateway."""
     min_version: NotRequired[Annotated[Input[TlsVersion], Default(tls.VERSIONS[0])]]
@@ -145,6 +163,8 @@ class GatewayCertificateArgs(TypedDict):
     """The namespace of the gateway's Pods."""
     http_gateway: NotRequired[Input[KubernetesName] | None]
     """The Gateway of port 80 on which HTTP-01 challenges are answered, where that is one of the Gateway API."""
+    managed: NotRequired[Annotated[bool, Default(False)]]
+    """Whether Istio runs that gateway."""
     key: NotRequired[Annotated[KeyArgs, Default({})]]
     """The private key of each certificate."""
     timeout: NotRequired[Annotated[Seconds, Default(600)]]
@@ -269,6 +289,8 @@ class IngressGatewayArgs(TypedDict):
     """Seconds that `up` waits for the external IP."""
     plain: NotRequired[Annotated[bool, Default(True)]]
     """Whether the Service has to have port 80, for HTTP-01 and the redirect."""
+    secure: NotRequired[Annotated[bool, Default(True)]]
+    """Whether the Service has to have port 443. Where Istio runs the gateway, it gets the port with its first host."""
     family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
     """The external addresses of the Service, which the hosts' records hold; `dual` is one of each."""
     http01: NotRequired[Http01Args]

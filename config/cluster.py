@@ -1,11 +1,11 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.fields import GoogleName
-from components.shared_args import CertManagerArgs, Http01Args, IngressGatewayArgs, TlsGatewayArgs
+from components.shared_args import CertManagerArgs, Http01Args, IngressGatewayArgs, ManagedGatewayArgs, TlsGatewayArgs
 from components.shell import word
 from config.fields import Section, section_of
 from config.problems import Path, dotted
@@ -26,13 +26,26 @@ class Gke(Section):
     )
 
 
+class Infrastructure(section_of(ManagedGatewayArgs)):  # type: ignore[misc]
+    """What Istio puts on the Service and the Pods of a gateway that it runs."""
+
+
 class Ingress(
     section_of(TlsGatewayArgs, "routes_from"),  # type: ignore[misc]
     section_of(Http01Args),  # type: ignore[misc]
     section_of(IngressGatewayArgs, "namespace", "service", "family", "timeout"),  # type: ignore[misc]
 ):
-    """The existing gateway: its Service, and the label of its Pods."""
+    """The gateway: its Service, the label of its Pods, and who runs it."""
 
+    deployment: Literal["existing", "managed"] = Field(
+        "existing",
+        description="existing (a gateway that others have installed) or, with api gateway, managed (Istio runs one."
+        " Its Service gets the name of ingress.service, and its Pods get that name as the label istio)",
+        examples=["managed"],
+    )
+    infrastructure: Infrastructure = Field(
+        Infrastructure(), description="what a gateway with ingress.deployment managed has"
+    )
     address: Literal["ephemeral", "promote"] = Field(
         "ephemeral",
         description="ephemeral (the Service's address is left as it is) or promote (it is reserved, and so outlives"
@@ -44,6 +57,18 @@ class Ingress(
         description="the region of the reserved address (default with gke: the cluster's)",
         examples=["REGION"],
     )
+
+    @property
+    def managed(self) -> bool:
+        """Whether Istio runs the gateway."""
+        return self.deployment == "managed"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _label_pods(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("deployment") == "managed" and isinstance(raw.get("service"), str):
+            return {"selector": {"istio": raw["service"]}, **raw}
+        return raw
 
 
 class CertManager(section_of(CertManagerArgs)):  # type: ignore[misc]

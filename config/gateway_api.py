@@ -25,7 +25,9 @@ def require_gateway_api(settings: Settings, stack: str, kubeconfig: str | None) 
     if not settings.uses_gateway_api:
         return
     served = kinds_served(kubeconfig, settings.context)
-    missing = [kind for kind in gateway_api.KINDS if served is not None and kind not in served]
+    managed = any(view.settings.ingress.managed for view in settings.views)
+    needed = gateway_api.MANAGED_KINDS if managed else gateway_api.KINDS
+    missing = [kind for kind in needed if served is not None and kind not in served]
     if missing:
         problem = _missing(settings, missing)
         raise ProblemsError(problem, heading=config_heading(stack, [problem]))

@@ -15,6 +15,7 @@ from components.shared_args import (
     Http01Args,
     IngressGatewayArgs,
     KeyArgs,
+    ManagedGatewayArgs,
     TlsGatewayArgs,
 )
 from components.specs import addresses, apis, client_ca, istio, names
@@ -56,11 +57,11 @@ class GatewayComposition:
         """Return what a component of the gateway is called."""
         return f"{self.view.name}-{name}" if self.view.name else name
 
-    @property
-    def ingress(self) -> IngressGatewayArgs:
-        """The existing Service."""
+    def ingress(self, service: pulumi.Input[str]) -> IngressGatewayArgs:
+        """The Service, which exists or which Istio makes for the Gateway of port 80."""
         by_http = bool(self.settings.hosts_proven_by(HTTP01))
-        args = {**shared_fields(self.settings.ingress, IngressGatewayArgs), "plain": by_http}
+        section = shared_fields(self.settings.ingress, IngressGatewayArgs)
+        args = {**section, "service": service, "plain": by_http, "secure": not self.settings.ingress.managed}
         if by_http and self.settings.api == apis.ISTIO:
             args["http01"] = shared_fields(self.settings.ingress, Http01Args)
         return cast(IngressGatewayArgs, args)
@@ -99,6 +100,7 @@ class GatewayComposition:
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
+            "managed": self._managed,
             "hosts": self._hosts,
             "routes_from": self.settings.ingress.routes_from,
         }
@@ -113,6 +115,7 @@ class GatewayComposition:
             "issuer_kind": acme.issuer_kind,
             "credentials": self._credentials,
             "http_gateway": istio.http_gateway_name(self.stack, self.view.name) if by_route else None,
+            "managed": self.settings.ingress.managed,
             "key": cast(KeyArgs, shared_fields(section, KeyArgs)),
             "timeout": acme.timeout,
             "profile": acme.profile,
@@ -131,6 +134,7 @@ class GatewayComposition:
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
+            "http_gateway": istio.http_gateway_name(self.stack, self.view.name) if self._managed else None,
             "credentials": self._credentials,
             "hosts": [host.served for host in self.settings.hosts],
             "routes_from": self.settings.ingress.routes_from,
@@ -144,6 +148,13 @@ class GatewayComposition:
     def _secret_if_encrypted(self, value: Any) -> Any:
         """Return a value of the section `tls` as an input, which is a secret where the config has it as one."""
         return pulumi.Output.secret(value) if self.secret_tls else value
+
+    @property
+    def _managed(self) -> ManagedGatewayArgs | None:
+        ingress = self.settings.ingress
+        if not ingress.managed:
+            return None
+        return cast(ManagedGatewayArgs, shared_fields(ingress.infrastructure, ManagedGatewayArgs))
 
     @property
     def _hosts(self) -> list[str]:

@@ -39,7 +39,9 @@ class Wanted:
     family: str = addresses.IPV4
     """Of the external addresses: one of `addresses.FAMILIES`."""
     plain: bool = True
-    """Whether port 80 is needed, beside 443."""
+    """Whether port 80 is needed."""
+    secure: bool = True
+    """Whether port 443 is needed."""
     commands: Commands = field(default_factory=dict)
     """Without any, a fix names the inputs of the component."""
 
@@ -157,7 +159,8 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
-        if number not in ports and (wanted.plain or number != 80):
+        needed = wanted.plain if number == 80 else wanted.secure
+        if number not in ports and needed:
             target = high if unprivileged else number
             port = {"name": protocol, "port": number, "targetPort": target}
             fix = patch([{"op": "add", "path": "/spec/ports/-", "value": port}])

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import apis, external_dns, headers, names
+from .istio import ANY_NAMESPACE
 
 GROUP = "gateway.networking.k8s.io"
 VERSION = f"{GROUP}/v1"
@@ -25,8 +26,16 @@ CLASS = "istio"
 KINDS = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
 """Those that are used, all of the standard channel."""
 
+MANAGED_KINDS = (*KINDS, "listenersets")
+"""Those of a gateway that Istio runs; ListenerSets are in the standard channel since v1.5."""
+
+GATEWAY, LISTENER_SET = "Gateway", "ListenerSet"
+
+MAX_PARENTS = 32
+"""Of one HTTPRoute, and so Gateways of port 80 that one redirects."""
+
 MAX_LISTENERS = 64
-"""Of one Gateway."""
+"""Of one Gateway, and of one ListenerSet. Hosts beyond it are listeners of another one."""
 
 MAX_RULES = 16
 """Of one HTTPRoute."""
@@ -40,6 +49,9 @@ MIN_VERSION = "1.2"
 
 CIPHER_SUITES = "gateway.istio.io/tls-cipher-suites"
 """An option of a listener's TLS, since Istio 1.29."""
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""A label that the API server puts on every namespace."""
 
 REDIRECT_CODE = 301
 
@@ -57,70 +69,136 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def challenge_annotations(gateway: Any) -> dict[str, Any]:
-    """Return the annotations of a Certificate whose challenges are answered on a Gateway of port 80."""
-    return {PARENT_KIND: "Gateway", PARENT_NAME: gateway}
+def part(gateway: str, position: int) -> str:
+    """Return the name of the Gateway that has the listener of the host at a position."""
+    number = position // MAX_LISTENERS
+    return f"{gateway}-{number + 1}" if number else gateway
+
+
+def challenge_annotations(gateway: Any, position: int, managed: bool) -> dict[str, Any]:
+    """Return the annotations of a Certificate whose challenge is answered on the listener of port 80 at a position."""
+    kind = LISTENER_SET if managed and position >= MAX_LISTENERS else GATEWAY
+    return {PARENT_KIND: kind, PARENT_NAME: part(gateway, position)}
 
 
 def gateway_spec(
     service: Any, namespace: Any, listeners: Sequence[Mapping[str, Any]], client_ca_secret: str | None = None
 ) -> dict[str, Any]:
     """Return a Gateway at the Pods of a Service: without an address, Istio would deploy others for it."""
-    address = {"type": "Hostname", "value": f"{service}.{namespace}.svc.cluster.local"}
-    spec: dict[str, Any] = {"gatewayClassName": CLASS, "addresses": [address], "listeners": list(listeners)}
+    addresses = [address(f"{service}.{namespace}.svc.cluster.local")]
+    spec: dict[str, Any] = {"gatewayClassName": CLASS, "addresses": addresses, "listeners": list(listeners)}
     if client_ca_secret:
         validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": client_ca_secret}]}
         spec["tls"] = {"frontend": {"default": {"validation": validation}}}
     return spec
 
 
-def http_listeners(hosts: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the listeners of port 80. Its routes are those of the Gateway's own namespace, the solvers' among them."""
-    return [_listener(host, 80, "HTTP") for host in hosts]
+def managed_spec(
+    managed: Mapping[str, Any], selector: Mapping[str, str], listeners: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return a Gateway for which Istio makes a Deployment and a Service; `managed` is a `ManagedGatewayArgs`.
+
+    Without an infrastructure of its own, Istio would copy the Gateway's annotations to the Service.
+    """
+    infrastructure: dict[str, Any] = {
+        "labels": {**(managed["labels"] or {}), **selector},
+        "annotations": dict(managed["annotations"] or {}),
+    }
+    if managed["parameters"]:
+        infrastructure["parametersRef"] = {"group": "", "kind": "ConfigMap", "name": managed["parameters"]}
+    spec: dict[str, Any] = {
+        "gatewayClassName": CLASS,
+        "infrastructure": infrastructure,
+        "allowedListeners": {"namespaces": {"from": "Same"}},
+        "listeners": list(listeners),
+    }
+    if managed["address"]:
+        spec["addresses"] = [{"type": "IPAddress", "value": managed["address"]}]
+    return spec
+
+
+def deployment_annotations(service: Any) -> dict[str, Any]:
+    """Return the annotations by which Istio gives a Service, a Deployment and a ServiceAccount their name."""
+    return {"gateway.istio.io/name-override": service, "gateway.istio.io/service-account": service}
+
+
+def listener_set_spec(gateway: Any, listeners: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the ListenerSet that adds listeners to a Gateway."""
+    return {"parentRef": _parent(gateway), "listeners": list(listeners)}
+
+
+def address(host: str) -> dict[str, str]:
+    """Return the address by which a Gateway is served by the Pods of a Service, by the Service's host name."""
+    return {"type": "Hostname", "value": host}
+
+
+def http_listeners(hosts: Sequence[str], namespace: str, routes_from: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return the listeners of port 80, whose routes are the redirect and those of the solvers."""
+    return [_listener(host, 80, "HTTP", _route_namespaces(namespace, routes_from)) for host in hosts]
 
 
 def tls_listeners(
-    credentials: Sequence[tuple[Any, Sequence[str]]], cipher_suites: Sequence[str]
+    credentials: Sequence[tuple[Any, str]],
+    cipher_suites: Sequence[str],
+    namespace: str,
+    routes_from: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return the listeners of port 443; `credentials` are each certificate's Secret and its hosts."""
+    """Return the listeners of port 443; `credentials` are each host's Secret and the host."""
     return [
         {
-            **_listener(host, 443, "HTTPS"),
+            **_listener(host, 443, "HTTPS", _route_namespaces(namespace, routes_from)),
             "tls": {
                 "mode": "Terminate",
                 "certificateRefs": [{"group": "", "kind": "Secret", "name": secret}],
                 "options": {CIPHER_SUITES: ",".join(cipher_suites)},
             },
         }
-        for secret, hosts in credentials
-        for host in hosts
+        for secret, host in credentials
     ]
 
 
-def _listener(host: str, port: int, protocol: str) -> dict[str, Any]:
+def _route_namespaces(namespace: str, routes_from: Sequence[str]) -> dict[str, Any]:
+    """Return the namespaces whose routes a listener accepts: its own, and those that the config lists."""
+    if ANY_NAMESPACE in routes_from:
+        return {"from": "All"}
+    if not routes_from:
+        return {"from": "Same"}
+    named = {"key": NAMESPACE_NAME, "operator": "In", "values": [namespace, *routes_from]}
+    return {"from": "Selector", "selector": {"matchExpressions": [named]}}
+
+
+def _listener(host: str, port: int, protocol: str, route_namespaces: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": names.object_name(host),
         "hostname": host,
         "port": port,
         "protocol": protocol,
-        "allowedRoutes": {"namespaces": {"from": "Same"}},
+        "allowedRoutes": {"namespaces": dict(route_namespaces)},
     }
 
 
-def redirect_spec(gateway: Any) -> dict[str, Any]:
-    """Return the HTTPRoute that redirects every host of the Gateway of port 80 to HTTPS.
+def redirect_spec(gateways: Sequence[str], managed: bool = False) -> dict[str, Any]:
+    """Return the HTTPRoute that redirects every host of the Gateways of port 80 to HTTPS.
+
+    Where Istio runs the gateway, all but the first are ListenerSets.
 
     The exact path of a challenge precedes the prefix of the redirect.
     """
     redirect = {"scheme": "https", "statusCode": REDIRECT_CODE}
     return {
-        "parentRefs": [_parent(gateway)],
+        "parentRefs": [
+            _parent(gateway, kind=LISTENER_SET if managed and number else GATEWAY)
+            for number, gateway in enumerate(gateways)
+        ],
         "rules": [{"matches": [_path("PathPrefix", "/")], "filters": [_redirect(redirect)]}],
     }
 
 
-def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0) -> dict[str, Any]:
-    """Return a host's HTTPRoute on its listener of port 443: its routes, or its redirect; `served` is a `HostArgs`."""
+def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0, in_set: bool = False) -> dict[str, Any]:
+    """Return a host's HTTPRoute on its listener of port 443: its routes, or its redirect.
+
+    `served` is a `HostArgs`. The listener is one of a Gateway, or of a ListenerSet.
+    """
     common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
     if served.get("redirect_to"):
         redirect = {"scheme": "https", "hostname": served["redirect_to"], "statusCode": REDIRECT_CODE}
@@ -129,7 +207,7 @@ def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0) -> dict[s
         rules = [_rule(route, common) for route in served["routes"]]
     host = served["host"]
     return {
-        "parentRefs": [_parent(gateway, names.object_name(host))],
+        "parentRefs": [_parent(gateway, names.object_name(host), LISTENER_SET if in_set else GATEWAY)],
         "hostnames": [host],
         "rules": rules,
     }
@@ -143,8 +221,8 @@ def grant_spec(namespace: Any, services: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _parent(gateway: Any, section: str | None = None) -> dict[str, Any]:
-    parent = {"group": GROUP, "kind": "Gateway", "name": gateway}
+def _parent(name: Any, section: str | None = None, kind: str = GATEWAY) -> dict[str, Any]:
+    parent = {"group": GROUP, "kind": kind, "name": name}
     return {**parent, "sectionName": section} if section else parent
 
 

@@ -1,73 +1,108 @@
 """The Gateway API: Gateways, HTTPRoutes, and ReferenceGrants for the applications' Services.
 
-As with Istio's own API, a Gateway is created after its routes and deleted before them.
+As with Istio's own API, a Gateway is created after its routes and deleted before them. Where Istio runs the gateway, it
+does so for the Gateway of port 80, and ListenerSets add all further listeners.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import InputsError, computed, recheck, resource_label
+from ..kube.cutover import ISTIOS, take_over_from
 from ..problem import Problem
 from ..routes import HostArgs
 from ..specs import gateway_api, names
 
 WAIT_FOR_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
-"""Annotation: a create or an update ends when Istio has the Gateway in force."""
+"""Annotation: a create or an update ends when Istio has the Gateway in force, with an address where it runs one."""
 
 
-def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> None:
-    """Register the Gateway of port 80 and the HTTPRoute that redirects."""
-    child = pulumi.ResourceOptions(parent=component)
+def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
+    """Register the Gateways of port 80 and the HTTPRoute that redirects."""
+    starts = range(0, len(inputs["hosts"]), gateway_api.MAX_LISTENERS)
+    parents = [computed(gateway_api.part, inputs["gateway"], start) for start in starts]
+    managed = inputs["managed"] is not None
     redirect = kubernetes.apiextensions.CustomResource(
         f"{name}-redirect",
         api_version=gateway_api.VERSION,
         kind="HTTPRoute",
         metadata=gateway_api.metadata(inputs["gateway"], inputs["namespace"]),
-        spec=computed(gateway_api.redirect_spec, inputs["gateway"]),
-        opts=child,
+        spec=computed(gateway_api.redirect_spec, parents, managed),
+        opts=pulumi.ResourceOptions(parent=component),
     )
-    listeners = computed(gateway_api.http_listeners, inputs["hosts"])
-    _gateway(name, inputs, listeners, None, pulumi.ResourceOptions(parent=component, depends_on=[redirect]))
+    gateways: list[kubernetes.apiextensions.CustomResource] = []
+    for start in starts:
+        hosts = inputs["hosts"][start : start + gateway_api.MAX_LISTENERS]
+        listeners = computed(gateway_api.http_listeners, hosts, inputs["namespace"], inputs["routes_from"])
+        owner = inputs["gateway"] if gateways and managed else None
+        gateway = _listen(component, name, inputs, start, listeners, owner=owner, depends_on=[redirect, *gateways[:1]])
+        gateways.append(gateway)
+    if not managed:
+        return pulumi.Output.from_input(inputs["service"])
+    return gateways[0].id.apply(lambda _: inputs["service"])
 
 
 def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: list[pulumi.Resource]) -> None:
-    """Register the Gateway of port 443, with a listener for each host, and an HTTPRoute for each host."""
+    """Register the Gateways of port 443, with a listener for each host, and an HTTPRoute for each host."""
     _refuse(component, name, inputs)
     child = pulumi.ResourceOptions(parent=component)
+    owner = inputs["http_gateway"]
     grants = _grants(name, inputs, child)
+    presented = [
+        (credential["secret_name"], host) for credential in inputs["credentials"] for host in credential["hosts"]
+    ]
+    order = [host for _, host in presented]
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
         served = recheck(component, name, ("hosts", position), host, HostArgs)
+        listener = order.index(host["host"]) if host["host"] in order else position
+        parent = computed(gateway_api.part, inputs["gateway"], listener)
         route = kubernetes.apiextensions.CustomResource(
             f"{name}-{resource_label(host['host'], position)}",
             api_version=gateway_api.VERSION,
             kind="HTTPRoute",
             metadata=gateway_api.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
-            spec=computed(gateway_api.route_spec, inputs["gateway"], served, inputs["hsts"]),
+            spec=computed(gateway_api.route_spec, parent, served, inputs["hsts"], owner is not None),
             # It names Services by plain strings, which are no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
         )
         routes.append(route)
-    presented = [(credential["secret_name"], credential["hosts"]) for credential in inputs["credentials"]]
-    listeners = computed(gateway_api.tls_listeners, presented, inputs["cipher_suites"])
-    authority = (inputs["client_ca"] or {}).get("secret_name")
-    opts = pulumi.ResourceOptions(parent=component, depends_on=[*before, *routes])
-    _gateway(name, inputs, listeners, authority, opts)
+    for start in range(0, len(presented), gateway_api.MAX_LISTENERS):
+        listeners = computed(
+            gateway_api.tls_listeners,
+            presented[start : start + gateway_api.MAX_LISTENERS],
+            *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"]),
+        )
+        # Where Istio runs the gateway, the old one has other Pods.
+        hooks = take_over_from(ISTIOS, component, inputs) if start == 0 and owner is None else None
+        _listen(component, name, inputs, start, listeners, owner=owner, depends_on=[*before, *routes], hooks=hooks)
 
 
-def _gateway(name: str, inputs: Any, listeners: Any, authority: Any, opts: pulumi.ResourceOptions) -> None:
-    metadata = gateway_api.metadata(inputs["gateway"], inputs["namespace"])
+def _listen(
+    component: pulumi.ComponentResource, name: str, inputs: Any, start: int, listeners: Any, *, owner: Any, **opts: Any
+) -> kubernetes.apiextensions.CustomResource:
+    """Register the Gateway with the listeners from a position on, or a ListenerSet that adds them to its owner."""
+    metadata = gateway_api.metadata(computed(gateway_api.part, inputs["gateway"], start), inputs["namespace"])
     metadata["annotations"] |= WAIT_FOR_PROGRAMMED
-    kubernetes.apiextensions.CustomResource(
-        f"{name}-gateway",
+    if owner is not None:
+        kind, spec = "ListenerSet", computed(gateway_api.listener_set_spec, owner, listeners)
+    elif (managed := inputs.get("managed")) is not None:
+        metadata["annotations"] |= gateway_api.deployment_annotations(inputs["service"])
+        kind, spec = "Gateway", computed(gateway_api.managed_spec, managed, inputs["selector"], listeners)
+    else:
+        authority = (inputs.get("client_ca") or {}).get("secret_name")
+        kind = "Gateway"
+        spec = computed(gateway_api.gateway_spec, inputs["service"], inputs["namespace"], listeners, authority)
+    return kubernetes.apiextensions.CustomResource(
+        f"{name}-gateway{gateway_api.part('', start)}",
         api_version=gateway_api.VERSION,
-        kind="Gateway",
+        kind=kind,
         metadata=metadata,
-        spec=computed(gateway_api.gateway_spec, inputs["service"], inputs["namespace"], listeners, authority),
-        opts=opts,
+        spec=spec,
+        opts=pulumi.ResourceOptions(parent=component, **opts),
     )
 
 
@@ -104,6 +139,9 @@ def _refuse(component: pulumi.ComponentResource, name: str, inputs: Any) -> None
     if inputs["min_version"] != gateway_api.MIN_VERSION and isinstance(inputs["min_version"], str):
         what = f"{inputs['min_version']!r} cannot be set for a listener of the Gateway API"
         problems.append(Problem("min_version", f"{what}; accepted: {gateway_api.MIN_VERSION}"))
+    if inputs["client_ca"] and inputs["http_gateway"] is not None:
+        what = "cannot be set for a ListenerSet; accepted: without it, or without http_gateway"
+        problems.append(Problem("client_ca", what))
     for position, host in enumerate(inputs["hosts"]):
         if not isinstance(host, Mapping) or not isinstance(host["routes"] or [], list):
             problems.append(
@@ -120,5 +158,5 @@ def _refuse(component: pulumi.ComponentResource, name: str, inputs: Any) -> None
         raise InputsError(f"{type(component).__name__} {name!r}", problems)
 
 
-def _dotted(path: gateway_api.Path) -> str:
+def _dotted(path: Sequence[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -10,20 +10,19 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import computed, recheck, resource_label
+from ..kube.cutover import KUBERNETES, take_over_from
 from ..routes import HostArgs
 from ..specs import istio, names
 
-VERSION = "networking.istio.io/v1"
 
-
-def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> None:
+def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
     """Register the Gateway of port 80 and the VirtualService that redirects."""
     child = pulumi.ResourceOptions(parent=component)
     metadata = istio.metadata(inputs["gateway"], inputs["namespace"])
     qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])
     redirect = kubernetes.apiextensions.CustomResource(
         f"{name}-redirect",
-        api_version=VERSION,
+        api_version=istio.VERSION,
         kind="VirtualService",
         metadata=metadata,
         spec=computed(istio.redirect_spec, qualified, inputs["hosts"]),
@@ -31,12 +30,13 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> None:
     )
     kubernetes.apiextensions.CustomResource(
         f"{name}-gateway",
-        api_version=VERSION,
+        api_version=istio.VERSION,
         kind="Gateway",
         metadata=metadata,
         spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[redirect])),
     )
+    return pulumi.Output.from_input(inputs["service"])
 
 
 def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: list[pulumi.Resource]) -> None:
@@ -51,7 +51,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         alone = isinstance(host["host"], str) and not names.is_wildcard(host["host"])
         route = kubernetes.apiextensions.CustomResource(
             f"{name}-{resource_label(host['host'], position)}",
-            api_version=VERSION,
+            api_version=istio.VERSION,
             kind="VirtualService",
             metadata=istio.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
             spec=computed(istio.virtual_service_spec, qualified, served, inputs["hsts"], [] if alone else others),
@@ -62,7 +62,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
     authority = (inputs["client_ca"] or {}).get("secret_name")
     kubernetes.apiextensions.CustomResource(
         f"{name}-gateway",
-        api_version=VERSION,
+        api_version=istio.VERSION,
         kind="Gateway",
         metadata=istio.metadata(inputs["gateway"], inputs["namespace"]),
         spec=computed(
@@ -71,5 +71,9 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
             *(authority, inputs["routes_from"]),
         ),
         # It names Secrets by a plain string, which is no dependency.
-        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[*before, *routes])),
+        opts=pulumi.ResourceOptions(
+            parent=component,
+            depends_on=[*before, *routes],
+            hooks=take_over_from(KUBERNETES, component, inputs),
+        ),
     )

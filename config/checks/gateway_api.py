@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from components.problem import Problem
-from components.specs import apis, cert_manager, gateway_api
+from components.specs import addresses, apis, cert_manager, gateway_api
 from config.checks.keys import Keys
 from config.problems import Path, value_at
 from config.traffic import Host
 
 
 def problems(gateway: Keys) -> Iterator[Problem]:
-    """Yield the problems of a gateway that is written in the Gateway API."""
+    """Yield the problems of a gateway that is written in the Gateway API, or that Istio is to run for it."""
+    if gateway.has("ingress"):
+        yield from _deployment(gateway)
     if gateway.settings.api != apis.GATEWAY:
         return
     yield from _min_version(gateway)
@@ -43,10 +45,41 @@ def _min_version(gateway: Keys) -> Iterator[Problem]:
         yield gateway.problem(path, "cannot be set for a listener of the Gateway API", accepted, fix)
 
 
+def _deployment(gateway: Keys) -> Iterator[Problem]:
+    """Yield the problems of who runs the gateway."""
+    ingress = gateway.settings.ingress
+    path: Path = ["ingress", "deployment"]
+    if not ingress.managed:
+        if ingress.infrastructure.model_fields_set:
+            where: Path = ["ingress", "infrastructure"]
+            fix = f"{gateway.remove(where)}, or {gateway.set(path, 'managed')}"
+            yield gateway.problem(
+                where, "has no effect on a gateway that others run", "ingress.deployment managed", fix
+            )
+        return
+    if gateway.settings.api != apis.GATEWAY:
+        fix = f"{gateway.set(['api'], apis.GATEWAY)}, or {gateway.set(path, 'existing')}"
+        yield gateway.problem(path, "has no effect in Istio's own API", "managed with api gateway", fix)
+    if "service" not in ingress.model_fields_set:
+        where = ["ingress", "service"]
+        accepted = "the name that the Service and the Deployment are to get with ingress.deployment managed"
+        yield gateway.problem(where, "is missing", accepted, gateway.set(where, "NAME"))
+    if ingress.address == addresses.PROMOTE:
+        where = ["ingress", "address"]
+        accepted = "ephemeral with ingress.deployment managed, and a reserved address as ingress.infrastructure.address"
+        fix = gateway.set(where, addresses.EPHEMERAL)
+        yield gateway.problem(where, "keeps the address of a Service that others run", accepted, fix)
+    if gateway.settings.tls.client_ca is not None:
+        where = ["tls", "clientCa"]
+        fix = f"{gateway.remove(where)}, or {gateway.set(path, 'existing')}"
+        yield gateway.problem(where, "cannot be set for a ListenerSet", "ingress.deployment existing with it", fix)
+
+
 def _listeners(gateway: Keys) -> Iterator[Problem]:
     count = len(gateway.settings.hosts)
-    if count > gateway_api.MAX_LISTENERS:
-        accepted = f"at most {gateway_api.MAX_LISTENERS} with api gateway, which is the limit of listeners of a Gateway"
+    most = gateway_api.MAX_LISTENERS * gateway_api.MAX_PARENTS
+    if count > most:
+        accepted = f"at most {most} with api gateway: one HTTPRoute redirects {gateway_api.MAX_PARENTS} Gateways"
         fix = gateway.set(["api"], apis.ISTIO)
         yield gateway.problem(["hosts"], f"are {count} hosts", accepted, fix, default=count)
 

@@ -51,7 +51,8 @@ def candidates() -> Sequence[Any]:
     return (
         "some-name", "more.sandbox.test", "platform@sandbox.test", "https://acme.sandbox.test/dir", "/reports", "50/7d",
         "prod", "dns01", "dns", "Issuer", "perHost", "RSA", "Never", "1.3", "strict", "gmp", "privileged", "dual",
-        "promote", "gateway", "ingressClassName", cert_manager.VERSION, f"sha256:{'a' * 64}", authority(),
+        "promote", "gateway", "managed", "192.0.2.1", "ingressClassName",
+        cert_manager.VERSION, f"sha256:{'a' * 64}", authority(),
         "projects/42/locations/global/workloadIdentityPools/platform.svc.id.goog",
         "5f0c3a86-7d5e-4d0b-9a4c-2b1f6e8d9c70",
         base64.urlsafe_b64encode(b"0123456789abcdef").decode(),

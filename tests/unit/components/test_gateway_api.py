@@ -24,7 +24,7 @@ def rules(hsts: int = 0, **host: Any) -> list[dict[str, Any]]:
 
 
 def test_a_gateway_is_bound_to_the_service_and_has_a_listener_for_each_host() -> None:
-    listeners = gateway_api.tls_listeners([("a-certs", ["a.test"]), ("b-certs", ["*.b.test"])], ["X", "Y"])
+    listeners = gateway_api.tls_listeners([("a-certs", "a.test"), ("b-certs", "*.b.test")], ["X", "Y"], "istio-system")
     spec = gateway_api.gateway_spec("gateway", "istio-system", listeners)
     assert spec["addresses"] == [{"type": "Hostname", "value": "gateway.istio-system.svc.cluster.local"}]
     assert [(one["name"], one["hostname"]) for one in listeners] == [
@@ -40,7 +40,7 @@ def test_a_gateway_is_bound_to_the_service_and_has_a_listener_for_each_host() ->
 
 
 def test_the_redirect_is_for_every_listener_of_port_80() -> None:
-    spec = gateway_api.redirect_spec("http")
+    spec = gateway_api.redirect_spec(["http"])
     assert spec["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "http"}]
     assert "hostnames" not in spec, "a route without names has those of the listeners"
     (rule,) = spec["rules"]
@@ -121,9 +121,74 @@ def test_a_gateway_comes_after_its_routes_and_those_after_their_grants() -> None
     }, "created in this order, and deleted in the other one"
 
 
+@pytest.mark.parametrize(("managed", "others"), [(None, "Gateway"), ({}, "ListenerSet")], ids=["existing", "managed"])
+def test_hosts_beyond_the_limit_of_a_gateway_have_another_one(managed: Any, others: str) -> None:
+    hosts = [f"h{number}.test" for number in range(65)]
+    http_gateway = None if managed is None else "http"
+
+    def program() -> None:
+        HttpGateway("http", {"api": "gateway", "hosts": hosts, "managed": managed})
+        credentials = [{"secret_name": host, "hosts": [host]} for host in hosts]
+        routes = [{"host": host, "routes": [ROUTE]} for host in hosts]
+        TlsGateway("tls", tls(api="gateway", credentials=credentials, hosts=routes, http_gateway=http_gateway))
+
+    registered = harness.run(program)
+    listening = [resource for resource in registered if "listeners" in resource.inputs.get("spec", {})]
+    of_443 = others if http_gateway else "Gateway"
+    assert [
+        (resource.inputs["kind"], resource.inputs["metadata"]["name"], len(resource.inputs["spec"]["listeners"]))
+        for resource in listening
+    ] == [("Gateway", "http", 64), (others, "http-2", 1), (of_443, "tls", 64), (of_443, "tls-2", 1)]
+    parents = [resource.inputs["spec"].get("parentRef", {}).get("name") for resource in listening]
+    assert parents == ([None, "http", "http", "http"] if http_gateway else [None] * 4), "what they are added to"
+    (redirect,) = [resource for resource in registered if resource.name == "http-redirect"]
+    assert [(one["kind"], one["name"]) for one in redirect.inputs["spec"]["parentRefs"]] == [
+        ("Gateway", "http"), (others, "http-2"),
+    ], "each host is redirected"  # fmt: skip
+    (last,) = [resource for resource in registered if resource.name == "tls-h64.test"]
+    assert [(one["kind"], one["name"]) for one in last.inputs["spec"]["parentRefs"]] == [(of_443, "tls-2")]
+
+
+def test_a_gateway_that_istio_runs_has_what_its_service_is_to_have() -> None:
+    managed = {"annotations": {"a": "1"}, "labels": {"b": "2"}, "parameters": "edge", "address": "192.0.2.1"}
+    args: Any = {
+        "api": "gateway",
+        "hosts": ["a.test"],
+        "managed": managed,
+        "service": "edge",
+        "selector": {"istio": "edge"},
+    }
+    registered = harness.run(lambda: HttpGateway("http", args))
+    (gateway,) = [resource.inputs for resource in registered if resource.inputs.get("kind") == "Gateway"]
+    assert gateway["metadata"]["annotations"]["gateway.istio.io/name-override"] == "edge"
+    infrastructure = gateway["spec"]["infrastructure"]
+    assert infrastructure["labels"] == {"b": "2", "istio": "edge"}
+    assert infrastructure["annotations"] == {"a": "1"}, "and none of the Gateway's own"
+    assert infrastructure["parametersRef"]["name"] == "edge"
+    assert gateway["spec"]["addresses"] == [{"type": "IPAddress", "value": "192.0.2.1"}]
+
+
+@pytest.mark.parametrize(
+    ("routes_from", "accepted"),
+    [
+        ([], {"from": "Same"}),
+        (["*"], {"from": "All"}),
+        (["shop"], {"from": "Selector", "selector": {"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["istio-system", "shop"]}]}}),
+    ],
+)  # fmt: skip
+def test_a_listener_accepts_routes_of_the_namespaces_that_are_listed(routes_from: list[str], accepted: Any) -> None:
+    listeners = [
+        *gateway_api.http_listeners(["a.test"], "istio-system", routes_from),
+        *gateway_api.tls_listeners([("a", "a.test")], ["X"], "istio-system", routes_from),
+    ]
+    assert [listener["allowedRoutes"]["namespaces"] for listener in listeners] == [accepted, accepted]
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
+        ({"client_ca": {"secret_name": "ca"}, "http_gateway": "http"}, "client_ca cannot be set for a ListenerSet"),
         ({"min_version": "1.3"}, "min_version: '1.3' cannot be set for a listener"),
         ({"hosts": [{**HOST, "maintenance": True}]}, r"hosts\[0\].maintenance has no counterpart"),
         ({"hosts": [{**HOST, "routes": [{**ROUTE, "retries": 1}]}]}, r"hosts\[0\].routes\[0\].retries is only in"),

@@ -64,8 +64,8 @@ def test_what_a_route_cannot_say_is_refused_with_the_nearest_that_works(
         ({"tls": {"minVersion": "1.3"}}, "tls.minVersion", "meshConfig.tlsDefaults", "tls.minVersion 1.2"),
         ({"hosts": [HOST, WIKI]}, "certificate.grouping", "answers 404", "certificate.grouping perHost"),
         ({"certManager": {"version": "v1.20.3"}}, "certManager.version", "too old", "certManager.version v1.21.2"),
-        ({**PER_HOST, "hosts": [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(65)]}, "hosts",
-         "at most 64", "config set api istio"),
+        ({**PER_HOST, "hosts": [{**HOST, "host": f"h{number}.sandbox.test"} for number in range(2049)]}, "hosts",
+         "at most 2048", "config set api istio"),
         ({**PER_HOST, "challenge": "dns01", "hosts": [{**HOST, "host": "*.sandbox.test"}, HOST]}, "hosts[1].host",
          "is covered by *.sandbox.test", "config rm --path 'hosts[1]'"),
     ],
@@ -79,6 +79,42 @@ def test_what_a_gateway_cannot_do_is_refused_with_the_nearest_that_works(
     assert reason in problem.what
     assert fix in problem.fix[0]
     settings(**changes)
+
+
+MANAGED: dict[str, Any] = {"deployment": "managed", "service": "edge"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "reason", "fix"),
+    [
+        ({"api": "istio"}, "ingress.deployment", "no effect in Istio's own API", "config set api gateway"),
+        ({"ingress": {"deployment": "managed"}}, "ingress.service", "not set", "ingress.service NAME"),
+        ({"ingress": {**MANAGED, "address": "promote", "region": "a"}}, "ingress.address", "infrastructure.address",
+         "ingress.address ephemeral"),
+        ({"tls": {"clientCa": "ca"}}, "tls.clientCa", "cannot be set for a ListenerSet", "ingress.deployment existing"),
+        ({"ingress": {"infrastructure": {"labels": {"a": "b"}}}}, "ingress.infrastructure", "has no effect",
+         "ingress.deployment managed"),
+    ],
+)  # fmt: skip
+def test_what_a_gateway_that_istio_runs_cannot_have_is_refused(
+    changes: dict[str, Any], key: str, reason: str, fix: str
+) -> None:
+    with pytest.raises(ProblemsError) as refused:
+        settings(**{"api": "gateway", "ingress": MANAGED, **changes})
+    (problem,) = refused.value.problems
+    assert problem.where == key
+    assert reason in problem.what
+    assert fix in problem.fix[0]
+
+
+def test_a_gateway_that_istio_runs_is_found_by_the_name_that_it_gets() -> None:
+    infrastructure = {"annotations": {"networking.gke.io/load-balancer-type": "Internal"}}
+    view = settings(api="gateway", ingress={**MANAGED, "infrastructure": infrastructure})
+    (gateway,) = Composition(view, "dev", None).gateways
+    assert view.ingress.selector == {"istio": "edge"}, "its Pods get this label"
+    assert gateway.http["managed"] == infrastructure
+    assert (gateway.http["service"], gateway.tls["http_gateway"]) == ("edge", "http-dev")
+    assert gateway.ingress("edge")["secure"] is False, "the Service has no port 443 before the first certificate"
 
 
 def test_a_gateway_of_its_own_has_an_api_of_its_own() -> None:
@@ -96,8 +132,8 @@ def test_a_gateway_of_its_own_has_an_api_of_its_own() -> None:
     assert solvers == [(None, "class", [HOST["host"]]), ("gateway", None, [WIKI["host"]])], (
         "each host is proven in the API of its gateway"
     )
-    assert "http01" in own.ingress, "an Ingress has to reach the gateway"
-    assert "http01" not in internal.ingress, "there is none"
+    assert "http01" in own.ingress("a"), "an Ingress has to reach the gateway"
+    assert "http01" not in internal.ingress("a"), "there is none"
 
 
 def test_names_that_are_proven_by_dns_need_no_gateway() -> None:
