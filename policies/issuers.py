@@ -11,9 +11,10 @@ from components.problem import Problem
 from components.specs import acme
 from components.specs.names import dns_name, email_address, is_wildcard
 from config.registered import registered_domain
-from policies import istio
 from policies.certificates import CERT_MANAGER, CERTIFICATES, dns_names
 from policies.findings import Finding, Rule, Unjudged
+from policies.gateways import listeners_of
+from policies.listeners import Listener
 from policies.objects import KubernetesObject, Stack, get, matching, objects, of_kind, reading
 from policies.stack_config import acme_servers, in_production
 
@@ -148,7 +149,7 @@ def _challenges(issuer: KubernetesObject) -> set[str]:
     return {challenge for solver in solvers for challenge in ("http01", "dns01") if get(solver, challenge) is not None}
 
 
-def _redirects(listener: istio.Listener, stack: Stack) -> Iterator[Problem]:
+def _redirects(listener: Listener, stack: Stack) -> Iterator[Problem]:
     if listener.redirects_to_https and matching(
         stack.of_kind(*ISSUERS), lambda issuer: acme.HTTP01 in _challenges(issuer)
     ):
@@ -196,13 +197,13 @@ EMAIL = Rule(
 NO_REDIRECT = Rule(
     name="no-https-redirect-with-http01",
     description="With HTTP-01, port 80 redirects by a route and not by httpsRedirect, which takes the challenge's path"
-    " as well.",
+    " as well. In the Gateway API only routes redirect, and the exact path of a challenge precedes theirs.",
     fix=(
         "use HttpGateway: a VirtualService with `redirect: {scheme: https, redirectCode: 301}` and no match, on a"
         " Gateway of port 80 alone (https://github.com/istio/istio/issues/27643)",
     ),
     cannot_see="the solvers of another stack's issuers",
-    subjects=istio.listeners_of,
+    subjects=listeners_of,
     find=_redirects,
 )
 

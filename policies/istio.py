@@ -1,54 +1,40 @@
-"""Gateways and routes as Istio writes them: Gateway and VirtualService.
-
-Whatever reads a value that the preview does not know raises `UnknownValueError`; `unencrypted_listeners`, which reads
-another object than the one being judged, raises `CannotJudgeError`.
-"""
+"""Istio's own kinds: Gateway and VirtualService, and those that change what a gateway does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from pulumi_policy.proxy import UnknownValueError
-
-from components.specs import istio, names, tls
-from policies.objects import KubernetesObject, Resource, Stack, get, items, matching, of_kind, reading
+from components.specs import istio, tls
+from policies import gateway_api
+from policies.listeners import Listener, Parent, Route
+from policies.objects import KubernetesObject, Stack, get, items, matching
 from policies.stack_config import namespaces, selectors
 
 GROUP = "networking.istio.io"
 
-SECURE_VERSIONS = {tls.istio_version(version) for version in tls.VERSIONS}
-NO_MAXIMUM = "TLS_AUTO"
-TERMINATING_MODES = {"SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"}
-"""The modes in which the gateway presents a certificate."""
-
-_TLS_PROTOCOLS = {"HTTPS", "TLS"}
+_SECURE_VERSIONS = {tls.istio_version(version) for version in tls.VERSIONS}
+_NO_MAXIMUM = "TLS_AUTO"
 _HTTP_PROTOCOLS = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
 _APPLICATION_ACTIONS = ("route", "directResponse", "delegate", "mirror", "mirrors")
 _SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
 _BOUND_TO_SERVICE = "internal.istio.io/gateway-service"
 
 
-@dataclass(frozen=True)
-class Listener:
-    """A port of a gateway, for some hosts: one server of a Gateway."""
+class Server(Listener):
+    """One server of a Gateway."""
 
-    gateway: KubernetesObject
-    position: int
-    spec: Any
-
-    @property
-    def where(self) -> str:
-        """The listener as findings name it."""
-        return f"{self.gateway.where}, server {self.name}"
+    word = "server"
+    certificate_key = "credentialName"
 
     @property
     def name(self) -> str:
-        """The port's name, else its number, else the position of the server."""
-        try:
-            # Numbers arrive as floats.
-            return get(self.spec, "port", "name") or f"{get(self.spec, 'port', 'number'):.0f}"
-        except (UnknownValueError, ValueError, TypeError):
-            return f"number {self.position}"
+        """The port's name, else its number."""
+        return str(get(self.spec, "port", "name") or (f"{self.port:.0f}" if self.port else ""))
+
+    @property
+    def port(self) -> float | None:
+        """The number of its port."""
+        number = get(self.spec, "port", "number")
+        return number if isinstance(number, float | int) else None
 
     @property
     def protocol(self) -> str:
@@ -56,59 +42,68 @@ class Listener:
         return str(get(self.spec, "port", "protocol") or "").upper()
 
     @property
-    def speaks_tls(self) -> bool:
-        """Whether the protocol is one over TLS."""
-        return self.protocol in _TLS_PROTOCOLS
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether traffic is encrypted. A TLS protocol without TLS settings is not."""
-        return self.speaks_tls and bool(self.tls())
-
-    @property
-    def terminates_tls(self) -> bool:
-        """Whether the gateway presents a certificate.
-
-        Istio's default is PASSTHROUGH, which is rarely intended: a listener without a mode is judged as SIMPLE.
-        """
-        return self.speaks_tls and (self.tls("mode") or "SIMPLE") in TERMINATING_MODES
+    def mode(self) -> str:
+        """The TLS mode. Istio's default is PASSTHROUGH, which is rarely intended."""
+        return str(self.tls("mode") or "")
 
     @property
     def redirects_to_https(self) -> bool:
         """Whether every request is redirected to HTTPS (`httpsRedirect`)."""
         return self.protocol in _HTTP_PROTOCOLS and self.tls("httpsRedirect") is True
 
+    def weak_versions(self) -> Iterator[str]:
+        """Yield the bounds of TLS versions that let an old one in."""
+        lowest, highest = self.tls("minProtocolVersion"), self.tls("maxProtocolVersion")
+        if lowest not in _SECURE_VERSIONS:
+            yield f"minProtocolVersion is {lowest or 'not set'}"
+        if highest and highest not in _SECURE_VERSIONS | {_NO_MAXIMUM}:
+            yield f"maxProtocolVersion is {highest}"
+
     @property
-    def credentials(self) -> Sequence[str]:
-        """The Secrets of the certificates: several have keys of different types."""
-        return items(self.tls("credentialNames")) or list(filter(None, [self.tls("credentialName")]))
+    def cipher_suites(self) -> Sequence[str]:
+        """The cipher suites that it lists."""
+        return items(self.tls("cipherSuites"))
+
+    @property
+    def credentials(self) -> Sequence[tuple[str, str]]:
+        """The Secrets of the certificates, which are in the Gateway's namespace."""
+        secrets = items(self.tls("credentialNames")) or list(filter(None, [self.tls("credentialName")]))
+        return [(self.gateway.namespace, secret) for secret in secrets]
 
     @property
     def hosts(self) -> Iterator[tuple[str, str]]:
-        """The namespace whose routes a host accepts (`*` for all), and the host."""
+        """The namespace whose routes a host accepts, and the host."""
         for host in items(get(self.spec, "hosts")):
             yield istio.split_host(host, self.gateway.namespace)
 
-    def tls(self, *path: str) -> Any:
-        """Return the TLS settings or one of them, None if not set."""
-        return get(self.spec, "tls", *path)
+
+class VirtualService(Route):
+    """A VirtualService."""
+
+    def parents(self) -> Iterator[Parent]:
+        """Yield the Gateways that it attaches to."""
+        for reference in self.obj.items("spec", "gateways"):
+            if reference != istio.MESH:
+                yield Parent(GROUP, *istio.resolve_gateway(reference, self.obj.namespace))
+
+    def applications(self, parent: Parent) -> Iterator[str]:
+        """Yield the names of all routes for a Gateway that are not redirects to HTTPS."""
+        for position, route in enumerate(self.obj.items("spec", "http"), start=1):
+            if _is_for_gateway(route, parent, self.obj.namespace) and not _is_https_redirect(route):
+                yield f"http route {get(route, 'name') or position}"
+        for position, _ in enumerate(self.obj.items("spec", "tcp"), start=1):
+            yield f"tcp route {position}"
+
+    def hosts(self) -> Sequence[str]:
+        """Return its hosts."""
+        return self.obj.items("spec", "hosts")
 
 
-gateways_of = of_kind(GROUP, "Gateway")
-"""Picks the gateways from a resource."""
-
-
-def listeners_of_gateway(gateway: KubernetesObject) -> Iterator[Listener]:
-    """Yield the listeners of a gateway, none if it is not for the stack's ingress Pods."""
+def servers(gateway: KubernetesObject) -> Iterator[Server]:
+    """Yield the servers of a Gateway, none if it is not for the stack's ingress Pods."""
     if not is_of_other_gateways(gateway):
         for position, spec in enumerate(gateway.items("spec", "servers"), start=1):
-            yield Listener(gateway, position, spec)
-
-
-def listeners_of(resource: Resource) -> Iterator[Listener]:
-    """Yield the listeners of a resource's gateways for the stack's ingress Pods."""
-    for gateway in gateways_of(resource):
-        yield from listeners_of_gateway(gateway)
+            yield Server(gateway, position, spec)
 
 
 def is_of_other_gateways(gateway: KubernetesObject) -> bool:
@@ -132,9 +127,14 @@ def may_reach_gateway(obj: KubernetesObject, labels: Any, stack: Stack) -> bool:
     """
     if _is_for_other_pods(labels):
         return False
-    return obj.namespace in namespaces() or bool(
-        matching(stack.of_kind(GROUP, "Gateway"), lambda gateway: gateway.namespace == obj.namespace)
+    if obj.namespace in namespaces():
+        return True
+    istios = matching(stack.of_kind(GROUP, "Gateway"), lambda gateway: gateway.namespace == obj.namespace)
+    others = matching(
+        stack.of_kind(gateway_api.GROUP, "Gateway"),
+        lambda gateway: gateway.namespace == obj.namespace and gateway_api.class_name(gateway) == gateway_api.CLASS,
     )
+    return bool(istios or others)
 
 
 def is_for_sidecars(envoy_filter: KubernetesObject) -> bool:
@@ -143,48 +143,14 @@ def is_for_sidecars(envoy_filter: KubernetesObject) -> bool:
     return {get(patch, "match", "context") or "ANY" for patch in patches} <= _SIDECARS
 
 
-def gateway_names(service: KubernetesObject) -> Iterator[tuple[str, str]]:
-    """Yield namespace and name of the gateways that a VirtualService attaches to."""
-    for reference in service.items("spec", "gateways"):
-        if reference != istio.MESH:
-            yield istio.resolve_gateway(reference, service.namespace)
-
-
-def unencrypted_listeners(gateway: KubernetesObject) -> list[Listener]:
-    """Return a gateway's listeners that serve routes without TLS."""
-    with reading(gateway):
-        return [
-            listener
-            for listener in listeners_of_gateway(gateway)
-            if not listener.encrypted and not listener.redirects_to_https
-        ]
-
-
-def application_routes(service: KubernetesObject, gateway: tuple[str, str]) -> Iterator[str]:
-    """Yield the names of all routes for a gateway that are not redirects to HTTPS."""
-    for position, route in enumerate(service.items("spec", "http"), start=1):
-        if _is_for_gateway(route, gateway, service.namespace) and not _is_https_redirect(route):
-            yield f"http route {get(route, 'name') or position}"
-    for position, _ in enumerate(service.items("spec", "tcp"), start=1):
-        yield f"tcp route {position}"
-
-
-def _is_for_gateway(route: Any, gateway: tuple[str, str], namespace: str) -> bool:
-    """Tell whether a route is for a gateway: each of its matches may name some of the VirtualService's gateways."""
+def _is_for_gateway(route: Any, parent: Parent, namespace: str) -> bool:
+    """Tell whether a route is for a Gateway: each of its matches may name some of the VirtualService's Gateways."""
     references = [items(get(match, "gateways")) for match in items(get(route, "match"))]
+    wanted = (parent.namespace, parent.name)
     return not references or any(
-        not named or any(istio.resolve_gateway(name, namespace) == gateway for name in named) for named in references
+        not named or any(istio.resolve_gateway(name, namespace) == wanted for name in named) for named in references
     )
 
 
 def _is_https_redirect(route: Any) -> bool:
     return get(route, "redirect", "scheme") == "https" and not any(get(route, key) for key in _APPLICATION_ACTIONS)
-
-
-def attaches(service: KubernetesObject, listener: Listener) -> bool:
-    """Tell whether a listener serves one of a VirtualService's hosts."""
-    return any(
-        namespace in (istio.ANY_NAMESPACE, service.namespace)
-        and any(names.common_host(host, route_host) for route_host in service.items("spec", "hosts"))
-        for namespace, host in listener.hosts
-    )

@@ -3,11 +3,10 @@
 Policies refuse what they cannot follow, because it could serve an application without TLS.
 """
 
-import re
 from collections.abc import Iterator
 
 from components.problem import Problem
-from policies import istio
+from policies import gateway_api, istio
 from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, Rule, Unjudged
 from policies.issuers import ISSUERS
@@ -19,23 +18,13 @@ _INGRESS_CONTROLLER = "istio.io/ingress-controller"
 _CLASS = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
-_GATEWAY_API = ("gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
+_GATEWAY_API = (gateway_api.GROUP, "gateway.networking.x-k8s.io")
+_JUDGED_ROUTE = "HTTPRoute"
 _OF_THE_MESH = {"GatewayClass", "Service", "ServiceEntry"}
 """Kinds to which routes and policies of the mesh refer. Of the GatewayClasses, Istio takes that of waypoints alone."""
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet")
 
 _GOOGLE_INGRESS_CLASSES = {"gce", "gce-internal"}
-_OTHER_GATEWAY_CLASSES = re.compile(
-    r"istio-waypoint|gke-l7-(gxlb|rilb|(global|regional)-external-managed|cross-regional-internal-managed)(-mc)?"
-)
-"""Istio's for the mesh, and Google's.
-
-https://docs.cloud.google.com/kubernetes-engine/docs/how-to/gatewayclass-capabilities
-"""
-_ISTIO_CONTROLLERS = "istio.io/"
-"""Prefix of the controllers of Istio's GatewayClasses."""
-_MESH_CONTROLLER = "istio.io/mesh-controller"
-
 _EXTENSIONS = "extensions.istio.io"
 _SELECTORS = {
     (istio.GROUP, "EnvoyFilter"): ("spec", "workloadSelector", "labels"),
@@ -55,7 +44,7 @@ _WHOLE = {
     _EXTENSIONS: ("WasmPlugin", "TrafficExtension"),
     CERT_MANAGER: ("Certificate", "CertificateRequest", *ISSUERS[1:]),
     **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
-    **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", *_ROUTES)),
+    **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", "ReferenceGrant", *_ROUTES)),
 }
 """Kinds that cannot be judged from the fields of a Patch."""
 
@@ -63,13 +52,24 @@ _WHOLE = {
 def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     if any(obj.is_a(group, "Ingress") for group in _INGRESS):
         yield from _ingress(obj, stack)
-    elif any(obj.is_a(group, "Gateway") for group in _GATEWAY_API):
-        if _may_be_istios(obj, stack):
-            yield Problem(obj.where, "is a Gateway of the Gateway API for Istio, whose listeners no policy judges")
+    elif obj.is_a(gateway_api.GROUP, "Gateway"):
+        yield from _gateway(obj, stack)
     elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
-        yield from _on_istios_gateways(obj, "parentRef", stack)
+        for kind, name in _on_istios_gateways(obj, "parentRef", stack):
+            if (obj.kind, kind) != (_JUDGED_ROUTE, "Gateway"):
+                yield Problem(obj.where, f"is on the {kind} {name} of the Gateway API, which no policy judges")
     elif not obj.patch and (obj.group, obj.kind) in _SELECTORS:
         yield from _extension(obj, stack)
+
+
+def _gateway(gateway: KubernetesObject, stack: Stack) -> Iterator[Problem]:
+    """Judge a Gateway of the Gateway API by its class, and by whether others may add listeners to it."""
+    name = gateway_api.class_name(gateway)
+    if name != gateway_api.CLASS and gateway_api.may_be_istios(gateway, stack):
+        what = f"has the class {name}" if name else "has no class"
+        yield Problem(gateway.where, f"{what}: it may be Istio's, and the policies judge the class istio alone")
+    if name == gateway_api.CLASS and gateway.get("spec", "allowedListeners"):
+        yield Problem(gateway.where, "has allowedListeners: no policy judges the listeners of a ListenerSet")
 
 
 def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Finding]:
@@ -103,36 +103,26 @@ def _extension(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
         return
     if obj.get("spec", "targetRef") or obj.get("spec", "targetRefs"):
         # Istio passes over its selector, and over gateways that are not of the Gateway API.
-        yield from _on_istios_gateways(obj, "targetRef", stack)
-    elif istio.may_reach_gateway(obj, obj.get(*_SELECTORS[obj.group, obj.kind]), stack):
+        reaches = any(_on_istios_gateways(obj, "targetRef", stack))
+    else:
+        reaches = istio.may_reach_gateway(obj, obj.get(*_SELECTORS[obj.group, obj.kind]), stack)
+    if reaches:
         if authorizes:
             yield Unjudged(obj.where, "has another server answer at the gateway, on port 80 too")
         else:
             yield Problem(obj.where, "has changes for the gateway itself, which no policy judges")
 
 
-def _may_be_istios(gateway: KubernetesObject, stack: Stack) -> bool:
-    """Tell whether Istio may implement a Gateway of the Gateway API: not Google's, and not the mesh's own."""
-    with reading(gateway):
-        name = str(gateway.get("spec", "gatewayClassName") or "")
-    classes = stack.of_kind(_GATEWAY_API[0], "GatewayClass")
-    for gateway_class in matching(classes, lambda candidate: candidate.name == name):
-        with reading(gateway_class):
-            controller = str(gateway_class.get("spec", "controllerName"))
-            return controller.startswith(_ISTIO_CONTROLLERS) and controller != _MESH_CONTROLLER
-    return not _OTHER_GATEWAY_CLASSES.fullmatch(name)
-
-
-def _on_istios_gateways(obj: KubernetesObject, field: str, stack: Stack) -> Iterator[Problem]:
-    """Judge an object by what it refers to: a Service belongs to the mesh, an unknown Gateway may be Istio's."""
+def _on_istios_gateways(obj: KubernetesObject, field: str, stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of what an object refers to, unless it belongs to the mesh or to another implementation."""
     for reference in [*obj.items("spec", f"{field}s"), *filter(None, [obj.get("spec", field)])]:
         kind = get(reference, "kind") or "Gateway"
         if kind in _OF_THE_MESH:
             continue
         namespace, name = get(reference, "namespace") or obj.namespace, get(reference, "name")
-        gateways = stack.named(_GATEWAY_API[0], "Gateway", namespace, name) if kind == "Gateway" else []
-        if not gateways or any(_may_be_istios(gateway, stack) for gateway in gateways):
-            yield Problem(obj.where, f"is on the {kind} {namespace}/{name} of the Gateway API, which no policy judges")
+        gateways = stack.named(gateway_api.GROUP, "Gateway", namespace, name) if kind == "Gateway" else []
+        if not gateways or any(gateway_api.may_be_istios(gateway, stack) for gateway in gateways):
+            yield kind, f"{namespace}/{name}"
 
 
 def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
@@ -142,9 +132,10 @@ def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
 
 OTHER_WAYS = Rule(
     name="no-other-way-in",
-    description="Only Istio's Gateways and VirtualServices open the ingress gateway, since the policies judge those: no"
-    " Ingress, no object of the Gateway API, and no EnvoyFilter, WasmPlugin or TrafficExtension does.",
-    fix=("write a VirtualService on a Gateway of port 443; or use TlsGateway",),
+    description="Only Istio's Gateways and VirtualServices, and the Gateway API's Gateways of the class istio and"
+    " HTTPRoutes open the ingress gateway, since the policies judge those. No Ingress does, no ListenerSet, no other"
+    " class and no other route of the Gateway API, and no EnvoyFilter, WasmPlugin or TrafficExtension.",
+    fix=("write a VirtualService or an HTTPRoute on a Gateway of port 443; or use TlsGateway",),
     cannot_see="an Ingress whose class is of another stack, and an AuthorizationPolicy with the action CUSTOM"
     " (reported as advisories; the former is refused in production); what MeshConfig sets: another ingress class or"
     " root namespace, `ingressControllerMode: DEFAULT`; another name that istiod has for its controllers; a load"
@@ -155,7 +146,7 @@ OTHER_WAYS = Rule(
 
 WHOLE = Rule(
     name="objects-are-whole",
-    description="Gateways, routes, certificates and issuers are written whole, not changed by Patches.",
+    description="Gateways, routes, their grants, certificates and issuers are written whole, not changed by Patches.",
     fix=("pulumi import TYPE NAME NAMESPACE/NAME    # makes the object a resource of the stack, to be written whole",),
     cannot_see="changes by other programs: `pulumi preview --refresh` shows them. The objects of ConfigGroup,"
     " ConfigFile, Directory and Chart are resources of their own, which every policy judges",

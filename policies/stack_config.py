@@ -42,6 +42,12 @@ def namespaces() -> set[str]:
     return {str(ingress.get(key) or NAMESPACE) for ingress in _ingresses() for key in ("namespace", "controlPlane")}
 
 
+def routes_from() -> set[str]:
+    """Return the namespaces that the config lets add routes to its gateways."""
+    listed = [ingress.get("routesFrom") for ingress in _ingresses()]
+    return {str(namespace) for namespaces in listed if isinstance(namespaces, list) for namespace in namespaces}
+
+
 def _ingresses() -> list[Mapping[str, Any]]:
     gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
     ingresses = [_value("ingress"), *(gateway.get("ingress") for gateway in gateways)]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -163,9 +163,12 @@ def ingress(class_name: Any = None, name: str = "it", group: str = "networking.k
     return kubernetes(f"{group}/v1:Ingress", name, metadata={"annotations": notes} if notes else {}, spec=spec)
 
 
-def api_gateway(class_name: Any = "istio", namespace: str = "shop") -> PolicyResource:
+def api_gateway(
+    class_name: Any = "istio", namespace: str = "shop", listeners: Sequence[Any] = (), name: str = "api", **spec: Any
+) -> PolicyResource:
     """A Gateway of the Gateway API."""
-    return kubernetes("gateway.networking.k8s.io/v1:Gateway", "api", namespace, spec={"gatewayClassName": class_name})
+    spec = {"gatewayClassName": class_name, "listeners": list(listeners), **spec}
+    return kubernetes("gateway.networking.k8s.io/v1:Gateway", name, namespace, spec=spec)
 
 
 def api_class(name: str, controller: Any) -> PolicyResource:
@@ -173,11 +176,34 @@ def api_class(name: str, controller: Any) -> PolicyResource:
     return kubernetes("gateway.networking.k8s.io/v1:GatewayClass", name, None, spec={"controllerName": controller})
 
 
-def api_route(kind_: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", **parent: Any) -> PolicyResource:
+def api_route(
+    kind_: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", rules: Sequence[Any] = ({},), **parent: Any
+) -> PolicyResource:
     """A route, or a ListenerSet, on a Gateway of the Gateway API."""
     reference = {"name": "api", **parent}
-    spec = {"parentRef": reference} if "ListenerSet" in kind_ else {"parentRefs": [reference]}
+    refers = {"parentRef": reference} if "ListenerSet" in kind_ else {"parentRefs": [reference]}
+    spec = {**refers, "hostnames": ["shop.sandbox.test"], "rules": list(rules)}
     return kubernetes(f"{group}/v1:{kind_}", "route", spec=spec)
+
+
+def listener(
+    host: Any = "shop.sandbox.test", protocol: str = "HTTP", routes: Mapping[str, Any] | None = None, **tls: Any
+) -> dict[str, Any]:
+    """A listener of the Gateway API for routes of every namespace; a field of `tls` that is None is left out."""
+    settings = {key: value for key, value in tls.items() if value is not None}
+    return {
+        "name": "web",
+        **({"hostname": host} if host else {}),
+        "port": 443.0 if protocol == "HTTPS" else 80.0,
+        "protocol": protocol,
+        "allowedRoutes": {"namespaces": {"from": "All"} if routes is None else dict(routes)},
+        **({"tls": settings} if settings else {}),
+    }
+
+
+def api_https(host: Any = "shop.sandbox.test", **tls: Any) -> dict[str, Any]:
+    """A listener that terminates TLS with the Secret certs."""
+    return listener(host, "HTTPS", **{"mode": "Terminate", "certificateRefs": [{"name": "certs"}], **tls})
 
 
 def record(

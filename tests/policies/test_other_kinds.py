@@ -43,13 +43,13 @@ def extension(type_: str, namespace: str = "istio-system", **spec: Any) -> Polic
 
 
 INGRESS = "Ingress shop/it is for Istio, which serves every Ingress over plain HTTP"
-API_GATEWAY = "Gateway shop/api is a Gateway of the Gateway API for Istio"
+API_GATEWAY = "Gateway shop/api has the class {}: it may be Istio's, and the policies judge the class istio alone"
 API_ROUTE = "of the Gateway API, which no policy judges"
 CHANGES = "istio-system/it has changes for the gateway itself, which no policy judges"
 WASM, TRAFFIC = (f"extensions.istio.io/v1alpha1:{kind}" for kind in ("WasmPlugin", "TrafficExtension"))
 AUTHORIZATION = "security.istio.io/v1:AuthorizationPolicy"
 OURS, OTHERS = ({"matchLabels": {"istio": name}} for name in ("ingressgateway", "egressgateway"))
-KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet")
+KINDS = ("GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet")
 
 REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     "Ingress by annotation": ([ingress(**FOR_ISTIO)], INGRESS),
@@ -58,24 +58,26 @@ REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     "Ingress by name": ([ingress("istio")], INGRESS),
     "Ingress by IngressClass": ([ingress("public"), ingress_class("public")], INGRESS),
     "Ingress by default class": ([ingress(), ingress_class("public", default="true")], INGRESS),
-    "Gateway of class istio": ([api_gateway()], API_GATEWAY),
-    "Gateway of an unknown class": ([api_gateway("ours")], API_GATEWAY),
-    "Gateway without a class": ([api_gateway(None)], API_GATEWAY),
+    "Gateway of an unknown class": ([api_gateway("ours")], API_GATEWAY.format("ours")),
+    "Gateway without a class": ([api_gateway(None)], "Gateway shop/api has no class"),
     **{
-        f"Gateway of {controller}": ([api_gateway("ours"), api_class("ours", f"istio.io/{controller}")], API_GATEWAY)
+        f"Gateway of {controller}": (
+            [api_gateway("ours"), api_class("ours", f"istio.io/{controller}")],
+            API_GATEWAY.format("ours"),
+        )
         for controller in ("gateway-controller", "unmanaged-gateway", "eastwest-controller", "agentgateway-controller")
     },
-    "Gateway with a name like Google's": ([api_gateway("gke-ours")], API_GATEWAY),
+    "Gateway with a name like Google's": ([api_gateway("gke-ours")], API_GATEWAY.format("gke-ours")),
     **{
         f"class {name} with a controller of its own": (
             [api_gateway(name), api_class(name, "istio.io/gateway-controller")],
-            API_GATEWAY,
+            API_GATEWAY.format(name),
         )
         for name in ("istio-waypoint", "gke-l7-rilb")
     },
     **{kind: ([api_route(kind)], f"{kind} shop/route is on the Gateway shop/api {API_ROUTE}") for kind in KINDS},
     "experimental ListenerSet": ([api_route("XListenerSet", group="gateway.networking.x-k8s.io")], API_ROUTE),
-    "route on another team's Gateway": ([api_route(namespace="platform", name="shared")], API_ROUTE),
+    "route on another team's Gateway": ([api_route("TCPRoute", namespace="platform", name="shared")], API_ROUTE),
     "route on a ListenerSet": (
         [api_gateway("gke-l7-rilb"), api_route(kind="ListenerSet")],
         f"HTTPRoute shop/route is on the ListenerSet shop/api {API_ROUTE}",
@@ -91,7 +93,7 @@ REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     "WasmPlugin for the gateway": ([extension(WASM, selector=OURS)], CHANGES),
     "WasmPlugin for a Gateway of the Gateway API": (
         [extension(WASM, "shop", targetRefs=[{"kind": "Gateway", "name": "x"}])],
-        f"WasmPlugin shop/it is on the Gateway shop/x {API_ROUTE}",
+        "WasmPlugin shop/it has changes for the gateway itself, which no policy judges",
     ),
     "TrafficExtension": ([extension(TRAFFIC, lua={"inlineCode": ""})], CHANGES),
 }

@@ -12,7 +12,7 @@ from policies.table import table
 from tests.policies.support import configured, findings, resource
 from tests.unit import harness
 from tests.unit.certificates import CA
-from tests.unit.config.support import example_stack, program, stack_config
+from tests.unit.config.support import acme, example_stack, program, stack_config
 from tests.unit.harness import Recorder, good_config
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     return judge
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod", "sandbox"])
+@pytest.mark.parametrize("stack", ["dev", "prod", "sandbox", "sandbox-gateway"])
 def test_our_own_stacks_pass_every_policy(broken: Any, stack: str) -> None:
     assert broken(stack_config(stack), stack) == set(), f"every policy holds in {stack}, and everything is judged"
 
@@ -62,6 +62,23 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         ]
     },
     "other Pods": {"ingress": {"selector": {"istio": "public"}}},
+    "Gateway API in production": {
+        "api": "gateway",
+        "production": "true",
+        "protect": "true",
+        "acme": acme(issuer="prod"),
+    },
+    "Gateway API with a wildcard": {
+        "api": "gateway",
+        "challenge": "dns01",
+        "hosts": [{**HOST, "host": "*.sandbox.test"}],
+    },
+    "Gateway API with mutual TLS and a redirect": {
+        "api": "gateway",
+        "certificate": {"grouping": "perHost"},
+        "tls": {"clientCa": CA},
+        "hosts": [HOST, {"host": "www.sandbox.test", "redirectTo": HOST["host"]}],
+    },
     "more hosts than one certificate holds": {
         "hosts": [{**HOST, "host": f"shop-{number}.sandbox.test"} for number in range(120)]
     },

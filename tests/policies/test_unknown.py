@@ -12,6 +12,7 @@ from policies.certificates import ONE_PER_SECRET, WRITTEN_OUT
 from policies.findings import JUDGED, Rule, unjudged_policy
 from policies.gateways import CERTIFICATE, CIPHER_SUITES, MODE, NO_PLAIN_HTTP, TLS_VERSION
 from policies.issuers import EMAIL, ENVIRONMENT, NO_REDIRECT, NO_WILDCARD
+from policies.neighbours import GRANTS, ROUTES_FROM
 from policies.other_kinds import OTHER_WAYS, WHOLE
 from policies.private_keys import NO_PRIVATE_KEY
 from policies.records import TTL, ZONE
@@ -49,6 +50,8 @@ NO_SOLVERS = issuer(acme={"solvers": UNKNOWN_ARRAY_VALUE})
 NO_SERVERS = kubernetes(GATEWAYS, "plain", "istio-system", spec={"servers": UNKNOWN_ARRAY_VALUE})
 ANNOTATED = ingress(**{"cert-manager.io/issuer": UNKNOWN})
 SECRET = kubernetes("core/v1:Secret", data=UNKNOWN_OBJECT_VALUE)
+GRANT = {"from": [{"namespace": "edge"}], "to": UNKNOWN_ARRAY_VALUE}
+UNKNOWN_GRANT = kubernetes("gateway.networking.k8s.io/v1beta1:ReferenceGrant", spec=GRANT)
 INGRESSES = kubernetes("networking.k8s.io/v1:IngressList", items=UNKNOWN_ARRAY_VALUE)
 NO_NAMES = kubernetes("cert-manager.io/v1:Certificate", spec={"dnsNames": UNKNOWN_ARRAY_VALUE})
 TWO_SERVERS = gateway(https(mode=UNKNOWN), https(mode="PASSTHROUGH"))
@@ -61,7 +64,9 @@ CASES: list[tuple[Rule[Any], str, list[PolicyResource]]] = [
     (NO_PLAIN_HTTP, "VirtualService shop/it: metadata.name of Gateway", [gateway(http(), name=UNKNOWN), IN_PLAIN]),
     (OTHER_WAYS, "Ingress shop/it: spec.ingressClassName", [ingress(UNKNOWN)]),
     (OTHER_WAYS, "IngressList-it: items", [INGRESSES]),
-    (OTHER_WAYS, "shop/route: spec.gatewayClassName of Gateway shop/api", [api_gateway(UNKNOWN), api_route()]),
+    (NO_PLAIN_HTTP, "shop/route: spec.gatewayClassName of Gateway shop/api", [api_gateway(UNKNOWN), api_route()]),
+    (OTHER_WAYS, "Gateway shop/api: spec.gatewayClassName", [api_gateway(UNKNOWN)]),
+    (GRANTS, "ReferenceGrant shop/it: spec.to", [UNKNOWN_GRANT]),
     (OTHER_WAYS, "spec.controllerName of GatewayClass ours", [api_gateway("ours"), api_class("ours", UNKNOWN)]),
     (MODE, "spec.servers.0.tls.mode", [TWO_SERVERS]),
     (TLS_VERSION, f"{SERVER}.minProtocolVersion", [gateway(https(minProtocolVersion=UNKNOWN))]),
@@ -147,7 +152,11 @@ def test_a_value_that_decides_nothing_may_be_unknown() -> None:
 
 
 def test_every_rule_that_reads_a_value_has_a_case() -> None:
-    assert {rule.name for rule in RULES} - {rule.name for rule, _, _ in CASES} == {WHOLE.name, PROTECT.name}
+    assert {rule.name for rule in RULES} - {rule.name for rule, _, _ in CASES} == {
+        WHOLE.name,
+        PROTECT.name,
+        ROUTES_FROM.name,
+    }
 
 
 def test_protection_is_judged_beside_an_unknown_release() -> None:

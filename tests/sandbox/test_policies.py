@@ -40,8 +40,11 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> str:
     return preview(stack, "-C", str(BAD), fails=True)
 
 
-def test_our_own_stack_passes(tmp_path: Path) -> None:
-    output = preview(Stack("policies", tmp_path), fails=False)
+@pytest.mark.parametrize("api", ["istio", "gateway"])
+def test_our_own_stack_passes(api: str, tmp_path: Path) -> None:
+    stack = Stack("policies", tmp_path)
+    stack.configure(api=api, certificate={"grouping": "perHost"})
+    output = preview(stack, fails=False)
 
     assert PASSED in output, "the pack was run, and found nothing"
     assert not findings(output, "advisory"), "and every value that it needs was known"

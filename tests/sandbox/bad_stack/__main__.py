@@ -15,6 +15,7 @@ import pulumi_kubernetes as kubernetes
 KUBECONFIG = pulumi.Config().require("kubeconfig")
 NAMESPACE = "istio-system"
 TLS = {"mode": "SIMPLE", "credentialName": "issuer-fits-stack", "minProtocolVersion": "TLSV1_2"}
+GATEWAYS = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
 ROUTES = [{"route": [{"destination": {"host": "shop"}}]}]
 
 cluster = kubernetes.Provider("cluster", kubeconfig=KUBECONFIG)
@@ -91,6 +92,9 @@ gateway("strong-cipher-suites", "HTTPS", **TLS, cipherSuites=["ECDHE-RSA-AES128-
 gateway("tls-ends-at-the-gateway", "HTTPS", mode="PASSTHROUGH")
 gateway("https-server-has-certificate", "HTTPS", **{**TLS, "credentialName": "by-hand"})
 gateway("no-https-redirect-with-http01", "HTTP", httpsRedirect=True)
+gateway("routes-from-listed-namespaces", "HTTPS", **TLS)
+every_secret = {"from": [{**GATEWAYS, "namespace": "shop"}], "to": [{"group": "", "kind": "Secret"}]}
+custom("reference-grants-are-narrow", "gateway.networking.k8s.io/v1beta1", "ReferenceGrant", every_secret)
 
 ingress("no-other-way-in", "kubernetes.io/ingress.class", "istio")
 ingress("no-certificate-by-annotation", "cert-manager.io/issuer", "issuer-email-is-real")
