@@ -7,10 +7,10 @@ UP = "pulumi up --refresh"
 """Restores the objects that the program makes."""
 
 _SERVICE = "kubectl --namespace {namespace} describe service {service}"
-_ENDPOINTS = "kubectl --namespace {namespace} get gateways,endpointslices"
+_ENDPOINTS = "kubectl --namespace {namespace} get {gateways},endpointslices"
 _PODS = "kubectl --namespace {cert_manager} get pods"
 _RENEW = "cmctl renew --namespace {namespace} {certificate}"
-_ROUTES = "kubectl get virtualservices,ingresses --all-namespaces | grep {domain}"
+_ROUTES = "kubectl get {routes},ingresses --all-namespaces | grep {domain}"
 _OTHER = "kubectl --namespace {other_namespace} get {other_kind} {other_name} --output yaml"
 _NO_CONNECTION = "a firewall is in between, or no gateway Pod is ready"
 _CERTIFICATE = ("handshake", "secret", "certificate")
@@ -87,19 +87,21 @@ CHECKS: Mapping[str, Check] = {
         (UP,),
     ),
     "gateway": Check(
-        "Gateways and VirtualServices name the host and its Secret",
-        "they were edited or deleted",
+        "Gateways and routes name the host and its Secret; with `api: gateway`, Istio has them in force and they may"
+        " lead to the applications' Services",
+        "they were edited or deleted, or a ReferenceGrant or a Service was deleted",
         (UP,),
+        ("service",),
     ),
     "neighbour": Check(
-        "no Gateway, VirtualService or Ingress of anybody else, for the gateway's Pods, has the host or the Secret",
+        "no Gateway, route or Ingress of anybody else, for the gateway's Pods, has the host or the Secret",
         "another team, another stack or an earlier setup serves the name as well",
         (_OTHER,),
     ),
     "handshake": Check(
         "the gateway completes a TLS handshake for the name",
         "another Gateway serves the name, or the Secret has not reached the gateway",
-        ("kubectl --namespace {namespace} get gateways,virtualservices", UP),
+        ("kubectl --namespace {namespace} get {gateways},{routes}", UP),
         ("port-443", "gateway", "neighbour", "secret"),
     ),
     "chain": Check(
@@ -110,7 +112,7 @@ CHECKS: Mapping[str, Check] = {
     ),
     "name": Check(
         "the certificate covers the name",
-        "the Gateway's server presents another Secret",
+        "the Gateway presents another Secret",
         (UP,),
         _CERTIFICATE,
     ),
@@ -164,13 +166,13 @@ CHECKS: Mapping[str, Check] = {
     "coalescing": Check(
         "over the HTTP/2 connection of another host that a browser reuses because its certificate covers this host,"
         " the request is answered as over a connection of its own, or with 421",
-        "its routes are on another server or Gateway than the host that the connection was made for",
-        ("kubectl get gateways,virtualservices --all-namespaces | grep {domain}", UP),
+        "its routes are on another server, listener or Gateway than the host that the connection was made for",
+        ("kubectl get {gateways},{routes} --all-namespaces | grep {domain}", UP),
         ("handshake", "gateway", "route"),
     ),
     "hsts": Check(
         "Strict-Transport-Security is sent as `tls.hsts` says",
-        "the VirtualService was edited, or the application sends a header of its own",
+        "the route was edited, or the application sends a header of its own",
         (UP,),
         ("route",),
     ),

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,25 +15,34 @@ from components.kube.client import api_client
 from components.kube.issuance import chain_of_problems
 from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address, read_service
 from components.problem import COMMANDS, Problem, ProblemsError
-from components.specs import acme, addresses
+from components.specs import acme, addresses, apis
+from components.specs.gateway_api import VERSION as GATEWAY_API
 from config.cluster import ISSUER_COMMANDS, ingress_commands
-from tlsctl.verify import issuance
+from tlsctl.verify import gateway_api, issuance, istio
 from tlsctl.verify.environment import Environment, Object, Objects
 from tlsctl.verify.https import fingerprint
-from tlsctl.verify.istio import Served, TlsServer, judge_mutual_tls
 from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
+from tlsctl.verify.served import Read, Served, TlsServer
 
 TIMEOUT = (3, 5)
 """Seconds to connect and to answer."""
 
-_CERT_MANAGER = "cert-manager.io"
-_ACME = "acme.cert-manager.io"
-_ISTIO = "networking.istio.io"
-_INGRESSES = "networking.k8s.io"
+_CERT_MANAGER = "cert-manager.io/v1"
+_ACME = "acme.cert-manager.io/v1"
+_INGRESSES = "networking.k8s.io/v1"
+_READ_SERVED: Mapping[str, Callable[[Environment, Read], Served]] = {
+    apis.ISTIO: istio.read_served,
+    apis.GATEWAY: gateway_api.read_served,
+}
+"""Reads what is served, by the API that it is written in."""
+
 _OF_OTHERS = (
-    (_ISTIO, "gateways"),
-    (_ISTIO, "virtualservices"),
+    (istio.VERSION, "gateways"),
+    (istio.VERSION, "virtualservices"),
+    (GATEWAY_API, "gateways"),
+    (GATEWAY_API, "listenersets"),
+    (GATEWAY_API, "httproutes"),
     (_INGRESSES, "ingresses"),
     (_INGRESSES, "ingressclasses"),
 )
@@ -161,10 +171,7 @@ def _secret(environment: Environment, api: client.ApiClient, name: str) -> Objec
 
 
 def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
-    gateways, virtual_services = (
-        _list(api, _ISTIO, plural, environment.namespace) for plural in ("gateways", "virtualservices")
-    )
-    served = Served(environment, gateways, virtual_services)
+    served = _READ_SERVED[environment.settings.api](environment, partial(_list, api))
     servers = {host: served.tls_server(host, seen.fingerprints) for host in environment.hosts}
     seen.servers |= {host: server for host, server in servers.items() if server}
     return [served.judge(host) for host in environment.hosts]
@@ -172,19 +179,35 @@ def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> li
 
 def read_neighbours(environment: Environment, api: client.ApiClient, _: Seen | None = None) -> list[Result]:
     """Judge the objects of others in all namespaces, or as far as the rights to read them allow."""
-    objects: dict[str, list[Object]] = {}
+    objects: dict[tuple[str, str], list[Object]] = {}
     results = []
-    for group, plural in _OF_OTHERS:
+    for version, plural in _OF_OTHERS:
         try:
-            objects[plural] = _items(api, group, plural)
+            objects[version, plural] = _items(api, version, plural)
         except client.ApiException as error:
-            results.append(_not_read("neighbour", f"{plural} of all namespaces: {error.status} {error.reason}"))
-            objects[plural] = []
-    if not objects["gateways"]:
-        objects["gateways"] = _items(api, _ISTIO, "gateways", environment.namespace)
-    classes = {item["metadata"]["name"]: item.get("spec", {}).get("controller") for item in objects["ingressclasses"]}
-    others = (objects["gateways"], objects["virtualservices"], objects["ingresses"], classes)
-    return [*results, *Neighbours(environment, _pod_labels(environment, api), *others).judge()]
+            objects[version, plural] = []
+            # Nobody has objects of a kind that the cluster does not know.
+            if error.status != 404:
+                kind = f"{plural}.{version.partition('/')[0]}"
+                results.append(_not_read("neighbour", f"{kind} of all namespaces: {error.status} {error.reason}"))
+                if plural == "gateways":
+                    with suppress(client.ApiException):
+                        objects[version, plural] = _items(api, version, plural, environment.namespace)
+    pods = _pod_labels(environment, api)
+    listeners = (
+        *istio.listeners(environment, objects[istio.VERSION, "gateways"], pods),
+        *gateway_api.listeners(environment, objects[GATEWAY_API, "gateways"], objects[GATEWAY_API, "listenersets"]),
+    )
+    routes = (
+        *istio.routes(objects[istio.VERSION, "virtualservices"]),
+        *gateway_api.routes(objects[GATEWAY_API, "httproutes"]),
+    )
+    classes = {
+        item["metadata"]["name"]: item.get("spec", {}).get("controller")
+        for item in objects[_INGRESSES, "ingressclasses"]
+    }
+    neighbours = Neighbours(environment, listeners, routes, objects[_INGRESSES, "ingresses"], classes)
+    return [*results, *neighbours.judge()]
 
 
 def _pod_labels(environment: Environment, api: client.ApiClient) -> list[Mapping[str, str]]:
@@ -203,20 +226,20 @@ def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Resu
     if environment.settings.mtls == "off":
         return []
     namespaces = environment.settings.mesh_namespaces
-    policies = {name: _list(api, "security.istio.io", "peerauthentications", name) for name in namespaces}
-    return [judge_mutual_tls(environment, policies)]
+    policies = {name: _list(api, "security.istio.io/v1", "peerauthentications", name) for name in namespaces}
+    return [istio.judge_mutual_tls(environment, policies)]
 
 
-def _list(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> Objects:
-    return {item["metadata"]["name"]: item for item in _items(api, group, plural, namespace)}
+def _list(api: client.ApiClient, version: str, plural: str, namespace: str | None = None) -> Objects:
+    return {item["metadata"]["name"]: item for item in _items(api, version, plural, namespace)}
 
 
-def _items(api: client.ApiClient, group: str, plural: str, namespace: str | None = None) -> list[Object]:
-    custom = client.CustomObjectsApi(api)
+def _items(api: client.ApiClient, version: str, plural: str, namespace: str | None = None) -> list[Object]:
+    custom, (group, _, number) = client.CustomObjectsApi(api), version.partition("/")
     if namespace is None:
-        answer: Any = custom.list_cluster_custom_object(group, "v1", plural, _request_timeout=TIMEOUT)
+        answer: Any = custom.list_cluster_custom_object(group, number, plural, _request_timeout=TIMEOUT)
     else:
-        answer = custom.list_namespaced_custom_object(group, "v1", namespace, plural, _request_timeout=TIMEOUT)
+        answer = custom.list_namespaced_custom_object(group, number, namespace, plural, _request_timeout=TIMEOUT)
     return list(answer["items"])
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from components.problem import Problem, ProblemsError
 from components.shell import word
-from components.specs import addresses, names
+from components.specs import addresses, apis, names
 from components.specs.acme import HTTP01
 from config.models import Settings
 from config.problems import Path
 from config.reading import read_printed
 from config.traffic import Host
-from tlsctl.own import OwnObjects
+from tlsctl.own import Key, OwnObjects
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Result, failed
 
@@ -94,6 +94,8 @@ class Environment:
         fields = {
             "namespace": self.namespace,
             "service": self.settings.ingress.service,
+            "gateways": apis.GATEWAYS[self.settings.api],
+            "routes": apis.ROUTES[self.settings.api],
             "cert_manager": self.settings.cert_manager.namespace,
             "issuer": self.issuer,
             "issuer_kind": self.settings.acme.issuer_kind.lower(),
@@ -103,6 +105,11 @@ class Environment:
         }
         quoted = {name: word(value) if value else "" for name, value in fields.items()}
         return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
+
+
+def key(obj: Object) -> Key:
+    """Return the namespace and name of an object."""
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
 
 
 def probe_name(host: str) -> str:

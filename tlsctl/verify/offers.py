@@ -19,8 +19,8 @@ from sslyze.scanner.scanner import Scanner
 from sslyze.server_setting import ServerNetworkConfiguration, ServerNetworkLocation
 
 from tlsctl.verify.environment import Environment, probe_name
-from tlsctl.verify.istio import TlsServer
 from tlsctl.verify.results import Result, ok
+from tlsctl.verify.served import TlsServer
 
 _VERSIONS = {
     "SSLv2": ScanCommand.SSL_2_0_CIPHER_SUITES,

@@ -122,6 +122,7 @@ def _own_error(probe: Probe, answer: Answer) -> str | None:
         return None
     return {
         404: "no route",
+        500: f"Istio may not use {probe.service}, or does not know it",
         503: f"nothing serves {probe.service} on port {probe.port}",
         504: f"{probe.service} takes longer than the route's timeout",
     }.get(answer.status)

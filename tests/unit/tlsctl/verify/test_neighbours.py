@@ -1,13 +1,17 @@
-"""Gateways, VirtualServices and Ingresses of others that have a host or a Secret of the stack are named."""
+"""Gateways, routes and Ingresses of others that have a host or a Secret of the stack are named."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from components.specs import apis, gateway_api
 from tests.unit.api_server import Api
 from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, deployed, hosts, state
+from tlsctl.verify import gateway_api as of_gateway_api
+from tlsctl.verify import istio as of_istio
 from tlsctl.verify.cluster import read_neighbours
-from tlsctl.verify.environment import Environment, environments
+from tlsctl.verify.environment import Environment, environments, key
 from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import Result
 
@@ -51,14 +55,70 @@ def ingress(host: str = "", name: str = "ingress", **spec: Any) -> dict[str, Any
     return obj(name, {"rules": [{"host": host}] if host else [], **spec}, **annotations)
 
 
+def listeners(*listed: str, secret: str = "", port: int = 443, routes: str = "Same") -> list[dict[str, Any]]:
+    """Listeners of the Gateway API, one for each host; an empty one is for every host."""
+    tls = {"tls": {"certificateRefs": [{"name": secret}]}} if secret else {}
+    return [
+        {"name": f"at-{host}", "port": port, "allowedRoutes": {"namespaces": {"from": routes}}}
+        | tls | ({"hostname": host} if host else {})
+        for host in listed
+    ]  # fmt: skip
+
+
+def k8s_gateway(*listed: str, name: str = "istio-system/other", sets: str = "None", **more: Any) -> dict[str, Any]:
+    """A Gateway of the Gateway API for the gateway's Service."""
+    value = more.pop("service", "istio-ingressgateway.istio-system.svc.cluster.local")
+    spec = {"addresses": [{"type": "Hostname", "value": value}], "listeners": listeners(*listed, **more)}
+    return obj(name, {**spec, "allowedListeners": {"namespaces": {"from": sets}}})
+
+
+def listener_set(*listed: str, name: str = "team/set", parent: str = "other", **more: Any) -> dict[str, Any]:
+    reference = {"kind": "Gateway", "name": parent, "namespace": "istio-system"}
+    return obj(name, {"parentRef": reference, "listeners": listeners(*listed, **more)})
+
+
+def http_route(*hostnames: str, name: str = "route", parent: str = "other", **reference: str) -> dict[str, Any]:
+    reference = {"name": parent, "namespace": "istio-system", **reference}
+    return obj(name, {"parentRefs": [reference], **({"hostnames": list(hostnames)} if hostnames else {})})
+
+
+def neighbours(
+    environment: Environment,
+    *,
+    gateways: Sequence[Any] = (),
+    virtual_services: Sequence[Any] = (),
+    k8s_gateways: Sequence[Any] = (),
+    listener_sets: Sequence[Any] = (),
+    http_routes: Sequence[Any] = (),
+    pods: Sequence[Any] = (PODS,),
+    **others: Any,
+) -> Neighbours:
+    """What a cluster has beside the stack's own objects."""
+    listeners = (
+        *of_istio.listeners(environment, gateways, pods),
+        *of_gateway_api.listeners(environment, k8s_gateways, listener_sets),
+    )
+    routes = (*of_istio.routes(virtual_services), *of_gateway_api.routes(http_routes))
+    return Neighbours(environment, listeners, routes, **others)
+
+
 def shared(environment: Environment, **others: Any) -> list[Result]:
     """The failures of the check, with the stack's own Gateways in the cluster."""
-    own = [
-        gateway(*(f"./{host}" for host in environment.hosts), name=f"istio-system/{kind}-dev", port=port)
-        for kind, port in (("http", 80), ("tls", 443))
-    ]
-    fields = {"pods": [PODS], **others, "gateways": [*own, *others.get("gateways", ())]}
-    results = Neighbours(environment, **fields).judge()
+    hosts_of, ports = list(environment.hosts), (("http", 80), ("tls", 443))
+    if environment.settings.api == apis.ISTIO:
+        kind, own = (
+            "gateways",
+            [
+                gateway(*(f"./{host}" for host in hosts_of), name=f"istio-system/{name}-dev", port=port)
+                for name, port in ports
+            ],
+        )
+    else:
+        kind, own = (
+            "k8s_gateways",
+            [k8s_gateway(*hosts_of, name=f"istio-system/{name}-dev", port=port, secret=SECRET) for name, port in ports],
+        )
+    results = neighbours(environment, **{**others, kind: [*own, *others.get(kind, ())]}).judge()
     return [result for result in results if result.check == "neighbour" and result.state == "failed"]
 
 
@@ -115,19 +175,66 @@ CASES = {
         SECRET,
         "Ingress team/ingress presents it on port 443",
     ),
+    "the host, in a Gateway of the Gateway API": (
+        {"k8s_gateways": [k8s_gateway(SHOP.upper(), secret="other")]},
+        SHOP,
+        f"Gateway istio-system/other lists {SHOP} on port 443: Istio uses the older of two Gateways",
+    ),
+    "by the Service's short name, on port 80": (
+        {"k8s_gateways": [k8s_gateway(SHOP, port=80, service="istio-ingressgateway")]},
+        SHOP,
+        f"lists {SHOP} on port 80, in plain HTTP",
+    ),
+    "the Secret, in a Gateway of the Gateway API": (
+        {"k8s_gateways": [k8s_gateway("other.dev", secret=SECRET)]},
+        SECRET,
+        "Gateway istio-system/other presents it on port 443",
+    ),
+    "for routes of all namespaces": ({"k8s_gateways": [k8s_gateway(SHOP, secret="a", routes="All")]}, SHOP, FORM),
+    "a ListenerSet": (
+        {"k8s_gateways": [k8s_gateway("other.dev", sets="All")], "listener_sets": [listener_set(SHOP, secret="a")]},
+        SHOP,
+        f"ListenerSet team/set lists {SHOP} on port 443 {FORM}",
+    ),
+    "an HTTPRoute": (
+        {"http_routes": [http_route(SHOP)], "k8s_gateways": [k8s_gateway("", port=80, routes="All")]},
+        SHOP,
+        "HTTPRoute team/route routes it through Gateway istio-system/other",
+    ),
+    "an HTTPRoute for every host of a listener": (
+        {"http_routes": [http_route(sectionName=f"at-{SHOP}")], "k8s_gateways": [k8s_gateway(SHOP, routes="Selector")]},
+        SHOP,
+        "HTTPRoute team/route routes it through Gateway istio-system/other",
+    ),
+    "an HTTPRoute of a ListenerSet": (
+        {
+            "http_routes": [http_route(SHOP, kind="ListenerSet", parent="set", namespace="team")],
+            "k8s_gateways": [k8s_gateway("other.dev", sets="Selector")],
+            "listener_sets": [listener_set("", port=80)],
+        },
+        SHOP,
+        "HTTPRoute team/route routes it through ListenerSet team/set",
+    ),
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("api", apis.APIS)
 @pytest.mark.parametrize(("others", "subject", "words"), CASES.values(), ids=CASES)
 def test_an_object_with_a_host_or_a_secret_of_the_stack_is_named(
-    others: dict[str, Any], subject: str, words: str
+    others: dict[str, Any], subject: str, words: str, api: str
 ) -> None:
-    result = next(result for result in shared(deployed(), **others) if words in result.detail)
+    result = next(result for result in shared(deployed(api=api), **others) if words in result.detail)
     assert result.subject == subject
     kind, name = result.detail.split()[:2]
     (command,) = result.fix
     assert command.startswith(f"kubectl --namespace {name.partition('/')[0]} get {kind.lower()}")
     assert f" {name.partition('/')[2]} " in command
+
+
+def test_a_gateway_of_either_api_is_printed_as_kubectl_tells_them_apart() -> None:
+    others = shared(deployed(), gateways=[secure(SHOP)], k8s_gateways=[k8s_gateway(SHOP, secret="other")])
+    commands = [result.fix[0].split()[4] for result in others]
+    assert commands == ["gateways.networking.istio.io", "gateways.gateway.networking.k8s.io"]
 
 
 @pytest.mark.parametrize(
@@ -151,10 +258,39 @@ def test_an_object_with_a_host_or_a_secret_of_the_stack_is_named(
         ),
         pytest.param({"ingresses": [ingress(SHOP, ingressClassName="nginx")]}, id="another class by its field"),
         pytest.param({"ingresses": [ingress(SHOP, name="istio-system/cm-acme-http-solver")]}, id="the solver's"),
+        pytest.param(
+            {"k8s_gateways": [k8s_gateway(SHOP, service="other.istio-system.svc.cluster.local")]}, id="another Service"
+        ),
+        pytest.param({"k8s_gateways": [k8s_gateway(SHOP, name="team/other")]}, id="a Gateway outside its namespace"),
+        pytest.param(
+            {"k8s_gateways": [k8s_gateway("other.dev")], "listener_sets": [listener_set(SHOP)]},
+            id="a ListenerSet that the Gateway does not let in",
+        ),
+        pytest.param(
+            {
+                "k8s_gateways": [k8s_gateway("other.dev", sets="All", secret="a")],
+                "listener_sets": [listener_set("b.acme.dev", secret=SECRET)],
+            },
+            id="a ListenerSet with a Secret of its own namespace",
+        ),
+        pytest.param({"http_routes": [http_route(SHOP, parent="tls-dev")]}, id="an HTTPRoute that is not let in"),
+        pytest.param(
+            {
+                "http_routes": [http_route(SHOP, sectionName="elsewhere")],
+                "k8s_gateways": [k8s_gateway("", port=80, routes="All")],
+            },
+            id="an HTTPRoute of another listener",
+        ),
+        pytest.param(
+            {"http_routes": [http_route("b.acme.dev")], "k8s_gateways": [k8s_gateway("", port=80, routes="All")]},
+            id="an HTTPRoute of another host",
+        ),
+        pytest.param({"http_routes": [http_route(SHOP, kind="Service")]}, id="an HTTPRoute of the mesh"),
     ],
 )
-def test_other_objects_are_not(others: dict[str, Any]) -> None:
-    assert shared(deployed(), **others) == []
+@pytest.mark.parametrize("api", apis.APIS)
+def test_other_objects_are_not(others: dict[str, Any], api: str) -> None:
+    assert shared(deployed(api=api), **others) == []
 
 
 @pytest.mark.parametrize(("routes_from", "failures"), [(["team"], 0), (["*"], 0), (["other"], 1)], ids=str)
@@ -180,13 +316,14 @@ def test_without_the_pods_every_gateway_counts_that_may_be_for_them() -> None:
 
 
 def test_nobody_else_is_said_for_each_host_and_secret() -> None:
-    results = Neighbours(deployed(), [PODS]).judge()
+    results = neighbours(deployed()).judge()
     assert [(result.subject, result.state) for result in results] == [(SECRET, "ok"), (SHOP, "ok")]
 
 
-def attracted(environment: Environment, *gateways: dict[str, Any]) -> list[str]:
+def attracted(environment: Environment, other: dict[str, Any]) -> list[str]:
     """The hosts whose requests a browser sends over a connection to another Gateway, in words."""
-    results = Neighbours(environment, [PODS], gateways).judge()
+    kind = "k8s_gateways" if "addresses" in other["spec"] else "gateways"
+    results = neighbours(environment, **{kind: [other]}).judge()
     return [result.detail for result in results if result.check == "coalescing"]
 
 
@@ -197,6 +334,7 @@ def attracted(environment: Environment, *gateways: dict[str, Any]) -> list[str]:
         pytest.param(gateway(f"team/{WILDCARD}"), True, id="for routes of a namespace"),
         pytest.param(gateway(WILDCARD, name=OWN_TLS), False, id="the stack's own: Istio gives it every route"),
         pytest.param(gateway("b.acme.dev"), False, id="another host"),
+        pytest.param(k8s_gateway(WILDCARD), True, id="of the Gateway API"),
         pytest.param(gateway("*.dev"), False, id="two labels below: no certificate covers it"),
         pytest.param(gateway(WILDCARD, selector={"istio": "egress"}), False, id="at other Pods"),
     ],
@@ -204,7 +342,7 @@ def attracted(environment: Environment, *gateways: dict[str, Any]) -> list[str]:
 def test_a_wildcard_of_another_gateway_attracts_requests(other: dict[str, Any], attracts: bool) -> None:
     details = attracted(deployed(hosts=hosts("a.acme.dev")), other)
     assert len(details) == attracts
-    assert not attracts or "Gateway team/gateway serves *.acme.dev" in details[0]
+    assert not attracts or f"Gateway {'/'.join(key(other))} serves *.acme.dev" in details[0]
 
 
 def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> None:
@@ -219,16 +357,25 @@ def test_a_wildcard_of_another_gateway_of_the_stack_is_named_as_its_own() -> Non
     assert shared(main, gateways=[wildcard]) == [], "no neighbour"
 
 
-def test_without_the_right_to_read_other_namespaces_the_gateways_own_is_judged() -> None:
-    wildcard = gateway(WILDCARD, name="istio-system/tls-other")
+@pytest.mark.parametrize(
+    ("group", "wildcard"),
+    [
+        ("networking.istio.io", gateway(WILDCARD, name="istio-system/tls-other")),
+        (gateway_api.GROUP, k8s_gateway(WILDCARD)),
+    ],
+    ids=apis.APIS,
+)
+def test_without_the_right_to_read_other_namespaces_the_gateways_own_is_judged(
+    group: str, wildcard: dict[str, Any]
+) -> None:
     api = Api()
     api.refused = 403
-    api.objects["/apis/networking.istio.io/v1/namespaces/istio-system/gateways"] = {"items": [wildcard]}
+    api.objects[f"/apis/{group}/v1/namespaces/istio-system/gateways"] = {"items": [wildcard]}
     try:
         results = read_neighbours(deployed(hosts=hosts("a.acme.dev")), api.client())
     finally:
         api.close()
     unread = [result.detail for result in results if result.state == "skipped"]
-    assert "not read from here: gateways of all namespaces: 403 Forbidden" in unread
-    assert len(unread) == 4, "VirtualServices, Ingresses and their classes"
+    assert f"not read from here: gateways.{group} of all namespaces: 403 Forbidden" in unread
+    assert len(unread) == 7, "Gateways and routes of both APIs, ListenerSets, Ingresses and their classes"
     assert [result.subject for result in results if result.check == "coalescing"] == ["a.acme.dev"]

@@ -4,8 +4,9 @@ import pytest
 
 from components.specs import tls
 from tests.unit.tlsctl.verify.support import SHOP, deployed
-from tlsctl.verify.istio import TlsServer, tls_settings
+from tlsctl.verify.istio import tls_settings
 from tlsctl.verify.offers import by_server, intermediate, judge
+from tlsctl.verify.served import TlsServer
 
 API, DOCS = "api.acme.dev", "docs.acme.dev"
 GOOD = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"

@@ -1,0 +1,38 @@
+"""What Istio says of an object of the Gateway API in the conditions of its status."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+Object = Mapping[str, Any]
+
+CONTROLLER = "istio.io/gateway-controller"
+"""Of the parents in a route's status that are Istio's."""
+
+_WANTED = {
+    "Accepted": ("True", "is not accepted"),
+    "Conflicted": ("False", "is in conflict"),
+    "ResolvedRefs": ("True", "refers to what it cannot use"),
+    "Programmed": ("True", "is not in force"),
+}
+"""The state of each condition that is wanted, and what is wrong in another one; the cause is before what follows."""
+
+
+def refusal(conditions: Sequence[Object], ignored: Collection[str] = ()) -> str | None:
+    """Return what is wrong with an object by its conditions, or None; conditions with an ignored reason count as ok."""
+    states = {condition["type"]: condition for condition in conditions}
+    if "Accepted" not in states:
+        return "is not accepted: Istio says nothing about it"
+    for kind, (wanted, words) in _WANTED.items():
+        state = states.get(kind, {"status": wanted})
+        if state["status"] != wanted and state["reason"] not in ignored:
+            return f"{words}: {state['message']} ({state['reason']})"
+    return None
+
+
+def route_refusal(route: Object, ignored: Collection[str] = ()) -> str | None:
+    """Return what is wrong with a route at one of its parents, as `refusal` does."""
+    parents = [
+        parent for parent in route.get("status", {}).get("parents") or () if parent.get("controllerName") == CONTROLLER
+    ]
+    problems = (refusal(parent.get("conditions") or (), ignored) for parent in parents)
+    return next(filter(None, problems), None) if parents else refusal(())

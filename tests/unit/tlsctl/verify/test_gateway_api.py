@@ -1,0 +1,246 @@
+"""Objects of the Gateway API are judged against those that the program makes, and by what Istio says of them."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from components.specs import gateway_api, names
+from tests.unit.tlsctl.verify.support import PROD, SHOP, deployed, hosts
+from tlsctl.verify.environment import Environment
+from tlsctl.verify.gateway_api import Served
+from tlsctl.verify.results import Result
+
+API = "api.acme.dev"
+UP = "pulumi up --refresh"
+ELSEWHERE = {"type": "Hostname", "value": "other.istio-system.svc.cluster.local"}
+HTTP, TLS, GRANT = "gateways/http-dev", "gateways/tls-dev", "grants/shop/tls-dev"
+ROUTE, REDIRECT = f"routes/{SHOP}", "routes/http-dev"
+Objects = dict[str, Any]
+
+
+def condition(kind: str, status: str = "True", reason: str = "Fine", message: str = "") -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+IN_FORCE = [
+    condition("Accepted"), condition("Programmed"), condition("ResolvedRefs"), condition("Conflicted", "False")
+]  # fmt: skip
+
+
+def of_gateway(spec: dict[str, Any]) -> dict[str, Any]:
+    sections = [{"name": one["name"], "attachedRoutes": 1, "conditions": IN_FORCE} for one in spec["listeners"]]
+    return {"spec": spec, "status": {"conditions": IN_FORCE, "listeners": sections}}
+
+
+def of_route(spec: dict[str, Any]) -> dict[str, Any]:
+    parents = [
+        {"controllerName": "another.io/controller", "conditions": [condition("Accepted", "False")]},
+        {"controllerName": "istio.io/gateway-controller", "conditions": IN_FORCE},
+    ]
+    return {"spec": spec, "status": {"parents": parents}}
+
+
+def made(environment: Environment) -> Objects:
+    """The objects that the program makes, in force, by kind and name."""
+    settings, service = environment.settings, ("istio-ingressgateway", "istio-system")
+    listeners = gateway_api.tls_listeners(list(environment.certificates.items()), settings.tls.cipher_suites)
+    plain = gateway_api.http_listeners(list(environment.hosts))
+    return copy.deepcopy({
+        HTTP: of_gateway(gateway_api.gateway_spec(*service, plain)),
+        TLS: of_gateway(gateway_api.gateway_spec(*service, listeners, settings.client_ca_secret)),
+        REDIRECT: of_route(gateway_api.redirect_spec("http-dev")),
+        **{
+            f"routes/{names.object_name(host.host)}": of_route(
+                gateway_api.route_spec("tls-dev", host.served, settings.tls.hsts)
+            )
+            for host in settings.hosts
+        },
+        GRANT: {"spec": gateway_api.grant_spec("istio-system", ["shop"])},
+    })  # fmt: skip
+
+
+def served(environment: Environment, objects: Objects) -> Served:
+    def of_kind(prefix: str) -> dict[str, Any]:
+        return {name.removeprefix(prefix): obj for name, obj in objects.items() if name.startswith(prefix)}
+
+    return Served(environment, of_kind("gateways/"), of_kind("routes/"), {"shop": of_kind("grants/shop/")})
+
+
+def stack(**config: Any) -> Environment:
+    return deployed(**{"api": "gateway", "certificate": {"grouping": "perHost"}, **config})
+
+
+def judged(change: Callable[[Objects], object] = lambda _: None, **config: Any) -> Result:
+    """The result of the check `gateway` for a host of a stack, after a change of what the program makes."""
+    environment = stack(**config)
+    objects = made(environment)
+    change(objects)
+    return served(environment, objects).judge(SHOP)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param({}, id="one host"),
+        pytest.param({"hosts": hosts(SHOP, API, "*.b.acme.dev"), "challenge": "dns01"}, id="with a wildcard"),
+        pytest.param({"acme": PROD, "tls": {"hsts": 300}}, id="with HSTS"),
+        pytest.param(
+            {"acme": PROD, "tls": {"hsts": 300}, "hosts": [{**hosts(SHOP)[0], "responseHeaders": {"x-a": "b"}}]},
+            id="with HSTS and another header",
+        ),
+        pytest.param({"hosts": [{"host": SHOP, "redirectTo": API}]}, id="redirected"),
+        pytest.param({"tls": {"clientCa": "clients"}}, id="with client certificates"),
+    ],
+)
+def test_what_the_program_makes_is_ok(config: dict[str, Any]) -> None:
+    result = judged(**config)
+    assert result.state == "ok", result.detail
+    assert "routes attached: 1" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (HTTP, "Gateway http-dev does not exist"),
+        (TLS, "Gateway tls-dev does not exist"),
+        (ROUTE, f"HTTPRoute {SHOP} does not exist"),
+        (REDIRECT, "HTTPRoute http-dev does not exist"),
+        (GRANT, "ReferenceGrant shop/tls-dev does not exist"),
+    ],
+)
+def test_a_deleted_object_is_named(name: str, words: str) -> None:
+    result = judged(lambda objects: objects.pop(name))
+    assert (result.state, result.fix) == ("failed", (UP,))
+    assert words in result.detail
+
+
+def listener(**change: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda spec: spec["listeners"][0].update(change)
+
+
+def tls(**change: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda spec: spec["listeners"][0]["tls"].update(change)
+
+
+@pytest.mark.parametrize(
+    ("name", "edit", "words"),
+    [
+        (HTTP, {"gatewayClassName": "other"}, "has the gatewayClassName other, not istio"),
+        (TLS, {"addresses": [ELSEWHERE]}, "other.istio-system.svc.cluster.local"),
+        (TLS, {"addresses": None}, "has the addresses null"),
+        (TLS, listener(hostname="b.acme.dev"), f"has no listener for it on port 443; its hosts are {API}, b.acme.dev"),
+        (TLS, listener(name="other"), "has no listener for it on port 443"),
+        (HTTP, listener(port=8080), "has no listener for it on port 80"),
+        (HTTP, listener(allowedRoutes={"namespaces": {"from": "All"}}), "has the allowedRoutes"),
+        (TLS, listener(protocol="TLS"), "has the protocol TLS for it, the config says HTTPS"),
+        (TLS, tls(certificateRefs=[{"name": "other"}]), "presents Secret other, not istio-ingressgateway-certs-"),
+        (TLS, tls(certificateRefs=[{"name": "a", "namespace": "b"}]), "presents Secret b/a, not"),
+        (TLS, tls(mode="Passthrough"), "has the TLS mode Passthrough"),
+        (TLS, tls(options={"gateway.istio.io/tls-terminate-mode": "ISTIO_SIMPLE"}), "ISTIO_SIMPLE"),
+        (
+            TLS,
+            {"tls": {"frontend": {"default": {"validation": {"caCertificateRefs": [{"name": "other"}]}}}}},
+            "accepts client certificates of other, not of None",
+        ),
+        (ROUTE, {"hostnames": [API]}, f"HTTPRoute {SHOP} is for {API}"),
+        (ROUTE, {"hostnames": None}, f"HTTPRoute {SHOP} is for every host"),
+        (ROUTE, {"parentRefs": [{"name": "http-dev"}]}, "is bound to"),
+        (ROUTE, {"rules": []}, "does not answer as the config says"),
+        (REDIRECT, {"rules": []}, "HTTPRoute http-dev does not answer as the config says"),
+        (GRANT, {"to": []}, "lets no HTTPRoute lead to Service shop"),
+        (GRANT, {"from": []}, "lets no HTTPRoute lead to Service shop"),
+    ],
+)  # fmt: skip
+def test_an_edited_object_is_named(
+    name: str, edit: dict[str, Any] | Callable[[dict[str, Any]], None], words: str
+) -> None:
+    change = edit if callable(edit) else lambda spec: spec.update(edit)
+    result = judged(lambda objects: change(objects[name]["spec"]), hosts=hosts(SHOP, API))
+    assert (result.state, result.fix) == ("failed", (UP,))
+    assert words in result.detail
+
+
+def says(place: str, *conditions: dict[str, str]) -> Callable[[Objects], None]:
+    """Change what Istio says of a Gateway, of its first listener (`NAME#`), or of a route at its parent."""
+
+    def change(objects: Objects) -> None:
+        status = objects[place.removesuffix("#")]["status"]
+        target = status["listeners"][0] if place.endswith("#") else status.get("parents", [status])[-1]
+        kinds = {one["type"] for one in conditions}
+        target["conditions"] = [one for one in IN_FORCE if one["type"] not in kinds] + list(conditions)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "command"),
+    [
+        (
+            says(HTTP, condition("Programmed", "False", "AddressNotUsable", "no Service")),
+            "Gateway http-dev is not in force: no Service (AddressNotUsable)",
+            "describe gateways.gateway.networking.k8s.io http-dev",
+        ),
+        (
+            says(TLS, condition("Accepted", "Unknown", "Pending", "Waiting for controller")),
+            "Gateway tls-dev is not accepted: Waiting for controller (Pending)",
+            "describe gateways.gateway.networking.k8s.io tls-dev",
+        ),
+        (
+            says(f"{TLS}#", condition("Conflicted", "True", "HostnameConflict", "another")),
+            "Gateway tls-dev is in conflict: another (HostnameConflict)",
+            "describe gateways.gateway.networking.k8s.io tls-dev",
+        ),
+        (
+            says(ROUTE, condition("Accepted", "False", "NotAllowedByListeners", "its namespace")),
+            f"HTTPRoute {SHOP} is not accepted: its namespace (NotAllowedByListeners)",
+            f"describe httproutes.gateway.networking.k8s.io {SHOP}",
+        ),
+        (
+            lambda objects: objects[ROUTE]["status"]["parents"].pop(),
+            f"HTTPRoute {SHOP} is not accepted: Istio says nothing about it",
+            f"describe httproutes.gateway.networking.k8s.io {SHOP}",
+        ),
+        (
+            says(ROUTE, condition("ResolvedRefs", "False", "BackendNotFound", "backend(shop) not found")),
+            f"HTTPRoute {SHOP} refers to what it cannot use: backend(shop) not found (BackendNotFound)",
+            "kubectl --namespace shop get services",
+        ),
+    ],
+)  # fmt: skip
+def test_what_istio_does_not_have_in_force_is_named_in_its_words(
+    change: Callable[[Objects], object], words: str, command: str
+) -> None:
+    result = judged(change)
+    assert (result.state, result.detail) == ("failed", words)
+    assert command in result.fix[0]
+
+
+def test_a_missing_secret_is_left_to_its_own_check() -> None:
+    def change(objects: Objects) -> None:
+        listeners = (
+            condition("ResolvedRefs", "False", "InvalidCertificateRef", "secret not found"),
+            condition("Programmed", "False", "Invalid", "Bad TLS configuration"),
+        )
+        says(f"{TLS}#", *listeners)(objects)
+        says(TLS, condition("Accepted", "False", "ListenersNotValid", "None of the listeners are valid"))(objects)
+
+    assert judged(change).state == "ok"
+
+
+def test_hosts_whose_listeners_differ_by_the_secret_alone_have_the_same_server() -> None:
+    environment = stack(hosts=hosts(SHOP, API))
+    fingerprints = {name: hosts[0] for name, hosts in environment.certificates.items()}
+    reading = served(environment, made(environment))
+    one, other = (reading.tls_server(host, fingerprints) for host in (SHOP, API))
+    assert one is not None
+    assert other is not None
+    assert (one.fingerprint, other.fingerprint) == (SHOP, API)
+    assert one.settings == other.settings
+    assert served(environment, {}).tls_server(SHOP, {}) is None
+    objects = made(environment)
+    objects[TLS]["spec"]["listeners"][0]["tls"]["options"] = {gateway_api.CIPHER_SUITES: "another"}
+    edited = served(environment, objects).tls_server(SHOP, fingerprints)
+    assert edited is not None
+    assert edited.settings != other.settings, "and an edited one is another"
