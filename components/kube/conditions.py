@@ -21,7 +21,7 @@ def refusal(conditions: Sequence[Object], ignored: Collection[str] = ()) -> str 
     """Return what is wrong with an object by its conditions, or None; conditions with an ignored reason count as ok."""
     states = {condition["type"]: condition for condition in conditions}
     if "Accepted" not in states:
-        return "is not accepted: Istio says nothing about it"
+        return "is not accepted: Istio has not said anything about it yet"
     for kind, (wanted, words) in _WANTED.items():
         state = states.get(kind, {"status": wanted})
         if state["status"] != wanted and state["reason"] not in ignored:
@@ -31,8 +31,12 @@ def refusal(conditions: Sequence[Object], ignored: Collection[str] = ()) -> str 
 
 def route_refusal(route: Object, ignored: Collection[str] = ()) -> str | None:
     """Return what is wrong with a route at one of its parents, as `refusal` does."""
-    parents = [
-        parent for parent in route.get("status", {}).get("parents") or () if parent.get("controllerName") == CONTROLLER
-    ]
+    status: Object = route.get("status") or {}
+    parents = [parent for parent in status.get("parents") or () if parent.get("controllerName") == CONTROLLER]
+    if not parents:
+        named = (
+            f"{parent.get('kind', 'Gateway')} {parent['name']}" for parent in route["spec"].get("parentRefs") or ()
+        )
+        return f"is not accepted: Istio does not know {', '.join(named) or 'what it is for'}"
     problems = (refusal(parent.get("conditions") or (), ignored) for parent in parents)
-    return next(filter(None, problems), None) if parents else refusal(())
+    return next(filter(None, problems), None)

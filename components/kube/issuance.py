@@ -5,12 +5,14 @@ https://cert-manager.io/docs/troubleshooting/acme/
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
-from ..specs import acme, caa, names
+from ..specs import acme, apis, caa, gateway_api, names
+from .conditions import route_refusal
 
 if TYPE_CHECKING:
     from kubernetes import client
@@ -61,14 +63,26 @@ def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name:
         items: list[Object] = answer["items"]
         return items
 
+    challenges, routes = listed("acme.cert-manager.io", "challenges"), []
+    if use_routes(challenges):
+        # Without the right to read them, the rest is explained all the same.
+        with suppress(client.ApiException):
+            routes = listed(gateway_api.GROUP, "httproutes")
     return chain_of_problems(
         name,
         [target],
         listed("cert-manager.io", "certificaterequests"),
         listed("acme.cert-manager.io", "orders"),
-        listed("acme.cert-manager.io", "challenges"),
+        challenges,
+        routes,
         server=_server(objects, target),
     )
+
+
+def use_routes(challenges: Sequence[Object]) -> bool:
+    """Tell whether a Challenge is answered by an HTTPRoute."""
+    solvers = (challenge.get("spec", {}).get("solver", {}) for challenge in challenges)
+    return any("gatewayHTTPRoute" in (solver.get("http01") or {}) for solver in solvers)
 
 
 def _read(objects: "client.CustomObjectsApi", kind: str, namespace: str | None, name: str) -> Any:
@@ -116,13 +130,14 @@ def chain_of_problems(
     requests: Sequence[Object],
     orders: Sequence[Object],
     challenges: Sequence[Object],
+    routes: Sequence[Object] = (),
     *,
     server: str = "",
 ) -> list[Problem]:
     """Follow a Certificate's owner references down to its Challenges, and return the problems, the deepest last.
 
-    The objects are those of its namespace. Of the Certificate's requests, only the newest counts. `server` is the ACME
-    directory of its issuer, if it is known.
+    The objects are those of its namespace; `routes` are its HTTPRoutes, some of which answer Challenges. Of the
+    Certificate's requests, only the newest counts. `server` is the ACME directory of its issuer, if it is known.
     """
     problems: list[Problem] = []
     for certificate in certificates:
@@ -137,6 +152,7 @@ def chain_of_problems(
             problems += _unsolved(order, own_challenges)
             for challenge in own_challenges:
                 problems += _state(f"Challenge for {challenge.get('spec', {}).get('dnsName')}", challenge)
+                problems += _unrouted(_owned(routes, "Challenge", challenge["metadata"]["name"]))
             problems += _stuck(request, order, own_challenges)
     return problems
 
@@ -162,6 +178,15 @@ def _stuck(request: Object, order: Object, challenges: Sequence[Object]) -> Iter
         fix = f"kubectl --namespace {word(namespace)} delete certificaterequest {word(name)}"
         what = "waits for a Challenge that cert-manager does not retry; without its request, it orders again"
         yield Problem("Order", what, (fix,))
+
+
+def _unrouted(routes: Sequence[Object]) -> Iterator[Problem]:
+    """Yield the problems of HTTPRoutes that lead to a solver."""
+    for route in routes:
+        if wrong := route_refusal(route):
+            namespace, name = route["metadata"].get("namespace"), route["metadata"]["name"]
+            fix = f"kubectl --namespace {word(namespace)} describe {apis.ROUTES[apis.GATEWAY]} {word(name)}"
+            yield Problem(f"HTTPRoute {name}", wrong, (fix,))
 
 
 def _unsolved(order: Object, challenges: Sequence[Object]) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from components.kube.client import api_client
-from components.kube.issuance import chain_of_problems
+from components.kube.issuance import chain_of_problems, use_routes
 from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address, read_service
 from components.problem import COMMANDS, Problem, ProblemsError
 from components.specs import acme, addresses, apis
@@ -138,6 +138,9 @@ def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -
         list(_list(api, group, plural, namespace).values())
         for group, plural in ((_CERT_MANAGER, "certificaterequests"), (_ACME, "orders"), (_ACME, "challenges"))
     ]
+    *_, challenges = chain
+    if use_routes(challenges):
+        chain.append(list(_list(api, GATEWAY_API, "httproutes", namespace).values()))
     results = []
     server = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     for name in environment.certificates:

@@ -5,12 +5,16 @@ from typing import Any
 import pytest
 
 from components.kube import diagnosis
+from components.kube.conditions import CONTROLLER
 from components.kube.credentials import Credentials
 from components.kube.issuance import UNANSWERED, chain_of_problems, problems_of
 from components.problem import Problem, text
 from tests.unit.api_server import Api
 
 ISSUER = "letsencrypt-staging-istio"
+UNKNOWN_HOST = {
+    "type": "Accepted", "status": "False", "reason": "NoMatchingListenerHostname", "message": "no hostnames matched"
+}  # fmt: skip
 PATH = f"/apis/cert-manager.io/v1/clusterissuers/{ISSUER}"
 
 
@@ -65,6 +69,46 @@ class TestDiagnosis:
         orders = [owned("CertificateRequest", "certs-1", "certs-1-1", status={})]
 
         assert chain_of_problems("certs", [], requests, orders, []) == [UNANSWERED], "its reason is in a log alone"
+
+    @pytest.mark.parametrize(
+        ("parents", "words"),
+        [
+            pytest.param([], "is not accepted: Istio does not know Gateway http-dev", id="no Gateway"),
+            pytest.param(
+                [{"controllerName": CONTROLLER, "conditions": [UNKNOWN_HOST]}],
+                "is not accepted: no hostnames matched (NoMatchingListenerHostname)",
+                id="no listener",
+            ),
+        ],
+    )
+    def test_a_challenges_route_that_istio_does_not_serve_is_named(
+        self, api: Api, parents: list[Any], words: str
+    ) -> None:
+        route = {"spec": {"parentRefs": [{"name": "http-dev"}]}, "status": {"parents": parents}}
+        pending = {"state": "pending", "reason": "wrong status code '404'"}
+        by_route = {"dnsName": "shop.sandbox.test", "solver": {"http01": {"gatewayHTTPRoute": {}}}}
+        listed = {
+            "cert-manager.io": {"certificaterequests": owned("Certificate", "certs", "certs-1")},
+            "acme.cert-manager.io": {
+                "orders": owned("CertificateRequest", "certs-1", "order", status={"state": "pending"}),
+                "challenges": owned("Order", "order", "challenge", spec=by_route, status=pending),
+            },
+        }
+        api.objects = {
+            f"/apis/{group}/v1/namespaces/gateways/{plural}": {"items": [obj]}
+            for group, kinds in listed.items()
+            for plural, obj in kinds.items()
+        }
+        certificate = {"metadata": {"name": "certs", "namespace": "gateways"}}
+        api.objects["/apis/cert-manager.io/v1/namespaces/gateways/certificates/certs"] = certificate
+        with api.client() as connected:
+            (unread,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+            solver = owned("Challenge", "challenge", "cm-acme-http-solver-1", **route)
+            api.objects["/apis/gateway.networking.k8s.io/v1/namespaces/gateways/httproutes"] = {"items": [solver]}
+            *_, named = problems_of(connected, "Certificate", "gateways", "certs") or []
+
+        assert unread.where == "Challenge for shop.sandbox.test", "the rest is explained all the same"
+        assert (named.where, named.what) == ("HTTPRoute cm-acme-http-solver-1", words)
 
     @pytest.mark.parametrize(
         ("kind", "namespace", "path"),

@@ -199,7 +199,7 @@ def says(place: str, *conditions: dict[str, str]) -> Callable[[Objects], None]:
         ),
         (
             lambda objects: objects[ROUTE]["status"]["parents"].pop(),
-            f"HTTPRoute {SHOP} is not accepted: Istio says nothing about it",
+            f"HTTPRoute {SHOP} is not accepted: Istio does not know Gateway tls-dev",
             f"describe httproutes.gateway.networking.k8s.io {SHOP}",
         ),
         (
