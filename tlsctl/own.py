@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from components.specs import istio, names
+from components.specs import gateway_api, istio, names
 
 Key = tuple[str, str]
 """An object's namespace, which is empty for a kind without namespaces, and its name."""
@@ -18,6 +18,8 @@ class OwnObjects:
     namespace: str
     gateway: str = ""
     """The gateway's name; empty for the one of the stack's own keys."""
+    listeners: int = 1
+    """How many listeners each port has: beyond a limit, the Gateway API has further Gateways for them."""
 
     @property
     def http_gateway(self) -> str:
@@ -31,8 +33,10 @@ class OwnObjects:
 
     @property
     def gateways(self) -> Collection[Key]:
-        """Both Gateways."""
-        return {(self.namespace, self.http_gateway), (self.namespace, self.tls_gateway)}
+        """The Gateways of both ports, and the ListenerSets in place of some."""
+        starts = range(0, self.listeners, gateway_api.MAX_LISTENERS)
+        ports = (self.http_gateway, self.tls_gateway)
+        return {(self.namespace, gateway_api.part(name, start)) for name in ports for start in starts}
 
     def route(self, host: str) -> Key:
         """Return the VirtualService of a host."""

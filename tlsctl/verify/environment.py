@@ -51,7 +51,7 @@ class Environment:
     @property
     def own(self) -> OwnObjects:
         """The objects that the stack makes for this gateway."""
-        return OwnObjects(self.stack, self.namespace, self.gateway)
+        return own_objects(self.stack, self.gateway, self.settings)
 
     @cached_property
     def hosts(self) -> Mapping[str, Host]:
@@ -107,6 +107,12 @@ class Environment:
         return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
 
 
+def own_objects(stack: str, gateway: str, settings: Settings) -> OwnObjects:
+    """Return the objects of one gateway of a stack; `settings` are as if it was the only one."""
+    listeners = len(settings.hosts) if settings.api == apis.GATEWAY else 1
+    return OwnObjects(stack, settings.ingress.namespace, gateway, listeners)
+
+
 def key(obj: Object) -> Key:
     """Return the namespace and name of an object."""
     return obj["metadata"]["namespace"], obj["metadata"]["name"]
@@ -154,7 +160,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
             view.path,
             ipv6=deployed.get("ingressIpv6"),
             reserves="ingressChartValue" in deployed,
-            stack_objects=tuple(OwnObjects(name, view.settings.ingress.namespace, view.name) for view in views),
+            stack_objects=tuple(own_objects(name, view.name, view.settings) for view in views),
         )
         for deployed, view in zip(live, views, strict=True)
     ]

@@ -9,14 +9,13 @@ from typing import Any
 from components.kube.conditions import refusal, route_refusal
 from components.shell import word
 from components.specs import apis, gateway_api, headers, istio, names
-from tlsctl.own import Key
+from components.specs.gateway_api import GATEWAY, LISTENER_SET
 from tlsctl.verify.environment import Environment, Object, Objects, key
 from tlsctl.verify.results import Result, failed, ok
 from tlsctl.verify.served import Listener, Owner, Read, Route, TlsServer
 
-GATEWAYS, ROUTES = apis.GATEWAYS[apis.GATEWAY], apis.ROUTES[apis.GATEWAY]
-LISTENER_SETS = f"listenersets.{gateway_api.GROUP}"
-_PLURALS = {"Gateway": GATEWAYS, "ListenerSet": LISTENER_SETS}
+ROUTES = apis.ROUTES[apis.GATEWAY]
+_PLURALS = {GATEWAY: apis.GATEWAYS[apis.GATEWAY], LISTENER_SET: f"listenersets.{gateway_api.GROUP}"}
 
 _OF_LISTENERS = {"ListenersNotValid"}
 """Reasons of a Gateway that follow from one of its listeners."""
@@ -24,7 +23,7 @@ _OF_LISTENERS = {"ListenersNotValid"}
 _OF_SECRETS = {"InvalidCertificateRef", "Invalid"}
 """Reasons of a listener whose Secret has no certificate, for which there is a check of its own."""
 
-_NO_SERVICE = "BackendNotFound"
+_NO_SERVICE = {"BackendNotFound"}
 """The reason of a route to a Service that does not exist."""
 
 
@@ -32,12 +31,24 @@ def read_served(environment: Environment, read: Read) -> "Served":
     """Read the objects of the gateway's namespace, and the grants of the applications'."""
     own = environment.namespace
     namespaces = {route.namespace for host in environment.hosts.values() for route in host.destinations} - {own}
-    return Served(
-        environment,
-        read(gateway_api.VERSION, "gateways", own),
-        read(gateway_api.VERSION, "httproutes", own),
-        {namespace: read(gateway_api.GRANT_VERSION, "referencegrants", namespace) for namespace in namespaces},
-    )
+    plurals = {GATEWAY: "gateways", "HTTPRoute": "httproutes"}
+    if environment.settings.ingress.managed:
+        plurals[LISTENER_SET] = "listenersets"
+    objects = {kind: read(gateway_api.VERSION, plural, own) for kind, plural in plurals.items()}
+    grants = {namespace: read(gateway_api.GRANT_VERSION, "referencegrants", namespace) for namespace in namespaces}
+    return Served(environment, objects, grants)
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """A Gateway or a ListenerSet as the program makes it."""
+
+    kind: str
+    name: str
+    spec: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -45,10 +56,10 @@ class Served:
     """What the stack's objects make a gateway serve, judged against what the program would make."""
 
     environment: Environment
-    gateways: Objects
-    routes: Objects
+    objects: Mapping[str, Objects]
+    """Those of the gateway's namespace, by kind."""
     grants: Mapping[str, Objects]
-    """The ReferenceGrants of each namespace."""
+    """The ReferenceGrants of each of the applications' namespaces."""
 
     def judge(self, host: str) -> Result:
         """Return whether the host has its listeners and routes, and Istio has them in force."""
@@ -56,57 +67,80 @@ class Served:
             return self.environment.failed("gateway", host, wrong)
         if refused := self._refused(host):
             return refused
-        attached = self._listener_status(self.environment.own.tls_gateway, host).get("attachedRoutes")
+        attached = self._listener_status(self._owners[host][-1], host).get("attachedRoutes")
         detail = f"ports 80 and 443, Secret {self.environment.certificate_of[host]}, routes attached: {attached}"
         return ok("gateway", host, detail)
 
     def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
         """Return the TLS listener of a host, or None; `fingerprints` are those of the certificates by Secret."""
-        gateway = self.gateways.get(self.environment.own.tls_gateway)
-        listener = _listener_of(gateway, host, 443) if gateway else None
-        if gateway is None or listener is None:
+        owner = self._live(self._owners[host][-1])
+        listener = _listener_of(owner["spec"], host) if owner else None
+        if owner is None or listener is None:
             return None
         tls = listener.get("tls", {})
-        settings = {**tls, "certificateRefs": None, "client": gateway["spec"].get("tls")}
+        settings = {**tls, "certificateRefs": None, "client": owner["spec"].get("tls")}
         secret = next(iter(_secrets(tls)), "")
         return TlsServer(json.dumps(settings, sort_keys=True), fingerprints.get(secret))
 
     @cached_property
-    def _expected(self) -> Mapping[str, Mapping[str, Any]]:
-        """The specs of both Gateways."""
-        environment, settings = self.environment, self.environment.settings
-        tls = gateway_api.tls_listeners(list(environment.certificates.items()), settings.tls.cipher_suites)
-        place = settings.ingress.service, environment.namespace
-        return {
-            environment.own.http_gateway: gateway_api.gateway_spec(
-                *place, gateway_api.http_listeners(list(environment.hosts))
-            ),
-            environment.own.tls_gateway: gateway_api.gateway_spec(*place, tls, settings.client_ca_secret),
-        }
+    def _owners(self) -> Mapping[str, list[_Expected]]:
+        """The objects with each host's listeners, that of port 80 first."""
+        owners: dict[str, list[_Expected]] = {}
+        for expected in (*self._expected(80), *self._expected(443)):
+            for listener in expected.spec["listeners"]:
+                owners.setdefault(listener["hostname"], []).append(expected)
+        return owners
+
+    def _expected(self, port: int) -> Iterator[_Expected]:
+        """Yield the objects that the program makes for a port: as many as its limit of listeners asks for."""
+        environment, settings, own = self.environment, self.environment.settings, self.environment.own
+        ingress, accepted = settings.ingress, (environment.namespace, settings.ingress.routes_from)
+        name = own.http_gateway if port == 80 else own.tls_gateway
+        listeners = (
+            gateway_api.http_listeners(list(environment.hosts), *accepted)
+            if port == 80
+            else gateway_api.tls_listeners(self._presented, settings.tls.cipher_suites, *accepted)
+        )
+        for start in range(0, len(listeners), gateway_api.MAX_LISTENERS):
+            part, own_name = listeners[start : start + gateway_api.MAX_LISTENERS], gateway_api.part(name, start)
+            if ingress.managed and (port == 443 or start):
+                yield _Expected(LISTENER_SET, own_name, gateway_api.listener_set_spec(own.http_gateway, part))
+            elif ingress.managed:
+                spec = gateway_api.managed_spec(ingress.infrastructure.model_dump(), ingress.selector, part)
+                yield _Expected(GATEWAY, own_name, spec)
+            else:
+                authority = settings.client_ca_secret if port == 443 else None
+                spec = gateway_api.gateway_spec(ingress.service, environment.namespace, part, authority)
+                yield _Expected(GATEWAY, own_name, spec)
+
+    @property
+    def _presented(self) -> list[tuple[str, str]]:
+        """The Secret of each host, in the order of the listeners."""
+        return [(secret, host) for secret, hosts in self.environment.certificates.items() for host in hosts]
+
+    def _live(self, expected: _Expected) -> Object | None:
+        return self.objects.get(expected.kind, {}).get(expected.name)
 
     def _listener_problem(self, host: str) -> str | None:
-        for (name, spec), port in zip(self._expected.items(), (80, 443), strict=True):
-            gateway = self.gateways.get(name)
-            if gateway is None:
-                return f"Gateway {name} does not exist"
-            for field in ("gatewayClassName", "addresses"):
-                if gateway["spec"].get(field) != spec[field]:
-                    return (
-                        f"Gateway {name} has the {field} {_text(gateway['spec'].get(field))}, not {_text(spec[field])}"
-                    )
-            listener, expected = (_listener_of(one, host, port) for one in (gateway, {"spec": spec}))
-            if listener is None or expected is None or listener["name"] != expected["name"]:
-                hosts = sorted(listener.get("hostname", "every host") for listener in gateway["spec"]["listeners"])
-                return f"Gateway {name} has no listener for it on port {port}; its hosts are {', '.join(hosts)}"
+        for expected in self._owners[host]:
+            owner = self._live(expected)
+            if owner is None:
+                return f"{expected} does not exist"
+            for field in expected.spec.keys() - {"listeners", "tls"}:
+                if wrong := _difference(owner["spec"], expected.spec, field):
+                    return f"{expected} {wrong}"
+            listener, wanted = _listener_of(owner["spec"], host), _listener_of(expected.spec, host)
+            if listener is None or (listener["name"], listener["port"]) != (wanted["name"], wanted["port"]):
+                hosts = sorted(one.get("hostname", "every host") for one in owner["spec"]["listeners"])
+                return f"{expected} has no listener for it on port {wanted['port']}; its hosts are {', '.join(hosts)}"
             for field in ("protocol", "allowedRoutes"):
-                if listener.get(field) != expected[field]:
-                    found, wanted = _text(listener.get(field)), _text(expected[field])
-                    return f"Gateway {name} has the {field} {found} for it, the config says {wanted}"
-            if port == 443 and (wrong := self._tls_problem(host, gateway, listener.get("tls", {}))):
-                return f"Gateway {name} {wrong}"
+                if wrong := _difference(listener, wanted, field):
+                    return f"{expected} {wrong} for it"
+            if wanted.get("tls") and (wrong := self._tls_problem(host, owner["spec"], listener.get("tls", {}))):
+                return f"{expected} {wrong}"
         return None
 
-    def _tls_problem(self, host: str, gateway: Object, tls: Mapping[str, Any]) -> str | None:
+    def _tls_problem(self, host: str, owner: Mapping[str, Any], tls: Mapping[str, Any]) -> str | None:
         certificate, authority = self.environment.certificate_of[host], self.environment.settings.client_ca_secret
         if (secrets := _secrets(tls)) != [certificate]:
             return f"presents Secret {', '.join(secrets) or 'None'}, not {certificate}"
@@ -114,23 +148,31 @@ class Served:
         options = {name: value for name, value in tls.get("options", {}).items() if name != gateway_api.CIPHER_SUITES}
         if tls.get("mode") != "Terminate" or options:
             return f"has the TLS mode {tls.get('mode')} {_text(options)}, the config says Terminate"
-        frontend = gateway["spec"].get("tls", {}).get("frontend", {})
-        references = frontend.get("default", {}).get("validation", {}).get("caCertificateRefs", [])
-        accepted = [reference["name"] for reference in references]
+        validation = owner.get("tls", {}).get("frontend", {}).get("default", {}).get("validation", {})
+        accepted = [reference["name"] for reference in validation.get("caCertificateRefs", [])]
         if accepted != ([authority] if authority else []):
             return f"accepts client certificates of {', '.join(accepted) or 'no Secret'}, not of {authority}"
         return None
 
-    def _route_problem(self, host: str) -> str | None:
-        own, served = self.environment.own, self.environment.hosts[host].served
-        expected = {
-            own.route(host)[1]: gateway_api.route_spec(own.tls_gateway, served),
-            own.http_gateway: gateway_api.redirect_spec(own.http_gateway),
+    def _expected_routes(self, host: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the specs of the host's own route and of the redirect, by name."""
+        own, managed = self.environment.own, self.environment.settings.ingress.managed
+        *_, parent = self._owners[host]
+        starts = range(0, len(self.environment.hosts), gateway_api.MAX_LISTENERS)
+        redirected = [gateway_api.part(own.http_gateway, start) for start in starts]
+        return {
+            own.route(host)[1]: gateway_api.route_spec(
+                parent.name, self.environment.hosts[host].served, in_set=managed
+            ),
+            own.http_gateway: gateway_api.redirect_spec(redirected, managed),
         }
-        for name, spec in expected.items():
-            if name not in self.routes:
+
+    def _route_problem(self, host: str) -> str | None:
+        for name, spec in self._expected_routes(host).items():
+            route = self.objects["HTTPRoute"].get(name)
+            if route is None:
                 return f"HTTPRoute {name} does not exist"
-            actual = self.routes[name]["spec"]
+            actual = route["spec"]
             if actual.get("hostnames") != spec.get("hostnames"):
                 return f"HTTPRoute {name} is for {', '.join(actual.get('hostnames') or ()) or 'every host'}"
             if actual.get("parentRefs") != spec["parentRefs"]:
@@ -147,51 +189,48 @@ class Served:
             grant = self.grants[route.namespace].get(name)
             if grant is None:
                 return f"ReferenceGrant {route.namespace}/{name} does not exist: no HTTPRoute may lead to its Services"
-            wanted = gateway_api.grant_spec(own, [route.service])
-            spec = grant["spec"]
+            wanted, spec = gateway_api.grant_spec(own, [route.service]), grant["spec"]
             if wanted["from"] != spec.get("from") or wanted["to"][0] not in spec.get("to", ()):
                 return f"ReferenceGrant {route.namespace}/{name} lets no HTTPRoute lead to Service {route.service}"
         return None
 
     def _refused(self, host: str) -> Result | None:
         """Return what Istio does not have in force of the objects that are as the program makes them."""
-        own, namespace = self.environment.own, self.environment.namespace
-        for name in (own.http_gateway, own.tls_gateway):
-            gateway = self.gateways[name]
-            wrong = refusal(gateway.get("status", {}).get("conditions") or (), _OF_LISTENERS)
-            wrong = wrong or refusal(self._listener_status(name, host).get("conditions") or (), _OF_SECRETS)
+        for expected in self._owners[host]:
+            owner = self._live(expected) or {}
+            wrong = refusal(owner.get("status", {}).get("conditions") or (), _OF_LISTENERS)
+            wrong = wrong or refusal(self._listener_status(expected, host).get("conditions") or (), _OF_SECRETS)
             if wrong:
-                return _refusal(host, "Gateway", GATEWAYS, (namespace, name), wrong)
-        for name in (own.route(host)[1], own.http_gateway):
-            if wrong := route_refusal(self.routes[name], {_NO_SERVICE}):
-                return _refusal(host, "HTTPRoute", ROUTES, (namespace, name), wrong)
-            if wrong := route_refusal(self.routes[name]):
+                return self._refusal(host, expected.kind, expected.name, wrong)
+        for name in self._expected_routes(host):
+            route = self.objects["HTTPRoute"][name]
+            if wrong := route_refusal(route, _NO_SERVICE):
+                return self._refusal(host, "HTTPRoute", name, wrong)
+            if wrong := route_refusal(route):
                 applications = dict.fromkeys(route.namespace for route in self.environment.hosts[host].destinations)
                 fix = (f"kubectl --namespace {word(application)} get services" for application in applications)
                 return failed("gateway", host, f"HTTPRoute {name} {wrong}", fix)
         return None
 
-    def _listener_status(self, gateway: str, host: str) -> Object:
-        section = names.object_name(host)
-        listeners: list[Object] = self.gateways[gateway].get("status", {}).get("listeners") or []
+    def _refusal(self, host: str, kind: str, name: str, wrong: str) -> Result:
+        plural, namespace = _PLURALS.get(kind, ROUTES), word(self.environment.namespace)
+        fix = f"kubectl --namespace {namespace} describe {plural} {word(name)}"
+        return failed("gateway", host, f"{kind} {name} {wrong}", (fix,))
+
+    def _listener_status(self, expected: _Expected, host: str) -> Object:
+        section, owner = names.object_name(host), self._live(expected) or {}
+        listeners: list[Object] = owner.get("status", {}).get("listeners") or []
         return next((listener for listener in listeners if listener["name"] == section), {})
 
 
-def _refusal(host: str, kind: str, plural: str, place: Key, wrong: str) -> Result:
-    namespace, name = place
-    return failed(
-        "gateway",
-        host,
-        f"{kind} {name} {wrong}",
-        (f"kubectl --namespace {word(namespace)} describe {plural} {word(name)}",),
-    )
+def _difference(actual: Mapping[str, Any], expected: Mapping[str, Any], field: str) -> str | None:
+    if actual.get(field) == expected[field]:
+        return None
+    return f"has the {field} {_text(actual.get(field))}, not {_text(expected[field])},"
 
 
-def _listener_of(gateway: Object, host: str, port: int) -> Any:
-    for listener in gateway["spec"]["listeners"]:
-        if (listener.get("hostname"), listener["port"]) == (host, port):
-            return listener
-    return None
+def _listener_of(spec: Mapping[str, Any], host: str) -> Any:
+    return next((listener for listener in spec["listeners"] if listener.get("hostname") == host), None)
 
 
 def _secrets(tls: Mapping[str, Any]) -> list[str]:
@@ -223,9 +262,13 @@ def listeners(
     environment: Environment, gateways: Iterable[Object], listener_sets: Iterable[Object]
 ) -> Iterator[Listener]:
     """Yield the listeners at the gateway's Pods: of Gateways that name its Service, and what is added to those."""
-    at_pods = {key(gateway): gateway for gateway in gateways if _is_for_service(environment, gateway)}
+    # Where Istio runs the gateway, it does so for the stack's own Gateway, which names no Service.
+    own = environment.own.gateways
+    at_pods = {
+        key(gateway): gateway for gateway in gateways if key(gateway) in own or _is_for_service(environment, gateway)
+    }
     for gateway in at_pods.values():
-        yield from _listeners(environment, gateway, "Gateway")
+        yield from _listeners(environment, gateway, GATEWAY)
     for listener_set in listener_sets:
         namespace, _ = key(listener_set)
         reference = listener_set["spec"]["parentRef"]
@@ -234,7 +277,7 @@ def listeners(
             namespace,
             istio.ANY_NAMESPACE,
         ):
-            yield from _listeners(environment, listener_set, "ListenerSet")
+            yield from _listeners(environment, listener_set, LISTENER_SET)
 
 
 def _is_for_service(environment: Environment, gateway: Object) -> bool:
@@ -281,7 +324,7 @@ def routes(http_routes: Iterable[Object]) -> Iterator[Route]:
         namespace, _ = key(route)
         parents = (
             (
-                _PLURALS.get(parent.get("kind", "Gateway"), ""),
+                _PLURALS.get(parent.get("kind", GATEWAY), ""),
                 (parent.get("namespace", namespace), parent["name"]),
                 parent.get("sectionName", ""),
             )

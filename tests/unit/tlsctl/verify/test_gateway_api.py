@@ -15,8 +15,8 @@ from tlsctl.verify.results import Result
 API = "api.acme.dev"
 UP = "pulumi up --refresh"
 ELSEWHERE = {"type": "Hostname", "value": "other.istio-system.svc.cluster.local"}
-HTTP, TLS, GRANT = "gateways/http-dev", "gateways/tls-dev", "grants/shop/tls-dev"
-ROUTE, REDIRECT = f"routes/{SHOP}", "routes/http-dev"
+HTTP, TLS, GRANT = "Gateway/http-dev", "Gateway/tls-dev", "ReferenceGrant/tls-dev"
+ROUTE, REDIRECT = f"HTTPRoute/{SHOP}", "HTTPRoute/http-dev"
 Objects = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ IN_FORCE = [
 ]  # fmt: skip
 
 
-def of_gateway(spec: dict[str, Any]) -> dict[str, Any]:
+def of_owner(spec: dict[str, Any]) -> dict[str, Any]:
     sections = [{"name": one["name"], "attachedRoutes": 1, "conditions": IN_FORCE} for one in spec["listeners"]]
     return {"spec": spec, "status": {"conditions": IN_FORCE, "listeners": sections}}
 
@@ -45,27 +45,32 @@ def of_route(spec: dict[str, Any]) -> dict[str, Any]:
 def made(environment: Environment) -> Objects:
     """The objects that the program makes, in force, by kind and name."""
     settings, service = environment.settings, ("istio-ingressgateway", "istio-system")
-    listeners = gateway_api.tls_listeners(list(environment.certificates.items()), settings.tls.cipher_suites)
-    plain = gateway_api.http_listeners(list(environment.hosts))
-    return copy.deepcopy({
-        HTTP: of_gateway(gateway_api.gateway_spec(*service, plain)),
-        TLS: of_gateway(gateway_api.gateway_spec(*service, listeners, settings.client_ca_secret)),
-        REDIRECT: of_route(gateway_api.redirect_spec("http-dev")),
-        **{
-            f"routes/{names.object_name(host.host)}": of_route(
-                gateway_api.route_spec("tls-dev", host.served, settings.tls.hsts)
-            )
-            for host in settings.hosts
-        },
-        GRANT: {"spec": gateway_api.grant_spec("istio-system", ["shop"])},
-    })  # fmt: skip
+    accepted = "istio-system", settings.ingress.routes_from
+    presented = [(name, host) for name, hosts in environment.certificates.items() for host in hosts]
+    plain = gateway_api.http_listeners(list(environment.hosts), *accepted)
+    secure = gateway_api.tls_listeners(presented, settings.tls.cipher_suites, *accepted)
+    objects: Objects = {}
+    for start in range(0, len(plain), gateway_api.MAX_LISTENERS):
+        suffix, part = gateway_api.part("", start), slice(start, start + gateway_api.MAX_LISTENERS)
+        http = gateway_api.gateway_spec(*service, plain[part])
+        tls = gateway_api.gateway_spec(*service, secure[part], settings.client_ca_secret)
+        objects |= {f"{HTTP}{suffix}": of_owner(http), f"{TLS}{suffix}": of_owner(tls)}
+    for number, (_, host) in enumerate(presented):
+        spec = gateway_api.route_spec(
+            gateway_api.part("tls-dev", number), environment.hosts[host].served, settings.tls.hsts
+        )
+        objects[f"HTTPRoute/{names.object_name(host)}"] = of_route(spec)
+    redirected = [name.partition("/")[2] for name in objects if name.startswith(HTTP)]
+    objects[REDIRECT] = of_route(gateway_api.redirect_spec(redirected))
+    objects[GRANT] = {"spec": gateway_api.grant_spec("istio-system", ["shop"])}
+    return copy.deepcopy(objects)
 
 
 def served(environment: Environment, objects: Objects) -> Served:
-    def of_kind(prefix: str) -> dict[str, Any]:
-        return {name.removeprefix(prefix): obj for name, obj in objects.items() if name.startswith(prefix)}
-
-    return Served(environment, of_kind("gateways/"), of_kind("routes/"), {"shop": of_kind("grants/shop/")})
+    by_kind: dict[str, dict[str, Any]] = {"HTTPRoute": {}, "ReferenceGrant": {}}
+    for name, obj in objects.items():
+        by_kind.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = obj
+    return Served(environment, by_kind, {"shop": by_kind["ReferenceGrant"]})
 
 
 def stack(**config: Any) -> Environment:
@@ -92,12 +97,47 @@ def judged(change: Callable[[Objects], object] = lambda _: None, **config: Any) 
         ),
         pytest.param({"hosts": [{"host": SHOP, "redirectTo": API}]}, id="redirected"),
         pytest.param({"tls": {"clientCa": "clients"}}, id="with client certificates"),
+        pytest.param({"ingress": {"routesFrom": ["team"]}}, id="with routes of another namespace"),
+        pytest.param(
+            {"hosts": hosts(*(f"h{number}.acme.dev" for number in range(70)), SHOP)}, id="beyond the limit of listeners"
+        ),
     ],
 )
 def test_what_the_program_makes_is_ok(config: dict[str, Any]) -> None:
     result = judged(**config)
     assert result.state == "ok", result.detail
     assert "routes attached: 1" in result.detail
+
+
+MANAGED = {"ingress": {"deployment": "managed", "service": "edge", "infrastructure": {"labels": {"a": "b"}}}}
+
+
+def run_by_istio() -> Objects:
+    """The objects of a gateway that Istio runs: ListenerSets have TLS."""
+    objects, infrastructure = made(stack()), {"annotations": {}, "labels": {"a": "b", "istio": "edge"}}
+    for name in (HTTP, TLS):
+        del objects[name]["spec"]["addresses"]
+    objects[HTTP]["spec"] |= {
+        "infrastructure": infrastructure,
+        "allowedListeners": {"namespaces": {"from": "Same"}},
+    }
+    listeners = objects.pop(TLS)
+    parent = {"group": gateway_api.GROUP, "kind": "Gateway", "name": "http-dev"}
+    listeners["spec"] = {"parentRef": parent, "listeners": listeners["spec"]["listeners"]}
+    objects[ROUTE]["spec"]["parentRefs"][0]["kind"] = "ListenerSet"
+    return {**objects, "ListenerSet/tls-dev": listeners}
+
+
+def test_a_gateway_that_istio_runs_has_a_listener_set_for_tls() -> None:
+    environment, objects = stack(**MANAGED), run_by_istio()
+    result = served(environment, objects).judge(SHOP)
+    assert result.state == "ok", result.detail
+    objects["ListenerSet/tls-dev"]["status"]["conditions"] = [condition("Accepted", "False", "NotAllowed", "no")]
+    result = served(environment, objects).judge(SHOP)
+    assert result.detail == "ListenerSet tls-dev is not accepted: no (NotAllowed)"
+    assert "describe listenersets.gateway.networking.k8s.io tls-dev" in result.fix[0]
+    del objects["ListenerSet/tls-dev"]
+    assert served(environment, objects).judge(SHOP).detail == "ListenerSet tls-dev does not exist"
 
 
 @pytest.mark.parametrize(
@@ -127,14 +167,14 @@ def tls(**change: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("name", "edit", "words"),
     [
-        (HTTP, {"gatewayClassName": "other"}, "has the gatewayClassName other, not istio"),
+        (HTTP, {"gatewayClassName": "other"}, "has the gatewayClassName other, not istio,"),
         (TLS, {"addresses": [ELSEWHERE]}, "other.istio-system.svc.cluster.local"),
         (TLS, {"addresses": None}, "has the addresses null"),
         (TLS, listener(hostname="b.acme.dev"), f"has no listener for it on port 443; its hosts are {API}, b.acme.dev"),
         (TLS, listener(name="other"), "has no listener for it on port 443"),
         (HTTP, listener(port=8080), "has no listener for it on port 80"),
         (HTTP, listener(allowedRoutes={"namespaces": {"from": "All"}}), "has the allowedRoutes"),
-        (TLS, listener(protocol="TLS"), "has the protocol TLS for it, the config says HTTPS"),
+        (TLS, listener(protocol="TLS"), "has the protocol TLS, not HTTPS, for it"),
         (TLS, tls(certificateRefs=[{"name": "other"}]), "presents Secret other, not istio-ingressgateway-certs-"),
         (TLS, tls(certificateRefs=[{"name": "a", "namespace": "b"}]), "presents Secret b/a, not"),
         (TLS, tls(mode="Passthrough"), "has the TLS mode Passthrough"),

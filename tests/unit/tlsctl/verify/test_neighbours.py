@@ -315,6 +315,25 @@ def test_without_the_pods_every_gateway_counts_that_may_be_for_them() -> None:
     assert not shared(deployed(), gateways=[surely_not], pods=[])
 
 
+def test_further_gateways_of_many_hosts_are_the_stacks_own() -> None:
+    many = [f"h{number}.acme.dev" for number in range(70)]
+    environment = deployed(hosts=hosts(*many), api="gateway", certificate={"grouping": "perHost"})
+    second, third = (k8s_gateway(many[-1], name=f"istio-system/tls-dev-{number}") for number in (2, 3))
+    assert shared(environment, k8s_gateways=[second]) == []
+    (other,) = shared(environment, k8s_gateways=[third])
+    assert "Gateway istio-system/tls-dev-3" in other.detail, "70 hosts need no third one"
+
+
+def test_listeners_that_are_added_to_a_gateway_that_istio_runs_are_named() -> None:
+    environment = deployed(api="gateway", ingress={"deployment": "managed", "service": "edge"})
+    own = k8s_gateway(SHOP, name="istio-system/http-dev", port=80, sets="Same")
+    del own["spec"]["addresses"]
+    added = listener_set(SHOP, name="istio-system/added", parent="http-dev", secret="other")
+    results = neighbours(environment, k8s_gateways=[own], listener_sets=[added]).judge()
+    (failure,) = [result for result in results if result.state == "failed"]
+    assert failure.detail.startswith(f"ListenerSet istio-system/added lists {SHOP} on port 443")
+
+
 def test_nobody_else_is_said_for_each_host_and_secret() -> None:
     results = neighbours(deployed()).judge()
     assert [(result.subject, result.state) for result in results] == [(SECRET, "ok"), (SHOP, "ok")]
