@@ -13,6 +13,8 @@ from policies.objects import KubernetesObject, Stack, get, items, matching, read
 
 GROUP = gateway_api.GROUP
 CLASS = gateway_api.CLASS
+PARENTS = (gateway_api.GATEWAY, gateway_api.LISTENER_SET)
+"""Kinds with listeners, to which HTTPRoutes attach."""
 
 _OTHER_CLASSES = re.compile(
     r"istio-waypoint|gke-l7-(gxlb|rilb|(global|regional)-external-managed|cross-regional-internal-managed)(-mc)?"
@@ -31,12 +33,9 @@ _MODES = {"MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_SIMPLE", "ISTIO_MUTUAL"}
 _OPTIONS = {_MODE_OPTION, gateway_api.CIPHER_SUITES}
 _ISTIOS_OPTIONS = "gateway.istio.io/"
 
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"
-"""The API server gives it to every namespace, with the namespace's name."""
-
 
 class ApiListener(Listener):
-    """One listener of a Gateway."""
+    """One listener of a Gateway or of a ListenerSet."""
 
     word = "listener"
     certificate_key = "certificateRefs"
@@ -94,10 +93,10 @@ class ApiListener(Listener):
             return [self.gateway.namespace]
         selector = get(accepted, "selector") if get(accepted, "from") == "Selector" else None
         labels, expressions = get(selector, "matchLabels") or {}, items(get(selector, "matchExpressions"))
-        if _NAMESPACE_LABEL in labels:
-            return [labels[_NAMESPACE_LABEL]]
+        if gateway_api.NAMESPACE_NAME in labels:
+            return [labels[gateway_api.NAMESPACE_NAME]]
         for expression in expressions:
-            if (get(expression, "key"), get(expression, "operator")) == (_NAMESPACE_LABEL, "In"):
+            if (get(expression, "key"), get(expression, "operator")) == (gateway_api.NAMESPACE_NAME, "In"):
                 return items(get(expression, "values"))
         # Anyone who may label a namespace decides about the others.
         return [ANY_NAMESPACE]
@@ -107,12 +106,13 @@ class HttpRoute(Route):
     """An HTTPRoute."""
 
     def parents(self) -> Iterator[Parent]:
-        """Yield the Gateways that it attaches to."""
+        """Yield the Gateways and ListenerSets that it attaches to."""
         for reference in self.obj.items("spec", "parentRefs"):
-            if (get(reference, "kind") or "Gateway") == "Gateway":
+            kind = get(reference, "kind") or gateway_api.GATEWAY
+            if kind in PARENTS:
                 namespace = get(reference, "namespace") or self.obj.namespace
                 section, port = get(reference, "sectionName"), get(reference, "port")
-                yield Parent(GROUP, namespace, get(reference, "name"), section, port)
+                yield Parent(GROUP, kind, namespace, get(reference, "name"), section, port)
 
     def applications(self, _parent: Parent) -> Iterator[str]:
         """Yield the names of all rules that are not redirects to HTTPS."""
@@ -133,8 +133,8 @@ def _is_https_redirect(rule: Any) -> bool:
 
 
 def listeners(gateway: KubernetesObject) -> Iterator[ApiListener]:
-    """Yield the listeners of a Gateway of Istio's class, whatever Service it is bound to."""
-    if class_name(gateway) == CLASS:
+    """Yield the listeners of a Gateway of Istio's class, whatever Service it is bound to, or of a ListenerSet."""
+    if gateway.kind == gateway_api.LISTENER_SET or class_name(gateway) == CLASS:
         for position, spec in enumerate(gateway.items("spec", "listeners"), start=1):
             yield ApiListener(gateway, position, spec)
 

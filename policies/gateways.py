@@ -19,7 +19,7 @@ from policies.stack_config import selectors
 
 def _gateways_of(resource: Resource) -> Iterator[KubernetesObject]:
     for obj in objects(resource):
-        if any(obj.is_a(api.GROUP, "Gateway") for api in (istio, gateway_api)):
+        if obj.is_a(istio.GROUP, "Gateway") or obj.is_a(gateway_api.GROUP, *gateway_api.PARENTS):
             yield obj
 
 
@@ -53,9 +53,10 @@ def _exposed_on(route: Route, parent: Parent, stack: Stack) -> Iterator[Finding]
     application = next(route.applications(parent), None)
     if not application:
         return
-    gateways = stack.named(parent.group, "Gateway", parent.namespace, parent.name)
+    gateways = stack.named(parent.group, parent.kind, parent.namespace, parent.name)
     if not gateways:
-        yield Unjudged(route.where, f"is on the Gateway {parent.namespace}/{parent.name}, which is not of this stack")
+        what = f"is on the {parent.kind} {parent.namespace}/{parent.name}, which is not of this stack"
+        yield Unjudged(route.where, what)
     for gateway in gateways:
         for listener in _unencrypted_listeners(gateway, parent):
             if route.attaches(listener):
@@ -191,7 +192,7 @@ MODE = Rule(
     ),
     cannot_see="Istio's Gateways for other Pods than the stack's gateways (egress, east-west, another team's): they are"
     " reported as an advisory, and no policy judges them. Those of the Gateway API are judged whatever Service they are"
-    " bound to",
+    " bound to, and ListenerSets whatever the class of their Gateway",
     subjects=_gateways_of,
     find=_other_modes,
     needs_stack=False,

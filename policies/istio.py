@@ -84,7 +84,7 @@ class VirtualService(Route):
         """Yield the Gateways that it attaches to."""
         for reference in self.obj.items("spec", "gateways"):
             if reference != istio.MESH:
-                yield Parent(GROUP, *istio.resolve_gateway(reference, self.obj.namespace))
+                yield Parent(GROUP, "Gateway", *istio.resolve_gateway(reference, self.obj.namespace))
 
     def applications(self, parent: Parent) -> Iterator[str]:
         """Yield the names of all routes for a Gateway that are not redirects to HTTPS."""

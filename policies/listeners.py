@@ -25,6 +25,7 @@ class Listener(ABC):
     """A port of a gateway, for some hosts."""
 
     gateway: KubernetesObject
+    """The Gateway, or the ListenerSet of one."""
     position: int
     spec: Any
 
@@ -117,9 +118,10 @@ class Listener(ABC):
 
 @dataclass(frozen=True)
 class Parent:
-    """The Gateway that a route attaches to, or some listeners of it."""
+    """The Gateway or ListenerSet that a route attaches to, or some listeners of it."""
 
     group: str
+    kind: str
     namespace: str
     name: str
     section: str | None = None
@@ -145,7 +147,7 @@ class Route(ABC):
 
     @abstractmethod
     def parents(self) -> Iterator[Parent]:
-        """Yield the Gateways that it attaches to."""
+        """Yield what it attaches to."""
 
     @abstractmethod
     def applications(self, parent: Parent) -> Iterator[str]:

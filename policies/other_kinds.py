@@ -19,10 +19,9 @@ _CLASS = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 _GATEWAY_API = (gateway_api.GROUP, "gateway.networking.x-k8s.io")
-_JUDGED_ROUTE = "HTTPRoute"
 _OF_THE_MESH = {"GatewayClass", "Service", "ServiceEntry"}
 """Kinds to which routes and policies of the mesh refer. Of the GatewayClasses, Istio takes that of waypoints alone."""
-_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet")
+_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "XListenerSet")
 
 _GOOGLE_INGRESS_CLASSES = {"gce", "gce-internal"}
 _EXTENSIONS = "extensions.istio.io"
@@ -44,7 +43,7 @@ _WHOLE = {
     _EXTENSIONS: ("WasmPlugin", "TrafficExtension"),
     CERT_MANAGER: ("Certificate", "CertificateRequest", *ISSUERS[1:]),
     **dict.fromkeys(_INGRESS, ("Ingress", "IngressClass")),
-    **dict.fromkeys(_GATEWAY_API, ("Gateway", "GatewayClass", "ReferenceGrant", *_ROUTES)),
+    **dict.fromkeys(_GATEWAY_API, (*gateway_api.PARENTS, "GatewayClass", "ReferenceGrant", *_ROUTES)),
 }
 """Kinds that cannot be judged from the fields of a Patch."""
 
@@ -56,7 +55,7 @@ def _other_way(obj: KubernetesObject, stack: Stack) -> Iterator[Finding]:
         yield from _gateway(obj, stack)
     elif any(obj.is_a(group, *_ROUTES) for group in _GATEWAY_API):
         for kind, name in _on_istios_gateways(obj, "parentRef", stack):
-            if (obj.kind, kind) != (_JUDGED_ROUTE, "Gateway"):
+            if obj.kind != "HTTPRoute" or kind not in gateway_api.PARENTS:
                 yield Problem(obj.where, f"is on the {kind} {name} of the Gateway API, which no policy judges")
     elif not obj.patch and (obj.group, obj.kind) in _SELECTORS:
         yield from _extension(obj, stack)
@@ -68,8 +67,11 @@ def _gateway(gateway: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     if name != gateway_api.CLASS and gateway_api.may_be_istios(gateway, stack):
         what = f"has the class {name}" if name else "has no class"
         yield Problem(gateway.where, f"{what}: it may be Istio's, and the policies judge the class istio alone")
-    if name == gateway_api.CLASS and gateway.get("spec", "allowedListeners"):
-        yield Problem(gateway.where, "has allowedListeners: no policy judges the listeners of a ListenerSet")
+    accepted = gateway.get("spec", "allowedListeners", "namespaces", "from") or "None"
+    if name == gateway_api.CLASS and accepted not in ("None", "Same"):
+        yield Problem(
+            gateway.where, "has allowedListeners for ListenerSets of other namespaces, which can take any host"
+        )
 
 
 def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Finding]:
@@ -132,14 +134,16 @@ def _patched(obj: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
 
 OTHER_WAYS = Rule(
     name="no-other-way-in",
-    description="Only Istio's Gateways and VirtualServices, and the Gateway API's Gateways of the class istio and"
-    " HTTPRoutes open the ingress gateway, since the policies judge those. No Ingress does, no ListenerSet, no other"
-    " class and no other route of the Gateway API, and no EnvoyFilter, WasmPlugin or TrafficExtension.",
+    description="Only Istio's Gateways and VirtualServices, and the Gateway API's Gateways of the class istio,"
+    " ListenerSets and HTTPRoutes open the ingress gateway, since the policies judge those. No Ingress does, no other"
+    " class and no other route of the Gateway API, and no EnvoyFilter, WasmPlugin or TrafficExtension. No Gateway takes"
+    " ListenerSets of other namespaces.",
     fix=("write a VirtualService or an HTTPRoute on a Gateway of port 443; or use TlsGateway",),
     cannot_see="an Ingress whose class is of another stack, and an AuthorizationPolicy with the action CUSTOM"
     " (reported as advisories; the former is refused in production); what MeshConfig sets: another ingress class or"
-    " root namespace, `ingressControllerMode: DEFAULT`; another name that istiod has for its controllers; a load"
-    " balancer in front of the gateway; what a Helm release installs",
+    " root namespace, `ingressControllerMode: DEFAULT`; another name that istiod has for its controllers; a"
+    " ConfigMap with patches of a gateway that Istio runs; a load balancer in front of the gateway; what a Helm release"
+    " installs",
     subjects=objects,
     find=_other_way,
 )

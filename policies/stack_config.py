@@ -32,9 +32,16 @@ def acme_servers() -> Mapping[str, str]:
 
 def selectors() -> list[Mapping[str, str]]:
     """Return the Pod labels of each of the stack's ingress gateways."""
-    configured = [ingress.get("selector") for ingress in _ingresses()]
-    # A gateway without a selector has the default one, as in the settings.
-    return [selector if selector and isinstance(selector, dict) else SELECTOR for selector in configured]
+    return [_selector(ingress) for ingress in _ingresses()]
+
+
+def _selector(ingress: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the labels of a gateway's Pods, by the same defaults as in the settings."""
+    selector = ingress.get("selector")
+    if selector and isinstance(selector, dict):
+        return selector
+    managed = ingress.get("deployment") == "managed" and ingress.get("service")
+    return {"istio": str(ingress["service"])} if managed else SELECTOR
 
 
 def namespaces() -> set[str]:

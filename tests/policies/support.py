@@ -179,11 +179,17 @@ def api_class(name: str, controller: Any) -> PolicyResource:
 def api_route(
     kind_: str = "HTTPRoute", group: str = "gateway.networking.k8s.io", rules: Sequence[Any] = ({},), **parent: Any
 ) -> PolicyResource:
-    """A route, or a ListenerSet, on a Gateway of the Gateway API."""
+    """A route, or an experimental ListenerSet, on a Gateway of the Gateway API."""
     reference = {"name": "api", **parent}
     refers = {"parentRef": reference} if "ListenerSet" in kind_ else {"parentRefs": [reference]}
     spec = {**refers, "hostnames": ["shop.sandbox.test"], "rules": list(rules)}
     return kubernetes(f"{group}/v1:{kind_}", "route", spec=spec)
+
+
+def listener_set(*listeners: Any, namespace: str = "istio-system", name: str = "web") -> PolicyResource:
+    """A ListenerSet on a Gateway that may be of another stack."""
+    spec = {"parentRef": {"name": "shared"}, "listeners": list(listeners)}
+    return kubernetes("gateway.networking.k8s.io/v1:ListenerSet", name, namespace, spec=spec)
 
 
 def listener(

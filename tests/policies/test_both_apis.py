@@ -24,6 +24,7 @@ from tests.policies.support import (
     https,
     kubernetes,
     listener,
+    listener_set,
     virtual_service,
 )
 
@@ -99,13 +100,28 @@ class GatewayApi:
         return listener("shop.sandbox.test", "HTTPS", accepted)
 
 
+class ListenerSets(GatewayApi):
+    """ListenerSets and HTTPRoutes of the Gateway API."""
+
+    @staticmethod
+    def gateway(*listeners: Any, name: str = "web") -> PolicyResource:
+        return listener_set(*listeners, name=name)
+
+    @staticmethod
+    def route(application: bool = True, on: str = "web") -> PolicyResource:
+        rule = {"backendRefs": BACKENDS} if application else {"filters": [TO_HTTPS]}
+        return api_route(name=on, namespace=SYSTEM, kind="ListenerSet", rules=[rule])
+
+
 Api = type[Istio] | type[GatewayApi]
-pytestmark = pytest.mark.parametrize("api", [Istio, GatewayApi], ids=["istio", "gateway"])
+pytestmark = pytest.mark.parametrize(
+    "api", [Istio, GatewayApi, ListenerSets], ids=["istio", "gateway", "listener sets"]
+)
 
 
 def test_an_application_is_served_over_tls_and_a_redirect_without(api: Api) -> None:
     plain, encrypted = api.gateway(api.plain()), api.gateway(api.encrypted())
-    breaks(gateways.NO_PLAIN_HTTP, plain, api.route(), saying=f"is served without TLS by {api.label} of Gateway")
+    breaks(gateways.NO_PLAIN_HTTP, plain, api.route(), saying=f"is served without TLS by {api.label} of")
     breaks(gateways.NO_PLAIN_HTTP, api.gateway(api.encrypted(), api.plain()), api.route(), saying="without TLS")
     holds(gateways.NO_PLAIN_HTTP, plain, api.route(application=False))
     holds(gateways.NO_PLAIN_HTTP, encrypted, api.route())
@@ -117,7 +133,7 @@ def test_an_application_is_served_over_tls_and_a_redirect_without(api: Api) -> N
 def test_a_route_on_a_gateway_of_another_stack_is_an_advisory(api: Api) -> None:
     assert findings(gateways.NO_PLAIN_HTTP.policy(), api.route()) == []
     (line,) = advice(api.route())
-    assert "is on the Gateway istio-system/web, which is not of this stack (no-plain-http)" in line
+    assert "istio-system/web, which is not of this stack (no-plain-http)" in line
     holds(gateways.NO_PLAIN_HTTP, api.route(application=False))
 
 

@@ -130,9 +130,12 @@ def test_labels_of_namespaces_count_as_every_namespace_in_production() -> None:
         breaks(neighbours.ROUTES_FROM, api_gateway(listeners=[labelled]), saying="takes routes from every namespace")
 
 
-def test_a_gateway_that_takes_listeners_of_others_is_refused() -> None:
-    accepting = api_gateway(allowedListeners={"namespaces": {"from": "Same"}})
-    breaks(OTHER_WAYS, accepting, saying="has allowedListeners: no policy judges the listeners of a ListenerSet")
+@pytest.mark.parametrize("namespaces", ["All", "Selector"])
+def test_a_gateway_that_takes_listeners_of_other_namespaces_is_refused(namespaces: str) -> None:
+    accepting = api_gateway(allowedListeners={"namespaces": {"from": namespaces}})
+    breaks(OTHER_WAYS, accepting, saying="has allowedListeners for ListenerSets of other namespaces")
+    for own in ("None", "Same"):
+        holds(OTHER_WAYS, api_gateway(allowedListeners={"namespaces": {"from": own}}))
 
 
 def grant(to: dict[str, Any], namespace: str = "edge", version: str = "v1beta1") -> PolicyResource:

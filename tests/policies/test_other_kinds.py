@@ -49,7 +49,7 @@ CHANGES = "istio-system/it has changes for the gateway itself, which no policy j
 WASM, TRAFFIC = (f"extensions.istio.io/v1alpha1:{kind}" for kind in ("WasmPlugin", "TrafficExtension"))
 AUTHORIZATION = "security.istio.io/v1:AuthorizationPolicy"
 OURS, OTHERS = ({"matchLabels": {"istio": name}} for name in ("ingressgateway", "egressgateway"))
-KINDS = ("GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet")
+KINDS = ("GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 
 REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     "Ingress by annotation": ([ingress(**FOR_ISTIO)], INGRESS),
@@ -78,9 +78,9 @@ REFUSED: dict[str, tuple[list[PolicyResource], str]] = {
     **{kind: ([api_route(kind)], f"{kind} shop/route is on the Gateway shop/api {API_ROUTE}") for kind in KINDS},
     "experimental ListenerSet": ([api_route("XListenerSet", group="gateway.networking.x-k8s.io")], API_ROUTE),
     "route on another team's Gateway": ([api_route("TCPRoute", namespace="platform", name="shared")], API_ROUTE),
-    "route on a ListenerSet": (
-        [api_gateway("gke-l7-rilb"), api_route(kind="ListenerSet")],
-        f"HTTPRoute shop/route is on the ListenerSet shop/api {API_ROUTE}",
+    "route on an experimental ListenerSet": (
+        [api_gateway("gke-l7-rilb"), api_route(kind="XListenerSet")],
+        f"HTTPRoute shop/route is on the XListenerSet shop/api {API_ROUTE}",
     ),
     "EnvoyFilter for gateways": ([envoy_filter("GATEWAY")], CHANGES),
     "EnvoyFilter without context": ([envoy_filter("")], CHANGES),

@@ -68,6 +68,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "protect": "true",
         "acme": acme(issuer="prod"),
     },
+    "Gateway API with a gateway that Istio runs": {
+        "api": "gateway",
+        "ingress": {"deployment": "managed", "service": "public"},
+    },
     "Gateway API with a wildcard": {
         "api": "gateway",
         "challenge": "dns01",
