@@ -20,6 +20,9 @@ _PLURALS = {GATEWAY: apis.GATEWAYS[apis.GATEWAY], LISTENER_SET: f"listenersets.{
 _OF_LISTENERS = {"ListenersNotValid"}
 """Reasons of a Gateway that follow from one of its listeners."""
 
+_OF_PORTS = {"AddressNotUsable", "AddressNotAssigned"}
+"""Reasons of a Gateway whose Service does not have its port."""
+
 _OF_SECRETS = {"InvalidCertificateRef", "Invalid"}
 """Reasons of a listener whose Secret has no certificate, for which there is a check of its own."""
 
@@ -198,7 +201,9 @@ class Served:
         """Return what Istio does not have in force of the objects that are as the program makes them."""
         for expected in self._owners[host]:
             owner = self._live(expected) or {}
-            wrong = refusal(owner.get("status", {}).get("conditions") or (), _OF_LISTENERS)
+            may_be_closed = expected == self._owners[host][0] and not self.environment.proves_over_http
+            ignored = _OF_LISTENERS | (_OF_PORTS if may_be_closed else set())
+            wrong = refusal(owner.get("status", {}).get("conditions") or (), ignored)
             wrong = wrong or refusal(self._listener_status(expected, host).get("conditions") or (), _OF_SECRETS)
             if wrong:
                 return self._refusal(host, expected.kind, expected.name, wrong)

@@ -269,6 +269,14 @@ def test_a_missing_secret_is_left_to_its_own_check() -> None:
     assert judged(change).state == "ok"
 
 
+@pytest.mark.parametrize(("challenge", "name", "state"), [
+    ("dns01", HTTP, "ok"), ("http01", HTTP, "failed"), ("dns01", TLS, "failed")
+])  # fmt: skip
+def test_only_with_dns01_the_service_may_be_without_port_80(challenge: str, name: str, state: str) -> None:
+    no_port = says(name, condition("Programmed", "False", "AddressNotUsable", "port 80 not found"))
+    assert judged(no_port, challenge=challenge).state == state
+
+
 def test_hosts_whose_listeners_differ_by_the_secret_alone_have_the_same_server() -> None:
     environment = stack(hosts=hosts(SHOP, API))
     fingerprints = {name: hosts[0] for name, hosts in environment.certificates.items()}
