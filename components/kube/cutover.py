@@ -8,7 +8,7 @@ and the old one keeps its routes until Envoy has ended its connections.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ def take_over_from(
 
     Args:
         old: The API that the stack may be moving from.
-        component: The component of the new Gateway.
+        component: The component of the new Gateway, which is the last one if there are several.
         inputs: Its fields `gateway`, `namespace` and `service`.
     """
     if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
@@ -76,33 +76,27 @@ def take_over_from(
         except (client.ApiException, ConfigException, HTTPError) as error:
             reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else str(error)
             pulumi.log.warn(
-                f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({reason}): requests in connections"
-                " that are open get 404 when it is deleted"
+                f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({reason}). If it is this stack's,"
+                " requests in connections that are open get 404 when it is deleted"
             )
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(hook_name(component), run)])
 
 
 def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: str, service: str) -> None:
-    """Bind a Gateway to a Service of its own until its connections have ended; nothing happens if there is none.
+    """Bind a stack's Gateways to a Service of their own until their connections have ended, if there are any.
 
     Raises:
         kubernetes.client.ApiException, kubernetes.config.ConfigException, urllib3.exceptions.HTTPError: it failed.
     """
     api = credentials.api()
     objects, core = client.CustomObjectsApi(api), client.CoreV1Api(api)
-    place = (old.group, old.version, namespace, "gateways", name)
-    try:
-        gateway: Any = objects.get_namespaced_custom_object(*place, _request_timeout=_TIMEOUT)
-    except client.ApiException as error:
-        if error.status == 404:
-            return
-        raise
-    # Read at once after a Gateway was deleted, it may still be there.
-    if gateway["metadata"].get("deletionTimestamp"):
+    place = (old.group, old.version, namespace, "gateways")
+    gateways = list(_read(objects, place, name))
+    if not gateways:
         return
     existing = core.read_namespaced_service(service, namespace, _request_timeout=_TIMEOUT)
-    aside = _service(f"{name}-aside", existing, gateway)
+    aside = _service(f"{name}-aside", existing, gateways[0])
     try:
         core.create_namespaced_service(namespace, aside, _request_timeout=_TIMEOUT)
     except client.ApiException as error:
@@ -113,8 +107,25 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
     )
     time.sleep(SETTLING)
     host = f"{name}-aside.{namespace}.svc.cluster.local"
-    objects.patch_namespaced_custom_object(*place, old.patch(host), _request_timeout=_TIMEOUT)
+    for gateway in gateways:
+        own_name = gateway["metadata"]["name"]
+        objects.patch_namespaced_custom_object(*place, own_name, old.patch(host), _request_timeout=_TIMEOUT)
     time.sleep(DRAINING)
+
+
+def _read(objects: client.CustomObjectsApi, place: tuple[str, str, str, str], name: str) -> Iterator[Any]:
+    """Yield the Gateway of a name, and those for the hosts beyond its limit."""
+    for number in range(gateway_api.MAX_PARENTS):
+        part = gateway_api.part(name, number * gateway_api.MAX_LISTENERS)
+        try:
+            gateway: Any = objects.get_namespaced_custom_object(*place, part, _request_timeout=_TIMEOUT)
+        except client.ApiException as error:
+            if error.status == 404:
+                return
+            raise
+        # Read at once after it was deleted, it may still be there.
+        if not gateway["metadata"].get("deletionTimestamp"):
+            yield gateway
 
 
 def _service(name: str, gateways_own: client.V1Service, owner: Mapping[str, Any]) -> dict[str, Any]:

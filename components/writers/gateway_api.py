@@ -70,15 +70,19 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
         )
         routes.append(route)
+    gateways: list[pulumi.Resource] = []
     for start in range(0, len(presented), gateway_api.MAX_LISTENERS):
+        last = start + gateway_api.MAX_LISTENERS >= len(presented)
         listeners = computed(
             gateway_api.tls_listeners,
             presented[start : start + gateway_api.MAX_LISTENERS],
             *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"]),
         )
         # Where Istio runs the gateway, the old one has other Pods.
-        hooks = take_over_from(ISTIOS, component, inputs) if start == 0 and owner is None else None
-        _listen(component, name, inputs, start, listeners, owner=owner, depends_on=[*before, *routes], hooks=hooks)
+        hooks = take_over_from(ISTIOS, component, inputs) if last and owner is None else None
+        after = [*before, *routes, *(gateways if last else [])]
+        gateway = _listen(component, name, inputs, start, listeners, owner=owner, depends_on=after, hooks=hooks)
+        gateways.append(gateway)
 
 
 def _listen(
