@@ -15,6 +15,9 @@ from tests.sandbox.stack import Stack
 
 __all__ = ["machine_facts", "pytest_report_teststatus"]
 
+GATEWAY_API = "perHost in the Gateway API"
+"""A grouping: the Gateway API has no other one."""
+
 _FEW = 4
 """The largest number of hosts of a quick run."""
 _DESTROY = 900
@@ -63,8 +66,11 @@ class Bench:
         return taken
 
     def stack(self, name: str, number: int, grouping: str = "shared") -> Stack:
-        """Return a stack with so many hosts, which is not applied yet."""
+        """Return a stack with so many hosts, which is not applied yet; in the Gateway API for its grouping."""
         stack = Stack(name, self.folder)
+        if grouping == GATEWAY_API:
+            stack.configure(api="gateway")
+            grouping = "perHost"
         stack.configure(
             hosts=hosts(number),
             certificate={"grouping": grouping, "secretName": f"{name}-certs"},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import client, eventually, renew
+from sandbox.testing import ISTIO, client, eventually, items, renew
 from tests.bench.conftest import Bench, log
 from tests.bench.figures import LOAD, Figure
 from tests.sandbox.stack import Stack
@@ -112,13 +112,15 @@ def _seen(host: str, folder: Path, work: Callable[[], object]) -> Seen:
     return read(encoded.stdout.splitlines())
 
 
-def measure_load(bench: Bench, stack: Stack, host: str) -> None:
+def measure_load(bench: Bench, stack: Stack, host: str, suffix: str = "") -> None:
     """Measure both changes of a stack that is up."""
     trust = client.trusting(STAGING)
     old = client.https(host, trust).serial
+    certificates = items("certificates.cert-manager.io", ISTIO)
+    own = next(str(one["metadata"]["name"]) for one in certificates if host in one["spec"]["dnsNames"])
 
     def renewal() -> None:
-        renew(stack.get("certificate")["secretName"])
+        renew(own)
         client.another(host, trust, old, _TIMEOUT)
 
     def change_to_prod() -> None:
@@ -132,6 +134,7 @@ def measure_load(bench: Bench, stack: Stack, host: str) -> None:
     }
     for name, (work, floor) in works.items():
         log.info("load: %s, after the same load while nothing changes", name)
+        name += suffix
         idle, seen = _seen(host, bench.folder, floor), _seen(host, bench.folder, work)
         if seen.problems:
             log.warning("%s: requests failed: %s", name, "; ".join(seen.problems))

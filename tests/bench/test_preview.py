@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sandbox.testing import Engine
-from tests.bench.conftest import Bench, log, timed
+from tests.bench.conftest import GATEWAY_API, Bench, log, timed
 from tests.bench.figures import FIRST_PREVIEW, NO_CHANGE, Figure
 from tests.bench.flat_stack import FlatStack, planned, require_same
 from tests.sandbox.stack import Stack
@@ -16,11 +16,11 @@ GOAL = 1.35
 """Times the flat program."""
 
 
-@pytest.mark.parametrize("grouping", ["shared", "perHost"])
+@pytest.mark.parametrize("grouping", ["shared", "perHost", pytest.param(GATEWAY_API, id="gateway")])
 @pytest.mark.parametrize(("number", "runs"), [(2, 5), (100, 5), (1000, 1)], ids=["2", "100", "1000"])
 def test_first_preview(bench: Bench, number: int, runs: int, grouping: str) -> None:
     number, runs = bench.hosts(number), bench.runs(runs)
-    name = f"first-{number}-{grouping.lower()}"
+    name = f"first-{number}-{grouping.split()[-1].lower()}"
     stack = bench.stack(name, number, grouping)
     flat = FlatStack(f"{name}-flat", bench.folder, stack)
     registered: dict[str, list[dict[str, Any]]] = {}
@@ -39,7 +39,7 @@ def test_first_preview(bench: Bench, number: int, runs: int, grouping: str) -> N
     bench.record(Figure(FIRST_PREVIEW, name, ours, floor, most_ratio=GOAL))
 
 
-def measure_no_change(bench: Bench, stack: Stack, number: int) -> None:
+def measure_no_change(bench: Bench, stack: Stack, number: int, suffix: str = "") -> None:
     """Measure a preview of a stack that is up."""
     flat = FlatStack(f"{stack.name}-flat", bench.folder, stack)
     flat.take_state(stack)
@@ -48,4 +48,4 @@ def measure_no_change(bench: Bench, stack: Stack, number: int) -> None:
         name: lambda driver=driver: driver.run("preview", "--expect-no-changes") for name, driver in drivers.items()
     }
     taken = bench.alternate(f"preview without changes: {number} hosts", works, 5)
-    bench.record(Figure(NO_CHANGE, f"{number:,} hosts", taken["ours"], taken["flat"], most_ratio=GOAL))
+    bench.record(Figure(NO_CHANGE, f"{number:,} hosts{suffix}", taken["ours"], taken["flat"], most_ratio=GOAL))

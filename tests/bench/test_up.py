@@ -9,7 +9,7 @@ import pytest
 from sandbox.acme import STAGING
 from sandbox.testing import ISTIO, ZONES, client, cloud_dns, eventually, items
 from tests.bench.by_hand import ByHand
-from tests.bench.conftest import Bench, destroy, empty_cluster, hosts, log, timed
+from tests.bench.conftest import GATEWAY_API, Bench, destroy, empty_cluster, hosts, log, timed
 from tests.bench.figures import UP, UP_DNS01, UP_WITHOUT_ORDER, Figure
 from tests.bench.flat_stack import planned
 from tests.bench.load import measure_load
@@ -30,8 +30,9 @@ def by_hand_without_order() -> list[float]:
     return []
 
 
-def test_up_2(bench: Bench, by_hand_without_order: list[float]) -> None:
-    stack = bench.stack("up-small", _SMALL)
+@pytest.mark.parametrize("grouping", ["shared", pytest.param(GATEWAY_API, id="gateway")])
+def test_up_2(bench: Bench, by_hand_without_order: list[float], grouping: str) -> None:
+    stack, suffix = bench.stack("up-small", _SMALL, grouping), _suffix(grouping)
     hand = ByHand(planned(stack), bench.folder)
     ours, floor, without_order, runs = [], [], [], bench.runs(5)
     for run in range(runs):
@@ -48,22 +49,29 @@ def test_up_2(bench: Bench, by_hand_without_order: list[float]) -> None:
         if run + 1 < runs:
             destroy(stack)
     try:
-        bench.record(Figure(UP, "2 hosts", ours, floor, most_ratio=1.25))
-        bench.record(Figure(UP_WITHOUT_ORDER, "2 hosts", without_order, by_hand_without_order))
-        measure_no_change(bench, stack, _SMALL)
-        measure_load(bench, stack, str(hosts(1)[0]["host"]))
+        bench.record(Figure(UP, f"2 hosts{suffix}", ours, floor, most_ratio=1.25))
+        bench.record(Figure(UP_WITHOUT_ORDER, f"2 hosts{suffix}", without_order, by_hand_without_order[-runs:]))
+        measure_no_change(bench, stack, _SMALL, suffix)
+        measure_load(bench, stack, str(hosts(1)[0]["host"]), suffix)
     finally:
         destroy(stack)
 
 
-@pytest.mark.parametrize("number", [pytest.param(30, id="up_30"), pytest.param(100, id="up_100")])
-def test_up_many(bench: Bench, number: int, by_hand_without_order: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("number", "grouping"),
+    [
+        pytest.param(30, "shared", id="up_30"),
+        pytest.param(30, GATEWAY_API, id="up_30_gateway"),
+        pytest.param(100, "shared", id="up_100"),
+    ],
+)
+def test_up_many(bench: Bench, number: int, grouping: str, by_hand_without_order: list[float]) -> None:
     preview, number = number == 100, bench.hosts(number)
-    stack = bench.stack(f"up-{number}", number)
+    stack = bench.stack(f"up-{number}", number, grouping)
     log.info("up, %d hosts", number)
     try:
         took = _until_served(partial(stack.up, timeout=_TIMEOUT), hosts(number))
-        order, name = order_seconds(), f"{number} hosts, HTTP-01"
+        order, name = order_seconds(), f"{number} hosts, HTTP-01{_suffix(grouping)}"
         bench.record(Figure(UP, name, [took], [order], most_ratio=1.1))
         bench.record(Figure(UP_WITHOUT_ORDER, name, [took - order], by_hand_without_order))
         if preview:
@@ -93,6 +101,10 @@ def test_up_dns01(bench: Bench, grouping: str, number: int) -> None:
     finally:
         destroy(stack)
         _remove_text_records()
+
+
+def _suffix(grouping: str) -> str:
+    return f", {grouping}" if grouping == GATEWAY_API else ""
 
 
 def _until_served(up: Callable[[], object], awaited: Sequence[Mapping[str, object]]) -> float:
