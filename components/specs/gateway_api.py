@@ -194,10 +194,13 @@ def redirect_spec(gateways: Sequence[str], managed: bool = False) -> dict[str, A
     }
 
 
-def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0, in_set: bool = False) -> dict[str, Any]:
+def route_spec(
+    gateways: Sequence[Any], served: Mapping[str, Any], hsts: int = 0, in_set: bool = False
+) -> dict[str, Any]:
     """Return a host's HTTPRoute on its listener of port 443: its routes, or its redirect.
 
-    `served` is a `HostArgs`. The listener is one of a Gateway, or of a ListenerSet.
+    `served` is a `HostArgs`. The listener is one of a Gateway, or of a ListenerSet. All of them are named: the listener
+    moves to another one when a host before it goes, and has its route there then.
     """
     common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
     if served.get("redirect_to"):
@@ -207,7 +210,9 @@ def route_spec(gateway: Any, served: Mapping[str, Any], hsts: int = 0, in_set: b
         rules = [_rule(route, common) for route in served["routes"]]
     host = served["host"]
     return {
-        "parentRefs": [_parent(gateway, names.object_name(host), LISTENER_SET if in_set else GATEWAY)],
+        "parentRefs": [
+            _parent(gateway, names.object_name(host), LISTENER_SET if in_set else GATEWAY) for gateway in gateways
+        ],
         "hostnames": [host],
         "rules": rules,
     }

@@ -54,33 +54,32 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
     presented = [
         (credential["secret_name"], host) for credential in inputs["credentials"] for host in credential["hosts"]
     ]
-    order = [host for _, host in presented]
+    starts = range(0, len(presented), gateway_api.MAX_LISTENERS)
+    parents = [computed(gateway_api.part, inputs["gateway"], start) for start in starts]
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
         served = recheck(component, name, ("hosts", position), host, HostArgs)
-        listener = order.index(host["host"]) if host["host"] in order else position
-        parent = computed(gateway_api.part, inputs["gateway"], listener)
         route = kubernetes.apiextensions.CustomResource(
             f"{name}-{resource_label(host['host'], position)}",
             api_version=gateway_api.VERSION,
             kind="HTTPRoute",
             metadata=gateway_api.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
-            spec=computed(gateway_api.route_spec, parent, served, inputs["hsts"], owner is not None),
+            spec=computed(gateway_api.route_spec, parents, served, inputs["hsts"], owner is not None),
             # It names Services by plain strings, which are no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
         )
         routes.append(route)
     gateways: list[pulumi.Resource] = []
-    for start in range(0, len(presented), gateway_api.MAX_LISTENERS):
-        last = start + gateway_api.MAX_LISTENERS >= len(presented)
+    for start in starts:
         listeners = computed(
             gateway_api.tls_listeners,
             presented[start : start + gateway_api.MAX_LISTENERS],
             *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"]),
         )
         # Where Istio runs the gateway, the old one has other Pods.
-        hooks = take_over_from(ISTIOS, component, inputs) if last and owner is None else None
-        after = [*before, *routes, *(gateways if last else [])]
+        hooks = take_over_from(ISTIOS, component, inputs) if start == starts[-1] and owner is None else None
+        # One after the other: a listener that moves to an earlier Gateway is there before the later one loses it.
+        after = [*before, *routes, *gateways]
         gateway = _listen(component, name, inputs, start, listeners, owner=owner, depends_on=after, hooks=hooks)
         gateways.append(gateway)
 
