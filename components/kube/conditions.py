@@ -17,6 +17,10 @@ _WANTED = {
 """The state of each condition that is wanted, and what is wrong in another one; the cause is before what follows."""
 
 
+_WITHOUT_LISTENER = "NoMatchingParent"
+"""The reason of a parent that has no listener of the name that the route gives."""
+
+
 def refusal(conditions: Sequence[Object], ignored: Collection[str] = ()) -> str | None:
     """Return what is wrong with an object by its conditions, or None; conditions with an ignored reason count as ok."""
     states = {condition["type"]: condition for condition in conditions}
@@ -38,5 +42,8 @@ def route_refusal(route: Object, ignored: Collection[str] = ()) -> str | None:
             f"{parent.get('kind', 'Gateway')} {parent['name']}" for parent in route["spec"].get("parentRefs") or ()
         )
         return f"is not accepted: Istio does not know {', '.join(named) or 'what it is for'}"
-    problems = (refusal(parent.get("conditions") or (), ignored) for parent in parents)
-    return next(filter(None, problems), None)
+    conditions = [parent.get("conditions") or () for parent in parents]
+    if not all(refusal(one, ignored) for one in conditions):
+        # It names every Gateway that may have its listener, and one of them has it.
+        ignored = {*ignored, _WITHOUT_LISTENER}
+    return next(filter(None, (refusal(one, ignored) for one in conditions)), None)

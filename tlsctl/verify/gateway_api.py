@@ -160,13 +160,12 @@ class Served:
     def _expected_routes(self, host: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the specs of the host's own route and of the redirect, by name."""
         own, managed = self.environment.own, self.environment.settings.ingress.managed
-        *_, parent = self._owners[host]
         starts = range(0, len(self.environment.hosts), gateway_api.MAX_LISTENERS)
-        redirected = [gateway_api.part(own.http_gateway, start) for start in starts]
+        redirected, served = (
+            [gateway_api.part(name, start) for start in starts] for name in (own.http_gateway, own.tls_gateway)
+        )
         return {
-            own.route(host)[1]: gateway_api.route_spec(
-                parent.name, self.environment.hosts[host].served, in_set=managed
-            ),
+            own.route(host)[1]: gateway_api.route_spec(served, self.environment.hosts[host].served, in_set=managed),
             own.http_gateway: gateway_api.redirect_spec(redirected, managed),
         }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from components.kube.conditions import CONTROLLER
 from components.specs import gateway_api, names
 from tests.unit.tlsctl.verify.support import PROD, SHOP, deployed, hosts
 from tlsctl.verify.environment import Environment
@@ -37,7 +38,7 @@ def of_owner(spec: dict[str, Any]) -> dict[str, Any]:
 def of_route(spec: dict[str, Any]) -> dict[str, Any]:
     parents = [
         {"controllerName": "another.io/controller", "conditions": [condition("Accepted", "False")]},
-        {"controllerName": "istio.io/gateway-controller", "conditions": IN_FORCE},
+        {"controllerName": CONTROLLER, "conditions": IN_FORCE},
     ]
     return {"spec": spec, "status": {"parents": parents}}
 
@@ -55,12 +56,15 @@ def made(environment: Environment) -> Objects:
         http = gateway_api.gateway_spec(*service, plain[part])
         tls = gateway_api.gateway_spec(*service, secure[part], settings.client_ca_secret)
         objects |= {f"{HTTP}{suffix}": of_owner(http), f"{TLS}{suffix}": of_owner(tls)}
-    for number, (_, host) in enumerate(presented):
-        spec = gateway_api.route_spec(
-            gateway_api.part("tls-dev", number), environment.hosts[host].served, settings.tls.hsts
-        )
-        objects[f"HTTPRoute/{names.object_name(host)}"] = of_route(spec)
-    redirected = [name.partition("/")[2] for name in objects if name.startswith(HTTP)]
+    redirected, parents = (
+        [name.partition("/")[2] for name in objects if name.startswith(gateway)] for gateway in (HTTP, TLS)
+    )
+    for _, host in presented:
+        spec = gateway_api.route_spec(parents, environment.hosts[host].served, settings.tls.hsts)
+        objects[f"HTTPRoute/{names.object_name(host)}"] = route = of_route(spec)
+        # The other Gateways have no listener of its name.
+        without = {"controllerName": CONTROLLER, "conditions": [condition("Accepted", "False", "NoMatchingParent")]}
+        route["status"]["parents"] += [without] * (len(parents) - 1)
     objects[REDIRECT] = of_route(gateway_api.redirect_spec(redirected))
     objects[GRANT] = {"spec": gateway_api.grant_spec("istio-system", ["shop"])}
     return copy.deepcopy(objects)
