@@ -26,7 +26,13 @@ CONFIG: dict[str, Any] = yaml.safe_load((PROJECT / "Pulumi.sandbox.yaml").read_t
 ISSUERS = {f"letsencrypt-{environment}-istio": environment for environment in ("staging", "prod")}
 """The environment of each issuer."""
 CLASS = {"class": "istio"}
-VALUES = {"crds": {"enabled": True}, **CONFIG[f"{PREFIX}certManager"]["values"]}
+BY_ROUTE = {"parentRefs": [{"kind": "Gateway", "name": GATEWAY, "namespace": ISTIO}]}
+READS_GATEWAY_API = {
+    "apiVersion": "controller.config.cert-manager.io/v1alpha1",
+    "kind": "ControllerConfiguration",
+    "gatewayAPI": {"enabled": True},
+}
+VALUES = {"crds": {"enabled": True}, "config": READS_GATEWAY_API, **CONFIG[f"{PREFIX}certManager"]["values"]}
 TIMEOUT = 120
 
 
@@ -51,14 +57,14 @@ def cert_manager(*, by: str) -> Iterator[None]:
 
 def make_issuers(
     issuers: Mapping[str, str] = MappingProxyType(ISSUERS),
-    solver: Mapping[str, str] = MappingProxyType(CLASS),
+    solver: Mapping[str, Any] = MappingProxyType(CLASS),
     namespaces: Sequence[str | None] = (None,),
 ) -> None:
     """Make issuers like those of a manifest that was copied from somewhere.
 
     Args:
         issuers: The environment of each, by name.
-        solver: Which Ingresses serve their challenges.
+        solver: Which Ingresses serve their challenges, or on which Gateways HTTPRoutes do.
         namespaces: An Issuer is made in each, and a ClusterIssuer for None.
     """
     acme = CONFIG[f"{PREFIX}acme"]
@@ -70,7 +76,7 @@ def make_issuers(
             "profile": acme["profile"],
             "caBundle": base64.b64encode(acme["caBundle"].encode()).decode(),
             "privateKeySecretRef": {"name": name},
-            "solvers": [{"http01": {"ingress": dict(solver)}}],
+            "solvers": [{"http01": {"gatewayHTTPRoute" if "parentRefs" in solver else "ingress": dict(solver)}}],
         }
         kind = "Issuer" if namespace else "ClusterIssuer"
         return resource("cert-manager.io/v1", kind, name, namespace, spec={"acme": spec})
@@ -126,6 +132,45 @@ def open_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = Fals
     kubectl("apply", manifest=[
         resource(version, "Gateway", GATEWAY, ISTIO, spec=gateway),
         resource(version, "VirtualService", route, ISTIO, spec=service),
+    ])  # fmt: skip
+
+
+def open_api_gateway(hosts: Sequence[str], *, route: str = ROUTE, broad: bool = False) -> None:
+    """Make the same in the Gateway API, with a redirect on port 80.
+
+    Args:
+        hosts: The hosts.
+        route: The HTTPRoute's name.
+        broad: Whether the Gateway is for all hosts, and for routes of every namespace.
+    """
+    tls = {"mode": "Terminate", "certificateRefs": [{"name": SECRET}]}
+    accepted = {"allowedRoutes": {"namespaces": {"from": "All" if broad else "Same"}}}
+    listeners: list[dict[str, Any]] = []
+    for number, host in enumerate([""] if broad else hosts):
+        common = {**accepted, **({"hostname": host} if host else {})}
+        listeners += [
+            {"name": f"http-{number}", "port": 80, "protocol": "HTTP", **common},
+            {"name": f"https-{number}", "port": 443, "protocol": "HTTPS", "tls": tls, **common},
+        ]
+    address = {"type": "Hostname", "value": f"istio-ingressgateway.{ISTIO}.svc.cluster.local"}
+    gateway = {"gatewayClassName": "istio", "addresses": [address], "listeners": listeners}
+    to_https = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+
+    def spec(kind: str, rule: Mapping[str, Any]) -> dict[str, Any]:
+        count = len(listeners) // 2
+        parents = [{"name": GATEWAY, "namespace": ISTIO, "sectionName": f"{kind}-{number}"} for number in range(count)]
+        return {"parentRefs": parents, "hostnames": list(hosts), "rules": [dict(rule)]}
+
+    version, beta = "gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"
+    where = "shop" if broad else ISTIO
+    backend = {"name": "shop", "port": 80, **({} if broad else {"namespace": "shop"})}
+    grant = {"from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": ISTIO}],
+             "to": [{"group": "", "kind": "Service"}]}  # fmt: skip
+    kubectl("apply", manifest=[
+        *([] if broad else [resource(beta, "ReferenceGrant", route, "shop", spec=grant)]),
+        resource(version, "Gateway", GATEWAY, ISTIO, spec=gateway),
+        resource(version, "HTTPRoute", "redirect", ISTIO, spec=spec("http", {"filters": [to_https]})),
+        resource(version, "HTTPRoute", route, where, spec=spec("https", {"backendRefs": [backend]})),
     ])  # fmt: skip
 
 

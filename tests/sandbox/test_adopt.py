@@ -25,12 +25,16 @@ READER = "adopting"
 READ = {
     "cert-manager.io": ["clusterissuers", "issuers", "certificates"],
     "networking.istio.io": ["gateways", "virtualservices"],
+    "gateway.networking.k8s.io": ["gateways", "httproutes", "referencegrants"],
     "networking.k8s.io": ["ingresses"],
     "apps": ["deployments"],
     "apiextensions.k8s.io": ["customresourcedefinitions"],
     "": ["services", "namespaces", "secrets"],
 }
-KINDS = ("gateways.networking.istio.io", "virtualservices", "certificates", "clusterissuers")
+KINDS = (
+    *("gateways.networking.istio.io", "virtualservices", "certificates", "clusterissuers"),
+    *("gateways.gateway.networking.k8s.io", "httproutes.gateway.networking.k8s.io"),
+)
 TIMEOUT = 120
 WAIT = f"sleep {cleanup.WAIT}"
 """The printed command that lasts until Envoy has let connections end."""
@@ -38,12 +42,16 @@ DRAINING = "envoy_listener_manager_total_filter_chains_draining"
 
 
 @contextmanager
-def set_up(by: str, *, route: str, broad: bool) -> Iterator[None]:
+def set_up(by: str, api: str, *, route: str, broad: bool) -> Iterator[None]:
     """Set up all of it by hand, and remove it at the end."""
     with by_hand.cert_manager(by=by):
         by_hand.point_names([HOST])
-        by_hand.open_gateway([HOST], route=route, broad=broad)
-        by_hand.make_issuers()
+        if api == "gateway":
+            by_hand.open_api_gateway([HOST], route=route, broad=broad)
+            by_hand.make_issuers(solver=by_hand.BY_ROUTE)
+        else:
+            by_hand.open_gateway([HOST], route=route, broad=broad)
+            by_hand.make_issuers()
         by_hand.request_certificate([HOST])
         eventually("the certificate is issued", partial(is_ready, "certificate", SECRET, ISTIO), TIMEOUT)
         yield
@@ -128,17 +136,22 @@ def draining() -> int:
 
 
 @pytest.mark.parametrize(
-    ("by", "route", "broad"), [("manifest", by_hand.ROUTE, False), ("helm", HOST, True)], ids=["manifest", "helm"]
+    ("by", "api", "route", "broad"),
+    [
+        pytest.param("manifest", "istio", by_hand.ROUTE, False, id="manifest"),
+        pytest.param("helm", "istio", HOST, True, id="helm"),
+        pytest.param("manifest", "gateway", HOST, False, id="gateway API"),
+    ],
 )
 def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
-    by: str, route: str, broad: bool, tmp_path: Path
+    by: str, api: str, route: str, broad: bool, tmp_path: Path
 ) -> None:
     trust = client.trusting(STAGING)
-    with set_up(by, route=route, broad=broad), reader(tmp_path) as kubeconfig:
+    with set_up(by, api, route=route, broad=broad), reader(tmp_path) as kubeconfig:
         eventually("it is served by hand", lambda: client.served(HOST, trust))
-        with new_stack(f"by-hand-{by}", tmp_path, by) as stack:
+        with new_stack(f"by-hand-{by}-{api}", tmp_path, by) as stack:
             with client.traffic(HOST, trust, kept=True) as seen:
-                if by == "manifest":
+                if by == "manifest" and api == "istio":
                     refuses_what_external_dns_owns(stack, kubeconfig)
                 go_on, left = adopt(stack, kubeconfig)
                 kubeconfig.write_text(paths.KUBECONFIG.read_text())
@@ -156,7 +169,7 @@ def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
                         by_hand.run(command)
                 eventually("port 80 redirects", lambda: client.plain(HOST).status == 301)
                 assert stack.plan() == {}, "it is at rest, and what was left over is no part of it"
-                if by == "manifest":
+                if by == "manifest" and api == "istio":
                     stack.run("config", "set", "--path", f"{PREFIX}dns.ttl", "61")
                     assert stack.steps("--exclude", "**RecordSet**") == {}, "records can be moved last"
             gone = {command.split()[-1] for command in left if " delete " in command}

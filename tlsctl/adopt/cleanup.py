@@ -14,21 +14,41 @@ import copy
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from components.problem import Problem
+from components.specs import apis, gateway_api
 from components.specs.istio import ANY_NAMESPACE, split_host
 from components.specs.names import ALL_HOSTS, WILDCARD, common_host
-from tlsctl.adopt.ingress_removal import Removal, owning_ingresses, removal_steps, requested_issuers
+from tlsctl.adopt import gateway_api as of_gateway_api
+from tlsctl.adopt.ingress_removal import (
+    Removal,
+    owning_ingresses,
+    removal_steps,
+    requested_issuers,
+    wait_for_resolvers,
+)
 from tlsctl.adopt.istio import (
     HTTPS,
-    attached_to,
     exact_hosts,
     https_hosts,
     listener_hosts,
     listeners,
 )
-from tlsctl.adopt.objects import Inventory, Object, key, kubectl, mapping, mappings, note, patch, qualified, text, texts
+from tlsctl.adopt.objects import (
+    Inventory,
+    Object,
+    key,
+    kubectl,
+    mapping,
+    mappings,
+    note,
+    owners,
+    patch,
+    qualified,
+    text,
+    texts,
+)
 from tlsctl.adopt.serving import Serving
 from tlsctl.adopt.signing import Signing, identity, is_acme, reference
 from tlsctl.own import Key, OwnObjects
@@ -51,23 +71,32 @@ class Cleanup:
 
     @cached_property
     def copies(self) -> dict[Key, dict[str, Any]]:
-        """VirtualServices to apply before the `up`, by the originals.
+        """Routes to apply before the `up`, by the originals.
 
-        A VirtualService with the name that the program uses is taken over, and so detached from the older Gateway,
+        A route with the name that the program uses is taken over, and so detached from the older Gateway,
         which still serves its hosts. A Gateway for all hosts loses requests to the stack's as soon as that exists,
         before its routes do. In both cases a copy keeps the routes, attached to both Gateways.
         """
         gateways = self.served.gateways
         broad = {key(gateway) for gateway in gateways if any("*" in host for host in https_hosts([gateway]))}
         copies = {}
-        for obj in self.inventory.virtual_services:
-            if key(obj) in self._used and (key(obj) in self._taken_over or broad & set(attached_to(obj))):
-                spec = copy.deepcopy(dict(mapping(obj, "spec")))
-                spec["gateways"] = [*map(qualified, attached_to(obj)), f"{self.own.namespace}/{self.own.tls_gateway}"]
+        for obj in self._all_routes:
+            if key(obj) in self._used and (key(obj) in self._taken_over or broad & self._attached_to(obj)):
                 metadata = {"name": f"{key(obj)[1][:200]}-by-hand", "namespace": key(obj)[0]}
-                kind = {"apiVersion": self.inventory.istio_api, "kind": "VirtualService"}
-                copies[key(obj)] = {**kind, "metadata": metadata, "spec": spec}
+                kind = {"apiVersion": self.inventory.istio_api, "kind": self.served.reader.ROUTE}
+                if self.served.api == apis.GATEWAY:
+                    kind["apiVersion"] = gateway_api.VERSION
+                spec = self.served.reader.with_parent(obj, self.own.namespace, self.own.tls_gateway)
+                copies[key(obj)] = {**kind, "metadata": metadata, "spec": copy.deepcopy(spec)}
         return copies
+
+    @cached_property
+    def _all_routes(self) -> Sequence[Object]:
+        routes: Sequence[Object] = self.served.reader.routes(self.inventory)
+        return routes
+
+    def _attached_to(self, route: Object) -> set[Key]:
+        return set(self.served.reader.attached_to(route))
 
     @cached_property
     def routes_from(self) -> list[str]:
@@ -87,45 +116,55 @@ class Cleanup:
 
     @cached_property
     def _taken_over(self) -> set[Key]:
-        """The VirtualServices with the names that the program uses."""
+        """The routes with the names that the program uses."""
         return {self.own.route(host) for host in self.served.names}
 
     @cached_property
     def _used(self) -> set[Key]:
-        """The VirtualServices that route hosts of the stack."""
+        """The routes of hosts of the stack."""
         return {route for routes in self.served.replaced.values() for route in routes}
 
     @cached_property
     def _replaced(self) -> set[Key]:
-        """The VirtualServices that the stack's replace for all of their hosts."""
+        """The routes that the stack's replace for all of their hosts."""
         used, names = self._used | set(self.served.redirects), set(self.served.names)
         return {
             key(obj)
-            for obj in self.inventory.virtual_services
-            if key(obj) in used and {host.lower() for host in texts(obj, "spec", "hosts")} - {"*"} <= names
+            for obj in self._all_routes
+            if key(obj) in used and {host.lower() for host in self.served.reader.route_hosts(obj)} - {"*"} <= names
         }
 
     def steps(self) -> Iterator[Problem]:
         """Yield what to delete after the `up`, in this order."""
         removed: dict[Key, Object] = {}
-        for gateway in self.served.gateways:
+        for gateway in (*self.served.gateways, *self.served.own_pods):
             if key(gateway) in self.own.gateways:
                 continue
-            attached = [obj for obj in self.inventory.virtual_services if key(gateway) in attached_to(obj)]
+            attached = [obj for obj in self._all_routes if key(gateway) in self._attached_to(obj)]
             routes = [qualified(obj) for obj in attached if key(obj) not in self._replaced]
             if others := routes or sorted(exact_hosts(gateway) - set(self.served.names)):
                 what = f"has {', '.join(others)} too: remove the stack's hosts from it"
-                yield note(gateway, what, kubectl("edit", "gateway", gateway))
+                yield note(gateway, what, kubectl("edit", self.served.reader.GATEWAYS, gateway))
             else:
                 removed[key(gateway)] = gateway
-        yield from gateway_steps(self.served, list(removed.values()))
+        shared = [gateway for gateway in removed.values() if gateway not in self.served.own_pods]
+        yield from gateway_steps(self.served, shared)
+        own_pods = [gateway for gateway in removed.values() if gateway in self.served.own_pods]
+        if own_pods or self.removal.removed or self.removal.edited:
+            yield from wait_for_resolvers(self.inventory, self.served)
+        for gateway in own_pods:
+            what = "is deleted with its Pods and its load balancer, which the records have left"
+            yield note(gateway, what, kubectl("delete", self.served.reader.GATEWAYS, gateway))
         yield from self._routes(removed)
+        yield from self._grants(removed)
         unused = self._unused_certificates()
         for certificate in unused:
-            secret = (self.served.namespace, text(certificate, "spec", "secretName"))
-            fix = kubectl("delete", "certificate", certificate), kubectl("delete", "secret", secret)
+            secret = (key(certificate)[0], text(certificate, "spec", "secretName"))
+            # A Certificate by an annotation of a Gateway is deleted with the Gateway, and its Secret is not.
+            gone = "--ignore-not-found" if owners(certificate) else ""
+            fix = kubectl("delete", "certificate", certificate, gone), kubectl("delete", "secret", secret)
             yield note(certificate, "is not presented by any Gateway afterwards", *fix)
-        yield from removal_steps(self.inventory, self.served, self.removal)
+        yield from removal_steps(self.served, self.removal)
         yield from self._unused_issuers([*unused, *self.removal.certificates])
         if self.routes_from:
             what = "accept routes of every namespace, as yours did: take routes of their own namespace alone"
@@ -133,24 +172,37 @@ class Cleanup:
             yield Problem("the stack's Gateways", what, fix)
 
     def _routes(self, removed: Collection[Key]) -> Iterator[Problem]:
-        """Yield the VirtualServices that are attached only to removed Gateways, and then the copies."""
-        attached = {key(obj): set(attached_to(obj)) for obj in self.inventory.virtual_services}
+        """Yield the routes that are attached only to removed Gateways, and then the copies."""
+        attached = {key(obj): self._attached_to(obj) for obj in self._all_routes}
         unused = [route for route in attached if route in self._replaced and attached[route] <= set(removed)]
         # The copy of a route that was taken over is still needed for hosts that stay.
         copies = [key(obj) for route, obj in self.copies.items() if route not in self._taken_over or route in unused]
         for route in (*(route for route in unused if route not in self._taken_over), *copies):
             what = "is not needed afterwards: the stack's own has the routes"
-            yield Problem(f"VirtualService {qualified(route)}", what, (kubectl("delete", "virtualservice", route),))
+            reader = self.served.reader
+            yield Problem(f"{reader.ROUTE} {qualified(route)}", what, (kubectl("delete", reader.ROUTES, route),))
+
+    def _grants(self, removed: Collection[Key]) -> Iterator[Problem]:
+        """Yield the ReferenceGrants for namespaces whose HTTPRoutes are all on removed Gateways."""
+        staying = {key(obj)[0] for obj in self._all_routes if not self._attached_to(obj) <= set(removed)}
+        going = {key(obj)[0] for obj in self._all_routes} - staying
+        for grant in self.inventory.grants if self.served.api == apis.GATEWAY else ():
+            allowed = mappings(grant, "spec", "from")
+            served = allowed and all(
+                text(one, "kind") == "HTTPRoute" and text(one, "namespace") in going for one in allowed
+            )
+            if served and key(grant)[1] != self.own.tls_gateway:
+                what = "is for HTTPRoutes that are gone afterwards: the stack has grants of its own"
+                yield note(grant, what, kubectl("delete", of_gateway_api.GRANTS, grant))
 
     def _unused_certificates(self) -> list[Object]:
         return [
             certificate
             for certificate in self.inventory.certificates
-            if key(certificate)[0] == self.served.namespace
+            if (key(certificate)[0], text(certificate, "spec", "secretName")) in self.served.presented
             and not self.signed.owns_certificate(certificate)
             and not owning_ingresses(certificate)  # cert-manager would make it again for its Ingress.
             and set(texts(certificate, "spec", "dnsNames")) <= set(self.served.names)
-            and text(certificate, "spec", "secretName") in self.served.credentials
         ]
 
     def _unused_issuers(self, deleted: Sequence[Object]) -> Iterator[Problem]:
@@ -175,13 +227,15 @@ def gateway_steps(served: Serving, removed: Sequence[Object]) -> Iterator[Proble
         changes: list[dict[str, Any]] = []
         secure = listeners(gateway, HTTPS)
         for index, listener in enumerate(mappings(gateway, "spec", "servers")):
-            if listener in secure and (change := _change(index, listener, taken, staying)):
-                changes.append(change)
-                taken.update(change["value"] if change["op"] == "replace" else ())
+            if listener not in secure:
+                continue
+            if change := _change(served.api, index, listener, taken, staying):
+                changes.append(change.operation)
+                taken.update(change.hosts)
         if changes:
             drains = True
             what = "is changed first, so that its connections end and new ones reach the stack's Gateway"
-            yield note(gateway, what, patch("gateway", gateway, *changes))
+            yield note(gateway, what, patch(served.reader.GATEWAYS, gateway, *changes))
         if len(changes) < len(secure):
             what = (
                 "has a server on port 443 that cannot be changed without taking requests from other Gateways: while it"
@@ -196,26 +250,44 @@ def gateway_steps(served: Serving, removed: Sequence[Object]) -> Iterator[Proble
         yield Problem("the gateway", what, (f"sleep {WAIT}",))
     for gateway in removed:
         what = "no longer receives traffic; the stack's Gateway does"
-        yield note(gateway, what, kubectl("delete", "gateway", gateway))
+        yield note(gateway, what, kubectl("delete", served.reader.GATEWAYS, gateway))
 
 
-def _change(index: int, listener: Object, taken: Collection[str], staying: Collection[str]) -> dict[str, Any]:
-    """Return a JSON patch operation that gives Envoy another filter chain for a listener, with the same routes.
+class _Change(NamedTuple):
+    """How a listener is changed: an operation of a JSON patch, and the hosts that it has then."""
+
+    operation: dict[str, Any]
+    hosts: Sequence[str] = ()
+
+
+def _change(api: str, index: int, listener: Object, taken: Collection[str], staying: Collection[str]) -> _Change | None:
+    """Return a change that gives Envoy another filter chain for a listener, with the same routes.
 
     A listener that names hosts gets wider ones, so that requests for the stack's hosts reach the stack's Gateway. For a
-    listener of all hosts, the TLS version is changed to the one that applies anyway. Empty if there is no such change.
+    listener of all hosts, a setting of TLS is changed to the one that applies anyway. None if there is no such change.
     """
-    hosts = listener_hosts(listener)
-    path = f"/spec/servers/{index}"
+    hosts = list(dict.fromkeys(listener_hosts(listener)))
     if hosts == [ALL_HOSTS]:
-        path = f"{path}/tls/maxProtocolVersion"
-        if text(listener, "tls", "maxProtocolVersion") == _TLS_13:
-            return {"op": "remove", "path": path}
-        return {"op": "add", "path": path, "value": _TLS_13}
+        return _Change(
+            of_gateway_api.other_chain(index, listener) if api == apis.GATEWAY else _version(index, listener)
+        )
     wider = [ALL_HOSTS] if ALL_HOSTS in hosts else [_wider(host, taken, staying) for host in hosts]
     if not wider or "" in wider:
-        return {}
-    return {"op": "replace", "path": f"{path}/hosts", "value": list(dict.fromkeys(wider))}
+        return None
+    if api != apis.GATEWAY:
+        value = list(dict.fromkeys(wider))
+        return _Change({"op": "replace", "path": f"/spec/servers/{index}/hosts", "value": value}, value)
+    path = f"/spec/listeners/{index}/hostname"
+    if wider == [ALL_HOSTS]:
+        return _Change({"op": "remove", "path": path}, wider)
+    return _Change({"op": "replace", "path": path, "value": wider[0]}, wider)
+
+
+def _version(index: int, listener: Object) -> dict[str, Any]:
+    path = f"/spec/servers/{index}/tls/maxProtocolVersion"
+    if text(listener, "tls", "maxProtocolVersion") == _TLS_13:
+        return {"op": "remove", "path": path}
+    return {"op": "add", "path": path, "value": _TLS_13}
 
 
 def _wider(host: str, taken: Collection[str], staying: Collection[str]) -> str:

@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from components.kube.client import api_client
 from components.problem import Problem, ProblemsError
+from components.specs import gateway_api
 from tlsctl.adopt.objects import Object, Release, applications, mapping, text
 
 TIMEOUT = (5, 30)
@@ -51,6 +52,9 @@ class Cluster:
             "certificates": self._list(cert_manager, "certificates"),
             "gateways": self._list(networking, "gateways"),
             "virtual_services": self._list(networking, "virtualservices"),
+            "api_gateways": self._list(gateway_api.VERSION, "gateways"),
+            "http_routes": self._list(gateway_api.VERSION, "httproutes"),
+            "grants": self._list(gateway_api.GRANT_VERSION, "referencegrants"),
             "ingresses": self._list("networking.k8s.io/v1", "ingresses"),
             "services": self._list("v1", "services"),
             "deployments": deployments,

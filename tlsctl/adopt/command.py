@@ -86,6 +86,7 @@ def _read(args: argparse.Namespace, values: Mapping[str, str]) -> tuple[Cluster,
     fields = cluster.read()
     dns = zone.CloudDns(project, values)
     hosts = [host for route in fields["virtual_services"] for host in texts(route, "spec", "hosts") if "." in host]
+    hosts += [host for route in fields["http_routes"] for host in texts(route, "spec", "hostnames")]
     hosts += [host for ingress in fields["ingresses"] for host in ingresses.tls_hosts(ingress)]
     chosen = zone.choose(dns.zones(), hosts, args.zone)
     return cluster, Inventory(

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.problem import Problem
 from components.shell import word
-from components.specs import acme, istio
+from components.specs import acme, apis, istio
 from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
@@ -60,6 +60,8 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
     proven = challenge or signed.challenge
     if proven != "dns01":
         served = serving(inventory, proven)
+    if served.api == apis.GATEWAY and len(served.hosts) > 1:
+        signed.divide(served.names)
     _order_hosts(served, signed)
     chart_notes: list[Problem] = []
     chart = cert_manager.section(inventory, chart_notes)
@@ -73,6 +75,7 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
         {
             **_cluster(inventory),
             "acme": signed.acme,
+            **({"api": served.api} if served.api != apis.ISTIO else {}),
             **({"challenge": proven} if proven != "http01" else {}),
             "hosts": served.hosts,
             "dns": _dns(inventory, served),
@@ -84,7 +87,11 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
             ),
         },
         list(cleanup.copies.values()),
-        [*blocked_challenges(served.gateways), *_zone_access(inventory, signed, proven)],
+        [
+            *blocked_challenges(served.gateways),
+            *_zone_access(inventory, signed, proven),
+            *_reads_gateway_api(served, chart, proven),
+        ],
         list(cleanup.steps()),
         [
             *served.notes,
@@ -112,6 +119,16 @@ def _zone_access(inventory: Inventory, signed: Signing, proven: str) -> Iterator
             " the stack grants it; other ways are in docs/challenges.md"
         )
         yield Problem("cert-manager", what, ("pulumi config set --path dns.workloadIdentity true",))
+
+
+def _reads_gateway_api(served: Serving, chart: dict[str, Any] | None, proven: str) -> Iterator[Problem]:
+    """Yield that a cert-manager which the stack does not install has to make HTTPRoutes for challenges."""
+    if served.api == apis.GATEWAY and proven == "http01" and chart and chart.get("install") is False:
+        what = (
+            "has to read the Gateway API, to answer challenges there: its chart's value config.gatewayAPI.enabled, or"
+            " enableGatewayAPI in the file of its flag --config"
+        )
+        yield Problem("cert-manager", what)
 
 
 def _order_hosts(served: Serving, signed: Signing) -> None:

@@ -86,8 +86,7 @@ def plan_removal(inventory: Inventory, served: Serving, signed: Signing) -> Remo
     unpresented = _presented(result.removed) - _presented(result.kept)
     for certificate in inventory.certificates:
         namespace, secret = _secret(certificate)
-        at_the_gateway = namespace == served.namespace and secret in served.credentials
-        if signed.owns_certificate(certificate) or at_the_gateway:
+        if signed.owns_certificate(certificate) or (namespace, secret) in served.presented:
             continue
         if any((namespace, owner) in removed for owner in owning_ingresses(certificate)):
             result.deleted.append(certificate)
@@ -104,14 +103,17 @@ def _secret(certificate: Object) -> Key:
     return key(certificate)[0], text(certificate, "spec", "secretName")
 
 
-def removal_steps(inventory: Inventory, served: Serving, removal: Removal) -> Iterator[Problem]:
-    """Yield what to do with Ingresses after the `up`, in this order."""
-    moved = served.elsewhere(inventory)
-    if moved and (removal.removed or removal.edited):
+def wait_for_resolvers(inventory: Inventory, served: Serving) -> Iterator[Problem]:
+    """Yield how long clients still reach the address that hosts had before."""
+    if moved := served.elsewhere(inventory):
         ttls = (record.get("ttl") for host in moved for record in inventory.a_records(host))
         ttl = max((ttl for ttl in ttls if isinstance(ttl, int)), default=300)
         what = f"resolvers may have the old address for {ttl} s more, and send requests there"
         yield Problem(f"records of {', '.join(moved)}", what, (f"sleep {word(ttl)}",))
+
+
+def removal_steps(served: Serving, removal: Removal) -> Iterator[Problem]:
+    """Yield what to do with Ingresses after the `up`, in this order."""
     for ingress in removal.removed:
         namespace, name = key(ingress)
         of_namespace = (certificate for certificate in removal.deleted if key(certificate)[0] == namespace)
@@ -179,6 +181,8 @@ def _solver(issuer: Object) -> str:
     if any(mapping(solver, "dns01") for solver in solvers):
         return ""
     for solver in solvers:
+        for parent in mappings(solver, "http01", "gatewayHTTPRoute", "parentRefs"):
+            return f"the Gateway {text(parent, 'name')}"
         ingress = mapping(solver, "http01", "ingress")
         class_ = text(ingress, "class") or text(ingress, "ingressClassName")
         if ingress and class_ != solver_route.CLASS:

@@ -10,9 +10,13 @@ from typing import Any
 from components.problem import Problem
 from components.specs.istio import MESH, resolve_gateway, split_host
 from components.specs.names import common_host
-from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, text, texts
+from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 from tlsctl.own import Key
+
+GATEWAYS = "gateways.networking.istio.io"
+ROUTE = "VirtualService"
+ROUTES = "virtualservice"
 
 HTTPS = 443
 HTTP = 80
@@ -49,6 +53,17 @@ def attached_to(virtual_service: Object) -> list[Key]:
     ]
 
 
+def route_hosts(virtual_service: Object) -> list[str]:
+    """Return the hosts that a VirtualService names."""
+    return texts(virtual_service, "spec", "hosts")
+
+
+def with_parent(virtual_service: Object, namespace: str, gateway: str) -> dict[str, Any]:
+    """Return the spec of a VirtualService, with a Gateway beside its own."""
+    gateways = [*map(qualified, attached_to(virtual_service)), f"{namespace}/{gateway}"]
+    return {**mapping(virtual_service, "spec"), "gateways": gateways}
+
+
 def https_hosts_of_route(virtual_service: Object, gateways: Sequence[Object]) -> list[str]:
     """Return the hosts for which a VirtualService gets requests over TLS."""
     named = attached_to(virtual_service)
@@ -59,7 +74,7 @@ def https_hosts_of_route(virtual_service: Object, gateways: Sequence[Object]) ->
         for listener in listeners(gateway, HTTPS)
         if text(listener, "tls", "mode") in ("", "SIMPLE")
         for broad in listener_hosts(listener)
-        for narrow in texts(virtual_service, "spec", "hosts")
+        for narrow in route_hosts(virtual_service)
     )
     return list(dict.fromkeys(host for host in hosts if host))
 
@@ -84,6 +99,11 @@ def blocked_challenges(gateways: Iterable[Object]) -> Iterator[Problem]:
                 yield note(gateway, what, patch("gateway", gateway, operation))
 
 
+def routes(inventory: Inventory) -> Sequence[Object]:
+    """Return the VirtualServices."""
+    return inventory.virtual_services
+
+
 def routes_of(virtual_service: Object, services: Sequence[Object]) -> Routes:
     """Return the routes of a VirtualService; `services` are all Services, to look up ports."""
     if mappings(virtual_service, "spec", "tls") or mappings(virtual_service, "spec", "tcp"):
@@ -100,6 +120,9 @@ def routes_of(virtual_service: Object, services: Sequence[Object]) -> Routes:
         return Routes(reason=str(error))
     result.routes = reachable(result.routes)
     return result if result.routes else Routes(reason="has no route")
+
+
+in_order = reachable
 
 
 def _routes(item: Object, namespace: str, services: Sequence[Object]) -> Iterator[Route]:

@@ -34,6 +34,11 @@ class Inventory:
     certificates: Sequence[Object] = ()
     gateways: Sequence[Object] = ()
     virtual_services: Sequence[Object] = ()
+    api_gateways: Sequence[Object] = ()
+    """Gateways of the Gateway API."""
+    http_routes: Sequence[Object] = ()
+    grants: Sequence[Object] = ()
+    """ReferenceGrants."""
     ingresses: Sequence[Object] = ()
     services: Sequence[Object] = ()
     deployments: Sequence[Object] = ()

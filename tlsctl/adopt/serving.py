@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from components.problem import Problem
 from components.shell import word
-from components.specs import names
+from components.specs import apis, gateway_api, names
 from components.specs.istio import NAMESPACE, SELECTOR
+from tlsctl.adopt import gateway_api as of_gateway_api
 from tlsctl.adopt import ingresses, istio
 from tlsctl.adopt.objects import (
     Inventory,
@@ -22,7 +24,7 @@ from tlsctl.adopt.objects import (
     selects,
     text,
 )
-from tlsctl.adopt.routes import Route, Routes, reachable
+from tlsctl.adopt.routes import Route, Routes
 from tlsctl.own import Key
 
 
@@ -30,6 +32,8 @@ from tlsctl.own import Key
 class Serving:
     """What the gateway serves."""
 
+    api: str = apis.ISTIO
+    """The API of the Gateways whose hosts the stack takes over."""
     hosts: list[dict[str, Any]] = field(default_factory=list)
     """As the config has them."""
     hsts: int = 0
@@ -37,13 +41,26 @@ class Serving:
     service: Object | None = None
     gateways: list[Object] = field(default_factory=list)
     """The Gateways with that selector, on port 443 or 80."""
+    own_pods: list[Object] = field(default_factory=list)
+    """Gateways of the Gateway API for which Istio runs a gateway, whose hosts move to the stack's."""
     replaced: dict[str, list[Key]] = field(default_factory=dict)
-    """For each host, the VirtualServices that the stack's replaces."""
+    """For each host, the routes that the stack's replaces: VirtualServices or HTTPRoutes."""
     redirects: list[Key] = field(default_factory=list)
-    """VirtualServices that only redirect."""
+    """Routes that only redirect."""
     credentials: set[str] = field(default_factory=set)
     """Secrets that a Gateway presents."""
     notes: list[Problem] = field(default_factory=list)
+
+    @property
+    def reader(self) -> ModuleType:
+        """The module that reads the routes of this API."""
+        return of_gateway_api if self.api == apis.GATEWAY else istio
+
+    @property
+    def presented(self) -> set[Key]:
+        """Namespace and name of the Secrets that Gateways present."""
+        own = {(key(one)[0], secret) for one in self.own_pods for secret in _secrets(one)}
+        return {(self.namespace, secret) for secret in self.credentials} | own
 
     @property
     def names(self) -> list[str]:
@@ -72,10 +89,10 @@ class Serving:
 def serving(inventory: Inventory, challenge: str) -> Serving:
     """Return what the gateway serves, with notes on what the stack cannot take over."""
     result = Serving()
-    _choose_gateway(inventory, result)
+    _choose_gateway(_choose_api(inventory, result), inventory, result)
     for gateway in result.gateways:
         _read_listeners(gateway, result)
-    _read_virtual_services(inventory, result, challenge)
+    _read_routes(inventory, result, challenge)
     for host, of_host in ingresses.by_host(inventory.ingresses).items():
         if host in result.names:
             continue  # VirtualServices serve it already.
@@ -88,11 +105,24 @@ def serving(inventory: Inventory, challenge: str) -> Serving:
     return result
 
 
-def _choose_gateway(inventory: Inventory, result: Serving) -> None:
+def _choose_api(inventory: Inventory, result: Serving) -> Sequence[Object]:
+    """Choose the API of most TLS Gateways, and return its Gateways: a gateway of a stack is written in one."""
+    by_api = {apis.ISTIO: inventory.gateways, apis.GATEWAY: of_gateway_api.gateways(inventory)}
+    tls = {api: [one for one in of_api if istio.listeners(one, istio.HTTPS)] for api, of_api in by_api.items()}
+    result.api = max(by_api, key=lambda api: len(tls[api]))
+    result.own_pods = [one for one in by_api[result.api] if of_gateway_api.has_own_pods(one)]
+    for api in by_api:
+        for gateway in tls[api] if api != result.api else ():
+            what = f"is of the other API than most: its hosts stay as they are, since the stack's api is {result.api}"
+            result.notes.append(note(gateway, what))
+    return [one for one in by_api[result.api] if one not in result.own_pods]
+
+
+def _choose_gateway(gateways: Sequence[Object], inventory: Inventory, result: Serving) -> None:
     """Choose the selector of most TLS Gateways, and the Service of type LoadBalancer that it matches."""
     tls = [
         gateway
-        for gateway in inventory.gateways
+        for gateway in gateways
         if istio.listeners(gateway, istio.HTTPS) and mapping(gateway, "spec", "selector")
     ]
     selectors = [dict(mapping(gateway, "spec", "selector")) for gateway in tls] or [dict(SELECTOR)]
@@ -104,7 +134,7 @@ def _choose_gateway(inventory: Inventory, result: Serving) -> None:
         labels = ",".join(f"{name}={value}" for name, value in result.selector.items())
         fix = (f"kubectl get services --all-namespaces --selector {word(labels)}",)
         result.notes.append(Problem("gateway", f"has no Service of type LoadBalancer with the selector {labels}", fix))
-    same = [gateway for gateway in inventory.gateways if mapping(gateway, "spec", "selector") == chosen]
+    same = [gateway for gateway in gateways if mapping(gateway, "spec", "selector") == chosen]
     result.gateways = [
         gateway
         for gateway in oldest_first(same)
@@ -127,28 +157,37 @@ def _read_listeners(gateway: Object, result: Serving) -> None:
         elif file := text(listener, "tls", "serverCertificate"):
             what = f"has its certificate in the file {file}; the stack's Gateway reads it from the Secret, unmounted"
             result.notes.append(note(gateway, what))
-    if secure and istio.listeners(gateway, istio.HTTP):
+    # A route of the Gateway API can name a listener.
+    if secure and istio.listeners(gateway, istio.HTTP) and result.api == apis.ISTIO:
         what = "has both ports: until it is deleted, the application also answers on port 80"
         result.notes.append(note(gateway, what))
 
 
-def _read_virtual_services(inventory: Inventory, result: Serving, challenge: str) -> None:
+def _secrets(gateway: Object) -> set[str]:
+    secure = istio.listeners(gateway, istio.HTTPS)
+    return {text(listener, "tls", "credentialName") for listener in secure} - {""}
+
+
+def _read_routes(inventory: Inventory, result: Serving, challenge: str) -> None:
     by_host: dict[str, list[tuple[Object, Routes]]] = {}
-    for obj in oldest_first(inventory.virtual_services):
-        routes = istio.routes_of(obj, inventory.services)
+    reader = result.reader
+    for obj in oldest_first(reader.routes(inventory)):
+        routes = reader.routes_of(obj, inventory.services)
         if routes.redirects:
             result.redirects.append(key(obj))
             continue
-        for host in istio.https_hosts_of_route(obj, result.gateways):
+        for host in reader.https_hosts_of_route(obj, [*result.gateways, *result.own_pods]):
             by_host.setdefault(host, []).append((obj, routes))
     ages = set()
     for host, parts in by_host.items():
-        refused = (f"VirtualService {qualified(obj)} {routes.reason}" for obj, routes in parts if routes.reason)
+        refused = (f"{reader.ROUTE} {qualified(obj)} {routes.reason}" for obj, routes in parts if routes.reason)
         reason = next((f"{why}, which the config cannot express" for why in refused), "")
-        if reason := reason or _refusal(host, inventory, challenge, result.address):
+        served = _host(host, reader.in_order([route for _, routes in parts for route in routes.routes]))
+        reason = reason or _refusal(host, inventory, challenge, result.address) or _conflict(served, result)
+        if reason:
             result.notes.append(_stays(host, reason))
         else:
-            result.hosts.append(_host(host, reachable([route for _, routes in parts for route in routes.routes])))
+            result.hosts.append(served)
             result.replaced[host] = [key(obj) for obj, _ in parts]
             ages.add(max(routes.hsts for _, routes in parts))
     result.hsts = ages.pop() if len(ages) == 1 else 0
@@ -172,6 +211,17 @@ def _refusal(host: str, inventory: Inventory, challenge: str, address: str) -> s
     return ""
 
 
+def _conflict(served: Mapping[str, Any], result: Serving) -> str:
+    """Return why the Gateway API cannot serve a host, or an empty string."""
+    if result.api != apis.GATEWAY:
+        return ""
+    for _, what, _ in gateway_api.host_conflicts({"routes": [served], **served}):
+        return what
+    for host, other in gateway_api.connection_conflicts([[name] for name in (*result.names, served["host"])]):
+        return f"shares connections of browsers with {other if host == served['host'] else host}, whose wildcard it is"
+    return ""
+
+
 def _stays(host: str, reason: str) -> Problem:
     return Problem(host, reason if reason.startswith(("is ", "lies ", "has ")) else f"stays as it is: {reason}")
 
@@ -179,7 +229,7 @@ def _stays(host: str, reason: str) -> Problem:
 def _host(host: str, routes: Sequence[Route]) -> dict[str, Any]:
     if len(routes) > 1:
         return {"host": host, "routes": list(routes)}
-    only = dict(routes[0])
-    if only["path"] == "/":
+    only = dict(routes[0]) if routes else {}
+    if only.get("path") == "/":
         del only["path"]
     return {"host": host, **only}

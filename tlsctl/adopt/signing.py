@@ -1,7 +1,7 @@
 """Who signs, and for which certificate: from ClusterIssuers, Issuers and Certificates to the config."""
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Signing:
     chosen: Object | None = None
     """The Certificate that the stack takes over."""
     secret_name: str = CREDENTIAL
+    secrets: Collection[str] = (CREDENTIAL,)
+    """The Secrets of the stack's certificates."""
     notes: list[Problem] = field(default_factory=list)
 
     def owns_issuer(self, issuer: IssuerId) -> bool:
@@ -38,7 +40,17 @@ class Signing:
 
     def owns_certificate(self, certificate: Object) -> bool:
         """Tell whether a Certificate is the one that the stack makes or takes over."""
-        return certificate is self.chosen or key(certificate) == (self.namespace, self.secret_name)
+        namespace, name = key(certificate)
+        return certificate is self.chosen or (namespace == self.namespace and name in self.secrets)
+
+    def divide(self, hosts: Sequence[str]) -> None:
+        """Give each host a certificate of its own, as listeners of the Gateway API need it."""
+        self.certificate["grouping"] = "perHost"
+        self.secrets = acme.group_names(hosts, "perHost", self.secret_name, None)
+        if self.chosen is not None:
+            what = "is replaced by one for each host, which are signed once: a listener of the Gateway API has one host"
+            self.notes.append(note(self.chosen, what))
+            self.chosen = None
 
     def other_names(self, inventory: Inventory, hosts: Collection[str]) -> list[str]:
         """Return the names that the stack's issuers also sign for others: their solvers are for listed names only."""
@@ -136,9 +148,10 @@ def _read_issuer(issuer: Object, inventory: Inventory, result: Signing) -> None:
 def _read_solvers(issuer: Object, result: Signing) -> None:
     solvers = mappings(issuer, "spec", "acme", "solvers")
     ingress = [mapping(solver, "http01", "ingress") for solver in solvers if mapping(solver, "http01", "ingress")]
-    if any(mapping(solver, "dns01", "cloudDNS") for solver in solvers) and not ingress:
+    by_route = any(mapping(solver, "http01", "gatewayHTTPRoute") for solver in solvers)
+    if any(mapping(solver, "dns01", "cloudDNS") for solver in solvers) and not (ingress or by_route):
         result.challenge = "dns01"
-    elif not ingress:
+    elif not (ingress or by_route):
         kinds = sorted({kind for solver in solvers for kind in mapping(solver, "dns01") or mapping(solver, "http01")})
         what = f"has a solver of {', '.join(kinds) or 'nothing'}; the stack uses HTTP-01 by the gateway, and Cloud DNS"
         result.notes.append(note(issuer, what))
@@ -163,6 +176,7 @@ def _read_account(issuer: Object, result: Signing) -> None:
 def _read_certificate(chosen: Object, inventory: Inventory, result: Signing) -> None:
     spec = mapping(chosen, "spec")
     result.secret_name = _secret_name(inventory, chosen)
+    result.secrets = (result.secret_name,)
     if result.secret_name != CREDENTIAL:
         result.certificate["secretName"] = result.secret_name
     if result.secret_name != key(chosen)[1]:

@@ -62,6 +62,53 @@ def route(name: str = "shop", *hosts: str, on: str = "shop-gateway", **item: Any
     return obj("VirtualService", name, {"hosts": list(hosts or (SHOP,)), "gateways": [on], "http": http})
 
 
+def api_gateway(
+    name: str = "shop-gateway", *hosts: str, routes: str = "Same", namespace: str = ISTIO, own_pods: bool = False
+) -> dict[str, Any]:
+    """A Gateway of the Gateway API as ingress2gateway prints it: two listeners for each host, `*` for all hosts."""
+    listeners = []
+    for host in hosts or (SHOP,):
+        common: dict[str, Any] = {"allowedRoutes": {"namespaces": {"from": routes}}}
+        if host != "*":
+            common["hostname"] = host
+        tls = {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": CERTIFICATE}]}
+        listeners += [
+            {"name": f"{host}-http", "port": 80, "protocol": "HTTP", **common},
+            {"name": f"{host}-https", "port": 443, "protocol": "HTTPS", "tls": tls, **common},
+        ]
+    spec: dict[str, Any] = {"gatewayClassName": "istio", "listeners": listeners}
+    if not own_pods:
+        spec["addresses"] = [{"type": "Hostname", "value": f"istio-ingressgateway.{ISTIO}.svc.cluster.local"}]
+    return obj("Gateway", name, spec, namespace)
+
+
+def api_route(
+    name: str = "shop",
+    *hosts: str,
+    on: str = "shop-gateway",
+    namespace: str = ISTIO,
+    section: str = "",
+    match: Any = None,
+    **rule: Any,
+) -> dict[str, Any]:
+    """An HTTPRoute."""
+    parent = {"name": on, **({"sectionName": section} if section else {})}
+    backend = {"name": "shop", "namespace": "shop", "port": 80}
+    matches = [{"path": {"type": "PathPrefix", "value": "/"}} if match is None else match]
+    rules = [{"matches": matches, "backendRefs": [backend], **rule}]
+    return obj(
+        "HTTPRoute", name, {"parentRefs": [parent], "hostnames": list(hosts or (SHOP,)), "rules": rules}, namespace
+    )
+
+
+def redirect(name: str = "redirect", **more: Any) -> dict[str, Any]:
+    """An HTTPRoute that redirects to HTTPS."""
+    to_https = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    made = api_route(name, **more)
+    made["spec"]["rules"] = [{"filters": [to_https]}]
+    return made
+
+
 def record(host: str = SHOP, address: str = ADDRESS, **more: Any) -> dict[str, Any]:
     return {"name": f"{host}.", "type": "A", "ttl": 60, "rrdatas": [address], **more}
 
@@ -93,6 +140,12 @@ def inventory(**changed: Any) -> Inventory:
         "record_sets": [record()],
     }
     return Inventory(**{**fields, **changed})
+
+
+def in_gateway_api(*gateways: Any, **changed: Any) -> Inventory:
+    """The same in the Gateway API."""
+    fields: dict[str, Any] = {"http_routes": [api_route()], **changed}
+    return inventory(gateways=[], virtual_services=[], api_gateways=list(gateways or [api_gateway()]), **fields)
 
 
 def hosts(decision: Decision) -> list[str]:

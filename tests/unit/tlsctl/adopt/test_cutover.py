@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.problem import Problem
-from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, gateway, inventory, obj
+from components.specs import tls
+from tests.unit.tlsctl.adopt.objects import ISTIO, SHOP, api_gateway, gateway, in_gateway_api, inventory, obj
 from tlsctl.adopt import cleanup
 from tlsctl.adopt.objects import Object
 from tlsctl.adopt.serving import serving
@@ -15,15 +16,18 @@ from tlsctl.adopt.serving import serving
 BLOG = "blog.acme.dev"
 
 
-def steps(*removed: Object, staying: tuple[Object, ...] = ()) -> list[Problem]:
-    cluster = inventory(gateways=[*removed, *staying])
-    return list(cleanup.gateway_steps(serving(cluster, "http01"), removed))
+def steps(*removed: Object, staying: tuple[Object, ...] = (), api: bool = False) -> list[Problem]:
+    """What is printed to remove Gateways, in either API."""
+    every = [*removed, *staying]
+    served = serving(in_gateway_api(*every) if api else inventory(gateways=every), "http01")
+    names = [gateway["metadata"]["name"] for gateway in removed]
+    return list(cleanup.gateway_steps(served, [one for one in served.gateways if one["metadata"]["name"] in names]))
 
 
 def patches(problems: list[Problem]) -> dict[str, Any]:
     """The patch of each Gateway that is changed."""
     commands = [shlex.split(command) for problem in problems for command in problem.fix if " patch " in command]
-    return {words[words.index("gateways.networking.istio.io") + 1]: json.loads(words[-1]) for words in commands}
+    return {words[words.index("patch") + 2]: json.loads(words[-1]) for words in commands}
 
 
 def verbs(problems: list[Problem]) -> list[str]:
@@ -81,6 +85,40 @@ def test_a_server_gets_the_widest_free_hosts(
     removed: list[Object], staying: tuple[Object, ...], expected: dict[str, Any]
 ) -> None:
     assert patches(steps(*removed, staying=staying)) == expected
+
+
+CIPHERS = ",".join(tls.CIPHER_SUITES)
+OPTION = "gateway.istio.io/tls-cipher-suites"
+
+
+@pytest.mark.parametrize(
+    ("removed", "expected"),
+    [
+        (
+            [api_gateway("one", SHOP, BLOG), api_gateway("two", "api.acme.dev")],
+            {
+                "one": [
+                    {"op": "remove", "path": "/spec/listeners/1/hostname"},
+                    {"op": "replace", "path": "/spec/listeners/3/hostname", "value": "*.dev"},
+                ],
+                "two": [{"op": "replace", "path": "/spec/listeners/1/hostname", "value": "*.acme.dev"}],
+            },
+        ),
+        (
+            [api_gateway("one", "*")],
+            {"one": [{"op": "add", "path": "/spec/listeners/1/tls/options", "value": {OPTION: CIPHERS}}]},
+        ),
+    ],
+    ids=["wider hosts", "all hosts"],
+)
+def test_a_listener_of_the_gateway_api_gets_the_widest_free_host(
+    removed: list[Object], expected: dict[str, Any]
+) -> None:
+    printed = steps(*removed, api=True)
+    assert patches(printed) == expected
+    assert all(
+        "gateways.gateway.networking.k8s.io" in problem.fix[0] for problem in printed if "sleep" not in problem.fix[0]
+    )
 
 
 def test_all_gateways_are_changed_before_one_wait_and_then_deleted() -> None:
