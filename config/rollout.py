@@ -59,7 +59,10 @@ class Rollout:
     unchanged: int
     """How many certificates are issued already."""
     alternative: int | None
-    """How many certificates `certificate.grouping` shared would need; None where the hosts share them already."""
+    """How many certificates `certificate.grouping` shared would need.
+
+    None where the hosts share them already, or where a gateway's API cannot serve that.
+    """
     new: Mapping[str, int]
     """How many more certificates the CA signs at once after the last batch, by registered domain."""
     another: Mapping[str, float]
@@ -91,11 +94,12 @@ def plan(
     end = planned[-1].at if planned else 0.0
     domains = sorted({registered_domain(host) for hosts in wanted for host in hosts})
     per_host = any(view.settings.certificate.grouping == "perHost" for view in settings.views)
+    may_share = per_host and not settings.uses_gateway_api
     return Rollout(
         certificates=new,
         batches=planned,
         unchanged=len(wanted) * clusters - len(new),
-        alternative=sum(_shared(view.settings) for view in settings.views) if per_host else None,
+        alternative=sum(_shared(view.settings) for view in settings.views) if may_share else None,
         new={domain: room.new(domain, end) for domain in domains},
         another={domain: max(end, room.ready([f"another.{domain}"], end)) for domain in domains},
         again=min(room.again(hosts, end) for hosts in wanted),

@@ -97,6 +97,13 @@ def test_shared_certificates_are_offered_as_the_alternative() -> None:
     assert planned(120).alternative == 2
 
 
+def test_shared_certificates_are_no_alternative_in_the_gateway_api() -> None:
+    made = plan(settings(api="gateway", **config(120)), [], now=NOW)
+    assert made is not None
+    assert sizes(made) == sizes(planned(120)), "the CA counts the same"
+    assert made.alternative is None, "the config refuses them"
+
+
 def test_what_is_left_of_the_limits_after_the_last_batch() -> None:
     some, full = planned(30), planned(50)
     assert (some.new, some.again) == ({"sandbox.test": 20}, 4), "of 50 certificates, and of 5 for the same names"
