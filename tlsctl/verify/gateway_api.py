@@ -230,7 +230,7 @@ class Served:
 def _difference(actual: Mapping[str, Any], expected: Mapping[str, Any], field: str) -> str | None:
     if actual.get(field) == expected[field]:
         return None
-    return f"has the {field} {_text(actual.get(field))}, not {_text(expected[field])},"
+    return f"has the {field} {_text(actual.get(field))} in place of {_text(expected[field])}"
 
 
 def _listener_of(spec: Mapping[str, Any], host: str) -> Any:

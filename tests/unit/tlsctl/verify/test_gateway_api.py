@@ -171,14 +171,14 @@ def tls(**change: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("name", "edit", "words"),
     [
-        (HTTP, {"gatewayClassName": "other"}, "has the gatewayClassName other, not istio,"),
+        (HTTP, {"gatewayClassName": "other"}, "has the gatewayClassName other in place of istio"),
         (TLS, {"addresses": [ELSEWHERE]}, "other.istio-system.svc.cluster.local"),
         (TLS, {"addresses": None}, "has the addresses null"),
         (TLS, listener(hostname="b.acme.dev"), f"has no listener for it on port 443; its hosts are {API}, b.acme.dev"),
         (TLS, listener(name="other"), "has no listener for it on port 443"),
         (HTTP, listener(port=8080), "has no listener for it on port 80"),
         (HTTP, listener(allowedRoutes={"namespaces": {"from": "All"}}), "has the allowedRoutes"),
-        (TLS, listener(protocol="TLS"), "has the protocol TLS, not HTTPS, for it"),
+        (TLS, listener(protocol="TLS"), "has the protocol TLS in place of HTTPS for it"),
         (TLS, tls(certificateRefs=[{"name": "other"}]), "presents Secret other, not istio-ingressgateway-certs-"),
         (TLS, tls(certificateRefs=[{"name": "a", "namespace": "b"}]), "presents Secret b/a, not"),
         (TLS, tls(mode="Passthrough"), "has the TLS mode Passthrough"),

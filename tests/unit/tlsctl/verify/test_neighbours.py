@@ -263,7 +263,10 @@ def test_a_gateway_of_either_api_is_printed_as_kubectl_tells_them_apart() -> Non
         ),
         pytest.param({"k8s_gateways": [k8s_gateway(SHOP, name="team/other")]}, id="a Gateway outside its namespace"),
         pytest.param(
-            {"k8s_gateways": [k8s_gateway("other.dev")], "listener_sets": [listener_set(SHOP)]},
+            {
+                "k8s_gateways": [k8s_gateway("other.dev")],
+                "listener_sets": [listener_set(SHOP), listener_set(SHOP, name="istio-system/set")],
+            },
             id="a ListenerSet that the Gateway does not let in",
         ),
         pytest.param(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.specs import apis
 from tests.unit.api_server import Api
 from tests.unit.components.test_diagnosis import owned
 from tests.unit.tlsctl.verify.conftest import Dns
@@ -26,18 +27,22 @@ VERSION = dict.fromkeys(
 )
 
 
-@pytest.fixture
-def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api) -> Report:
+@pytest.fixture(params=apis.APIS)
+def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api, request: pytest.FixtureRequest) -> Report:
     """Every object is missing, no port is open, and DNS leads elsewhere."""
     dns_.address = "192.0.2.99"
     monkeypatch.setattr(records, "Lookups", lambda _: dns_.lookups())
     empty: dict[str, Any] = {"items": []}
     istio = "/apis/networking.istio.io/v1/namespaces/istio-system"
+    gateway_api = "/apis/gateway.networking.k8s.io"
     certificates = "/apis/cert-manager.io/v1/namespaces/istio-system"
     api.objects = {
         "/version/": VERSION,
         f"{istio}/gateways": {"items": [NEIGHBOUR]},
         f"{istio}/virtualservices": empty,
+        f"{gateway_api}/v1/namespaces/istio-system/gateways": empty,
+        f"{gateway_api}/v1/namespaces/istio-system/httproutes": empty,
+        f"{gateway_api}/v1beta1/namespaces/shop/referencegrants": empty,
         "/apis/networking.istio.io/v1/gateways": {"items": [NEIGHBOUR]},
         "/apis/networking.istio.io/v1/virtualservices": empty,
         "/apis/networking.k8s.io/v1/ingresses": empty,
@@ -49,7 +54,7 @@ def report(monkeypatch: pytest.MonkeyPatch, dns_: Dns, api: Api) -> Report:
         "/apis/acme.cert-manager.io/v1/namespaces/istio-system/challenges": empty,
         "/apis/security.istio.io/v1/namespaces/shop/peerauthentications": empty,
     }  # fmt: skip
-    stack = replace(deployed(mtls="strict"), ip="127.0.0.9", kubeconfig=api.kubeconfig)
+    stack = replace(deployed(mtls="strict", api=request.param), ip="127.0.0.9", kubeconfig=api.kubeconfig)
     return run.look([stack], records.make_resolver("192.0.2.1"), lambda _: None)
 
 
@@ -58,6 +63,8 @@ def test_a_round_makes_every_check_and_no_other(report: Report) -> None:
     working = {result.check for result in report.results if result.state != "failed"}
     assert working <= {"cluster", "service", "caa"}, "all else fails"
     assert all(problem.fix for problem in report.problems), "every problem has a fix"
+    gateways = {result.detail for result in report.results if result.check == "gateway"}
+    assert gateways == {"Gateway http-dev does not exist"}
 
 
 def test_the_missing_objects_explain_what_clients_see(report: Report) -> None:
