@@ -141,6 +141,7 @@ def draining() -> int:
         pytest.param("manifest", "istio", by_hand.ROUTE, False, id="manifest"),
         pytest.param("helm", "istio", HOST, True, id="helm"),
         pytest.param("manifest", "gateway", HOST, False, id="gateway API"),
+        pytest.param("helm", "gateway", by_hand.ROUTE, True, id="gateway API for all hosts"),
     ],
 )
 def test_what_was_set_up_by_hand_becomes_a_stack_while_it_serves(
