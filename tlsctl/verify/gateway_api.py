@@ -218,7 +218,7 @@ class Served:
 
     def _refusal(self, host: str, kind: str, name: str, wrong: str) -> Result:
         plural, namespace = _PLURALS.get(kind, ROUTES), word(self.environment.namespace)
-        fix = f"kubectl --namespace {namespace} describe {plural} {word(name)}"
+        fix = f"kubectl --namespace {namespace} describe {word(plural)} {word(name)}"
         return failed("gateway", host, f"{kind} {name} {wrong}", (fix,))
 
     def _listener_status(self, expected: _Expected, host: str) -> Object:
