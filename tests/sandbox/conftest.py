@@ -16,6 +16,10 @@ SHORT = ("accounts", "mutual_tls", "rollout_refused", "routes", "policies", "add
 LAST = {Path(__file__).parent / f"test_{name}.py": number for number, name in enumerate(SHORT, 1)}
 
 
+only_istio = pytest.mark.parametrize("api", ["istio"], indirect=True)
+"""Marks a test of a file for both APIs that the Gateway API has no part in, or cannot serve."""
+
+
 class NewStack(Protocol):
     """Makes stacks that are destroyed after the file's last test, whatever happened."""
 
@@ -71,6 +75,12 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStack]:
             return stack
 
         yield make
+
+
+@pytest.fixture(scope="module", params=["istio", "gateway"])
+def api(request: pytest.FixtureRequest) -> str:
+    """The API that a stack is written in: the tests of a file run in the one, and then in the other."""
+    return str(request.param)
 
 
 @pytest.fixture

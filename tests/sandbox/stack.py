@@ -21,6 +21,10 @@ API: dict[str, Any] = {"host": "api.sandbox.test", "service": "api", "namespace"
 SECRET = "istio-ingressgateway-certs"
 """The default of `certificate.secretName`."""
 ISSUER = "letsencrypt-staging-istio"
+GATEWAYS = {"istio": "gateways.networking.istio.io", "gateway": "gateways.gateway.networking.k8s.io"}
+"""The kind of the Gateways, by API."""
+GROUPING = {"istio": "shared", "gateway": "perHost"}
+"""Certificates for several hosts, by API: a listener of the Gateway API has one host."""
 
 
 class Stack(testing.Stack):
@@ -28,6 +32,10 @@ class Stack(testing.Stack):
 
     def __init__(self, name: str, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
         super().__init__(name, PROJECT, folder, config=PROJECT / "Pulumi.sandbox.yaml", environment=environment)
+
+    def write_in(self, api: str) -> None:
+        """Have the next `up` write the stack in an API, with certificates that this can serve."""
+        self.configure(api=api, certificate={"grouping": GROUPING[api]})
 
     def use_acme(self, proxy: testing.AcmeProxy, **settings: Any) -> None:
         """Have staging's certificates signed through a proxy."""
@@ -54,6 +62,12 @@ class Stack(testing.Stack):
         report = json.loads(done.stdout)
         assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only if all is ok"
         return Report(report["ok"], report["checks"], report["problems"])
+
+
+def certificate_of(host: str) -> str:
+    """Return the name of a host's Certificate, which may be for other hosts as well."""
+    certificates = testing.items("certificates", testing.ISTIO)
+    return next(str(obj["metadata"]["name"]) for obj in certificates if host in obj["spec"]["dnsNames"])
 
 
 @dataclass(frozen=True)

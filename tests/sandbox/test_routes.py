@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.acme import PROD
 from sandbox.testing import client, eventually
-from tests.sandbox.conftest import NewStack
+from tests.sandbox.conftest import NewStack, only_istio
 from tests.sandbox.stack import Stack
 
 pytestmark = pytest.mark.sandbox
@@ -38,10 +38,9 @@ def made(new_stack: NewStack) -> Stack:
     )
 
 
-@pytest.fixture(scope="module", params=["istio", "gateway"])
-def shared(made: Stack, request: pytest.FixtureRequest) -> Stack:
-    """The stack in one API, and then in the other one."""
-    made.configure(api=request.param)
+@pytest.fixture(scope="module")
+def shared(made: Stack, api: str) -> Stack:
+    made.configure(api=api)
     return made
 
 
@@ -87,7 +86,7 @@ def test_an_answer_has_the_headers_of_its_host_and_those_of_its_route_first() ->
     assert ask(SITE, "/slow").headers.get_all("x-frame-options") == ["SAMEORIGIN"], "the route's own"
 
 
-@pytest.mark.parametrize("shared", ["istio"], indirect=True)
+@only_istio
 def test_maintenance_is_answered_by_the_gateway_and_ends(stack: Stack) -> None:
     with stack.changed(hosts=[{"host": WWW, "redirectTo": SITE}, {**SITE_HOST, "maintenance": True}]):
         stack.up()
