@@ -123,6 +123,8 @@ def chart_values(namespace: str, extra: Mapping[str, Any], gateway_api: bool = F
     }
     if gateway_api:
         own["config"]["gatewayAPI"] = {"enabled": True}
+        # cert-manager reads its config when it starts, and the chart starts no Pod again for another config.
+        own["podAnnotations"] = {"istio-gateway-tls/gateway-api": "enabled"}
     return _merged(own, extra)
 
 

@@ -213,5 +213,6 @@ def test_cert_manager_reads_the_api_and_answers_challenges_in_it() -> None:
     assert "gatewayAPI" not in chart_values("cert-manager", {})["config"]
     values = chart_values("cert-manager", {"config": {"kubernetesAPIQPS": 1}}, gateway_api=True)
     assert (values["config"]["gatewayAPI"], values["config"]["kubernetesAPIQPS"]) == ({"enabled": True}, 1)
+    assert values["podAnnotations"] != chart_values("cert-manager", {}).get("podAnnotations"), "another Pod reads it"
     solver = solver_spec({"challenge": "http01", "api": "gateway", "wait_instead_of_self_check": None})
     assert solver == {"http01": {"gatewayHTTPRoute": {"serviceType": "ClusterIP"}}}
