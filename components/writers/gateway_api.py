@@ -19,6 +19,9 @@ from ..specs import gateway_api, names
 WAIT_FOR_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
 """Annotation: a create or an update ends when Istio has the Gateway in force, with an address where it runs one."""
 
+WAIT_FOR_ACCEPTED = {"pulumi.com/waitFor": "condition=Accepted"}
+"""Annotation of port 80: a Service without this port, which DNS-01 does not need, leaves the Gateway unprogrammed."""
+
 
 def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
     """Register the Gateways of port 80 and the HTTPRoute that redirects."""
@@ -38,8 +41,9 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         hosts = inputs["hosts"][start : start + gateway_api.MAX_LISTENERS]
         listeners = computed(gateway_api.http_listeners, hosts, inputs["namespace"], inputs["routes_from"])
         owner = inputs["gateway"] if gateways and managed else None
-        gateway = _listen(component, name, inputs, start, listeners, owner=owner, depends_on=[redirect, *gateways[:1]])
-        gateways.append(gateway)
+        wait = WAIT_FOR_PROGRAMMED if managed else WAIT_FOR_ACCEPTED
+        after = [redirect, *gateways[:1]]
+        gateways.append(_listen(component, name, inputs, start, listeners, owner=owner, wait=wait, depends_on=after))
     if not managed:
         return pulumi.Output.from_input(inputs["service"])
     return gateways[0].id.apply(lambda _: inputs["service"])
@@ -85,11 +89,19 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
 
 
 def _listen(
-    component: pulumi.ComponentResource, name: str, inputs: Any, start: int, listeners: Any, *, owner: Any, **opts: Any
+    component: pulumi.ComponentResource,
+    name: str,
+    inputs: Any,
+    start: int,
+    listeners: Any,
+    *,
+    owner: Any,
+    wait: Mapping[str, str] = WAIT_FOR_PROGRAMMED,
+    **opts: Any,
 ) -> kubernetes.apiextensions.CustomResource:
     """Register the Gateway with the listeners from a position on, or a ListenerSet that adds them to its owner."""
     metadata = gateway_api.metadata(computed(gateway_api.part, inputs["gateway"], start), inputs["namespace"])
-    metadata["annotations"] |= WAIT_FOR_PROGRAMMED
+    metadata["annotations"] |= wait
     if owner is not None:
         kind, spec = "ListenerSet", computed(gateway_api.listener_set_spec, owner, listeners)
     elif (managed := inputs.get("managed")) is not None:

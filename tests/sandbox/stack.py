@@ -34,7 +34,12 @@ class Stack(testing.Stack):
         super().__init__(name, PROJECT, folder, config=PROJECT / "Pulumi.sandbox.yaml", environment=environment)
 
     def write_in(self, api: str) -> None:
-        """Have the next `up` write the stack in an API, with certificates that this can serve."""
+        """Have the next `up` write the stack in an API, with certificates that this can serve.
+
+        The Gateways of the other API are removed: beside them, the program waits a minute for connections to end.
+        """
+        for kind in (kind for name, kind in GATEWAYS.items() if name != api):
+            testing.kubectl("delete", kind, "--all", "--all-namespaces")
         self.configure(api=api, certificate={"grouping": GROUPING[api]})
 
     def use_acme(self, proxy: testing.AcmeProxy, **settings: Any) -> None:
