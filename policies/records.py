@@ -12,7 +12,7 @@ from components.specs.names import lies_in
 from config.registered import registered_domain
 from policies.findings import Rule
 from policies.objects import CannotJudgeError, Resource, Stack, get, unknown_value
-from policies.stack_config import default_project
+from policies.stack_config import default_project, zones
 
 MANAGED_ZONE = "gcp:dns/managedZone:ManagedZone"
 
@@ -87,10 +87,17 @@ def _wrong_zone(record: Record, stack: Stack) -> Iterator[Problem]:
     if not record.leads_to_address:
         return
     zone, name = record.zone, record.name
-    first_zone, first_name = next(_known_records(stack))
-    if zone != first_zone:
+    known = list(_known_records(stack))
+    first_zone, first_name = known[0]
+    # Gateways of one stack may have zones of their own.
+    named = zones()
+    if named and zone not in named:
+        yield Problem(record.where, f"is in the managed zone {zone}, which no key dns.zone names")
+        return
+    if not named and zone != first_zone:
         yield Problem(record.where, f"is in the managed zone {zone}, and {first_name} in {first_zone}")
         return
+    first_name = next(other for other_zone, other in known if other_zone == zone)
     domain = _domain(zone, stack)
     if domain and not lies_in(domain, name):
         yield Problem(record.where, f"lies outside {domain}, the domain of the managed zone {zone}")
@@ -140,7 +147,7 @@ def _long_ttl(record: Record, _stack: Stack) -> Iterator[Problem]:
 ZONE = Rule(
     name="record-in-zone",
     description=f"All records of a stack that lead to an address ({', '.join(sorted(_ADDRESSES))}) lie in its one"
-    " managed zone, and their names in the zone's domain.",
+    " managed zone, or in one that the config names, and their names in that zone's domain.",
     fix=(
         "gcloud dns managed-zones describe ZONE --format 'value(dnsName)'",
         "pulumi config set --path dns.zone ZONE    # or give the host a name below the zone's domain",

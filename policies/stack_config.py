@@ -55,6 +55,17 @@ def routes_from() -> set[str]:
     return {str(namespace) for namespaces in listed if isinstance(namespaces, list) for namespace in namespaces}
 
 
+def zones() -> set[tuple[str, str]]:
+    """Return name and project of each managed zone that the config names for hosts."""
+    gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
+    sections = [_value("dns"), *(gateway.get("dns") for gateway in gateways)]
+    return {
+        (str(dns["zone"]), str(dns.get("project") or default_project()))
+        for dns in sections
+        if isinstance(dns, dict) and dns.get("zone")
+    }
+
+
 def _ingresses() -> list[Mapping[str, Any]]:
     gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
     ingresses = [_value("ingress"), *(gateway.get("ingress") for gateway in gateways)]

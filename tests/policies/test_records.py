@@ -8,7 +8,7 @@ from pulumi_policy import PolicyResource
 
 from policies.findings import Rule
 from policies.records import TTL, ZONE
-from tests.policies.support import breaks, holds, record, resource, zone
+from tests.policies.support import breaks, configured, holds, record, resource, zone
 
 OTHER_TYPES = [record("elsewhere.test.", ttl=86400, zone="parent", type_=kind) for kind in ("NS", "CAA", "TXT", "DS")]
 
@@ -62,6 +62,15 @@ def test_a_record_without_a_project_is_in_that_of_the_config(monkeypatch: pytest
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps({"gcp:project": "edge"}))
     holds(ZONE, record(), record(project="edge"), record(zone="projects/edge/locations/global/managedZones/sandbox"))
     breaks(ZONE, record(), record(project="prod"), saying="sandbox of the project prod")
+
+
+def test_gateways_of_a_stack_may_have_zones_of_their_own() -> None:
+    internal = {"name": "internal", "dns": {"zone": "inside", "project": "edge"}}
+    with configured(dns={"zone": "sandbox"}, gateways=[internal]):
+        inside = record("wiki.inside.test.", zone="inside", project="edge")
+        holds(ZONE, record(), inside)
+        breaks(ZONE, record(), record("wiki.inside.test.", zone="inside"), saying="is in the managed zone inside")
+        breaks(ZONE, record(), inside, record("a.elsewhere.test.", zone="inside", project="edge"), saying="in common")
 
 
 def test_other_records_hold() -> None:

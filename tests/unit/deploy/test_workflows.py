@@ -172,8 +172,8 @@ class TestOrder:
         assert (up["dev"]["needs"], up["prod"]["needs"]) == ("test", "dev")
         assert EVENTS["up"] == {"push": {"branches": ["main"]}}
 
-    def test_the_tests_run_on_every_pull_request(self) -> None:
-        assert set(events("test")) == {"pull_request", "workflow_call"}
+    def test_the_tests_run_on_every_pull_request_and_in_a_merge_queue(self) -> None:
+        assert set(events("test")) == {"pull_request", "merge_group", "workflow_call"}
         assert "if" not in WORKFLOWS["test"]["jobs"]["test"]
 
     def test_the_gate_comes_before_everything_else(self) -> None:
