@@ -83,6 +83,8 @@ def external_dns() -> Iterator[None]:
         resource(f"{RBAC}/v1", "ClusterRoleBinding", NAME, roleRef=role, subjects=subjects),
         resource("v1", "Pod", NAME, NAME, spec={"serviceAccountName": NAME, "containers": [container]}),
     ):
+        # Before, its node may not know the Pod whose log is read.
+        kubectl("wait", f"pod/{NAME}", "--namespace", NAME, "--for=condition=Ready", "--timeout=120s")
         rounds(1)
         yield
     grant([])
