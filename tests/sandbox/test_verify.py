@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sandbox.acme import PROD, STAGING
 from sandbox.pki import Authority
-from sandbox.testing import ISTIO, cloud_dns, eventually, kubectl, live, patch, stopped
-from tests.sandbox.conftest import NewStack
-from tests.sandbox.stack import PROJECT, SECRET, Stack
+from sandbox.testing import ISTIO, cloud_dns, eventually, kubectl, live, patch, resource, stopped
+from tests.sandbox.conftest import NewStack, only_istio
+from tests.sandbox.stack import PROJECT, SECRET, Stack, certificate_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -29,6 +29,10 @@ CERT_MANAGER = "cert-manager"
 """Its Deployment and its namespace: it would repair Secrets."""
 ELSEWHERE = "203.0.113.99"
 TIMEOUT = 180
+GATEWAY_API = "gateway.networking.k8s.io"
+
+only_gateway_api = pytest.mark.parametrize("api", ["gateway"], indirect=True)
+"""Marks a test of a link that only the Gateway API has."""
 
 
 @dataclass
@@ -64,8 +68,14 @@ class Verify:
 
 
 @pytest.fixture(scope="module")
-def shared(new_stack: NewStack) -> Verify:
-    return Verify(new_stack("verify"))
+def made(new_stack: NewStack) -> Stack:
+    return new_stack("verify")
+
+
+@pytest.fixture(scope="module")
+def shared(made: Stack, api: str) -> Verify:
+    made.write_in(api)
+    return Verify(made)
 
 
 @pytest.fixture
@@ -106,7 +116,8 @@ def test_all_is_ok_after_up(verify: Verify) -> None:
     assert report.ok, f"nothing fails: {failed}"
     skipped = {result["check"] for result in report.checks if result["state"] == "skipped"}
     assert skipped == {"hsts"}, "everything is checked but HSTS, which the stack does not configure"
-    assert {result["subject"] for result in report.checks} == {"ingress", SECRET, SHOP, API}, "for each host"
+    certificates = {certificate_of(host) for host in (SHOP, API)}
+    assert {result["subject"] for result in report.checks} == {"ingress", *certificates, SHOP, API}, "for each host"
     untrusted = verify.stack.verify(ca=PROD.root_file).checks
     assert {(one["check"], one["subject"]) for one in untrusted if one["state"] == "failed"} == {
         ("chain", SHOP), ("chain", API)
@@ -126,13 +137,15 @@ def test_the_port_of_the_service(verify: Verify) -> None:
 
 
 def test_the_secret(verify: Verify) -> None:
+    secret = certificate_of(SHOP)
     with stopped(CERT_MANAGER, CERT_MANAGER):
-        kubectl("--namespace", ISTIO, "delete", "secret", SECRET)
-        problem = verify.names("secret", SECRET)
+        kubectl("--namespace", ISTIO, "delete", "secret", secret)
+        problem = verify.names("secret", secret)
         assert problem["fix"][0] == "kubectl --namespace cert-manager get pods", "cert-manager would have repaired it"
     verify.is_ok()
 
 
+@only_istio
 def test_the_issuer(verify: Verify) -> None:
     edit(
         "clusterissuer",
@@ -144,25 +157,70 @@ def test_the_issuer(verify: Verify) -> None:
     verify.fix(problem)
 
 
+@only_istio
 def test_the_host_of_the_gateway(verify: Verify) -> None:
-    edit("gateway", "tls-verify", lambda spec: spec["servers"][0].update(hosts=[f"./{API}"]), ISTIO)
+    edit(
+        "gateways.networking.istio.io", "tls-verify", lambda spec: spec["servers"][0].update(hosts=[f"./{API}"]), ISTIO
+    )
     problem = verify.names("gateway", SHOP)
     assert "tls-verify" in problem["what"], "it says which Gateway"
     verify.fix(problem)
 
 
+@only_gateway_api
+def test_the_listener_of_a_challenge(verify: Verify) -> None:
+    def without_shop(spec: Any) -> None:
+        spec["listeners"] = [listener for listener in spec["listeners"] if listener["hostname"] != SHOP]
+
+    edit(f"gateways.{GATEWAY_API}", "http-verify", without_shop, ISTIO)
+    kubectl("--namespace", ISTIO, "delete", "secret", certificate_of(SHOP))
+    stack = verify.stack
+    eventually(
+        "the Certificate's line says why its solver cannot be reached",
+        lambda: stack.verify().of("certificate")[0]["detail"],
+        until=lambda detail: "HTTPRoute cm-acme-http-solver" in detail and "NoMatchingListenerHostname" in detail,
+    )
+    problem = verify.names("gateway", SHOP)
+    assert "Gateway http-verify has no listener for it on port 80" in problem["what"], "it says which Gateway"
+    verify.fix(problem)
+
+
+@only_gateway_api
+def test_the_grant_for_the_applications_service(verify: Verify) -> None:
+    kubectl("--namespace", "shop", "delete", f"referencegrants.{GATEWAY_API}", "tls-verify")
+    problem = verify.names("gateway", SHOP)
+    assert "ReferenceGrant shop/tls-verify does not exist" in problem["what"], "it says which grant"
+    verify.fix(problem)
+
+
+@only_gateway_api
+def test_the_applications_service(verify: Verify) -> None:
+    service = live("service", "shop", "shop")
+    kept = {field: service["spec"][field] for field in ("clusterIP", "selector", "ports")}
+    kubectl("--namespace", "shop", "delete", "service", "shop")
+    try:
+        problem = verify.names("gateway", SHOP)
+        assert "backend(shop.shop.svc.cluster.local) not found" in problem["what"], "in Istio's words"
+        assert problem["fix"] == ["kubectl --namespace shop get services"], "the program does not make it"
+    finally:
+        kubectl("apply", manifest=[resource("v1", "Service", "shop", "shop", spec=kept)])
+    verify.is_ok()
+
+
+@only_istio
 def test_a_certificate_on_two_servers(verify: Verify) -> None:
     def split(spec: Any) -> None:
         server = spec["servers"][0]
         other = {**server, "hosts": [f"./{API}"], "port": {**server["port"], "name": "https-api"}}
         spec["servers"] = [{**server, "hosts": [f"./{SHOP}"]}, other]
 
-    edit("gateway", "tls-verify", split, ISTIO)
+    edit("gateways.networking.istio.io", "tls-verify", split, ISTIO)
     problem = verify.names("coalescing", API)
     assert f"over the connection of {SHOP}: / is answered 404" in problem["what"], "as a browser would see it"
     verify.fix(problem)
 
 
+@only_istio
 def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
     root, data = expired_certificate(tmp_path)
     with stopped(CERT_MANAGER, CERT_MANAGER):
@@ -173,13 +231,14 @@ def test_an_expired_certificate(verify: Verify, tmp_path: Path) -> None:
     verify.is_ok()
 
 
+@only_istio
 def test_a_weak_tls_version(verify: Verify) -> None:
     def weaken(spec: Any) -> None:
         # An old version is only negotiated with a cipher suite of its time.
         suites = spec["servers"][0]["tls"]["cipherSuites"]
         spec["servers"][0]["tls"].update(minProtocolVersion="TLSV1_0", cipherSuites=[*suites, "ECDHE-ECDSA-AES128-SHA"])
 
-    edit("gateway", "tls-verify", weaken, ISTIO)
+    edit("gateways.networking.istio.io", "tls-verify", weaken, ISTIO)
     problem = eventually(
         "the problem says which versions, once the gateway offers both",
         partial(verify.names, "protocols", SHOP, API),
@@ -188,6 +247,7 @@ def test_a_weak_tls_version(verify: Verify) -> None:
     verify.fix(problem)
 
 
+@only_istio
 def test_what_follows_from_a_wrong_record_is_one_problem(verify: Verify) -> None:
     cloud_dns("PATCH", f"/{SHOP}./A", {"rrdatas": [ELSEWHERE]})
     kubectl("--namespace", ISTIO, "delete", "secret", SECRET)
