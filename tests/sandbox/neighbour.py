@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.testing import applied, delete, kubectl, resource
+from sandbox.testing import ISTIO, applied, delete, kubectl, resource
 from sandbox.testing.cluster import Object
 from tests.sandbox.by_hand import CONFIG
 from tests.sandbox.stack import PREFIX
@@ -13,10 +13,13 @@ from tests.sandbox.stack import PREFIX
 NAMESPACE = "neighbour"
 AS_TEAM = f"--as=system:serviceaccount:{NAMESPACE}:team"
 ISTIO_API = "networking.istio.io/v1"
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+SERVICE = f"istio-ingressgateway.{ISTIO}.svc.cluster.local"
+"""The ingress gateway's."""
 MAY = {
     "networking.istio.io": ["gateways", "virtualservices"],
     "networking.k8s.io": ["ingresses"],
-    "gateway.networking.k8s.io": ["httproutes"],
+    "gateway.networking.k8s.io": ["gateways", "httproutes"],
     "cert-manager.io": ["certificates", "issuers"],
     "": ["secrets", "pods"],
 }
@@ -76,6 +79,28 @@ def gateway(*hosts: str, credential: str = "", annotations: Mapping[str, str] | 
     made = resource(ISTIO_API, "Gateway", "gateway", NAMESPACE, spec=spec)
     made["metadata"]["annotations"] = dict(annotations or {})
     return made
+
+
+def gateway_api_gateway(host: str, credential: str = "own") -> Object:
+    """A Gateway of the Gateway API at the ingress gateway's Service, with a Secret of that namespace on port 443."""
+    tls = {"certificateRefs": [{"name": credential, "namespace": ISTIO}]}
+    listeners = [
+        {"name": "http", "hostname": host, "port": 80, "protocol": "HTTP"},
+        {"name": "https", "hostname": host, "port": 443, "protocol": "HTTPS", "tls": tls},
+    ]
+    addresses = [{"type": "Hostname", "value": SERVICE}]
+    spec = {"gatewayClassName": "istio", "addresses": addresses, "listeners": listeners}
+    return resource(GATEWAY_API, "Gateway", "gateway", NAMESPACE, spec=spec)
+
+
+def http_route(host: str, *gateways: str, path: str = "/") -> Object:
+    """An HTTPRoute that leads from a path of a host to a name of the team's; each Gateway is NAMESPACE/NAME."""
+    places = (gateway.split("/") for gateway in gateways)
+    parents = [{"name": name, "namespace": namespace} for namespace, name in places]
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"hostname": f"{NAMESPACE}.test"}}
+    rule = {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "filters": [redirect]}
+    spec = {"parentRefs": parents, "hostnames": [host], "rules": [rule]}
+    return resource(GATEWAY_API, "HTTPRoute", "route", NAMESPACE, spec=spec)
 
 
 def ingress(host: str, path: str = "/", **fields: Any) -> Object:

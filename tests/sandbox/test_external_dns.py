@@ -26,7 +26,7 @@ from sandbox.testing import (
     resource,
     txt_records,
 )
-from tests.sandbox.conftest import NewStack
+from tests.sandbox.conftest import NewStack, only_istio
 from tests.sandbox.stack import SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
@@ -43,14 +43,16 @@ READ = {
     "": ["services", "nodes", "pods", "namespaces"],
     "networking.k8s.io": ["ingresses"],
     "networking.istio.io": ["gateways", "virtualservices"],
+    "gateway.networking.k8s.io": ["gateways", "httproutes"],
 }
 PERMISSIONS = [
     "dns.managedZones.list", "dns.resourceRecordSets.list", "dns.resourceRecordSets.create", "dns.changes.create",
     "dns.resourceRecordSets.update", "dns.resourceRecordSets.delete",
 ]  # fmt: skip
 ARGUMENTS = (
-    "--source=istio-gateway", "--source=istio-virtualservice", "--provider=google", "--google-project=sandbox",
-    "--registry=txt", f"--txt-owner-id={OWNER}", "--policy=sync", "--interval=1s", "--domain-filter=sandbox.test",
+    "--source=istio-gateway", "--source=istio-virtualservice", "--source=gateway-httproute", "--provider=google",
+    "--google-project=sandbox", "--registry=txt", f"--txt-owner-id={OWNER}", "--policy=sync", "--interval=1s",
+    "--domain-filter=sandbox.test",
 )  # fmt: skip
 PRINCIPAL = (
     "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/sandbox.svc.id.goog"
@@ -108,9 +110,15 @@ def theirs() -> Iterator[tuple[list[str], int]]:
 
 
 @pytest.fixture(scope="module")
-def stack(new_stack: NewStack) -> Stack:
-    """A stack with a host of its own, not yet up."""
+def made(new_stack: NewStack) -> Stack:
     return new_stack("xdns", certificate={"secretName": SECRET}, hosts=[OURS])
+
+
+@pytest.fixture(scope="module")
+def stack(made: Stack, api: str) -> Stack:
+    """A stack with a host of its own, not yet up."""
+    made.write_in(api)
+    return made
 
 
 def grant(bindings: list[dict[str, Any]]) -> None:
@@ -153,6 +161,7 @@ def test_neither_writes_the_others_records(stack: Stack, theirs: object) -> None
     assert OURS["host"] in a_records(), "but by the stack"
 
 
+@only_istio
 def test_what_it_owns_is_refused_and_then_handed_over_without_a_gap(stack: Stack, theirs: object) -> None:
     assert a_records()[THEIRS["host"]] == theirs, "external-dns owns it at first"
     stack.stand()

@@ -1,14 +1,13 @@
 """A stack in the Gateway API: what is only so there. Everything else, other files test for both APIs."""
 
 from functools import partial
-from typing import Any
 
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, items, live, renew, resource
+from sandbox.testing import ISTIO, client, eventually, ingress_address, items, live, renew
 from tests.sandbox.conftest import NewStack
-from tests.sandbox.stack import API, SHOP, Stack
+from tests.sandbox.stack import API, SHOP, Stack, certificate_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -29,12 +28,6 @@ def serve(stack: Stack, api: str) -> None:
     stack.up()
     for host in HOSTS:
         eventually(f"{host} is served", partial(client.served, host, client.trusting(STAGING)))
-
-
-def certificate_of(host: str) -> str:
-    """Return the name of a host's Certificate."""
-    certificates = items("certificates", ISTIO)
-    return next(str(one["metadata"]["name"]) for one in certificates if one["spec"]["dnsNames"] == [host])
 
 
 def objects(kinds: str) -> list[str]:
@@ -62,34 +55,6 @@ def test_each_gateway_says_that_its_listeners_are_in_force_with_one_route_each(s
     for gateway in items("gateways.gateway.networking.k8s.io", ISTIO):
         states = {listener["name"]: listener["attachedRoutes"] for listener in gateway["status"]["listeners"]}
         assert states == dict.fromkeys(HOSTS, 1), f"{gateway['metadata']['name']} has one route at each listener"
-
-
-def test_a_route_of_another_namespace_is_not_let_in(stack: Stack) -> None:
-    serve(stack, "gateway")
-    spec = {
-        "parentRefs": [{"name": "tls-gateway-api", "namespace": ISTIO}],
-        "hostnames": ["shop.sandbox.test"],
-        "rules": [{"backendRefs": [{"name": "api", "port": 8080}]}],
-    }
-    with applied(resource("gateway.networking.k8s.io/v1", "HTTPRoute", "intruder", "api", spec=spec)):
-        eventually("Istio refuses the route", partial(reason_of_refusal, "intruder", "api"))
-        assert reason_of_refusal("intruder", "api") == "NotAllowedByListeners", "its namespace is not the gateway's"
-        assert client.https("shop.sandbox.test", client.trusting(STAGING)).json()["app"] == "shop", (
-            "the host keeps its application"
-        )
-
-
-def reason_of_refusal(name: str, namespace: str) -> str | None:
-    """Return why a route is not accepted by its Gateway; None as long as nothing is said."""
-    routes = {route["metadata"]["name"]: route for route in items("httproutes.gateway.networking.k8s.io", namespace)}
-    parents: list[dict[str, Any]] = routes[name].get("status", {}).get("parents", [])
-    refused = (
-        condition["reason"]
-        for parent in parents
-        for condition in parent["conditions"]
-        if (condition["type"], condition["status"]) == ("Accepted", "False")
-    )
-    return next(refused, None)
 
 
 def test_a_listener_answers_404_for_every_host_but_its_own(stack: Stack) -> None:

@@ -109,6 +109,8 @@ def stack_of(plugin: Plugin, name: str, cluster: str, folder: Path) -> Stack:
     """Return a stack that enters a GKE cluster, with the CA of the emulated Google in the trust store."""
     stack = Stack(name, folder, environment={"PATH": plugin.path, "SSL_CERT_FILE": str(cloud.ROOTS)})
     stack.configure(
+        # Before it registers anything, the program asks the cluster for the kinds of this API.
+        api="gateway",
         kubeconfig=None,
         gke={"cluster": cluster, "location": cloud.REGION},
         certificate={"secretName": "gke-certs"},

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import paths
 from sandbox.testing import ISTIO, AcmeProxy, eventually, get, names
-from tests.sandbox.stack import ISSUER, Stack
+from tests.sandbox.stack import ISSUER, SHOP, Stack
 from tests.sandbox.stack import SECRET as CERTIFICATE
 
 pytestmark = pytest.mark.sandbox
@@ -75,6 +75,8 @@ def test_an_up_goes_on_where_the_last_was_interrupted(stack: Stack, acme: AcmePr
 
 
 def test_an_up_goes_on_where_the_last_was_killed(stack: Stack, acme: AcmeProxy) -> None:
+    stack.write_in("gateway")
+    certificate = f"{CERTIFICATE}-{SHOP['host']}"
     kill(stack, "the stack is locked, and its program begins", lambda: locked(stack))
     recover(stack)
     kill(stack, "cert-manager is being installed", installing)
@@ -82,7 +84,7 @@ def test_an_up_goes_on_where_the_last_was_killed(stack: Stack, acme: AcmeProxy) 
     with acme.down():
         kill(stack, f"{ISSUER} is awaited", lambda: get("clusterissuer", ISSUER))
     recover(stack)
-    kill(stack, f"{CERTIFICATE} is awaited", lambda: get("certificate", CERTIFICATE, ISTIO))
+    kill(stack, f"{certificate} is awaited", lambda: get("certificate", certificate, ISTIO))
     recover(stack)
     stack.up()
     assert stack.plan() == {}, "the last one did the rest"

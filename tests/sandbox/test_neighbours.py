@@ -6,24 +6,33 @@ it, and that verify names it; in the second half the stack reserves its hosts.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, applied, client, eventually, is_ready, items, kubectl, renew, resource
+from sandbox.testing import ISTIO, client, eventually, is_ready, items, kubectl, renew
 from sandbox.testing.cluster import Object
 from tests.sandbox import neighbour
-from tests.sandbox.conftest import NewStack
-from tests.sandbox.neighbour import AS_TEAM, NAMESPACE, gateway, ingress, making, own_certificate, route
-from tests.sandbox.stack import SHOP, Stack
+from tests.sandbox.conftest import NewStack, only_istio
+from tests.sandbox.neighbour import (
+    AS_TEAM,
+    NAMESPACE,
+    SERVICE,
+    gateway,
+    gateway_api_gateway,
+    http_route,
+    ingress,
+    making,
+    own_certificate,
+    route,
+)
+from tests.sandbox.stack import GATEWAYS, SHOP, Stack, certificate_of
 
 pytestmark = pytest.mark.sandbox
 
 HOST, SECRET = str(SHOP["host"]), "neighbours-certs"
 WILDCARD, BELOW = "*.team.sandbox.test", "login.team.sandbox.test"
 TLS_GATEWAY = f"{ISTIO}/tls-neighbours"
-SERVICE = "istio-ingressgateway.istio-system.svc.cluster.local"
 REFUSED = f"denied request: it names a host that is reserved for {ISTIO}"
 REFUSED_SECRET = f"denied request: it presents a Secret of a gateway, which is reserved for {ISTIO}: {SECRET}"
 TIMEOUT = 120
@@ -36,7 +45,7 @@ def team() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared(new_stack: NewStack) -> Stack:
+def made(new_stack: NewStack) -> Stack:
     return new_stack(
         "neighbours",
         acme={"waitInsteadOfSelfCheck": 8},
@@ -44,6 +53,12 @@ def shared(new_stack: NewStack) -> Stack:
         certificate={"secretName": SECRET},
         hosts=[SHOP, SHOP | {"host": WILDCARD, "challenge": "dns01"}],
     )
+
+
+@pytest.fixture(scope="module")
+def shared(made: Stack, api: str) -> Stack:
+    made.write_in(api)
+    return made
 
 
 @pytest.fixture
@@ -69,7 +84,9 @@ def who(host: str = HOST, path: str = "/") -> str:
         answer = client.https(host, client.trusting(STAGING), path)
     except OSError:
         return "nobody"
-    return {NAMESPACE: NAMESPACE}.get(answer.body, "application" if answer.status == 200 else "nobody")
+    if answer.body == NAMESPACE or f"//{NAMESPACE}." in answer.headers.get("location", ""):
+        return NAMESPACE
+    return "application" if answer.status == 200 else "nobody"
 
 
 def answers(name: str, host: str = HOST, path: str = "/") -> None:
@@ -95,8 +112,11 @@ def refusal(*manifests: Object) -> str:
     return ""
 
 
-def test_a_route_of_another_namespace_takes_a_path_only_where_the_config_lists_the_namespace(stack: Stack) -> None:
-    with making(route(HOST, TLS_GATEWAY, path="/login")):
+def test_a_route_of_another_namespace_takes_a_path_only_where_the_config_lists_the_namespace(
+    stack: Stack, api: str
+) -> None:
+    make = {"istio": route, "gateway": http_route}[api]
+    with making(make(HOST, TLS_GATEWAY, path="/login")):
         for routes_from in (["*"], ["other", NAMESPACE]):
             with stack.changed(ingress={"routesFrom": routes_from}):
                 stack.up()
@@ -106,23 +126,50 @@ def test_a_route_of_another_namespace_takes_a_path_only_where_the_config_lists_t
         assert named(stack) == {}, "it has no effect"
 
 
+def test_a_gateway_and_a_route_of_the_gateway_api_have_no_effect_from_another_namespace(api: str, stack: Stack) -> None:
+    foreign = f"{NAMESPACE}/gateway"
+    login = http_route(HOST, TLS_GATEWAY, foreign, path="/login")
+    with making(gateway_api_gateway(HOST, certificate_of(HOST)), login):
+        refused = {
+            "Programmed: AddressNotUsable": "it names a Service of another namespace",
+            "ResolvedRefs: RefNotPermitted": "and a Secret of another namespace, without a ReferenceGrant",
+        }
+        eventually("Istio refuses the Gateway", lambda: refusals("gateways"), until=lambda seen: seen >= refused.keys())
+        not_let_in = {"Accepted: NotAllowedByListeners"} if api == "gateway" else set()
+        eventually("Istio judges the route", lambda: refusals("httproutes"), until=lambda seen: seen == not_let_in)
+        assert who(path="/login") == "application"
+        assert client.plain(HOST, "/login").headers["location"] == f"https://{HOST}/login"
+        assert named(stack) == {}, "it has no effect"
+
+
+def refusals(kind: str) -> set[str]:
+    """Return the conditions that Istio denies to the neighbour's objects of a kind of the Gateway API."""
+    statuses = [obj["status"] for obj in items(f"{kind}.gateway.networking.k8s.io", NAMESPACE)]
+    parts = [part for status in statuses for part in (status, *status.get("listeners", ()), *status.get("parents", ()))]
+    conditions = [condition for part in parts for condition in part.get("conditions", ())]
+    return {f"{condition['type']}: {condition['reason']}" for condition in conditions if condition["status"] == "False"}
+
+
 def test_a_gateway_of_another_namespace_serves_a_name_below_the_wildcard_with_the_stacks_certificate(
     stack: Stack,
 ) -> None:
     answers("application", BELOW)
-    with making(gateway(BELOW, credential=SECRET), route(BELOW, "gateway")):
+    secret = certificate_of(WILDCARD)
+    with making(gateway(BELOW, credential=secret), route(BELOW, "gateway")):
         answers(NAMESPACE, BELOW)
         objects = {f"Gateway {NAMESPACE}/gateway", f"VirtualService {NAMESPACE}/route"}
-        assert named(stack) == {WILDCARD: objects, SECRET: {f"Gateway {NAMESPACE}/gateway"}}
+        assert named(stack) == {WILDCARD: objects, secret: {f"Gateway {NAMESPACE}/gateway"}}
     answers("application", BELOW)
 
 
-def test_a_gateway_of_another_namespace_takes_a_host_while_the_stacks_is_made_again_and_keeps_it(stack: Stack) -> None:
+def test_a_gateway_of_another_namespace_takes_a_host_while_the_stacks_is_made_again_and_keeps_it(
+    stack: Stack, api: str
+) -> None:
     refused = listeners_refused()
-    with making(gateway(HOST, credential=SECRET), route(HOST, "gateway")):
+    with making(gateway(HOST, credential=certificate_of(HOST)), route(HOST, "gateway")):
         eventually("Envoy refuses two servers for a host", listeners_refused, until=lambda count: count > refused)
         assert who() == "application", "and keeps what it has"
-        kubectl("delete", "gateways.networking.istio.io", "tls-neighbours", "--namespace", ISTIO)
+        kubectl("delete", GATEWAYS[api], "tls-neighbours", "--namespace", ISTIO)
         try:
             answers(NAMESPACE)
         finally:
@@ -154,6 +201,7 @@ def test_port_80_is_answered_before_the_redirect(stack: Stack, attack: list[Obje
         assert objects == {f"{attack[-1]['kind']} {NAMESPACE}/{attack[-1]['metadata']['name']}"}
 
 
+@only_istio
 @pytest.mark.usefixtures("stack")
 def test_an_issuer_of_another_namespace_gets_a_certificate_for_the_host() -> None:
     with making(*own_certificate(HOST, "stolen")):
@@ -191,6 +239,10 @@ CASES: dict[str, tuple[Object, str]] = {
     "an Ingress for all hosts below": (ingress("*.team.sandbox.test"), REFUSED),
     "an Ingress with TLS": (ingress("other.sandbox.test", tls=[{"hosts": [HOST], "secretName": "own"}]), REFUSED),
     "an Ingress with the Secret": (ingress("other.sandbox.test", tls=[{"secretName": SECRET}]), REFUSED_SECRET),
+    "a Gateway of the Gateway API": (gateway_api_gateway(HOST), REFUSED),
+    "an HTTPRoute": (http_route(BELOW, TLS_GATEWAY), REFUSED),
+    "another host's Gateway of the Gateway API": (gateway_api_gateway("other.sandbox.test"), ""),
+    "another host's HTTPRoute": (http_route("other.sandbox.test", TLS_GATEWAY), ""),
     "another host's route": (route("other.sandbox.test", "gateway"), ""),
     "another host's Gateway": (gateway("other.sandbox.test", "*.other.sandbox.test", credential="own"), ""),
     "a Gateway for all hosts": (gateway("*", credential="own"), ""),
@@ -199,6 +251,7 @@ CASES: dict[str, tuple[Object, str]] = {
 }  # fmt: skip
 
 
+@only_istio
 @pytest.mark.usefixtures("reserving")
 @pytest.mark.parametrize(("manifest", "reason"), CASES.values(), ids=CASES)
 def test_the_api_server_refuses_objects_with_a_reserved_host_in_whatever_form(manifest: Object, reason: str) -> None:
@@ -206,34 +259,18 @@ def test_the_api_server_refuses_objects_with_a_reserved_host_in_whatever_form(ma
     assert reason in said if reason else not said, said
 
 
-def test_routes_of_the_gateway_api_are_refused_where_the_cluster_has_them(reserving: Stack) -> None:
-    assert reserving
-    group, anything = "gateway.networking.k8s.io", {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version: dict[str, Any] = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
-    names = {"plural": "httproutes", "singular": "httproute", "kind": "HTTPRoute", "listKind": "HTTPRouteList"}
-    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
-    definition = resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", f"httproutes.{group}", spec=spec)
-    definition["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, of a test"}
-    with applied(definition):
-        kubectl("wait", f"crd/httproutes.{group}", "--for=condition=Established", f"--timeout={TIMEOUT}s")
-        reserved, free = (
-            resource(f"{group}/v1", "HTTPRoute", "route", NAMESPACE, spec={"hostnames": [host]})
-            for host in (BELOW, "other.sandbox.test")
-        )
-        eventually("the kind is matched", lambda: REFUSED in refusal(reserved))
-        assert not refusal(free)
-
-
 def test_the_stack_itself_is_not_held_back(reserving: Stack) -> None:
     trust = client.trusting(STAGING)
-    old = client.https(HOST, trust).serial
-    renew(SECRET)
-    look = partial(client.served, HOST, trust)
-    eventually("HTTP-01 and DNS-01 prove the names", look, TIMEOUT, until=lambda answer: answer.serial != old)
+    serials = {host: client.https(host, trust).serial for host in (HOST, BELOW)}
+    for certificate in {certificate_of(host) for host in (HOST, WILDCARD)}:
+        renew(certificate)
+    for host, old in serials.items():  # one is proven by HTTP-01, and one by DNS-01
+        client.another(host, trust, old, TIMEOUT)
     reserving.assert_at_rest()
     assert named(reserving) == {}
 
 
+@only_istio
 def test_an_issuer_of_another_namespace_gets_no_certificate_for_a_reserved_host(reserving: Stack) -> None:
     assert reserving
     with making(*own_certificate(HOST, "refused")):
@@ -247,6 +284,7 @@ def requests() -> str:
     return str([request.get("status") for request in items("certificaterequests", NAMESPACE)])
 
 
+@only_istio
 def test_what_was_there_before_is_named_and_can_only_be_removed(stack: Stack) -> None:
     with making(ingress(HOST, "/login")), stack.changed(reserveHosts=True):
         stack.up()
