@@ -36,7 +36,12 @@ class OwnObjects:
         """The Gateways of both ports, and the ListenerSets in place of some."""
         starts = range(0, self.listeners, gateway_api.MAX_LISTENERS)
         ports = (self.http_gateway, self.tls_gateway)
-        return {(self.namespace, gateway_api.part(name, start)) for name in ports for start in starts}
+        return {
+            (self.namespace, gateway_api.part(name, start, in_set))
+            for name in ports
+            for start in starts
+            for in_set in (False, True)
+        }
 
     def route(self, host: str) -> Key:
         """Return the VirtualService of a host."""

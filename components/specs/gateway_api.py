@@ -69,16 +69,20 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def part(gateway: str, position: int) -> str:
-    """Return the name of the Gateway that has the listener of the host at a position."""
+def part(gateway: str, position: int, in_set: bool = False) -> str:
+    """Return the name of the Gateway or ListenerSet that has the listener of the host at a position.
+
+    istiod confuses a Gateway and a ListenerSet of one name: when the first is deleted, the other loses its listeners.
+    """
     number = position // MAX_LISTENERS
-    return f"{gateway}-{number + 1}" if number else gateway
+    name = f"{gateway}-{number + 1}" if number else gateway
+    return f"{name}-listeners" if in_set else name
 
 
 def challenge_annotations(gateway: Any, position: int, managed: bool) -> dict[str, Any]:
     """Return the annotations of a Certificate whose challenge is answered on the listener of port 80 at a position."""
-    kind = LISTENER_SET if managed and position >= MAX_LISTENERS else GATEWAY
-    return {PARENT_KIND: kind, PARENT_NAME: part(gateway, position)}
+    in_set = managed and position >= MAX_LISTENERS
+    return {PARENT_KIND: LISTENER_SET if in_set else GATEWAY, PARENT_NAME: part(gateway, position, in_set)}
 
 
 def gateway_spec(

@@ -26,8 +26,8 @@ WAIT_FOR_ACCEPTED = {"pulumi.com/waitFor": "condition=Accepted"}
 def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
     """Register the Gateways of port 80 and the HTTPRoute that redirects."""
     starts = range(0, len(inputs["hosts"]), gateway_api.MAX_LISTENERS)
-    parents = [computed(gateway_api.part, inputs["gateway"], start) for start in starts]
     managed = inputs["managed"] is not None
+    parents = [computed(gateway_api.part, inputs["gateway"], start, managed and start > 0) for start in starts]
     redirect = kubernetes.apiextensions.CustomResource(
         f"{name}-redirect",
         api_version=gateway_api.VERSION,
@@ -59,7 +59,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         (credential["secret_name"], host) for credential in inputs["credentials"] for host in credential["hosts"]
     ]
     starts = range(0, len(presented), gateway_api.MAX_LISTENERS)
-    parents = [computed(gateway_api.part, inputs["gateway"], start) for start in starts]
+    parents = [computed(gateway_api.part, inputs["gateway"], start, owner is not None) for start in starts]
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
         served = recheck(component, name, ("hosts", position), host, HostArgs)
@@ -100,7 +100,8 @@ def _listen(
     **opts: Any,
 ) -> kubernetes.apiextensions.CustomResource:
     """Register the Gateway with the listeners from a position on, or a ListenerSet that adds them to its owner."""
-    metadata = gateway_api.metadata(computed(gateway_api.part, inputs["gateway"], start), inputs["namespace"])
+    own_name = computed(gateway_api.part, inputs["gateway"], start, owner is not None)
+    metadata = gateway_api.metadata(own_name, inputs["namespace"])
     metadata["annotations"] |= wait
     if owner is not None:
         kind, spec = "ListenerSet", computed(gateway_api.listener_set_spec, owner, listeners)

@@ -105,8 +105,9 @@ class Served:
             else gateway_api.tls_listeners(self._presented, settings.tls.cipher_suites, *accepted)
         )
         for start in range(0, len(listeners), gateway_api.MAX_LISTENERS):
-            part, own_name = listeners[start : start + gateway_api.MAX_LISTENERS], gateway_api.part(name, start)
-            if ingress.managed and (port == 443 or start):
+            in_set = ingress.managed and (port == 443 or start > 0)
+            part, own_name = listeners[start : start + gateway_api.MAX_LISTENERS], gateway_api.part(name, start, in_set)
+            if in_set:
                 yield _Expected(LISTENER_SET, own_name, gateway_api.listener_set_spec(own.http_gateway, part))
             elif ingress.managed:
                 spec = gateway_api.managed_spec(ingress.infrastructure.model_dump(), ingress.selector, part)
@@ -161,9 +162,8 @@ class Served:
         """Return the specs of the host's own route and of the redirect, by name."""
         own, managed = self.environment.own, self.environment.settings.ingress.managed
         starts = range(0, len(self.environment.hosts), gateway_api.MAX_LISTENERS)
-        redirected, served = (
-            [gateway_api.part(name, start) for start in starts] for name in (own.http_gateway, own.tls_gateway)
-        )
+        redirected = [gateway_api.part(own.http_gateway, start, managed and start > 0) for start in starts]
+        served = [gateway_api.part(own.tls_gateway, start, managed) for start in starts]
         return {
             own.route(host)[1]: gateway_api.route_spec(served, self.environment.hosts[host].served, in_set=managed),
             own.http_gateway: gateway_api.redirect_spec(redirected, managed),

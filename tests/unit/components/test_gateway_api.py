@@ -134,20 +134,27 @@ def test_hosts_beyond_the_limit_of_a_gateway_have_another_one(managed: Any, othe
 
     registered = harness.run(program)
     listening = [resource for resource in registered if "listeners" in resource.inputs.get("spec", {})]
-    of_443 = others if http_gateway else "Gateway"
+    of_443, suffix = (others, "-listeners") if http_gateway else ("Gateway", "")
     assert [
         (resource.inputs["kind"], resource.inputs["metadata"]["name"], len(resource.inputs["spec"]["listeners"]))
         for resource in listening
-    ] == [("Gateway", "http", 64), (others, "http-2", 1), (of_443, "tls", 64), (of_443, "tls-2", 1)]
+    ] == [
+        ("Gateway", "http", 64),
+        (others, f"http-2{suffix}", 1),
+        (of_443, f"tls{suffix}", 64),
+        (of_443, f"tls-2{suffix}", 1),
+    ]
     parents = [resource.inputs["spec"].get("parentRef", {}).get("name") for resource in listening]
     assert parents == ([None, "http", "http", "http"] if http_gateway else [None] * 4), "what they are added to"
     (redirect,) = [resource for resource in registered if resource.name == "http-redirect"]
     assert [(one["kind"], one["name"]) for one in redirect.inputs["spec"]["parentRefs"]] == [
-        ("Gateway", "http"), (others, "http-2"),
+        ("Gateway", "http"), (others, f"http-2{suffix}"),
     ], "each host is redirected"  # fmt: skip
     (last,) = [resource for resource in registered if resource.name == "tls-h64.test"]
     parents = [(one["kind"], one["name"], one["sectionName"]) for one in last.inputs["spec"]["parentRefs"]]
-    assert parents == [(of_443, "tls", "h64.test"), (of_443, "tls-2", "h64.test")], "a listener may move between them"
+    assert parents == [(of_443, f"tls{suffix}", "h64.test"), (of_443, f"tls-2{suffix}", "h64.test")], (
+        "a listener may move between them"
+    )
 
 
 def test_a_gateway_that_istio_runs_has_what_its_service_is_to_have() -> None:

@@ -17,6 +17,7 @@ API = "api.acme.dev"
 UP = "pulumi up --refresh"
 ELSEWHERE = {"type": "Hostname", "value": "other.istio-system.svc.cluster.local"}
 HTTP, TLS, GRANT = "Gateway/http-dev", "Gateway/tls-dev", "ReferenceGrant/tls-dev"
+SET = "ListenerSet/tls-dev-listeners"
 ROUTE, REDIRECT = f"HTTPRoute/{SHOP}", "HTTPRoute/http-dev"
 Objects = dict[str, Any]
 
@@ -128,20 +129,20 @@ def run_by_istio() -> Objects:
     listeners = objects.pop(TLS)
     parent = {"group": gateway_api.GROUP, "kind": "Gateway", "name": "http-dev"}
     listeners["spec"] = {"parentRef": parent, "listeners": listeners["spec"]["listeners"]}
-    objects[ROUTE]["spec"]["parentRefs"][0]["kind"] = "ListenerSet"
-    return {**objects, "ListenerSet/tls-dev": listeners}
+    objects[ROUTE]["spec"]["parentRefs"][0] |= {"kind": "ListenerSet", "name": "tls-dev-listeners"}
+    return {**objects, SET: listeners}
 
 
 def test_a_gateway_that_istio_runs_has_a_listener_set_for_tls() -> None:
     environment, objects = stack(**MANAGED), run_by_istio()
     result = served(environment, objects).judge(SHOP)
     assert result.state == "ok", result.detail
-    objects["ListenerSet/tls-dev"]["status"]["conditions"] = [condition("Accepted", "False", "NotAllowed", "no")]
+    objects[SET]["status"]["conditions"] = [condition("Accepted", "False", "NotAllowed", "no")]
     result = served(environment, objects).judge(SHOP)
-    assert result.detail == "ListenerSet tls-dev is not accepted: no (NotAllowed)"
-    assert "describe listenersets.gateway.networking.k8s.io tls-dev" in result.fix[0]
-    del objects["ListenerSet/tls-dev"]
-    assert served(environment, objects).judge(SHOP).detail == "ListenerSet tls-dev does not exist"
+    assert result.detail == "ListenerSet tls-dev-listeners is not accepted: no (NotAllowed)"
+    assert "describe listenersets.gateway.networking.k8s.io tls-dev-listeners" in result.fix[0]
+    del objects[SET]
+    assert served(environment, objects).judge(SHOP).detail == "ListenerSet tls-dev-listeners does not exist"
 
 
 @pytest.mark.parametrize(
