@@ -96,7 +96,7 @@ class GatewayComposition:
         """Port 80."""
         return {
             "api": self.settings.api,
-            "gateway": istio.http_gateway_name(self.stack, self.view.name),
+            "gateway": self._http_gateway,
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
@@ -114,7 +114,7 @@ class GatewayComposition:
             "issuer": issuer,
             "issuer_kind": acme.issuer_kind,
             "credentials": self._credentials,
-            "http_gateway": istio.http_gateway_name(self.stack, self.view.name) if by_route else None,
+            "http_gateway": self._http_gateway if by_route else None,
             "managed": self.settings.ingress.managed,
             "key": cast(KeyArgs, shared_fields(section, KeyArgs)),
             "timeout": acme.timeout,
@@ -134,7 +134,7 @@ class GatewayComposition:
             "namespace": self.settings.ingress.namespace,
             "service": self.settings.ingress.service,
             "selector": self.settings.ingress.selector,
-            "http_gateway": istio.http_gateway_name(self.stack, self.view.name) if self._managed else None,
+            "http_gateway": self._http_gateway if self.settings.ingress.managed else None,
             "credentials": self._credentials,
             "hosts": [host.served for host in self.settings.hosts],
             "routes_from": self.settings.ingress.routes_from,
@@ -148,6 +148,10 @@ class GatewayComposition:
     def _secret_if_encrypted(self, value: Any) -> Any:
         """Return a value of the section `tls` as an input, which is a secret where the config has it as one."""
         return pulumi.Output.secret(value) if self.secret_tls else value
+
+    @property
+    def _http_gateway(self) -> str:
+        return istio.http_gateway_name(self.stack, self.view.name)
 
     @property
     def _managed(self) -> ManagedGatewayArgs | None:

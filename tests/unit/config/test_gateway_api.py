@@ -107,8 +107,10 @@ def test_what_a_gateway_that_istio_runs_cannot_have_is_refused(
     assert fix in problem.fix[0]
 
 
-def test_a_gateway_that_istio_runs_is_found_by_the_name_that_it_gets() -> None:
-    infrastructure = {"annotations": {"networking.gke.io/load-balancer-type": "Internal"}}
+@pytest.mark.parametrize(
+    "infrastructure", [{}, {"annotations": {"networking.gke.io/load-balancer-type": "Internal"}}], ids=["none", "some"]
+)
+def test_a_gateway_that_istio_runs_is_found_by_the_name_that_it_gets(infrastructure: dict[str, Any]) -> None:
     view = settings(api="gateway", ingress={**MANAGED, "infrastructure": infrastructure})
     (gateway,) = Composition(view, "dev", None).gateways
     assert view.ingress.selector == {"istio": "edge"}, "its Pods get this label"
