@@ -10,18 +10,18 @@ and the old one keeps its routes until Envoy has ended its connections.
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
-from kubernetes import client
-from kubernetes.config import ConfigException
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
-from urllib3.exceptions import HTTPError
 
 from ..engine import hook_name, in_thread
 from ..specs import gateway_api, istio
 from .credentials import Credentials, credentials_of
+
+if TYPE_CHECKING:
+    from kubernetes import client
 
 PORT = 18443
 """Of the gateway's Pods, which the Service alone leads to."""
@@ -70,17 +70,24 @@ def take_over_from(
     names = pulumi.Output.all(inputs["namespace"], inputs["gateway"], inputs["service"])
 
     async def run(_args: pulumi.ResourceHookArgs) -> None:
-        namespace, name, service = await names.future() or []
-        try:
-            await in_thread(move_aside, await credentials.future() or Credentials(), old, namespace, name, service)
-        except (client.ApiException, ConfigException, HTTPError) as error:
-            reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else str(error)
-            pulumi.log.warn(
-                f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({reason}). If it is this stack's,"
-                " requests in connections that are open get 404 when it is deleted"
-            )
+        place = await names.future() or []
+        await in_thread(_move_or_warn, await credentials.future() or Credentials(), old, *place)
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(hook_name(component), run)])
+
+
+def _move_or_warn(credentials: Credentials, old: Gateways, namespace: str, name: str, service: str) -> None:
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
+
+    try:
+        move_aside(credentials, old, namespace, name, service)
+    except (client.ApiException, config.ConfigException, HTTPError) as error:
+        reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else str(error)
+        pulumi.log.warn(
+            f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({reason}). If it is this stack's,"
+            " requests in connections that are open get 404 when it is deleted"
+        )
 
 
 def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: str, service: str) -> None:
@@ -89,6 +96,8 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
     Raises:
         kubernetes.client.ApiException, kubernetes.config.ConfigException, urllib3.exceptions.HTTPError: it failed.
     """
+    from kubernetes import client
+
     api = credentials.api()
     objects, core = client.CustomObjectsApi(api), client.CoreV1Api(api)
     place = (old.group, old.version, namespace, "gateways")
@@ -113,8 +122,10 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
     time.sleep(DRAINING)
 
 
-def _read(objects: client.CustomObjectsApi, place: tuple[str, str, str, str], name: str) -> Iterator[Any]:
+def _read(objects: "client.CustomObjectsApi", place: tuple[str, str, str, str], name: str) -> Iterator[Any]:
     """Yield the Gateway of a name, and those for the hosts beyond its limit."""
+    from kubernetes import client
+
     for number in range(gateway_api.MAX_PARENTS):
         part = gateway_api.part(name, number * gateway_api.MAX_LISTENERS)
         try:
@@ -128,7 +139,7 @@ def _read(objects: client.CustomObjectsApi, place: tuple[str, str, str, str], na
             yield gateway
 
 
-def _service(name: str, gateways_own: client.V1Service, owner: Mapping[str, Any]) -> dict[str, Any]:
+def _service(name: str, gateways_own: "client.V1Service", owner: Mapping[str, Any]) -> dict[str, Any]:
     """Return the Service, which Kubernetes deletes with the Gateway."""
     reference = {key: owner[key] for key in ("apiVersion", "kind")} | {
         key: owner["metadata"][key] for key in ("name", "uid")

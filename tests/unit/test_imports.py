@@ -99,9 +99,10 @@ def loaded(*modules: str, after: str = "pass") -> set[str]:
     [
         (SPECS, {"pulumi", "pydantic", "kubernetes", "cryptography"}),
         (["config.reading"], {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "kubernetes"}),
+        (["config.loading"], {"kubernetes"}),
         (["tlsctl.verify.run", "tlsctl.verify.command"], {"pulumi", "pulumi_gcp", "pulumi_kubernetes", "config.args"}),
     ],
-    ids=["specs", "settings", "verify"],
+    ids=["specs", "settings", "program", "verify"],
 )
 def test_what_starts_fast_loads_no_heavy_packages(modules: list[str], heavy: set[str]) -> None:
     assert not heavy & loaded(*modules)
