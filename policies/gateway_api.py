@@ -27,10 +27,9 @@ _ISTIO_CONTROLLERS = "istio.io/"
 """Prefix of the controllers of Istio's GatewayClasses."""
 _MESH_CONTROLLER = "istio.io/mesh-controller"
 
-_MODE_OPTION = "gateway.istio.io/tls-terminate-mode"
 _MODES = {"MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_SIMPLE", "ISTIO_MUTUAL"}
 """What Istio knows of this option. The last two present the workload's own certificate."""
-_OPTIONS = {_MODE_OPTION, gateway_api.CIPHER_SUITES}
+_OPTIONS = {gateway_api.TERMINATE_MODE, gateway_api.CIPHER_SUITES}
 _ISTIOS_OPTIONS = "gateway.istio.io/"
 
 
@@ -59,7 +58,7 @@ class ApiListener(Listener):
     @property
     def mode(self) -> str:
         """The TLS mode: Terminate if nothing else is set, or what Istio's option makes of it."""
-        mode, option = self.tls("mode") or "Terminate", self.tls("options", _MODE_OPTION)
+        mode, option = self.tls("mode") or "Terminate", self.tls("options", gateway_api.TERMINATE_MODE)
         return str(option if mode == "Terminate" and option in _MODES else mode)
 
     def weak_versions(self) -> Iterator[str]:

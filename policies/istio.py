@@ -16,7 +16,6 @@ _NO_MAXIMUM = "TLS_AUTO"
 _HTTP_PROTOCOLS = {"HTTP", "HTTP2", "GRPC", "GRPC-WEB"}
 _APPLICATION_ACTIONS = ("route", "directResponse", "delegate", "mirror", "mirrors")
 _SIDECARS = {"SIDECAR_INBOUND", "SIDECAR_OUTBOUND"}
-_BOUND_TO_SERVICE = "internal.istio.io/gateway-service"
 
 
 class Server(Listener):
@@ -111,7 +110,7 @@ def is_of_other_gateways(gateway: KubernetesObject) -> bool:
 
     Istio reads no selector beside the annotation, by which it binds what it makes of the Gateway API.
     """
-    bound = gateway.get("metadata", "annotations", _BOUND_TO_SERVICE)
+    bound = gateway.get("metadata", "annotations", istio.GATEWAY_SERVICE)
     return not bound and _is_for_other_pods(gateway.get("spec", "selector"))
 
 

@@ -44,11 +44,14 @@ MAX_ITEMS = 16
 """Headers in one match, and in one filter."""
 
 MIN_VERSION = "1.2"
-"""The lowest version of TLS that Envoy offers where nothing else is said. Istio has a setting for the whole mesh
+"""The lowest version of TLS that Envoy offers by default. Istio has a setting for the whole mesh
 (`meshConfig.tlsDefaults`), and none for a listener (istio#59470)."""
 
 CIPHER_SUITES = "gateway.istio.io/tls-cipher-suites"
 """An option of a listener's TLS, since Istio 1.29."""
+
+TERMINATE_MODE = "gateway.istio.io/tls-terminate-mode"
+"""Another one: a mode of Istio's own Gateways in place of Terminate."""
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """A label that the API server puts on every namespace."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import solver_route
-from . import names
+from . import istio, names
+from .gateway_api import NAMESPACE_NAME
 
 API_VERSION = "admissionregistration.k8s.io/v1"
 """Kubernetes 1.30 and later."""
 
-_FOR_THE_PODS = """
-'internal.istio.io/gateway-service' in variables.annotations
+_FOR_THE_PODS = f"""
+'{istio.GATEWAY_SERVICE}' in variables.annotations
 || !has(variables.spec.selector)
 || variables.selectors.exists(pod, variables.spec.selector.all(label,
   !(label in pod) || pod[label] == variables.spec.selector[label]))
@@ -90,7 +91,7 @@ def policy_spec(
         secrets: The Secrets that no Gateway of another namespace may present at the Pods.
         selectors: For each gateway, labels of its Pods.
     """
-    elsewhere = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(namespaces)}
+    elsewhere = {"key": NAMESPACE_NAME, "operator": "NotIn", "values": list(namespaces)}
     variables = {
         # Without their types, which differ from kind to kind.
         "spec": "dyn(object.spec)",

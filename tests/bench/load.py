@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import ISTIO, client, eventually, items, renew
+from sandbox.testing import client, eventually, renew
 from tests.bench.conftest import Bench, log
 from tests.bench.figures import LOAD, Figure
-from tests.sandbox.stack import Stack
+from tests.sandbox.stack import Stack, certificate_of
 
 RATE, NEW = 500, 50
 """Requests a second, and how many of them open a connection of their own."""
@@ -115,12 +115,10 @@ def _seen(host: str, folder: Path, work: Callable[[], object]) -> Seen:
 def measure_load(bench: Bench, stack: Stack, host: str, suffix: str = "") -> None:
     """Measure both changes of a stack that is up."""
     trust = client.trusting(STAGING)
-    old = client.https(host, trust).serial
-    certificates = items("certificates.cert-manager.io", ISTIO)
-    own = next(str(one["metadata"]["name"]) for one in certificates if host in one["spec"]["dnsNames"])
+    old, certificate = client.https(host, trust).serial, certificate_of(host)
 
     def renewal() -> None:
-        renew(own)
+        renew(certificate)
         client.another(host, trust, old, _TIMEOUT)
 
     def change_to_prod() -> None:

@@ -7,20 +7,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from components.specs import gateway_api, headers, names, tls
+from components.specs import apis, gateway_api, headers, names, tls
 from components.specs.istio import ANY_NAMESPACE, SELECTOR, split_host
 from tlsctl.adopt.istio import HTTPS, listeners
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, selects, text, texts
-from tlsctl.adopt.routes import Route, Routes, to_service
+from tlsctl.adopt.routes import Route, Routes, collect, refuse_others, to_service
 from tlsctl.own import Key
 
-GATEWAYS = f"gateways.{gateway_api.GROUP}"
+GATEWAYS = apis.GATEWAYS[apis.GATEWAY]
 ROUTE = "HTTPRoute"
-ROUTES = f"httproutes.{gateway_api.GROUP}"
+ROUTES = apis.ROUTES[apis.GATEWAY]
 GRANTS = f"referencegrants.{gateway_api.GROUP}"
 
 _SOLVER = "acme.cert-manager.io/http01-solver"
-_MODE = "gateway.istio.io/tls-terminate-mode"
 _OPTIONS = "/tls/options"
 _OF_ITS_OWN = "gateway.networking.k8s.io/gateway-name"
 """The label of the Pods that Istio makes for a Gateway without an address."""
@@ -64,7 +63,8 @@ def _server(gateway: Object, listener: Object) -> dict[str, Any]:
     hosts = [f"{namespace}/{host}" for namespace in _namespaces(listener, key(gateway)[0])]
     secret = next(iter(mappings(listener, "tls", "certificateRefs")), {})
     own = text(secret, "namespace") in ("", key(gateway)[0])
-    plain = mapping(gateway, "spec", "tls", "frontend") or _MODE in mapping(listener, "tls", "options")
+    options = mapping(listener, "tls", "options")
+    plain = mapping(gateway, "spec", "tls", "frontend") or gateway_api.TERMINATE_MODE in options
     terminates = (text(listener, "tls", "mode") or "Terminate") == "Terminate"
     return {
         "name": text(listener, "name"),
@@ -73,7 +73,7 @@ def _server(gateway: Object, listener: Object) -> dict[str, Any]:
         "tls": {
             "mode": "SIMPLE" if terminates and not plain else "another",
             "credentialName": text(secret, "name") if own else "",
-            "options": mapping(listener, "tls", "options"),
+            "options": options,
         },
     }
 
@@ -139,14 +139,7 @@ def routes_of(route: Object, services: Sequence[Object]) -> Routes:
     rules = mappings(route, "spec", "rules")
     if rules and all(_redirects(rule) for rule in rules):
         return Routes(redirects=True)
-    result = Routes()
-    try:
-        for rule in rules:
-            result.hsts = max(result.hsts, _hsts(rule))
-            result.routes += _routes(rule, key(route)[0], services)
-    except ValueError as error:
-        return Routes(reason=str(error))
-    return result if result.routes else Routes(reason="has no route")
+    return collect(rules, _hsts, lambda rule: _routes(rule, key(route)[0], services))
 
 
 def in_order(parts: Sequence[Route]) -> list[Route]:
@@ -165,26 +158,21 @@ def _redirects(rule: Object) -> bool:
 
 
 def _routes(rule: Object, namespace: str, services: Sequence[Object]) -> Iterator[Route]:
-    _refuse_others(rule, {"name", "matches", "filters", "backendRefs"}, "a rule with")
+    refuse_others(rule, {"name", "matches", "filters", "backendRefs"}, "a rule with")
     backends = mappings(rule, "backendRefs")
     if len(backends) != 1:
         raise ValueError(f"has a rule with {len(backends)} backends")
-    _refuse_others(backends[0], {"group", "kind", "name", "namespace", "port", "weight"}, "a backend with")
+    refuse_others(backends[0], {"group", "kind", "name", "namespace", "port", "weight"}, "a backend with")
     if text(backends[0], "kind") not in ("", "Service"):
         raise ValueError(f"leads to a {text(backends[0], 'kind')}")
     place = text(backends[0], "namespace") or namespace
     target = to_service(text(backends[0], "name"), place, at(backends[0], "port"), services)
     for match in mappings(rule, "matches") or [{}]:
-        _refuse_others(match, {"path"}, "a match by")
+        refuse_others(match, {"path"}, "a match by")
         kind, path = text(match, "path", "type") or "PathPrefix", text(match, "path", "value") or "/"
         if kind not in ("PathPrefix", "Exact") or not re.fullmatch(r"/\S*", path):
             raise ValueError(f"has a match by a path of the type {kind}")
         yield {**({"exact": path} if kind == "Exact" else {"path": path.rstrip("/") or "/"}), **target}
-
-
-def _refuse_others(obj: Object, known: set[str], what: str) -> None:
-    if others := sorted(set(obj) - known):
-        raise ValueError(f"has {what} {', '.join(others)}")
 
 
 def _hsts(rule: Object) -> int:

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from components.problem import Problem
+from components.specs import apis
 from components.specs.istio import MESH, resolve_gateway, split_host
 from components.specs.names import common_host
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, patch, qualified, text, texts
-from tlsctl.adopt.routes import Route, Routes, reachable, to_service
+from tlsctl.adopt.routes import Route, Routes, collect, reachable, refuse_others, to_service
 from tlsctl.own import Key
 
-GATEWAYS = "gateways.networking.istio.io"
+GATEWAYS = apis.GATEWAYS[apis.ISTIO]
 ROUTE = "VirtualService"
 ROUTES = "virtualservice"
 
@@ -111,28 +112,22 @@ def routes_of(virtual_service: Object, services: Sequence[Object]) -> Routes:
     items = mappings(virtual_service, "spec", "http")
     if items and all("redirect" in item for item in items):
         return Routes(redirects=True)
-    result = Routes()
-    try:
-        for item in items:
-            result.hsts = max(result.hsts, _hsts(item))
-            result.routes += _routes(item, key(virtual_service)[0], services)
-    except ValueError as error:
-        return Routes(reason=str(error))
+    result = collect(items, _hsts, lambda item: _routes(item, key(virtual_service)[0], services))
     result.routes = reachable(result.routes)
-    return result if result.routes else Routes(reason="has no route")
+    return result
 
 
 in_order = reachable
 
 
 def _routes(item: Object, namespace: str, services: Sequence[Object]) -> Iterator[Route]:
-    _refuse_others(item, {"name", "match", "route", "headers"}, "a route with")
+    refuse_others(item, {"name", "match", "route", "headers"}, "a route with")
     destinations = mappings(item, "route")
     if len(destinations) != 1:
         raise ValueError(f"has a route with {len(destinations)} destinations")
-    _refuse_others(destinations[0], {"destination", "weight"}, "a destination with")
+    refuse_others(destinations[0], {"destination", "weight"}, "a destination with")
     destination = mapping(destinations[0], "destination")
-    _refuse_others(destination, {"host", "port"}, "a destination with")
+    refuse_others(destination, {"host", "port"}, "a destination with")
     host = text(destination, "host")
     service, *rest = host.split(".")
     if rest[1:] not in ([], ["svc"], ["svc", "cluster", "local"]):
@@ -142,13 +137,8 @@ def _routes(item: Object, namespace: str, services: Sequence[Object]) -> Iterato
         yield {"path": _prefix(match), **target}
 
 
-def _refuse_others(obj: Object, known: set[str], what: str) -> None:
-    if others := sorted(set(obj) - known):
-        raise ValueError(f"has {what} {', '.join(others)}")
-
-
 def _prefix(match: Object) -> str:
-    _refuse_others(match, {"name", "uri"}, "a match by")
+    refuse_others(match, {"name", "uri"}, "a match by")
     if not match.get("uri"):
         return "/"
     prefix = text(match, "uri", "prefix")

@@ -1,6 +1,6 @@
 """Routes as the config of a stack has them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,36 @@ def to_service(service: str, namespace: str, port: Any, services: Sequence[Objec
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
         raise ValueError(f"leads to {service} in {namespace}, without a port")
     return {"service": service, "namespace": namespace, "port": port}
+
+
+def collect(
+    rules: Iterable[Object], hsts: Callable[[Object], int], routes: Callable[[Object], Iterable[Route]]
+) -> Routes:
+    """Return the routes of an object's rules, or the reason why the config cannot express one of them.
+
+    Args:
+        rules: In the object's order.
+        hsts: Returns the seconds of Strict-Transport-Security of a rule, or raises ValueError with the reason.
+        routes: Returns the routes of a rule, or raises ValueError with the reason.
+    """
+    result = Routes()
+    try:
+        for rule in rules:
+            result.hsts = max(result.hsts, hsts(rule))
+            result.routes += routes(rule)
+    except ValueError as error:
+        return Routes(reason=str(error))
+    return result if result.routes else Routes(reason="has no route")
+
+
+def refuse_others(obj: Object, known: set[str], what: str) -> None:
+    """Refuse an object with other keys than the known ones.
+
+    Raises:
+        ValueError: `what` the object is, with the keys.
+    """
+    if others := sorted(set(obj) - known):
+        raise ValueError(f"has {what} {', '.join(others)}")
 
 
 def reachable(routes: Iterable[Route]) -> list[Route]:

@@ -17,6 +17,7 @@ from components.kube.load_balancer import UnreachableError, Wanted, asks_for_add
 from components.problem import COMMANDS, Problem, ProblemsError
 from components.specs import acme, addresses, apis
 from components.specs.gateway_api import VERSION as GATEWAY_API
+from components.specs.istio import VERSION as ISTIO_API
 from config.cluster import ISSUER_COMMANDS, ingress_commands
 from tlsctl.verify import gateway_api, issuance, istio
 from tlsctl.verify.environment import Environment, Object, Objects
@@ -38,8 +39,8 @@ _READ_SERVED: Mapping[str, Callable[[Environment, Read], Served]] = {
 """Reads what is served, by the API that it is written in."""
 
 _OF_OTHERS = (
-    (istio.VERSION, "gateways"),
-    (istio.VERSION, "virtualservices"),
+    (ISTIO_API, "gateways"),
+    (ISTIO_API, "virtualservices"),
     (GATEWAY_API, "gateways"),
     (GATEWAY_API, "listenersets"),
     (GATEWAY_API, "httproutes"),
@@ -198,11 +199,11 @@ def read_neighbours(environment: Environment, api: client.ApiClient, _: Seen | N
                         objects[version, plural] = _items(api, version, plural, environment.namespace)
     pods = _pod_labels(environment, api)
     listeners = (
-        *istio.listeners(environment, objects[istio.VERSION, "gateways"], pods),
+        *istio.listeners(environment, objects[ISTIO_API, "gateways"], pods),
         *gateway_api.listeners(environment, objects[GATEWAY_API, "gateways"], objects[GATEWAY_API, "listenersets"]),
     )
     routes = (
-        *istio.routes(objects[istio.VERSION, "virtualservices"]),
+        *istio.routes(objects[ISTIO_API, "virtualservices"]),
         *gateway_api.routes(objects[GATEWAY_API, "httproutes"]),
     )
     classes = {

@@ -10,16 +10,12 @@ from tlsctl.verify.environment import Environment, Object, Objects, key
 from tlsctl.verify.results import INGRESS, Result, ok
 from tlsctl.verify.served import Listener, Owner, Read, Route, TlsServer
 
-VERSION = "networking.istio.io/v1"
 GATEWAYS, ROUTES = apis.GATEWAYS[apis.ISTIO], apis.ROUTES[apis.ISTIO]
 
 Labels = Mapping[str, str]
 
 _ANSWER = ("match", "route", "redirect", "directResponse", "timeout", "retries")
 """The fields of a route that decide about an answer, beside its headers."""
-
-_GATEWAY_SERVICE = "internal.istio.io/gateway-service"
-"""Annotation of a Gateway that is for the Pods of a Service of its namespace, whatever its selector is."""
 
 _PARENT_NAMESPACE = "internal.istio.io/parent-namespace"
 """Annotation with another namespace of that Service. Istio's webhook refuses it, where it is in use."""
@@ -29,8 +25,8 @@ def read_served(environment: Environment, read: Read) -> "Served":
     """Read the objects of the gateway's namespace."""
     return Served(
         environment,
-        read(VERSION, "gateways", environment.namespace),
-        read(VERSION, "virtualservices", environment.namespace),
+        read(istio.VERSION, "gateways", environment.namespace),
+        read(istio.VERSION, "virtualservices", environment.namespace),
     )
 
 
@@ -175,9 +171,9 @@ def _is_for_pods(environment: Environment, gateway: Object, pods: Sequence[Label
     """Tell whether Istio binds a Gateway to the gateway's Pods, or may do so."""
     annotations = gateway["metadata"].get("annotations") or {}
     ingress = environment.settings.ingress
-    if _GATEWAY_SERVICE in annotations:
+    if istio.GATEWAY_SERVICE in annotations:
         namespace = annotations.get(_PARENT_NAMESPACE) or key(gateway)[0]
-        services = [host.partition(".")[0] for host in annotations[_GATEWAY_SERVICE].split(",")]
+        services = [host.partition(".")[0] for host in annotations[istio.GATEWAY_SERVICE].split(",")]
         return namespace == ingress.namespace and ingress.service in services
     selector: Labels = gateway["spec"].get("selector") or {}
     if pods:
