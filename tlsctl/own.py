@@ -34,13 +34,13 @@ class OwnObjects:
     @property
     def gateways(self) -> Collection[Key]:
         """The Gateways of both ports, and the ListenerSets in place of some."""
-        starts = range(0, self.listeners, gateway_api.MAX_LISTENERS)
-        ports = (self.http_gateway, self.tls_gateway)
         return {
-            (self.namespace, gateway_api.part(name, start, in_set))
-            for name in ports
-            for start in starts
-            for in_set in (False, True)
+            (self.namespace, holder.name)
+            for managed in (False, True)
+            for holder in (
+                *gateway_api.http_holders(self.http_gateway, self.listeners, managed),
+                *gateway_api.tls_holders(self.tls_gateway, self.listeners, managed),
+            )
         }
 
     def route(self, host: str) -> Key:

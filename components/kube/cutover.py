@@ -127,7 +127,7 @@ def _read(objects: "client.CustomObjectsApi", place: tuple[str, str, str, str], 
     from kubernetes import client
 
     for number in range(gateway_api.MAX_PARENTS):
-        part = gateway_api.part(name, number * gateway_api.MAX_LISTENERS)
+        part = gateway_api.numbered(name, number)
         try:
             gateway: Any = objects.get_namespaced_custom_object(*place, part, _request_timeout=_TIMEOUT)
         except client.ApiException as error:

@@ -10,10 +10,12 @@ their own: `connection_conflicts` finds them.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from . import apis, external_dns, headers, names
 from .istio import ANY_NAMESPACE
+
+T = TypeVar("T")
 
 GROUP = "gateway.networking.k8s.io"
 VERSION = f"{GROUP}/v1"
@@ -72,20 +74,46 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def part(gateway: str, position: int, in_set: bool = False) -> str:
-    """Return the name of the Gateway or ListenerSet that has the listener of the host at a position.
+class Holder(NamedTuple):
+    """What has the listeners of some hosts: a Gateway, or a ListenerSet that adds them to one."""
 
-    istiod confuses a Gateway and a ListenerSet of one name: when the first is deleted, the other loses its listeners.
+    kind: str
+    name: str
+
+
+def http_holders(gateway: str, count: int, managed: bool) -> list[Holder]:
+    """Return what has the listeners of port 80 for so many hosts, in their order.
+
+    Where Istio runs the gateway, it does so for the first Gateway, and ListenerSets have the further listeners.
     """
-    number = position // MAX_LISTENERS
-    name = f"{gateway}-{number + 1}" if number else gateway
-    return f"{name}-listeners" if in_set else name
+    return [_holder(gateway, start, managed and start > 0) for start in range(0, count, MAX_LISTENERS)]
+
+
+def tls_holders(gateway: str, count: int, managed: bool) -> list[Holder]:
+    """Return what has the listeners of port 443 for so many hosts: ListenerSets, where Istio runs the gateway."""
+    return [_holder(gateway, start, managed) for start in range(0, count, MAX_LISTENERS)]
+
+
+def _holder(gateway: str, start: int, in_set: bool) -> Holder:
+    # istiod confuses a Gateway and a ListenerSet of one name: when the first is deleted, the other loses its listeners.
+    name = numbered(gateway, start // MAX_LISTENERS)
+    return Holder(LISTENER_SET, f"{name}-listeners") if in_set else Holder(GATEWAY, name)
+
+
+def numbered(name: str, index: int) -> str:
+    """Return a name for each block of hosts: the first one has no number."""
+    return f"{name}-{index + 1}" if index else name
+
+
+def blocks(hosts: Sequence[T]) -> list[Sequence[T]]:
+    """Divide what there is for each host by the limit of listeners."""
+    return [hosts[start : start + MAX_LISTENERS] for start in range(0, len(hosts), MAX_LISTENERS)]
 
 
 def challenge_annotations(gateway: Any, position: int, managed: bool) -> dict[str, Any]:
     """Return the annotations of a Certificate whose challenge is answered on the listener of port 80 at a position."""
-    in_set = managed and position >= MAX_LISTENERS
-    return {PARENT_KIND: LISTENER_SET if in_set else GATEWAY, PARENT_NAME: part(gateway, position, in_set)}
+    holder = http_holders(gateway, position + 1, managed)[-1]
+    return {PARENT_KIND: holder.kind, PARENT_NAME: holder.name}
 
 
 def gateway_spec(
@@ -131,7 +159,7 @@ def deployment_annotations(service: Any) -> dict[str, Any]:
 
 def listener_set_spec(gateway: Any, listeners: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the ListenerSet that adds listeners to a Gateway."""
-    return {"parentRef": _parent(gateway), "listeners": list(listeners)}
+    return {"parentRef": _parent(Holder(GATEWAY, gateway)), "listeners": list(listeners)}
 
 
 def address(host: str) -> dict[str, str]:
@@ -184,30 +212,23 @@ def _listener(host: str, port: int, protocol: str, route_namespaces: Mapping[str
     }
 
 
-def redirect_spec(gateways: Sequence[str], managed: bool = False) -> dict[str, Any]:
-    """Return the HTTPRoute that redirects every host of the Gateways of port 80 to HTTPS.
-
-    Where Istio runs the gateway, all but the first are ListenerSets.
+def redirect_spec(holders: Sequence[Holder]) -> dict[str, Any]:
+    """Return the HTTPRoute that redirects every host of port 80 to HTTPS.
 
     The exact path of a challenge precedes the prefix of the redirect.
     """
     redirect = {"scheme": "https", "statusCode": REDIRECT_CODE}
     return {
-        "parentRefs": [
-            _parent(gateway, kind=LISTENER_SET if managed and number else GATEWAY)
-            for number, gateway in enumerate(gateways)
-        ],
+        "parentRefs": [_parent(holder) for holder in holders],
         "rules": [{"matches": [_path("PathPrefix", "/")], "filters": [_redirect(redirect)]}],
     }
 
 
-def route_spec(
-    gateways: Sequence[Any], served: Mapping[str, Any], hsts: int = 0, in_set: bool = False
-) -> dict[str, Any]:
+def route_spec(holders: Sequence[Holder], served: Mapping[str, Any], hsts: int = 0) -> dict[str, Any]:
     """Return a host's HTTPRoute on its listener of port 443: its routes, or its redirect.
 
-    `served` is a `HostArgs`. The listener is one of a Gateway, or of a ListenerSet. All of them are named: the listener
-    moves to another one when a host before it goes, and has its route there then.
+    `served` is a `HostArgs`. All holders are named: the listener moves to another one when a host before it goes, and
+    has its route there then.
     """
     common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
     if served.get("redirect_to"):
@@ -217,9 +238,7 @@ def route_spec(
         rules = [_rule(route, common) for route in served["routes"]]
     host = served["host"]
     return {
-        "parentRefs": [
-            _parent(gateway, names.object_name(host), LISTENER_SET if in_set else GATEWAY) for gateway in gateways
-        ],
+        "parentRefs": [_parent(holder, names.object_name(host)) for holder in holders],
         "hostnames": [host],
         "rules": rules,
     }
@@ -233,8 +252,8 @@ def grant_spec(namespace: Any, services: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _parent(name: Any, section: str | None = None, kind: str = GATEWAY) -> dict[str, Any]:
-    parent = {"group": GROUP, "kind": kind, "name": name}
+def _parent(holder: Holder, section: str | None = None) -> dict[str, Any]:
+    parent = {"group": GROUP, "kind": holder.kind, "name": holder.name}
     return {**parent, "sectionName": section} if section else parent
 
 

@@ -5,6 +5,7 @@ does so for the Gateway of port 80, and ListenerSets add all further listeners.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import pulumi
@@ -25,25 +26,25 @@ WAIT_FOR_ACCEPTED = {"pulumi.com/waitFor": "condition=Accepted"}
 
 def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
     """Register the Gateways of port 80 and the HTTPRoute that redirects."""
-    starts = range(0, len(inputs["hosts"]), gateway_api.MAX_LISTENERS)
     managed = inputs["managed"] is not None
-    parents = [computed(gateway_api.part, inputs["gateway"], start, managed and start > 0) for start in starts]
+    holders = computed(gateway_api.http_holders, inputs["gateway"], len(inputs["hosts"]), managed)
     redirect = kubernetes.apiextensions.CustomResource(
         f"{name}-redirect",
         api_version=gateway_api.VERSION,
         kind="HTTPRoute",
         metadata=gateway_api.metadata(inputs["gateway"], inputs["namespace"]),
-        spec=computed(gateway_api.redirect_spec, parents, managed),
+        spec=computed(gateway_api.redirect_spec, holders),
         opts=pulumi.ResourceOptions(parent=component),
     )
     gateways: list[kubernetes.apiextensions.CustomResource] = []
-    for start in starts:
-        hosts = inputs["hosts"][start : start + gateway_api.MAX_LISTENERS]
+    wait = WAIT_FOR_PROGRAMMED if managed else WAIT_FOR_ACCEPTED
+    for index, hosts in enumerate(gateway_api.blocks(inputs["hosts"])):
         listeners = computed(gateway_api.http_listeners, hosts, inputs["namespace"], inputs["routes_from"])
+        holder = computed(itemgetter(index), holders)
         owner = inputs["gateway"] if gateways and managed else None
-        wait = WAIT_FOR_PROGRAMMED if managed else WAIT_FOR_ACCEPTED
-        after = [redirect, *gateways[:1]]
-        gateways.append(_listen(component, name, inputs, start, listeners, owner=owner, wait=wait, depends_on=after))
+        label = gateway_api.numbered(f"{name}-gateway", index)
+        opts = pulumi.ResourceOptions(parent=component, depends_on=[redirect, *gateways[:1]])
+        gateways.append(_listen(label, holder, inputs, listeners, owner, wait, opts))
     if not managed:
         return pulumi.Output.from_input(inputs["service"])
     return gateways[0].id.apply(lambda _: inputs["service"])
@@ -58,8 +59,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
     presented = [
         (credential["secret_name"], host) for credential in inputs["credentials"] for host in credential["hosts"]
     ]
-    starts = range(0, len(presented), gateway_api.MAX_LISTENERS)
-    parents = [computed(gateway_api.part, inputs["gateway"], start, owner is not None) for start in starts]
+    holders = computed(gateway_api.tls_holders, inputs["gateway"], len(presented), owner is not None)
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
         served = recheck(component, name, ("hosts", position), host, HostArgs)
@@ -68,57 +68,54 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
             api_version=gateway_api.VERSION,
             kind="HTTPRoute",
             metadata=gateway_api.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
-            spec=computed(gateway_api.route_spec, parents, served, inputs["hsts"], owner is not None),
+            spec=computed(gateway_api.route_spec, holders, served, inputs["hsts"]),
             # It names Services by plain strings, which are no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
         )
         routes.append(route)
     gateways: list[pulumi.Resource] = []
-    for start in starts:
+    blocks = gateway_api.blocks(presented)
+    for index, credentials in enumerate(blocks):
         listeners = computed(
             gateway_api.tls_listeners,
-            presented[start : start + gateway_api.MAX_LISTENERS],
+            credentials,
             *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"]),
         )
-        # Where Istio runs the gateway, the old one has other Pods.
-        hooks = take_over_from(ISTIOS, component, inputs) if start == starts[-1] and owner is None else None
-        # One after the other: a listener that moves to an earlier Gateway is there before the later one loses it.
-        after = [*before, *routes, *gateways]
-        gateway = _listen(component, name, inputs, start, listeners, owner=owner, depends_on=after, hooks=hooks)
-        gateways.append(gateway)
+        holder, last = computed(itemgetter(index), holders), index + 1 == len(blocks)
+        label = gateway_api.numbered(f"{name}-gateway", index)
+        opts = pulumi.ResourceOptions(
+            parent=component,
+            # One after the other: a listener that moves to an earlier Gateway is there before the later one loses it.
+            depends_on=[*before, *routes, *gateways],
+            # Where Istio runs the gateway, the old one has other Pods.
+            hooks=take_over_from(ISTIOS, component, inputs) if last and owner is None else None,
+        )
+        gateways.append(_listen(label, holder, inputs, listeners, owner, WAIT_FOR_PROGRAMMED, opts))
 
 
 def _listen(
-    component: pulumi.ComponentResource,
     name: str,
+    holder: Any,
     inputs: Any,
-    start: int,
     listeners: Any,
-    *,
     owner: Any,
-    wait: Mapping[str, str] = WAIT_FOR_PROGRAMMED,
-    **opts: Any,
+    wait: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
 ) -> kubernetes.apiextensions.CustomResource:
-    """Register the Gateway with the listeners from a position on, or a ListenerSet that adds them to its owner."""
-    own_name = computed(gateway_api.part, inputs["gateway"], start, owner is not None)
-    metadata = gateway_api.metadata(own_name, inputs["namespace"])
+    """Register a Gateway with some listeners, or the ListenerSet that adds them to its owner."""
+    metadata = gateway_api.metadata(computed(attrgetter("name"), holder), inputs["namespace"])
     metadata["annotations"] |= wait
+    kind = gateway_api.GATEWAY
     if owner is not None:
-        kind, spec = "ListenerSet", computed(gateway_api.listener_set_spec, owner, listeners)
+        kind, spec = gateway_api.LISTENER_SET, computed(gateway_api.listener_set_spec, owner, listeners)
     elif (managed := inputs.get("managed")) is not None:
         metadata["annotations"] |= gateway_api.deployment_annotations(inputs["service"])
-        kind, spec = "Gateway", computed(gateway_api.managed_spec, managed, inputs["selector"], listeners)
+        spec = computed(gateway_api.managed_spec, managed, inputs["selector"], listeners)
     else:
         authority = (inputs.get("client_ca") or {}).get("secret_name")
-        kind = "Gateway"
         spec = computed(gateway_api.gateway_spec, inputs["service"], inputs["namespace"], listeners, authority)
     return kubernetes.apiextensions.CustomResource(
-        f"{name}-gateway{gateway_api.part('', start)}",
-        api_version=gateway_api.VERSION,
-        kind=kind,
-        metadata=metadata,
-        spec=spec,
-        opts=pulumi.ResourceOptions(parent=component, **opts),
+        name, api_version=gateway_api.VERSION, kind=kind, metadata=metadata, spec=spec, opts=opts
     )
 
 

@@ -98,24 +98,29 @@ class Served:
         """Yield the objects that the program makes for a port: as many as its limit of listeners asks for."""
         environment, settings, own = self.environment, self.environment.settings, self.environment.own
         ingress, accepted = settings.ingress, (environment.namespace, settings.ingress.routes_from)
-        name = own.http_gateway if port == 80 else own.tls_gateway
         listeners = (
             gateway_api.http_listeners(list(environment.hosts), *accepted)
             if port == 80
             else gateway_api.tls_listeners(self._presented, settings.tls.cipher_suites, *accepted)
         )
-        for start in range(0, len(listeners), gateway_api.MAX_LISTENERS):
-            in_set = ingress.managed and (port == 443 or start > 0)
-            part, own_name = listeners[start : start + gateway_api.MAX_LISTENERS], gateway_api.part(name, start, in_set)
-            if in_set:
-                yield _Expected(LISTENER_SET, own_name, gateway_api.listener_set_spec(own.http_gateway, part))
+        for holder, part in zip(self._holders(port), gateway_api.blocks(listeners), strict=True):
+            if holder.kind == LISTENER_SET:
+                yield _Expected(*holder, gateway_api.listener_set_spec(own.http_gateway, part))
             elif ingress.managed:
                 spec = gateway_api.managed_spec(ingress.infrastructure.model_dump(), ingress.selector, part)
-                yield _Expected(GATEWAY, own_name, spec)
+                yield _Expected(*holder, spec)
             else:
                 authority = settings.client_ca_secret if port == 443 else None
                 spec = gateway_api.gateway_spec(ingress.service, environment.namespace, part, authority)
-                yield _Expected(GATEWAY, own_name, spec)
+                yield _Expected(*holder, spec)
+
+    def _holders(self, port: int) -> list[gateway_api.Holder]:
+        """Return what has the listeners of a port."""
+        own, count = self.environment.own, len(self.environment.hosts)
+        managed = self.environment.settings.ingress.managed
+        if port == 80:
+            return gateway_api.http_holders(own.http_gateway, count, managed)
+        return gateway_api.tls_holders(own.tls_gateway, count, managed)
 
     @property
     def _presented(self) -> list[tuple[str, str]]:
@@ -160,13 +165,10 @@ class Served:
 
     def _expected_routes(self, host: str) -> Mapping[str, Mapping[str, Any]]:
         """Return the specs of the host's own route and of the redirect, by name."""
-        own, managed = self.environment.own, self.environment.settings.ingress.managed
-        starts = range(0, len(self.environment.hosts), gateway_api.MAX_LISTENERS)
-        redirected = [gateway_api.part(own.http_gateway, start, managed and start > 0) for start in starts]
-        served = [gateway_api.part(own.tls_gateway, start, managed) for start in starts]
+        own = self.environment.own
         return {
-            own.route(host)[1]: gateway_api.route_spec(served, self.environment.hosts[host].served, in_set=managed),
-            own.http_gateway: gateway_api.redirect_spec(redirected, managed),
+            own.route(host)[1]: gateway_api.route_spec(self._holders(443), self.environment.hosts[host].served),
+            own.http_gateway: gateway_api.redirect_spec(self._holders(80)),
         }
 
     def _route_problem(self, host: str) -> str | None:

@@ -14,12 +14,13 @@ from tests.unit import harness
 from tests.unit.components.support import ROUTE, tls
 
 KINDS = ("Gateway", "HTTPRoute", "ReferenceGrant")
+TLS_HOLDER = gateway_api.Holder("Gateway", "tls")
 HOST = {"host": "a.test", "routes": [ROUTE]}
 
 
 def rules(hsts: int = 0, **host: Any) -> list[dict[str, Any]]:
     """The rules of a host's HTTPRoute."""
-    made: list[dict[str, Any]] = gateway_api.route_spec(["tls"], {**HOST, **host}, hsts)["rules"]
+    made: list[dict[str, Any]] = gateway_api.route_spec([TLS_HOLDER], {**HOST, **host}, hsts)["rules"]
     return made
 
 
@@ -40,7 +41,7 @@ def test_a_gateway_is_bound_to_the_service_and_has_a_listener_for_each_host() ->
 
 
 def test_the_redirect_is_for_every_listener_of_port_80() -> None:
-    spec = gateway_api.redirect_spec(["http"])
+    spec = gateway_api.redirect_spec([gateway_api.Holder("Gateway", "http")])
     assert spec["parentRefs"] == [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "http"}]
     assert "hostnames" not in spec, "a route without names has those of the listeners"
     (rule,) = spec["rules"]
@@ -49,7 +50,7 @@ def test_the_redirect_is_for_every_listener_of_port_80() -> None:
 
 
 def test_a_route_is_for_its_listener_and_leads_to_its_service() -> None:
-    spec = gateway_api.route_spec(["tls"], HOST)
+    spec = gateway_api.route_spec([TLS_HOLDER], HOST)
     assert [(parent["name"], parent["sectionName"]) for parent in spec["parentRefs"]] == [("tls", "a.test")]
     assert spec["hostnames"] == ["a.test"]
     (rule,) = spec["rules"]

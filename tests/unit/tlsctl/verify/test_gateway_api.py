@@ -52,13 +52,18 @@ def made(environment: Environment) -> Objects:
     plain = gateway_api.http_listeners(list(environment.hosts), *accepted)
     secure = gateway_api.tls_listeners(presented, settings.tls.cipher_suites, *accepted)
     objects: Objects = {}
-    for start in range(0, len(plain), gateway_api.MAX_LISTENERS):
-        suffix, part = gateway_api.part("", start), slice(start, start + gateway_api.MAX_LISTENERS)
-        http = gateway_api.gateway_spec(*service, plain[part])
-        tls = gateway_api.gateway_spec(*service, secure[part], settings.client_ca_secret)
-        objects |= {f"{HTTP}{suffix}": of_owner(http), f"{TLS}{suffix}": of_owner(tls)}
+    for number, (part_plain, part_secure) in enumerate(
+        zip(gateway_api.blocks(plain), gateway_api.blocks(secure), strict=True)
+    ):
+        http = gateway_api.gateway_spec(*service, part_plain)
+        tls = gateway_api.gateway_spec(*service, part_secure, settings.client_ca_secret)
+        objects |= {
+            gateway_api.numbered(HTTP, number): of_owner(http),
+            gateway_api.numbered(TLS, number): of_owner(tls),
+        }
     redirected, parents = (
-        [name.partition("/")[2] for name in objects if name.startswith(gateway)] for gateway in (HTTP, TLS)
+        [gateway_api.Holder(*name.split("/")) for name in objects if name.startswith(gateway)]
+        for gateway in (HTTP, TLS)
     )
     for _, host in presented:
         spec = gateway_api.route_spec(parents, environment.hosts[host].served, settings.tls.hsts)
