@@ -105,7 +105,7 @@ def theirs() -> Iterator[tuple[list[str], int]]:
         resource(version, "Gateway", BY_HAND, ISTIO, spec=gateway),
         resource(version, "VirtualService", BY_HAND, ISTIO, spec=service),
     ):
-        yield eventually("external-dns makes the record", lambda: a_records().get(THEIRS["host"]))
+        yield eventually("external-dns makes the record", lambda: a_records().get(THEIRS["host"]) if owned() else None)
     eventually("external-dns has no record left", lambda: not owned())
 
 
@@ -194,6 +194,8 @@ def test_what_it_owns_is_refused_and_then_handed_over_without_a_gap(stack: Stack
             {(record["name"], record["type"]) for record in change.get(part, [])} for part in ("deletions", "additions")
         )
         assert (f"{host}.", "A") not in gone - made, "the name was there throughout"
+    stack.stand()
+    assert host not in a_records(), "without it in the config, the stack takes its record away again"
 
 
 def commands(printed: str) -> list[list[str]]:

@@ -3,6 +3,7 @@
 A first stack brings cert-manager and the issuers. Each fault meets a stack of its own on the same cluster.
 """
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,6 @@ from tests.sandbox.stack import SECRET, SHOP, Stack
 
 pytestmark = pytest.mark.sandbox
 
-FAULTY = SHOP | {"host": "faulty.sandbox.test"}
 BOUND = 5
 """Seconds that a stack waits."""
 OVERHEAD = 90
@@ -44,11 +44,24 @@ def first(acme: AcmeProxy, new_stack: NewStack) -> Stack:
 
 
 @pytest.fixture
-def stack(first: Stack, tmp_path: Path) -> Iterator[Stack]:
+def host(numbers: Iterator[int]) -> str:
+    """A name that no other test has proven: Pebble reuses one authorization in a hundred."""
+    return f"faulty-{next(numbers)}.sandbox.test"
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+@pytest.fixture
+def stack(first: Stack, host: str, tmp_path: Path) -> Iterator[Stack]:
     """A stack that uses the first one's cert-manager and issuers, not yet up."""
     first.stand()
     with Stack("faulty", tmp_path) as stack:
-        stack.configure(certManager={"install": False}, certificate={"secretName": "faulty-certs"}, hosts=[FAULTY])
+        stack.configure(
+            certManager={"install": False}, certificate={"secretName": "faulty-certs"}, hosts=[SHOP | {"host": host}]
+        )
         yield stack
 
 
@@ -108,15 +121,13 @@ def test_a_rate_limit_is_reported_in_the_acme_servers_words(stack: Stack, acme: 
     assert_fixed(stack)
 
 
-def test_a_name_that_leads_elsewhere_is_reported_with_what_answers_there(stack: Stack) -> None:
+def test_a_name_that_leads_elsewhere_is_reported_with_what_answers_there(stack: Stack, host: str) -> None:
     # DNS resolves it in another zone than the stack's.
-    record = {"name": "faulty.sandbox.test.", "type": "A", "ttl": 1, "rrdatas": ["10.244.0.1"]}
-    with managed_zone("elsewhere", "faulty.sandbox.test"), record_sets(record, zone="elsewhere"):
+    record = {"name": f"{host}.", "type": "A", "ttl": 1, "rrdatas": ["10.244.0.1"]}
+    with managed_zone("elsewhere", host), record_sets(record, zone="elsewhere"):
         printed = failure(stack)
     assert "(certificate-faulty-certs):" in printed, "the step that failed is named"
-    assert "Challenge for faulty.sandbox.test: pending: Waiting for HTTP-01 challenge propagation" in printed, (
-        "so is it"
-    )
+    assert f"Challenge for {host}: pending: Waiting for HTTP-01 challenge propagation" in printed, "so is it"
     assert "dial tcp 10.244.0.1:80: connect: connection refused" in printed, "with the address that the name has"
     assert_fixed(stack)
 
@@ -129,7 +140,7 @@ def test_a_webhook_that_is_down_is_reported_at_the_object_that_it_validates(stac
     assert_fixed(stack)
 
 
-def test_a_service_without_an_ip_is_reported_with_the_command_that_shows_why(stack: Stack) -> None:
+def test_a_service_without_an_ip_is_reported_with_the_command_that_shows_why(stack: Stack, host: str) -> None:
     spec = {
         "type": "LoadBalancer", "loadBalancerClass": "sandbox.test/nobody", "selector": {"istio": "ingressgateway"},
         "ports": [{"name": "http", "port": 80}, {"name": "https", "port": 443}],
@@ -142,4 +153,4 @@ def test_a_service_without_an_ip_is_reported_with_the_command_that_shows_why(sta
         status = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.200", "ipMode": "VIP"}]}}}
         patch("service", "pending", status, ISTIO, subresource="status")
         assert_fixed(stack)
-        assert a_records()["faulty.sandbox.test"][0] == ["203.0.113.200"], "the record has the address that came"
+        assert a_records()[host][0] == ["203.0.113.200"], "the record has the address that came"
