@@ -14,7 +14,8 @@ import pytest
 from sandbox.acme import STAGING
 from sandbox.pki import Authority
 from sandbox.testing import ISTIO, applied, client, eventually, get, live, renew, resource
-from tests.sandbox.stack import SHOP, Stack
+from tests.sandbox.conftest import only_istio
+from tests.sandbox.stack import SHOP, Stack, certificate_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,7 +42,7 @@ def client_certificate(authority: Authority) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("stacks")
     ours, others = (Authority.create(folder / name, name) for name in ("clients", "others"))
     pem = (ours.folder / "ca.crt").read_text()
@@ -54,6 +55,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             hosts=[SHOP | {"host": HOST}], certificate={"secretName": SECRET}, mtls="strict", tls={"clientCa": pem}
         )
         yield Deployed(stack, client_certificate(ours), client_certificate(others))
+
+
+@pytest.fixture(scope="module")
+def shared(made: Deployed, api: str) -> Deployed:
+    made.stack.write_in(api)
+    return made
 
 
 @pytest.fixture
@@ -97,7 +104,7 @@ def test_a_client_is_served_by_its_certificate_alone(deployed: Deployed) -> None
 def test_a_renewal_leaves_the_ca_as_it_is(deployed: Deployed) -> None:
     before = live("secret", AUTHORITY, ISTIO)["metadata"]["resourceVersion"]
     old = client.https(HOST, trusting(deployed.known)).serial
-    renew(SECRET)
+    renew(certificate_of(HOST))
     client.another(HOST, trusting(deployed.known), old)
     assert live("secret", AUTHORITY, ISTIO)["metadata"]["resourceVersion"] == before, (
         "cert-manager writes its own alone"
@@ -130,6 +137,7 @@ def test_a_change_keeps_serving_and_an_existing_secret_is_used(deployed: Deploye
     assert seen.failures == [], f"no request failed, of {seen.answered}"
 
 
+@only_istio
 def test_a_namespace_that_has_a_peer_authentication_is_refused(deployed: Deployed) -> None:
     with deployed.stack.changed(mtls="off"):
         deployed.stack.up()

@@ -32,7 +32,7 @@ def made(new_stack: NewStack) -> Stack:
     return new_stack(
         "routes",
         acme={"issuer": "prod"},
-        certificate={"secretName": "routes-certs", "grouping": "perHost"},
+        certificate={"secretName": "routes-certs"},
         tls={"hsts": 300},
         hosts=[{"host": WWW, "redirectTo": SITE}, SITE_HOST],
     )
@@ -40,7 +40,7 @@ def made(new_stack: NewStack) -> Stack:
 
 @pytest.fixture(scope="module")
 def shared(made: Stack, api: str) -> Stack:
-    made.configure(api=api)
+    made.write_in(api)
     return made
 
 
