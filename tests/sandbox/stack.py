@@ -34,12 +34,8 @@ class Stack(testing.Stack):
         super().__init__(name, PROJECT, folder, config=PROJECT / "Pulumi.sandbox.yaml", environment=environment)
 
     def write_in(self, api: str) -> None:
-        """Have the next `up` write the stack in an API, with certificates that this can serve.
-
-        The Gateways of the other API are removed: beside them, the program waits a minute for connections to end.
-        """
-        for kind in (kind for name, kind in GATEWAYS.items() if name != api):
-            testing.kubectl("delete", kind, "--all", "--all-namespaces")
+        """Have the next `up` write the stack in an API, with certificates that this can serve."""
+        make_way(api)
         self.configure(api=api, certificate={"grouping": GROUPING[api]})
 
     def use_acme(self, proxy: testing.AcmeProxy, **settings: Any) -> None:
@@ -67,6 +63,12 @@ class Stack(testing.Stack):
         report = json.loads(done.stdout)
         assert done.returncode == (0 if report["ok"] else 1), "the exit code is 0 only if all is ok"
         return Report(report["ok"], report["checks"], report["problems"])
+
+
+def make_way(api: str, namespace: str = testing.ISTIO) -> None:
+    """Remove the Gateways of the other API: beside them, an `up` waits a minute for their connections to end."""
+    for kind in (kind for name, kind in GATEWAYS.items() if name != api):
+        testing.kubectl("delete", kind, "--all", "--namespace", namespace)
 
 
 def certificate_of(host: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from sandbox.acme import STAGING
 from sandbox.testing import a_records, applied, client, eventually, ingress_address, items, kubectl, resource
-from tests.sandbox.stack import GATEWAYS, SHOP, Stack
+from tests.sandbox.stack import GATEWAYS, SHOP, Stack, make_way
 
 pytestmark = pytest.mark.sandbox
 
@@ -88,8 +88,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[Sta
 def shared(made: Stack, request: pytest.FixtureRequest) -> Stack:
     """The stack with its public gateway and its internal one in these APIs."""
     public, internal = request.param
-    made.write_in(public)
-    made.configure(gateways=[INTERNAL | {"api": internal}])
+    make_way(public)
+    make_way(internal, NAMESPACE)
+    made.configure(api=public, gateways=[INTERNAL | {"api": internal}])
     return made
 
 
