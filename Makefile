@@ -8,7 +8,7 @@ inside  := $(sandbox) exec --
 STACK   := sandbox
 # Of the two ACME servers; the shell inside expands it.
 ROOTS   := /run/sandbox/acme/*-root.pem
-testers := test-1 test-2 test-3
+testers := test-1 test-2 test-3 test-4
 # The options of pytest-xdist with which workers run in sandboxes.
 in       = $(foreach name,$(1),--tx "popen//python=$(sandbox) --name $(name) exec -- python")
 # A shell that Ctrl-C ends runs no EXIT trap of its own accord.
@@ -56,7 +56,7 @@ unit:
 	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not readme and not network"
 
 # GOGC: of what three control planes ask of two cores, a fifth was to collect garbage; there is memory for it.
-test: .venv ## make check, then every test against the real parts, in three sandboxes side by side: SEED=1 shuffles the files
+test: .venv ## make check, then every test against the real parts, in four sandboxes side by side: SEED=1 shuffles the files
 	@$(sandbox) doctor --fix --tests
 	@$(MAKE) --no-print-directory check
 	@export GOGC=400; $(call at_end,for name in $(testers); do $(sandbox) --name $$name down; done); \
