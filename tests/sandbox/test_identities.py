@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.cert_manager import chart_values
+from components.specs import istio
 from deploy.bootstrap.rbac.manifests import FILES, Place, manifests, rights, roles
 from deploy.bootstrap.rbac.rights import compare, rights_of, uses
 from sandbox import paths
@@ -25,7 +26,10 @@ from tests.sandbox.stack import SHOP, Stack
 pytestmark = pytest.mark.sandbox
 
 STACK = "roles"
-PLACE = Place(applications=[SHOP["namespace"]], stack=STACK)
+EDGE = "edge"
+"""The Service of a gateway that Istio runs for the stack."""
+GATEWAYS = [f"{istio.NAMESPACE}/{service}" for service in (istio.SERVICE, EDGE)]
+PLACE = Place(gateways=GATEWAYS, applications=[SHOP["namespace"]], stack=STACK)
 ENDED = 120
 """Seconds for a check of the live environment."""
 
@@ -104,6 +108,15 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 assert "other@sandbox.test" in identities.become("preview").preview(), "what would change"
                 identities.become("deploy").up()
                 seen = identities.become("drift").preview("--refresh", "--expect-no-changes")
+                identities.check()
+            # To the Gateway API, and then to a gateway that Istio runs.
+            managed = {"deployment": "managed", "service": EDGE}
+            for change in ({}, {"ingress": managed}):
+                identities.stack.configure(api="gateway", hosts=[SHOP], **change)
+                identities.become("preview").preview()
+                moved = identities.become("deploy").up()
+                assert "cannot be moved aside" not in moved, "the old Gateway stays until its connections have ended"
+                seen += identities.become("drift").preview("--refresh", "--expect-no-changes")
                 identities.check()
             identities.become("deploy")
         yield seen
