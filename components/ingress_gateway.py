@@ -62,7 +62,7 @@ async def _addresses(
         api = credentials.api()
         if http01 and (problem := mesh.solver_problem(api, namespace, service, http01, commands)):
             raise ProblemsError(problem)
-        wanted = load_balancer.Wanted(inputs["family"], inputs["plain"], inputs["secure"], commands)
+        wanted = load_balancer.Wanted(inputs["family"], inputs["plain"], inputs["managed"], commands)
         return load_balancer.find_address(api, namespace, service, 0 if preview else timeout, wanted)
 
     try:

@@ -61,7 +61,7 @@ class GatewayComposition:
         """The Service, which exists or which Istio makes for the Gateway of port 80."""
         by_http = bool(self.settings.hosts_proven_by(HTTP01))
         section = shared_fields(self.settings.ingress, IngressGatewayArgs)
-        args = {**section, "service": service, "plain": by_http, "secure": not self.settings.ingress.managed}
+        args = {**section, "service": service, "plain": by_http, "managed": self.settings.ingress.managed}
         if by_http and self.settings.api == apis.ISTIO:
             args["http01"] = shared_fields(self.settings.ingress, Http01Args)
         return cast(IngressGatewayArgs, args)

@@ -40,8 +40,8 @@ class Wanted:
     """Of the external addresses: one of `addresses.FAMILIES`."""
     plain: bool = True
     """Whether port 80 is needed."""
-    secure: bool = True
-    """Whether port 443 is needed."""
+    managed: bool = False
+    """Whether Istio makes the Service, and its port 443 with the first host."""
     commands: Commands = field(default_factory=dict)
     """Without any, a fix names the inputs of the component."""
 
@@ -62,9 +62,9 @@ def find_address(
     try:
         while True:
             listed = _list(services, namespace, service)
-            if not listed.items:
+            if not listed.items and not wanted.managed:
                 raise _missing(namespace, service, wanted.commands)
-            address = _external_ips(listed.items[0], wanted)
+            address = _external_ips(listed.items[0], wanted) if listed.items else None
             left = math.ceil(deadline - time.monotonic())
             if address is None and left > 0:
                 address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
@@ -159,7 +159,7 @@ def _problems(service: client.V1Service, wanted: Wanted) -> Iterator[Problem]:
     # A gateway that listens on unprivileged ports does so for both.
     unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
-        needed = wanted.plain if number == 80 else wanted.secure
+        needed = wanted.plain if number == 80 else not wanted.managed
         if number not in ports and needed:
             target = high if unprivileged else number
             port = {"name": protocol, "port": number, "targetPort": target}

@@ -102,6 +102,12 @@ class TestAddress:
         with pytest.raises(ProblemsError, match="does not exist"):
             find(api)
 
+    def test_a_service_that_istio_makes_is_waited_for_and_a_preview_may_be_without_it(self, api: Api) -> None:
+        api.now = None
+        assert up(api, preview=True, managed=True) != IP, "unknown, but no error"
+        api.later = [("ADDED", service(ports=[80]))]
+        assert up(api, managed=True) == IP
+
     def test_a_refused_request_is_not_taken_for_a_missing_service(self, api: Api) -> None:
         api.status = 403
 
