@@ -17,13 +17,14 @@ import pulumi
 
 from components.problem import Problem, ProblemsError
 from components.specs.acme import group_names, issuer_name
+from config.command import TLSCTL
 from config.decoding import config_heading
 from config.limits import Batch, Limits, Room, batches
 from config.models import Settings
 from config.problems import set_command
 from config.registered import registered_domain
 
-PLAN = "uv run python -m tlsctl plan-rollout"
+PLAN = f"{TLSCTL} plan-rollout"
 _TIMEOUT = (5, 10)
 """Seconds to connect and to answer."""
 _READERS = 8

@@ -1,4 +1,4 @@
-"""``python -m tlsctl``: an operator's work on a stack, with a verb for each task."""
+"""`tlsctl`: an operator's work on a stack, with a verb for each task."""
 
 import argparse
 import importlib
@@ -6,17 +6,23 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from components.problem import ProblemsError
+from components.problem import Problem, ProblemsError
+from config.command import EXTRA, TLSCTL
 from tlsctl.stack import Stack
 
 _MODULES = {
-    "verify": "tlsctl.verify.command",
-    "adopt": "tlsctl.adopt.command",
-    "recover": "tlsctl.recover",
-    "plan-rollout": "tlsctl.plan_rollout",
+    "verify": ".verify.command",
+    "adopt": ".adopt.command",
+    "recover": ".recover",
+    "plan-rollout": ".plan_rollout",
+    "policy-pack": ".policy_pack",
 }
 """The module of each verb. It is imported only when the verb runs, since some take a second to load."""
+
+_EXTRAS = {"verify": "verify", "policy-pack": "policies"}
+"""The extra with the packages that a verb needs beside those of a program."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     stack = Stack(args.stack, args.config_file)
     try:
-        return int(importlib.import_module(_MODULES[args.verb]).run(stack, args))
+        try:
+            return int(importlib.import_module(_MODULES[args.verb], __package__).run(stack, args))
+        except ModuleNotFoundError as error:
+            if args.verb not in _EXTRAS:
+                raise
+            fix = (EXTRA.format(_EXTRAS[args.verb]),)
+            raise ProblemsError(Problem(args.verb, f"needs {error.name}, which is not installed", fix)) from None
     except ProblemsError as error:
         from tlsctl import printing
 
@@ -34,9 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def start() -> NoReturn:
+    """Run the command line as a program."""
+    # The Kubernetes client logs what a credential plugin prints, which the report contains.
+    logging.disable(logging.ERROR)
+    sys.exit(main())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tlsctl",
+        prog=TLSCTL.removeprefix("uv run "),
         description="Works on one stack.",
         epilog="Exit codes: 0 all is well, 1 something failed, 2 it could not start, 130 it was interrupted.",
     )
@@ -66,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--zone", metavar="NAME", help="the managed zone (default: the one that most of the hosts lie in)")
     add("--challenge", choices=("http01", "dns01"), help="how names are to be proven (default: as the issuer does)")
     _verb(verbs, "recover", "release a stack whose `pulumi up` was killed, and bring its state up to date")
+    # It works on no stack.
+    pack = verbs.add_parser("policy-pack", help="print the folder of the policy pack, for `pulumi --policy-pack`")
+    pack.set_defaults(stack="", config_file=None)
     return parser
 
 
@@ -84,6 +106,4 @@ def _verb(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: st
 
 
 if __name__ == "__main__":
-    # The Kubernetes client logs what a credential plugin prints, which the report contains.
-    logging.disable(logging.ERROR)
-    sys.exit(main())
+    start()

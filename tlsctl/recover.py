@@ -19,6 +19,7 @@ from typing import Any
 
 from components.problem import Problem
 from components.shell import word
+from config.command import TLSCTL
 from tlsctl import printing
 from tlsctl.ids import RELEASE, resource_id
 from tlsctl.stack import Stack
@@ -74,7 +75,7 @@ def _wait_for_helm(stack: Stack, failed: Callable[[str], bool]) -> bool:
         if waited > HELM:
             what = f"is {status} for {waited:.0f} s: the process that ran it has exited"
             verb = "uninstall" if status == "pending-install" else "rollback"
-            again = stack.address("uv run python -m tlsctl recover")
+            again = stack.address(f"{TLSCTL} recover")
             fix = (f"helm --namespace {word(namespace)} {verb} {word(name)}", again)
             printing.problems(printing.errors(), [Problem(f"Helm release {namespace}/{name}", what, fix)])
             return False

@@ -19,7 +19,7 @@ _TIMEOUT = 60
 
 _PER_STACK = re.compile(
     rf"(?P<quoted>{QUOTED})"
-    r"|\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|python -m tlsctl [\w-]+"
+    r"|\b(?P<command>pulumi (?:up|preview|refresh|destroy|import|config(?: set| rm| get)?)|(?:python -m )?tlsctl [\w-]+"
     r"|(?P<without_file>pulumi (?:cancel|state \w+|stack (?:export|import|output))))(?= |$)"
 )
 """The commands that work on one stack. Those that never read its config do not have the option `--config-file`."""

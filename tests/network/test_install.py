@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import yaml
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from sandbox import paths, tools
@@ -50,8 +51,19 @@ def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     run(uv, "pip", "install", "--quiet", "--python", python, wheel)
 
-    program = "from istio_gateway_tls import TlsGateway; print(TlsGateway.__module__)"
-    assert run(python, "-c", program, cwd=tmp_path).strip() == "istio_gateway_tls.tls_gateway"
+    program = "from istio_gateway_tls import TlsGateway, config; print(TlsGateway.__module__, config.__name__)"
+    expected = "istio_gateway_tls.tls_gateway istio_gateway_tls.config"
+    assert run(python, "-c", program, cwd=tmp_path).strip() == expected
+    tlsctl = python.with_name("tlsctl")
+    assert "usage: tlsctl " in run(tlsctl, "--help", cwd=tmp_path)
+    for verb, extra in (("verify --stack dev", "verify"), ("policy-pack", "policies")):
+        done = subprocess.run([tlsctl, *verb.split()], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        assert (done.returncode, f"uv add 'istio-gateway-tls[{extra}]'" in done.stderr) == (2, True), done.stderr
+
+    run(uv, "pip", "install", "--quiet", "--python", python, f"{wheel}[policies]")
+    pack = Path(run(tlsctl, "policy-pack", cwd=tmp_path).strip())
+    virtualenv = yaml.safe_load((pack / "PulumiPolicy.yaml").read_text())["runtime"]["options"]["virtualenv"]
+    assert (pack / virtualenv).resolve() == (tmp_path / "venv").resolve(), "the engine runs it where the wheel is"
 
 
 def test_the_plugin_serves_its_schema_from_what_its_requirements_install(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rich.console import Console
 from components.problem import Problem, ProblemsError, sentence
 from components.shell import word, words
 from components.specs.names import is_wildcard
+from config.command import TLSCTL
 from config.production import PROJECT
 from tlsctl import ids, printing
 from tlsctl.adopt import config, imports, ingresses, zone
@@ -81,7 +82,7 @@ def _read(args: argparse.Namespace, values: Mapping[str, str]) -> tuple[Cluster,
     cluster = Cluster(kubeconfig, args.context or values.get(f"{PROJECT}:context") or None)
     project = args.project or values.get("gcp:project") or ""
     if not project or config.is_placeholder(project):
-        fix = ("gcloud config get project", "uv run python -m tlsctl adopt --project PROJECT")
+        fix = ("gcloud config get project", f"{TLSCTL} adopt --project PROJECT")
         raise ProblemsError(Problem("--project", "is needed: the project of the managed zone", fix))
     fields = cluster.read()
     dns = zone.CloudDns(project, values)

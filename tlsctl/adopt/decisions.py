@@ -9,6 +9,7 @@ from typing import Any
 from components.problem import Problem
 from components.shell import word
 from components.specs import acme, apis, istio
+from config.command import TLSCTL
 from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
 from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
@@ -199,7 +200,7 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
             f"{transaction} remove {options} CNAME {word(target)}",
             f"{transaction} add {options} A ADDRESS",
             f"{transaction} execute --zone {zone}",
-            "uv run python -m tlsctl adopt",
+            f"{TLSCTL} adopt",
         )
         yield Problem(where, what, commands)
 

@@ -13,6 +13,7 @@ from components.problem import Problem, ProblemsError
 from components.shell import word
 from components.specs import external_dns
 from components.specs.names import lies_in
+from config.command import TLSCTL
 from tlsctl.adopt.objects import texts
 
 ENDPOINT = "https://dns.googleapis.com/dns/v1/"
@@ -91,7 +92,7 @@ def owned(record_sets: Iterable[Mapping[str, Any]], hosts: Iterable[str], zone: 
     }
     keys = [(host, kind) for host in hosts for kind in external_dns.TYPES]
     if owners := external_dns.owners(records, [key for key in keys if key in records]):
-        yield external_dns.handover(owners, zone, project, then="uv run python -m tlsctl adopt")
+        yield external_dns.handover(owners, zone, project, then=f"{TLSCTL} adopt")
 
 
 def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str | None) -> Mapping[str, Any]:
@@ -101,7 +102,7 @@ def choose(zones: Iterable[Mapping[str, Any]], hosts: Iterable[str], name: str |
         ProblemsError: the zone does not exist, or no zone is right for any host.
     """
     listed, hosts = list(zones), list(hosts)
-    fix = ("gcloud dns managed-zones list", "uv run python -m tlsctl adopt --zone NAME")
+    fix = ("gcloud dns managed-zones list", f"{TLSCTL} adopt --zone NAME")
     if name is not None:
         if named := next((zone for zone in listed if zone.get("name") == name), None):
             return named

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from config.command import TLSCTL
+
 UP = "pulumi up --refresh"
 """Restores the objects that the program makes."""
 
@@ -78,7 +80,7 @@ CHECKS: Mapping[str, Check] = {
     "resolver": Check(
         "a resolver gives the same answer",
         "it has an old answer in its cache until the TTL ends",
-        ("uv run python -m tlsctl verify --watch",),
+        (f"{TLSCTL} verify --watch",),
         ("record",),
     ),
     "caa": Check(

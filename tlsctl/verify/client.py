@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.problem import Problem, ProblemsError
 from components.specs import acme
+from config.command import TLSCTL
 from tlsctl.verify.environment import Environment, probe_name
 
 HTTP2 = "h2"
@@ -139,7 +140,7 @@ def _roots(environment: Environment, file: Path | None) -> Trust:
     if ca == acme.STAGING:
         return Trust("Let's Encrypt's staging roots, which no browser trusts", _context(LETS_ENCRYPT_STAGING))
     # Another CA usually has roots of its own.
-    fix = () if ca == acme.PROD else ("uv run python -m tlsctl verify --ca ROOTS.pem",)
+    fix = () if ca == acme.PROD else (f"{TLSCTL} verify --ca ROOTS.pem",)
     return Trust("the system's trust store", _context(None), fix)
 
 

@@ -57,7 +57,7 @@ def read(stack: Stack) -> "list[Environment]":
         state = pool.submit(stack.read, "pulumi stack export --show-secrets")
         config = pool.submit(stack.read, "pulumi config --json --show-secrets")
         # The checks take a second to load, which passes while pulumi reads.
-        importlib.import_module("tlsctl.verify.run")
+        importlib.import_module(".run", __package__)
         from tlsctl.verify.environment import environments
 
         return environments(state.result(), config.result(), stack.name)
