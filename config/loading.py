@@ -48,7 +48,10 @@ def load() -> Composition:
             require_gateway_api(settings, stack, kubeconfig)
             require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
-        raise pulumi.RunError(str(error)) from None
+        project = pulumi.get_project()
+        # The commands set keys of the project that they are typed in.
+        rename = f"\nrename the project in Pulumi.yaml from {project} to {PROJECT}, whose keys these are"
+        raise pulumi.RunError(f"{error}{'' if project == PROJECT else rename}") from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
     composition = Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)

@@ -19,6 +19,7 @@ import yaml
 
 from sandbox import acme, paths, tools
 from sandbox.testing import Engine, a_records, client, eventually, get, names
+from tests.sandbox.wheel import activate, build, install, make_environment, script
 
 pytestmark = pytest.mark.sandbox
 
@@ -69,22 +70,10 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel and its dependencies alone, in the folder of the Python example."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(EXAMPLES / "python", folder / "python")
-    venv, python = folder / "python" / "venv", folder / "python" / "venv" / "bin" / "python"
-
-    def run(*argv: str, **environment: str) -> None:
-        done = subprocess.run(
-            argv, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(argv)} failed: {done.stdout}{done.stderr}"
-
-    uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
-    # There is no network: the packages are those of the lock, which are in uv's cache since `make .venv`.
-    run(uv, "sync", "--frozen", "--offline", "--no-default-groups", UV_PROJECT_ENVIRONMENT=str(venv))
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
-    # The engine's Python language host lists packages with pip.
-    run(str(python), "-m", "ensurepip")
-    (wheel,) = folder.glob("*.whl")
-    run(str(python), "-m", "pip", "install", "--no-index", "--no-deps", str(wheel))
+    venv = folder / "python" / "venv"
+    make_environment(venv)
+    build(folder / "index", "0.1.0")
+    install(venv, folder / "index", "istio-gateway-tls")
     return venv
 
 
@@ -224,15 +213,7 @@ def test_destroy_leaves_nothing(program: Program) -> None:
 
 
 def test_the_python_program_previews_with_the_wheel_alone(venv: Path, tmp_path: Path) -> None:
-    for provider in ("kubernetes", "gcp"):
-        # A stand-in runs with the `python` on PATH, which has to be the sandbox's and not the program's.
-        if stand_in := shutil.which(f"pulumi-resource-{provider}"):
-            script(tmp_path / f"pulumi-resource-{provider}", f'PATH="{paths.VENV_BIN}:$PATH" exec "{stand_in}" "$@"')
-    environment = {
-        "PATH": os.pathsep.join([str(tmp_path), f"{venv}/bin", os.environ["PATH"]]),
-        "VIRTUAL_ENV": str(venv),
-    }
-    program = Program(venv.parent, environment, host=HOST, image="sandbox/demo")
+    program = Program(venv.parent, activate(venv, tmp_path), host=HOST, image="sandbox/demo")
 
     assert set(program.steps()) >= {"certificate", "certificate-hello-tls", "tls", "tls-gateway", f"tls-{HOST}"}
 
@@ -257,8 +238,3 @@ def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path, tmp_path:
 def traceback_lines(printed: str) -> list[str]:
     """Return the lines of a traceback through the plugin; the engine may interrupt other plugins when it fails."""
     return [line for line in printed.splitlines() if re.search(r'File ".*/(components|plugin|pulumi/provider)/', line)]
-
-
-def script(file: Path, command: str) -> None:
-    file.write_text(f"#!/bin/sh\n{command}\n")
-    file.chmod(0o755)

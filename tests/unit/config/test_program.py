@@ -55,6 +55,17 @@ def test_a_stack_file_as_it_is_cloned_names_what_is_to_be_filled_in(stack: str) 
         assert f"{key}: " in str(refused.value), f"{key} is a placeholder in Pulumi.{stack}.yaml"
 
 
+def test_a_project_of_another_name_is_told_whose_keys_the_commands_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> str:
+        with pytest.raises(pulumi.RunError) as error:
+            harness.run(program, good_config(hosts=[]), stack="dev")
+        return str(error.value)
+
+    assert "rename" not in refused()
+    monkeypatch.setattr(pulumi, "get_project", lambda: "acme")
+    assert refused().endswith("from acme to istio-gateway-tls, whose keys these are")
+
+
 def test_more_hosts_register_no_more_hooks(up: Any) -> None:
     def hooks(number: int) -> int:
         host = good_config()["hosts"][0]
