@@ -49,9 +49,9 @@ def load() -> Composition:
             require_room(settings, stack, kubeconfig)
     except ProblemsError as error:
         project = pulumi.get_project()
-        # The commands set keys of the project that they are typed in.
-        rename = f"\nrename the project in Pulumi.yaml from {project} to {PROJECT}, whose keys these are"
-        raise pulumi.RunError(f"{error}{'' if project == PROJECT else rename}") from None
+        # Typed as they are, the commands would set keys of the project's own.
+        named = f"\nThe project is named {project}, so the commands have to say {PROJECT}:KEY instead of KEY."
+        raise pulumi.RunError(f"{error}{'' if project == PROJECT else named}") from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
     composition = Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)

@@ -61,9 +61,9 @@ def test_a_project_of_another_name_is_told_whose_keys_the_commands_set(monkeypat
             harness.run(program, good_config(hosts=[]), stack="dev")
         return str(error.value)
 
-    assert "rename" not in refused()
+    assert "named" not in refused()
     monkeypatch.setattr(pulumi, "get_project", lambda: "acme")
-    assert refused().endswith("from acme to istio-gateway-tls, whose keys these are")
+    assert refused().endswith("named acme, so the commands have to say istio-gateway-tls:KEY instead of KEY.")
 
 
 def test_more_hosts_register_no_more_hooks(up: Any) -> None:
