@@ -16,12 +16,13 @@ _MODULES = {
     "verify": ".verify.command",
     "adopt": ".adopt.command",
     "recover": ".recover",
+    "prove": ".prove",
     "plan-rollout": ".plan_rollout",
     "policy-pack": ".policy_pack",
 }
 """The module of each verb. It is imported only when the verb runs, since some take a second to load."""
 
-_EXTRAS = {"verify": "verify", "policy-pack": "policies"}
+_EXTRAS = {"verify": "verify", "prove": "verify", "policy-pack": "policies"}
 """The extra with the packages that a verb needs beside those of a program."""
 
 
@@ -61,12 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, dest="verb", metavar="VERB")
     add = _verb(verbs, "verify", "check the live environment as a client sees it, and print each problem with its fix")
-    add("--ca", type=Path, metavar="FILE", help="roots to trust, PEM (default: what the stack's issuer chains to)")
-    add("--client-cert", type=Path, metavar="FILE", help="a client certificate and its key, PEM, for `tls.clientCa`")
-    add("--resolver", metavar="IP", help="the resolver to ask, say 8.8.8.8 (default: the system's)")
+    _client(add)
     add("--json", action="store_true", help="print JSON")
     add("--watch", action="store_true", help="check again until all is ok")
     add("--timeout", type=float, default=600, metavar="SECONDS", help="how long --watch goes on (default: 600)")
+    add = _verb(verbs, "prove", "preview and apply the stack, verify it, and preview again without changes")
+    _client(add)
+    add("--timeout", type=float, default=600, metavar="SECONDS", help="how long it may take to serve (default: 600)")
+    add("--destroy", action="store_true", help="destroy the stack at the end")
+    verbs.choices["prove"].set_defaults(json=False, watch=True)
     add = _verb(verbs, "plan-rollout", "say in which batches the CA signs the certificates that the config adds")
     add(
         "--clusters",
@@ -89,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     pack = verbs.add_parser("policy-pack", help="print the folder of the policy pack, for `pulumi --policy-pack`")
     pack.set_defaults(stack="", config_file=None)
     return parser
+
+
+def _client(add: Callable[..., object]) -> None:
+    """Add the options of the client whose view `verify` takes."""
+    add("--ca", type=Path, metavar="FILE", help="roots to trust, PEM (default: what the stack's issuer chains to)")
+    add("--client-cert", type=Path, metavar="FILE", help="a client certificate and its key, PEM, for `tls.clientCa`")
+    add("--resolver", metavar="IP", help="the resolver to ask, say 8.8.8.8 (default: the system's)")
 
 
 def _count(value: str) -> int:
