@@ -9,7 +9,7 @@ from pathlib import Path
 from sandbox import paths
 
 PROJECT = Path(__file__).parents[2]
-TIMEOUT = 120
+TIMEOUT = 300
 
 
 def run(*argv: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
