@@ -3,6 +3,9 @@
 asyncio's own threads are as many as the engine works on at once (`--parallel`), and each registration holds one of them
 until the engine is done with the resource, its hooks included. A hook that waited for one would wait for ever as soon
 as all are held by registrations with hooks.
+
+No other module imports what the SDK does not document, `pulumi.runtime`. For its sake the SDK's version has an upper
+bound in pyproject.toml.
 """
 
 import asyncio
@@ -14,8 +17,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import pulumi
 from pulumi.runtime import rpc
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import get_monitor
+from pulumi.runtime.settings import get_monitor, monitor_supports_feature
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +27,22 @@ T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(16, "istio-gateway-tls")
 _HOOKS: Counter[str] = Counter()
 """How many hooks there are of each name."""
+
+
+def has_hooks() -> bool:
+    """Tell whether the engine runs hooks before and after it works on a resource."""
+    return monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS)
+
+
+def has_error_hooks() -> bool:
+    """Tell whether the engine runs hooks when a resource fails."""
+    return monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS)
+
+
+def stack_config() -> tuple[dict[str, str], set[str]]:
+    """Return the stack's config by full keys, and the keys whose values are encrypted."""
+    config = {**get_config_env(), **CONFIG.get()}
+    return config, {key for key in config if is_config_secret(key)}
 
 
 def hook_name(component: pulumi.ComponentResource) -> str:
@@ -68,3 +88,11 @@ async def ask(
     for failure in answer.failures:
         raise RuntimeError(f"{token}: {failure.reason} ({failure.property})")
     return rpc.deserialize_properties(getattr(answer, "return"), keep_unknowns=True)
+
+
+def without_secrets(answer: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return an object in an answer in the clear; a value that is not known yet is `pulumi.UNKNOWN`."""
+    values = {
+        name: rpc.unwrap_rpc_secret(value) for name, value in rpc.unwrap_rpc_secret(answer.get(key) or {}).items()
+    }
+    return {name: pulumi.UNKNOWN if rpc.contains_unknowns(value) else value for name, value in values.items()}

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib import metadata
 
 import pulumi
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
 from . import engine
 from .problem import Problem, text
@@ -34,7 +32,7 @@ def before_create(
 
     `check` takes the record set, the zone and its project, and raises `pulumi.RunError` to refuse the creation.
     """
-    if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
+    if not engine.has_hooks():
         return None
 
     async def run(args: pulumi.ResourceHookArgs) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
+from components import engine
 from components.problem import COMMANDS, HIDDEN, Problem, ProblemsError
 from components.specs import dns01, istio
 from components.specs.acme import CLUSTER_ISSUER, DNS01, HTTP01, ISSUER
@@ -34,8 +34,7 @@ def load() -> Composition:
     Raises:
         pulumi.RunError: with every problem of the config; the engine prints it without a traceback.
     """
-    config = {**get_config_env(), **CONFIG.get()}
-    secret = {key for key in config if is_config_secret(key)}
+    config, secret = engine.stack_config()
     stack = pulumi.get_stack()
     try:
         settings = read_settings(config, stack, secret=secret)

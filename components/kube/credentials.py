@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.runtime import rpc
 
 from .. import engine
 
@@ -55,6 +54,6 @@ def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credent
 async def _ask_engine(urn: str) -> Any:
     """Read a provider's inputs from the engine, which knows every resource of the running program by its URN."""
     returned = await engine.ask("pulumi:pulumi:getResource", {"urn": urn})
-    state = rpc.unwrap_rpc_secret(returned.get("state") or {})
-    inputs = {key: rpc.unwrap_rpc_secret(state[key]) for key in ("kubeconfig", "context") if key in state}
-    return pulumi.UNKNOWN if any(rpc.contains_unknowns(value) for value in inputs.values()) else Credentials(**inputs)
+    state = engine.without_secrets(returned, "state")
+    inputs = {key: state[key] for key in ("kubeconfig", "context") if key in state}
+    return pulumi.UNKNOWN if pulumi.UNKNOWN in inputs.values() else Credentials(**inputs)

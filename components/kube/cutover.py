@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
-from ..engine import hook_name, in_thread
+from ..engine import has_hooks, hook_name, in_thread
 from ..specs import gateway_api, istio
 from .credentials import Credentials, credentials_of
 
@@ -64,7 +62,7 @@ def take_over_from(
         component: The component of the new Gateway, which is the last one if there are several.
         inputs: Its fields `gateway`, `namespace` and `service`.
     """
-    if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS):
+    if not has_hooks():
         return None
     credentials = credentials_of(component)
     names = pulumi.Output.all(inputs["namespace"], inputs["gateway"], inputs["service"])

@@ -8,10 +8,8 @@ import time
 from typing import Any
 
 import pulumi
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
-from ..engine import hook_name, in_thread
+from ..engine import has_error_hooks, hook_name, in_thread
 from ..problem import Problem, text
 from .credentials import Credentials
 from .issuance import problems_of, silence
@@ -50,7 +48,7 @@ def explain_on_failure(
     component: pulumi.ComponentResource, credentials: pulumi.Output[Credentials]
 ) -> pulumi.ResourceHookBinding | None:
     """Return hooks that log why a child of a component is not Ready; None where the engine has no hooks."""
-    if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS):
+    if not has_error_hooks():
         return None
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:

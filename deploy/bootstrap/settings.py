@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, Field
 
+from components import engine
 from components.fields import AccountUid, GoogleName
 from components.problem import Problem, ProblemsError
 from components.shell import Expression
@@ -97,7 +97,7 @@ def load() -> Bootstrap:
         pulumi.RunError: The config is invalid. The engine prints the problems without a traceback.
     """
     try:
-        config = {**get_config_env(), **CONFIG.get()}
+        config, _ = engine.stack_config()
         return decode(Bootstrap, config, pulumi.get_project(), pulumi.get_stack(), cross_check=_shared_access)
     except ProblemsError as error:
         raise pulumi.RunError(str(error)) from None

@@ -56,6 +56,44 @@ def test_the_layout_has_every_folder_of_python() -> None:
     assert {path.partition("/")[0] for path in tracked.split()} <= LAYOUT.keys()
 
 
+def test_what_the_sdk_does_not_document_is_used_in_one_module() -> None:
+    # Not the plugin, which serves the provider protocol and is no part of the wheel.
+    folders = ("components", "config", "deploy", "policies", "tlsctl")
+    users = {file.relative_to(ROOT).as_posix() for folder in folders for file in sources(folder) if internals(file)}
+    assert users == {"components/engine.py"}
+
+
+def internals(file: Path) -> set[str]:
+    return {module for module in imported(file) if module.startswith(("pulumi.runtime", "pulumi.provider"))}
+
+
+HIDING = """
+import importlib, sys
+class Hiding:
+    def find_spec(self, name, *_):
+        if name in {hidden}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hiding())
+for name in {hidden}:
+    sys.modules.pop(name, None)
+for name in {modules}:
+    importlib.import_module(name)
+"""
+
+
+def test_a_stack_needs_nothing_that_only_unix_has() -> None:
+    files = [file for folder in ("components", "config", "policies", "tlsctl") for file in sources(folder)]
+    names = [file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for file in files]
+    # The policy pack's __main__ starts it.
+    modules = [name.removesuffix(".__init__") for name in names if name != "policies.__main__"]
+    program = HIDING.format(hidden=["fcntl", "grp", "pwd", "resource", "syslog", "termios"], modules=modules)
+    argv = [sys.executable, "-W", "ignore", "-c", program]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    for file in files:
+        assert not re.search(r"[\"'(]/(dev|proc|sys)/", file.read_text()), f"{file} reads what only Linux has"
+
+
 def owners(path: str) -> list[str]:
     """The owners that GitHub finds for a file: those of the last line that matches."""
     rules = [line.split() for line in (ROOT / ".github/CODEOWNERS").read_text().splitlines() if line[:1] in ("*", "/")]
