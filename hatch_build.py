@@ -70,18 +70,9 @@ class WheelHook(BuildHookInterface[Any]):
         yield f"{_PACK}/PulumiPolicy.yaml", pack.replace("../.venv", "../../..").encode()
 
 
-def program() -> str:
-    """Return the program of examples/template: this repository's, with the package in its imports."""
-    return rename_imports((Path(__file__).parent / "__main__.py").read_text())
-
-
 def _inside(package: str, file: Path) -> str:
     return (Path(*package.split(".")) / file).as_posix()
 
 
 def _wheel_source(file: Path) -> bytes:
     return rename_imports(file.read_text()).encode()
-
-
-if __name__ == "__main__":
-    print(program(), end="")

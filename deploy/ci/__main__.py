@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ BRANCH = "main"
 DRIFT = "drift"
 """The label of the issues."""
 
-TLSCTL = ("python", "-m", "tlsctl")
+INSTALLED = "tlsctl"
+"""The command of a repository that has the program as a package."""
 
 
 class UnsetError(Exception):
@@ -54,7 +56,7 @@ def _unreviewed(github: Github, environments: Sequence[str]) -> list[str]:
 def preview(stack: str, file: str) -> int:
     """Preview a stack with the policies, and write the outcome to a file for the job that comments."""
     problem = credentials.problem(stack, _variable("PULUMI_BACKEND_URL"))
-    ran = Ran("", 1, problem) if problem else run(*_preview_command(stack))
+    ran = Ran("", 1, problem) if problem else run(*_preview_command(stack, _policies()))
     if problem:
         _print_error(problem)
     Path(file).write_text(outcome.to_json(ran))
@@ -107,10 +109,10 @@ def up(stack: str) -> int:
         _print_error(problem)
         return 1
     # An update that runs into the CA's limits would leave some hosts without a certificate.
-    if (planned := run(*TLSCTL, "plan-rollout", "--stack", stack)).code:
+    if (planned := run(*_tlsctl("plan-rollout", "--stack", stack))).code:
         return planned.code
-    applied = run("pulumi", "up", "--stack", stack, "--yes", "--non-interactive", "--policy-pack", "policies")
-    return applied.code or run(*TLSCTL, "verify", "--stack", stack, "--watch", "--timeout", "300").code
+    applied = run("pulumi", "up", "--stack", stack, "--yes", "--non-interactive", "--policy-pack", _policies())
+    return applied.code or run(*_tlsctl("verify", "--stack", stack, "--watch", "--timeout", "300")).code
 
 
 def drift(stack: str, reviewed: Sequence[str]) -> int:
@@ -120,7 +122,7 @@ def drift(stack: str, reviewed: Sequence[str]) -> int:
     """
     github = _github()
     changed = run(*_pulumi_command("preview", stack), "--refresh", "--expect-no-changes", "--diff")
-    verified = run(*TLSCTL, "verify", "--stack", stack)
+    verified = run(*_tlsctl("verify", "--stack", stack))
     failed = [(f"Stack {report.code(stack)} differs from its program", changed)] if changed.code else []
     failed += [(f"Stack {report.code(stack)} does not serve as it should", verified)] if verified.code else []
     if problems := _unreviewed(github, reviewed):
@@ -134,8 +136,18 @@ def drift(stack: str, reviewed: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _preview_command(stack: str) -> Sequence[str]:
-    return (*_pulumi_command("preview", stack), "--policy-pack", "policies")
+def _tlsctl(*arguments: str) -> Sequence[str]:
+    return (INSTALLED, *arguments) if shutil.which(INSTALLED) else ("python", "-m", "tlsctl", *arguments)
+
+
+def _policies() -> str:
+    """Return the folder of the policy pack."""
+    argv = _tlsctl("policy-pack")
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=60, check=True).stdout.strip()
+
+
+def _preview_command(stack: str, pack: str = "policies") -> Sequence[str]:
+    return (*_pulumi_command("preview", stack), "--policy-pack", pack)
 
 
 def _pulumi_command(verb: str, stack: str) -> Sequence[str]:

@@ -1,31 +1,40 @@
 """examples/template: what `pulumi new` copies is what this repository runs."""
 
-from pathlib import Path
+import re
+import tomllib
 
 import yaml
 
 from config.models import Settings
-from hatch_build import program
-
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "examples" / "template"
+from deploy import template
+from deploy.template import ROOT, TEMPLATE
 
 
-def test_its_program_is_ours() -> None:
-    update = "python hatch_build.py > examples/template/__main__.py"
-    assert (TEMPLATE / "__main__.py").read_text() == program(), update
+def test_its_files_are_ours() -> None:
+    for file, content in template.files():
+        assert file.read_text() == content, f"{file.relative_to(ROOT)}: uv run python -m deploy.template"
 
 
-def test_its_stacks_are_ours() -> None:
-    for name in ("Pulumi.dev.yaml", "Pulumi.prod.yaml"):
-        assert (TEMPLATE / name).read_text() == (ROOT / name).read_text(), f"cp {name} examples/template/"
+def test_its_workflows_call_those_of_its_release() -> None:
+    called = re.findall(r"uses: (\S+)@(\S+)", "".join(content for _, content in template.files()))
+    assert len(called) == 6, "two previews and updates, drift and comments"
+    for workflow, version in called:
+        assert (ROOT / workflow.removeprefix(f"{template.REPOSITORY}/")).is_file()
+        assert version == f"v{template.version()}"
+
+
+def test_its_jobs_install_as_ours_do() -> None:
+    ours, theirs = (tomllib.loads((folder / "pyproject.toml").read_text()) for folder in (ROOT, TEMPLATE))
+    key = "no-build-isolation-package"
+    assert theirs["tool"]["uv"][key] == ours["tool"]["uv"][key]
+    assert "setuptools" in theirs["project"]["dependencies"], "which builds it"
 
 
 def test_its_project_is_ours_and_asks_for_what_has_no_default() -> None:
     project = yaml.safe_load((TEMPLATE / "Pulumi.yaml").read_text())
-    template = project.pop("template")
+    asking = project.pop("template")
     assert project == yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    asked = {key: value["description"].lower() for key, value in template["config"].items()}
+    asked = {key: value["description"].lower() for key, value in asking["config"].items()}
     # A prompt sets a whole key: it cannot ask for a value inside of one.
     plain = {
         field.alias: (field.description or "").lower()

@@ -2,7 +2,7 @@
 """Replaces a program that a workflow runs: records the call, and prints what a test has it answer.
 
 The folder $FAKES has the calls, one per line with its input, and the answers: the beginning of a command, its output
-and its exit code. The latest one counts. `python -m deploy.ci` is the real one.
+and its exit code. The latest one counts. `python -P -m deploy.ci` is the real one.
 """
 
 import json
@@ -15,7 +15,7 @@ def main() -> int:
     program, arguments = sys.argv[0].rpartition("/")[2], sys.argv[1:]
     if program == "uv" and arguments[:2] == ["run", "--no-sync"]:
         os.execvp(arguments[2], arguments[2:])  # noqa: S606
-    if program in ("python", "python3") and arguments[:2] == ["-m", "deploy.ci"]:
+    if program in ("python", "python3") and arguments[:3] == ["-P", "-m", "deploy.ci"]:
         os.execv(os.environ["PYTHON"], ["python", *arguments])  # noqa: S606
     command = " ".join([program, *arguments])
     given = sys.stdin.read() if command.endswith("--input -") else ""

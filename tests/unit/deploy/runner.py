@@ -14,6 +14,7 @@ from tests.unit.deploy import fake_program
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ACTION = ROOT / ".github/actions/setup/action.yml"
+CODE = ROOT / ".github/actions/code/action.yml"
 WORKFLOWS: dict[str, Any] = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
 JOBS: list[tuple[str, str, dict[str, Any]]] = [
     (name, id_, job) for name, workflow in WORKFLOWS.items() for id_, job in workflow["jobs"].items()
@@ -45,15 +46,20 @@ class Machine:
         self.folder = folder
         self._answers: list[tuple[str, str, int]] = []
         for name in ("gh", "pulumi", "python", "python3", "uv"):
-            fake = folder / name
-            # Without site-packages it starts in a third of the time.
-            fake.write_text(f"#!{sys.executable} -S\n" + Path(fake_program.__file__).read_text())
-            fake.chmod(0o755)
+            self.install(name)
         (folder / "calls").touch()
         self.answer("gh api", "gh: Not Found (HTTP 404)", 1)
         self.answer("gh api --method")
         self.answer("gh api --paginate", [[]])
         self.answer(f"{GITHUB}/commits/main", {"sha": "abc123"})
+        self.answer("python -m tlsctl policy-pack", "policies\n")
+
+    def install(self, name: str) -> None:
+        """Add a program."""
+        fake = self.folder / name
+        # Without site-packages it starts in a third of the time.
+        fake.write_text(f"#!{sys.executable} -S\n" + Path(fake_program.__file__).read_text())
+        fake.chmod(0o755)
 
     def answer(self, command: str, output: Any = "", code: int = 0) -> None:
         """Have commands that begin like this print a text or JSON, to standard error if they fail."""
@@ -68,6 +74,7 @@ class Machine:
             "PATH": f"{self.folder}:{os.environ['PATH']}",
             "FAKES": str(self.folder),
             "PYTHON": sys.executable,
+            "PYTHONPATH": str(ROOT),
             "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": "acme/gateway",
             "GITHUB_SERVER_URL": "https://github.test",

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.ci import outcome
 from deploy.ci.commands import Ran
-from tests.unit.deploy.runner import GITHUB, ROOT, Machine, step
+from tests.unit.deploy.runner import GITHUB, ROOT, WORKFLOWS, Machine, step
 
 Done = subprocess.CompletedProcess[str]
 
@@ -42,7 +42,8 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def gate(machine: Machine, stack: str) -> Done:
-    return machine.run(step("up", stack, "ci gate"))
+    reviewed = WORKFLOWS["up"]["jobs"][stack]["with"].get("reviewed", "")
+    return machine.run(step("up-stack", "up", "ci gate"), REVIEWED=reviewed)
 
 
 def preview(machine: Machine, **env: str) -> Done:
@@ -61,15 +62,15 @@ def comment(
     workflow = {"path": f".github/workflows/{file}"}
     event = {"repository": {"id": 1}, "workflow": workflow, "workflow_run": run}
     (machine.folder / "event.json").write_text(json.dumps(event))
-    return machine.run(step("comment", "comment", "ci comment"))
+    return machine.run(step("comment-previews", "comment", "ci comment"), STACKS="dev prod")
 
 
 def up(machine: Machine, **env: str) -> Done:
-    return machine.run(step("up", "dev", "ci up"), STACK="dev", **env)
+    return machine.run(step("up-stack", "up", "ci up"), STACK="dev", **env)
 
 
 def drift(machine: Machine, reviewed: str = "") -> Done:
-    return machine.run(step("drift", "drift", "ci drift"), STACK="dev", REVIEWED=reviewed)
+    return machine.run(step("drift-stack", "drift", "ci drift"), STACK="dev", REVIEWED=reviewed)
 
 
 def reviewers(machine: Machine, **people: list[str]) -> None:
@@ -253,12 +254,25 @@ class TestUp:
         assert machine.calls("pulumi up") == ["pulumi up --stack dev --yes --non-interactive --policy-pack policies"]
         assert machine.calls("python -m tlsctl") == [
             "python -m tlsctl plan-rollout --stack dev",
+            "python -m tlsctl policy-pack",
             "python -m tlsctl verify --stack dev --watch --timeout 300",
         ]
 
+    def test_a_repository_with_the_package_is_worked_on_by_its_command(self, machine: Machine) -> None:
+        machine.install("tlsctl")
+        machine.answer("tlsctl policy-pack", "/venv/share/policies\n")
+        assert up(machine).returncode == 0
+        assert drift(machine).returncode == 0
+        assert preview(machine).returncode == 0
+
+        assert not machine.calls("python -m tlsctl")
+        packs = [call.partition("--policy-pack ")[2] for call in machine.calls("pulumi") if "--policy-pack" in call]
+        assert packs == ["/venv/share/policies"] * 2
+        assert len(machine.calls("tlsctl verify --stack dev")) == 2
+
     @pytest.mark.parametrize(
         ("failing", "updates", "checks"),
-        [("python -m tlsctl plan-rollout", 0, 1), ("pulumi up", 1, 1), ("python -m tlsctl verify", 1, 2)],
+        [("python -m tlsctl plan-rollout", 0, 1), ("pulumi up", 1, 2), ("python -m tlsctl verify", 1, 3)],
     )
     def test_an_update_stops_at_the_first_failure(
         self, machine: Machine, failing: str, updates: int, checks: int
@@ -368,7 +382,8 @@ class TestLog:
     @pytest.mark.parametrize("verb", [preview, up, drift])
     def test_no_word_that_a_command_prints_is_a_command_to_the_runner(self, machine: Machine, verb: Any) -> None:
         machine.answer("pulumi preview", HOSTILE)
-        machine.answer("python -m tlsctl", HOSTILE)
+        for command in ("plan-rollout", "verify"):
+            machine.answer(f"python -m tlsctl {command}", HOSTILE)
         done = verb(machine)
 
         assert HOSTILE in done.stdout, "the log shows it unchanged"
@@ -388,16 +403,16 @@ class TestLog:
         assert preview(machine, GITHUB_ACTIONS="").stdout == "+ 3 to create"
 
     def test_a_missing_variable_is_named(self, machine: Machine) -> None:
-        gate_step = step("up", "dev", "ci gate")
-        done = machine.run(gate_step | {"run": f"unset GITHUB_SHA; {gate_step['run']}"})
+        gate_step = step("up-stack", "up", "ci gate")
+        done = machine.run(gate_step | {"run": f"unset GITHUB_SHA; {gate_step['run']}"}, REVIEWED="")
         assert done.returncode == 2
         assert "error: GITHUB_SHA is not set; a workflow sets it" in done.stdout
 
 
 @pytest.mark.parametrize("verb", ["gate", "comment"])
 def test_verbs_that_run_before_the_setup_need_no_packages(verb: str) -> None:
-    command = [sys.executable, "-S", "-m", "deploy.ci", verb, "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=60, check=False)
+    command = [sys.executable, "-S", "-P", "-m", "deploy.ci", verb, "--help"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
