@@ -116,7 +116,9 @@ def test_a_gateway_that_istio_runs_is_found_by_the_name_that_it_gets(infrastruct
     assert view.ingress.selector == {"istio": "edge"}, "its Pods get this label"
     assert gateway.http["managed"] == infrastructure
     assert (gateway.http["service"], gateway.tls["http_gateway"]) == ("edge", "http-dev")
-    assert gateway.ingress("edge")["managed"] is True, "its Service is not there at first, and has no port 443 before the first certificate"
+    assert gateway.ingress("edge")["managed"] is True, (
+        "its Service is not there at first, and has no port 443 before the first certificate"
+    )
 
 
 def test_a_gateway_of_its_own_has_an_api_of_its_own() -> None:
