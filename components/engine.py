@@ -45,6 +45,11 @@ def stack_config() -> tuple[dict[str, str], set[str]]:
     return config, {key for key in config if is_config_secret(key)}
 
 
+def policy_config() -> dict[str, str]:
+    """Return the stack's config by full keys, as the engine passes it to a policy pack."""
+    return get_config_env()
+
+
 def hook_name(component: pulumi.ComponentResource) -> str:
     """Return a name for a hook of a component that no other hook of the program has.
 

@@ -290,8 +290,8 @@ class IngressGatewayArgs(TypedDict):
     plain: NotRequired[Annotated[bool, Default(True)]]
     """Whether the Service has to have port 80, for HTTP-01 and the redirect."""
     managed: NotRequired[Annotated[bool, Default(False)]]
-    """Whether Istio makes the Service, for a Gateway: a preview may be without it, and its port 443 comes with the first
-    host."""
+    """Whether Istio makes the Service, for a Gateway: a preview may be without it, and its port 443 comes with the
+    first host."""
     family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
     """The external addresses of the Service, which the hosts' records hold; `dual` is one of each."""
     http01: NotRequired[Http01Args]

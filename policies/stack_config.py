@@ -8,23 +8,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components import engine
+from components.engine import policy_config
 from components.specs.istio import NAMESPACE, SELECTOR
 from config.production import PROJECT, is_production
 
 
-def _config() -> Mapping[str, str]:
-    return engine.stack_config()[0]
-
-
 def in_production() -> bool:
     """Tell whether the config marks the stack as production."""
-    return is_production(_config())
+    return is_production(policy_config())
 
 
 def default_project() -> str:
     """Return the project of Google Cloud that resources without one belong to, empty if the config has none."""
-    return str(_config().get("gcp:project", ""))
+    return str(policy_config().get("gcp:project", ""))
 
 
 def acme_servers() -> Mapping[str, str]:
@@ -78,7 +74,7 @@ def _ingresses() -> list[Mapping[str, Any]]:
 def _value(key: str, kind: type[Any] = dict) -> Any:
     """Return an object or a list of the config, empty if malformed: the settings refuse that."""
     try:
-        value = json.loads(_config().get(f"{PROJECT}:{key}") or "null")
+        value = json.loads(policy_config().get(f"{PROJECT}:{key}") or "null")
     except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, kind) else kind()
