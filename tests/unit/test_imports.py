@@ -107,8 +107,8 @@ def owners(path: str) -> list[str]:
 
 def test_code_that_runs_with_rights_has_an_owner() -> None:
     # `pulumi` starts the program, and its policies.
-    files = {"__main__.py", *re.findall(r'"--policy-pack", "(\w+)"', COMMANDS)}
-    files |= {*re.findall(r"python3? -m (\w+)", WORKFLOWS), *re.findall(r'"-m", "(\w+)"', COMMANDS)}
+    files = {"__main__.py", *re.findall(r'pack: str = "(\w+)"', COMMANDS)}
+    files |= {*re.findall(r"python3? -P -m (\w+)", WORKFLOWS), *re.findall(r'"-m", "(\w+)"', COMMANDS)}
     assert files >= {"deploy", "policies", "tlsctl"}
     while True:
         imports = {module.partition(".")[0] for place in files for file in sources(place) for module in imported(file)}
