@@ -47,10 +47,15 @@ def with_cross_check(conflicts: Conflicts, *reads: str) -> Callable[[C], C]:
     """Decorate an args class whose fields have to agree. As long as one that is read is an Output, no check runs."""
 
     def decorate(args: C) -> C:
-        args.__cross_check__ = CrossCheck(conflicts, reads)  # type: ignore[attr-defined]
+        args.__cross_checks__ = (*cross_checks(args), CrossCheck(conflicts, reads))  # type: ignore[attr-defined]
         return args
 
     return decorate
+
+
+def cross_checks(args: Any) -> tuple[CrossCheck, ...]:
+    """Return the checks of an args class, the one next to the class first."""
+    return getattr(args, "__cross_checks__", ())
 
 
 @cache
@@ -216,9 +221,9 @@ def _type(annotation: Any, base: type[BaseModel], defer: Defer) -> Any:
 
 @cache
 def _object(args: Any, base: type[BaseModel], defer: Defer) -> Any:
-    check: CrossCheck | None = getattr(args, "__cross_check__", None)
+    checks = [AfterValidator(_runs(check)) for check in cross_checks(args)]
     model = _model(args, base, defer)
-    return model if check is None else Annotated[model, AfterValidator(_runs(check))]
+    return Annotated[(model, *checks)] if checks else model
 
 
 def _unchanged(type_: Any) -> Any:

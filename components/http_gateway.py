@@ -31,6 +31,8 @@ class HttpGatewayArgs(TypedDict):
     """Labels of the gateway's Pods, by which Istio's own API finds the gateway."""
     routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
     """Namespaces whose VirtualServices may have routes for the hosts, beside the Gateway's own. `*` is for all."""
+    owned_hosts: NotRequired[Annotated[Input[Sequence[Input[HostName]]], Default(())]]
+    """Hosts that have an owner on port 443. On port 80, they take routes of the Gateway's own namespace alone."""
 
 
 class HttpGateway(pulumi.ComponentResource):

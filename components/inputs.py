@@ -5,6 +5,7 @@ secrets that must not be shown, and checks of objects in which something is an O
 """
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -16,10 +17,10 @@ from pydantic_core import ErrorDetails
 
 from .args import (
     CONFLICT,
-    CrossCheck,
     Deferred,
     Path,
     component_type,
+    cross_checks,
     dump,
     field_at,
     holds_secret,
@@ -71,10 +72,11 @@ def recheck(
     Raises:
         InputsError: with the contradictions in it, as soon as all of it is known.
     """
-    check: CrossCheck = args_class.__cross_check__
+    checks = cross_checks(args_class)
 
     def when_known(known: Mapping[str, Any]) -> Mapping[str, Any]:
-        if problems := [Problem(_dotted((*where, *path)), what) for path, what in check.conflicts(known)]:
+        conflicts = itertools.chain.from_iterable(check.conflicts(known) for check in checks)
+        if problems := [Problem(_dotted((*where, *path)), what) for path, what in conflicts]:
             raise InputsError(f"{type(component).__name__} {name!r}", problems)
         return known
 

@@ -1,6 +1,6 @@
 """Reserves hosts for the namespaces of their gateways, by the API server's own admission."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NotRequired, TypedDict
 
 import pulumi
@@ -18,6 +18,8 @@ class ReservedHostsArgs(TypedDict):
     """DNS names; `*.` may lead one, which reserves every name below it."""
     namespaces: NotRequired[Annotated[Input[NonEmpty[Input[KubernetesName]]], Default([istio.NAMESPACE])]]
     """The namespaces whose objects may name the hosts: that of the gateway's Pods first."""
+    owners: NotRequired[Annotated[Mapping[HostName, Input[KubernetesName]], Default({})]]
+    """Hosts that routes of one more namespace may name, each with that namespace."""
     secrets: NotRequired[Annotated[Input[Sequence[Input[Text]]], Default(())]]
     """Secrets of the gateway that no Gateway or Ingress of another namespace may present."""
     selectors: NotRequired[Annotated[Input[NonEmpty[Selector[Input[str]]]], Default([istio.SELECTOR])]]
@@ -45,7 +47,7 @@ class ReservedHosts(pulumi.ComponentResource):
             metadata=metadata,
             spec=computed(
                 reserved_hosts.policy_spec,
-                *(inputs["hosts"], inputs["namespaces"], inputs["secrets"], inputs["selectors"]),
+                *(inputs["hosts"], inputs["namespaces"], inputs["secrets"], inputs["selectors"], inputs["owners"]),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

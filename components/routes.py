@@ -70,6 +70,11 @@ class RouteArgs(TypedDict):
 
 def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Yield what contradicts the rest of a `HostArgs` that has all its fields."""
+    if host["owner"]:
+        for key in ("routes", "redirect_to", "maintenance", "response_headers"):
+            if host[key]:
+                yield (key,), "contradicts owner: only the routes of that namespace answer"
+        return
     if host["redirect_to"]:
         if host["redirect_to"] == host["host"]:
             yield ("redirect_to",), "is the host itself, so the redirect would never end"
@@ -78,7 +83,7 @@ def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         if host["maintenance"]:
             yield ("maintenance",), "contradicts the redirect of the whole host"
     elif not host["routes"] and not host["maintenance"]:
-        yield ("routes",), "is missing: a host has routes, a redirect, or is in maintenance"
+        yield ("routes",), "is missing: a host has routes, an owner, a redirect, or is in maintenance"
     seen: set[Any] = set()
     for position, route in enumerate(host["routes"] or ()):
         requests = same_requests(route)
@@ -101,13 +106,41 @@ class HostArgs(TypedDict):
     host: Input[HostName]
     """A DNS name; `*.` may lead it."""
     routes: NotRequired[Input[Sequence[RouteArgs]]]
-    """In any order: the longest matching path wins. Required unless the host redirects or is in maintenance."""
+    """In any order: the longest matching path wins. Required unless the host has an owner, redirects, or is in
+    maintenance."""
+    owner: NotRequired[KubernetesName | None]
+    """A namespace whose VirtualServices or HTTPRoutes alone serve the host on port 443. The host then has no routes,
+    redirect, maintenance or headers here."""
     redirect_to: NotRequired[Input[Domain]]
     """A DNS name that every request is redirected to (301), with its path and query. The host then has no routes."""
     maintenance: NotRequired[Annotated[Input[bool], Default(False)]]
     """True answers every request with 503 and Retry-After; routes, if there are any, are ignored meanwhile."""
     response_headers: NotRequired[Annotated[Input[ResponseHeaders[Input[str]]], Default({})]]
     """Headers that are set on every answer; they replace the application's own of the same names."""
+
+
+def owners(hosts: Iterable[Mapping[str, Any]]) -> list[tuple[Any, str]]:
+    """Return the hosts that have an owner, each with its owner's namespace."""
+    return [(host["host"], host["owner"]) for host in hosts if host["owner"]]
+
+
+def borrowed_routes(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield the hosts that a namespace could serve through a wildcard above them, and not by themselves.
+
+    Istio lets a namespace that has routes for a wildcard have routes for every name below it.
+    """
+    hosts, routes_from = args["hosts"], args["routes_from"]
+    for wildcard in hosts if owners(hosts) else ():
+        for position, host in enumerate(hosts):
+            above, below, owner = wildcard["host"], host["host"], wildcard["owner"]
+            if not names.is_wildcard(above) or above == below or not names.matches(above, below):
+                continue
+            if owner and host["owner"] != owner:
+                what = f"is not {owner}, which could serve {below} through its {above}"
+                yield ("hosts", position, "owner"), what
+            elif not owner and host["owner"] and set(routes_from) - {host["owner"]}:
+                what = f"could serve {below}, which has an owner, through {above}"
+                yield ("routes_from",), what
 
 
 def redirect_loop(targets: Mapping[str, str], host: str) -> list[str]:

@@ -44,7 +44,7 @@ from .fields import (
     Wait,
 )
 from .kube import solver_route
-from .routes import HostArgs
+from .routes import HostArgs, borrowed_routes
 from .specs import acme, addresses, apis, cert_manager, istio, tls
 
 
@@ -101,6 +101,7 @@ class ManagedGatewayArgs(TypedDict):
 
 
 @with_cross_check(shared_credentials, "credentials")
+@with_cross_check(borrowed_routes, "hosts", "routes_from")
 class TlsGatewayArgs(TypedDict):
     """The inputs of `TlsGateway`."""
 
@@ -127,7 +128,8 @@ class TlsGatewayArgs(TypedDict):
     hsts: NotRequired[Annotated[Input[Hsts], Default(0)]]
     """Seconds of Strict-Transport-Security; 0 sends none."""
     routes_from: NotRequired[Annotated[Input[Sequence[Input[RouteNamespace]]], Default(())]]
-    """Namespaces whose VirtualServices may have routes for the hosts, beside the Gateway's own. `*` is for all."""
+    """Namespaces whose VirtualServices may have routes for the hosts without an owner, beside the Gateway's own. `*` is
+    for all."""
     client_ca: NotRequired[ClientCaArgs]
     """Asks the clients of every host for a certificate of this CA (Istio 1.28 and later). By default, none is asked."""
 

@@ -169,6 +169,7 @@ class Composition:
         return {
             "hosts": [host.host for view in views for host in view.hosts],
             "namespaces": list(dict.fromkeys(namespaces)),
+            "owners": {host: owner for view in views for host, owner in view.owners.items()},
             "secrets": [secret for view in views for secret in view.certificates],
             "selectors": [dict(view.ingress.selector) for view in views],
             "object_name": f"reserved-hosts-{names.stack_suffix(self.stack)}",

@@ -103,6 +103,7 @@ class GatewayComposition:
             "managed": self._managed,
             "hosts": self._hosts,
             "routes_from": self.settings.ingress.routes_from,
+            "owned_hosts": list(self.settings.owners),
         }
 
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:

@@ -108,7 +108,7 @@ class Settings(Section):
         False,
         description="true for a ValidatingAdmissionPolicy (Kubernetes 1.30) that refuses Gateways, routes, Ingresses"
         " and ACME Orders with a host of the stack, unless they are in a namespace of its gateways or of"
-        " `ingress.routesFrom`",
+        " `ingress.routesFrom`; routes of a host's `owner` may name it",
         examples=[True],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
@@ -153,6 +153,11 @@ class Settings(Section):
         changes |= {"certificate": certificate, "gateways": ()}
         own = frozenset(map(to_camel, gateway.model_fields_set))
         return View(gateway.name, ("gateways", number), self.model_copy(update=changes), own)
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The owner's namespace of each host that has one."""
+        return {host.host: host.owner for host in self.hosts if host.owner}
 
     @property
     def application_namespaces(self) -> list[str]:

@@ -8,15 +8,22 @@ from policies.findings import Rule
 from policies.gateways import listeners_of
 from policies.listeners import ANY_NAMESPACE, Listener
 from policies.objects import KubernetesObject, Stack, get, of_kind
-from policies.stack_config import in_production, routes_from
+from policies.stack_config import in_production, owners, routes_from
 
 
 def _open_hosts(listener: Listener, _stack: Stack) -> Iterator[Problem]:
-    listed = routes_from()
-    if not in_production() or ANY_NAMESPACE in listed:
+    listed, owner_of = routes_from(), owners()
+    if not in_production():
         return
     for namespace, host in listener.hosts:
-        if namespace == ANY_NAMESPACE:
+        owner = owner_of.get(host)
+        if owner:
+            if namespace not in {listener.gateway.namespace, owner}:
+                others = "every namespace" if namespace == ANY_NAMESPACE else namespace
+                yield Problem(listener.where, f"{host} takes routes from {others}, although its owner is {owner}")
+        elif ANY_NAMESPACE in listed:
+            continue
+        elif namespace == ANY_NAMESPACE:
             yield Problem(listener.where, f"{host} takes routes from every namespace")
         elif namespace not in {listener.gateway.namespace, *listed}:
             yield Problem(
@@ -39,9 +46,10 @@ def _wide_grants(grant: KubernetesObject, _stack: Stack) -> Iterator[Problem]:
 ROUTES_FROM = Rule(
     name="routes-from-listed-namespaces",
     description="In a production stack, a gateway's hosts take routes from its own namespace, and from those that"
-    " `ingress.routesFrom` lists: others could take any path of a host.",
+    " `ingress.routesFrom` lists, a host with an `owner` from this one instead: others could take any path of a host.",
     fix=(
         "pulumi config set --path 'ingress.routesFrom[0]' NAMESPACE    # if that namespace is to have routes",
+        "pulumi config set --path 'hosts[0].owner' NAMESPACE    # if it alone is to have the routes of that host",
         "hosts: [./HOST]    # on the server of a Gateway of your own; in the Gateway API, no allowedRoutes",
     ),
     cannot_see="which namespaces have a label that a listener of the Gateway API selects by: they count as every"

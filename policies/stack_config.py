@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.engine import policy_config
+from components.specs import names
 from components.specs.istio import NAMESPACE, SELECTOR
 from config.production import PROJECT, is_production
 
@@ -52,6 +53,22 @@ def routes_from() -> set[str]:
     """Return the namespaces that the config lets add routes to its gateways."""
     listed = [ingress.get("routesFrom") for ingress in _ingresses()]
     return {str(namespace) for namespaces in listed if isinstance(namespaces, list) for namespace in namespaces}
+
+
+def owners() -> Mapping[str, str]:
+    """Return the namespace that owns a host, for each host that has an owner."""
+    gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
+    sections = [_value("hosts", list), *(gateway.get("hosts") for gateway in gateways)]
+    hosts = [host for section in sections if isinstance(section, list) for host in section if isinstance(host, dict)]
+    return {_normalised(host): str(host["owner"]) for host in hosts if host.get("host") and host.get("owner")}
+
+
+def _normalised(host: Mapping[str, Any]) -> str:
+    """Return a host's name as objects have it."""
+    try:
+        return names.dns_name(str(host["host"]))
+    except ValueError:
+        return ""  # the settings refuse it
 
 
 def zones() -> set[tuple[str, str]]:

@@ -167,9 +167,14 @@ def address(host: str) -> dict[str, str]:
     return {"type": "Hostname", "value": host}
 
 
-def http_listeners(hosts: Sequence[str], namespace: str, routes_from: Sequence[str] = ()) -> list[dict[str, Any]]:
+def http_listeners(
+    hosts: Sequence[str], namespace: str, routes_from: Sequence[str] = (), owned_hosts: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return the listeners of port 80, whose routes are the redirect and those of the solvers."""
-    return [_listener(host, 80, "HTTP", _route_namespaces(namespace, routes_from)) for host in hosts]
+    return [
+        _listener(host, 80, "HTTP", _route_namespaces(namespace, () if host in owned_hosts else routes_from))
+        for host in hosts
+    ]
 
 
 def tls_listeners(
@@ -177,11 +182,21 @@ def tls_listeners(
     cipher_suites: Sequence[str],
     namespace: str,
     routes_from: Sequence[str] = (),
+    owners: Sequence[tuple[str, str]] = (),
 ) -> list[dict[str, Any]]:
-    """Return the listeners of port 443; `credentials` are each host's Secret and the host."""
+    """Return the listeners of port 443.
+
+    Args:
+        credentials: Each host's Secret and the host.
+        cipher_suites: Those of TLS 1.2.
+        namespace: The Gateway's own.
+        routes_from: The namespaces that may have routes for a host without an owner, beside the Gateway's own.
+        owners: Hosts, each with the one namespace that may have routes for it.
+    """
+    owner_of = dict(owners)
     return [
         {
-            **_listener(host, 443, "HTTPS", _route_namespaces(namespace, routes_from)),
+            **_listener(host, 443, "HTTPS", _route_namespaces(namespace, routes_from, owner_of.get(host))),
             "tls": {
                 "mode": "Terminate",
                 "certificateRefs": [{"group": "", "kind": "Secret", "name": secret}],
@@ -192,13 +207,14 @@ def tls_listeners(
     ]
 
 
-def _route_namespaces(namespace: str, routes_from: Sequence[str]) -> dict[str, Any]:
-    """Return the namespaces whose routes a listener accepts: its own, and those that the config lists."""
-    if ANY_NAMESPACE in routes_from:
+def _route_namespaces(namespace: str, routes_from: Sequence[str], owner: str | None = None) -> dict[str, Any]:
+    """Return the namespaces whose routes a listener accepts: its owner's, or its own and those that are listed."""
+    accepted = [owner] if owner else [namespace, *routes_from]
+    if ANY_NAMESPACE in accepted:
         return {"from": "All"}
-    if not routes_from:
+    if accepted == [namespace]:
         return {"from": "Same"}
-    named = {"key": NAMESPACE_NAME, "operator": "In", "values": [namespace, *routes_from]}
+    named = {"key": NAMESPACE_NAME, "operator": "In", "values": accepted}
     return {"from": "Selector", "selector": {"matchExpressions": [named]}}
 
 

@@ -45,7 +45,7 @@ GATEWAY_SERVICE = "internal.istio.io/gateway-service"
 MESH = "mesh"
 """A VirtualService's name for all sidecars, among its Gateways."""
 
-_OWN_NAMESPACE = "."
+OWN_NAMESPACE = "."
 """Before a Gateway's host: the Gateway's own namespace."""
 
 SELECTOR = {"istio": "ingressgateway"}
@@ -67,11 +67,20 @@ def metadata(name: Any, namespace: Any) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
-def gateway_hosts(hosts: Sequence[str], routes_from: Sequence[str] = ()) -> list[str]:
-    """Return hosts as a Gateway lists them: with its own namespace, and with each one that may add routes."""
-    if ANY_NAMESPACE in routes_from:
-        return list(hosts)
-    return [f"{namespace}/{host}" for host in hosts for namespace in (_OWN_NAMESPACE, *routes_from)]
+def gateway_hosts(
+    hosts: Sequence[str], routes_from: Sequence[str] = (), owners: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return hosts as a Gateway lists them, each with the namespaces from which it accepts routes.
+
+    A host in `owners` accepts those of one namespace. The others accept those of the Gateway's own, and of
+    `routes_from`.
+    """
+    listed: list[str] = []
+    for host in hosts:
+        namespaces = [owners[host]] if owners and host in owners else [OWN_NAMESPACE, *routes_from]
+        qualified = [f"{namespace}/{host}" for namespace in namespaces]
+        listed += [host] if ANY_NAMESPACE in namespaces else qualified
+    return listed
 
 
 def split_host(listed: str, namespace: str) -> tuple[str, str]:
@@ -82,7 +91,7 @@ def split_host(listed: str, namespace: str) -> tuple[str, str]:
         namespace: The Gateway's own namespace.
     """
     accepted, _, host = listed.rpartition("/")
-    return namespace if accepted == _OWN_NAMESPACE else accepted or ANY_NAMESPACE, host.lower()
+    return namespace if accepted == OWN_NAMESPACE else accepted or ANY_NAMESPACE, host.lower()
 
 
 def resolve_gateway(reference: str, namespace: str) -> tuple[str, str]:
@@ -92,15 +101,21 @@ def resolve_gateway(reference: str, namespace: str) -> tuple[str, str]:
     """
     place, slash, name = reference.partition("/")
     if slash:
-        return (namespace if place == _OWN_NAMESPACE else place), name
+        return (namespace if place == OWN_NAMESPACE else place), name
     name, dot, rest = reference.partition(".")
     return (rest.partition(".")[0] if dot else namespace), name
 
 
-def http_gateway_spec(selector: Any, hosts: Sequence[Any], routes_from: Sequence[Any] = ()) -> dict[str, Any]:
-    """Return the Gateway of port 80; its hosts are listed, so that two stacks can share a gateway."""
+def http_gateway_spec(
+    selector: Any, hosts: Sequence[Any], routes_from: Sequence[Any] = (), owned_hosts: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """Return the Gateway of port 80; its hosts are listed, so that two stacks can share a gateway.
+
+    The redirect and the solvers' routes are in the Gateway's namespace, also those of `owned_hosts`.
+    """
     port = {"number": 80, "name": "http", "protocol": "HTTP"}
-    return {"selector": selector, "servers": [{"port": port, "hosts": gateway_hosts(hosts, routes_from)}]}
+    listed = gateway_hosts(hosts, routes_from, dict.fromkeys(owned_hosts, OWN_NAMESPACE))
+    return {"selector": selector, "servers": [{"port": port, "hosts": listed}]}
 
 
 def redirect_spec(gateway: Any, hosts: Sequence[Any]) -> dict[str, Any]:
@@ -127,10 +142,12 @@ def tls_gateway_spec(
     cipher_suites: Sequence[str],
     client_ca_secret: str | None = None,
     routes_from: Sequence[Any] = (),
+    owners: Sequence[tuple[Any, Any]] = (),
 ) -> dict[str, Any]:
     """Return the Gateway of port 443: one server per certificate, since a server presents one.
 
-    `credentials` are each certificate's Secret and the hosts that it is presented for.
+    `credentials` are each certificate's Secret and the hosts that it is presented for; `owners` are hosts, each with
+    the namespace of its owner.
     """
     # Istio hardens nothing that is not written here, and TLS 1.3 takes no list of ciphers.
     hardened: dict[str, Any] = {"mode": "SIMPLE", "minProtocolVersion": tls.istio_version(min_version)}
@@ -144,7 +161,7 @@ def tls_gateway_spec(
             {
                 # Port names are unique in a Gateway.
                 "port": {"number": 443, "name": f"https-{number}" if number > 1 else "https", "protocol": "HTTPS"},
-                "hosts": gateway_hosts(hosts, routes_from),
+                "hosts": gateway_hosts(hosts, routes_from, dict(owners)),
                 "tls": {**hardened, "credentialName": secret},
             }
             for number, (secret, hosts) in enumerate(credentials, start=1)

@@ -44,6 +44,8 @@ class _Kind:
     """The paths of the Secrets that it presents."""
     at_the_gateway: str = "true"
     """Under which condition the gateway presents them."""
+    routes: bool = False
+    """Whether its objects route the hosts, as the owner of a host may do."""
 
     def validation(self, paths: Sequence[str], is_allowed: Callable[[str], str], condition: str = "true") -> str:
         """Return an expression that is true unless the kind has a value at its paths that is not allowed."""
@@ -59,7 +61,7 @@ _KINDS = (
         secrets=["servers[].tls.credentialName", "servers[].tls.credentialNames[]"],
         at_the_gateway=_FOR_THE_PODS,
     ),
-    _Kind("networking.istio.io", "virtualservices", ["hosts[]", "tls[].match[].sniHosts[]"]),
+    _Kind("networking.istio.io", "virtualservices", ["hosts[]", "tls[].match[].sniHosts[]"], routes=True),
     _Kind(
         *("networking.k8s.io", "ingresses", ["rules[].host", "tls[].hosts[]"]),
         secrets=["tls[].secretName"],
@@ -68,8 +70,8 @@ _KINDS = (
     _Kind(_GATEWAY_API, "gateways", ["listeners[].hostname"]),
     _Kind(_GATEWAY_API, "listenersets", ["listeners[].hostname"]),
     _Kind("gateway.networking.x-k8s.io", "xlistenersets", ["listeners[].hostname"]),
-    _Kind(_GATEWAY_API, "httproutes", ["hostnames[]"]),
-    _Kind(_GATEWAY_API, "grpcroutes", ["hostnames[]"]),
+    _Kind(_GATEWAY_API, "httproutes", ["hostnames[]"], routes=True),
+    _Kind(_GATEWAY_API, "grpcroutes", ["hostnames[]"], routes=True),
     _Kind(_GATEWAY_API, "tlsroutes", ["hostnames[]"]),
     # cert-manager makes an Order for a certificate of an ACME server, in the namespace that requests it.
     _Kind("acme.cert-manager.io", "orders", ["dnsNames[]", "commonName"]),
@@ -81,7 +83,11 @@ _NAMED = 3
 
 
 def policy_spec(
-    hosts: Sequence[str], namespaces: Sequence[str], secrets: Sequence[str], selectors: Sequence[Mapping[str, str]]
+    hosts: Sequence[str],
+    namespaces: Sequence[str],
+    secrets: Sequence[str],
+    selectors: Sequence[Mapping[str, str]],
+    owners: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the policy.
 
@@ -90,6 +96,7 @@ def policy_spec(
         namespaces: The namespaces that may name them.
         secrets: The Secrets that no Gateway of another namespace may present at the Pods.
         selectors: For each gateway, labels of its Pods.
+        owners: Hosts that another namespace may route, each with that namespace.
     """
     elsewhere = {"key": NAMESPACE_NAME, "operator": "NotIn", "values": list(namespaces)}
     variables = {
@@ -101,6 +108,7 @@ def policy_spec(
         "domains": json.dumps([host.removeprefix("*") for host in hosts if names.is_wildcard(host)]),
         "secrets": json.dumps(list(secrets)),
         "selectors": json.dumps([dict(selector) for selector in selectors]),
+        **({"owners": json.dumps(owners)} if owners else {}),
     }
     return {
         "failurePolicy": "Fail",
@@ -119,16 +127,19 @@ def policy_spec(
         # An object that is being deleted is updated when its finalizers go.
         "matchConditions": [{"name": "stays", "expression": "!has(object.metadata.deletionTimestamp)"}],
         "variables": [{"name": name, "expression": expression} for name, expression in variables.items()],
-        "validations": list(_validations(hosts, namespaces, secrets)),
+        "validations": list(_validations(hosts, namespaces, secrets, has_owners=bool(owners))),
     }
 
 
-def _validations(hosts: Sequence[str], namespaces: Sequence[str], secrets: Sequence[str]) -> Iterator[dict[str, str]]:
+def _validations(
+    hosts: Sequence[str], namespaces: Sequence[str], secrets: Sequence[str], *, has_owners: bool
+) -> Iterator[dict[str, str]]:
     whose = f"reserved for {', '.join(namespaces)}"
     listed = ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
     for kind in _KINDS:
         message = f"it names a host that is {whose}, or a wildcard with one: {listed}"
-        yield {"expression": kind.validation(kind.hosts, _is_free), "message": message}
+        is_allowed = _is_free_or_owned if kind.routes and has_owners else _is_free
+        yield {"expression": kind.validation(kind.hosts, is_allowed), "message": message}
         if kind.secrets:
             message = f"it presents a Secret of a gateway, which is {whose}: {', '.join(secrets)}"
             yield {
@@ -162,12 +173,28 @@ def _every(parent: str, path: Sequence[str], is_allowed: Callable[[str], str]) -
 
 def _is_free(listed: str) -> str:
     """Return an expression that is true where a name is not reserved."""
-    # Without a namespace before it, and without a dot at its end. Istio also knows `*op.acme.dev`.
-    plain = f"{listed}.lowerAscii().find('[^/]+$').find('^.*[^.]')"
+    # Istio also knows `*op.acme.dev`.
     return (
-        f"[{plain}].all(name, !((name.startsWith('*') ? '*' + name.find('[.].*') : name) in variables.names)"
+        f"[{_plain(listed)}].all(name, !((name.startsWith('*') ? '*' + name.find('[.].*') : name) in variables.names)"
         " && !variables.domains.exists(domain, name.endsWith(domain)))"
     )
+
+
+def _is_free_or_owned(listed: str) -> str:
+    """Return an expression that is true where a name is not reserved, or is that of a host of the object's namespace.
+
+    Below a wildcard with an owner, all hosts have the same one.
+    """
+    owned = (
+        f"[{_plain(listed)}].all(name, [name, '*' + name.find('[.].*')].exists(host, host in variables.owners"
+        " && variables.owners[host] == request.namespace))"
+    )
+    return f"({_is_free(listed)} || {owned})"
+
+
+def _plain(listed: str) -> str:
+    """Return an expression for a name without a namespace before it, and without a dot at its end."""
+    return f"{listed}.lowerAscii().find('[^/]+$').find('^.*[^.]')"
 
 
 def _is_no_secret(reference: str) -> str:

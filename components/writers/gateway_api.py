@@ -14,7 +14,7 @@ import pulumi_kubernetes as kubernetes
 from ..inputs import InputsError, computed, recheck, resource_label
 from ..kube.cutover import ISTIOS, take_over_from
 from ..problem import Problem
-from ..routes import HostArgs
+from ..routes import HostArgs, owners
 from ..specs import gateway_api, names
 
 WAIT_FOR_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
@@ -39,7 +39,9 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
     gateways: list[kubernetes.apiextensions.CustomResource] = []
     wait = WAIT_FOR_PROGRAMMED if managed else WAIT_FOR_ACCEPTED
     for index, hosts in enumerate(gateway_api.blocks(inputs["hosts"])):
-        listeners = computed(gateway_api.http_listeners, hosts, inputs["namespace"], inputs["routes_from"])
+        listeners = computed(
+            gateway_api.http_listeners, hosts, *(inputs["namespace"], inputs["routes_from"], inputs["owned_hosts"])
+        )
         holder = computed(itemgetter(index), holders)
         owner = inputs["gateway"] if gateways and managed else None
         label = gateway_api.numbered(f"{name}-gateway", index)
@@ -51,7 +53,10 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
 
 
 def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: list[pulumi.Resource]) -> None:
-    """Register the Gateways of port 443, with a listener for each host, and an HTTPRoute for each host."""
+    """Register the Gateways of port 443, with a listener for each host, and an HTTPRoute for each host.
+
+    A host with an owner has its HTTPRoutes in the owner's namespace.
+    """
     _refuse(component, name, inputs)
     child = pulumi.ResourceOptions(parent=component)
     owner = inputs["http_gateway"]
@@ -62,6 +67,8 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
     holders = computed(gateway_api.tls_holders, inputs["gateway"], len(presented), owner is not None)
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
+        if host["owner"]:
+            continue
         served = recheck(component, name, ("hosts", position), host, HostArgs)
         route = kubernetes.apiextensions.CustomResource(
             f"{name}-{resource_label(host['host'], position)}",
@@ -79,7 +86,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         listeners = computed(
             gateway_api.tls_listeners,
             credentials,
-            *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"]),
+            *(inputs["cipher_suites"], inputs["namespace"], inputs["routes_from"], owners(inputs["hosts"])),
         )
         holder, last = computed(itemgetter(index), holders), index + 1 == len(blocks)
         label = gateway_api.numbered(f"{name}-gateway", index)

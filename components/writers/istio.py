@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 
 from ..inputs import computed, recheck, resource_label
 from ..kube.cutover import KUBERNETES, take_over_from
-from ..routes import HostArgs
+from ..routes import HostArgs, owners
 from ..specs import istio, names
 
 
@@ -33,19 +33,27 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         api_version=istio.VERSION,
         kind="Gateway",
         metadata=metadata,
-        spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
+        spec=computed(
+            istio.http_gateway_spec,
+            *(inputs["selector"], inputs["hosts"], inputs["routes_from"], inputs["owned_hosts"]),
+        ),
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[redirect])),
     )
     return pulumi.Output.from_input(inputs["service"])
 
 
 def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: list[pulumi.Resource]) -> None:
-    """Register the Gateway of port 443, with a server for each certificate, and a VirtualService for each host."""
+    """Register the Gateway of port 443, with a server for each certificate, and a VirtualService for each host.
+
+    A host with an owner has its VirtualServices in the owner's namespace.
+    """
     child = pulumi.ResourceOptions(parent=component)
     qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])
     others = [host["host"] for host in inputs["hosts"]]
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
+        if host["owner"]:
+            continue
         served = recheck(component, name, ("hosts", position), host, HostArgs)
         # Only a wildcard has hosts below it. Pulumi walks through the list for each host that is given it.
         alone = isinstance(host["host"], str) and not names.is_wildcard(host["host"])
@@ -68,7 +76,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         spec=computed(
             istio.tls_gateway_spec,
             *(inputs["selector"], presented, inputs["min_version"], inputs["cipher_suites"]),
-            *(authority, inputs["routes_from"]),
+            *(authority, inputs["routes_from"], owners(inputs["hosts"])),
         ),
         # It names Secrets by a plain string, which is no dependency.
         opts=pulumi.ResourceOptions(

@@ -12,7 +12,9 @@ from config.problems import Path, value_at
 from config.traffic import Host
 
 _EXAMPLES = {"service": "NAME", "namespace": "NAME", "port": 80}
-_ACCEPTED = "service, namespace and port of one destination; a list of different `routes`; redirectTo; or maintenance"
+_ACCEPTED = (
+    "service, namespace and port of one destination; a list of different `routes`; owner; redirectTo; or maintenance"
+)
 
 
 def problems(gateway: Keys) -> Iterator[Problem]:
@@ -22,6 +24,7 @@ def problems(gateway: Keys) -> Iterator[Problem]:
         yield from _wildcard(gateway, index, host)
         yield from _answers(gateway, index, host)
     yield from _redirect_loops(gateway)
+    yield from _borrowed(gateway)
 
 
 def _duplicates(gateway: Keys) -> Iterator[Problem]:
@@ -45,9 +48,14 @@ def _wildcard(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
 
 
 def _answers(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
-    """Yield what contradicts the way in which a host answers: one destination, routes, a redirect or maintenance."""
+    """Yield what contradicts the way in which a host answers: one destination, routes, an owner, or without any."""
     where: Path = ["hosts", index]
-    if host.inline and (host.redirect_to or host.routes):
+    if host.owner:
+        contradicting = routes.host_conflicts({**host.served, "routes": host.routes})
+        for key in [*host.inline, *(to_camel(str(place[0])) for place, _ in contradicting)]:
+            fix = f"{gateway.remove([*where, key])}, or {gateway.remove([*where, 'owner'])}"
+            yield gateway.problem([*where, key], "contradicts owner", _ACCEPTED, fix)
+    elif host.inline and (host.redirect_to or host.routes):
         other = "redirectTo" if host.redirect_to else "routes"
         for key in host.inline:
             fix = f"{gateway.remove([*where, key])}, or {gateway.remove([*where, other])}"
@@ -68,6 +76,22 @@ def _answers(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
             # In a route, the whole route is removed.
             fix = gateway.remove(path[: len(where) + 2])
             yield gateway.problem(path, reason, _ACCEPTED, fix, default=value_at(host.served, place, "/"))
+
+
+def _borrowed(gateway: Keys) -> Iterator[Problem]:
+    """Yield the hosts that another namespace than their own could serve through a wildcard above them."""
+    hosts, listed = gateway.settings.hosts, gateway.settings.ingress.routes_from
+    if not all(host.host for host in hosts) or listed is None:
+        return
+    owned = [{"host": host.host, "owner": host.owner} for host in hosts]
+    for place, reason in dict(routes.borrowed_routes({"hosts": owned, "routes_from": listed})).items():
+        if place == ("routes_from",):
+            path: Path = ["ingress", "routesFrom"]
+            fix = gateway.remove(path)
+            yield gateway.problem(path, reason, "no routesFrom with a host of an owner below a wildcard", fix)
+        else:
+            fix = gateway.set([*place], "NAMESPACE")
+            yield gateway.problem([*place], reason, "one owner for a wildcard and the hosts below it", fix, default="")
 
 
 def _redirect_loops(gateway: Keys) -> Iterator[Problem]:

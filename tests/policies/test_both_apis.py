@@ -166,6 +166,7 @@ def test_a_listener_that_may_not_end_tls_is_refused(api: Api) -> None:
 
 def test_in_production_only_listed_namespaces_have_routes(api: Api) -> None:
     own, every, other = (api.gateway(api.accepting(namespace)) for namespace in (".", "*", "shop"))
+    owned = {"host": "shop.sandbox.test"}
     holds(neighbours.ROUTES_FROM, own, every, other)
     with configured(production="true"):
         holds(neighbours.ROUTES_FROM, own)
@@ -176,6 +177,11 @@ def test_in_production_only_listed_namespaces_have_routes(api: Api) -> None:
         breaks(neighbours.ROUTES_FROM, every, saying="every namespace")
     with configured(production="true", ingress={"routesFrom": ["*"]}):
         holds(neighbours.ROUTES_FROM, every)
+    with configured(production="true", ingress={"routesFrom": ["*"]}, hosts=[{**owned, "owner": "shop"}]):
+        holds(neighbours.ROUTES_FROM, other)
+        breaks(neighbours.ROUTES_FROM, every, saying="from every namespace, although its owner is shop")
+    with configured(production="true", hosts=[{**owned, "owner": "team"}]):
+        breaks(neighbours.ROUTES_FROM, other, saying="from shop, although its owner is team")
 
 
 @pytest.mark.parametrize("rule", [gateways.MODE, gateways.TLS_VERSION, gateways.CIPHER_SUITES, gateways.CERTIFICATE])

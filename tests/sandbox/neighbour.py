@@ -60,13 +60,13 @@ def making(*manifests: Object) -> Iterator[None]:
         delete(*reversed(manifests))
 
 
-def route(host: str, *gateways: str, path: str = "", **fields: Any) -> Object:
-    """A VirtualService that answers requests for a host with the team's name, those of one path if there is one."""
-    answer: dict[str, Any] = {"directResponse": {"status": 200, "body": {"string": NAMESPACE}}}
+def route(host: str, *gateways: str, path: str = "", namespace: str = NAMESPACE, **fields: Any) -> Object:
+    """A VirtualService that answers requests for a host with a team's name, those of one path if there is one."""
+    answer: dict[str, Any] = {"directResponse": {"status": 200, "body": {"string": namespace}}}
     if path:
         answer["match"] = [{"uri": {"exact": path}}]
     spec = {"hosts": [host], "gateways": list(gateways), "http": [answer], **fields}
-    return resource(ISTIO_API, "VirtualService", "route", NAMESPACE, spec=spec)
+    return resource(ISTIO_API, "VirtualService", "route", namespace, spec=spec)
 
 
 def gateway(*hosts: str, credential: str = "", annotations: Mapping[str, str] | None = None, **fields: Any) -> Object:
@@ -93,14 +93,14 @@ def gateway_api_gateway(host: str, credential: str = "own") -> Object:
     return resource(GATEWAY_API, "Gateway", "gateway", NAMESPACE, spec=spec)
 
 
-def http_route(host: str, *gateways: str, path: str = "/") -> Object:
-    """An HTTPRoute that leads from a path of a host to a name of the team's; each Gateway is NAMESPACE/NAME."""
+def http_route(host: str, *gateways: str, path: str = "/", namespace: str = NAMESPACE) -> Object:
+    """An HTTPRoute that leads from a path of a host to a name of a team's; each Gateway is NAMESPACE/NAME."""
     places = (gateway.split("/") for gateway in gateways)
-    parents = [{"name": name, "namespace": namespace} for namespace, name in places]
-    redirect = {"type": "RequestRedirect", "requestRedirect": {"hostname": f"{NAMESPACE}.test"}}
+    parents = [{"name": name, "namespace": place} for place, name in places]
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"hostname": f"{namespace}.test"}}
     rule = {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "filters": [redirect]}
     spec = {"parentRefs": parents, "hostnames": [host], "rules": [rule]}
-    return resource(GATEWAY_API, "HTTPRoute", "route", NAMESPACE, spec=spec)
+    return resource(GATEWAY_API, "HTTPRoute", "route", namespace, spec=spec)
 
 
 def ingress(host: str, path: str = "/", **fields: Any) -> Object:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import ISTIO, client, eventually, is_ready, items, kubectl, renew
+from sandbox.testing import ISTIO, applied, client, eventually, is_ready, items, kubectl, renew, resource
 from sandbox.testing.cluster import Object
 from tests.sandbox import neighbour
 from tests.sandbox.conftest import NewStack, only_istio
@@ -31,7 +31,10 @@ from tests.sandbox.stack import GATEWAYS, SHOP, Stack, certificate_of
 pytestmark = pytest.mark.sandbox
 
 HOST, SECRET = str(SHOP["host"]), "neighbours-certs"
+STRANGER = "stranger"
 WILDCARD, BELOW = "*.team.sandbox.test", "login.team.sandbox.test"
+OTHERS = [SHOP | {"host": WILDCARD, "challenge": "dns01"}]
+OWNED = [{"host": HOST, "owner": NAMESPACE}, *OTHERS]
 TLS_GATEWAY = f"{ISTIO}/tls-neighbours"
 REFUSED = f"denied request: it names a host that is reserved for {ISTIO}"
 REFUSED_SECRET = f"denied request: it presents a Secret of a gateway, which is reserved for {ISTIO}: {SECRET}"
@@ -51,7 +54,7 @@ def made(new_stack: NewStack) -> Stack:
         acme={"waitInsteadOfSelfCheck": 8},
         dns={"workloadIdentity": True},
         certificate={"secretName": SECRET},
-        hosts=[SHOP, SHOP | {"host": WILDCARD, "challenge": "dns01"}],
+        hosts=[SHOP, *OTHERS],
     )
 
 
@@ -124,6 +127,29 @@ def test_a_route_of_another_namespace_takes_a_path_only_where_the_config_lists_t
             stack.up()
             answers("application", path="/login")
         assert named(stack) == {}, "it has no effect"
+
+
+def test_the_owner_of_a_host_serves_it_and_nobody_else_does(stack: Stack, api: str) -> None:
+    make = {"istio": route, "gateway": http_route}[api]
+    mine, http_gateway = make(HOST, TLS_GATEWAY), TLS_GATEWAY.replace("tls", "http")
+    theirs = make(HOST, TLS_GATEWAY, http_gateway, path="/login", namespace=STRANGER)
+    listed = {"hosts": OWNED, "ingress": {"routesFrom": [STRANGER]}}
+    with making(mine), applied(resource("v1", "Namespace", STRANGER), theirs):
+        assert who() == "application", "a route is of no use without the right to have it"
+        with stack.changed(**listed):
+            stack.up()
+            answers(NAMESPACE)
+            assert who(path="/login") == NAMESPACE, "and not the namespace that has routes for the other hosts"
+            assert client.plain(HOST, "/login").headers["location"] == f"https://{HOST}/login", "nor in plain HTTP"
+            assert stack.verify().problems == []
+    with stack.changed(**listed):
+        eventually("the host is served by nobody", who, until=lambda seen: seen == "nobody")
+        (problem,) = stack.verify().problems
+        assert (problem["check"], problem["subjects"]) == ("gateway", [HOST])
+        assert f"{NAMESPACE}, the namespace of its owner, has no route for it" in problem["what"]
+    stack.up()
+    answers("application")
+    stack.assert_at_rest()
 
 
 def test_a_gateway_and_a_route_of_the_gateway_api_have_no_effect_from_another_namespace(api: str, stack: Stack) -> None:
@@ -257,6 +283,17 @@ CASES: dict[str, tuple[Object, str]] = {
 def test_the_api_server_refuses_objects_with_a_reserved_host_in_whatever_form(manifest: Object, reason: str) -> None:
     said = refusal(manifest)
     assert reason in said if reason else not said, said
+
+
+@only_istio
+def test_the_owner_of_a_reserved_host_may_name_it_in_routes_alone(shared: Stack) -> None:
+    with shared.changed(reserveHosts=True, hosts=OWNED):
+        shared.stand()
+        eventually("the policy is in effect", lambda: REFUSED in refusal(gateway(HOST)))
+        for manifest in (route(HOST, TLS_GATEWAY), http_route(HOST, TLS_GATEWAY)):
+            assert not refusal(manifest)
+        for manifest in (gateway_api_gateway(HOST), ingress(HOST), route(BELOW, TLS_GATEWAY)):
+            assert REFUSED in refusal(manifest)
 
 
 def test_the_stack_itself_is_not_held_back(reserving: Stack) -> None:

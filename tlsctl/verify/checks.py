@@ -91,7 +91,7 @@ CHECKS: Mapping[str, Check] = {
     "gateway": Check(
         "Gateways and routes name the host and its Secret; with `api: gateway`, Istio has them in force and they may"
         " lead to the applications' Services",
-        "they were edited or deleted, or a ReferenceGrant or a Service was deleted",
+        "they were edited or deleted, a ReferenceGrant or a Service was deleted, or the owner of the host has no route",
         (UP,),
         ("service",),
     ),
@@ -160,7 +160,8 @@ CHECKS: Mapping[str, Check] = {
         ("kubectl get peerauthentications --all-namespaces", UP),
     ),
     "route": Check(
-        "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance",
+        "a request over HTTPS reaches the application, or is redirected as `redirectTo` says; skipped in maintenance,"
+        " and where a host's owner has no route for `/`",
         "its Service, the Service's port or a ready Pod is missing",
         ("kubectl --namespace {application} get services,endpointslices,pods", UP),
         ("handshake", "gateway", "neighbour"),

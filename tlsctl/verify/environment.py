@@ -8,7 +8,7 @@ from typing import Any
 
 from components.problem import Problem, ProblemsError
 from components.shell import word
-from components.specs import addresses, apis, names
+from components.specs import addresses, apis, istio, names
 from components.specs.acme import HTTP01
 from config.models import Settings
 from config.problems import Path
@@ -85,9 +85,24 @@ class Environment:
         """The namespace of the gateway and of all objects that the stack makes for it."""
         return str(self.settings.ingress.namespace)
 
+    def route_namespaces(self, host: str, port: int = 443) -> set[str]:
+        """Return the namespaces from which a port of the gateway accepts routes for a host, `*` for all."""
+        owner = self.settings.owners.get(host)
+        if owner:
+            return {owner if port == 443 else self.namespace}
+        listed = self.settings.ingress.routes_from
+        return {istio.ANY_NAMESPACE} if istio.ANY_NAMESPACE in listed else {self.namespace, *listed}
+
     def failed(self, check: str, subject: str, detail: str, **fields: str) -> Result:
         """Return the result of a check that failed, with the check's usual fix and the fields of its own."""
         return failed(check, subject, detail, self.fix(check, subject, **fields))
+
+    def unrouted(self, host: str, gateway: str) -> Result:
+        """Return the result for a host whose owner has no route for it on the stack's Gateway."""
+        owner, kind = self.settings.owners[host], apis.ROUTES[self.settings.api]
+        detail = f"{owner}, the namespace of its owner, has no route for it on {gateway}"
+        fix = f"kubectl --namespace {word(owner)} get {kind}    # docs/gateways.md has one that its team can apply"
+        return failed("gateway", host, detail, (fix,))
 
     def fix(self, check: str, subject: str = "", **own_fields: str) -> tuple[str, ...]:
         """Return the usual fix of a failed check; `Stack.address` adds the stack to its commands."""

@@ -31,7 +31,7 @@ _NO_SERVICE = {"BackendNotFound"}
 
 
 def read_served(environment: Environment, read: Read) -> "Served":
-    """Read the objects of the gateway's namespace, and the grants of the applications'."""
+    """Read the objects of the gateway's namespace, the grants of the applications', and the routes of the owners'."""
     own = environment.namespace
     namespaces = {route.namespace for host in environment.hosts.values() for route in host.destinations} - {own}
     plurals = {GATEWAY: "gateways", "HTTPRoute": "httproutes"}
@@ -39,7 +39,9 @@ def read_served(environment: Environment, read: Read) -> "Served":
         plurals[LISTENER_SET] = "listenersets"
     objects = {kind: read(gateway_api.VERSION, plural, own) for kind, plural in plurals.items()}
     grants = {namespace: read(gateway_api.GRANT_VERSION, "referencegrants", namespace) for namespace in namespaces}
-    return Served(environment, objects, grants)
+    owners = dict.fromkeys(environment.settings.owners.values())
+    of_owners = {owner: read(gateway_api.VERSION, "httproutes", owner) for owner in owners}
+    return Served(environment, objects, grants, of_owners)
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,16 @@ class Served:
     """Those of the gateway's namespace, by kind."""
     grants: Mapping[str, Objects]
     """The ReferenceGrants of each of the applications' namespaces."""
+    of_owners: Mapping[str, Objects]
+    """The HTTPRoutes of each namespace that owns a host."""
 
     def judge(self, host: str) -> Result:
         """Return whether the host has its listeners and routes, and Istio has them in force."""
         if wrong := self._listener_problem(host) or self._route_problem(host) or self._grant_problem(host):
             return self.environment.failed("gateway", host, wrong)
+        owner = self.environment.settings.owners.get(host)
+        if owner and not self._owners_routes(host, owner):
+            return self.environment.unrouted(host, f"{self._owners[host][-1]} of {self.environment.namespace}")
         if refused := self._refused(host):
             return refused
         attached = self._listener_status(self._owners[host][-1], host).get("attachedRoutes")
@@ -98,10 +105,11 @@ class Served:
         """Yield the objects that the program makes for a port: as many as its limit of listeners asks for."""
         environment, settings, own = self.environment, self.environment.settings, self.environment.own
         ingress, accepted = settings.ingress, (environment.namespace, settings.ingress.routes_from)
+        owners = settings.owners
         listeners = (
-            gateway_api.http_listeners(list(environment.hosts), *accepted)
+            gateway_api.http_listeners(list(environment.hosts), *accepted, list(owners))
             if port == 80
-            else gateway_api.tls_listeners(self._presented, settings.tls.cipher_suites, *accepted)
+            else gateway_api.tls_listeners(self._presented, settings.tls.cipher_suites, *accepted, [*owners.items()])
         )
         for holder, part in zip(self._holders(port), gateway_api.blocks(listeners), strict=True):
             if holder.kind == LISTENER_SET:
@@ -164,12 +172,12 @@ class Served:
         return None
 
     def _expected_routes(self, host: str) -> Mapping[str, Mapping[str, Any]]:
-        """Return the specs of the host's own route and of the redirect, by name."""
-        own = self.environment.own
-        return {
-            own.route(host)[1]: gateway_api.route_spec(self._holders(443), self.environment.hosts[host].served),
-            own.http_gateway: gateway_api.redirect_spec(self._holders(80)),
-        }
+        """Return the specs of the host's own route, unless an owner has it, and of the redirect, by name."""
+        own, served = self.environment.own, self.environment.hosts[host].served
+        expected = {own.http_gateway: gateway_api.redirect_spec(self._holders(80))}
+        if not served["owner"]:
+            expected[own.route(host)[1]] = gateway_api.route_spec(self._holders(443), served)
+        return expected
 
     def _route_problem(self, host: str) -> str | None:
         for name, spec in self._expected_routes(host).items():
@@ -184,6 +192,18 @@ class Served:
             if _answers(actual) != _answers(spec):
                 return f"HTTPRoute {name} does not answer as the config says"
         return None
+
+    def _owners_routes(self, host: str, owner: str) -> list[Object]:
+        """Return the HTTPRoutes of a host's owner for its listener."""
+        expected = self._owners[host][-1]
+        parent = _PLURALS[expected.kind], (self.environment.namespace, expected.name)
+        own = self.of_owners[owner]
+        return [
+            own[route.owner.key[1]]
+            for route in routes(own.values())
+            if any(names.common_host(host, listed) for listed in route.hosts)
+            and any((*parent, section) in route.parents for section in ("", names.object_name(host)))
+        ]
 
     def _grant_problem(self, host: str) -> str | None:
         own, name = self.environment.namespace, self.environment.own.tls_gateway
@@ -208,6 +228,12 @@ class Served:
             wrong = wrong or refusal(self._listener_status(expected, host).get("conditions") or (), _OF_SECRETS)
             if wrong:
                 return self._refusal(host, expected.kind, expected.name, wrong)
+        namespace = self.environment.settings.owners.get(host)
+        for route in self._owners_routes(host, namespace) if namespace else ():
+            if wrong := route_refusal(route):
+                name = route["metadata"]["name"]
+                describe = f"kubectl --namespace {word(namespace)} describe {word(ROUTES)} {word(name)}"
+                return failed("gateway", host, f"HTTPRoute {namespace}/{name} {wrong}", (describe,))
         for name in self._expected_routes(host):
             route = self.objects["HTTPRoute"][name]
             if wrong := route_refusal(route, _NO_SERVICE):

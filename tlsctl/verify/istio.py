@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.specs import apis, client_ca, headers, istio, mutual_tls, names
+from tlsctl.own import Key
 from tlsctl.verify.environment import Environment, Object, Objects, key
 from tlsctl.verify.results import INGRESS, Result, ok
 from tlsctl.verify.served import Listener, Owner, Read, Route, TlsServer
@@ -22,11 +23,15 @@ _PARENT_NAMESPACE = "internal.istio.io/parent-namespace"
 
 
 def read_served(environment: Environment, read: Read) -> "Served":
-    """Read the objects of the gateway's namespace."""
+    """Read the objects of the gateway's namespace, and the routes of the hosts' owners."""
     return Served(
         environment,
         read(istio.VERSION, "gateways", environment.namespace),
         read(istio.VERSION, "virtualservices", environment.namespace),
+        {
+            owner: read(istio.VERSION, "virtualservices", owner)
+            for owner in dict.fromkeys(environment.settings.owners.values())
+        },
     )
 
 
@@ -37,11 +42,16 @@ class Served:
     environment: Environment
     gateways: Objects
     virtual_services: Objects
+    of_owners: Mapping[str, Objects]
+    """The VirtualServices of each namespace that owns a host."""
 
     def judge(self, host: str) -> Result:
         """Return whether the host has its listeners and routes."""
         if wrong := self._listener_problem(host) or self._route_problem(host):
             return self.environment.failed("gateway", host, wrong)
+        own, owner = self.environment.own, self.environment.settings.owners.get(host)
+        if owner and not _is_routed(host, (own.namespace, own.tls_gateway), self.of_owners[owner].values()):
+            return self.environment.unrouted(host, f"Gateway {own.namespace}/{own.tls_gateway}")
         return ok("gateway", host, f"ports 80 and 443, Secret {self.environment.certificate_of[host]}")
 
     def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
@@ -63,16 +73,16 @@ class Served:
             if listener is None:
                 hosts = sorted({host for listener in _listeners(gateway, port) for host in listener.get("hosts", [])})
                 return f"Gateway {name} has no server for it on port {port}; its hosts are {', '.join(hosts) or 'none'}"
-            if wrong := self._namespace_problem(host, listener):
+            if wrong := self._namespace_problem(host, port, listener):
                 return f"Gateway {name} {wrong}"
             if port == 443 and (wrong := self._tls_problem(host, listener.get("tls", {}))):
                 return f"Gateway {name} {wrong}"
         return None
 
-    def _namespace_problem(self, host: str, listener: Object) -> str | None:
+    def _namespace_problem(self, host: str, port: int, listener: Object) -> str | None:
         """Return from which other namespaces a listener accepts routes than the config says."""
-        own, allowed = self.environment.namespace, self.environment.settings.ingress.routes_from
-        expected = {istio.split_host(listed, own) for listed in istio.gateway_hosts([host], allowed)}
+        own = self.environment.namespace
+        expected = {(namespace, host) for namespace in self.environment.route_namespaces(host, port)}
         actual = {pair for listed in listener["hosts"] if (pair := istio.split_host(listed, own))[1] == host}
         if actual == expected:
             return None
@@ -93,11 +103,10 @@ class Served:
 
     def _route_problem(self, host: str) -> str | None:
         own, hosts = self.environment.own, list(self.environment.hosts)
-        served = self.environment.hosts[host].served
-        expected = {
-            own.route(host)[1]: istio.virtual_service_spec(f"{own.namespace}/{own.tls_gateway}", served, others=hosts),
-            own.http_gateway: istio.redirect_spec(f"{own.namespace}/{own.http_gateway}", hosts),
-        }
+        gateway, served = f"{own.namespace}/{own.tls_gateway}", self.environment.hosts[host].served
+        expected = {own.http_gateway: istio.redirect_spec(f"{own.namespace}/{own.http_gateway}", hosts)}
+        if not served["owner"]:
+            expected[own.route(host)[1]] = istio.virtual_service_spec(gateway, served, others=hosts)
         for name, spec in expected.items():
             if name not in self.virtual_services:
                 return f"VirtualService {name} does not exist"
@@ -110,6 +119,15 @@ class Served:
             if _answers(actual) != _answers(spec):
                 return f"VirtualService {name} does not answer as the config says"
         return None
+
+
+def _is_routed(host: str, gateway: Key, services: Iterable[Object]) -> bool:
+    """Tell whether one of some VirtualServices is for a host on a Gateway."""
+    return any(
+        names.common_host(host, listed) and (GATEWAYS, gateway, "") in route.parents
+        for route in routes(services)
+        for listed in route.hosts
+    )
 
 
 def tls_settings(listener: Object) -> str:

@@ -77,9 +77,7 @@ class Neighbours:
             return " with httpsRedirect, which answers HTTP-01 challenges too"
         if listed != host:
             return ", which the stack's wildcard is for"
-        own = self.environment.namespace
-        allowed = istio.gateway_hosts([host], self.environment.settings.ingress.routes_from)
-        if (namespace, host) in [istio.split_host(one, own) for one in allowed]:
+        if namespace in self.environment.route_namespaces(host):
             return ": Istio uses the older of two Gateways"
         return " in another form than the stack's Gateway: Envoy refuses every change of a port that has both"
 
@@ -93,7 +91,11 @@ class Neighbours:
                     continue
                 for listener in self._listeners_of.get((plural, parent), ()):
                     for host in self._routed(route, listener) if section in ("", listener.section) else ():
-                        yield Finding(host, route.owner, f"routes it through {listener.owner}")
+                        if parent not in self._own_keys or not self._is_of_owner(route, host):
+                            yield Finding(host, route.owner, f"routes it through {listener.owner}")
+
+    def _is_of_owner(self, route: Route, host: str) -> bool:
+        return self.environment.settings.owners.get(host) == route.owner.key[0]
 
     def _routed(self, route: Route, listener: Listener) -> Iterator[str]:
         """Yield the stack's hosts for which a listener takes a route."""

@@ -89,9 +89,9 @@ class Probe:
 
 
 def probes(host: Host) -> list[Probe]:
-    """Return a request for each route of a host, or one for a host without routes."""
-    if host.redirect_to or host.maintenance:
-        return [Probe("/")]
+    """Return a request for each route of a host, or one for a host whose routes are not the stack's."""
+    if host.redirect_to or host.maintenance or host.owner:
+        return [Probe("/", namespace=host.owner or "")]
     return [
         Probe(
             route.exact or route.path or "/",
@@ -110,6 +110,9 @@ def judge_route(environment: Environment, host: str, answers: Mapping[Probe, Ans
     for probe, answer in answers.items():
         if config.redirect_to or config.maintenance:
             return _judge_whole_host(environment, host, probe, answer)
+        if config.owner and answer.status == 404:
+            detail = f"{probe} is answered 404; {config.owner}, the owner, may have routes for other paths"
+            return skipped("route", host, detail)
         if wrong := _own_error(probe, answer):
             detail = f"{probe} is answered {answer.status} by the gateway: {wrong}"
             return environment.failed("route", host, detail, application=probe.namespace)
@@ -120,11 +123,12 @@ def _own_error(probe: Probe, answer: Answer) -> str | None:
     """Return the meaning of an error that Envoy answered by itself; None where the application answered."""
     if _APPLICATION in answer.headers:
         return None
+    service = probe.service or f"the Service of a route of {probe.namespace}"
     return {
         404: "no route",
-        500: f"Istio may not use {probe.service}, or does not know it",
-        503: f"nothing serves {probe.service} on port {probe.port}",
-        504: f"{probe.service} takes longer than the route's timeout",
+        500: f"Istio may not use {service}, or does not know it",
+        503: f"nothing serves {service}" + (f" on port {probe.port}" if probe.port else ""),
+        504: f"{service} takes longer than the route's timeout",
     }.get(answer.status)
 
 
@@ -149,6 +153,8 @@ def judge_hsts(environment: Environment, host: str, answers: Mapping[Probe, Answ
     expected = environment.settings.tls.hsts
     if not expected:
         return skipped("hsts", host, "not configured")
+    if owner := environment.hosts[host].owner:
+        return skipped("hsts", host, f"the routes of {owner}, its owner, set it")
     for probe, answer in answers.items():
         header = answer.headers.get("strict-transport-security", "")
         age = re.search(r'max-age="?(\d+)', header)

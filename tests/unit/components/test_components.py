@@ -218,6 +218,51 @@ def test_a_gateway_lists_the_namespaces_that_may_have_routes_for_a_host(
     assert spec["servers"][0]["hosts"] == listed
 
 
+def test_a_host_with_an_owner_accepts_routes_of_the_owner_alone_and_on_port_80_of_the_gateways_namespace() -> None:
+    hosts, owners = ["a.test", "*.b.test"], [("a.test", "team")]
+    spec = istio.tls_gateway_spec({}, [("certs", hosts)], "1.3", [], routes_from=["shop"], owners=owners)
+    assert spec["servers"][0]["hosts"] == ["team/a.test", "./*.b.test", "shop/*.b.test"]
+    spec = istio.tls_gateway_spec({}, [("certs", hosts)], "1.3", [], routes_from=["*"], owners=owners)
+    assert spec["servers"][0]["hosts"] == ["team/a.test", "*.b.test"]
+    plain = istio.http_gateway_spec({}, hosts, ["shop"], ["a.test"])["servers"][0]["hosts"]
+    assert plain == ["./a.test", "./*.b.test", "shop/*.b.test"]
+
+
+@pytest.mark.parametrize("api", ["istio", "gateway"])
+def test_a_host_with_an_owner_has_no_route_of_the_program(api: str) -> None:
+    owned = {"host": "a.test.dev", "owner": "team"}
+    args = {"api": api, "credentials": [{"secret_name": "certs", "hosts": ["a.test.dev"]}], "hosts": [owned]}
+    registered = run(lambda: TlsGateway("tls", args))  # type: ignore[arg-type]
+    kinds = [resource.inputs["kind"] for resource in registered if "kind" in resource.inputs]
+    assert kinds == ["Gateway"]
+
+
+OF_A = {"host": "*.test.dev", "owner": "a"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "routes_from", "where"),
+    [
+        ([OF_A, {"host": "b.test.dev", "owner": "b"}], [], "hosts[1].owner"),
+        ([OF_A, {"host": "b.c.test.dev", "routes": [ROUTE]}], [], "hosts[1].owner"),
+        ([{"host": "*.test.dev", "routes": [ROUTE]}, {"host": "b.test.dev", "owner": "b"}], ["a"], "routes_from"),
+        ([OF_A, {"host": "b.test.dev", "owner": "a"}], ["c"], None),
+        ([{"host": "*.test.dev", "routes": [ROUTE]}, {"host": "b.test.dev", "owner": "b"}], ["b"], None),
+        ([OF_A, {"host": "test.dev", "routes": [ROUTE]}], ["c"], None),
+    ],
+)
+def test_nobody_has_routes_for_a_host_through_a_wildcard_above_it(
+    hosts: list[dict[str, Any]], routes_from: list[str], where: str | None
+) -> None:
+    credentials = [{"secret_name": f"certs-{number}", "hosts": [host["host"]]} for number, host in enumerate(hosts)]
+    args: Any = {"credentials": credentials, "hosts": hosts, "routes_from": routes_from}
+    if where is None:
+        run(lambda: TlsGateway("tls", args))
+        return
+    with pytest.raises(InputsError, match=re.escape(where)):
+        run(lambda: TlsGateway("tls", args))
+
+
 @pytest.mark.parametrize(
     ("listed", "read"),
     [
@@ -326,7 +371,7 @@ class TestTlsGateway:
     @pytest.mark.parametrize(
         ("host", "problem"),
         [
-            ({}, r"routes is missing: a host has routes, a redirect, or is in maintenance"),
+            ({}, r"routes is missing: a host has routes, an owner, a redirect, or is in maintenance"),
             ({"redirect_to": "b.test", "routes": [ROUTE]}, r"routes: contradicts the redirect"),
             ({"redirect_to": "b.test", "maintenance": True}, r"maintenance: contradicts the redirect"),
             ({"redirect_to": "a.test"}, r"redirect_to is the host itself"),

@@ -194,6 +194,14 @@ def test_a_listener_accepts_routes_of_the_namespaces_that_are_listed(routes_from
     assert [listener["allowedRoutes"]["namespaces"] for listener in listeners] == [accepted, accepted]
 
 
+def test_a_listener_of_a_host_with_an_owner_accepts_the_owners_routes_alone() -> None:
+    (plain,) = gateway_api.http_listeners(["a.test"], "istio-system", ["shop"], ["a.test"])
+    (secure,) = gateway_api.tls_listeners([("a", "a.test")], ["X"], "istio-system", ["shop"], [("a.test", "team")])
+    assert plain["allowedRoutes"]["namespaces"] == {"from": "Same"}, "the redirect's and the solvers'"
+    (named,) = secure["allowedRoutes"]["namespaces"]["selector"]["matchExpressions"]
+    assert named == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team"]}
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

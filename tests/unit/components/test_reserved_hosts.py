@@ -32,6 +32,16 @@ def test_a_thousand_hosts_fit_into_an_expression_and_a_refusal_names_three() -> 
     assert spec["validations"][0]["message"].endswith(f"{', '.join(hosts[:3])} and 997 more")
 
 
+def test_only_routes_of_an_owner_may_name_its_host() -> None:
+    spec = policy_spec(["a.test", "b.test"], ["istio-system"], [], [{"istio": "ingressgateway"}], {"a.test": "team"})
+    variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}
+    assert json.loads(variables["owners"]) == {"a.test": "team"}
+    let_in = [one["expression"] for one in spec["validations"] if "variables.owners" in one["expression"]]
+    kinds = {"virtualservices", "httproutes", "grpcroutes"}
+    assert {kind for kind in kinds for one in let_in if f"== '{kind}'" in one} == kinds
+    assert len(let_in) == len(kinds), "no Gateway, Ingress or Order"
+
+
 def test_wildcards_above_a_host_name_it_too() -> None:
     spec = policy_spec(["a.shop.test", "*.b.shop.test"], ["istio-system"], [], [{"istio": "ingressgateway"}])
     variables = {variable["name"]: variable["expression"] for variable in spec["variables"]}

@@ -323,6 +323,17 @@ def test_the_hosts_of_all_gateways_are_reserved_for_their_namespaces(up: Any) ->
     assert json.loads(variables["selectors"]) == [{"istio": "ingressgateway"}, INTERNAL["ingress"]["selector"]]
 
 
+def test_the_owner_of_a_host_may_name_it_although_it_is_reserved(up: Any) -> None:
+    done = up(good_config(reserveHosts=True, hosts=[{"host": "shop.sandbox.test", "owner": "team"}]))
+
+    (policy,) = done.of("kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy")
+    variables = {variable["name"]: variable["expression"] for variable in policy.inputs["spec"]["variables"]}
+    assert json.loads(variables["owners"]) == {"shop.sandbox.test": "team"}
+    servers = {gateway.name: gateway.inputs["spec"]["servers"][0]["hosts"] for gateway in done.of(GATEWAY)}
+    assert servers == {"http-gateway": ["./shop.sandbox.test"], "tls-gateway": ["team/shop.sandbox.test"]}
+    assert done.outputs["urls"] == ["https://shop.sandbox.test"]
+
+
 def test_resources_of_another_gateway_begin_with_its_name(up: Any) -> None:
     made: Recorder = up(good_config(gateways=[{**INTERNAL, "challenge": "http01"}]))
 

@@ -1,7 +1,7 @@
 """Objects of the Gateway API are judged against those that the program makes, and by what Istio says of them."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from tlsctl.verify.gateway_api import Served
 from tlsctl.verify.results import Result
 
 API = "api.acme.dev"
+PARENT = {"name": "tls-dev", "namespace": "istio-system"}
 UP = "pulumi up --refresh"
 ELSEWHERE = {"type": "Hostname", "value": "other.istio-system.svc.cluster.local"}
 HTTP, TLS, GRANT = "Gateway/http-dev", "Gateway/tls-dev", "ReferenceGrant/tls-dev"
@@ -47,10 +48,10 @@ def of_route(spec: dict[str, Any]) -> dict[str, Any]:
 def made(environment: Environment) -> Objects:
     """The objects that the program makes, in force, by kind and name."""
     settings, service = environment.settings, ("istio-ingressgateway", "istio-system")
-    accepted = "istio-system", settings.ingress.routes_from
+    accepted, owners = ("istio-system", settings.ingress.routes_from), settings.owners
     presented = [(name, host) for name, hosts in environment.certificates.items() for host in hosts]
-    plain = gateway_api.http_listeners(list(environment.hosts), *accepted)
-    secure = gateway_api.tls_listeners(presented, settings.tls.cipher_suites, *accepted)
+    plain = gateway_api.http_listeners(list(environment.hosts), *accepted, list(owners))
+    secure = gateway_api.tls_listeners(presented, settings.tls.cipher_suites, *accepted, list(owners.items()))
     objects: Objects = {}
     for number, (part_plain, part_secure) in enumerate(
         zip(gateway_api.blocks(plain), gateway_api.blocks(secure), strict=True)
@@ -76,11 +77,11 @@ def made(environment: Environment) -> Objects:
     return copy.deepcopy(objects)
 
 
-def served(environment: Environment, objects: Objects) -> Served:
+def served(environment: Environment, objects: Objects, of_owners: Mapping[str, Objects] | None = None) -> Served:
     by_kind: dict[str, dict[str, Any]] = {"HTTPRoute": {}, "ReferenceGrant": {}}
     for name, obj in objects.items():
         by_kind.setdefault(name.partition("/")[0], {})[name.partition("/")[2]] = obj
-    return Served(environment, by_kind, {"shop": by_kind["ReferenceGrant"]})
+    return Served(environment, by_kind, {"shop": by_kind["ReferenceGrant"]}, of_owners or {})
 
 
 def stack(**config: Any) -> Environment:
@@ -117,6 +118,38 @@ def test_what_the_program_makes_is_ok(config: dict[str, Any]) -> None:
     result = judged(**config)
     assert result.state == "ok", result.detail
     assert "routes attached: 1" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "routes attached: 1"),
+        ({"hostnames": ["b.acme.dev"]}, "team, the namespace of its owner, has no route for it on Gateway tls-dev"),
+        ({"parentRefs": [{"name": "tls-dev"}]}, "has no route for it"),
+        ({"parentRefs": [PARENT | {"sectionName": "b.acme.dev"}]}, "has no route for it"),
+    ],
+    ids=str,
+)
+def test_a_host_with_an_owner_has_a_route_in_the_owners_namespace(change: dict[str, Any], words: str) -> None:
+    environment = stack(hosts=[{"host": SHOP, "owner": "team"}])
+    objects = made(environment)
+    del objects[f"HTTPRoute/{SHOP}"]
+    route = of_route({"parentRefs": [PARENT], "hostnames": [SHOP], **change})
+    route["metadata"] = {"namespace": "team", "name": "web"}
+    result = served(environment, objects, {"team": {"web": route}}).judge(SHOP)
+    assert (result.state == "ok") == (not change)
+    assert words in result.detail
+
+
+def test_a_route_of_an_owner_that_istio_refuses_is_named() -> None:
+    environment = stack(hosts=[{"host": SHOP, "owner": "team"}])
+    objects = made(environment)
+    refused = {"controllerName": CONTROLLER, "conditions": [condition("Accepted", "False", "NotAllowedByListeners")]}
+    route = {"metadata": {"namespace": "team", "name": "web"}, "status": {"parents": [refused]}}
+    route["spec"] = {"parentRefs": [PARENT], "hostnames": [SHOP]}
+    result = served(environment, objects, {"team": {"web": route}}).judge(SHOP)
+    assert (result.state, "HTTPRoute team/web" in result.detail) == ("failed", True), result.detail
+    assert result.fix == ("kubectl --namespace team describe httproutes.gateway.networking.k8s.io web",)
 
 
 MANAGED = {"ingress": {"deployment": "managed", "service": "edge", "infrastructure": {"labels": {"a": "b"}}}}

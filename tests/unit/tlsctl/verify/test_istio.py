@@ -35,7 +35,8 @@ def made(environment: Environment, suffix: str = "dev") -> tuple[Specs, Specs]:
 
 
 def served(environment: Environment, *kinds: Specs) -> Served:
-    return Served(environment, *({name: {"spec": spec} for name, spec in specs.items()} for specs in kinds))
+    gateways, services = ({name: {"spec": spec} for name, spec in specs.items()} for specs in kinds)
+    return Served(environment, gateways, services, {})
 
 
 def judged(environment: Environment, host: str, gateways: Specs, services: Specs) -> Result:
@@ -105,6 +106,40 @@ def test_a_redirect_without_the_wildcard_is_named_for_every_host() -> None:
     for host in (WILDCARD, SHOP):
         result = judged(environment, host, gateways, services)
         assert (result.state, "VirtualService http-dev is for other" in result.detail) == ("failed", True)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "gateways", "state"),
+    [
+        ([SHOP], ["istio-system/tls-dev"], "ok"),
+        ([SHOP], ["tls-dev"], "failed"),
+        (["api.acme.dev"], ["istio-system/tls-dev"], "failed"),
+    ],
+    ids=str,
+)
+def test_a_host_with_an_owner_has_a_route_in_the_owners_namespace(
+    hosts: list[str], gateways: list[str], state: str
+) -> None:
+    environment = deployed(hosts=[{"host": SHOP, "owner": "team"}])
+    spec = {"selector": environment.settings.ingress.selector}
+    own = {
+        "http-dev": istio.http_gateway_spec(**spec, hosts=[SHOP], owned_hosts=[SHOP]),
+        "tls-dev": istio.tls_gateway_spec(
+            **spec,
+            credentials=[*environment.certificates.items()],
+            min_version="1.2",
+            cipher_suites=[],
+            owners=[(SHOP, "team")],
+        ),
+    }
+    services = {"http-dev": {"spec": istio.redirect_spec("istio-system/http-dev", [SHOP])}}
+    of_team = {
+        "web": {"metadata": {"namespace": "team", "name": "web"}, "spec": {"hosts": hosts, "gateways": gateways}}
+    }
+    objects = {name: {"spec": spec} for name, spec in own.items()}
+    result = Served(environment, objects, services, {"team": of_team}).judge(SHOP)
+    assert result.state == state, result.detail
+    assert state == "ok" or "has no route for it on Gateway istio-system/tls-dev" in result.detail
 
 
 @pytest.mark.parametrize("routes_from", [[], ["shop"], ["*"]], ids=str)

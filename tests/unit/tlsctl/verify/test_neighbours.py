@@ -304,6 +304,14 @@ def test_the_namespaces_of_the_config_may_have_routes(routes_from: list[str], fa
     assert len(shared(environment, **others)) == failures
 
 
+def test_the_owner_of_a_host_may_have_its_routes_on_the_stacks_gateway_alone() -> None:
+    environment = deployed(hosts=[{"host": SHOP, "owner": "team"}])
+    own = gateway(f"team/{SHOP}", name=OWN_TLS)
+    assert shared(environment, gateways=[own], virtual_services=[route(SHOP, OWN_TLS)]) == []
+    other = deployed(hosts=[{"host": SHOP, "owner": "other"}])
+    assert len(shared(other, gateways=[own], virtual_services=[route(SHOP, OWN_TLS)])) == 1
+
+
 def test_names_below_the_stacks_wildcard_are_its_hosts() -> None:
     environment = deployed(hosts=hosts(WILDCARD, SHOP), challenge="dns01")
     gateways = [secure("a.b.acme.dev", SHOP)]

@@ -86,6 +86,11 @@ def test_a_closed_port_80_is_a_failure_if_names_are_proven_there(
             "does not redirect to https://acme.dev/ but to https://other.dev/",
             id="redirected elsewhere",
         ),
+        pytest.param({"owner": "team"}, Answer(200, APPLICATION), "ok", "/ 200", id="served by its owner"),
+        pytest.param({"owner": "team"}, Answer(404, {}), "skipped", "team, the owner", id="another path of its owner"),
+        pytest.param(
+            {"owner": "team"}, Answer(503, {}), "failed", "Service of a route of team", id="no Pod of its owner"
+        ),
         pytest.param(
             {"redirectTo": "acme.dev"}, Answer(200, APPLICATION), "failed", "does not redirect", id="not redirected"
         ),
