@@ -18,8 +18,8 @@ PROJECT = Path(__file__).parents[1]
 TIMEOUT = 3600
 """Seconds for one command; the first `make up` on a machine builds the tools."""
 
-NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (login|stack init|preview|up)\b|uv run python -m tlsctl .*--stack dev\b")
-"""Commands for a GKE cluster and a state bucket, which no test has; the sandbox's tests run pulumi's own."""
+NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (login|new|preview|up)\b|cd gateway$|uv run tlsctl ")
+"""Commands for a GKE cluster, a state bucket and a release, which no test has; test_template.py has those of the sandbox."""
 
 UV_OF_MAKE = paths.cache() / "uv" / "bin"
 """Where `make` puts uv on a machine that has none. The documents tell a user to install it."""
