@@ -19,7 +19,7 @@ TIMEOUT = 3600
 """Seconds for one command; the first `make up` on a machine builds the tools."""
 
 NEEDS_A_CLOUD = re.compile(r"gcloud |pulumi (login|new|preview|up)\b|cd gateway$|uv run tlsctl ")
-"""Commands for a GKE cluster, a state bucket and a release, which no test has; test_template.py has those of the sandbox."""
+"""Commands for a GKE cluster, a state bucket and a release, which no test has; test_template.py has the sandbox's."""
 
 UV_OF_MAKE = paths.cache() / "uv" / "bin"
 """Where `make` puts uv on a machine that has none. The documents tell a user to install it."""
