@@ -9,6 +9,7 @@ and a user of another language would meet, is done here:
   becomes known.
 """
 
+import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -54,7 +55,9 @@ class Provider(component.ComponentProvider):
         component.Analyzer = AnnotatedAnalyzer  # type: ignore[attr-defined]
         super().__init__(COMPONENTS, NAME)
         # Other languages add a suffix of their own: without this, TypeScript's HostArgs would be HostArgsArgs.
-        self.schema: str = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")
+        schema = re.sub(rf"({NAME}:index:\w+)Args\b", r"\1", self.schema or "")
+        # Python keeps the indentation of docstrings up to 3.12, and removes it from 3.13 on.
+        self.schema: str = json.dumps(json.loads(schema, object_hook=_without_indentation))
 
     def map_inputs(self, inputs: Mapping[str, Any], component_def: ComponentDefinition) -> dict[str, Any]:
         """Return the inputs by their Python names; the component itself finds what is missing or wrong."""
@@ -78,6 +81,11 @@ class Provider(component.ComponentProvider):
         if isinstance(value, dict) and named:
             return self._object(value, named.properties, named.properties_mapping)
         return value
+
+
+def _without_indentation(described: dict[str, Any]) -> dict[str, Any]:
+    text = described.get("description")
+    return described | {"description": inspect.cleandoc(text)} if isinstance(text, str) else described
 
 
 class Servicer(server.ProviderServicer):

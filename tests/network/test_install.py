@@ -22,9 +22,11 @@ PROJECT = Path(__file__).parents[2]
 TIMEOUT = 300
 
 
-def run(*argv: str | Path, cwd: Path = PROJECT) -> str:
+def run(*argv: str | Path, cwd: Path = PROJECT, **environment: str) -> str:
     command = list(map(str, argv))
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
     assert done.returncode == 0, f"{' '.join(command)} failed: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -45,7 +47,9 @@ def served(python: Path, plugin: Path) -> Iterator[provider_pb2_grpc.ResourcePro
 
 def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
     uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
-    run(uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path)
+    # The wheel is built from the other distribution.
+    run(uv, "build", "--quiet", "--out-dir", tmp_path)
+    run(uv, "tool", "run", "--quiet", "twine", "check", "--strict", *tmp_path.glob("istio_gateway_tls-*"))
     run(uv, "venv", "--quiet", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     (wheel,) = tmp_path.glob("*.whl")
@@ -64,6 +68,19 @@ def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
     pack = Path(run(tlsctl, "policy-pack", cwd=tmp_path).strip())
     virtualenv = yaml.safe_load((pack / "PulumiPolicy.yaml").read_text())["runtime"]["options"]["virtualenv"]
     assert (pack / virtualenv).resolve() == (tmp_path / "venv").resolve(), "the engine runs it where the wheel is"
+
+
+def test_the_template_installs_the_package_of_an_index(tmp_path: Path) -> None:
+    uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
+    index, repository = tmp_path / "index", tmp_path / "repository"
+    run(uv, "build", "--quiet", "--wheel", "--out-dir", index, SETUPTOOLS_SCM_PRETEND_VERSION="0.1.9")
+    shutil.copytree(PROJECT / "examples" / "template", repository)
+    options = ("--quiet", "--no-build", "--no-binary-package", "sslyze")
+    run(uv, "sync", *options, cwd=repository, UV_FIND_LINKS=str(index))
+    run(uv, "sync", *options, "--frozen", cwd=repository, UV_FIND_LINKS=str(index))
+
+    pack = run(uv, "run", "--no-sync", "tlsctl", "policy-pack", cwd=repository)
+    assert Path(pack.strip()).is_relative_to(repository / ".venv"), "as the workflows and the README call it"
 
 
 def test_the_plugin_serves_its_schema_from_what_its_requirements_install(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def main() -> int:
     if program == "uv" and arguments[:2] == ["run", "--no-sync"]:
         os.execvp(arguments[2], arguments[2:])  # noqa: S606
     if program in ("python", "python3") and arguments[:3] == ["-P", "-m", "deploy.ci"]:
-        os.execv(os.environ["PYTHON"], ["python", *arguments])  # noqa: S606
+        os.execv(os.environ["PYTHON"], [os.environ["PYTHON"], *arguments])  # noqa: S606
     command = " ".join([program, *arguments])
     given = sys.stdin.read() if command.endswith("--input -") else ""
     # Without pathlib, which takes longer to load than everything else: it starts hundreds of times.
