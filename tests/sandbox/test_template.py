@@ -23,7 +23,7 @@ def test_a_repository_of_its_own_serves_and_is_upgraded(tmp_path: Path) -> None:
     wheel.make_environment(venv, "policies", "verify")
     for version in ("0.1.0", "0.2.0"):
         wheel.build(index, version)
-    package, _ = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["dependencies"]
+    [package] = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["dependencies"]
     assert wheel.install(venv, index, package) == "0.1.0", "before 1.0, another minor version may break a stack"
 
     with Stack("template", tmp_path, environment=wheel.activate(venv, tmp_path)) as stack:
