@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import acme
+from sandbox import acme, policies
 from sandbox.testing import client, eventually
 from tests.sandbox import wheel
 from tests.sandbox.stack import PROJECT, SHOP, Stack
@@ -34,6 +34,8 @@ def test_a_repository_of_its_own_serves_and_is_upgraded(tmp_path: Path) -> None:
             assert re.search(rf"pulumi config set (--path )?'?{re.escape(key)}'? ", refused), f"{key} in {refused}"
 
         stack.configure(hosts=[HOST])
+        pack = Path(wheel.run(venv / "bin" / "tlsctl", "policy-pack", cwd=repository).strip())
+        assert "✅ istio-gateway-tls@v" in stack.run("preview", "--policy-pack", str(policies.folder(pack)))
         command = ("prove", "--stack", stack.name, "--config-file", stack.file, "--ca", acme.STAGING.root_file)
         proof = wheel.run(venv / "bin" / "tlsctl", *command, cwd=repository, **stack.environment)
         assert f"https://{HOST['host']} is served over verified HTTPS" in proof
