@@ -23,6 +23,11 @@ def test_its_workflows_call_those_of_its_release() -> None:
         assert version == f"v{template.version()}"
 
 
+def test_the_readme_makes_a_repository_of_the_same_release() -> None:
+    named = re.findall(r"pulumi new \S+/tree/(\S+?)/(\S+)", (ROOT / "README.md").read_text())
+    assert named == [(f"v{template.version()}", "examples/template")]
+
+
 def test_it_builds_with_the_setuptools_that_ours_is_tested_with() -> None:
     lock = tomllib.loads((ROOT / "uv.lock").read_text())
     (version,) = (package["version"] for package in lock["package"] if package["name"] == "setuptools")
