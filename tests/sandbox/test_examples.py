@@ -232,6 +232,7 @@ def test_the_types_of_the_wheel_are_read_by_a_type_checker(venv: Path, tmp_path:
         return done.stdout
 
     assert "Success" in checked("__main__.py")
+    assert "Success" in checked(str(EXAMPLES / "template" / "__main__.py"))
     assert 'TypedDict item "hsts"' in checked("wrong.py")
 
 
