@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox.testing import ZONES, cloud_dns, kubectl
+from sandbox.testing import ZONES, cloud_dns, delete, kubectl
 from tests.bench.flat_stack import raw
 
 TIMEOUT = 600
@@ -49,8 +49,8 @@ class ByHand:
 
     def down(self) -> None:
         """Remove everything but what a stack leaves as well."""
-        objects = [obj for obj in self._objects if obj["kind"] != _NAMESPACE]
-        kubectl("delete", "--ignore-not-found", manifest=objects, timeout=TIMEOUT)
+        # With its Certificates first: a Challenge that outlives cert-manager keeps its finalizer.
+        delete(*(obj for obj in self._objects if obj["kind"] != _NAMESPACE))
         self._helm("uninstall")
         kubectl("delete", "namespace", self._release["namespace"], timeout=TIMEOUT)
         cloud_dns("POST", "/sandbox/changes", {"deletions": self._records}, below=ZONES)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.testing import ISTIO, kubectl
+from sandbox.testing import ISTIO, get, items, kubectl, patch
 from tests.bench.figures import Figure
 from tests.recording import machine_facts, pytest_report_teststatus
 from tests.sandbox.stack import Stack
@@ -20,6 +20,7 @@ GATEWAY_API = "perHost in the Gateway API"
 
 _FEW = 4
 """The largest number of hosts of a quick run."""
+_CHALLENGES = "challenges.acme.cert-manager.io"
 _DESTROY = 900
 """Seconds for a `destroy`."""
 log = logging.getLogger("bench")
@@ -115,4 +116,9 @@ def destroy(stack: Stack) -> None:
 def empty_cluster() -> None:
     """Remove what `destroy` keeps."""
     kubectl("delete", "secrets", "--namespace", ISTIO, "--selector=controller.cert-manager.io/fao=true")
+    # With cert-manager gone, nobody else takes its finalizer from a Challenge, and the CRD would wait for it.
+    if get("crd", _CHALLENGES):
+        for challenge in items(_CHALLENGES):
+            metadata = challenge["metadata"]
+            patch(_CHALLENGES, metadata["name"], {"metadata": {"finalizers": None}}, metadata["namespace"])
     kubectl("delete", "crds", "--selector=app.kubernetes.io/name=cert-manager", "--ignore-not-found")

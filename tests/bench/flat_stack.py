@@ -15,6 +15,8 @@ from tests.sandbox.stack import PREFIX, Stack
 FOLDER = Path(__file__).parent / "flat"
 _INTERNAL = {"__internal", "version", "__defaults"}
 """Inputs that the engine and the SDKs add."""
+_EMPTY: tuple[object, ...] = (False, 0, "", [], {})
+_RELEASE = "kubernetes:helm.sh/v3:Release"
 _STACK = "pulumi:pulumi:Stack"
 _DEFAULT = "default"
 """The prefix of the names of providers that the engine makes."""
@@ -60,6 +62,9 @@ def raw(states: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
         if not resource.get("custom") or (_is_provider(resource) and name.startswith(_DEFAULT)):
             continue
         inputs = {key: value for key, value in resource["inputs"].items() if key not in _INTERNAL and value is not None}
+        if resource["type"] == _RELEASE:
+            # The provider returns every field that a release can have, empty where the program has set none.
+            inputs = {key: value for key, value in inputs.items() if value not in _EMPTY}
         if UNKNOWN in json.dumps(inputs):
             raise ValueError(f"{name} has an input that is not known yet, so the flat program cannot have it")
         if isinstance(metadata := inputs.get("metadata"), dict) and metadata.get("namespace") == "default":

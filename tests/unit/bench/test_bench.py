@@ -12,7 +12,7 @@ from config.limits import DAY, HOUR, LETS_ENCRYPT
 from tests import recording
 from tests.bench import page
 from tests.bench.figures import GROUPS, Figure
-from tests.bench.flat_stack import require_same
+from tests.bench.flat_stack import raw, require_same
 from tests.bench.load import read
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +53,12 @@ def test_a_new_result_replaces_the_one_of_the_same_test_on_the_same_machine() ->
 
 def registered(kind: str, **inputs: Any) -> dict[str, Any]:
     return {"urn": f"urn:pulumi:dev::tls::{kind}::{kind}", "custom": True, "type": kind, "inputs": inputs}
+
+
+def test_the_floor_registers_a_release_without_what_the_provider_adds_empty() -> None:
+    empty = {"disableCRDHooks": False, "maxHistory": 0, "keyring": "", "valueYamlFiles": [], "repositoryOpts": {}}
+    release = registered("kubernetes:helm.sh/v3:Release", chart="cert-manager", timeout=300, **empty)
+    assert [resource["inputs"] for resource in raw([release])] == [{"chart": "cert-manager", "timeout": 300}]
 
 
 def test_the_floor_registers_the_same_resources_or_is_refused() -> None:
