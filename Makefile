@@ -26,12 +26,12 @@ faulty  := faults-1 $(if $(ONLY)$(SCENARIOS),,faults-2)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help up audit bench faults down check types unit test test-one pictures format .venv $(testers)
+.PHONY: help up forecast audit bench faults down check types unit test test-one pictures format .venv $(testers)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-up: .venv ## start a sandbox, preview and apply the program in it, request a page over HTTPS
+up: forecast .venv ## start a sandbox, preview and apply the program in it, request a page over HTTPS
 	@$(sandbox) doctor --fix
 	@$(sandbox) up
 	@$(inside) pulumi stack select --create $(STACK)
@@ -39,6 +39,10 @@ up: .venv ## start a sandbox, preview and apply the program in it, request a pag
 	$(inside) pulumi up --stack $(STACK) --yes --skip-preview
 	@$(inside) sh -c 'pulumi stack output --stack $(STACK) --json urls | python -m sandbox.summary - --ca $(ROOTS)'
 	@$(sandbox) timings
+
+# With the machine's Python: it says how long the environment takes, too.
+forecast:
+	@python3 -m sandbox.forecast 2>/dev/null || true
 
 down: .venv ## stop the sandbox
 	@$(sandbox) down
@@ -81,7 +85,7 @@ audit: .venv ## look for known vulnerabilities of the pinned Python packages and
 	@# Strict: a package that is missing from the database fails.
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $(CACHE)/pinned.txt
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement plugin/requirements.txt
-	@set -e; for program in $$(find $(CACHE)/tools -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
+	@set -e; for program in $$(find $(wildcard $(CACHE)/tools $(CACHE)/releases) -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
 	echo "govulncheck $$(basename $$program)"; go -C tests/tools tool govulncheck -mode binary $$program; done
 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it

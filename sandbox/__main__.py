@@ -13,7 +13,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
-from sandbox import doctor, paths, policies, tools
+from sandbox import doctor, paths, policies, releases, tools
 from sandbox.errors import SandboxError
 from sandbox.gobuild import Record
 from sandbox.instance import Instance, names, start
@@ -29,7 +29,7 @@ err = Console(stderr=True, highlight=False)
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Build what is missing, start the sandbox and return when its cluster is ready."""
+    """Download or build what is missing, start the sandbox and return when its cluster is ready."""
     if Instance.find(arguments.name):
         out.print(f"Sandbox {arguments.name!r} runs already.")
         return 0
@@ -101,6 +101,8 @@ def _add_builds(table: Table) -> None:
         title, record = f"build {', '.join(build.programs)}", tools.record(build)
         if tools.installed(build):
             table.add_row(title, "installed")
+        elif releases.downloaded(build.programs):
+            table.add_row(title, "downloaded")
         elif record is None:
             table.add_row(title, "not recorded")
         else:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sandbox import chromium, mounts, paths, plugins, provision, tools
+from sandbox import chromium, forecast, mounts, paths, plugins, provision, releases, tools
 from sandbox.errors import SandboxError
+from sandbox.gobuild import Build
 from sandbox.instance import NAMESPACES
 
 _FIX_TIMEOUT = 600
@@ -39,9 +40,10 @@ class Check:
 
 def checks(*, tests: bool = False) -> list[Check]:
     """Return the requirements of a sandbox, and with `tests` those of `make test`."""
+    to_build = forecast.to_build((*tools.builds(), *(tools.TEST_BUILDS if tests else ())))
     requirements = [
         Check("Linux", "has the namespaces", lambda: platform.system() == "Linux", "use a Linux machine"),
-        Check("go", "builds the control planes", lambda: _which("go"), "https://go.dev/doc/install"),
+        Check("go", _go_builds(to_build), lambda: not to_build or _which("go"), "https://go.dev/doc/install"),
         _packaged("unshare, nsenter and setpriv", "make and enter the namespaces", "util-linux",
                   "unshare", "nsenter", "setpriv"),
         _packaged("hostname", "names the Pods", "hostname", "hostname"),
@@ -50,7 +52,8 @@ def checks(*, tests: bool = False) -> list[Check]:
         Check("user namespaces", "a sandbox needs no root", _user_namespaces, _user_namespaces_fix()),
         Check("/etc/resolv.conf", "a sandbox's own is mounted over it", mounts.resolver_can_be_covered,
               mounts.fix(mounts.RESOLVER.resolve())),
-        Check("12 GiB of disk", "for sources and builds", _space, f"make room on the disk of {paths.cache()}"),
+        Check("12 GiB of disk", "for sources and builds", lambda: not to_build or _space(),
+              f"make room on the disk of {paths.cache()}"),
     ]  # fmt: skip
     if tests:
         requirements.append(_packaged("promtool", "tests the alert rules", "prometheus", "promtool"))
@@ -82,7 +85,7 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
     for_tests = tools.TEST_BUILDS if tests else ()
     if fix:
         require(fix=True, tests=tests)
-        provision.build_missing(console, for_tests)
+        provision.make_missing(console, for_tests)
         if tests:
             chromium.install(console)
     complete = True
@@ -92,7 +95,8 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
         mark = "[green]ok[/]     " if present else "[red]missing[/]"
         console.print(f"{mark}  {check.name}: {check.why}" + ("" if present else f"\n         {check.fix}"))
     for build in (*tools.builds(), *for_tests):
-        state = "[green]ok[/]     " if tools.is_ready(build) else "[dim]to build[/]"
+        missing = "[dim]to load[/] " if releases.covering(build.programs) else "[dim]to build[/]"
+        state = "[green]ok[/]     " if tools.is_ready(build) else missing
         console.print(f"{state}  {', '.join(build.programs)}")
     if tests and chromium.is_for_this_machine():
         console.print(("[green]ok[/]     " if chromium.is_ready() else "[dim]to load[/] ") + "  chromium")
@@ -111,6 +115,11 @@ def run(console: Console, *, fix: bool, tests: bool = False) -> int:
 def _packaged(name: str, why: str, package: str, *programs: str) -> Check:
     fix = f"{_sudo()}apt-get install -y --no-install-recommends {package}"
     return Check(name, why, lambda: _which(*programs), fix, (package,))
+
+
+def _go_builds(builds: list[Build]) -> str:
+    programs = [program for build in builds for program in build.programs]
+    return f"builds {', '.join(programs)}" if programs else "not needed: nothing has to be built"
 
 
 def _install(packages: list[str]) -> str:
@@ -172,7 +181,5 @@ def _user_namespaces_fix() -> str:
 
 
 def _space() -> bool:
-    if all(tools.is_ready(build) for build in tools.builds()):
-        return True
     folder = next(folder for folder in (paths.cache(), *paths.cache().parents) if folder.exists())
     return shutil.disk_usage(folder).free > _SPACE

@@ -48,12 +48,19 @@ class Build:
     """Whether programs of the same names on PATH are preferred."""
     beside: tuple[tuple[str, str], ...] = ()
     """Files to copy beside the programs: the path in the first package's module, and the name of the copy."""
+    links: tuple[str, ...] = ()
+    """The names of the first program, where it is several in one and looks under which name it is started."""
     usual: Record = field(kw_only=True)
     """The cost in this order on two idle cores with an empty cache, to estimate the time that is left."""
 
     @property
     def programs(self) -> tuple[str, ...]:
-        """The names of the programs, one per package."""
+        """The names of the programs: one per package, or the links to the first and one per further package."""
+        return (*self.links, *self.binaries[1:]) if self.links else self.binaries
+
+    @property
+    def binaries(self) -> tuple[str, ...]:
+        """The names of what is linked, one per package."""
         return tuple(self.folder if package == "." else package.rsplit("/", 1)[1] for package in self.packages)
 
     @property
@@ -102,9 +109,11 @@ def _build(build: Build, folder: Path, report: Report, beside: Sequence[tuple[Pa
     partial.mkdir(parents=True)
     # One command for all programs of a project: one is linked, on one core, while the next compiles. Several programs
     # are named after their packages; a single one gets its name here.
-    output = f"{partial}/" if len(build.packages) > 1 else f"{partial}/{build.programs[0]}"
+    output = f"{partial}/" if len(build.packages) > 1 else f"{partial}/{build.binaries[0]}"
     command = ["go", "build", "-v", GCFLAGS, "-ldflags", build.ldflags, "-o", output, *build.packages]
     compiled = _go(command, build.source, report)
+    for name in build.links:
+        (partial / name).symlink_to(build.binaries[0])
     for path, name in beside:
         shutil.copy(path, partial / name)
     for file in build.source.iterdir():

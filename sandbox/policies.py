@@ -30,8 +30,8 @@ def folder(pack: Path) -> Path:
     if not (pack / _DESCRIPTION).is_file():
         raise SandboxError(f"{pack} is not a policy pack: it has no {_DESCRIPTION}.")
     host = paths.program("pulumi-language-python")
-    # Inside a sandbox the program on PATH is a link to an installed or a built one.
-    built = host is None or host.resolve().is_relative_to(paths.cache())
+    # Inside a sandbox the program on PATH is a link to an installed, a downloaded or a built one.
+    built = host is None or host.resolve().is_relative_to(paths.cache() / "tools")
     return _with_runtime(pack) if built else pack
 
 

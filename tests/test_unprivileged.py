@@ -87,9 +87,10 @@ class Newcomer:
     def _fill_caches(self) -> None:
         """Fill the newcomer's caches with what is built and downloaded already."""
         ours = self.home / ".cache" / "istio-gateway-tls"
-        for tool in (paths.cache() / "tools").iterdir():
-            if tool.is_dir() and tool.suffix != ".partial":
-                shutil.copytree(tool, ours / "tools" / tool.name, copy_function=_link_or_copy)
+        for kind in ("tools", "releases"):
+            for tool in (paths.cache() / kind).glob("*/"):
+                if tool.suffix != ".partial":
+                    shutil.copytree(tool, ours / kind / tool.name, symlinks=True, copy_function=_link_or_copy)
         uv = Path(shutil.which("uv") or paths.cache() / "uv" / "bin" / "uv")
         (ours / "uv" / "bin").mkdir(parents=True)
         _link_or_copy(uv, ours / "uv" / "bin" / "uv")

@@ -35,7 +35,7 @@ def _program(name: str, *arguments: str) -> tuple[str, ...]:
 
 IMAGES = {
     **{
-        f"jetstack/cert-manager-{part}": Image(_program("cert-manager", part), google.ENVIRONMENT, google.FILES)
+        f"jetstack/cert-manager-{part}": Image(_program(f"cert-manager-{part}"), google.ENVIRONMENT, google.FILES)
         for part in ("controller", "webhook", "cainjector", "acmesolver", "startupapicheck")
     },
     "istio/pilot": Image(_program("pilot-discovery")),

@@ -19,12 +19,14 @@ MIB, GIB = 2**20, 2**30
 def test_sandbox(bench: Bench) -> None:
     status = Instance.require(os.environ["SANDBOX"]).request("status")
     builds = [build.seconds for tool in tools.builds() if (build := tools.record(tool))]
+    programs = [folder for folder in (paths.cache() / "tools", paths.cache() / "releases") if folder.is_dir()]
     values = {
-        f"cold: {len(builds)} builds": (sum(builds), "s"),
+        # None where everything was downloaded.
+        **({f"cold: {len(builds)} builds": (sum(builds), "s")} if builds else {}),
         "warm start, until the applications answer": (sum(stage.seconds or 0 for stage in status.stages), "s"),
         "memory after the start, files included": (status.memory_bytes / GIB, "GiB"),
         "memory of its processes (PSS)": (memory() / MIB, "MiB"),
-        "disk: the tools": (disk(paths.cache() / "tools") / GIB, "GiB"),
+        "disk: the tools": (sum(map(disk, programs)) / GIB, "GiB"),
         "disk: the Python packages of the clone": (disk(Path(sys.prefix)) / GIB, "GiB"),
     }
     for name, (value, unit) in values.items():

@@ -101,7 +101,6 @@ def _machine(folder: Path) -> Iterator[Machine]:
     plugin.chmod(0o755)
     ours = {key for key in os.environ if key == "SANDBOX" or key == "KUBECONFIG" or key.startswith("PULUMI_")}
     path = [entry for entry in os.environ["PATH"].split(os.pathsep) if entry != str(paths.BIN)]
-    modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
     environment = {key: value for key, value in os.environ.items() if key not in ours} | {
         "PATH": os.pathsep.join(path),
         "HOME": str(home),
@@ -109,7 +108,6 @@ def _machine(folder: Path) -> Iterator[Machine]:
         # The cache that sandboxes share stays where it is; Go writes into the folder for configuration.
         "XDG_CACHE_HOME": str(paths.cache().parent),
         "XDG_CONFIG_HOME": str(config),
-        "GOMODCACHE": modules,
         "PULUMI_HOME": str(Path.home() / ".pulumi"),
     }
     machine = Machine(home, plugin, environment)

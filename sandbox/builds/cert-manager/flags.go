@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/cert-manager/cert-manager/internal/apis/config/shared"
 	logf "github.com/cert-manager/cert-manager/pkg/logs"
@@ -13,7 +12,7 @@ import (
 
 // newFlags returns an empty set that is named in its usage as the component was started.
 func newFlags() *pflag.FlagSet {
-	return pflag.NewFlagSet("cert-manager "+os.Args[1], pflag.ContinueOnError)
+	return pflag.NewFlagSet(program, pflag.ContinueOnError)
 }
 
 // parse reads the arguments and puts feature gates and logging in force.

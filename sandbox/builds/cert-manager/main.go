@@ -1,5 +1,5 @@
-// Command cert-manager is the five cert-manager binaries in one: controller, webhook, cainjector, acmesolver and
-// startupapicheck, each by its name as the first argument. It wires the packages of the released module and adds nothing
+// Command cert-manager is the five cert-manager binaries in one: cert-manager-controller, -webhook, -cainjector,
+// -acmesolver and -startupapicheck, each by the name under which it is started. It wires the packages of the released module and adds nothing
 // to them, so that the sandbox runs the code that production runs, with the arguments that the Helm chart passes.
 //
 // Left out: the Vault and Venafi issuers, ListenerSets, profiling and metrics over TLS. Of configuration files (the chart's
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,10 +36,14 @@ var components = map[string]component{
 	"webhook":         runWebhook,
 }
 
+// program is the name under which the command was started.
+var program = filepath.Base(os.Args[0])
+
 func main() {
-	if len(os.Args) < 2 || components[os.Args[1]] == nil {
+	run := components[strings.TrimPrefix(program, "cert-manager-")]
+	if run == nil {
 		names := slices.Sorted(maps.Keys(components))
-		fmt.Fprintf(os.Stderr, "usage: cert-manager %s [flags]\n", strings.Join(names, "|"))
+		fmt.Fprintf(os.Stderr, "%s: start it as cert-manager-{%s}\n", program, strings.Join(names, ","))
 		os.Exit(2)
 	}
 
@@ -48,9 +53,9 @@ func main() {
 	logf.InitLogs()
 	defer logf.FlushLogs()
 	ctrl.SetLogger(logf.Log)
-	ctx = logf.NewContext(ctx, logf.Log, os.Args[1])
+	ctx = logf.NewContext(ctx, logf.Log, program)
 
-	err := components[os.Args[1]](ctx, os.Args[2:])
+	err := run(ctx, os.Args[1:])
 	if err != nil && !errors.Is(err, pflag.ErrHelp) {
 		logf.FromContext(ctx).Error(err, "exiting")
 		util.SetExitCode(err)

@@ -53,6 +53,7 @@ def test_only_settings_that_this_kernel_has_are_in_the_fix(monkeypatch: pytest.M
     apparmor = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
     monkeypatch.setattr(Path, "exists", lambda path: path == apparmor)
     monkeypatch.setattr(Path, "read_text", lambda _: "1\n")
+    monkeypatch.setattr("sandbox.tools.builds", list)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     fix = next(check.fix for check in doctor.checks() if check.name == "user namespaces")
     assert fix == "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0", "sysctl fails on a key that is not there"
