@@ -79,7 +79,7 @@ def _records(served: Mapping[bool, str], identities: Sequence[str], accounts: Ma
 def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHookBinding | None:
     """Return hooks that let a CAA record set be created only at a name that has none."""
 
-    async def refuse(key: Key, zone: str, project: str | None) -> None:
+    async def refuse(key: Key, _values: Sequence[str] | None, zone: str, project: str | None) -> None:
         owner, kind = key
         records = await existing(component, zone, project, name=f"{owner}.", type=kind)
         if key in records:

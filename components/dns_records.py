@@ -14,7 +14,7 @@ import pulumi_gcp as gcp
 from .args import Path, with_cross_check
 from .fields import Default, Domain, HostName, Input, Ipv4, Ipv6, NonEmpty, Text, Ttl
 from .inputs import check_inputs, computed, resource_label
-from .record_sets import OwnedRecords
+from .record_sets import OthersRecords
 from .specs import names
 
 
@@ -39,6 +39,8 @@ class DnsRecordsArgs(TypedDict):
     """How long resolvers may cache the records, in seconds."""
     project: NotRequired[Input[Text] | None]
     """The project of the zone. Defaults to that of the gcp provider."""
+    take_over: NotRequired[Annotated[bool, Default(False)]]
+    """Whether hosts that lead to other addresses are taken away from there. By default, they are refused."""
     challenge_domain: NotRequired[Input[Domain] | None]
     """The domain of the zone in which DNS-01 is solved, if it is another one."""
     challenge_hosts: NotRequired[Annotated[Sequence[HostName], Default(())]]
@@ -62,12 +64,13 @@ class DnsRecords(pulumi.ComponentResource):
         # A wildcard and its domain have the same challenge name.
         challenges = list(dict.fromkeys(names.without_wildcard(host) for host in inputs["challenge_hosts"]))
         known = [host for host in inputs["hosts"] if isinstance(host, str)]
-        owned = OwnedRecords(
+        others = OthersRecords(
             self,
             [
                 *((host, kind) for kind, _, ip in addresses if ip is not None for host in known),
                 *((names.challenge_name(base), "CNAME") for base in challenges),
             ],
+            inputs["take_over"],
         )
 
         def record_set(resource: str, owner: Input[str], kind: str, value: Input[str]) -> gcp.dns.RecordSet:
@@ -79,7 +82,7 @@ class DnsRecords(pulumi.ComponentResource):
                 managed_zone=inputs["zone"],
                 project=inputs["project"],
                 rrdatas=[value],
-                opts=pulumi.ResourceOptions(parent=self, hooks=owned.hooks),
+                opts=pulumi.ResourceOptions(parent=self, hooks=others.hooks),
             )
 
         records = [

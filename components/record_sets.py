@@ -10,8 +10,8 @@ from importlib import metadata
 import pulumi
 
 from . import engine
-from .problem import Problem, text
-from .specs import external_dns
+from .problem import COMMANDS, Problem, text
+from .specs import external_dns, record_sets
 from .specs.external_dns import Key, Owner
 
 Records = dict[Key, list[str]]
@@ -23,14 +23,15 @@ _RECORD_SETS = "gcp:dns/getRecordSets:getRecordSets"
 
 
 def before_create(
-    component: pulumi.ComponentResource, check: Callable[[Key, str, str | None], Awaitable[None]]
+    component: pulumi.ComponentResource, check: Callable[[Key, Sequence[str] | None, str, str | None], Awaitable[None]]
 ) -> pulumi.ResourceHookBinding | None:
     """Return hooks that call `check` before a record set is created, at the preview too.
 
     Record sets that the stack has are updated without a check. None where the engine has no hooks. One hook is for all
     record sets of a component: the SDK starts a server for each hook that is registered in the same moment (3.272).
 
-    `check` takes the record set, the zone and its project, and raises `pulumi.RunError` to refuse the creation.
+    `check` takes the record set, its records if they are known, the zone and its project, and raises `pulumi.RunError`
+    to refuse the creation.
     """
     if not engine.has_hooks():
         return None
@@ -39,7 +40,9 @@ def before_create(
         inputs = args.new_inputs or {}
         zone, name, kind = (inputs.get(key) for key in ("managedZone", "name", "type"))
         if isinstance(zone, str) and isinstance(name, str) and isinstance(kind, str):
-            await check((name.removesuffix("."), kind), zone, inputs.get("project"))
+            values = inputs.get("rrdatas")
+            known = values if isinstance(values, list) and all(isinstance(value, str) for value in values) else None
+            await check((name.removesuffix("."), kind), known, zone, inputs.get("project"))
         # Otherwise the zone is one of this program's own, and not known yet.
 
     hook = pulumi.ResourceHook(engine.hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
@@ -67,34 +70,49 @@ async def existing(component: pulumi.ComponentResource, zone: str, project: str 
     }
 
 
-class OwnedRecords:
-    """Refuses to create a record set that external-dns owns, which would change it back or delete it."""
+class OthersRecords:
+    """Refuses to create a record set in the place of one that is somebody else's.
+
+    external-dns would change its own back or delete it; a name that leads elsewhere has its users there; and beside a
+    CNAME there may be no other record.
+    """
 
     hooks: pulumi.ResourceHookBinding | None
     """For the record sets of the component."""
 
-    def __init__(self, component: pulumi.ComponentResource, record_sets: Sequence[Key]) -> None:
-        """Take the record sets whose names are known: the first error names all of them that are owned."""
+    def __init__(self, component: pulumi.ComponentResource, own: Sequence[Key], take_over: bool) -> None:
+        """Take the record sets whose names are known: the first error names all of them.
+
+        With `take_over`, names may be taken away from other addresses.
+        """
+        self._take_over = take_over
         self.hooks = before_create(component, self._refuse)
         self._component = component
-        self._record_sets = frozenset(record_sets)
+        self._record_sets = frozenset(own)
         self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, Owners]]] = {}
         self._reported = False
 
-    async def _refuse(self, key: Key, zone: str, project: str | None) -> None:
+    async def _refuse(self, key: Key, values: Sequence[str] | None, zone: str, project: str | None) -> None:
         # A thousand record sets are created side by side, and the zone is read once.
         if (zone, project) not in self._zones:
             self._zones[zone, project] = asyncio.ensure_future(self._read(zone, project))
         records, owners = await self._zones[zone, project]
         if key not in self._record_sets:  # the program did not know its name
             owners = owners | external_dns.owners(records, [key])
-        if key not in owners:
+        compared = None if self._take_over else values
+        commands = COMMANDS.get(self._component.pulumi_resource_name, {})
+        of_this = list(record_sets.in_the_way(records, [key], compared, zone, project, commands))
+        if key not in owners and not of_this:
             return
         if self._reported:
             where = f"record set {key[0]}. {key[1]}"
-            raise pulumi.RunError(text([Problem(where, "is owned by external-dns too, as the first error says")]))
+            raise pulumi.RunError(text([Problem(where, "cannot be made either, as the first error says")]))
         self._reported = True
-        raise pulumi.RunError(text([external_dns.handover(owners, zone, project)]))
+        if key in owners:
+            raise pulumi.RunError(text([external_dns.handover(owners, zone, project)]))
+        alike = [key, *sorted(other for other in self._record_sets if other != key and other[1] == key[1])]
+        problems = record_sets.in_the_way(records, alike, compared, zone, project, commands)
+        raise pulumi.RunError(text(list(problems)))
 
     async def _read(self, zone: str, project: str | None) -> tuple[Records, Owners]:
         records = await existing(self._component, zone, project)

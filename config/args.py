@@ -14,6 +14,7 @@ from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
 from components.reserved_hosts import ReservedHostsArgs
 from components.shared_args import AcmeIssuersArgs, CertManagerArgs, ExternalAccountArgs
+from components.shell import word
 from components.specs import names
 from components.specs.acme import ISSUER
 from config import proofs
@@ -21,6 +22,7 @@ from config.cluster import ISSUER_COMMANDS, ingress_commands
 from config.gateway_args import GatewayComposition, shared_fields
 from config.lookups import Zone
 from config.models import Settings
+from config.problems import dotted
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class Composition:
             gateway.resource_name("ingress"): ingress_commands(gateway.view.path, gke=self.settings.gke is not None)
             for gateway in self.gateways
         }
+        for gateway in self.gateways:
+            path = [*gateway.view.path, "dns", "takeOver"]
+            commands[gateway.resource_name("dns")] = {"take_over": f"pulumi config set --path {word(dotted(path))}"}
         commands["issuers"] = ISSUER_COMMANDS
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
 

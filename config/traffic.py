@@ -56,6 +56,11 @@ class Dns(ManagedZone):
     """The zone of the hosts' records."""
 
     ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400")
+    take_over: bool = Field(
+        False,
+        description="true to take hosts away from other addresses than the gateway's, which their records have",
+        examples=[True],
+    )
     caa: bool = Field(
         False,
         description="true for CAA records that allow only the ACME accounts of the issuers certificates for the hosts",
