@@ -13,13 +13,11 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from .inputs import InputsError, check_inputs, computed
+from .kube.installation import refuse_another
+from .preflight.cert_manager import RELEASE
 from .problem import Problem
 from .shared_args import CertManagerArgs
 from .specs import cert_manager
-
-RELEASE = "cert-manager"
-"""Constant, because a release that is replaced under another name cannot adopt the CRDs
-(pulumi-kubernetes-cert-manager#408)."""
 
 TIMEOUT = 900
 """Seconds; longer than the chart's own check, so that the check's words are what is shown."""
@@ -44,14 +42,19 @@ class CertManager(pulumi.ComponentResource):
 
     def _install(self, name: str, inputs: Mapping[str, Any]) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"]}
+        # A sidecar would keep the Pod of startupapicheck, and so its Job, from ever ending.
+        labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"], "istio-injection": "disabled"}
         namespace = kubernetes.core.v1.Namespace(
-            f"{name}-namespace", metadata={"name": inputs["namespace"], "labels": labels}, opts=child
+            f"{name}-namespace",
+            metadata={"name": inputs["namespace"], "labels": labels},
+            opts=pulumi.ResourceOptions(parent=self, hooks=refuse_another(self, inputs["values"])),
         )
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.
         kubernetes.helm.v3.Release(
             f"{name}-release",
+            # Constant: a release that is replaced under another name cannot adopt the CRDs
+            # (pulumi-kubernetes-cert-manager#408).
             name=RELEASE,
             namespace=namespace.metadata["name"],
             chart=_verified(f"CertManager {name!r}", inputs["chart"], inputs["version"], inputs["digest"]),

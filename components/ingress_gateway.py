@@ -2,7 +2,7 @@
 
 It creates and changes nothing: gateway and Service belong to those who installed Istio. A preview reads the Service
 once and never waits; `up` waits for the external IP until a timeout. With HTTP-01, both also read what Istio does with
-the solvers' Ingresses, as far as their rights allow.
+the solvers' Ingresses, as far as their rights allow. What they refuse is listed in preflight/.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class IngressGateway(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:IngressGateway", name, {}, opts)
         inputs = check_inputs(self, name, args, IngressGatewayArgs)
         ips: pulumi.Output[Sequence[str]] = pulumi.Output.all(
-            credentials_of(self), inputs["namespace"], inputs["service"], inputs["http01"]
+            credentials_of(self), inputs["namespace"], inputs["service"], inputs["http01"], inputs["selector"]
         ).apply(lambda known: _addresses(name, inputs, *known))
         # The address is public, though the kubeconfig that it was read with may be a secret.
         ips = pulumi.Output.unsecret(ips)
@@ -52,6 +52,7 @@ async def _addresses(
     namespace: str,
     service: str,
     http01: Mapping[str, Any] | None,
+    selector: Mapping[str, str] | None,
 ) -> Any:
     """Return the addresses, or UNKNOWN at a preview that does not find all of them."""
     preview, timeout = pulumi.runtime.is_dry_run(), inputs["timeout"]
@@ -62,7 +63,9 @@ async def _addresses(
         api = credentials.api()
         if http01 and (problem := mesh.solver_problem(api, namespace, service, http01, commands)):
             raise ProblemsError(problem)
-        wanted = load_balancer.Wanted(inputs["family"], inputs["plain"], inputs["managed"], commands)
+        wanted = load_balancer.Wanted(
+            inputs["family"], inputs["plain"], inputs["managed"], commands, selector or {}, inputs["public_ca"]
+        )
         return load_balancer.find_address(api, namespace, service, 0 if preview else timeout, wanted)
 
     try:

@@ -9,9 +9,10 @@ from importlib import metadata
 
 import pulumi
 
-from . import engine
+from . import engine, preflight
+from .preflight.records import Zone
 from .problem import COMMANDS, Problem, text
-from .specs import external_dns, record_sets
+from .specs import external_dns
 from .specs.external_dns import Key, Owner
 
 Records = dict[Key, list[str]]
@@ -33,7 +34,7 @@ def before_create(
     `check` takes the record set, its records if they are known, the zone and its project, and raises `pulumi.RunError`
     to refuse the creation.
     """
-    if not engine.has_hooks():
+    if preflight.adopts() or not engine.has_hooks():
         return None
 
     async def run(args: pulumi.ResourceHookArgs) -> None:
@@ -99,10 +100,9 @@ class OthersRecords:
         records, owners = await self._zones[zone, project]
         if key not in self._record_sets:  # the program did not know its name
             owners = owners | external_dns.owners(records, [key])
-        compared = None if self._take_over else values
-        commands = COMMANDS.get(self._component.pulumi_resource_name, {})
-        of_this = list(record_sets.in_the_way(records, [key], compared, zone, project, commands))
-        if key not in owners and not of_this:
+        seen = Zone(zone, project, records, COMMANDS.get(self._component.pulumi_resource_name, {}))
+        problems = self._problems(seen, key, values)
+        if key not in owners and not problems:
             return
         if self._reported:
             where = f"record set {key[0]}. {key[1]}"
@@ -110,9 +110,12 @@ class OthersRecords:
         self._reported = True
         if key in owners:
             raise pulumi.RunError(text([external_dns.handover(owners, zone, project)]))
-        alike = [key, *sorted(other for other in self._record_sets if other != key and other[1] == key[1])]
-        problems = record_sets.in_the_way(records, alike, compared, zone, project, commands)
-        raise pulumi.RunError(text(list(problems)))
+        alike = sorted(other for other in self._record_sets if other != key and other[1] == key[1])
+        problems += [problem for other in alike for problem in self._problems(seen, other, values)]
+        raise pulumi.RunError(text(problems))
+
+    def _problems(self, zone: Zone, key: Key, values: Sequence[str] | None) -> list[Problem]:
+        return list(preflight.find(preflight.RECORDS, zone, key, None if self._take_over else values))
 
     async def _read(self, zone: str, project: str | None) -> tuple[Records, Owners]:
         records = await existing(self._component, zone, project)

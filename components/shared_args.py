@@ -296,5 +296,9 @@ class IngressGatewayArgs(TypedDict):
     first host."""
     family: NotRequired[Annotated[str, OneOf(*addresses.FAMILIES), Default(addresses.IPV4)]]
     """The external addresses of the Service, which the hosts' records hold; `dual` is one of each."""
+    selector: NotRequired[Input[Selector[Input[str]]]]
+    """The labels by which Gateways select the gateway's Pods. A Service that leads to others is refused."""
+    public_ca: NotRequired[Annotated[bool, Default(False)]]
+    """Whether a CA on the internet connects to port 80, by HTTP-01. A Service that it cannot reach is refused."""
     http01: NotRequired[Http01Args]
     """Set it where HTTP-01 is used. A gateway to which Istio routes no Ingress of a solver is then refused."""

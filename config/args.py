@@ -64,13 +64,16 @@ class Composition:
     def commands(self) -> dict[str, Mapping[str, str]]:
         """The commands that set inputs, by component: a component reports them in place of the input."""
         commands: dict[str, Mapping[str, str]] = {
-            gateway.resource_name("ingress"): ingress_commands(gateway.view.path, gke=self.settings.gke is not None)
+            gateway.resource_name("ingress"): ingress_commands(
+                gateway.view.path, gke=self.settings.gke is not None, labels=gateway.settings.ingress.selector
+            )
             for gateway in self.gateways
         }
         for gateway in self.gateways:
             path = [*gateway.view.path, "dns", "takeOver"]
             commands[gateway.resource_name("dns")] = {"take_over": f"pulumi config set --path {word(dotted(path))}"}
         commands["issuers"] = ISSUER_COMMANDS
+        commands["cert-manager"] = {"install": "pulumi config set --path certManager.install"}
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
 
     @property

@@ -1,5 +1,6 @@
 """The sections about what runs in the cluster: which one it is, its gateway, and cert-manager."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -79,10 +80,10 @@ ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dn
 """What sets an input of AcmeIssuers, as `ingress_commands` does."""
 
 
-def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]:
+def ingress_commands(gateway: Path = (), *, gke: bool = False, labels: Iterable[str] = ()) -> dict[str, str]:
     """Return the commands that set the inputs of IngressGateway at its place in the config, and of its provider.
 
-    A cluster of `gke` needs no kubeconfig.
+    A cluster of `gke` needs no kubeconfig; `labels` are those of `ingress.selector`.
     """
     provider = {key: f"pulumi config set {key}" for key in ("kubeconfig", "context")}
 
@@ -91,6 +92,7 @@ def ingress_commands(gateway: Path = (), *, gke: bool = False) -> dict[str, str]
 
     return {
         **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},
+        **{f"selector.{label}": at("ingress", "selector", label) for label in labels},
         "class_field": at("ingress", "classField"),
         "challenge": at("challenge") if gateway else "pulumi config set challenge",
         **({} if gke else provider),

@@ -62,6 +62,9 @@ class GatewayComposition:
         by_http = bool(self.settings.hosts_proven_by(HTTP01))
         section = shared_fields(self.settings.ingress, IngressGatewayArgs)
         args = {**section, "service": service, "plain": by_http, "managed": self.settings.ingress.managed}
+        args["public_ca"] = by_http and self.settings.acme.public
+        if self.settings.api == apis.ISTIO:
+            args["selector"] = self.settings.ingress.selector
         if by_http and self.settings.api == apis.ISTIO:
             args["http01"] = shared_fields(self.settings.ingress, Http01Args)
         return cast(IngressGatewayArgs, args)

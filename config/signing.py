@@ -105,6 +105,11 @@ class Acme(
     timeout: Seconds = Field(600, description="seconds to wait for an issuer or a certificate to be Ready, 1 to 3600")
 
     @property
+    def public(self) -> bool:
+        """Whether the selected CA is on the internet; one of another server may be inside of a network."""
+        return acme.is_public(getattr(self.servers, self.issuer))
+
+    @property
     def ca_limits(self) -> Limits | None:
         """Rate limits of the selected CA; None where they are unknown."""
         environment = acme.environment_of(getattr(self.servers, self.issuer))

@@ -1,8 +1,9 @@
-"""`python -m tlsctl.reference`: writes the table of checks into docs/checks.md."""
+"""`python -m tlsctl.reference`: writes the tables of checks into docs/checks.md."""
 
 import re
 from pathlib import Path
 
+from components import preflight
 from config.reference import with_table
 from tlsctl.stack import Stack
 from tlsctl.verify.checks import CHECKS
@@ -11,11 +12,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "checks.md"
 
 
 def page(text: str) -> str:
-    """Return the text of the page with its table made from the checks.
+    """Return the text of the page with its tables made from the checks.
 
     Raises:
         ValueError: the text has no table of checks.
     """
+    before = ["| finding | what is there | what leads out | check of `verify` |", "| --- | --- | --- | --- |"]
+    for name, finding in preflight.CHECKS.items():
+        before.append(f"| `{name}` | {finding.finding} | {finding.fix} | `{finding.verify}` |")
     rows = [
         "| check | it is ok when | it fails, most likely, because | the fix, most likely | explained by |",
         "| --- | --- | --- | --- | --- |",
@@ -24,7 +28,7 @@ def page(text: str) -> str:
         fix = ", ".join(f"`{_command(command)}`" for command in check.fix)
         because = ", ".join(f"`{cause}`" for cause in check.because)
         rows.append(f"| `{name}` | {check.ok} | {check.otherwise} | {fix} | {because} |")
-    return with_table(text, rows)
+    return with_table(with_table(text, before), rows)
 
 
 def _command(template: str) -> str:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import json
+import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -66,14 +67,15 @@ class Stack:
         # There is no time limit: an update that is cut off leaves operations pending.
         return self._run(command, stdin=subprocess.DEVNULL).returncode
 
-    def read(self, command: str, timeout: float = _TIMEOUT) -> Any:
-        """Return the JSON that a command prints within `timeout` seconds.
+    def read(self, command: str, timeout: float = _TIMEOUT, environment: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON that a command prints within `timeout` seconds, with more variables in its environment.
 
         Raises:
             ProblemsError: pulumi is not installed, it failed, or it took too long.
         """
         try:
-            done = self._run(command, capture_output=True, text=True, timeout=timeout)
+            variables = {**os.environ, **(environment or {})}
+            done = self._run(command, capture_output=True, text=True, timeout=timeout, env=variables)
         except subprocess.TimeoutExpired:
             raise ProblemsError(Problem(self.address(command), f"took more than {timeout:.0f} s")) from None
         if done.returncode:

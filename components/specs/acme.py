@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from . import names
 
@@ -26,6 +27,9 @@ DIRECTORIES = {
     PROD: "https://acme-v02.api.letsencrypt.org/directory",
 }
 """Let's Encrypt's (https://letsencrypt.org/docs/acme-protocol-updates/)."""
+
+PUBLIC = ("letsencrypt.org", "pki.goog", "zerossl.com")
+"""Domains of CAs that prove names from the internet: Let's Encrypt, Google Trust Services, ZeroSSL."""
 
 MAX_COMMON_NAME = 64
 """Characters (RFC 5280, ub-common-name); longer names stand in dnsNames alone."""
@@ -94,6 +98,12 @@ def environment_of(server: str | None, issuer: str | None = None) -> str | None:
     by_server = {directory: environment for environment, directory in DIRECTORIES.items()}
     by_name = {issuer_name(environment): environment for environment in ENVIRONMENTS}
     return by_server.get(server or "") or by_name.get(issuer or "")
+
+
+def is_public(server: str) -> bool:
+    """Tell whether an ACME server is known to be one of a CA on the internet."""
+    host = urlsplit(server).hostname or ""
+    return any(host == domain or host.endswith(f".{domain}") for domain in PUBLIC)
 
 
 def common_name(hosts: Sequence[str], profile_name: str | None) -> str | None:

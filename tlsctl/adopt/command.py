@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from components.preflight import ADOPTING
 from components.problem import Problem, ProblemsError, sentence
 from components.shell import word, words
 from components.specs.names import is_wildcard
@@ -133,7 +134,8 @@ def _import(stack: Stack, cluster: Cluster, values: Mapping[str, str], project: 
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "import.json"
-        preview = stack.read(f"pulumi preview --json --import-file {word(file)}", timeout=600)
+        command = f"pulumi preview --json --import-file {word(file)}"
+        preview = stack.read(command, timeout=600, environment={ADOPTING: "true"})
         resources = imports.planned(preview.get("steps") or (), project)
         content, imported, created = imports.completed(json.loads(file.read_text()), resources, exists)
     written.write_text(json.dumps(content, indent=2) + "\n")

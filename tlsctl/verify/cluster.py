@@ -100,8 +100,13 @@ def _not_read(check: str, reason: str) -> Result:
 
 def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
     service, expected = environment.settings.ingress.service, list(environment.addresses.values())
-    commands = ingress_commands(environment.path)
-    wanted = Wanted(environment.settings.ingress.family, environment.proves_over_http, commands=commands)
+    wanted = Wanted(
+        environment.settings.ingress.family,
+        environment.proves_over_http,
+        commands=ingress_commands(environment.path, labels=environment.settings.ingress.selector),
+        selector=environment.settings.ingress.selector if environment.settings.api == apis.ISTIO else {},
+        public_ca=environment.proves_over_http and environment.settings.acme.public,
+    )
     try:
         actual = find_address(api, environment.namespace, service, timeout=0, wanted=wanted)
     except UnreachableError as error:

@@ -150,6 +150,13 @@ def test_a_certificate_is_requested_after_caa_records_and_access_to_the_zone(up:
         assert made.named(before).urn in made.named("certificate").dependencies, f"no order before {before}"
 
 
+def test_a_certificate_is_requested_after_cert_manager_where_others_make_the_issuers(up: Any) -> None:
+    acme = {**good_config()["acme"], "createIssuers": False}
+    made: Recorder = up(good_config(acme=acme))
+
+    assert made.named("cert-manager-release").urn in made.named("certificate").dependencies
+
+
 def test_a_second_stack_reads_the_accounts_of_the_first_one(up: Any) -> None:
     made: Recorder = up(good_config(certManager={"install": False}, dns={"zone": "sandbox", "caa": True}))
 
@@ -190,7 +197,7 @@ def test_production_is_hardened(up: Any) -> None:
     headers = [route["headers"] for route in routes if "route" in route]
 
     assert not done.of(ISSUER), "a ClusterIssuer would sign for anyone who can create Certificates"
-    assert label == {"pod-security.kubernetes.io/enforce": "restricted"}
+    assert label == {"pod-security.kubernetes.io/enforce": "restricted", "istio-injection": "disabled"}
     for part in (values, values["webhook"], values["cainjector"]):
         assert part["networkPolicy"]["enabled"] is True, "it has no other connections"
     assert {header["response"]["set"]["strict-transport-security"] for header in headers} == {"max-age=63072000"}

@@ -1,0 +1,123 @@
+"""What the surroundings would defeat, said before any traffic is touched: one list of checks.
+
+A preview and an `up` make them, and refuse or warn; `tlsctl verify` makes them on a live stack, and an `up` that failed
+makes them to explain it. What may not be read is said once, and is no error.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..problem import Problem
+from . import cert_manager, records, service
+
+ADOPTING = "ISTIO_GATEWAY_TLS_ADOPTING"
+"""An environment variable of the preview of `tlsctl adopt`, in which nothing that exists already is in the way."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that defeats a stack."""
+
+    finding: str
+    """What is there."""
+    fix: str
+    """What leads out, in words; a problem has the commands."""
+    verify: str
+    """The check of `tlsctl verify` that reports it."""
+    problems: Callable[..., Iterator[Problem]]
+    """Yields a problem for each time that it is there; takes what all checks of its list take."""
+
+
+SERVICE: Mapping[str, Check] = {
+    "type": Check(
+        "the gateway's Service is no LoadBalancer",
+        "the `kubectl patch` that makes it one",
+        "service",
+        service.wrong_type,
+    ),
+    "port": Check(
+        "the Service has no port 443, or with HTTP-01 no port 80",
+        "the `kubectl patch` that adds it",
+        "service",
+        service.missing_port,
+    ),
+    "address": Check(
+        "its load balancer has a host name, or no address of the IP version of `ingress.family`",
+        "another Service or family, or the `kubectl patch` that adds the address",
+        "service",
+        service.wrong_address,
+    ),
+    "selector": Check(
+        "`ingress.selector` contradicts the Service's own selector: no Pod has the labels of both",
+        "`ingress.selector` with the Service's labels",
+        "service",
+        service.other_pods,
+    ),
+    "unreachable": Check(
+        "with HTTP-01 and a public CA: a private address, an internal load balancer, or `loadBalancerSourceRanges`",
+        "`challenge: dns01`",
+        "service",
+        service.unreachable,
+    ),
+}
+"""Checks of a Service, and of what it is `Wanted` for. They are made again whenever it changes while `up` waits."""
+
+RECORDS: Mapping[str, Check] = {
+    "cname": Check(
+        "a host that is to have an address is a CNAME",
+        "one transaction that puts the address in its place",
+        "record",
+        records.beside_cname,
+    ),
+    "delegation": Check(
+        "a name that is to be the CNAME of a DNS-01 proof has other records",
+        "their deletion",
+        "record",
+        records.cname_beside,
+    ),
+    "taken": Check(
+        "a host has records with other addresses than the gateway's, and so has its users elsewhere",
+        "`tlsctl adopt`, which moves the records last, or `dns.takeOver`",
+        "record",
+        records.leads_elsewhere,
+    ),
+}
+"""Checks of a record set that is to be created, and of the `records.Zone` that it is for."""
+
+CERT_MANAGER: Mapping[str, Check] = {
+    "release": Check(
+        "cert-manager's definitions are of another Helm release, or of none",
+        "`certManager.install: false`, or `tlsctl adopt`",
+        "issuer",
+        cert_manager.other_release,
+    ),
+    "controller": Check(
+        "cert-manager runs in `certManager.namespace` already",
+        "`certManager.install: false`, or `tlsctl adopt`",
+        "issuer",
+        cert_manager.other_controller,
+    ),
+    "namespace": Check(
+        "the namespace is there already, without a cert-manager",
+        "its deletion, or `tlsctl adopt`",
+        "issuer",
+        cert_manager.namespace_exists,
+    ),
+}
+"""Checks of the `cert_manager.Place` in which cert-manager is to be installed, before its namespace is created."""
+
+CHECKS = {**SERVICE, **RECORDS, **CERT_MANAGER}
+"""All of them, by name; docs/checks.md has a row for each."""
+
+
+def adopts() -> bool:
+    """Tell whether this is the preview of `tlsctl adopt`, which lists the resources that are to be imported."""
+    return bool(os.environ.get(ADOPTING))
+
+
+def find(checks: Mapping[str, Check], *subject: Any) -> Iterator[Problem]:
+    """Yield what some of the checks find about their subject."""
+    for check in checks.values():
+        yield from check.problems(*subject)

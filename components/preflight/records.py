@@ -1,0 +1,80 @@
+"""Record sets of others in the place of the stack's own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..problem import Problem, set_input
+from ..shell import word
+from ..specs.external_dns import Key
+
+_ADDRESSES = ("A", "AAAA")
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A managed zone, in which record sets are to be created."""
+
+    name: str
+    project: str | None = None
+    records: Mapping[Key, Sequence[str]] = field(default_factory=dict)
+    """The records that it has."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """What sets the inputs of the component."""
+
+    @property
+    def options(self) -> str:
+        """The options of gcloud that name the zone."""
+        return f"--zone {word(self.name)}" + (f" --project {word(self.project)}" if self.project else "")
+
+    def types_at(self, name: str) -> list[str]:
+        """Return the types of the records that a name has."""
+        return [kind for owner, kind in self.records if owner == name]
+
+
+Values = Sequence[str] | None
+"""The records of a set that is to be created; None if they are not known, or may replace others."""
+
+
+def beside_cname(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of an address whose name is a CNAME, which has no other record."""
+    name, kind = key
+    if kind in _ADDRESSES and "CNAME" in zone.types_at(name):
+        (target, *_) = zone.records[name, "CNAME"]
+        what = f"cannot be made: the name is a CNAME of {target}, and has no other record"
+        yield Problem(_where(key), what, tuple(_in_place_of_cname(zone, key, target)))
+
+
+def cname_beside(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of a CNAME whose name has other records."""
+    name, kind = key
+    others = [other for other in zone.types_at(name) if other != kind]
+    if kind == "CNAME" and others:
+        what = f"cannot be made: the name has records of the type {', '.join(others)}, beside which no CNAME may be"
+        fix = (f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {other}" for other in others)
+        yield Problem(_where(key), what, tuple(fix))
+
+
+def leads_elsewhere(zone: Zone, key: Key, values: Values) -> Iterator[Problem]:
+    """Yield the problem of a name that would lose its users' records."""
+    current = zone.records.get(key)
+    if current is None or values is None or {*current} == {*values}:
+        return
+    what = f"leads to {', '.join(current)}, where users are, and would lead to {', '.join(values)} at once"
+    take = set_input(zone.commands, "take_over", "true", "once the gateway may have its users")
+    yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # moves the records last", take))
+
+
+def _where(key: Key) -> str:
+    name, kind = key
+    return f"record set {name}. {kind}"
+
+
+def _in_place_of_cname(zone: Zone, key: Key, target: str) -> Iterator[str]:
+    """Yield the commands of one change: the name is never without a record."""
+    name, kind = key
+    transaction = "gcloud dns record-sets transaction"
+    record = f"{zone.options} --name {word(name + '.')} --ttl TTL --type"
+    yield f"{transaction} start {zone.options}"
+    yield f"{transaction} remove {record} CNAME {word(target)}"
+    yield f"{transaction} add {record} {kind} ADDRESS    # where the name leads now"
+    yield f"{transaction} execute {zone.options}"

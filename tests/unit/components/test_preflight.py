@@ -1,0 +1,169 @@
+"""What the surroundings would defeat: an example of each check, and what is in nobody's way."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from components import preflight
+from components.preflight.cert_manager import Place
+from components.preflight.records import Zone
+from components.preflight.service import Wanted
+from components.problem import Problem
+from config.cluster import ingress_commands
+
+HOST, ELSEWHERE, OURS = "shop.a.test", "192.0.2.7", "192.0.2.1"
+PODS = {"istio": "edge"}
+PUBLIC = Wanted(public_ca=True, commands=ingress_commands())
+
+
+def gateway(ip: str = OURS, ports: Any = (80, 443), annotations: Any = None, **spec: Any) -> client.V1Service:
+    """Return the gateway's Service, read as a client reads it."""
+    written = {
+        "metadata": {"name": "gateway", "namespace": "edge", "annotations": annotations},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": port} for port in ports], "selector": PODS, **spec},
+        "status": {"loadBalancer": {"ingress": [{"ip": ip}]}},
+    }
+    service: client.V1Service = client.ApiClient().deserialize(json.dumps(written), "V1Service", "application/json")
+    return service
+
+
+def zone(**records: list[str]) -> Zone:
+    """Return a zone in which the host has records of these types."""
+    at_host = {(HOST, kind): values for kind, values in records.items()}
+    return Zone("zone-a", records=at_host, commands={"take_over": "pulumi config set --path dns.takeOver"})
+
+
+EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
+    "type": ((gateway(type="ClusterIP"), Wanted()), "is of type ClusterIP", "patch service gateway"),
+    "port": ((gateway(ports=[80]), Wanted()), "has no port 443", '"port":443'),
+    "address": ((gateway(ip="2001:db8::1"), Wanted()), "has only the IPv6 address 2001:db8::1", "ipFamilies"),
+    "selector": (
+        (gateway(), Wanted(selector={"istio": "front"}, commands=ingress_commands(labels=["istio"]))),
+        "leads to the Pods with istio=edge, and the Gateways are for those with istio=front",
+        "pulumi config set --path ingress.selector.istio edge",
+    ),
+    "unreachable": (
+        (gateway(ip="10.0.0.9"), PUBLIC),
+        "has the address 10.0.0.9, which the internet does not route",
+        "pulumi config set challenge dns01",
+    ),
+    "cname": ((zone(CNAME=["lb.a.test."]), (HOST, "AAAA"), [OURS]), "is a CNAME of lb.a.test.", "AAAA ADDRESS"),
+    "delegation": (
+        (zone(TXT=["proof"]), (HOST, "CNAME"), ["x."]),
+        "has records of the type TXT",
+        "delete shop.a.test. --zone zone-a",
+    ),
+    "taken": (
+        (zone(A=[OURS, ELSEWHERE]), (HOST, "A"), [OURS]),
+        f"leads to {OURS}, {ELSEWHERE}, where users are",
+        "dns.takeOver true",
+    ),
+    "release": (
+        (Place("cert-manager", definition={"annotations": {}}),),
+        "is not of a Helm release: another cert-manager is installed",
+        "set the input install to false",
+    ),
+    "controller": (
+        (Place("tls", exists=True, controller=True, commands={"install": "pulumi config set x"}),),
+        "has a cert-manager already",
+        "pulumi config set x false",
+    ),
+    "namespace": (
+        (Place("tls", exists=True, controller=False),),
+        "is there already, without a cert-manager",
+        "kubectl delete namespace tls",
+    ),
+}
+"""What each check is made of, and parts of the problem and of its fix."""
+
+
+def problems(name: str, *subject: Any) -> list[Problem]:
+    return list(preflight.CHECKS[name].problems(*subject))
+
+
+def test_every_check_has_an_example() -> None:
+    assert EXAMPLES.keys() == preflight.CHECKS.keys()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_there_is_named_with_the_way_out(name: str) -> None:
+    subject, what, fix = EXAMPLES[name]
+    (problem,) = problems(name, *subject)
+    assert what in problem.what
+    assert fix in "\n".join(problem.fix)
+
+
+@pytest.mark.parametrize(
+    ("service", "what"),
+    [
+        (gateway(ip="100.64.0.1"), "has the address 100.64.0.1"),
+        (gateway(ip="fd00::1"), "has the address fd00::1"),
+        (gateway(annotations={"networking.gke.io/load-balancer-type": "Internal"}), "is internal"),
+        (gateway(loadBalancerSourceRanges=["198.51.100.0/24", "10.0.0.0/8"]), "is open to 198.51.100.0/24, 10.0.0.0/8"),
+    ],
+    ids=["carrier's", "unique local", "internal", "source ranges"],
+)
+def test_a_public_ca_cannot_reach_every_address(service: client.V1Service, what: str) -> None:
+    (problem,) = problems("unreachable", service, PUBLIC)
+    assert what in problem.what
+
+
+@pytest.mark.parametrize(
+    ("service", "wanted"),
+    [
+        (gateway(ip="203.0.113.7"), PUBLIC),
+        (gateway(ip="172.32.0.1"), PUBLIC),
+        (gateway(ip="10.0.0.9"), Wanted()),
+        (gateway(loadBalancerSourceRanges=["0.0.0.0/0"]), PUBLIC),
+        (gateway(loadBalancerSourceRanges=["0.0.0.0/1", "128.0.0.0/1"]), PUBLIC),
+        (gateway(annotations={"networking.gke.io/load-balancer-type": "External"}), PUBLIC),
+        (gateway(), Wanted(selector=PODS)),
+        (gateway(), Wanted(selector={"app": "gateway"})),
+        (gateway(selector=None), Wanted(selector=PODS)),
+    ],
+    ids=["for documents", "public", "a CA of its own network", "all", "all, in halves", "external", "the same labels",
+         "other labels", "without a selector"],
+)  # fmt: skip
+def test_a_service_that_serves_is_not_refused(service: client.V1Service, wanted: Wanted) -> None:
+    assert not list(preflight.find(preflight.SERVICE, service, wanted))
+
+
+@pytest.mark.parametrize(
+    ("there", "kind", "values"),
+    [
+        (zone(), "A", [OURS]),
+        (zone(A=[OURS]), "A", [OURS]),
+        (zone(A=[ELSEWHERE]), "A", None),
+        (zone(A=[ELSEWHERE]), "AAAA", ["2001:db8::1"]),
+        (zone(CNAME=["x."]), "CNAME", None),
+        (zone(TXT=["v=spf1 -all"], CAA=['0 issue "a"']), "A", [OURS]),
+    ],
+    ids=["nothing", "our address", "taken over", "another type", "a CNAME", "types that may be beside it"],
+)
+def test_other_record_sets_are_in_nobodys_way(there: Zone, kind: str, values: list[str] | None) -> None:
+    assert not list(preflight.find(preflight.RECORDS, there, (HOST, kind), values))
+
+
+HELMS = {"meta.helm.sh/release-name": "cert-manager", "meta.helm.sh/release-namespace": "cert-manager"}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place("cert-manager"),
+        Place("cert-manager", exists=False, controller=False, definition={}),
+        Place("cert-manager", exists=False, definition={"annotations": HELMS}),
+        Place("cert-manager", exists=False, definition={"annotations": None}, defines=False),
+    ],
+    ids=["not readable", "nothing", "definitions that outlived the release", "definitions that stay as they are"],
+)
+def test_cert_manager_is_installed_where_there_is_none(place: Place) -> None:
+    assert not list(preflight.find(preflight.CERT_MANAGER, place))
+
+
+def test_another_release_is_named() -> None:
+    (problem,) = problems("release", Place("tls", definition={"annotations": HELMS}))
+    assert problem.what.startswith("is of the Helm release cert-manager in cert-manager")
