@@ -11,10 +11,12 @@ from typing import Any
 import pulumi
 from kubernetes.config import ConfigException
 
+from . import preflight
 from .engine import in_thread
 from .inputs import check_inputs
-from .kube import load_balancer, mesh
+from .kube import diagnosis, load_balancer, mesh
 from .kube.credentials import Credentials, credentials_of
+from .preflight.service import Wanted, service_name
 from .problem import COMMANDS, Problem, ProblemsError, set_input, text
 from .shared_args import IngressGatewayArgs
 from .shell import word
@@ -57,13 +59,18 @@ async def _addresses(
     """Return the addresses, or UNKNOWN at a preview that does not find all of them."""
     preview, timeout = pulumi.runtime.is_dry_run(), inputs["timeout"]
     commands = COMMANDS.get(component, {})
-    where = load_balancer.service_name(namespace, service)
+    where = service_name(namespace, service)
 
     def find() -> Sequence[str] | None:
         api = credentials.api()
-        if http01 and (problem := mesh.solver_problem(api, namespace, service, http01, commands)):
-            raise ProblemsError(problem)
-        wanted = load_balancer.Wanted(
+        if http01:
+            seen = mesh.read(api, namespace, service, http01, commands)
+            if problems := list(preflight.find(preflight.MESH, seen)):
+                raise ProblemsError(*problems)
+            if warnings := list(preflight.find(preflight.MESH, seen, warn=True)):
+                pulumi.log.warn(text(warnings))
+            diagnosis.SURROUNDINGS.setdefault(namespace, []).append(seen)
+        wanted = Wanted(
             inputs["family"], inputs["plain"], inputs["managed"], commands, selector or {}, inputs["public_ca"]
         )
         return load_balancer.find_address(api, namespace, service, 0 if preview else timeout, wanted)

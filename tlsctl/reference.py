@@ -19,7 +19,8 @@ def page(text: str) -> str:
     """
     before = ["| finding | what is there | what leads out | check of `verify` |", "| --- | --- | --- | --- |"]
     for name, finding in preflight.CHECKS.items():
-        before.append(f"| `{name}` | {finding.finding} | {finding.fix} | `{finding.verify}` |")
+        there = f"{finding.finding} (a warning)" if finding.warns else finding.finding
+        before.append(f"| `{name}` | {there} | {finding.fix} | `{finding.verify}` |")
     rows = [
         "| check | it is ok when | it fails, most likely, because | the fix, most likely | explained by |",
         "| --- | --- | --- | --- | --- |",

@@ -9,7 +9,9 @@ from typing import Any
 
 import pulumi
 
+from .. import preflight
 from ..engine import has_error_hooks, hook_name, in_thread
+from ..preflight.mesh import Mesh
 from ..problem import Problem, text
 from .credentials import Credentials
 from .issuance import problems_of, silence
@@ -24,6 +26,9 @@ PATIENCE = 10.0
 """Seconds in which cert-manager may still write its words: a wait with a short timeout can end before it has."""
 
 _PAUSE = 1.0
+
+SURROUNDINGS: dict[str, list[Mesh]] = {}
+"""What was seen of the program's gateways before, by namespace: it explains Challenges that fail."""
 
 
 class AwaitedObject(pulumi.CustomResource):
@@ -57,7 +62,12 @@ def explain_on_failure(
         namespace, name = metadata.get("namespace"), metadata["name"]
         known = await credentials.future() or Credentials()
         try:
-            problems = await in_thread(wait_for_reason, known, inputs["kind"], namespace, name)
+            problems = [
+                problem
+                for mesh in SURROUNDINGS.get(namespace or "", ())
+                for problem in preflight.find(preflight.MESH, mesh, warn=True)
+            ]
+            problems += await in_thread(wait_for_reason, known, inputs["kind"], namespace, name)
         except Exception as error:  # no error may hide the failure that is being explained
             problems = [Problem(name, f"the reason cannot be read: {error}")]
         if problems:

@@ -1,5 +1,6 @@
-"""Reads what Istio does with a solver's Ingress: MeshConfig, and the labels of the gateway's Pods.
+"""Reads what Istio does with the Ingress of a solver and the requests of a CA.
 
+That is MeshConfig, the labels of the gateway's Pods and namespace, and the AuthorizationPolicies of both namespaces.
 Nothing depends on it: where it cannot be read, as with an Istio that Google manages, nothing is known and nothing said.
 """
 
@@ -10,19 +11,21 @@ import yaml
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
-from ..problem import Problem
+from ..preflight.mesh import Mesh, Object
 from . import solver_route
 
 TIMEOUT = (5, 5)
 """Seconds to connect and to answer."""
 
+_POLICIES = ("security.istio.io", "v1")
+
 T = TypeVar("T")
 
 
-def solver_problem(
+def read(
     api: client.ApiClient, namespace: str, service: str, http01: Mapping[str, Any], commands: Mapping[str, str]
-) -> Problem | None:
-    """Return why an Ingress of a solver would not reach the gateway, or None.
+) -> Mesh:
+    """Return a gateway, as Istio sees it.
 
     Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields.
     """
@@ -30,10 +33,34 @@ def solver_problem(
     revision = solver_route.revision_of(labels) if http01["revision"] is None else http01["revision"]
     plane = solver_route.ControlPlane(http01["control_plane"], revision)
     config = _mesh_config(api, plane)
-    if config is None:
-        return None
-    controller = _controller(api) if http01["class_field"] != "class" else None
-    return solver_route.solver_problem(config, labels, http01["class_field"], controller, plane, commands)
+    root = str((config or {}).get("rootNamespace") or plane.namespace)
+    return Mesh(
+        namespace,
+        labels,
+        config,
+        plane,
+        class_field=http01["class_field"],
+        ingress_class=_controller(api) if http01["class_field"] != "class" else None,
+        namespace_labels=_namespace_labels(api, namespace) if (config or {}).get("discoverySelectors") else None,
+        policies=[policy for place in dict.fromkeys((namespace, root)) for policy in _policies(api, place)],
+        commands=commands,
+    )
+
+
+def _policies(api: client.ApiClient, namespace: str) -> list[Object]:
+    objects = client.CustomObjectsApi(api)
+    listed: Any = _read(
+        lambda: objects.list_namespaced_custom_object(
+            *_POLICIES, namespace, "authorizationpolicies", _request_timeout=TIMEOUT
+        )
+    )
+    return list((listed or {}).get("items") or ())
+
+
+def _namespace_labels(api: client.ApiClient, name: str) -> Mapping[str, str] | None:
+    core = client.CoreV1Api(api)
+    namespace = _read(lambda: core.read_namespace(name, _request_timeout=TIMEOUT))
+    return (namespace.metadata.labels or {}) if namespace and namespace.metadata else None
 
 
 def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:

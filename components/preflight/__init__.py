@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Problem
-from . import cert_manager, records, service
+from . import cert_manager, mesh, records, service
 
 ADOPTING = "ISTIO_GATEWAY_TLS_ADOPTING"
 """An environment variable of the preview of `tlsctl adopt`, in which nothing that exists already is in the way."""
@@ -28,6 +28,8 @@ class Check:
     """The check of `tlsctl verify` that reports it."""
     problems: Callable[..., Iterator[Problem]]
     """Yields a problem for each time that it is there; takes what all checks of its list take."""
+    warns: bool = False
+    """Whether it is a warning only: it may be meant, or mended while the stack goes up."""
 
 
 SERVICE: Mapping[str, Check] = {
@@ -63,6 +65,30 @@ SERVICE: Mapping[str, Check] = {
     ),
 }
 """Checks of a Service, and of what it is `Wanted` for. They are made again whenever it changes while `up` waits."""
+
+MESH: Mapping[str, Check] = {
+    "solver": Check(
+        "MeshConfig sends the Ingresses of HTTP-01 solvers to other Pods, or to none",
+        "the `helm upgrade` that changes it, or `challenge: dns01`",
+        "challenge",
+        mesh.no_route,
+    ),
+    "undiscovered": Check(
+        "the gateway's namespace has no label of MeshConfig's `discoverySelectors`",
+        "the `kubectl label` that adds it",
+        "gateway",
+        mesh.undiscovered,
+        warns=True,
+    ),
+    "closed": Check(
+        "an AuthorizationPolicy on the gateway's Pods refuses the path of HTTP-01 to a CA",
+        "the `kubectl patch` that exempts the path, or `challenge: dns01`",
+        "challenge",
+        mesh.closed,
+        warns=True,
+    ),
+}
+"""Checks of a `mesh.Mesh`, with HTTP-01 by Istio's own API."""
 
 RECORDS: Mapping[str, Check] = {
     "cname": Check(
@@ -108,7 +134,7 @@ CERT_MANAGER: Mapping[str, Check] = {
 }
 """Checks of the `cert_manager.Place` in which cert-manager is to be installed, before its namespace is created."""
 
-CHECKS = {**SERVICE, **RECORDS, **CERT_MANAGER}
+CHECKS = {**SERVICE, **MESH, **RECORDS, **CERT_MANAGER}
 """All of them, by name; docs/checks.md has a row for each."""
 
 
@@ -117,7 +143,8 @@ def adopts() -> bool:
     return bool(os.environ.get(ADOPTING))
 
 
-def find(checks: Mapping[str, Check], *subject: Any) -> Iterator[Problem]:
-    """Yield what some of the checks find about their subject."""
+def find(checks: Mapping[str, Check], *subject: Any, warn: bool = False) -> Iterator[Problem]:
+    """Yield what those of some checks find about their subject that refuse, or with `warn` those that warn."""
     for check in checks.values():
-        yield from check.problems(*subject)
+        if check.warns is warn:
+            yield from check.problems(*subject)

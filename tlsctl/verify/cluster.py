@@ -11,10 +11,14 @@ from typing import Any
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
+from components import preflight
+from components.kube import mesh
 from components.kube.client import api_client
 from components.kube.issuance import chain_of_problems, use_routes
-from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address, read_service
-from components.problem import COMMANDS, Problem, ProblemsError
+from components.kube.load_balancer import UnreachableError, asks_for_address, find_address, read_service
+from components.preflight.service import Wanted
+from components.problem import COMMANDS, Problem, ProblemsError, sentence
+from components.shared_args import Http01Args
 from components.specs import acme, addresses, apis
 from components.specs.gateway_api import VERSION as GATEWAY_API
 from components.specs.istio import VERSION as ISTIO_API
@@ -127,6 +131,20 @@ def _reservation(environment: Environment, api: client.ApiClient) -> str:
         value = addresses.chart_value(environment.ip)
         return ", reserved" if asks else f", reserved; the Service does not ask for it yet (helm upgrade … {value})"
     return ", which the Service asks for" if asks else ", which is lost if the Service is replaced (ingress.address)"
+
+
+def _mesh(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+    """Name what closes the gateway inside of the mesh, by the checks of a preview."""
+    ingress = environment.settings.ingress
+    if not environment.proves_over_http or environment.settings.api != apis.ISTIO:
+        return []
+    http01 = {key: getattr(ingress, key) for key in Http01Args.__annotations__}
+    gateway = mesh.read(api, environment.namespace, ingress.service, http01, ingress_commands(environment.path))
+    return [
+        failed(check.verify, INGRESS, sentence(problem), problem.fix)
+        for check in preflight.MESH.values()
+        for problem in check.problems(gateway)
+    ]
 
 
 def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
@@ -259,6 +277,7 @@ _PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list
     ("secret", _secrets),
     ("gateway", _gateways),
     ("neighbour", read_neighbours),
+    ("challenge", _mesh),
     ("mtls", _mtls),
 )
 """In this order: Orders show whether the issuer's account is known, and Secrets which server presents a certificate."""

@@ -109,6 +109,7 @@ def _rename(rule: Object, place: Place, services: Sequence[str]) -> None:
         ("validatingadmissionpolicies", "reserved-hosts"): [f"reserved-hosts-{suffix}"],
         ("podmonitors", "certificates"): [f"certificates-{suffix}"],
         ("podmonitorings", "certificates"): [f"certificates-{suffix}"],
+        ("namespaces", istio.NAMESPACE): list(dict.fromkeys(gateway.partition("/")[0] for gateway in place.gateways)),
         ("namespaces", _DEFAULT.cert_manager_namespace): [place.cert_manager_namespace],
     }
     if "resourceNames" in rule:

@@ -10,8 +10,9 @@ import yaml
 from kubernetes import client
 
 from components.ingress_gateway import IngressGateway
-from components.kube.load_balancer import UnreachableError, Wanted, asks_for_address, find_address
+from components.kube.load_balancer import UnreachableError, asks_for_address, find_address
 from components.kube.solver_route import DEFAULTS, ingress_label
+from components.preflight.service import Wanted
 from components.problem import COMMANDS, ProblemsError
 from config.cluster import ingress_commands
 from tests.unit.api_server import Api

@@ -9,6 +9,7 @@ from kubernetes import client
 
 from components import preflight
 from components.preflight.cert_manager import Place
+from components.preflight.mesh import PATH, Mesh
 from components.preflight.records import Zone
 from components.preflight.service import Wanted
 from components.problem import Problem
@@ -36,6 +37,11 @@ def zone(**records: list[str]) -> Zone:
     return Zone("zone-a", records=at_host, commands={"take_over": "pulumi config set --path dns.takeOver"})
 
 
+def policy(**spec: Any) -> dict[str, Any]:
+    """Return an AuthorizationPolicy of the gateway's namespace."""
+    return {"metadata": {"namespace": "edge", "name": "office"}, "spec": spec}
+
+
 EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
     "type": ((gateway(type="ClusterIP"), Wanted()), "is of type ClusterIP", "patch service gateway"),
     "port": ((gateway(ports=[80]), Wanted()), "has no port 443", '"port":443'),
@@ -60,6 +66,21 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         (zone(A=[OURS, ELSEWHERE]), (HOST, "A"), [OURS]),
         f"leads to {OURS}, {ELSEWHERE}, where users are",
         "dns.takeOver true",
+    ),
+    "solver": (
+        (Mesh("edge", config={"ingressControllerMode": "OFF"}),),
+        "has ingressControllerMode OFF",
+        "meshConfig.ingressControllerMode=STRICT",
+    ),
+    "undiscovered": (
+        (Mesh("edge", config={"discoverySelectors": [{"matchLabels": {"mesh": "on"}}]}, namespace_labels={}),),
+        "has no label of Istio's discoverySelectors",
+        "kubectl label namespace edge mesh=on",
+    ),
+    "closed": (
+        (Mesh("edge", PODS, policies=[policy(rules=[{"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}])]),),
+        "refuses /.well-known/acme-challenge/ to a CA on the internet",
+        '[{"op":"add","path":"/spec/rules/-","value":{"to":[{"operation":{"paths":["/.well-known/acme-challenge/*"]}}]}}]',
     ),
     "release": (
         (Place("cert-manager", definition={"annotations": {}}),),
@@ -167,3 +188,65 @@ def test_cert_manager_is_installed_where_there_is_none(place: Place) -> None:
 def test_another_release_is_named() -> None:
     (problem,) = problems("release", Place("tls", definition={"annotations": HELMS}))
     assert problem.what.startswith("is of the Helm release cert-manager in cert-manager")
+
+
+OFFICE = {"from": [{"source": {"remoteIpBlocks": ["192.0.2.0/24"]}}]}
+CHALLENGE = {"to": [{"operation": {"paths": [f"{PATH}*"]}}]}
+
+
+@pytest.mark.parametrize(
+    ("policies", "fix"),
+    [
+        ([policy()], '"path":"/spec/rules","value":[{"to"'),
+        ([policy(rules=[OFFICE]), policy(rules=[{"from": [{"source": {"principals": ["*"]}}]}])], "/spec/rules/-"),
+        ([policy(rules=[{"to": [{"operation": {"ports": ["8443"]}}]}])], "/spec/rules/-"),
+        ([policy(action="DENY", rules=[{}])], '"path":"/spec/rules/0/to","value":[{"operation":{"notPaths"'),
+        (
+            [policy(action="DENY", rules=[OFFICE, {"to": [{"operation": {"ports": ["8080"], "notPaths": ["/a"]}}]}])],
+            '/spec/rules/1/to/0/operation/notPaths","value":["/a","/.well-known',
+        ),
+        (
+            [policy(action="DENY", rules=[{"from": [{"source": {"notIpBlocks": ["192.0.2.0/24"]}}]}])],
+            "/spec/rules/0/to",
+        ),
+    ],
+    ids=["nothing is allowed", "sources", "another port", "all is refused", "a port is refused", "who is not there"],
+)
+def test_a_policy_that_refuses_the_challenge_is_named_with_its_exemption(policies: Any, fix: str) -> None:
+    (problem,) = problems("closed", Mesh("edge", PODS, policies=policies))
+    assert fix in problem.fix[0]
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        [],
+        [policy(rules=[OFFICE, CHALLENGE])],
+        [policy(rules=[OFFICE]), policy(rules=[{}])],
+        [policy(rules=[{"to": [{"operation": {"hosts": ["shop.a.test"]}}]}])],
+        [policy(rules=[{"when": [{"key": "request.headers[x]", "values": ["y"]}]}])],
+        [policy(selector={"matchLabels": {"istio": "front"}})],
+        [policy(targetRefs=[{"kind": "Gateway", "name": "x"}])],
+        [policy(action="DENY", rules=[OFFICE, {"to": [{"operation": {"notPaths": [f"{PATH}*"]}}]}])],
+        [policy(action="DENY", rules=[{"to": [{"operation": {"hosts": ["internal.a.test"]}}]}])],
+        [policy(action="AUDIT", rules=[{}])],
+    ],
+    ids=["none", "exempted", "all is allowed", "by host", "by condition", "other Pods", "another Gateway", "office",
+         "another host", "audit"],
+)  # fmt: skip
+def test_what_may_let_the_challenge_through_is_not_named(policies: Any) -> None:
+    assert not problems("closed", Mesh("edge", PODS, policies=policies))
+
+
+@pytest.mark.parametrize(
+    ("selector", "labels"),
+    [
+        ({"matchExpressions": [{"key": "mesh", "operator": "In", "values": ["on"]}]}, {"mesh": "on"}),
+        ({"matchExpressions": [{"key": "mesh", "operator": "DoesNotExist"}]}, {}),
+        ({"matchLabels": {"mesh": "on"}}, None),
+    ],
+    ids=["in", "does not exist", "not readable"],
+)
+def test_a_namespace_that_istio_reads_is_not_named(selector: Any, labels: Any) -> None:
+    mesh = Mesh("edge", config={"discoverySelectors": [selector]}, namespace_labels=labels)
+    assert not problems("undiscovered", mesh)
