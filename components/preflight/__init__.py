@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Problem
-from . import cert_manager, mesh, records, service
+from . import cert_manager, mesh, neighbours, records, service
 
 ADOPTING = "ISTIO_GATEWAY_TLS_ADOPTING"
 """An environment variable of the preview of `tlsctl adopt`, in which nothing that exists already is in the way."""
@@ -90,6 +90,18 @@ MESH: Mapping[str, Check] = {
 }
 """Checks of a `mesh.Mesh`, with HTTP-01 by Istio's own API."""
 
+NEIGHBOURS: Mapping[str, Check] = {
+    "same-host": Check(
+        "a Gateway of another, for the same Pods, lists a host: the older one serves it, and `httpsRedirect` on port 80"
+        " answers HTTP-01",
+        "its owner takes the host out of it",
+        "neighbour",
+        neighbours.same_host,
+        warns=True,
+    ),
+}
+"""Checks of the `neighbours.Neighbours` of a Gateway that is to be created."""
+
 RECORDS: Mapping[str, Check] = {
     "cname": Check(
         "a host that is to have an address is a CNAME",
@@ -134,7 +146,7 @@ CERT_MANAGER: Mapping[str, Check] = {
 }
 """Checks of the `cert_manager.Place` in which cert-manager is to be installed, before its namespace is created."""
 
-CHECKS = {**SERVICE, **MESH, **RECORDS, **CERT_MANAGER}
+CHECKS = {**SERVICE, **MESH, **NEIGHBOURS, **RECORDS, **CERT_MANAGER}
 """All of them, by name; docs/checks.md has a row for each."""
 
 

@@ -35,8 +35,8 @@ def _store(pem: str) -> ssl.SSLContext:
     store = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         store.load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError):
-        # A text that is not ASCII is none of OpenSSL's errors.
+    except (ssl.SSLError, ValueError, TypeError):
+        # A text that is not ASCII is none of OpenSSL's errors, and ssl refuses it by its type.
         raise ValueError("is not PEM") from None
     return store
 

@@ -11,7 +11,8 @@ import pulumi_kubernetes as kubernetes
 
 from ..inputs import computed, recheck, resource_label
 from ..kube.cutover import KUBERNETES, take_over_from
-from ..routes import HostArgs, owners
+from ..kube.neighbours import warn_of_others
+from ..routes import HostArgs
 from ..specs import istio, names
 
 
@@ -33,11 +34,8 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         api_version=istio.VERSION,
         kind="Gateway",
         metadata=metadata,
-        spec=computed(
-            istio.http_gateway_spec,
-            *(inputs["selector"], inputs["hosts"], inputs["routes_from"], inputs["owned_hosts"]),
-        ),
-        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[redirect])),
+        spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
+        opts=pulumi.ResourceOptions(parent=component, depends_on=[redirect], hooks=warn_of_others(component, inputs)),
     )
     return pulumi.Output.from_input(inputs["service"])
 

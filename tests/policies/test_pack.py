@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.preflight.mesh import Mesh
 from policies import POLICIES
 from policies.table import table
 from tests.policies.support import configured, findings, resource
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that returns the policies that a stack breaks, advisories included."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
-    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.mesh.read", lambda *_, **__: Mesh("istio-system"))
     monkeypatch.setattr("components.kube.credentials.Credentials.api", lambda *_: None)
     monkeypatch.setattr("config.gke._obstacles", lambda *_: ())
 

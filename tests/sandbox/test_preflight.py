@@ -1,8 +1,10 @@
 """A preview reads what is there, and refuses what it would defeat: nothing is begun."""
 
+import shlex
+
 import pytest
 
-from sandbox.testing import ISTIO, applied, changes, record_sets, resource
+from sandbox.testing import ISTIO, applied, changes, kubectl, record_sets, resource
 from tests.sandbox.conftest import NewStack
 from tests.sandbox.stack import SHOP, Stack
 
@@ -71,3 +73,37 @@ def test_cert_manager_is_not_installed_into_a_namespace_that_is_there(stack: Sta
         assert "tlsctl adopt" in printed
         with stack.changed(certManager={"install": False}):
             assert stack.plan(), "it is not the stack's"
+
+
+POLICY = "office"
+
+
+@pytest.fixture(scope="module")
+def standing(new_stack: NewStack) -> Stack:
+    """A stack that is up."""
+    standing = new_stack("standing", certificate={"secretName": "standing"}, hosts=[SHOP])
+    standing.stand()
+    return standing
+
+
+def test_a_policy_that_refuses_the_challenge_is_named(standing: Stack) -> None:
+    rules = [{"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}]
+    spec = {"selector": {"matchLabels": {"istio": "ingressgateway"}}, "rules": rules}
+    named = f"AuthorizationPolicy {ISTIO}/{POLICY}"
+    with applied(resource("security.istio.io/v1", "AuthorizationPolicy", POLICY, ISTIO, spec=spec)):
+        assert f"{named}: refuses /.well-known/acme-challenge/" in standing.preview(), "a preview warns"
+        (problem,) = (problem for problem in standing.verify().problems if POLICY in problem["what"])
+        assert problem["check"] == "challenge"
+        fix = shlex.split(problem["fix"][0])
+        kubectl(*fix[1:])
+        assert named not in standing.preview(), "the fix exempts the path"
+
+
+def test_a_gateway_of_another_with_the_same_host_is_named(stack: Stack) -> None:
+    server = {
+        "port": {"number": 443, "name": "https", "protocol": "HTTPS"}, "hosts": [f"./{HOST}"],
+        "tls": {"mode": "SIMPLE", "credentialName": "theirs"},
+    }  # fmt: skip
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
+    with applied(resource("networking.istio.io/v1", "Gateway", "theirs", "shop", spec=spec)):
+        assert f"Gateway shop/theirs: lists {HOST} on port 443 of the same Pods" in stack.preview()

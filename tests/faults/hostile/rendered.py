@@ -16,6 +16,7 @@ import pulumi
 import yaml
 from pulumi.runtime import rpc
 
+from components.preflight.mesh import Mesh
 from components.specs.headers import MAX_VALUE
 from config.loading import NAMING
 from config.production import PROJECT
@@ -33,7 +34,7 @@ _NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9-]*[a-z0-9])?\.)+")
 _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _CLUSTER: Mapping[str, Any] = {
     "components.kube.load_balancer.find_address": ["203.0.113.10", "2001:db8::10"],
-    "components.kube.mesh.solver_problem": None,
+    "components.kube.mesh.read": Mesh("istio-system"),
     "components.kube.client.api_client": None,
 }
 """Functions that read the cluster, and their answers."""

@@ -87,6 +87,7 @@ class TestClients:
         [
             ("corp", "is not PEM"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "is not PEM"),
+            ("-----BEGIN CERTIFICATE-----\né\n-----END CERTIFICATE-----", "is not PEM"),
             (SERVER, "is not a CA's"),
             (CA + SERVER, "is not a CA's"),
             (pem(certificate(begin=LONG_AGO, authority=True)), "has expired"),

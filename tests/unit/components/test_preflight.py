@@ -10,6 +10,7 @@ from kubernetes import client
 from components import preflight
 from components.preflight.cert_manager import Place
 from components.preflight.mesh import PATH, Mesh
+from components.preflight.neighbours import Neighbours
 from components.preflight.records import Zone
 from components.preflight.service import Wanted
 from components.problem import Problem
@@ -40,6 +41,12 @@ def zone(**records: list[str]) -> Zone:
 def policy(**spec: Any) -> dict[str, Any]:
     """Return an AuthorizationPolicy of the gateway's namespace."""
     return {"metadata": {"namespace": "edge", "name": "office"}, "spec": spec}
+
+
+def theirs(port: int, selector: Any = PODS, hosts: Any = (f"./{HOST}",), **tls: Any) -> dict[str, Any]:
+    """Return a Gateway of another team."""
+    server = {"port": {"number": port}, "hosts": list(hosts), "tls": tls}
+    return {"metadata": {"namespace": "team", "name": "web"}, "spec": {"selector": selector, "servers": [server]}}
 
 
 EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
@@ -81,6 +88,11 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         (Mesh("edge", PODS, policies=[policy(rules=[{"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}])]),),
         "refuses /.well-known/acme-challenge/ to a CA on the internet",
         '[{"op":"add","path":"/spec/rules/-","value":{"to":[{"operation":{"paths":["/.well-known/acme-challenge/*"]}}]}}]',
+    ),
+    "same-host": (
+        (Neighbours("edge", "http", [HOST], PODS, [theirs(443, mode="SIMPLE")]),),
+        f"lists {HOST} on port 443 of the same Pods: Istio serves the older",
+        "kubectl --namespace team edit gateways.networking.istio.io web",
     ),
     "release": (
         (Place("cert-manager", definition={"annotations": {}}),),
@@ -250,3 +262,22 @@ def test_what_may_let_the_challenge_through_is_not_named(policies: Any) -> None:
 def test_a_namespace_that_istio_reads_is_not_named(selector: Any, labels: Any) -> None:
     mesh = Mesh("edge", config={"discoverySelectors": [selector]}, namespace_labels=labels)
     assert not problems("undiscovered", mesh)
+
+
+def test_a_redirect_of_another_gateway_answers_the_challenges() -> None:
+    (problem,) = problems("same-host", Neighbours("edge", "http", [HOST], PODS, [theirs(80, httpsRedirect=True)]))
+    assert problem.what.endswith("on port 80 of the same Pods: its httpsRedirect answers HTTP-01 challenges too")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        theirs(80),
+        theirs(443, {"istio": "front"}, mode="SIMPLE"),
+        theirs(443, hosts=["*/*.a.test"], mode="SIMPLE"),
+        {**theirs(443, mode="SIMPLE"), "metadata": {"namespace": "edge", "name": "http"}},
+    ],
+    ids=["plain HTTP", "other Pods", "a wildcard, which is less specific", "our own"],
+)
+def test_other_gateways_leave_the_host_to_the_stack(other: Any) -> None:
+    assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [other]))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from components.preflight.mesh import Mesh
 from tests.unit import harness
 from tests.unit.config.support import IP, program
 
@@ -12,7 +13,7 @@ from tests.unit.config.support import IP, program
 def gateway_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster whose Services have an address."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
-    monkeypatch.setattr("components.kube.mesh.solver_problem", lambda *_, **__: None)
+    monkeypatch.setattr("components.kube.mesh.read", lambda *_, **__: Mesh("istio-system"))
     monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
 
 

@@ -1,0 +1,55 @@
+"""Looks for Gateways of others with the hosts of a Gateway that is to be created; `tlsctl verify` looks for more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from .. import preflight
+from ..engine import has_hooks, hook_name, in_thread
+from ..preflight.neighbours import Neighbours
+from ..problem import text
+from ..specs import istio
+from .credentials import Credentials, credentials_of
+
+_TIMEOUT = (5, 10)
+"""Seconds to connect and to answer."""
+
+
+def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any]) -> pulumi.ResourceHookBinding | None:
+    """Return hooks that warn before a Gateway is created, at a preview too.
+
+    `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`. None where the engine has no hooks, and for
+    the preview of `tlsctl adopt`.
+    """
+    if preflight.adopts() or not has_hooks():
+        return None
+    credentials = credentials_of(component)
+    place = pulumi.Output.all(*(inputs[key] for key in ("namespace", "gateway", "hosts", "selector")))
+
+    async def run(_args: pulumi.ResourceHookArgs) -> None:
+        known, own = await credentials.future(), await place.future()
+        if known is None or own is None:
+            return  # not known yet at this preview
+        namespace, gateway, hosts, selector = own
+        seen = Neighbours(namespace, gateway, hosts, selector, await in_thread(_read, known))
+        if problems := list(preflight.find(preflight.NEIGHBOURS, seen, warn=True)):
+            pulumi.log.warn(text(problems))
+
+    hook = pulumi.ResourceHook(hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[hook])
+
+
+def _read(credentials: Credentials) -> list[Any]:
+    from kubernetes import client, config
+    from urllib3.exceptions import HTTPError
+
+    group, version = istio.VERSION.split("/")
+    try:
+        objects = client.CustomObjectsApi(credentials.api())
+        answer: Any = objects.list_cluster_custom_object(group, version, "gateways", _request_timeout=_TIMEOUT)
+    except (client.ApiException, config.ConfigException, HTTPError) as error:
+        reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else type(error).__name__
+        pulumi.log.info(f"Gateways of other namespaces are not read from here: {reason}")
+        return []
+    return list(answer["items"])
