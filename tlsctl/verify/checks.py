@@ -101,7 +101,7 @@ CHECKS: Mapping[str, Check] = {
         (_OTHER,),
     ),
     "handshake": Check(
-        "the gateway completes a TLS handshake for the name",
+        "the gateway completes a TLS handshake for the name, with the certificate of its Secret",
         "another Gateway serves the name, or the Secret has not reached the gateway",
         ("kubectl --namespace {namespace} get {gateways},{routes}", UP),
         ("port-443", "gateway", "neighbour", "secret"),

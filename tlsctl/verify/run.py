@@ -1,7 +1,7 @@
 """One round of all checks, in parallel."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.client import Trust, choose_trust
 from tlsctl.verify.environment import Environment
 from tlsctl.verify.results import INGRESS, Report, Result
+from tlsctl.verify.served import TlsServer
 
 if TYPE_CHECKING:
     from tlsctl.verify import cluster
@@ -49,6 +50,24 @@ def look(
         certificates |= environment.certificates
         shared |= dict.fromkeys((ingress, *environment.certificates, *environment.hosts), ingress)
     return Report(results, certificates, shared)
+
+
+def other_certificates(
+    environment: Environment, presented: Mapping[str, str], servers: Mapping[str, TlsServer]
+) -> Mapping[tuple[str, str], Result]:
+    """Return a failed handshake for each host that is served another certificate than that of its Secret.
+
+    Args:
+        environment: The gateway.
+        presented: The fingerprint of the certificate that each host presents.
+        servers: The TLS server of each host, as the cluster has it.
+    """
+    failures = {}
+    for host, server in servers.items():
+        if server.fingerprint and presented.get(host, server.fingerprint) != server.fingerprint:
+            detail = f"a certificate is served that is not in the Secret {environment.certificate_of[host]}"
+            failures["handshake", host] = environment.failed("handshake", host, detail)
+    return failures
 
 
 def _read_cluster(environment: Environment) -> "cluster.Seen":
@@ -86,10 +105,11 @@ def _look(
     fingerprints = {host.host: host.fingerprint for host in seen if host.fingerprint is not None}
     groups = offers.by_server(fingerprints, from_cluster.result().servers)
     progress(f"scanning the versions and cipher suites of {len(groups)} TLS servers")
+    others_served = other_certificates(environment, fingerprints, from_cluster.result().servers)
     results = [
         *from_cluster.result().results,
         *ports,
-        *(result for host in seen for result in host.results),
+        *(others_served.get((result.check, host.host), result) for host in seen for result in host.results),
         *(result for future in others for result in future.result()),
         *offers.look(environment, groups, profile),
     ]

@@ -14,6 +14,7 @@ from tests.unit.tlsctl.verify.test_issuance import ISSUER, LOST, issuer, object_
 from tlsctl.verify import cluster, records, run
 from tlsctl.verify.checks import CHECKS
 from tlsctl.verify.results import Report
+from tlsctl.verify.served import TlsServer
 
 NEIGHBOUR = {
     "metadata": {"name": "tls-other", "namespace": "istio-system"},
@@ -86,3 +87,17 @@ def test_the_orders_in_the_cluster_tell_that_an_account_is_lost(api: Api) -> Non
     results = cluster.look(replace(deployed(), kubeconfig=api.kubeconfig)).results
     (result,) = [result for result in results if result.check == "issuer"]
     assert (result.state, "has an account that" in result.detail) == ("failed", True), "though the issuer is Ready"
+
+
+@pytest.mark.parametrize(
+    ("in_secret", "presented", "failed"), [("a", "b", True), ("a", "a", False), (None, "b", False), ("a", None, False)]
+)
+def test_another_certificate_than_that_of_the_secret_is_named(
+    in_secret: str | None, presented: str | None, failed: bool
+) -> None:
+    fingerprints = {SHOP: presented} if presented else {}
+    failures = run.other_certificates(deployed(), fingerprints, {SHOP: TlsServer("{}", in_secret)})
+
+    assert [result.detail for result in failures.values()] == (
+        [f"a certificate is served that is not in the Secret {SECRET}"] if failed else []
+    )
