@@ -41,6 +41,8 @@ class DnsRecordsArgs(TypedDict):
     """The project of the zone. Defaults to that of the gcp provider."""
     take_over: NotRequired[Annotated[bool, Default(False)]]
     """Whether hosts that lead to other addresses are taken away from there. By default, they are refused."""
+    caa_identities: NotRequired[Annotated[Sequence[Domain], Default(())]]
+    """The domains of the CA, as CAA records name it. Where those of the zone forbid it, the hosts are refused."""
     challenge_domain: NotRequired[Input[Domain] | None]
     """The domain of the zone in which DNS-01 is solved, if it is another one."""
     challenge_hosts: NotRequired[Annotated[Sequence[HostName], Default(())]]
@@ -71,6 +73,7 @@ class DnsRecords(pulumi.ComponentResource):
                 *((names.challenge_name(base), "CNAME") for base in challenges),
             ],
             inputs["take_over"],
+            inputs["caa_identities"],
         )
 
         def record_set(resource: str, owner: Input[str], kind: str, value: Input[str]) -> gcp.dns.RecordSet:

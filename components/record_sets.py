@@ -81,17 +81,21 @@ class OthersRecords:
     hooks: pulumi.ResourceHookBinding | None
     """For the record sets of the component."""
 
-    def __init__(self, component: pulumi.ComponentResource, own: Sequence[Key], take_over: bool) -> None:
+    def __init__(
+        self, component: pulumi.ComponentResource, own: Sequence[Key], take_over: bool, identities: Sequence[str] = ()
+    ) -> None:
         """Take the record sets whose names are known: the first error names all of them.
 
-        With `take_over`, names may be taken away from other addresses.
+        With `take_over`, names may be taken away from other addresses. `identities` are the domains of the CA, which
+        CAA records may forbid.
         """
         self._take_over = take_over
+        self._identities = identities
         self.hooks = before_create(component, self._refuse)
         self._component = component
         self._record_sets = frozenset(own)
         self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, Owners]]] = {}
-        self._reported = False
+        self._reported = self._warned = False
 
     async def _refuse(self, key: Key, values: Sequence[str] | None, zone: str, project: str | None) -> None:
         # A thousand record sets are created side by side, and the zone is read once.
@@ -100,7 +104,19 @@ class OthersRecords:
         records, owners = await self._zones[zone, project]
         if key not in self._record_sets:  # the program did not know its name
             owners = owners | external_dns.owners(records, [key])
-        seen = Zone(zone, project, records, COMMANDS.get(self._component.pulumi_resource_name, {}))
+        seen = Zone(
+            zone,
+            project,
+            records,
+            COMMANDS.get(self._component.pulumi_resource_name, {}),
+            self._record_sets,
+            self._identities,
+        )
+        if not self._warned:
+            self._warned = True
+            of_all = (preflight.find(preflight.RECORDS, seen, own, None, warn=True) for own in self._record_sets)
+            if warnings := [problem for of_one in of_all for problem in of_one]:
+                pulumi.log.warn(text(warnings))
         problems = self._problems(seen, key, values)
         if key not in owners and not problems:
             return

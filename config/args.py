@@ -70,8 +70,10 @@ class Composition:
             for gateway in self.gateways
         }
         for gateway in self.gateways:
-            path = [*gateway.view.path, "dns", "takeOver"]
-            commands[gateway.resource_name("dns")] = {"take_over": f"pulumi config set --path {word(dotted(path))}"}
+            commands[gateway.resource_name("dns")] = {
+                name: f"pulumi config set --path {word(dotted([*gateway.view.path, 'dns', key]))}"
+                for name, key in (("take_over", "takeOver"), ("caa", "caa"))
+            }
         commands["issuers"] = ISSUER_COMMANDS
         commands["cert-manager"] = {"install": "pulumi config set --path certManager.install"}
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}

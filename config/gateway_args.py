@@ -85,6 +85,8 @@ class GatewayComposition:
         args = {
             **shared_fields(self.settings.dns, DnsRecordsArgs),
             "hosts": self._hosts,
+            # The stack's own CAA records are closer than any others.
+            "caa_identities": [] if self.settings.dns.caa else self.settings.caa_identities or [],
             "challenge_domain": self.challenge_domain,
             "challenge_hosts": self.delegated_hosts,
         }

@@ -121,6 +121,19 @@ RECORDS: Mapping[str, Check] = {
         "record",
         records.leads_elsewhere,
     ),
+    "caa": Check(
+        "CAA records of the zone, at a host or above it, forbid the CA",
+        "the CA's domain in them, or `dns.caa`",
+        "caa",
+        records.other_ca,
+    ),
+    "family": Check(
+        "a host has a record of the IP version that `ingress.family` does not have",
+        "its deletion, or `ingress.family: dual`",
+        "record",
+        records.other_family,
+        warns=True,
+    ),
 }
 """Checks of a record set that is to be created, and of the `records.Zone` that it is for."""
 

@@ -1,10 +1,11 @@
 """Record sets of others in the place of the stack's own."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ..problem import Problem, set_input
 from ..shell import word
+from ..specs import acme, caa, names
 from ..specs.external_dns import Key
 
 _ADDRESSES = ("A", "AAAA")
@@ -20,6 +21,10 @@ class Zone:
     """The records that it has."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """What sets the inputs of the component."""
+    own: Collection[Key] = ()
+    """All record sets that the stack has, or is to have."""
+    identities: Collection[str] = ()
+    """The domains of the CA, as CAA records name it; empty where they are not known, or the stack makes CAA records."""
 
     @property
     def options(self) -> str:
@@ -62,6 +67,41 @@ def leads_elsewhere(zone: Zone, key: Key, values: Values) -> Iterator[Problem]:
     what = f"leads to {', '.join(current)}, where users are, and would lead to {', '.join(values)} at once"
     take = set_input(zone.commands, "take_over", "true", "once the gateway may have its users")
     yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # moves the records last", take))
+
+
+def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of a host with an address of the IP version that the stack does not set."""
+    name, kind = key
+    for other in _ADDRESSES:
+        if kind in _ADDRESSES and other != kind and (name, other) in {*zone.records} - {*zone.own}:
+            to = ", ".join(zone.records[name, other])
+            what = f"leads to {to}, and not to the gateway: clients and CAs that prefer it go there"
+            fix = f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {other}"
+            yield Problem(_where((name, other)), what, (fix,))
+
+
+def other_ca(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of CAA records that forbid the CA; those of the closest name count, and no others."""
+    name, kind = key
+    owner = names.without_wildcard(name)
+    while owner and (owner, "CAA") not in zone.records:
+        owner = owner.partition(".")[2]
+    if kind not in _ADDRESSES or not owner or not zone.identities:
+        return
+    values = zone.records[owner, "CAA"]
+    try:
+        # An account and a method, which they may name too, are known once there is an issuer.
+        parsed = [replace(caa.Record.parse(value), parameters={}) for value in values]
+    except ValueError:
+        return
+    if wrong := caa.refusal(parsed, name, acme.HTTP01, zone.identities, None):
+        tag = "issuewild" if names.is_wildcard(name) else "issue"
+        allowing = [*values, *(f'0 {tag} "{identity}"' for identity in zone.identities)]
+        update = f"gcloud dns record-sets update {word(owner + '.')} {zone.options} --type CAA"
+        fix = [f"{update} --rrdatas {','.join(map(word, allowing))}"]
+        if "caa" in zone.commands:
+            fix.append(set_input(zone.commands, "caa", "true", "in place of the above: records of the hosts' own"))
+        yield Problem(_where((owner, "CAA")), f"forbids a certificate for {name}: {wrong}", tuple(fix))
 
 
 def _where(key: Key) -> str:

@@ -15,6 +15,7 @@ import dns.resolver
 
 from components.shell import word
 from components.specs import caa, names
+from components.specs.addresses import RECORD_TYPES
 from tlsctl.verify.checks import UP
 from tlsctl.verify.environment import Environment, probe_name
 from tlsctl.verify.results import Result, failed, ok, skipped
@@ -136,8 +137,24 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
             state = f"is {', '.join(actual)}" if actual else "does not exist"
             detail = f"the {kind} record {state} at {server}; the gateway is {expected}"
             return environment.failed("record", host, detail)
+    for (server, address), kind in itertools.product(servers, {*RECORD_TYPES.values()} - {*environment.addresses}):
+        with suppress(*_ERRORS):
+            if others := lookups.ask(name, address, kind)[0]:
+                detail = f"the {kind} record {', '.join(others)} at {server} does not lead to the gateway"
+                return failed(
+                    "record",
+                    host,
+                    f"{detail}: clients and CAs that prefer it go there",
+                    _delete(environment, host, kind),
+                )
     count = f"{len(servers)} name server{'s' if len(servers) > 1 else ''}"
     return ok("record", host, f"{_all(environment)} at {count} of {zone}, TTL {ttl} s")
+
+
+def _delete(environment: Environment, host: str, kind: str) -> tuple[str, ...]:
+    dns_ = environment.settings.dns
+    options = f"--zone {word(dns_.zone)}" + (f" --project {word(dns_.project)}" if dns_.project else "")
+    return (f"gcloud dns record-sets delete {word(host + '.')} {options} --type {kind}",)
 
 
 def _resolved(environment: Environment, host: str, lookups: Lookups) -> Result:

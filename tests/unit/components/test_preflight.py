@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,16 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         (zone(A=[OURS, ELSEWHERE]), (HOST, "A"), [OURS]),
         f"leads to {OURS}, {ELSEWHERE}, where users are",
         "dns.takeOver true",
+    ),
+    "caa": (
+        (replace(zone(CAA=['0 issue "ca.test"']), identities=["letsencrypt.org"]), (f"*.{HOST}", "A"), [OURS]),
+        "ca.test alone may sign",
+        f"""update {HOST}. --zone zone-a --type CAA --rrdatas '0 issue "ca.test"','0 issuewild "letsencrypt.org"'""",
+    ),
+    "family": (
+        (zone(AAAA=["2001:db8::9"]), (HOST, "A"), [OURS]),
+        "leads to 2001:db8::9, and not to the gateway",
+        f"delete {HOST}. --zone zone-a --type AAAA",
     ),
     "solver": (
         (Mesh("edge", config={"ingressControllerMode": "OFF"}),),
@@ -281,3 +292,22 @@ def test_a_redirect_of_another_gateway_answers_the_challenges() -> None:
 )
 def test_other_gateways_leave_the_host_to_the_stack(other: Any) -> None:
     assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [other]))
+
+
+@pytest.mark.parametrize(
+    ("records", "identities"),
+    [
+        ({("a.test", "CAA"): ['0 issue "ca.test"', '0 issue "letsencrypt.org; accounturi=x"']}, ["letsencrypt.org"]),
+        ({("a.test", "CAA"): ['0 iodef "mailto:a@a.test"']}, ["letsencrypt.org"]),
+        ({("other.test", "CAA"): ['0 issue ";"']}, ["letsencrypt.org"]),
+        ({("a.test", "CAA"): ['0 issue ";"']}, []),
+    ],
+    ids=["ours as well", "no issuer is named", "of another name", "a CA whose domain is not known"],
+)
+def test_caa_records_that_do_not_forbid_the_ca_are_left_alone(records: Any, identities: list[str]) -> None:
+    assert not problems("caa", Zone("zone-a", records=records, identities=identities), (HOST, "A"), [OURS])
+
+
+def test_both_addresses_may_be_the_stacks_own() -> None:
+    own = replace(zone(AAAA=["2001:db8::9"]), own=[(HOST, "A"), (HOST, "AAAA")])
+    assert not problems("family", own, (HOST, "A"), [OURS])

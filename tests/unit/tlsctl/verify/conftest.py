@@ -23,6 +23,8 @@ class Dns:
         self.silent: set[str] = set()
         self.address = IP
         self.ipv6 = "2001:db8::1"
+        self.types = ["A"]
+        """Of the records that the zone has."""
         self.caa: dict[str, str] = {}
         """By name."""
 
@@ -55,7 +57,8 @@ class Dns:
         self._ask(address, f"{kind} {asked.name}")
         answer = dns.message.make_response(question)
         data = self.ipv6 if kind == "AAAA" else self.address
-        answer.answer = [dns.rrset.from_text(asked.name, 60, "IN", kind, data)]
+        if kind in self.types:
+            answer.answer = [dns.rrset.from_text(asked.name, 60, "IN", kind, data)]
         return answer, False
 
     def _ask(self, server: str, question: str) -> None:

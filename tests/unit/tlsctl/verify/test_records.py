@@ -64,8 +64,15 @@ def test_a_wrong_address_is_named_at_the_name_server_and_at_the_resolver(dns_: D
 
 def test_the_aaaa_record_of_a_gateway_with_an_ipv6_address_is_looked_up(dns_: Dns) -> None:
     (stack,) = environments(state(ingressIp=IPV6), config(ingress={"family": "ipv6"}), "dev")
-    dns_.address = "192.0.2.99"
+    dns_.types = ["AAAA"]
     assert [result.state for result in look(stack, SHOP, dns_.lookups())[:2]] == ["ok", "ok"]
+
+
+def test_an_address_of_the_other_family_leads_around_the_gateway(dns_: Dns) -> None:
+    dns_.types = ["A", "AAAA"]
+    record, *_ = look(STACK, SHOP, dns_.lookups())
+    assert record.detail.startswith("the AAAA record 2001:db8::1 at ns1.acme.dev does not lead to the gateway")
+    assert record.fix == (f"gcloud dns record-sets delete {SHOP}. --zone acme --type AAAA",)
 
 
 @pytest.mark.parametrize("address", ["dns.google", ""])
