@@ -9,8 +9,10 @@ from typing import Annotated, NotRequired, TypedDict
 import pulumi
 import pulumi_gcp as gcp
 
+from .custom_role import explain_deleted
 from .fields import AccountUid, Default, Input, KubernetesName, RoleId, Text, WorkloadPool
 from .inputs import check_inputs
+from .problem import COMMANDS, set_input
 from .specs import dns01
 
 
@@ -48,6 +50,7 @@ class Dns01Identity(pulumi.ComponentResource):
         super().__init__("istio-gateway-tls:index:Dns01Identity", name, {}, opts)
         inputs = check_inputs(self, name, args, Dns01IdentityArgs)
         child = pulumi.ResourceOptions(parent=self)
+        hooks = explain_deleted(self, lambda: set_input(COMMANDS.get(name, {}), "role_id", "certManagerDns01_ID"))
         role = gcp.projects.IAMCustomRole(
             f"{name}-role",
             role_id=inputs["role_id"],
@@ -55,7 +58,7 @@ class Dns01Identity(pulumi.ComponentResource):
             description="Writes the TXT records of ACME challenges",
             permissions=list(dns01.PERMISSIONS),
             project=inputs["project"],
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, hooks=hooks),
         )
         self.member = pulumi.Output.all(
             inputs["pool"], inputs["namespace"], inputs["service_account"], inputs["uid"]

@@ -76,6 +76,7 @@ class Composition:
             }
         commands["issuers"] = ISSUER_COMMANDS
         commands["cert-manager"] = {"install": "pulumi config set --path certManager.install"}
+        commands |= {name: {"role_id": "pulumi config set --path dns.workloadRole"} for name in self.access}
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
 
     @property

@@ -57,11 +57,12 @@ def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01I
     identities: dict[str, Dns01IdentityArgs] = {}
     for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, granting))):
         own = f"{stack}_{zone}" if position else stack
+        here = (view.dns.workload_role for view in granting if _challenge_zone(view) == (zone, project))
         identities[f"dns01-{zone}" if position else "dns01"] = {
             "zone": zone,
             "project": project or settings.gcp_project,
             "pool": pool or "",
-            "role_id": names.role_id("certManagerDns01", own),
+            "role_id": next(filter(None, here), None) or names.role_id("certManagerDns01", own),
             "namespace": settings.cert_manager.namespace,
             "service_account": cert_manager.service_account(settings.cert_manager.values),
             "uid": uid,

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from components.args import dump, model_in
-from components.fields import AccountUid, Challenge, Domain, GoogleName, Ttl, WorkloadPool
+from components.fields import AccountUid, Challenge, Domain, GoogleName, RoleId, Ttl, WorkloadPool
 from components.routes import HostArgs, RouteArgs
 from config.fields import Section, section_of
 
@@ -86,6 +86,12 @@ class Dns(ManagedZone):
         None,
         description="the UID of cert-manager's ServiceAccount, which alone may then write the zone by"
         " dns.workloadIdentity",
+    )
+    workload_role: RoleId | None = Field(
+        None,
+        description="the id of the custom role that dns.workloadIdentity makes (default: certManagerDns01_STACK); the"
+        " id of a deleted role is taken for 37 days",
+        examples=["certManagerDns01_ID"],
     )
     workload_pool: WorkloadPool | None = Field(
         None,

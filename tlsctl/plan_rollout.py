@@ -25,7 +25,7 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
     with ThreadPoolExecutor() as pool:
         state = pool.submit(stack.read, "pulumi stack export")
         config = pool.submit(stack.read, "pulumi config --json --show-secrets")
-        settings = read_printed(config.result(), stack.name.rpartition("/")[2])
+        settings = read_printed(config.result(), stack.short_name)
         rollout = plan(settings, in_state(state.result()), clusters=args.clusters)
     if args.json:
         print(json.dumps(document(stack, rollout), indent=2))

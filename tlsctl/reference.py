@@ -20,7 +20,8 @@ def page(text: str) -> str:
     before = ["| finding | what is there | what leads out | check of `verify` |", "| --- | --- | --- | --- |"]
     for name, finding in preflight.CHECKS.items():
         there = f"{finding.finding} (a warning)" if finding.warns else finding.finding
-        before.append(f"| `{name}` | {there} | {finding.fix} | `{finding.verify}` |")
+        verify = f"`{finding.verify}`" if finding.verify else ""
+        before.append(f"| `{name}` | {there} | {finding.fix} | {verify} |")
     rows = [
         "| check | it is ok when | it fails, most likely, because | the fix, most likely | explained by |",
         "| --- | --- | --- | --- | --- |",

@@ -40,7 +40,12 @@ class Stack:
 
     name: str
     config_file: str | None = None
-    """The config file, if not `Pulumi.<name>.yaml`."""
+    """The config file, if not `Pulumi.<short name>.yaml`."""
+
+    @property
+    def short_name(self) -> str:
+        """The name without organization and project: files and objects have it."""
+        return self.name.rpartition("/")[2]
 
     def address(self, command: str) -> str:
         """Return a command in which every `pulumi` and `tlsctl` has the options that name the stack."""

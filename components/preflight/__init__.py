@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Problem
-from . import cert_manager, mesh, neighbours, records, service
+from . import cert_manager, mesh, neighbours, records, roles, service
 
 ADOPTING = "ISTIO_GATEWAY_TLS_ADOPTING"
 """An environment variable of the preview of `tlsctl adopt`, in which nothing that exists already is in the way."""
@@ -25,7 +25,7 @@ class Check:
     fix: str
     """What leads out, in words; a problem has the commands."""
     verify: str
-    """The check of `tlsctl verify` that reports it."""
+    """The check of `tlsctl verify` that reports it; empty where none does."""
     problems: Callable[..., Iterator[Problem]]
     """Yields a problem for each time that it is there; takes what all checks of its list take."""
     warns: bool = False
@@ -159,7 +159,17 @@ CERT_MANAGER: Mapping[str, Check] = {
 }
 """Checks of the `cert_manager.Place` in which cert-manager is to be installed, before its namespace is created."""
 
-CHECKS = {**SERVICE, **MESH, **NEIGHBOURS, **RECORDS, **CERT_MANAGER}
+ROLES: Mapping[str, Check] = {
+    "role": Check(
+        "a custom role of `dns.workloadIdentity`, or of bootstrap, was deleted 7 to 37 days ago (`up` finds it)",
+        "another id: `dns.workloadRole`, or `roleSuffix` in bootstrap",
+        "",
+        roles.deleted_role,
+    ),
+}
+"""Checks of a custom role's id, the provider's errors, and the command that sets another id."""
+
+CHECKS = {**SERVICE, **MESH, **NEIGHBOURS, **RECORDS, **CERT_MANAGER, **ROLES}
 """All of them, by name; docs/checks.md has a row for each."""
 
 

@@ -73,6 +73,7 @@ def unused_dns01_keys(gateways: Sequence[Keys]) -> Iterator[Problem]:
             ("workloadIdentity", dns.workload_identity),
             ("workloadAccount", dns.workload_account),
             ("workloadPool", dns.workload_pool),
+            ("workloadRole", dns.workload_role),
         ):
             if value:
                 fix = f"{gateway.remove(['dns', key])}, or {gateway.set(['challenge'], acme.DNS01)}"

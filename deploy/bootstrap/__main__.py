@@ -35,9 +35,10 @@ for stack in settings.stacks:
     pulumi.export(f"PULUMI_BACKEND_URL_{variable}", state.url)
     pulumi.export(f"PULUMI_SECRETS_PROVIDER_{variable}", state.secrets_provider)
     cluster_project, dns_project = stack.cluster_project or settings.project, stack.dns_project or settings.project
+    suffix = stack.role_suffix
     if stack.dns01_zone:
-        SolverAccess(f"dns01-{stack.name}", stack.dns01_zone, dns_project, cluster_project, stack.dns01_account)
+        SolverAccess(f"dns01-{stack.name}", stack.dns01_zone, dns_project, cluster_project, stack.dns01_account, suffix)
     for identity, roles in GRANTS.items():
         member = github.members[identity, stack.name]
-        Grants(f"{identity}-{stack.name}", roles, member, state, cluster_project, dns_project, stack.zones)
+        Grants(f"{identity}-{stack.name}", roles, member, state, cluster_project, dns_project, stack.zones, suffix)
         pulumi.export(f"{identity.upper()}_SERVICE_ACCOUNT_{variable}", github.emails[identity, stack.name])

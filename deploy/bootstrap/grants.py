@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
+from components.custom_role import explain_deleted
 from components.specs import dns01, names
 from deploy.bootstrap.state import StateBackend
 
@@ -64,6 +65,7 @@ class Grants(pulumi.ComponentResource):
         cluster_project: str,
         dns_project: str,
         zones: Sequence[str],
+        suffix: str = "",
     ) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:Grants", name)
         child = pulumi.ResourceOptions(parent=self)
@@ -75,11 +77,11 @@ class Grants(pulumi.ComponentResource):
         words = ["pulumi", *name.split("-"), "dns"]
         role = gcp.projects.IAMCustomRole(
             f"{name}-dns-role",
-            role_id=words[0] + "".join(word.capitalize() for word in words[1:]),
+            role_id=words[0] + "".join(word.capitalize() for word in words[1:]) + suffix,
             title=" ".join(words).capitalize(),
             project=dns_project,
             permissions=list(roles.zone),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, hooks=explain_deleted(self, _another_id)),
         )
         for zone in zones:
             gcp.dns.DnsManagedZoneIamMember(
@@ -99,17 +101,19 @@ class SolverAccess(pulumi.ComponentResource):
     In bootstrap; otherwise the deploy identity could change every custom role of the project.
     """
 
-    def __init__(self, name: str, zone: str, dns_project: str, cluster_project: str, uid: str | None) -> None:
+    def __init__(
+        self, name: str, zone: str, dns_project: str, cluster_project: str, uid: str | None, suffix: str = ""
+    ) -> None:
         super().__init__("istio-gateway-tls-bootstrap:index:SolverAccess", name)
         child = pulumi.ResourceOptions(parent=self)
         number = gcp.organizations.get_project_output(project_id=cluster_project).number
         role = gcp.projects.IAMCustomRole(
             f"{name}-role",
-            role_id=names.role_id("certManagerDns01", name.removeprefix("dns01-")),
+            role_id=names.role_id("certManagerDns01", name.removeprefix("dns01-")) + suffix,
             title="DNS-01 of cert-manager",
             project=dns_project,
             permissions=list(dns01.PERMISSIONS),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, hooks=explain_deleted(self, _another_id)),
         )
         gcp.dns.DnsManagedZoneIamMember(
             f"{name}-zone",
@@ -120,3 +124,7 @@ class SolverAccess(pulumi.ComponentResource):
             opts=child,
         )
         self.register_outputs({})
+
+
+def _another_id() -> str:
+    return "pulumi config set --path 'stacks[0].roleSuffix' _2    # of the stack whose role it is"

@@ -42,6 +42,12 @@ class Stack(Section):
     dns01_account: AccountUid | None = Field(
         None, description="the UID of cert-manager's ServiceAccount, which alone may then use dns01Zone"
     )
+    role_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{0,20}$")] = Field(
+        "",
+        description="letters, digits, _ and . at the end of the ids of the custom roles: that of a deleted role"
+        " is taken for 37 days",
+        examples=["_2"],
+    )
     dns_project: GoogleName | None = Field(
         None, description="the zones' project, if not gcp:project", examples=["PROJECT"]
     )

@@ -36,7 +36,7 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         ProblemsError: the stack, the cluster or the zone cannot be read, or external-dns owns a record.
     """
     console = printing.output()
-    file = Path(stack.config_file or f"Pulumi.{stack.name}.yaml")
+    file, written = files(stack)
     with printing.errors().status("reading the stack") as status:
         _require_stack(stack)
         printed = stack.read("pulumi config --json --show-secrets")
@@ -44,7 +44,7 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         document = config.read(file)
         status.update("reading the cluster and the managed zone")
         cluster, inventory = _read(args, values)
-        decision = decide(inventory, stack.name, args.challenge or values.get(f"{PROJECT}:challenge") or None)
+        decision = decide(inventory, stack.short_name, args.challenge or values.get(f"{PROJECT}:challenge") or None)
         hosts = [str(host["host"]) for host in decision.config["hosts"]]
         if owned := list(zone.owned(inventory.record_sets, hosts, inventory.zone, inventory.project)):
             raise ProblemsError(*owned)
@@ -62,10 +62,15 @@ def run(stack: Stack, args: argparse.Namespace) -> int:
         printing.say(console, f"Kept in {file}, although the cluster differs: {', '.join(kept)}.")
     printing.problems(console, stack.addressed(decision.notes), "What the stack does not take over, or changes")
     with printing.errors().status("previewing what the program would create"):
-        written = file.with_name(f"import.{stack.name}.json")
         imported = _import(stack, cluster, values, inventory.project, written)
     _say_next(console, stack, decision, written, imported)
     return 0
+
+
+def files(stack: Stack) -> tuple[Path, Path]:
+    """Return the stack's config file, and the import file beside it."""
+    file = Path(stack.config_file or f"Pulumi.{stack.short_name}.yaml")
+    return file, file.with_name(f"import.{stack.short_name}.json")
 
 
 def _require_stack(stack: Stack) -> None:

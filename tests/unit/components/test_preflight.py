@@ -120,6 +120,11 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         "is there already, without a cert-manager",
         "kubectl delete namespace tls",
     ),
+    "role": (
+        ("certManagerDns01_dev", ["You can't create a role_id (x) which has been marked for deletion."], "set another"),
+        "was deleted more than 7 days ago",
+        "set another",
+    ),
 }
 """What each check is made of, and parts of the problem and of its fix."""
 
