@@ -3,11 +3,9 @@
 from collections.abc import Callable
 
 import pulumi
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
 
 from . import preflight
-from .engine import hook_name
+from .engine import has_error_hooks, hook_name
 from .problem import text
 
 
@@ -18,7 +16,7 @@ def explain_deleted(
 
     `change_id` returns the command that sets another id.
     """
-    if not monitor_supports_feature(resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS):
+    if not has_error_hooks():
         return None
 
     async def explain(args: pulumi.ErrorHookArgs) -> bool:

@@ -121,6 +121,12 @@ RECORDS: Mapping[str, Check] = {
         "record",
         records.leads_elsewhere,
     ),
+    "out-of-reach": Check(
+        "a record set is there, beyond the first 1,000 of its zone, where the provider replaces none",
+        "`tlsctl adopt`, which imports it",
+        "record",
+        records.out_of_reach,
+    ),
     "caa": Check(
         "CAA records of the zone, at a host or above it, forbid the CA",
         "the CA's domain in them, or `dns.caa`",

@@ -36,6 +36,9 @@ class Zone:
         return [kind for owner, kind in self.records if owner == name]
 
 
+FIRST_PAGE = 1000
+"""Record sets of a zone that Cloud DNS lists at once."""
+
 Values = Sequence[str] | None
 """The records of a set that is to be created; None if they are not known, or may replace others."""
 
@@ -67,6 +70,16 @@ def leads_elsewhere(zone: Zone, key: Key, values: Values) -> Iterator[Problem]:
     what = f"leads to {', '.join(current)}, where users are, and would lead to {', '.join(values)} at once"
     take = set_input(zone.commands, "take_over", "true", "once the gateway may have its users")
     yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # moves the records last", take))
+
+
+def out_of_reach(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of a record set that the provider cannot replace: it looks at the first page of the zone only.
+
+    https://github.com/hashicorp/terraform-provider-google/blob/main/google/services/dns/resource_dns_record_set.go
+    """
+    if len(zone.records) > FIRST_PAGE and key in [*zone.records][FIRST_PAGE:]:
+        what = f"exists, and is not among the first {FIRST_PAGE} of the zone, of which alone the provider replaces one"
+        yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # imports it",))
 
 
 def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ import pulumi_kubernetes as kubernetes
 from ..inputs import computed, recheck, resource_label
 from ..kube.cutover import KUBERNETES, take_over_from
 from ..kube.neighbours import warn_of_others
-from ..routes import HostArgs
+from ..routes import HostArgs, owners
 from ..specs import istio, names
 
 

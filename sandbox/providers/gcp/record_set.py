@@ -10,6 +10,9 @@ from sandbox.providers.gcp.api import GoogleCloud, Json, NotFoundError
 from sandbox.providers.gcp.resource import Resource
 from sandbox.providers.values import Properties, Unknown, contains
 
+_FIRST_PAGE = 1000
+"""Record sets that Cloud DNS lists at once."""
+
 _FIELDS = ("name", "rrdatas", "ttl", "type")
 
 
@@ -34,9 +37,14 @@ class RecordSet(Resource):
         return before == after
 
     def insert(self, inputs: Json) -> None:
-        """Create the record set, in place of the one that has its name and type."""
+        """Create the record set, in place of the one that has its name and type.
+
+        The real provider looks for that one among the first record sets of the zone, and asks for no others.
+        """
         project, zone = inputs["project"], inputs["managedZone"]
         current = self.api.record_sets(project, zone, name=inputs["name"], type=inputs["type"])
+        if current and current[0] not in self.api.record_sets(project, zone)[:_FIRST_PAGE]:
+            current = []
         self.api.change(project, zone, additions=[_record_set(inputs)], deletions=current)
 
     def get(self, state: Json) -> Json:

@@ -75,6 +75,15 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         f"leads to {OURS}, {ELSEWHERE}, where users are",
         "dns.takeOver true",
     ),
+    "out-of-reach": (
+        (
+            Zone("zone-a", records={**{(f"{n}.a.test", "A"): [OURS] for n in range(1000)}, (HOST, "A"): [OURS]}),
+            (HOST, "A"),
+            None,
+        ),
+        "exists, and is not among the first 1000 of the zone",
+        "tlsctl adopt",
+    ),
     "caa": (
         (replace(zone(CAA=['0 issue "ca.test"']), identities=["letsencrypt.org"]), (f"*.{HOST}", "A"), [OURS]),
         "ca.test alone may sign",
