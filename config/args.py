@@ -31,7 +31,7 @@ class Composition:
 
     settings: Settings
     stack: str
-    """The stack's name."""
+    """The stack's name, or the name that its objects have kept."""
     cluster: str | None
     """The kubeconfig: a path or content; None is the ambient one."""
     secrets: Set[str] = frozenset()

@@ -53,7 +53,7 @@ def load() -> Composition:
         raise pulumi.RunError(f"{error}{'' if project == PROJECT else named}") from None
     for warning in warnings(settings, secrets):
         pulumi.log.warn(warning)
-    composition = Composition(settings, stack, kubeconfig, secrets, challenge_domains, pool)
+    composition = Composition(settings, settings.stack_name or stack, kubeconfig, secrets, challenge_domains, pool)
     COMMANDS.update(composition.commands)
     return composition
 

@@ -112,6 +112,12 @@ class Settings(Section):
         examples=[True],
     )
     protect: bool = Field(False, description="true or false", examples=[True])
+    stack_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = Field(
+        None,
+        description="letters, digits, `_`, `.`, `-`: what objects are named after (default: the stack's name). It is"
+        " set to the old name before a stack is renamed",
+        examples=["NAME"],
+    )
 
     @property
     def creates_issuers(self) -> bool:

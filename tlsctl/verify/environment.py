@@ -28,7 +28,7 @@ class Environment:
     """One gateway of a stack, as it is deployed."""
 
     stack: str
-    """The stack's short name."""
+    """The stack's short name, or the name that its objects have kept."""
     ip: str
     issuer: str
     settings: Settings
@@ -153,6 +153,7 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
     # Objects are named after the short name, without organization and project.
     name = str(root["urn"].split(":")[2])
     settings = read_printed(config, name)
+    name = settings.stack_name or name
     views = settings.views
     live = [outputs.get("gateways", {}).get(view.name, {}) if view.name else outputs for view in views]
     missing = [

@@ -157,6 +157,16 @@ def test_a_certificate_is_requested_after_cert_manager_where_others_make_the_iss
     assert made.named("cert-manager-release").urn in made.named("certificate").dependencies
 
 
+def test_a_renamed_stack_keeps_the_names_of_its_objects(up: Any) -> None:
+    def names(done: Recorder) -> list[tuple[str, str]]:
+        return sorted((resource.name, str(resource.inputs.get("metadata", {}).get("name"))) for resource in done)
+
+    before = names(up(good_config(reserveHosts=True, dashboard=True), stack="dev"))
+    after = up(good_config(reserveHosts=True, dashboard=True, stackName="dev"), stack="staging")
+    assert names(after) == before, "no object gets another name"
+    assert names(up(good_config(reserveHosts=True, dashboard=True), stack="staging")) != before, "as without the key"
+
+
 def test_a_second_stack_reads_the_accounts_of_the_first_one(up: Any) -> None:
     made: Recorder = up(good_config(certManager={"install": False}, dns={"zone": "sandbox", "caa": True}))
 
