@@ -43,7 +43,7 @@ def dotted(path: Path) -> str:
     for part in path:
         if isinstance(part, int):
             key += f"[{part}]"
-        elif len(path) > 1 and not _PLAIN.fullmatch(part):
+        elif not part or (len(path) > 1 and not _PLAIN.fullmatch(part)):
             key += '["' + part.replace('"', '\\"') + '"]'
         else:
             key += f".{part}" if key else part

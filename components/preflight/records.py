@@ -58,7 +58,9 @@ def cname_beside(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     others = [other for other in zone.types_at(name) if other != kind]
     if kind == "CNAME" and others:
         what = f"cannot be made: the name has records of the type {', '.join(others)}, beside which no CNAME may be"
-        fix = (f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {other}" for other in others)
+        fix = (
+            f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {word(other)}" for other in others
+        )
         yield Problem(_where(key), what, tuple(fix))
 
 
@@ -89,7 +91,7 @@ def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
         if kind in _ADDRESSES and other != kind and (name, other) in {*zone.records} - {*zone.own}:
             to = ", ".join(zone.records[name, other])
             what = f"leads to {to}, and not to the gateway: clients and CAs that prefer it go there"
-            fix = f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {other}"
+            fix = f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {word(other)}"
             yield Problem(_where((name, other)), what, (fix,))
 
 

@@ -154,7 +154,7 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
 def _delete(environment: Environment, host: str, kind: str) -> tuple[str, ...]:
     dns_ = environment.settings.dns
     options = f"--zone {word(dns_.zone)}" + (f" --project {word(dns_.project)}" if dns_.project else "")
-    return (f"gcloud dns record-sets delete {word(host + '.')} {options} --type {kind}",)
+    return (f"gcloud dns record-sets delete {word(host + '.')} {options} --type {word(kind)}",)
 
 
 def _resolved(environment: Environment, host: str, lookups: Lookups) -> Result:

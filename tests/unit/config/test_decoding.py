@@ -233,6 +233,7 @@ def test_a_key_is_written_as_pulumi_reads_it() -> None:
     assert dotted(["hosts", 0, "a.b"]) == 'hosts[0]["a.b"]'
     assert dotted(["hosts", 0, 'a"]b']) == 'hosts[0]["a\\"]b"]'
     assert dotted(["a.b"]) == "a.b", "alone it is no path"
+    assert dotted([""]) == '[""]', "an empty key is seen"
 
 
 def test_the_fix_of_a_selector_is_accepted() -> None:
