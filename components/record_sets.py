@@ -94,24 +94,16 @@ class OthersRecords:
         self.hooks = before_create(component, self._refuse)
         self._component = component
         self._record_sets = frozenset(own)
-        self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Records, Owners]]] = {}
+        self._zones: dict[tuple[str, str | None], asyncio.Future[tuple[Zone, Owners]]] = {}
         self._reported = self._warned = False
 
     async def _refuse(self, key: Key, values: Sequence[str] | None, zone: str, project: str | None) -> None:
         # A thousand record sets are created side by side, and the zone is read once.
         if (zone, project) not in self._zones:
             self._zones[zone, project] = asyncio.ensure_future(self._read(zone, project))
-        records, owners = await self._zones[zone, project]
+        seen, owners = await self._zones[zone, project]
         if key not in self._record_sets:  # the program did not know its name
-            owners = owners | external_dns.owners(records, [key])
-        seen = Zone(
-            zone,
-            project,
-            records,
-            COMMANDS.get(self._component.pulumi_resource_name, {}),
-            self._record_sets,
-            self._identities,
-        )
+            owners = owners | external_dns.owners(seen.records, [key])
         if not self._warned:
             self._warned = True
             of_all = (preflight.find(preflight.RECORDS, seen, own, None, warn=True) for own in self._record_sets)
@@ -133,6 +125,8 @@ class OthersRecords:
     def _problems(self, zone: Zone, key: Key, values: Sequence[str] | None) -> list[Problem]:
         return list(preflight.find(preflight.RECORDS, zone, key, None if self._take_over else values))
 
-    async def _read(self, zone: str, project: str | None) -> tuple[Records, Owners]:
+    async def _read(self, zone: str, project: str | None) -> tuple[Zone, Owners]:
         records = await existing(self._component, zone, project)
-        return records, external_dns.owners(records, self._record_sets)
+        commands = COMMANDS.get(self._component.pulumi_resource_name, {})
+        seen = Zone(zone, project, records, commands, self._record_sets, self._identities)
+        return seen, external_dns.owners(records, self._record_sets)

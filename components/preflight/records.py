@@ -1,12 +1,17 @@
 """Record sets of others in the place of the stack's own."""
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ..problem import Problem, set_input
 from ..shell import word
 from ..specs import acme, caa, names
 from ..specs.external_dns import Key
+
+FIRST_PAGE = 1000
+"""Record sets of a zone that Cloud DNS lists at once."""
 
 _ADDRESSES = ("A", "AAAA")
 
@@ -31,13 +36,23 @@ class Zone:
         """The options of gcloud that name the zone."""
         return f"--zone {word(self.name)}" + (f" --project {word(self.project)}" if self.project else "")
 
-    def types_at(self, name: str) -> list[str]:
+    def types_at(self, name: str) -> Sequence[str]:
         """Return the types of the records that a name has."""
-        return [kind for owner, kind in self.records if owner == name]
+        return self._types.get(name, ())
 
+    @cached_property
+    def _types(self) -> Mapping[str, Sequence[str]]:
+        """The types by name: a thousand hosts are looked for."""
+        types: dict[str, list[str]] = {}
+        for name, kind in self.records:
+            types.setdefault(name, []).append(kind)
+        return types
 
-FIRST_PAGE = 1000
-"""Record sets of a zone that Cloud DNS lists at once."""
+    @cached_property
+    def out_of_reach(self) -> Collection[Key]:
+        """The record sets beyond the first page."""
+        return {*itertools.islice(self.records, FIRST_PAGE, None)}
+
 
 Values = Sequence[str] | None
 """The records of a set that is to be created; None if they are not known, or may replace others."""
@@ -79,7 +94,7 @@ def out_of_reach(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
 
     https://github.com/hashicorp/terraform-provider-google/blob/main/google/services/dns/resource_dns_record_set.go
     """
-    if len(zone.records) > FIRST_PAGE and key in [*zone.records][FIRST_PAGE:]:
+    if key in zone.out_of_reach:
         what = f"exists, and is not among the first {FIRST_PAGE} of the zone, of which alone the provider replaces one"
         yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # imports it",))
 
@@ -88,7 +103,7 @@ def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     """Yield the problem of a host with an address of the IP version that the stack does not set."""
     name, kind = key
     for other in _ADDRESSES:
-        if kind in _ADDRESSES and other != kind and (name, other) in {*zone.records} - {*zone.own}:
+        if kind in _ADDRESSES and other != kind and (name, other) in zone.records and (name, other) not in zone.own:
             to = ", ".join(zone.records[name, other])
             what = f"leads to {to}, and not to the gateway: clients and CAs that prefer it go there"
             fix = f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {word(other)}"

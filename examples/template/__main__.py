@@ -40,8 +40,9 @@ def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     ingress = components.IngressGateway(name("ingress"), gateway.ingress(http.service), on_cluster())
     records = components.DnsRecords(name("dns"), gateway.records(ingress.ip, ingress.ipv6))
 
-    # Before an order, the ACME server must find the names, their proofs and the CAA records.
-    provable = on_cluster(issuers, records, http, *access, *caa)
+    # Before an order, the ACME server must find the names, their proofs and the CAA records. A stack that makes no
+    # issuers of its own still waits for the cert-manager that it installs.
+    provable = on_cluster(cert_manager, issuers, records, http, *access, *caa)
     certificate = components.GatewayCertificate(name("certificate"), gateway.certificate(issuer), provable)
     tls = components.TlsGateway(name("tls"), gateway.tls, on_cluster(certificate))
     more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if gateway.has_ipv6 else {}
