@@ -32,7 +32,7 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
         if known is None or own is None:
             return  # not known yet at this preview
         namespace, gateway, hosts, selector = own
-        seen = Neighbours(namespace, gateway, hosts, selector, await in_thread(_read, known))
+        seen = Neighbours(namespace, gateway, hosts, selector, await in_thread(read, known))
         if problems := list(preflight.find(preflight.NEIGHBOURS, seen, warn=True)):
             pulumi.log.warn(text(problems))
 
@@ -40,7 +40,8 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
     return pulumi.ResourceHookBinding(before_create=[hook])
 
 
-def _read(credentials: Credentials) -> list[Any]:
+def read(credentials: Credentials) -> list[Any]:
+    """Return the Gateways of all namespaces; none, and a line in the log, where they may not be read."""
     from kubernetes import client, config
     from urllib3.exceptions import HTTPError
 

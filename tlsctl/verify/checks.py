@@ -14,6 +14,10 @@ _PODS = "kubectl --namespace {cert_manager} get pods"
 _RENEW = "cmctl renew --namespace {namespace} {certificate}"
 _ROUTES = "kubectl get {routes},ingresses --all-namespaces | grep {domain}"
 _OTHER = "kubectl --namespace {other_namespace} get {other_kind} {other_name} --output yaml"
+_SERVERS = (
+    "gcloud dns managed-zones describe {zone} --format 'value(nameServers)'"
+    "    # if others were asked: the domain's NS records have to name these"
+)
 _NO_CONNECTION = "a firewall is in between, or no gateway Pod is ready"
 _CERTIFICATE = ("handshake", "secret", "certificate")
 
@@ -74,8 +78,8 @@ CHECKS: Mapping[str, Check] = {
     ),
     "record": Check(
         "the zone's name servers answer with the stack's address",
-        "the record was edited, or the zone is not delegated",
-        (UP,),
+        "the record was edited, or the domain's NS records lead to other servers than those of the managed zone",
+        (UP, _SERVERS),
     ),
     "resolver": Check(
         "a resolver gives the same answer",

@@ -9,6 +9,8 @@ import pytest
 from kubernetes import client
 
 from components import preflight
+from components.kube import mesh, neighbours
+from components.kube.credentials import Credentials
 from components.preflight.cert_manager import Place
 from components.preflight.mesh import PATH, Mesh
 from components.preflight.neighbours import Neighbours
@@ -16,6 +18,7 @@ from components.preflight.records import Zone
 from components.preflight.service import Wanted
 from components.problem import Problem
 from config.cluster import ingress_commands
+from tests.unit.api_server import Api
 
 HOST, ELSEWHERE, OURS = "shop.a.test", "192.0.2.7", "192.0.2.1"
 PODS = {"istio": "edge"}
@@ -285,8 +288,8 @@ def test_what_may_let_the_challenge_through_is_not_named(policies: Any) -> None:
     ids=["in", "does not exist", "not readable"],
 )
 def test_a_namespace_that_istio_reads_is_not_named(selector: Any, labels: Any) -> None:
-    mesh = Mesh("edge", config={"discoverySelectors": [selector]}, namespace_labels=labels)
-    assert not problems("undiscovered", mesh)
+    gateway_ = Mesh("edge", config={"discoverySelectors": [selector]}, namespace_labels=labels)
+    assert not problems("undiscovered", gateway_)
 
 
 def test_a_redirect_of_another_gateway_answers_the_challenges() -> None:
@@ -325,3 +328,21 @@ def test_caa_records_that_do_not_forbid_the_ca_are_left_alone(records: Any, iden
 def test_both_addresses_may_be_the_stacks_own() -> None:
     own = replace(zone(AAAA=["2001:db8::9"]), own=[(HOST, "A"), (HOST, "AAAA")])
     assert not problems("family", own, (HOST, "A"), [OURS])
+
+
+def test_policies_of_the_gateway_and_of_istio_are_read_and_what_may_not_be_read_is_no_error(api: Api) -> None:
+    http01 = {"selector": PODS, "revision": None, "control_plane": "mesh", "class_field": "class"}
+    policies = "/apis/security.istio.io/v1/namespaces/{}/authorizationpolicies"
+    api.objects = {policies.format(place): {"items": [policy(rules=[OFFICE])]} for place in ("edge", "mesh")}
+    with api.client() as connected:
+        assert len(mesh.read(connected, "edge", "gateway", http01, {}).policies) == 2
+        api.objects, api.refused = {}, 403
+        assert not mesh.read(connected, "edge", "gateway", http01, {}).policies
+
+
+def test_gateways_of_all_namespaces_are_read_and_what_may_not_be_read_is_no_error(api: Api) -> None:
+    credentials = Credentials(api.kubeconfig)
+    api.objects = {"/apis/networking.istio.io/v1/gateways": {"items": [theirs(443)]}}
+    assert neighbours.read(credentials) == [theirs(443)]
+    api.objects, api.refused = {}, 403
+    assert neighbours.read(credentials) == []
