@@ -85,7 +85,8 @@ audit: .venv ## look for known vulnerabilities of the pinned Python packages and
 	@# Strict: a package that is missing from the database fails.
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement $(CACHE)/pinned.txt
 	.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement plugin/requirements.txt
-	@set -e; for program in $$(find $(wildcard $(CACHE)/tools $(CACHE)/releases) -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec'); do \
+	@set -e; for program in $$(find $(wildcard $(CACHE)/tools $(CACHE)/releases) -mindepth 2 -maxdepth 2 -type f -perm -u+x ! -name '*-exec' \
+	-printf '%i %p\n' | sort -u -k 1,1 | cut -d ' ' -f 2); do \
 	echo "govulncheck $$(basename $$program)"; go -C tests/tools tool govulncheck -mode binary $$program; done
 
 bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it

@@ -112,8 +112,9 @@ def _build(build: Build, folder: Path, report: Report, beside: Sequence[tuple[Pa
     output = f"{partial}/" if len(build.packages) > 1 else f"{partial}/{build.binaries[0]}"
     command = ["go", "build", "-v", GCFLAGS, "-ldflags", build.ldflags, "-o", output, *build.packages]
     compiled = _go(command, build.source, report)
+    # Hard links: the node follows symbolic ones, and the program would not see its name.
     for name in build.links:
-        (partial / name).symlink_to(build.binaries[0])
+        (partial / name).hardlink_to(partial / build.binaries[0])
     for path, name in beside:
         shutil.copy(path, partial / name)
     for file in build.source.iterdir():

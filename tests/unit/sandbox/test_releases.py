@@ -168,5 +168,5 @@ def test_programs_of_one_binary_are_links_to_it(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/go")
     (tmp_path / "several").mkdir()
     gobuild.run(several, tmp_path / "made", done)
-    assert (tmp_path / "made" / "two").readlink() == Path("several"), "it stays right when the folder is copied"
+    assert (tmp_path / "made" / "two").resolve().name == "two", "it sees its name, however it is started"
     assert (tmp_path / "made" / "one").read_text() == "several"
