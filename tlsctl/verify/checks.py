@@ -16,7 +16,7 @@ _ROUTES = "kubectl get {routes},ingresses --all-namespaces | grep {domain}"
 _OTHER = "kubectl --namespace {other_namespace} get {other_kind} {other_name} --output yaml"
 _SERVERS = (
     "gcloud dns managed-zones describe {zone} --format 'value(nameServers)'"
-    "    # if others were asked: the domain's NS records have to name these"
+    "    # if others were asked: the NS records of the domain have to name these"
 )
 _NO_CONNECTION = "a firewall is in between, or no gateway Pod is ready"
 _CERTIFICATE = ("handshake", "secret", "certificate")
