@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .shell import Expression
-from .specs import acme, apis, cert_manager, client_ca, dns01, headers, istio, names, tls
+from .specs import acme, apis, cert_manager, client_ca, dns01, headers, istio, names, patterns, tls
 
 T = TypeVar("T")
 
@@ -261,6 +261,12 @@ Hsts = Annotated[Number, Field(ge=0, le=tls.MAX_HSTS)]
 Percentage = Annotated[Number, Field(ge=1, le=99), Accepts(example=33)]
 
 RoutePath = Annotated[str, AfterValidator(headers.path_prefix), Accepts("a path that begins with /", "/")]
+RouteRegex = Annotated[
+    str, AfterValidator(patterns.path_regex), Accepts("a regular expression of RE2 for a whole path", "/v[0-9]+/.*")
+]
+Rewrite = Annotated[
+    str, AfterValidator(patterns.rewrite), Accepts(r"a path that begins with /; \1 is a group of `regex`", "/")
+]
 HeaderName = Annotated[str, AfterValidator(headers.name), Accepts("the name of a header", "x-version")]
 HeaderValue = Annotated[str, AfterValidator(headers.value), Accepts("visible ASCII", "beta")]
 ResponseHeaders = Annotated[

@@ -15,10 +15,12 @@ from .fields import (
     Port,
     ResponseHeaders,
     Retries,
+    Rewrite,
     RoutePath,
+    RouteRegex,
     Seconds,
 )
-from .specs import names
+from .specs import istio, names, patterns
 
 
 def _match_conflicts(match: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -39,14 +41,23 @@ class HeaderMatchArgs(TypedDict):
 
 
 def path_conflicts(route: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    """Yield the problem of a route with a whole path and a beginning of one."""
-    if route["exact"] is not None and route["path"] is not None:
-        yield (), "set exactly one of exact or path"
+    """Yield the problem of a route with two ways to match a path, or with a rewrite by groups that it does not have."""
+    if len([key for key in PATHS if route[key] is not None]) > 1:
+        yield (), "set exactly one of exact, path or regex"
+    groups = patterns.last_group(route["rewrite"] or "")
+    if groups and route["regex"] is None:
+        yield ("rewrite",), f"names the group {groups}, and only regex has groups"
+    elif groups and groups > patterns.group_count(route["regex"]):
+        yield ("rewrite",), f"names the group {groups}, which regex does not have"
 
 
-@with_cross_check(path_conflicts, "exact", "path")
+PATHS = ("exact", "path", "regex")
+"""The fields of a route that match a path."""
+
+
+@with_cross_check(path_conflicts, *PATHS, "rewrite")
 class RouteArgs(TypedDict):
-    """Where requests for a path go: set at most one of `exact` and `path`."""
+    """Where requests for a path go: set at most one of `exact`, `path` and `regex`."""
 
     service: Input[KubernetesName]
     """The name of the Service."""
@@ -55,9 +66,15 @@ class RouteArgs(TypedDict):
     port: Input[Port]
     """The port of the Service."""
     path: NotRequired[Input[RoutePath]]
-    """The beginning of the path of a request. Without `exact`, the default is `/`."""
+    """The beginning of the path of a request. Without `exact` and `regex`, the default is `/`."""
     exact: NotRequired[Input[RoutePath]]
     """The whole path of a request, without its query. It wins over every `path`."""
+    regex: NotRequired[Input[RouteRegex]]
+    """A regular expression for the whole path of a request, without its query. It is tried after every `exact` and
+    `path`, except for the path `/`; of several, the longest comes first."""
+    rewrite: NotRequired[Input[Rewrite]]
+    """What the application gets in place of `path`, and the rest of the path after it; or, with `exact` and `regex`, in
+    place of the whole path. `\\1` to `\\9` stand for groups of `regex`."""
     headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]
     """Headers that a request must have, all of them. Of routes with one path, the one with most headers comes first."""
     timeout: NotRequired[Input[Seconds]]
@@ -88,7 +105,7 @@ def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for position, route in enumerate(host["routes"] or ()):
         requests = same_requests(route)
         if requests in seen:
-            key = "path" if route.get("exact") is None else "exact"
+            key = next((key for key in PATHS if route.get(key) is not None), "path")
             yield ("routes", position, key), "is the path of an earlier route with the same headers"
         seen.add(requests)
 
@@ -96,7 +113,7 @@ def host_conflicts(host: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 def same_requests(route: Mapping[str, Any]) -> Any:
     """Return what routes for the same requests have in common; only the first of them would ever be used."""
     matches = ((match["name"].lower(), match.get("exact"), match.get("prefix")) for match in route.get("headers") or ())
-    return route.get("exact"), route.get("path") or "/", frozenset(matches)
+    return (*istio.path_of(route), frozenset(matches))
 
 
 @with_cross_check(host_conflicts)

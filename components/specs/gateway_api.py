@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from . import apis, external_dns, headers, names
-from .istio import ANY_NAMESPACE
+from . import apis, external_dns, headers, names, patterns
+from .istio import ANY_NAMESPACE, path_of
 
 T = TypeVar("T")
 
@@ -282,12 +282,18 @@ def _redirect(redirect: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
-    match = _path("Exact", route["exact"]) if route.get("exact") else _path("PathPrefix", route.get("path") or "/")
+    kind, path = path_of(route)
+    match = _path({"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}[kind], path)
     if wanted := route.get("headers"):
         match["headers"] = [_compared(header) for header in wanted]
     destination = {"group": "", "kind": "Service", "name": route["service"], "namespace": route["namespace"]}
     rule: dict[str, Any] = {"matches": [match], "backendRefs": [{**destination, "port": route["port"], "weight": 1}]}
-    if filters := _set({**common, **(route.get("response_headers") or {})}):
+    filters = _set({**common, **(route.get("response_headers") or {})})
+    if route.get("rewrite"):
+        how = "replacePrefixMatch" if kind == "prefix" else "replaceFullPath"
+        replaced = {"type": how[0].upper() + how[1:], how: route["rewrite"]}
+        filters.append({"type": "URLRewrite", "urlRewrite": {"path": replaced}})
+    if filters:
         rule["filters"] = filters
     if route.get("timeout"):
         rule["timeouts"] = {"request": f"{route['timeout']}s"}
@@ -331,8 +337,13 @@ def host_conflicts(served: Mapping[str, Any], hsts: int = 0) -> Iterator[Conflic
                 what,
                 f"{own}; nearest is Istio's default, which sends a failed request twice more",
             )
-        path = route.get("path") or "/"
-        if path != "/" and path.endswith("/"):
+        kind, path = path_of(route)
+        if patterns.last_group(route.get("rewrite") or ""):
+            yield (*where, "rewrite"), "has groups, which the Gateway API does not know", f"a path without them; {own}"
+        elif route.get("rewrite") and (kind, path) == ("prefix", "/"):
+            what = "replaces the path /, and Istio joins it and the rest of the path without a slash"
+            yield (*where, "rewrite"), what, f"rewrite of a longer path; {own}"
+        if kind == "prefix" and path != "/" and path.endswith("/"):
             what = "ends in a slash, and the Gateway API compares whole parts of a path"
             yield (*where, "path"), what, f"{path.rstrip('/')}, which is the path itself and every path below it"
         for key, count in (

@@ -175,7 +175,8 @@ def virtual_service_spec(
     """Return a host's VirtualService on the Gateway of port 443 alone: its routes, its redirect, or its maintenance.
 
     Istio takes the first route that matches, and `/` matches everything: exact paths come first, then the longest
-    prefix, and of one length the route that asks for the most headers.
+    prefix, and of one length the route that asks for the most headers. Regular expressions come before `/` alone, as in
+    the Gateway API.
 
     `served` is a `HostArgs`. Istio gives a host the routes of a wildcard above it as well, and those first that are
     older: the wildcard's are not for the hosts below it, which are among `others`.
@@ -206,17 +207,34 @@ def _named(hosts: Sequence[str]) -> dict[str, Any]:
     return {":authority": {"regex": rf"(?i)({patterns})(:\d+)?"}}
 
 
-def _precedence(route: Mapping[str, Any]) -> tuple[bool, int, int, str]:
-    kind, path = _path(route)
-    return kind == "prefix", -len(path), -len(route.get("headers") or ()), path
+def _precedence(route: Mapping[str, Any]) -> tuple[int, int, int, str]:
+    kind, path = path_of(route)
+    headers_asked = len(route.get("headers") or ())
+    is_last = kind == "prefix" and path == "/" and not headers_asked
+    rank = 3 if is_last else {"exact": 0, "prefix": 1, "regex": 2}[kind]
+    return rank, -len(path), -headers_asked, path
 
 
-def _path(route: Mapping[str, Any]) -> tuple[str, str]:
-    return ("exact", route["exact"]) if route.get("exact") else ("prefix", route.get("path") or "/")
+def path_of(route: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a route matches a path, in Istio's word, and with what."""
+    for kind in ("exact", "regex"):
+        if route.get(kind):
+            return kind, route[kind]
+    return "prefix", route.get("path") or "/"
+
+
+def _rewrite(kind: str, path: str, target: str) -> dict[str, Any]:
+    """Return what replaces a path. Envoy joins what replaces a prefix and the rest of the path without a slash."""
+    if kind == "regex":
+        return {"uriRegexRewrite": {"match": f"^(?:{path})$", "rewrite": target}}
+    if kind == "prefix" and (path.endswith("/") or target.endswith("/")):
+        match = f"^{re.escape(path.rstrip('/'))}/?(.*)$"
+        return {"uriRegexRewrite": {"match": match, "rewrite": rf"{target.rstrip('/')}/\1"}}
+    return {"uri": target}
 
 
 def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]:
-    kind, path = _path(route)
+    kind, path = path_of(route)
     match: dict[str, Any] = {"uri": {kind: path}}
     if wanted := route.get("headers"):
         match["headers"] = {header["name"]: _compared(header) for header in wanted}
@@ -229,6 +247,8 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
         "route": [{"destination": destination}],
         **_set({**common, **(route.get("response_headers") or {})}),
     }
+    if route.get("rewrite"):
+        spec["rewrite"] = _rewrite(kind, path, route["rewrite"])
     if route.get("timeout"):
         spec["timeout"] = f"{route['timeout']}s"
     if route.get("retries") is not None:

@@ -65,9 +65,12 @@ def _answers(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
             if key not in host.inline:
                 path = [*where, key]
                 yield gateway.problem(path, "is missing", _ACCEPTED, gateway.set(path, example))
-        for _, reason in routes.path_conflicts({"exact": host.exact, "path": host.path}):
-            path = [*where, "path"]
-            yield gateway.problem(path, reason, "exact, or path", gateway.remove(path))
+        inline = {key: getattr(host, key) for key in (*routes.PATHS, "rewrite")}
+        for place, reason in routes.path_conflicts(inline):
+            path = [*where, *(place or [key for key in routes.PATHS if inline[key] is not None][:1])]
+            yield gateway.problem(
+                path, reason, "exact, path or regex, and a rewrite by its groups", gateway.remove(path)
+            )
     elif host.host and all(match.name for route in host.routes or () for match in route.headers or ()):
         for place, reason in routes.host_conflicts(host.served):
             if place == ("redirect_to",):

@@ -1,5 +1,7 @@
 """What a host can answer beside its application: a redirect, maintenance, and what a route asks for and sets."""
 
+import json
+
 import pytest
 
 from sandbox.acme import PROD
@@ -18,7 +20,13 @@ ROUTES = [
     {"path": "/", **API, "headers": [{"name": "X-Version", "exact": "beta"}]},
     {"path": "/", **API, "headers": [{"name": "cookie", "prefix": "preview="}]},
     {"path": "/slow", **SHOP, "timeout": 1, "responseHeaders": {"x-frame-options": "SAMEORIGIN"}},
+    {"exact": "/exact", **API, "rewrite": "/whole"},
+    {"path": "/v1", **API, "rewrite": "/"},
+    {"path": "/v2", **API, "rewrite": "/two"},
+    {"regex": "(?i)/(v[0-9]+|old)/.*", **API},
+    {"regex": r"/doc/\d+", **API, "rewrite": "/doc"},
 ]
+GROUPS = {"regex": r"/shop(/|$)(.*)", **API, "rewrite": r"/\2"}
 SITE_HOST = {
     "host": SITE,
     "routes": ROUTES,
@@ -69,6 +77,44 @@ def test_a_header_leads_to_another_application() -> None:
     assert ask(SITE, **{"X-Version": "beta"}).app == "api", "the whole value"
     assert ask(SITE, **{"X-Version": "beta2"}).app == "shop", "and not its beginning"
     assert ask(SITE, Cookie="preview=2; a=b").app == "api", "the beginning of a value"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("path", "received"),
+    [
+        ("/exact?a=%20", "api /whole?a=%20"),
+        ("/exact/more", "shop /exact/more"),
+        ("/v1/users?id=1", "api /users?id=1"),
+        ("/v1", "api /"),
+        ("/v1/", "api /"),
+        ("/v2/users", "api /two/users"),
+        ("/v2", "api /two"),
+        ("/v3/users", "api /v3/users"),
+        ("/OLD/users", "api /OLD/users"),
+        ("/v3", "shop /v3"),
+        ("/doc/12", "api /doc"),
+        ("/doc/x", "shop /doc/x"),
+    ],
+)
+def test_a_path_leads_to_an_application_which_gets_the_path_of_its_route(path: str, received: str) -> None:
+    assert seen(path) == received
+
+
+def seen(path: str) -> str:
+    """Return which application answers a path, and the path that it gets."""
+    answer = ask(SITE, path)
+    return f"{answer.app} {json.loads(answer.body)['path']}"
+
+
+@only_istio
+def test_a_rewrite_has_groups_of_the_expression(stack: Stack) -> None:
+    with stack.changed(hosts=[{"host": WWW, "redirectTo": SITE}, {**SITE_HOST, "routes": [*ROUTES, GROUPS]}]):
+        stack.up()
+        eventually("the route is there", lambda: seen("/shop/cart"), until=lambda answer: answer == "api /cart")
+        assert [seen("/shop"), seen("/shopping")] == ["api /", "shop /shopping"]
+        assert stack.verify(ca=PROD.root_file).problems == []
+    stack.up()
 
 
 @pytest.mark.usefixtures("stack")

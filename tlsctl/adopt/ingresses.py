@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from components.problem import Problem
-from components.specs import names
+from components.specs import names, patterns
 from tlsctl.adopt.objects import Object, at, mapping, mappings, note, oldest_first, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 
@@ -20,6 +20,11 @@ _NO_EFFECT_ON_ROUTES = {
     "proxy-read-timeout", "proxy-request-buffering", "proxy-send-timeout", "service-upstream", _BODY_SIZE,
 }  # fmt: skip
 """Annotations for nginx's buffers, limits and timeouts, which a stack's routes do not have."""
+
+
+_USE_REGEX = "nginx.ingress.kubernetes.io/use-regex"
+_TARGET = "nginx.ingress.kubernetes.io/rewrite-target"
+"""Either makes every path of the host a regular expression, in any case, for the beginning of a path."""
 
 
 def is_solver(ingress: Object) -> bool:
@@ -61,17 +66,20 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
     if len(classes := sorted({_class(ingress) or "(default)" for ingress in ingresses})) > 1:
         return Routes(reason=f"has Ingresses of the classes {', '.join(classes)}, and one gateway would serve them all")
     routes: list[Route] = []
+    by_regex = any(map(_makes_regex, ingresses))
     for ingress in ingresses:
         where = f"Ingress {qualified(ingress)}"
         if unsupported := sorted(_unsupported_annotations(ingress)):
             reason = f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
             return Routes(reason=reason)
         try:
-            routes += _routes(ingress, host, services)
+            routes += _routes(ingress, host, services, by_regex)
         except ValueError as error:
             return Routes(reason=f"{where} {error}, which the config cannot express")
-    # The longest path gets a request, regardless of the order.
-    routes = reachable(sorted(routes, key=lambda route: -len(route["path"])))
+    # The longest path gets a request, regardless of the order; of two that are the same, the oldest one.
+    others = {(route.get("exact"), route.get("regex")): route for route in reversed(routes) if "path" not in route}
+    prefixes = sorted((route for route in routes if "path" in route), key=lambda route: -len(route["path"]))
+    routes = [*reversed(others.values()), *reachable(prefixes)]
     return Routes(routes) if routes else Routes(reason=f"Ingress {qualified(ingresses[0])} has no route for it")
 
 
@@ -89,8 +97,36 @@ def _annotations(ingress: Object) -> dict[str, str]:
 def _unsupported_annotations(ingress: Object) -> Iterator[str]:
     for short, name in _annotations(ingress).items():
         value = str(at(ingress, "metadata", "annotations", name))
-        if short not in _NO_EFFECT_ON_ROUTES and _AS_THE_STACK.get(short, "").lower() != value.lower():
+        known = short in _NO_EFFECT_ON_ROUTES or name in (_USE_REGEX, _TARGET)
+        if not known and _AS_THE_STACK.get(short, "").lower() != value.lower():
             yield name
+
+
+def _makes_regex(ingress: Object) -> bool:
+    annotations = mapping(ingress, "metadata", "annotations")
+    return text(annotations, _USE_REGEX).lower() == "true" or bool(text(annotations, _TARGET))
+
+
+def _by_regex(path: str, target: str) -> Route:
+    """Return the part of a route that stands for a path that nginx reads as a regular expression.
+
+    Raises:
+        ValueError: Envoy reads it in another way, or the rewrite has more than groups of it.
+    """
+    if path == "/" and not target:
+        return {"path": "/"}
+    if "|" in re.sub(r"\([^()]*\)", "", path):
+        raise ValueError(f"has the path {path}")
+    is_whole = path.endswith(("$", ".*", ".*)"))
+    regex = patterns.path_regex(f"(?i){path.removesuffix('$')}{'' if is_whole else '.*'}")
+    if not target:
+        return {"regex": regex}
+    if not re.fullmatch(r"/([^$?\\\s]|\$[1-9])*", target):
+        raise ValueError(f"has the rewrite {target}")
+    rewrite = patterns.rewrite(re.sub(r"\$([1-9])", r"\\\1", target))
+    if patterns.last_group(rewrite) > patterns.group_count(regex):
+        raise ValueError(f"has the rewrite {target}")
+    return {"regex": regex, "rewrite": rewrite}
 
 
 def _paths(ingress: Object, host: str) -> Iterator[Object]:
@@ -99,30 +135,34 @@ def _paths(ingress: Object, host: str) -> Iterator[Object]:
             yield from mappings(rule, "http", "paths")
 
 
-def _routes(ingress: Object, host: str, services: Sequence[Object]) -> Iterator[Route]:
+def _routes(ingress: Object, host: str, services: Sequence[Object], by_regex: bool) -> Iterator[Route]:
+    target = text(ingress, "metadata", "annotations", _TARGET)
     for path in _paths(ingress, host):
         service = text(path, "backend", "service", "name")
         if service.startswith("cm-acme-http-solver-"):
             continue  # cert-manager can be told to add the route of a challenge to the Ingress itself.
         prefix = text(path, "path") or "/"
-        if text(path, "pathType") == "Exact":
-            raise ValueError(f"has the exact path {prefix}")
         if not re.fullmatch(r"/\S*", prefix):
             raise ValueError(f"has the path {prefix}")
         if text(path, "pathType") == "Prefix":
             prefix = prefix.rstrip("/") or "/"  # Kubernetes compares whole elements, without the last slash.
+        if by_regex:
+            match = _by_regex(prefix, target)
+        else:
+            match = {"exact" if text(path, "pathType") == "Exact" else "path": prefix}
         port = at(path, "backend", "service", "port", "number")
         port = at(path, "backend", "service", "port", "name") if port is None else port
-        yield {"path": prefix, **to_service(service, text(ingress, "metadata", "namespace"), port, services)}
+        yield {**match, **to_service(service, text(ingress, "metadata", "namespace"), port, services)}
 
 
 def changes(host: str, ingresses: Sequence[Object]) -> Iterator[Problem]:
     """Yield what the gateway does differently for a host whose routes it takes over."""
+    by_regex = any(map(_makes_regex, ingresses))
     for ingress in ingresses:
         if _BODY_SIZE in _annotations(ingress):
             yield note(ingress, f"has the limit {_BODY_SIZE} for {host}; the gateway accepts bodies of any size")
         for path in _paths(ingress, host):
             prefix = text(path, "path").rstrip("/")
-            if prefix and text(path, "pathType") == "Prefix":
+            if prefix and text(path, "pathType") == "Prefix" and not by_regex:
                 what = f"has {prefix} as a path of whole elements for {host}; the gateway also matches {prefix}..."
                 yield note(ingress, what)

@@ -8,7 +8,7 @@ from components.specs import names
 from tlsctl.adopt.objects import Object, key, mappings
 
 Route = dict[str, Any]
-"""With the keys path (or exact, in the Gateway API alone), service, namespace and port."""
+"""With the keys path, exact or regex, service, namespace and port."""
 
 
 @dataclass

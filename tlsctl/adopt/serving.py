@@ -97,10 +97,12 @@ def serving(inventory: Inventory, challenge: str) -> Serving:
         if host in result.names:
             continue  # VirtualServices serve it already.
         routes = ingresses.routes_of(host, of_host, inventory.services)
-        if reason := routes.reason or _refusal(host, inventory, challenge, result.address):
+        served = _host(host, routes.routes)
+        reason = routes.reason or _refusal(host, inventory, challenge, result.address) or _conflict(served, result)
+        if reason:
             result.notes.append(_stays(host, reason))
         else:
-            result.hosts.append(_host(host, routes.routes))
+            result.hosts.append(served)
             result.notes += ingresses.changes(host, of_host)
     return result
 

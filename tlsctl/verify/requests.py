@@ -89,9 +89,12 @@ class Probe:
 
 
 def probes(host: Host) -> list[Probe]:
-    """Return a request for each route of a host, or one for a host whose routes are not the stack's."""
+    """Return a request for each route of a host, as far as its path is known, or one for a host without such routes."""
     if host.redirect_to or host.maintenance or host.owner:
         return [Probe("/", namespace=host.owner or "")]
+    by_path = [route for route in host.destinations if route.regex is None]
+    if not by_path:
+        return [Probe("/")]
     return [
         Probe(
             route.exact or route.path or "/",
@@ -100,7 +103,7 @@ def probes(host: Host) -> list[Probe]:
             route.namespace,
             route.port,
         )
-        for route in host.destinations
+        for route in by_path
     ]
 
 
@@ -110,9 +113,9 @@ def judge_route(environment: Environment, host: str, answers: Mapping[Probe, Ans
     for probe, answer in answers.items():
         if config.redirect_to or config.maintenance:
             return _judge_whole_host(environment, host, probe, answer)
-        if config.owner and answer.status == 404:
-            detail = f"{probe} is answered 404; {config.owner}, the owner, may have routes for other paths"
-            return skipped("route", host, detail)
+        if answer.status == 404 and not probe.service and _APPLICATION not in answer.headers:
+            whose = f"of {config.owner}, the owner," if config.owner else "by a regular expression"
+            return skipped("route", host, f"{probe} is answered 404; the routes {whose} may be for other paths")
         if wrong := _own_error(probe, answer):
             detail = f"{probe} is answered {answer.status} by the gateway: {wrong}"
             return environment.failed("route", host, detail, application=probe.namespace)

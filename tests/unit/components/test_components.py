@@ -325,7 +325,8 @@ class TestTlsGateway:
             {"headers": [one]},
             {"headers": [one, two]},
         ]
-        http = routes_of({"routes": [{**ROUTE, **route} for route in [*routes, {"exact": "/x"}]]})
+        others: list[Any] = [{"exact": "/x"}, {"regex": "/x"}, {"regex": "/xx"}]
+        http = routes_of({"routes": [{**ROUTE, **route} for route in [*routes, *others]]})
 
         assert [route["match"][0] for route in http] == [
             {"uri": {"exact": "/x"}},
@@ -333,8 +334,29 @@ class TestTlsGateway:
             {"uri": {"prefix": "/v"}},
             {"uri": {"prefix": "/"}, "headers": {"x-a": {"exact": "1"}, "x-b": {"prefix": "2"}}},
             {"uri": {"prefix": "/"}, "headers": {"x-a": {"exact": "1"}}},
+            {"uri": {"regex": "/xx"}},
+            {"uri": {"regex": "/x"}},
             {"uri": {"prefix": "/"}},
         ], "Istio takes the first match, and / matches everything"
+
+    @pytest.mark.parametrize(
+        ("route", "rewrite"),
+        [
+            ({"path": "/a", "rewrite": "/b"}, {"uri": "/b"}),
+            ({"exact": "/a", "rewrite": "/b/"}, {"uri": "/b/"}),
+            ({"path": "/a.b", "rewrite": "/"}, {"uriRegexRewrite": {"match": r"^/a\.b/?(.*)$", "rewrite": r"/\1"}}),
+            ({"path": "/a/", "rewrite": "/b"}, {"uriRegexRewrite": {"match": "^/a/?(.*)$", "rewrite": r"/b/\1"}}),
+            ({"rewrite": "/b"}, {"uriRegexRewrite": {"match": "^/?(.*)$", "rewrite": r"/b/\1"}}),
+            (
+                {"regex": "/a/(x|y)", "rewrite": r"/\1"},
+                {"uriRegexRewrite": {"match": "^(?:/a/(x|y))$", "rewrite": r"/\1"}},
+            ),
+        ],
+        ids=str,
+    )
+    def test_a_path_is_replaced_with_one_slash_before_the_rest(self, route: Any, rewrite: Any) -> None:
+        (spec,) = routes_of({"routes": [{**ROUTE, **route}]})
+        assert spec["rewrite"] == rewrite
 
     def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
         own: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
@@ -377,7 +399,19 @@ class TestTlsGateway:
             ({"redirect_to": "a.test"}, r"redirect_to is the host itself"),
             ({"routes": [ROUTE, ROUTE]}, r"routes\[1\]\.path is the path of an earlier route"),
             ({"routes": [{**ROUTE, "exact": "/a"}] * 2}, r"routes\[1\]\.exact is the path of an earlier route"),
-            ({"routes": [{**ROUTE, "exact": "/a", "path": "/"}]}, r"routes\[0\]: set exactly one of exact or path"),
+            (
+                {"routes": [{**ROUTE, "exact": "/a", "path": "/"}]},
+                r"routes\[0\]: set exactly one of exact, path or regex",
+            ),
+            (
+                {"routes": [{**ROUTE, "rewrite": r"/\1"}]},
+                r"routes\[0\]\.rewrite: names the group 1, and only regex has groups",
+            ),
+            (
+                {"routes": [{**ROUTE, "regex": "/(a)", "rewrite": r"/\2"}]},
+                r"routes\[0\]\.rewrite: names the group 2, which regex does not have",
+            ),
+            ({"routes": [{**ROUTE, "regex": "/a"}] * 2}, r"routes\[1\]\.regex is the path of an earlier route"),
             (
                 {"routes": [{**ROUTE, "headers": [{"name": "x-a"}]}]},
                 r"routes\[0\]\.headers\[0\]: set exactly one of exact or prefix",

@@ -209,12 +209,31 @@ def test_a_listener_of_a_host_with_an_owner_accepts_the_owners_routes_alone() ->
         ({"min_version": "1.3"}, "min_version: '1.3' cannot be set for a listener"),
         ({"hosts": [{**HOST, "maintenance": True}]}, r"hosts\[0\].maintenance has no counterpart"),
         ({"hosts": [{**HOST, "routes": [{**ROUTE, "retries": 1}]}]}, r"hosts\[0\].routes\[0\].retries is only in"),
+        ({"hosts": [{**HOST, "routes": [{**ROUTE, "rewrite": "/a"}]}]}, r"routes\[0\].rewrite: replaces the path /"),
+        ({"hosts": [{**HOST, "routes": [{**ROUTE, "regex": "/(a)", "rewrite": r"/\1"}]}]}, "rewrite has groups"),
         ({"credentials": [{"secret_name": "a", "hosts": ["a.test", "b.test"]}]}, "a.test and b.test share"),
     ],
 )
 def test_what_the_api_cannot_say_is_refused(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(InputsError, match=problem):
         harness.run(lambda: TlsGateway("tls", tls(api="gateway", **changes)))
+
+
+@pytest.mark.parametrize(
+    ("route", "match", "replaced"),
+    [
+        ({"path": "/a"}, {"type": "PathPrefix", "value": "/a"},
+         {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/b"}),
+        ({"exact": "/a"}, {"type": "Exact", "value": "/a"}, {"type": "ReplaceFullPath", "replaceFullPath": "/b"}),
+        ({"regex": "/.*"}, {"type": "RegularExpression", "value": "/.*"},
+         {"type": "ReplaceFullPath", "replaceFullPath": "/b"}),
+    ],
+)  # fmt: skip
+def test_a_rewrite_replaces_what_the_route_matches(route: Any, match: Any, replaced: Any) -> None:
+    served = {"host": "a.test", "routes": [{**ROUTE, **route, "rewrite": "/b"}]}
+    (rule,) = gateway_api.route_spec([gateway_api.Holder("Gateway", "tls")], served)["rules"]
+    assert rule["matches"] == [{"path": match}]
+    assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"path": replaced}}]
 
 
 def test_the_namespaces_of_the_applications_have_to_be_known() -> None:

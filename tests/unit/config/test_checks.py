@@ -108,8 +108,10 @@ CONTRADICTIONS = [
                   **hosts({"owner": "team"}, {**TO, "host": "*.sandbox.test"})},
                  "ingress.routesFrom", "could serve a.sandbox.test, which has an owner, through *.sandbox.test",
                  "config rm --path ingress.routesFrom", id="a host of an owner below a wildcard of several"),
-    pytest.param(hosts({**TO, "exact": "/a", "path": "/"}), "hosts[0].path", "exactly one of exact or path",
-                 "config rm --path 'hosts[0].path'", id="a whole path and a beginning"),
+    pytest.param(hosts({**TO, "exact": "/a", "path": "/"}), "hosts[0].exact", "exactly one of exact, path or regex",
+                 "config rm --path 'hosts[0].exact'", id="a whole path and a beginning"),
+    pytest.param(hosts({**TO, "regex": "/(a)", "rewrite": r"/\2"}), "hosts[0].rewrite", "names the group 2",
+                 "config rm --path 'hosts[0].rewrite'", id="a rewrite by a group that is not there"),
     pytest.param(hosts({"routes": [{**TO, "headers": [{"name": "x-a"}]}]}), "hosts[0].routes[0].headers[0]",
                  "exactly one of exact", "pulumi config", id="a header without a value"),
 ]  # fmt: skip

@@ -164,6 +164,51 @@ def test_a_host_stays_if_annotations_change_requests(annotations: dict[str, str]
     assert hosts(moving(annotated(**annotations))) == ([BLOG] if accepted else [])
 
 
+@pytest.mark.parametrize(
+    ("first", "target", "written"),
+    [
+        ("/x(/|$)(.*)", "/$2", [{"regex": "(?i)/x(/|$)(.*)", "rewrite": r"/\2"}]),
+        ("/x", "/", [{"regex": "(?i)/x.*", "rewrite": "/"}]),
+        ("/x/[0-9]+$", "", [{"regex": "(?i)/x/[0-9]+"}]),
+        ("/", "", [{}]),
+        ("/x(?=a)", "", None),
+        ("/x", "/$1", None),
+        ("/x", "/$request_uri", None),
+        ("/x", "https://other.dev/", None),
+        ("/x|/y", "", None),
+    ],
+)
+def test_paths_that_nginx_reads_as_regular_expressions_are_taken_over_with_their_rewrite(
+    first: str, target: str, written: list[dict[str, str]] | None
+) -> None:
+    annotations = {"use_regex": "true", **({"rewrite_target": target} if target else {})}
+    one = annotated(**annotations)
+    one["spec"]["rules"][0]["http"]["paths"] = [path(first, "blog", 8080, "ImplementationSpecific")]
+    to = {"service": "blog", "namespace": "blog", "port": 8080}
+    expected = [] if written is None else [{"host": BLOG, **written[0], **to}]
+    assert moving(one).config["hosts"] == expected
+
+
+def test_every_path_of_a_host_is_an_expression_if_one_is() -> None:
+    other = ingress("blog-api", paths=[path("/api", "api", 80), path("/", "blog", 8080)])
+    one = annotated(rewrite_target="/$1")
+    one["spec"]["rules"][0]["http"]["paths"] = [path("/v(.*)", "blog", 8080, "ImplementationSpecific")]
+    to = {"namespace": "blog"}
+    assert moving(one, other).config["hosts"][0]["routes"] == [
+        {"regex": "(?i)/v(.*)", "rewrite": r"/\1", "service": "blog", "port": 8080, **to},
+        {"regex": "(?i)/api.*", "service": "api", "port": 80, **to},
+        {"path": "/", "service": "blog", "port": 8080, **to},
+    ]
+
+
+def test_an_exact_path_is_taken_over() -> None:
+    decision = moving(ingress(paths=[path("/new", "api", 80, "Exact"), path()]))
+    assert decision.config["hosts"][0]["routes"] == [
+        {"exact": "/new", "service": "api", "namespace": "blog", "port": 80},
+        {"path": "/", "service": "blog", "namespace": "blog", "port": 8080},
+    ]
+
+
 def test_a_host_stays_if_its_ingresses_are_of_two_classes() -> None:
     assert hosts(moving(ingress(), ingress("other", spec={"ingressClassName": "gce"}))) == []
 

@@ -88,6 +88,7 @@ def test_a_closed_port_80_is_a_failure_if_names_are_proven_there(
         ),
         pytest.param({"owner": "team"}, Answer(200, APPLICATION), "ok", "/ 200", id="served by its owner"),
         pytest.param({"owner": "team"}, Answer(404, {}), "skipped", "team, the owner", id="another path of its owner"),
+        pytest.param({**SHOP_ROUTE, "regex": "/a.*"}, Answer(404, {}), "skipped", "regular expression", id="a regex"),
         pytest.param(
             {"owner": "team"}, Answer(503, {}), "failed", "Service of a route of team", id="no Pod of its owner"
         ),
