@@ -12,6 +12,7 @@ from .fields import (
     HostName,
     Input,
     KubernetesName,
+    Percentage,
     Port,
     ResponseHeaders,
     Retries,
@@ -51,6 +52,19 @@ def path_conflicts(route: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("rewrite",), f"names the group {groups}, which regex does not have"
 
 
+class CanaryArgs(TypedDict):
+    """A second Service for a share of the requests of a route."""
+
+    service: Input[KubernetesName]
+    """The name of the Service."""
+    namespace: Input[KubernetesName]
+    """The namespace of the Service."""
+    port: Input[Port]
+    """The port of the Service."""
+    weight: Input[Percentage]
+    """Per cent of the requests that it gets."""
+
+
 PATHS = ("exact", "path", "regex")
 """The fields of a route that match a path."""
 
@@ -75,6 +89,8 @@ class RouteArgs(TypedDict):
     rewrite: NotRequired[Input[Rewrite]]
     """What the application gets in place of `path`, and the rest of the path after it; or, with `exact` and `regex`, in
     place of the whole path. `\\1` to `\\9` stand for groups of `regex`."""
+    canary: NotRequired[CanaryArgs | None]
+    """A second Service that gets some of the requests, such as a new version."""
     headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]
     """Headers that a request must have, all of them. Of routes with one path, the one with most headers comes first."""
     timeout: NotRequired[Input[Seconds]]

@@ -169,7 +169,7 @@ class Settings(Section):
     def application_namespaces(self) -> list[str]:
         """The namespaces of the hosts' applications, of all gateways."""
         hosts = (host for view in self.views for host in view.settings.hosts)
-        return sorted({route.namespace for host in hosts for route in host.destinations if route.namespace})
+        return sorted({service.namespace for host in hosts for service in host.services if service.namespace})
 
     @property
     def mesh_namespaces(self) -> list[str]:

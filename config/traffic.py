@@ -34,6 +34,11 @@ class Host(section_of(RouteArgs, *INLINE, optional=True), section_of(HostArgs)):
         return [_route.model_construct(**{key: getattr(self, key) for key in INLINE})]
 
     @property
+    def services(self) -> list[Any]:
+        """The Services of the routes and of their canaries, each with its namespace."""
+        return [service for route in self.destinations for service in (route, route.canary) if service]
+
+    @property
     def inline(self) -> list[str]:
         """The keys of a single route that are set in the host itself."""
         return [key for key in INLINE if key in self.model_fields_set]

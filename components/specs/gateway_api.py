@@ -286,8 +286,13 @@ def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]
     match = _path({"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}[kind], path)
     if wanted := route.get("headers"):
         match["headers"] = [_compared(header) for header in wanted]
-    destination = {"group": "", "kind": "Service", "name": route["service"], "namespace": route["namespace"]}
-    rule: dict[str, Any] = {"matches": [match], "backendRefs": [{**destination, "port": route["port"], "weight": 1}]}
+    canary = route.get("canary")
+    backends = (
+        [_backend(route, 100 - canary["weight"]), _backend(canary, canary["weight"])]
+        if canary
+        else [_backend(route, 1)]
+    )
+    rule: dict[str, Any] = {"matches": [match], "backendRefs": backends}
     filters = _set({**common, **(route.get("response_headers") or {})})
     if route.get("rewrite"):
         how = "replacePrefixMatch" if kind == "prefix" else "replaceFullPath"
@@ -298,6 +303,11 @@ def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]
     if route.get("timeout"):
         rule["timeouts"] = {"request": f"{route['timeout']}s"}
     return rule
+
+
+def _backend(service: Mapping[str, Any], weight: int) -> dict[str, Any]:
+    reference = {"group": "", "kind": "Service", "name": service["service"], "namespace": service["namespace"]}
+    return {**reference, "port": service["port"], "weight": weight}
 
 
 def _compared(match: Mapping[str, Any]) -> dict[str, str]:

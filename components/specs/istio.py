@@ -238,13 +238,9 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
     match: dict[str, Any] = {"uri": {kind: path}}
     if wanted := route.get("headers"):
         match["headers"] = {header["name"]: _compared(header) for header in wanted}
-    destination = {
-        "host": f"{route['service']}.{route['namespace']}.svc.cluster.local",
-        "port": {"number": route["port"]},
-    }
     spec = {
         "match": [match],
-        "route": [{"destination": destination}],
+        "route": _destinations(route),
         **_set({**common, **(route.get("response_headers") or {})}),
     }
     if route.get("rewrite"):
@@ -254,6 +250,21 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
     if route.get("retries") is not None:
         spec["retries"] = {"attempts": route["retries"]}
     return spec
+
+
+def _destinations(route: Mapping[str, Any]) -> list[dict[str, Any]]:
+    canary = route.get("canary")
+    if not canary:
+        return [{"destination": _destination(route)}]
+    return [
+        {"destination": _destination(route), "weight": 100 - canary["weight"]},
+        {"destination": _destination(canary), "weight": canary["weight"]},
+    ]
+
+
+def _destination(service: Mapping[str, Any]) -> dict[str, Any]:
+    host = f"{service['service']}.{service['namespace']}.svc.cluster.local"
+    return {"host": host, "port": {"number": service["port"]}}
 
 
 def _compared(match: Mapping[str, Any]) -> dict[str, str]:

@@ -131,10 +131,15 @@ def _grants(name: str, inputs: Any, opts: pulumi.ResourceOptions) -> list[pulumi
     services: dict[str, tuple[Any, list[Any]]] = {}
     for position, host in enumerate(inputs["hosts"]):
         for number, route in enumerate(host["routes"] or ()):
-            label = resource_label(route["namespace"], position * gateway_api.MAX_RULES + number)
-            _, listed = services.setdefault(label, (route["namespace"], []))
-            if route["service"] not in listed:
-                listed.append(route["service"])
+            unknown = str(position * gateway_api.MAX_RULES + number)
+            for service, suffix in ((route, ""), (route["canary"], "-canary")):
+                if not service:
+                    continue
+                known = isinstance(service["namespace"], str)
+                label = service["namespace"] if known else f"{unknown}{suffix}"
+                _, listed = services.setdefault(label, (service["namespace"], []))
+                if service["service"] not in listed:
+                    listed.append(service["service"])
     return [
         kubernetes.apiextensions.CustomResource(
             f"{name}-grant-{label}",

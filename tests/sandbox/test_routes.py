@@ -23,6 +23,7 @@ ROUTES = [
     {"exact": "/exact", **API, "rewrite": "/whole"},
     {"path": "/v1", **API, "rewrite": "/"},
     {"path": "/v2", **API, "rewrite": "/two"},
+    {"path": "/half", **SHOP, "canary": {**API, "weight": 50}},
     {"regex": "(?i)/(v[0-9]+|old)/.*", **API},
     {"regex": r"/doc/\d+", **API, "rewrite": "/doc"},
 ]
@@ -99,6 +100,12 @@ def test_a_header_leads_to_another_application() -> None:
 )
 def test_a_path_leads_to_an_application_which_gets_the_path_of_its_route(path: str, received: str) -> None:
     assert seen(path) == received
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_canary_gets_a_share_of_the_requests() -> None:
+    apps = [ask(SITE, "/half").app for _ in range(60)]
+    assert {"shop", "api"} == set(apps), "with half of them each, one gets all of 60 once in 10**17 times"
 
 
 def seen(path: str) -> str:

@@ -1,7 +1,7 @@
 """What Ingresses serve by TLS, as the config of a stack has it, or the reason why it cannot."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from components.problem import Problem
 from components.specs import names, patterns
@@ -25,6 +25,10 @@ _NO_EFFECT_ON_ROUTES = {
 _USE_REGEX = "nginx.ingress.kubernetes.io/use-regex"
 _TARGET = "nginx.ingress.kubernetes.io/rewrite-target"
 """Either makes every path of the host a regular expression, in any case, for the beginning of a path."""
+
+_CANARY = "nginx.ingress.kubernetes.io/canary"
+_CANARY_WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
+_EXPRESSED = (_USE_REGEX, _TARGET, _CANARY, _CANARY_WEIGHT)
 
 
 def is_solver(ingress: Object) -> bool:
@@ -66,6 +70,7 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
     if len(classes := sorted({_class(ingress) or "(default)" for ingress in ingresses})) > 1:
         return Routes(reason=f"has Ingresses of the classes {', '.join(classes)}, and one gateway would serve them all")
     routes: list[Route] = []
+    canaries: list[Route] = []
     by_regex = any(map(_makes_regex, ingresses))
     for ingress in ingresses:
         where = f"Ingress {qualified(ingress)}"
@@ -73,13 +78,24 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
             reason = f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
             return Routes(reason=reason)
         try:
-            routes += _routes(ingress, host, services, by_regex)
+            of_ingress = list(_routes(ingress, host, services, by_regex))
+            if weight := _canary_weight(ingress):
+                canaries += [{**route, "weight": weight} for route in of_ingress]
+            else:
+                routes += of_ingress
         except ValueError as error:
             return Routes(reason=f"{where} {error}, which the config cannot express")
+    if by_regex and not _is_in_order({text(path, "path") for ingress in ingresses for path in _paths(ingress, host)}):
+        return Routes(reason="has expressions that the config would try in another order than nginx")
     # The longest path gets a request, regardless of the order; of two that are the same, the oldest one.
     others = {(route.get("exact"), route.get("regex")): route for route in reversed(routes) if "path" not in route}
     prefixes = sorted((route for route in routes if "path" in route), key=lambda route: -len(route["path"]))
     routes = [*reversed(others.values()), *reachable(prefixes)]
+    for canary in canaries:
+        main = next((route for route in routes if _path_of(route) == _path_of(canary) and "canary" not in route), None)
+        if main is None:
+            return Routes(reason=f"has a canary for {_path_of(canary)[1]}, and not one route that it is for")
+        main["canary"] = {key: canary[key] for key in ("service", "namespace", "port", "weight")}
     return Routes(routes) if routes else Routes(reason=f"Ingress {qualified(ingresses[0])} has no route for it")
 
 
@@ -97,14 +113,46 @@ def _annotations(ingress: Object) -> dict[str, str]:
 def _unsupported_annotations(ingress: Object) -> Iterator[str]:
     for short, name in _annotations(ingress).items():
         value = str(at(ingress, "metadata", "annotations", name))
-        known = short in _NO_EFFECT_ON_ROUTES or name in (_USE_REGEX, _TARGET)
+        known = short in _NO_EFFECT_ON_ROUTES or name in _EXPRESSED
         if not known and _AS_THE_STACK.get(short, "").lower() != value.lower():
             yield name
+
+
+def _canary_weight(ingress: Object) -> int:
+    """Return the per cent of requests that an Ingress gets beside the one of the same host and path; 0 for all.
+
+    Raises:
+        ValueError: it gets none, all of them, or those that something else decides about.
+    """
+    annotations = mapping(ingress, "metadata", "annotations")
+    if text(annotations, _CANARY).lower() != "true":
+        return 0
+    weight = text(annotations, _CANARY_WEIGHT)
+    if not re.fullmatch("[1-9][0-9]?", weight):
+        raise ValueError(f"is a canary of the weight {weight or 'none'}")
+    return int(weight)
+
+
+def _path_of(route: Route) -> tuple[str, str]:
+    return next((kind, route[kind]) for kind in ("exact", "regex", "path") if kind in route)
 
 
 def _makes_regex(ingress: Object) -> bool:
     annotations = mapping(ingress, "metadata", "annotations")
     return text(annotations, _USE_REGEX).lower() == "true" or bool(text(annotations, _TARGET))
+
+
+def _whole(path: str) -> str:
+    """Return the expression for whole paths that has the meaning of one for the beginning of a path."""
+    is_whole = path.endswith(("$", ".*", ".*)"))
+    return f"(?i){path.removesuffix('$')}{'' if is_whole else '.*'}"
+
+
+def _is_in_order(paths: Iterable[str]) -> bool:
+    """Tell whether the longest of some paths, which nginx tries first, is the longest one as a route too."""
+    longest_first = sorted(paths, key=lambda path: -len(path))
+    lengths = [len(_whole(path)) for path in longest_first if path != "/"]
+    return lengths == sorted(lengths, reverse=True)
 
 
 def _by_regex(path: str, target: str) -> Route:
@@ -117,8 +165,7 @@ def _by_regex(path: str, target: str) -> Route:
         return {"path": "/"}
     if "|" in re.sub(r"\([^()]*\)", "", path):
         raise ValueError(f"has the path {path}")
-    is_whole = path.endswith(("$", ".*", ".*)"))
-    regex = patterns.path_regex(f"(?i){path.removesuffix('$')}{'' if is_whole else '.*'}")
+    regex = patterns.path_regex(_whole(path))
     if not target:
         return {"regex": regex}
     if not re.fullmatch(r"/([^$?\\\s]|\$[1-9])*", target):

@@ -229,7 +229,8 @@ def _stays(host: str, reason: str) -> Problem:
 
 
 def _host(host: str, routes: Sequence[Route]) -> dict[str, Any]:
-    if len(routes) > 1:
+    # Only a route in a list can have a canary.
+    if len(routes) > 1 or any("canary" in route for route in routes):
         return {"host": host, "routes": list(routes)}
     only = dict(routes[0]) if routes else {}
     if only.get("path") == "/":

@@ -33,7 +33,7 @@ _NO_SERVICE = {"BackendNotFound"}
 def read_served(environment: Environment, read: Read) -> "Served":
     """Read the objects of the gateway's namespace, the grants of the applications', and the routes of the owners'."""
     own = environment.namespace
-    namespaces = {route.namespace for host in environment.hosts.values() for route in host.destinations} - {own}
+    namespaces = {service.namespace for host in environment.hosts.values() for service in host.services} - {own}
     plurals = {GATEWAY: "gateways", "HTTPRoute": "httproutes"}
     if environment.settings.ingress.managed:
         plurals[LISTENER_SET] = "listenersets"
@@ -207,15 +207,17 @@ class Served:
 
     def _grant_problem(self, host: str) -> str | None:
         own, name = self.environment.namespace, self.environment.own.tls_gateway
-        for route in self.environment.hosts[host].destinations:
-            if route.namespace == own:
+        for service in self.environment.hosts[host].services:
+            if service.namespace == own:
                 continue
-            grant = self.grants[route.namespace].get(name)
+            grant = self.grants[service.namespace].get(name)
             if grant is None:
-                return f"ReferenceGrant {route.namespace}/{name} does not exist: no HTTPRoute may lead to its Services"
-            wanted, spec = gateway_api.grant_spec(own, [route.service]), grant["spec"]
+                return (
+                    f"ReferenceGrant {service.namespace}/{name} does not exist: no HTTPRoute may lead to its Services"
+                )
+            wanted, spec = gateway_api.grant_spec(own, [service.service]), grant["spec"]
             if wanted["from"] != spec.get("from") or wanted["to"][0] not in spec.get("to", ()):
-                return f"ReferenceGrant {route.namespace}/{name} lets no HTTPRoute lead to Service {route.service}"
+                return f"ReferenceGrant {service.namespace}/{name} lets no HTTPRoute lead to Service {service.service}"
         return None
 
     def _refused(self, host: str) -> Result | None:
@@ -239,7 +241,7 @@ class Served:
             if wrong := route_refusal(route, _NO_SERVICE):
                 return self._refusal(host, "HTTPRoute", name, wrong)
             if wrong := route_refusal(route):
-                applications = dict.fromkeys(route.namespace for route in self.environment.hosts[host].destinations)
+                applications = dict.fromkeys(one.namespace for one in self.environment.hosts[host].services)
                 fix = (f"kubectl --namespace {word(application)} get services" for application in applications)
                 return failed("gateway", host, f"HTTPRoute {name} {wrong}", fix)
         return None

@@ -358,6 +358,13 @@ class TestTlsGateway:
         (spec,) = routes_of({"routes": [{**ROUTE, **route}]})
         assert spec["rewrite"] == rewrite
 
+    def test_a_canary_gets_its_share_and_the_route_the_rest(self) -> None:
+        canary = {"service": "next", "namespace": "shop", "port": 8080, "weight": 5}
+        (spec,) = routes_of({"routes": [{**ROUTE, "canary": canary}]})
+        assert [(one["destination"]["host"], one["weight"]) for one in spec["route"]] == [
+            ("shop.shop.svc.cluster.local", 95), ("next.shop.svc.cluster.local", 5),
+        ]  # fmt: skip
+
     def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
         own: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
         (route,) = routes_of({"routes": [own], "response_headers": {"x-a": "1", "x-b": "2"}})

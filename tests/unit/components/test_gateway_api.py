@@ -236,6 +236,23 @@ def test_a_rewrite_replaces_what_the_route_matches(route: Any, match: Any, repla
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"path": replaced}}]
 
 
+def test_a_route_may_lead_to_its_canary_in_another_namespace() -> None:
+    canary = {"service": "next", "namespace": "labs", "port": 80, "weight": 5}
+    hosts = [{**HOST, "routes": [{**ROUTE, "canary": canary}]}]
+    registered = harness.run(lambda: TlsGateway("tls", tls(api="gateway", hosts=hosts)))
+    granted = {
+        one.name: one.inputs["spec"]["to"][0]["name"]
+        for one in registered
+        if one.inputs.get("kind") == "ReferenceGrant"
+    }
+    assert granted == {"tls-grant-shop": "shop", "tls-grant-labs": "next"}
+    (route,) = [one.inputs["spec"] for one in registered if one.inputs.get("kind") == "HTTPRoute"]
+    backends = route["rules"][0]["backendRefs"]
+    assert [(one["name"], one["namespace"], one["weight"]) for one in backends] == [
+        ("shop", "shop", 95), ("next", "labs", 5),
+    ]  # fmt: skip
+
+
 def test_the_namespaces_of_the_applications_have_to_be_known() -> None:
     def program() -> None:
         TlsGateway("tls", tls(api="gateway", hosts=[{**HOST, "routes": pulumi.Output.from_input([ROUTE])}]))

@@ -189,6 +189,13 @@ def test_paths_that_nginx_reads_as_regular_expressions_are_taken_over_with_their
     assert moving(one).config["hosts"] == expected
 
 
+def test_a_host_stays_if_its_expressions_would_be_tried_in_another_order() -> None:
+    one = annotated(use_regex="true")
+    paths = [path(first, "blog", 8080, "ImplementationSpecific") for first in ("/ab(.*)", "/abcde")]
+    one["spec"]["rules"][0]["http"]["paths"] = paths
+    assert hosts(moving(one)) == []
+
+
 def test_every_path_of_a_host_is_an_expression_if_one_is() -> None:
     other = ingress("blog-api", paths=[path("/api", "api", 80), path("/", "blog", 8080)])
     one = annotated(rewrite_target="/$1")
@@ -199,6 +206,18 @@ def test_every_path_of_a_host_is_an_expression_if_one_is() -> None:
         {"regex": "(?i)/api.*", "service": "api", "port": 80, **to},
         {"path": "/", "service": "blog", "port": 8080, **to},
     ]
+
+
+@pytest.mark.parametrize(
+    ("weight", "of_path", "accepted"),
+    [("20", "/", True), ("0", "/", False), ("100", "/", False), ("", "/", False), ("20", "/new", False)],
+)
+def test_a_canary_gets_its_share_of_the_route_with_its_path(weight: str, of_path: str, accepted: bool) -> None:
+    canary = annotated("next", canary="true", **({"canary_weight": weight} if weight else {}))
+    canary["spec"]["rules"][0]["http"]["paths"] = [path(of_path, "next", 80)]
+    share = {"service": "next", "namespace": "blog", "port": 80, "weight": 20}
+    route = {"path": "/", "service": "blog", "namespace": "blog", "port": 8080, "canary": share}
+    assert moving(ingress(), canary).config["hosts"] == ([{"host": BLOG, "routes": [route]}] if accepted else [])
 
 
 def test_an_exact_path_is_taken_over() -> None:
