@@ -268,6 +268,8 @@ Rewrite = Annotated[
     str, AfterValidator(patterns.rewrite), Accepts(r"a path that begins with /; \1 is a group of `regex`", "/")
 ]
 HeaderName = Annotated[str, AfterValidator(headers.name), Accepts("the name of a header", "x-version")]
+Origin = Annotated[str, AfterValidator(headers.origin), Accepts("https://HOST, or `*` for all", "https://YOUR-DOMAIN")]
+Method = Annotated[str, AfterValidator(headers.method), Accepts("a method in capitals", "PUT")]
 HeaderValue = Annotated[str, AfterValidator(headers.value), Accepts("visible ASCII", "beta")]
 ResponseHeaders = Annotated[
     Mapping[str, T],

@@ -24,6 +24,7 @@ from .reserved_address import ReservedAddressArgs as ReservedAddressArgs
 from .reserved_hosts import ReservedHosts as ReservedHosts
 from .reserved_hosts import ReservedHostsArgs as ReservedHostsArgs
 from .routes import CanaryArgs as CanaryArgs
+from .routes import CorsArgs as CorsArgs
 from .routes import HeaderMatchArgs as HeaderMatchArgs
 from .routes import HostArgs as HostArgs
 from .routes import RouteArgs as RouteArgs

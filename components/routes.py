@@ -12,6 +12,9 @@ from .fields import (
     HostName,
     Input,
     KubernetesName,
+    Method,
+    NonEmpty,
+    Origin,
     Percentage,
     Port,
     ResponseHeaders,
@@ -20,8 +23,9 @@ from .fields import (
     RoutePath,
     RouteRegex,
     Seconds,
+    Ttl,
 )
-from .specs import istio, names, patterns
+from .specs import headers, istio, names, patterns
 
 
 def _match_conflicts(match: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -65,6 +69,29 @@ class CanaryArgs(TypedDict):
     """Per cent of the requests that it gets."""
 
 
+def _cors_conflicts(cors: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    if cors["allow_credentials"] and headers.ANY_ORIGIN in cors["allow_origins"]:
+        yield ("allow_credentials",), "contradicts the origin *: every site could act for a user"
+
+
+@with_cross_check(_cors_conflicts, "allow_origins", "allow_credentials")
+class CorsArgs(TypedDict):
+    """What pages of other origins may request by scripts (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+
+    allow_origins: NonEmpty[Input[Origin]]
+    """The origins of those pages."""
+    allow_methods: NotRequired[Annotated[Sequence[Input[Method]], Default(())]]
+    """Methods beside GET, HEAD and POST."""
+    allow_headers: NotRequired[Annotated[Sequence[Input[HeaderName]], Default(())]]
+    """Headers that requests may have."""
+    expose_headers: NotRequired[Annotated[Sequence[Input[HeaderName]], Default(())]]
+    """Headers of answers that scripts may read."""
+    allow_credentials: NotRequired[Annotated[Input[bool], Default(False)]]
+    """Whether requests may have cookies and client certificates."""
+    max_age: NotRequired[Annotated[Input[Ttl], Default(5)]]
+    """Seconds that browsers may keep the permission."""
+
+
 PATHS = ("exact", "path", "regex")
 """The fields of a route that match a path."""
 
@@ -91,6 +118,8 @@ class RouteArgs(TypedDict):
     place of the whole path. `\\1` to `\\9` stand for groups of `regex`."""
     canary: NotRequired[CanaryArgs | None]
     """A second Service that gets some of the requests, such as a new version."""
+    cors: NotRequired[CorsArgs | None]
+    """What pages of other origins may request. The gateway answers their preflight requests itself."""
     headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]
     """Headers that a request must have, all of them. Of routes with one path, the one with most headers comes first."""
     timeout: NotRequired[Input[Seconds]]

@@ -298,11 +298,24 @@ def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]
         how = "replacePrefixMatch" if kind == "prefix" else "replaceFullPath"
         replaced = {"type": how[0].upper() + how[1:], how: route["rewrite"]}
         filters.append({"type": "URLRewrite", "urlRewrite": {"path": replaced}})
+    if route.get("cors"):
+        filters.append({"type": "CORS", "cors": _cors(route["cors"])})
     if filters:
         rule["filters"] = filters
     if route.get("timeout"):
         rule["timeouts"] = {"request": f"{route['timeout']}s"}
     return rule
+
+
+def _cors(cors: Mapping[str, Any]) -> dict[str, Any]:
+    lists = {
+        "allowOrigins": cors["allow_origins"],
+        "allowMethods": cors.get("allow_methods"),
+        "allowHeaders": cors.get("allow_headers"),
+        "exposeHeaders": cors.get("expose_headers"),
+    }
+    policy = {"allowCredentials": bool(cors.get("allow_credentials")), "maxAge": cors.get("max_age") or 5}
+    return {**policy, **{key: list(values) for key, values in lists.items() if values}}
 
 
 def _backend(service: Mapping[str, Any], weight: int) -> dict[str, Any]:

@@ -48,6 +48,24 @@ def value(text: str) -> str:
     return text
 
 
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
+ANY_ORIGIN = "*"
+
+
+def origin(text: str) -> str:
+    """Return an origin (RFC 6454, section 7) in lower case, as browsers send it; `*` stands for all."""
+    if not _ORIGIN.fullmatch(text.lower()):
+        raise ValueError("is not https://HOST, with :PORT if it is another one, or *")
+    return text.lower()
+
+
+def method(text: str) -> str:
+    """Return a method of HTTP, whose case counts."""
+    if not re.fullmatch("[A-Z]+", text):
+        raise ValueError("is not a method in capitals")
+    return text
+
+
 def response(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers to set on an answer, values by name, with the names in lower case."""
     checked: dict[str, str] = {}

@@ -245,11 +245,30 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
     }
     if route.get("rewrite"):
         spec["rewrite"] = _rewrite(kind, path, route["rewrite"])
+    if route.get("cors"):
+        spec["corsPolicy"] = _cors(route["cors"])
     if route.get("timeout"):
         spec["timeout"] = f"{route['timeout']}s"
     if route.get("retries") is not None:
         spec["retries"] = {"attempts": route["retries"]}
     return spec
+
+
+def _cors(cors: Mapping[str, Any]) -> dict[str, Any]:
+    origins = cors["allow_origins"]
+    policy = {
+        "allowOrigins": [{"regex": ".*"} if origin == headers.ANY_ORIGIN else {"exact": origin} for origin in origins],
+        "allowCredentials": bool(cors.get("allow_credentials")),
+        "maxAge": f"{cors.get('max_age') or 5}s",
+        # As with the Gateway API. The application would answer them otherwise.
+        "unmatchedPreflights": "IGNORE",
+    }
+    lists = {
+        "allowMethods": cors.get("allow_methods"),
+        "allowHeaders": cors.get("allow_headers"),
+        "exposeHeaders": cors.get("expose_headers"),
+    }
+    return {**policy, **{key: list(values) for key, values in lists.items() if values}}
 
 
 def _destinations(route: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ SITE, WWW = "site.sandbox.test", "www.site.sandbox.test"
 HSTS = "max-age=300"
 SHOP = {"service": "shop", "namespace": "shop", "port": 80}
 API = {"service": "api", "namespace": "api", "port": 8080}
+ORIGIN = "https://other.sandbox.test"
 ROUTES = [
     {"path": "/", **SHOP},
     {"path": "/", **API, "headers": [{"name": "X-Version", "exact": "beta"}]},
@@ -24,6 +25,7 @@ ROUTES = [
     {"path": "/v1", **API, "rewrite": "/"},
     {"path": "/v2", **API, "rewrite": "/two"},
     {"path": "/half", **SHOP, "canary": {**API, "weight": 50}},
+    {"path": "/shared", **API, "cors": {"allowOrigins": [ORIGIN], "allowMethods": ["PUT"], "allowCredentials": True}},
     {"regex": "(?i)/(v[0-9]+|old)/.*", **API},
     {"regex": r"/doc/\d+", **API, "rewrite": "/doc"},
 ]
@@ -106,6 +108,24 @@ def test_a_path_leads_to_an_application_which_gets_the_path_of_its_route(path: s
 def test_a_canary_gets_a_share_of_the_requests() -> None:
     apps = [ask(SITE, "/half").app for _ in range(60)]
     assert {"shop", "api"} == set(apps), "with half of them each, one gets all of 60 once in 10**17 times"
+
+
+@pytest.mark.usefixtures("stack")
+def test_only_a_page_of_a_listed_origin_may_request_by_scripts() -> None:
+    preflight = preflighted(ORIGIN)
+    assert preflight.status == 200
+    assert preflight.headers["access-control-allow-origin"] == ORIGIN
+    assert preflight.headers["access-control-allow-methods"] == "PUT"
+    assert preflight.headers["access-control-allow-credentials"] == "true"
+    assert "access-control-allow-origin" not in preflighted("https://foreign.sandbox.test").headers
+    assert ask(SITE, "/shared", Origin=ORIGIN).headers["access-control-allow-origin"] == ORIGIN, "of the answer too"
+    assert "access-control-allow-origin" not in ask(SITE, "/", Origin=ORIGIN).headers, "of no other route"
+
+
+def preflighted(origin: str) -> client.Answer:
+    """Return the answer to a request by which a browser asks whether a page of an origin may send another one."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+    return client.https(SITE, client.trusting(PROD), client.Request("/shared", "OPTIONS", headers=headers))
 
 
 def seen(path: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from components.problem import Problem
-from components.specs import names, patterns
+from components.specs import headers, names, patterns
 from tlsctl.adopt.objects import Object, at, mapping, mappings, note, oldest_first, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 
@@ -28,7 +28,26 @@ _TARGET = "nginx.ingress.kubernetes.io/rewrite-target"
 
 _CANARY = "nginx.ingress.kubernetes.io/canary"
 _CANARY_WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
-_EXPRESSED = (_USE_REGEX, _TARGET, _CANARY, _CANARY_WEIGHT)
+_CORS = "nginx.ingress.kubernetes.io/cors-"
+_ENABLE_CORS = "nginx.ingress.kubernetes.io/enable-cors"
+_CORS_DEFAULTS = {
+    "allow-origin": "*",
+    "allow-methods": "GET, PUT, POST, DELETE, PATCH, OPTIONS",
+    "allow-headers": "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,"
+    "Authorization",
+    "expose-headers": "",
+    "allow-credentials": "true",
+    "max-age": "1728000",
+}
+"""https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#enable-cors"""
+
+_MAX_AGE = 86400
+"""Seconds: the most that a route has, and no browser keeps a permission for longer."""
+
+_EXPRESSED = {
+    *(_USE_REGEX, _TARGET, _CANARY, _CANARY_WEIGHT, _ENABLE_CORS),
+    *(f"{_CORS}{name}" for name in _CORS_DEFAULTS),
+}
 
 
 def is_solver(ingress: Object) -> bool:
@@ -78,7 +97,8 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
             reason = f"{where} has the annotation {', '.join(unsupported)}, which the config cannot express"
             return Routes(reason=reason)
         try:
-            of_ingress = list(_routes(ingress, host, services, by_regex))
+            cors = _cors(ingress)
+            of_ingress = [{**route, **cors} for route in _routes(ingress, host, services, by_regex)]
             if weight := _canary_weight(ingress):
                 canaries += [{**route, "weight": weight} for route in of_ingress]
             else:
@@ -131,6 +151,32 @@ def _canary_weight(ingress: Object) -> int:
     if not re.fullmatch("[1-9][0-9]?", weight):
         raise ValueError(f"is a canary of the weight {weight or 'none'}")
     return int(weight)
+
+
+def _cors(ingress: Object) -> Route:
+    """Return the part of a route that says what pages of other origins may request.
+
+    Raises:
+        ValueError: the config has other origins, methods or headers.
+    """
+    annotations = mapping(ingress, "metadata", "annotations")
+    if text(annotations, _ENABLE_CORS).lower() != "true":
+        return {}
+    said = {name: text(annotations, f"{_CORS}{name}") or default for name, default in _CORS_DEFAULTS.items()}
+    lists = {name: [item.strip() for item in value.split(",") if item.strip()] for name, value in said.items()}
+    origins = [headers.origin(origin) for origin in lists["allow-origin"]]
+    if not said["max-age"].isdecimal():
+        raise ValueError(f"has the cors-max-age {said['max-age']}")
+    cors: Route = {
+        "allowOrigins": origins,
+        "allowMethods": [headers.method(method) for method in lists["allow-methods"]],
+        "allowHeaders": [headers.name(name) for name in lists["allow-headers"]],
+        "exposeHeaders": [headers.name(name) for name in lists["expose-headers"]],
+        # With the origin *, browsers do not send them.
+        "allowCredentials": said["allow-credentials"] == "true" and headers.ANY_ORIGIN not in origins,
+        "maxAge": max(1, min(int(said["max-age"]), _MAX_AGE)),
+    }
+    return {"cors": {key: value for key, value in cors.items() if value}}
 
 
 def _path_of(route: Route) -> tuple[str, str]:

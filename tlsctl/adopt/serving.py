@@ -229,8 +229,8 @@ def _stays(host: str, reason: str) -> Problem:
 
 
 def _host(host: str, routes: Sequence[Route]) -> dict[str, Any]:
-    # Only a route in a list can have a canary.
-    if len(routes) > 1 or any("canary" in route for route in routes):
+    # Only a route in a list can have these.
+    if len(routes) > 1 or any(key in route for route in routes for key in ("canary", "cors")):
         return {"host": host, "routes": list(routes)}
     only = dict(routes[0]) if routes else {}
     if only.get("path") == "/":

@@ -15,7 +15,7 @@ GATEWAYS, ROUTES = apis.GATEWAYS[apis.ISTIO], apis.ROUTES[apis.ISTIO]
 
 Labels = Mapping[str, str]
 
-_ANSWER = ("match", "route", "redirect", "directResponse", "rewrite", "timeout", "retries")
+_ANSWER = ("match", "route", "redirect", "directResponse", "rewrite", "corsPolicy", "timeout", "retries")
 """The fields of a route that decide about an answer, beside its headers."""
 
 _PARENT_NAMESPACE = "internal.istio.io/parent-namespace"

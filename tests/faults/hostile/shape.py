@@ -57,7 +57,7 @@ def candidates() -> Sequence[Any]:
         "5f0c3a86-7d5e-4d0b-9a4c-2b1f6e8d9c70",
         base64.urlsafe_b64encode(b"0123456789abcdef").decode(),
         256, True, 1, {"release": "prometheus"}, ["sandbox.test"], ["ECDHE-RSA-CHACHA20-POLY1305"],
-        ["some-name"],
+        ["some-name"], ["https://more.sandbox.test"], ["PUT"],
     )  # fmt: skip
 
 

@@ -358,6 +358,17 @@ class TestTlsGateway:
         (spec,) = routes_of({"routes": [{**ROUTE, **route}]})
         assert spec["rewrite"] == rewrite
 
+    def test_pages_of_other_origins_may_request_what_the_route_says(self) -> None:
+        cors = {"allow_origins": ["https://a.test", "*"], "allow_methods": ["PUT"], "max_age": 60}
+        (spec,) = routes_of({"routes": [{**ROUTE, "cors": cors}]})
+        assert spec["corsPolicy"] == {
+            "allowOrigins": [{"exact": "https://a.test"}, {"regex": ".*"}],
+            "allowMethods": ["PUT"],
+            "allowCredentials": False,
+            "maxAge": "60s",
+            "unmatchedPreflights": "IGNORE",
+        }
+
     def test_a_canary_gets_its_share_and_the_route_the_rest(self) -> None:
         canary = {"service": "next", "namespace": "shop", "port": 8080, "weight": 5}
         (spec,) = routes_of({"routes": [{**ROUTE, "canary": canary}]})
@@ -404,6 +415,14 @@ class TestTlsGateway:
             ({"redirect_to": "b.test", "routes": [ROUTE]}, r"routes: contradicts the redirect"),
             ({"redirect_to": "b.test", "maintenance": True}, r"maintenance: contradicts the redirect"),
             ({"redirect_to": "a.test"}, r"redirect_to is the host itself"),
+            (
+                {"routes": [{**ROUTE, "cors": {"allow_origins": ["*"], "allow_credentials": True}}]},
+                r"routes\[0\]\.cors\.allow_credentials: contradicts the origin",
+            ),
+            (
+                {"routes": [{**ROUTE, "cors": {"allow_origins": ["https://a.test/b"]}}]},
+                r"routes\[0\]\.cors\.allow_origins\[0\]: 'https://a.test/b' is not https://HOST",
+            ),
             ({"routes": [ROUTE, ROUTE]}, r"routes\[1\]\.path is the path of an earlier route"),
             ({"routes": [{**ROUTE, "exact": "/a"}] * 2}, r"routes\[1\]\.exact is the path of an earlier route"),
             (

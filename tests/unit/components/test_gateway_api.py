@@ -236,6 +236,14 @@ def test_a_rewrite_replaces_what_the_route_matches(route: Any, match: Any, repla
     assert rule["filters"] == [{"type": "URLRewrite", "urlRewrite": {"path": replaced}}]
 
 
+def test_pages_of_other_origins_may_request_what_the_route_says() -> None:
+    cors = {"allow_origins": ["https://a.test"], "allow_headers": ["x-a"], "allow_credentials": True, "max_age": 60}
+    served = {"host": "a.test", "routes": [{**ROUTE, "cors": cors}]}
+    (rule,) = gateway_api.route_spec([gateway_api.Holder("Gateway", "tls")], served)["rules"]
+    allowed = {"allowOrigins": ["https://a.test"], "allowHeaders": ["x-a"], "allowCredentials": True, "maxAge": 60}
+    assert rule["filters"] == [{"type": "CORS", "cors": allowed}]
+
+
 def test_a_route_may_lead_to_its_canary_in_another_namespace() -> None:
     canary = {"service": "next", "namespace": "labs", "port": 80, "weight": 5}
     hosts = [{**HOST, "routes": [{**ROUTE, "canary": canary}]}]

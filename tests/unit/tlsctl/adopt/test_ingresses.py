@@ -220,6 +220,22 @@ def test_a_canary_gets_its_share_of_the_route_with_its_path(weight: str, of_path
     assert moving(ingress(), canary).config["hosts"] == ([{"host": BLOG, "routes": [route]}] if accepted else [])
 
 
+def test_pages_of_other_origins_may_request_what_nginx_lets_them() -> None:
+    one = annotated(
+        enable_cors="true", cors_allow_origin="https://a.dev, https://B.dev:8443", cors_allow_methods="PUT",
+        cors_allow_headers="X-A", cors_expose_headers="X-B",
+    )  # fmt: skip
+    (route,) = moving(one).config["hosts"][0]["routes"]
+    assert route["cors"] == {
+        "allowOrigins": ["https://a.dev", "https://b.dev:8443"], "allowMethods": ["PUT"], "allowHeaders": ["x-a"],
+        "exposeHeaders": ["x-b"], "allowCredentials": True, "maxAge": 86400,
+    }  # fmt: skip
+    (route,) = moving(annotated(enable_cors="true")).config["hosts"][0]["routes"]
+    assert (route["cors"]["allowOrigins"], "allowCredentials" in route["cors"]) == (["*"], False)
+    assert hosts(moving(annotated(enable_cors="true", cors_allow_origin="https://*.a.dev"))) == []
+    assert "cors" not in moving(annotated(enable_cors="false", cors_allow_origin="a")).config["hosts"][0]
+
+
 def test_an_exact_path_is_taken_over() -> None:
     decision = moving(ingress(paths=[path("/new", "api", 80, "Exact"), path()]))
     assert decision.config["hosts"][0]["routes"] == [
