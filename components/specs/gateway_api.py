@@ -351,6 +351,7 @@ def host_conflicts(served: Mapping[str, Any], hsts: int = 0) -> Iterator[Conflic
     routes = served.get("routes") or ()
     if len(routes) > MAX_RULES:
         yield ("routes",), f"has {len(routes)} routes", f"at most {MAX_RULES} rules in one HTTPRoute of the Gateway API"
+    broad = any(path_of(route) == ("prefix", "/") for route in routes)
     for position, route in enumerate(routes):
         where = ("routes", position)
         if route.get("retries") is not None:
@@ -361,6 +362,10 @@ def host_conflicts(served: Mapping[str, Any], hsts: int = 0) -> Iterator[Conflic
                 f"{own}; nearest is Istio's default, which sends a failed request twice more",
             )
         kind, path = path_of(route)
+        if kind == "regex" and broad:
+            # `getURIRank` in pilot/pkg/config/kube/gateway/conversion.go of Istio 1.31.
+            what = "is tried after every path, and the host has a route for the path /"
+            yield (*where, "regex"), what, f"regex /.* in place of that path, or {own}"
         if patterns.last_group(route.get("rewrite") or ""):
             yield (*where, "rewrite"), "has groups, which the Gateway API does not know", f"a path without them; {own}"
         elif route.get("rewrite") and (kind, path) == ("prefix", "/"):

@@ -1,6 +1,7 @@
 """What a host can answer beside its application: a redirect, maintenance, and what a route asks for and sets."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,16 @@ SITE_HOST = {
 }
 
 
+def site_host(api: str) -> dict[str, Any]:
+    """Return the host; in the Gateway API, where expressions come after every path, with one that stands for `/`."""
+    if api == "istio":
+        return SITE_HOST
+    broad = [{**route, "regex": "/.*"} for route in ROUTES if route.get("path") == "/"]
+    for route in broad:
+        del route["path"]
+    return {**SITE_HOST, "routes": [*broad, *(route for route in ROUTES if route.get("path") != "/")]}
+
+
 @pytest.fixture(scope="module")
 def made(new_stack: NewStack) -> Stack:
     # HSTS is not for staging's certificates, which no browser trusts.
@@ -52,6 +63,7 @@ def made(new_stack: NewStack) -> Stack:
 @pytest.fixture(scope="module")
 def shared(made: Stack, api: str) -> Stack:
     made.write_in(api)
+    made.configure(hosts=[{"host": WWW, "redirectTo": SITE}, site_host(api)])
     return made
 
 

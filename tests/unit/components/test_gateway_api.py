@@ -211,6 +211,7 @@ def test_a_listener_of_a_host_with_an_owner_accepts_the_owners_routes_alone() ->
         ({"hosts": [{**HOST, "routes": [{**ROUTE, "retries": 1}]}]}, r"hosts\[0\].routes\[0\].retries is only in"),
         ({"hosts": [{**HOST, "routes": [{**ROUTE, "rewrite": "/a"}]}]}, r"routes\[0\].rewrite: replaces the path /"),
         ({"hosts": [{**HOST, "routes": [{**ROUTE, "regex": "/(a)", "rewrite": r"/\1"}]}]}, "rewrite has groups"),
+        ({"hosts": [{**HOST, "routes": [ROUTE, {**ROUTE, "regex": "/a"}]}]}, r"routes\[1\].regex is tried after"),
         ({"credentials": [{"secret_name": "a", "hosts": ["a.test", "b.test"]}]}, "a.test and b.test share"),
     ],
 )
