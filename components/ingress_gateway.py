@@ -12,7 +12,7 @@ import pulumi
 from kubernetes.config import ConfigException
 
 from . import preflight
-from .engine import in_thread
+from .engine import end_of_hooks, in_thread
 from .inputs import check_inputs
 from .kube import diagnosis, load_balancer, mesh
 from .kube.credentials import Credentials, credentials_of
@@ -47,7 +47,16 @@ class IngressGateway(pulumi.ComponentResource):
         self.register_outputs({"ip": self.ip, "ipv6": self.ipv6})
 
 
-async def _addresses(
+async def _addresses(*args: Any) -> Any:
+    """Return what `_read` does, and let hooks end before an error ends the program."""
+    try:
+        return await _read(*args)
+    except pulumi.RunError:
+        await end_of_hooks()
+        raise
+
+
+async def _read(
     component: str,
     inputs: Mapping[str, Any],
     credentials: Credentials,

@@ -28,13 +28,12 @@ def before_create(
 ) -> pulumi.ResourceHookBinding | None:
     """Return hooks that call `check` before a record set is created, at the preview too.
 
-    Record sets that the stack has are updated without a check. None where the engine has no hooks. One hook is for all
-    record sets of a component: the SDK starts a server for each hook that is registered in the same moment (3.272).
+    Record sets that the stack has are updated without a check. None where the engine has no hooks.
 
     `check` takes the record set, its records if they are known, the zone and its project, and raises `pulumi.RunError`
     to refuse the creation.
     """
-    if preflight.adopts() or not engine.has_hooks():
+    if preflight.adopts():
         return None
 
     async def run(args: pulumi.ResourceHookArgs) -> None:
@@ -46,8 +45,7 @@ def before_create(
             await check((name.removesuffix("."), kind), known, zone, inputs.get("project"))
         # Otherwise the zone is one of this program's own, and not known yet.
 
-    hook = pulumi.ResourceHook(engine.hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return engine.before_create(component, run)
 
 
 async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **query: str) -> Records:

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 
 from .. import preflight
-from ..engine import has_hooks, hook_name, in_thread
+from ..engine import before_create, in_thread
 from ..preflight.cert_manager import DEFINITION, RELEASE, Place
 from ..problem import COMMANDS, text
 from .credentials import Credentials, credentials_of
@@ -22,7 +22,7 @@ def refuse_another(component: pulumi.ComponentResource, values: Any) -> pulumi.R
 
     `values` are the chart's. None where the engine has no hooks, and for the preview of `tlsctl adopt`.
     """
-    if preflight.adopts() or not has_hooks():
+    if preflight.adopts():
         return None
     credentials = credentials_of(component)
     defines = pulumi.Output.from_input(values).apply(lambda known: _brings_definitions(known or {}))
@@ -38,8 +38,7 @@ def refuse_another(component: pulumi.ComponentResource, values: Any) -> pulumi.R
         if problems := list(preflight.find(preflight.CERT_MANAGER, place)):
             raise pulumi.RunError(text(problems))
 
-    hook = pulumi.ResourceHook(hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return before_create(component, run)
 
 
 def _brings_definitions(values: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 
 from .. import preflight
-from ..engine import has_hooks, hook_name, in_thread
+from ..engine import before_create, in_thread
 from ..preflight.neighbours import Neighbours
 from ..problem import text
 from ..specs import istio
@@ -22,7 +22,7 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
     `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`. None where the engine has no hooks, and for
     the preview of `tlsctl adopt`.
     """
-    if preflight.adopts() or not has_hooks():
+    if preflight.adopts():
         return None
     credentials = credentials_of(component)
     place = pulumi.Output.all(*(inputs[key] for key in ("namespace", "gateway", "hosts", "selector")))
@@ -36,8 +36,7 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
         if problems := list(preflight.find(preflight.NEIGHBOURS, seen, warn=True)):
             pulumi.log.warn(text(problems))
 
-    hook = pulumi.ResourceHook(hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
+    return before_create(component, run)
 
 
 def read(credentials: Credentials) -> list[Any]:

@@ -1,8 +1,14 @@
 """Hooks and lookups of components, as the engine gets them."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
 import pulumi
+import pytest
 
 import components
+from components import engine
 from components.record_sets import existing
 from tests.unit import harness
 
@@ -36,3 +42,33 @@ def test_components_of_one_name_have_hooks_of_their_own() -> None:
     done = harness.run(program)
 
     assert len(done.hooks) == len(set(done.hooks)) == 4, "the engine refuses a second hook of a name"
+
+
+def test_an_error_waits_for_the_hooks_that_look_at_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    hooks: list[Any] = []
+    monkeypatch.setattr(engine, "has_hooks", lambda: True)
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda _name, run, _options: hooks.append(run))
+    component: Any = SimpleNamespace(pulumi_resource_type="test", pulumi_resource_name="a")
+
+    async def program() -> None:
+        answered = asyncio.Event()
+
+        async def look(_: pulumi.ResourceHookArgs) -> None:
+            await answered.wait()
+            ended.append("hook")
+
+        async def fail() -> None:
+            await engine.end_of_hooks()
+            ended.append("error")
+
+        engine.before_create(component, look)
+        looking = asyncio.ensure_future(hooks[0](None))
+        await asyncio.sleep(0)  # it has begun
+        failing = asyncio.ensure_future(fail())
+        await asyncio.sleep(0)
+        answered.set()
+        await asyncio.gather(looking, failing)
+
+    asyncio.run(program())
+    assert ended == ["hook", "error"], "the engine would report a hook that is cut off as an error of its own"
