@@ -53,7 +53,11 @@ def other_release(place: Place) -> Iterator[Problem]:
 def other_controller(place: Place) -> Iterator[Problem]:
     """Yield the problem of a namespace in which cert-manager runs."""
     if place.exists and place.controller:
-        yield Problem(f"namespace {place.namespace}", "has a cert-manager already", (place.use, _ADOPT))
+        # The kubernetes provider takes a cluster with another server or CA for another cluster.
+        what = (
+            "has a cert-manager already; if it is the stack's own, the cluster has a new server or CA: docs/moving.md"
+        )
+        yield Problem(f"namespace {place.namespace}", what, (place.use, _ADOPT))
 
 
 def namespace_exists(place: Place) -> Iterator[Problem]:

@@ -79,7 +79,7 @@ CHECKS: Mapping[str, Check] = {
     "record": Check(
         "the zone's name servers answer with the stack's address",
         "the record was edited, or the domain's NS records lead to other servers than those of the managed zone",
-        (UP, _SERVERS),
+        (_SERVERS, UP),
     ),
     "resolver": Check(
         "a resolver gives the same answer",

@@ -58,7 +58,7 @@ def test_a_wrong_address_is_named_at_the_name_server_and_at_the_resolver(dns_: D
     dns_.address = "192.0.2.99"
     record, resolved, _ = look(STACK, SHOP, dns_.lookups())
     assert record.detail == f"the A record is 192.0.2.99 at ns1.acme.dev; the gateway is {IP}"
-    again, servers = record.fix
+    servers, again = record.fix
     assert again == "pulumi up --refresh"
     assert servers.startswith("gcloud dns managed-zones describe acme --format 'value(nameServers)'"), (
         "an up changes nothing where the world asks another zone"
