@@ -165,7 +165,7 @@ def wrong_namespace(stage: Stage) -> Iterator[Ended]:
     ends="goes through, later",
 )
 def slow_webhook(stage: Stage) -> Iterator[Ended]:
-    pids = processes("cert-manager", "webhook")
+    pids = processes("cert-manager-webhook")
     assert pids, "the webhook runs"
     with stage.fault():
         send(pids, signal.SIGSTOP)

@@ -136,7 +136,7 @@ def roster() -> dict[str, Victim]:
     every = [
         Victim(draw.ENGINE, _kill_engine, lambda: None),
         Victim(draw.LANGUAGE_HOST, _kill_language_host, lambda: None),
-        _pod(draw.CERT_MANAGER, "cert-manager", "cert-manager", ("cert-manager", "controller")),
+        _pod(draw.CERT_MANAGER, "cert-manager", "cert-manager", ("cert-manager-controller",)),
         _pod(draw.ISTIOD, "istio-system", "istiod", ("pilot-discovery",)),
         _pod(draw.GATEWAY, "istio-system", "istio-ingressgateway", ("envoy",)),
         _part(draw.API_SERVER, "kube-apiserver"),
