@@ -135,8 +135,10 @@ def shared(plugin: Plugin, autopilot: str, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def newcomer(plugin: Plugin, tmp_path: Path) -> Stack:
-    """A stack of the cluster `other`, which has nothing yet."""
-    return stack_of(plugin, "gke-newcomer", "other", tmp_path)
+    """A stack of the cluster `other`, in which the first stack's cert-manager runs: there is only one cluster."""
+    stack = stack_of(plugin, "gke-newcomer", "other", tmp_path)
+    stack.configure(certManager={"install": False})
+    return stack
 
 
 def test_a_cluster_is_entered_by_its_address_with_its_own_ca(stack: Stack, plugin: Plugin) -> None:

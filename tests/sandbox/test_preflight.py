@@ -79,8 +79,9 @@ POLICY = "office"
 
 
 @pytest.fixture(scope="module")
-def standing(new_stack: NewStack) -> Stack:
-    """A stack that is up."""
+def standing(new_stack: NewStack, stack: Stack) -> Stack:
+    """A stack that is up, on a cluster without the cert-manager that the other's `up` installs before it is refused."""
+    stack.destroy()
     standing = new_stack("standing", certificate={"secretName": "standing"}, hosts=[SHOP])
     standing.stand()
     return standing
@@ -105,5 +106,7 @@ def test_a_gateway_of_another_with_the_same_host_is_named(stack: Stack) -> None:
         "tls": {"mode": "SIMPLE", "credentialName": "theirs"},
     }  # fmt: skip
     spec = {"selector": {"istio": "ingressgateway"}, "servers": [server]}
-    with applied(resource("networking.istio.io/v1", "Gateway", "theirs", "shop", spec=spec)):
+    stack.destroy()  # it has a Gateway of port 80
+    others = resource("networking.istio.io/v1", "Gateway", "theirs", "shop", spec=spec)
+    with applied(others), stack.changed(certManager={"install": False}):
         assert f"Gateway shop/theirs: lists {HOST} on port 443 of the same Pods" in stack.preview()
