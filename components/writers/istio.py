@@ -34,7 +34,10 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         api_version=istio.VERSION,
         kind="Gateway",
         metadata=metadata,
-        spec=computed(istio.http_gateway_spec, inputs["selector"], inputs["hosts"], inputs["routes_from"]),
+        spec=computed(
+            istio.http_gateway_spec,
+            *(inputs["selector"], inputs["hosts"], inputs["routes_from"], inputs["owned_hosts"]),
+        ),
         opts=pulumi.ResourceOptions(parent=component, depends_on=[redirect], hooks=warn_of_others(component, inputs)),
     )
     return pulumi.Output.from_input(inputs["service"])
