@@ -177,6 +177,21 @@ def test_a_gateway_that_istio_runs_has_what_its_service_is_to_have() -> None:
     assert gateway["spec"]["addresses"] == [{"type": "IPAddress", "value": "192.0.2.1"}]
 
 
+@pytest.mark.parametrize("api", ["istio", "gateway"])
+def test_port_80_of_an_owned_host_takes_routes_of_its_own_namespace_alone(api: Any) -> None:
+    hosts = ["owned.test", "shop.test"]
+
+    def program() -> None:
+        HttpGateway("http", {"api": api, "hosts": hosts, "owned_hosts": hosts[:1], "routes_from": ["team"]})
+
+    (spec,) = (one.inputs["spec"] for one in harness.run(program) if one.inputs.get("kind") == "Gateway")
+    if api == "istio":
+        assert spec["servers"][0]["hosts"] == ["./owned.test", "./shop.test", "team/shop.test"]
+    else:
+        accepted = [listener["allowedRoutes"]["namespaces"]["from"] for listener in spec["listeners"]]
+        assert accepted == ["Same", "Selector"], "the stack redirects it, and solvers answer its challenges"
+
+
 @pytest.mark.parametrize(
     ("routes_from", "accepted"),
     [
