@@ -10,7 +10,7 @@ bound in pyproject.toml.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
@@ -27,8 +27,6 @@ T = TypeVar("T")
 _THREADS = ThreadPoolExecutor(16, "istio-gateway-tls")
 _HOOKS: Counter[str] = Counter()
 """How many hooks there are of each name."""
-_RUNNING: set[asyncio.Task[None]] = set()
-"""The hooks that look at something before a resource is created."""
 
 
 def has_hooks() -> bool:
@@ -60,38 +58,6 @@ def hook_name(component: pulumi.ComponentResource) -> str:
     name = f"{component.pulumi_resource_type}::{component.pulumi_resource_name}"
     _HOOKS[name] += 1
     return name if _HOOKS[name] == 1 else f"{name}::{_HOOKS[name]}"
-
-
-def before_create(
-    component: pulumi.ComponentResource, look: Callable[[pulumi.ResourceHookArgs], Coroutine[Any, Any, None]]
-) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that call `look` before a resource of a component is created, at a preview too.
-
-    It raises `pulumi.RunError` to refuse the creation. None where the engine has no hooks. One hook is for all
-    resources that it is given to: the SDK starts a server for each hook that is registered in the same moment (3.272).
-    """
-    if not has_hooks():
-        return None
-
-    async def run(args: pulumi.ResourceHookArgs) -> None:
-        looking = asyncio.ensure_future(look(args))
-        _RUNNING.add(looking)
-        try:
-            await looking
-        finally:
-            _RUNNING.discard(looking)
-
-    hook = pulumi.ResourceHook(hook_name(component), run, pulumi.ResourceHookOptions(on_dry_run=True))
-    return pulumi.ResourceHookBinding(before_create=[hook])
-
-
-async def end_of_hooks() -> None:
-    """Wait for what `before_create` has begun: an error that ends the program would cut it off.
-
-    The engine would report each as an error of its own, before the one that matters.
-    """
-    if _RUNNING:
-        await asyncio.wait(_RUNNING)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,10 +12,11 @@ import pulumi
 from kubernetes.config import ConfigException
 
 from . import preflight
-from .engine import end_of_hooks, in_thread
+from .engine import in_thread
 from .inputs import check_inputs
 from .kube import diagnosis, load_balancer, mesh
 from .kube.credentials import Credentials, credentials_of
+from .preflight.hooks import end_of_hooks
 from .preflight.service import Wanted, service_name
 from .problem import COMMANDS, Problem, ProblemsError, set_input, text
 from .shared_args import IngressGatewayArgs

@@ -10,6 +10,7 @@ from importlib import metadata
 import pulumi
 
 from . import engine, preflight
+from .preflight import hooks
 from .preflight.records import Zone
 from .problem import COMMANDS, Problem, text
 from .specs import external_dns
@@ -28,13 +29,11 @@ def before_create(
 ) -> pulumi.ResourceHookBinding | None:
     """Return hooks that call `check` before a record set is created, at the preview too.
 
-    Record sets that the stack has are updated without a check. None where the engine has no hooks.
+    Record sets that the stack has are updated without a check.
 
     `check` takes the record set, its records if they are known, the zone and its project, and raises `pulumi.RunError`
     to refuse the creation.
     """
-    if preflight.adopts():
-        return None
 
     async def run(args: pulumi.ResourceHookArgs) -> None:
         inputs = args.new_inputs or {}
@@ -45,7 +44,7 @@ def before_create(
             await check((name.removesuffix("."), kind), known, zone, inputs.get("project"))
         # Otherwise the zone is one of this program's own, and not known yet.
 
-    return engine.before_create(component, run)
+    return hooks.before_create(component, run)
 
 
 async def existing(component: pulumi.ComponentResource, zone: str, project: str | None, **query: str) -> Records:
@@ -70,7 +69,7 @@ async def existing(component: pulumi.ComponentResource, zone: str, project: str 
 
 
 class OthersRecords:
-    """Refuses to create a record set in the place of one that is somebody else's.
+    """Refuses to create a record set where somebody else's is in the way.
 
     external-dns would change its own back or delete it; a name that leads elsewhere has its users there; and beside a
     CNAME there may be no other record.

@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 
 from .. import preflight
-from ..engine import before_create, in_thread
+from ..engine import in_thread
 from ..preflight.cert_manager import DEFINITION, RELEASE, Place
+from ..preflight.hooks import before_create
 from ..problem import COMMANDS, text
 from .credentials import Credentials, credentials_of
 
@@ -18,12 +19,7 @@ _TIMEOUT = (5, 5)
 
 
 def refuse_another(component: pulumi.ComponentResource, values: Any) -> pulumi.ResourceHookBinding | None:
-    """Return hooks for cert-manager's namespace, which look at the cluster before it is created, at a preview too.
-
-    `values` are the chart's. None where the engine has no hooks, and for the preview of `tlsctl adopt`.
-    """
-    if preflight.adopts():
-        return None
+    """Return `before_create` hooks for cert-manager's namespace; `values` are the chart's."""
     credentials = credentials_of(component)
     defines = pulumi.Output.from_input(values).apply(lambda known: _brings_definitions(known or {}))
     commands = COMMANDS.get(component.pulumi_resource_name, {})

@@ -6,7 +6,8 @@ from typing import Any
 import pulumi
 
 from .. import preflight
-from ..engine import before_create, in_thread
+from ..engine import in_thread
+from ..preflight.hooks import before_create
 from ..preflight.neighbours import Neighbours
 from ..problem import text
 from ..specs import istio
@@ -17,13 +18,10 @@ _TIMEOUT = (5, 10)
 
 
 def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any]) -> pulumi.ResourceHookBinding | None:
-    """Return hooks that warn before a Gateway is created, at a preview too.
+    """Return `before_create` hooks for a Gateway, which warn.
 
-    `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`. None where the engine has no hooks, and for
-    the preview of `tlsctl adopt`.
+    `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`.
     """
-    if preflight.adopts():
-        return None
     credentials = credentials_of(component)
     place = pulumi.Output.all(*(inputs[key] for key in ("namespace", "gateway", "hosts", "selector")))
 

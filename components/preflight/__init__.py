@@ -1,7 +1,7 @@
 """What the surroundings would defeat, said before any traffic is touched: one list of checks.
 
 A preview and an `up` make them, and refuse or warn; `tlsctl verify` makes them on a live stack, and an `up` that failed
-makes them to explain it. What may not be read is said once, and is no error.
+makes them to explain it. What cannot be read is not checked, and is no error.
 """
 
 import os

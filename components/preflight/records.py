@@ -1,4 +1,4 @@
-"""Record sets of others in the place of the stack's own."""
+"""Record sets that somebody else has made, and that are in the way of the stack's own."""
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -9,6 +9,7 @@ import pytest
 
 import components
 from components import engine
+from components.preflight import hooks
 from components.record_sets import existing
 from tests.unit import harness
 
@@ -46,9 +47,9 @@ def test_components_of_one_name_have_hooks_of_their_own() -> None:
 
 def test_an_error_waits_for_the_hooks_that_look_at_something(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
-    hooks: list[Any] = []
+    registered: list[Any] = []
     monkeypatch.setattr(engine, "has_hooks", lambda: True)
-    monkeypatch.setattr(pulumi, "ResourceHook", lambda _name, run, _options: hooks.append(run))
+    monkeypatch.setattr(pulumi, "ResourceHook", lambda _name, run, _options: registered.append(run))
     component: Any = SimpleNamespace(pulumi_resource_type="test", pulumi_resource_name="a")
 
     async def program() -> None:
@@ -59,11 +60,11 @@ def test_an_error_waits_for_the_hooks_that_look_at_something(monkeypatch: pytest
             ended.append("hook")
 
         async def fail() -> None:
-            await engine.end_of_hooks()
+            await hooks.end_of_hooks()
             ended.append("error")
 
-        engine.before_create(component, look)
-        looking = asyncio.ensure_future(hooks[0](None))
+        hooks.before_create(component, look)
+        looking = asyncio.ensure_future(registered[0](None))
         await asyncio.sleep(0)  # it has begun
         failing = asyncio.ensure_future(fail())
         await asyncio.sleep(0)
