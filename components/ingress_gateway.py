@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from kubernetes.config import ConfigException
 
 from . import preflight
 from .engine import in_thread
 from .inputs import check_inputs
 from .kube import diagnosis, load_balancer, mesh
+from .kube.client import ClusterError
 from .kube.credentials import Credentials, credentials_of
 from .preflight.hooks import end_of_hooks
 from .preflight.service import Wanted, service_name
@@ -72,9 +72,9 @@ async def _read(
     where = service_name(namespace, service)
 
     def find() -> Sequence[str] | None:
-        api = credentials.api()
+        client = credentials.client()
         if http01:
-            seen = mesh.read(api, namespace, service, http01, commands)
+            seen = mesh.read(client, namespace, service, http01, commands)
             if problems := list(preflight.find(preflight.MESH, seen)):
                 raise ProblemsError(*problems)
             if warnings := list(preflight.find(preflight.MESH, seen, warn=True)):
@@ -83,13 +83,13 @@ async def _read(
         wanted = Wanted(
             inputs["family"], inputs["plain"], inputs["managed"], commands, selector or {}, inputs["public_ca"]
         )
-        return load_balancer.find_address(api, namespace, service, 0 if preview else timeout, wanted)
+        return load_balancer.find_address(client, namespace, service, 0 if preview else timeout, wanted)
 
     try:
         ips = await in_thread(find)
     except ProblemsError as error:
         raise pulumi.RunError(text(error.problems)) from None
-    except (load_balancer.UnreachableError, ConfigException) as error:
+    except ClusterError as error:
         if preview:
             # The cluster may not exist yet, and a preview in a pull request may have no access to it.
             pulumi.log.info(f"{where} is not read, its IP stays unknown in this preview: {error}")

@@ -3,15 +3,13 @@
 A cluster that cannot be read says nothing: it may not exist yet, and the engine itself reports what is wrong with it.
 """
 
+from components.kube.client import Client, ClusterError
 from components.problem import Problem, ProblemsError
 from components.shell import word
 from components.specs import apis, gateway_api
 from config.decoding import config_heading
 from config.models import Settings
 from config.problems import dotted, set_command
-
-_TIMEOUT = (5, 10)
-"""Seconds to connect and to answer."""
 
 RELEASES = "https://github.com/kubernetes-sigs/gateway-api/releases"
 
@@ -46,25 +44,9 @@ def _missing(settings: Settings, kinds: list[str]) -> Problem:
 
 def kinds_served(kubeconfig: str | None, context: str | None) -> set[str] | None:
     """Return the kinds of the Gateway API that a cluster serves, by their plural names; None if it cannot be read."""
-    # Loading the client takes most of a second, which only stacks of this API spend.
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
-    from components.kube.client import api_client
-
-    served: set[str] = set()
     try:
-        objects = client.CustomObjectsApi(api_client(kubeconfig, context))
-        for version in (gateway_api.VERSION, gateway_api.GRANT_VERSION):
-            group, _, name = version.partition("/")
-            try:
-                # Any account may read that (the role system:discovery).
-                answer = objects.get_api_resources(group, name, _request_timeout=_TIMEOUT)
-            except client.ApiException as error:
-                if error.status != 404:
-                    raise
-            else:
-                served |= {resource.name for resource in answer.resources}
-    except (client.ApiException, config.ConfigException, HTTPError):
+        client = Client(kubeconfig, context)
+        versions = [client.resources(version) or [] for version in (gateway_api.VERSION, gateway_api.GRANT_VERSION)]
+    except ClusterError:
         return None
-    return served
+    return {resource["name"] for resources in versions for resource in resources}

@@ -15,6 +15,7 @@ from typing import Any
 
 import pulumi
 
+from components.kube.client import Client, ClusterError
 from components.problem import Problem, ProblemsError
 from components.specs.acme import group_names, issuer_name
 from config.command import TLSCTL
@@ -25,8 +26,6 @@ from config.problems import set_command
 from config.registered import registered_domain
 
 PLAN = f"{TLSCTL} plan-rollout"
-_TIMEOUT = (5, 10)
-"""Seconds to connect and to answer."""
 _READERS = 8
 
 Read = Callable[[str, str], Mapping[str, Any] | None]
@@ -192,28 +191,15 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
     Raises:
         UnreadableError: there is no such kubeconfig. The function raises it where the cluster does not answer.
     """
-    # Loading the client takes most of a second, which a stack that fits does not spend.
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
-    from components.kube.client import api_client
-
     try:
-        objects = client.CustomObjectsApi(api_client(kubeconfig, context))
-    except config.ConfigException as error:
+        client = Client(kubeconfig, context)
+    except ClusterError as error:
         raise UnreadableError(str(error)) from None
 
     def read(namespace: str, name: str) -> Mapping[str, Any] | None:
         try:
-            certificate: Any = objects.get_namespaced_custom_object(
-                "cert-manager.io", "v1", namespace, "certificates", name, _request_timeout=_TIMEOUT
-            )
-        except client.ApiException as error:
-            if error.status == 404:
-                return None
-            raise UnreadableError(f"{error.status} {error.reason}") from None
-        except HTTPError as error:
-            raise UnreadableError(type(error).__name__) from None
-        return dict(certificate)
+            return client.get("cert-manager.io/v1", "certificates", name, namespace)
+        except ClusterError as error:
+            raise UnreadableError(str(error)) from None
 
     return read

@@ -4,14 +4,12 @@ So a component takes its credentials once, as every resource does: by its provid
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 
 from .. import engine
-
-if TYPE_CHECKING:
-    from kubernetes import client
+from .client import Client
 
 _ANY_KIND = "kubernetes:core/v1:Service"
 """A provider is asked for by a type that it serves."""
@@ -26,16 +24,13 @@ class Credentials:
     context: str | None = None
     """A context of it, if not its current one."""
 
-    def api(self) -> "client.ApiClient":
+    def client(self) -> Client:
         """Return a client with the same choice of cluster.
 
         Raises:
-            kubernetes.config.ConfigException: there is no such kubeconfig or context.
+            ClusterError: there is no such kubeconfig or context.
         """
-        # The client takes most of a second to load, and most programs need it only when something fails.
-        from .client import api_client
-
-        return api_client(self.kubeconfig, self.context)
+        return Client(self.kubeconfig, self.context)
 
 
 def credentials_of(component: pulumi.ComponentResource) -> pulumi.Output[Credentials]:

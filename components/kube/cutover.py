@@ -10,16 +10,14 @@ and the old one keeps its routes until Envoy has ended its connections.
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 
 from ..engine import has_hooks, hook_name, in_thread
 from ..specs import gateway_api, istio
+from .client import Client, ClusterError, Object, RefusedError
 from .credentials import Credentials, credentials_of
-
-if TYPE_CHECKING:
-    from kubernetes import client
 
 PORT = 18443
 """Of the gateway's Pods, which the Service alone leads to."""
@@ -30,16 +28,17 @@ SETTLING = 10
 DRAINING = 50
 """Seconds after which Envoy has ended every connection of a listener that changed: 45 by default (drainDuration)."""
 
-_TIMEOUT = (5, 10)
-"""Seconds to connect and to answer."""
-
 
 @dataclass(frozen=True)
 class Gateways:
     """The Gateways of one API."""
 
-    group: str
     version: str
+
+    @property
+    def group(self) -> str:
+        """The API group."""
+        return self.version.partition("/")[0]
 
     def patch(self, host: str) -> dict[str, Any]:
         """Return the merge patch that binds one to the Service of this host name."""
@@ -48,8 +47,8 @@ class Gateways:
         return {"metadata": {"annotations": {istio.GATEWAY_SERVICE: host}}}
 
 
-ISTIOS = Gateways(*istio.VERSION.split("/"))
-KUBERNETES = Gateways(*gateway_api.VERSION.split("/"))
+ISTIOS = Gateways(istio.VERSION)
+KUBERNETES = Gateways(gateway_api.VERSION)
 
 
 def take_over_from(
@@ -75,15 +74,11 @@ def take_over_from(
 
 
 def _move_or_warn(credentials: Credentials, old: Gateways, namespace: str, name: str, service: str) -> None:
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
     try:
         move_aside(credentials, old, namespace, name, service)
-    except (client.ApiException, config.ConfigException, HTTPError) as error:
-        reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else str(error)
+    except ClusterError as error:
         pulumi.log.warn(
-            f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({reason}). If it is this stack's,"
+            f"Gateway {namespace}/{name} of {old.group} cannot be moved aside ({error}). If it is this stack's,"
             " requests in connections that are open get 404 when it is deleted"
         )
 
@@ -92,21 +87,19 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
     """Bind a stack's Gateways to a Service of their own until their connections have ended, if there are any.
 
     Raises:
-        kubernetes.client.ApiException, kubernetes.config.ConfigException, urllib3.exceptions.HTTPError: it failed.
+        ClusterError: it failed.
     """
-    from kubernetes import client
-
-    api = credentials.api()
-    objects, core = client.CustomObjectsApi(api), client.CoreV1Api(api)
-    place = (old.group, old.version, namespace, "gateways")
-    gateways = list(_read(objects, place, name))
+    client = credentials.client()
+    gateways = list(_read(client, old, namespace, name))
     if not gateways:
         return
-    existing = core.read_namespaced_service(service, namespace, _request_timeout=_TIMEOUT)
+    existing = client.get("v1", "services", service, namespace)
+    if existing is None:
+        raise ClusterError(f"Service {namespace}/{service} does not exist")
     aside = _service(f"{name}-aside", existing, gateways[0])
     try:
-        core.create_namespaced_service(namespace, aside, _request_timeout=_TIMEOUT)
-    except client.ApiException as error:
+        client.create("v1", "services", namespace, aside)
+    except RefusedError as error:
         if error.status != 409:  # an update that was interrupted has made it
             raise
     pulumi.log.info(
@@ -115,35 +108,30 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
     time.sleep(SETTLING)
     host = f"{name}-aside.{namespace}.svc.cluster.local"
     for gateway in gateways:
-        own_name = gateway["metadata"]["name"]
-        objects.patch_namespaced_custom_object(*place, own_name, old.patch(host), _request_timeout=_TIMEOUT)
+        client.merge(old.version, "gateways", namespace, gateway["metadata"]["name"], old.patch(host))
     time.sleep(DRAINING)
 
 
-def _read(objects: "client.CustomObjectsApi", place: tuple[str, str, str, str], name: str) -> Iterator[Any]:
+def _read(client: Client, api: Gateways, namespace: str, name: str) -> Iterator[Object]:
     """Yield the Gateway of a name, and those for the hosts beyond its limit."""
-    from kubernetes import client
-
     for number in range(gateway_api.MAX_PARENTS):
-        part = gateway_api.numbered(name, number)
-        try:
-            gateway: Any = objects.get_namespaced_custom_object(*place, part, _request_timeout=_TIMEOUT)
-        except client.ApiException as error:
-            if error.status == 404:
-                return
-            raise
+        gateway = client.get(api.version, "gateways", gateway_api.numbered(name, number), namespace)
+        if gateway is None:
+            return
         # Read at once after it was deleted, it may still be there.
         if not gateway["metadata"].get("deletionTimestamp"):
             yield gateway
 
 
-def _service(name: str, gateways_own: "client.V1Service", owner: Mapping[str, Any]) -> dict[str, Any]:
+def _service(name: str, gateways_own: Object, owner: Object) -> Object:
     """Return the Service, which Kubernetes deletes with the Gateway."""
     reference = {key: owner[key] for key in ("apiVersion", "kind")} | {
         key: owner["metadata"][key] for key in ("name", "uid")
     }
-    selector = gateways_own.spec.selector if gateways_own.spec else None
+    ports = [{"name": "https", "port": 443, "targetPort": PORT}]
     return {
+        "apiVersion": "v1",
+        "kind": "Service",
         "metadata": {"name": name, "ownerReferences": [reference]},
-        "spec": {"selector": selector, "ports": [{"name": "https", "port": 443, "targetPort": PORT}]},
+        "spec": {"selector": gateways_own["spec"].get("selector"), "ports": ports},
     }

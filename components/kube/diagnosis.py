@@ -81,12 +81,12 @@ def wait_for_reason(credentials: Credentials, kind: str, namespace: str | None, 
     """Return what is wrong with a Certificate or an issuer, waiting a moment for cert-manager to say it.
 
     Raises:
-        kubernetes.client.ApiException, kubernetes.config.ConfigException: the cluster cannot be read.
+        ClusterError: the cluster cannot be read.
     """
-    api = credentials.api()
+    client = credentials.client()
     deadline = time.monotonic() + PATIENCE
     while True:
-        problems = problems_of(api, kind, namespace, name)
+        problems = problems_of(client, kind, namespace, name)
         if problems is None or problems:
             return problems or []
         if time.monotonic() + _PAUSE > deadline:

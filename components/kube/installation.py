@@ -1,9 +1,9 @@
 """Looks for another cert-manager before one is installed: the stack's own is in its state, and is not looked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 
@@ -12,10 +12,8 @@ from ..engine import in_thread
 from ..preflight.cert_manager import DEFINITION, RELEASE, Place
 from ..preflight.hooks import before_create
 from ..problem import COMMANDS, text
+from .client import Client, ClusterError, Object, RefusedError
 from .credentials import Credentials, credentials_of
-
-_TIMEOUT = (5, 5)
-"""Seconds to connect and to answer."""
 
 
 def refuse_another(component: pulumi.ComponentResource, values: Any) -> pulumi.ResourceHookBinding | None:
@@ -44,33 +42,27 @@ def _brings_definitions(values: Mapping[str, Any]) -> bool:
 
 def _look(credentials: Credentials, place: Place) -> Place:
     """Return a place with what can be read of it. A cluster that does not answer is none of a preflight's errors."""
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
-    with suppress(config.ConfigException, HTTPError):
-        api = credentials.api()
-        core, apps, definitions = client.CoreV1Api(api), client.AppsV1Api(api), client.ApiextensionsV1Api(api)
-        exists = _read(lambda: core.read_namespace(place.namespace, _request_timeout=_TIMEOUT))
-        controller = _read(lambda: apps.read_namespaced_deployment(RELEASE, place.namespace, _request_timeout=_TIMEOUT))
-        definition = _read(lambda: definitions.read_custom_resource_definition(DEFINITION, _request_timeout=_TIMEOUT))
+    with suppress(ClusterError):
+        client = credentials.client()
+        definition = _get(client, "apiextensions.k8s.io/v1", "customresourcedefinitions", DEFINITION)
         return replace(
             place,
-            exists=_is_there(exists),
-            controller=_is_there(controller),
-            definition={"annotations": definition.metadata.annotations} if definition else None,
+            exists=_is_there(_get(client, "v1", "namespaces", place.namespace)),
+            controller=_is_there(_get(client, "apps/v1", "deployments", RELEASE, place.namespace)),
+            definition=definition["metadata"] if definition else None,
         )
     return place
 
 
-def _read(read: Callable[[], Any]) -> Any:
-    """Return what is read, False where there is none, and None where it may not be read."""
-    from kubernetes import client
-
+def _get(
+    client: Client, version: str, plural: str, name: str, namespace: str | None = None
+) -> Object | Literal[False] | None:
+    """Return an object, False where there is none, and None where it may not be read."""
     try:
-        return read()
-    except client.ApiException as error:
-        return False if error.status == 404 else None
+        return client.get(version, plural, name, namespace) or False
+    except RefusedError:
+        return None
 
 
-def _is_there(answer: Any) -> bool | None:
+def _is_there(answer: object) -> bool | None:
     return None if answer is None else bool(answer)

@@ -4,27 +4,21 @@ https://cert-manager.io/docs/troubleshooting/acme/
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
 from ..specs import acme, apis, caa, gateway_api, names
+from .client import Client, ClusterError, Object
 from .conditions import route_refusal
-
-if TYPE_CHECKING:
-    from kubernetes import client
-
-Object = Mapping[str, Any]
-
-READ_TIMEOUT = 10
-"""Seconds for each read."""
 
 UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in the log of cert-manager's controller")
 """cert-manager retries after a refused connection or a 5xx, and writes neither into an object."""
 
+_CERT_MANAGER = "cert-manager.io/v1"
+_ACME = "acme.cert-manager.io/v1"
 _PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "Issuer": "issuers"}
 _HEALTHY = {"", "valid", "pending", "ready"}
 _PENDING = "pending"
@@ -38,44 +32,34 @@ _LOST = re.compile(
 orders without its ID all the same, so that the CA complains of the header (cert-manager#2561)."""
 
 
-def problems_of(api: "client.ApiClient", kind: str, namespace: str | None, name: str) -> list[Problem] | None:
+def problems_of(client: Client, kind: str, namespace: str | None, name: str) -> list[Problem] | None:
     """Read why a Certificate, an Issuer or a ClusterIssuer, which has no namespace, is not Ready.
 
     Returns:
         The deepest problem last; empty while cert-manager says nothing; None when the object is Ready or missing.
 
     Raises:
-        kubernetes.client.ApiException: the objects cannot be read.
+        ClusterError: the objects cannot be read.
     """
-    from kubernetes import client
-
-    objects = client.CustomObjectsApi(api)
-    target = _read(objects, kind, namespace, name)
+    target = client.get(_CERT_MANAGER, _PLURALS[kind], name, namespace)
     if target is None or _is_ready(target):
         return None
     if namespace is None or kind != "Certificate":
         return list(condition_problems(kind, target))
 
-    def listed(group: str, plural: str) -> list[Object]:
-        answer: Any = objects.list_namespaced_custom_object(
-            group, "v1", namespace, plural, _request_timeout=READ_TIMEOUT
-        )
-        items: list[Object] = answer["items"]
-        return items
-
-    challenges, routes = listed("acme.cert-manager.io", "challenges"), []
+    challenges, routes = client.items(_ACME, "challenges", namespace), []
     if use_routes(challenges):
         # Without the right to read them, the rest is explained all the same.
-        with suppress(client.ApiException):
-            routes = listed(gateway_api.GROUP, "httproutes")
+        with suppress(ClusterError):
+            routes = client.items(gateway_api.VERSION, "httproutes", namespace)
     return chain_of_problems(
         name,
         [target],
-        listed("cert-manager.io", "certificaterequests"),
-        listed("acme.cert-manager.io", "orders"),
+        client.items(_CERT_MANAGER, "certificaterequests", namespace),
+        client.items(_ACME, "orders", namespace),
         challenges,
         routes,
-        server=_server(objects, target),
+        server=_server(client, target),
     )
 
 
@@ -85,31 +69,16 @@ def use_routes(challenges: Sequence[Object]) -> bool:
     return any("gatewayHTTPRoute" in (solver.get("http01") or {}) for solver in solvers)
 
 
-def _read(objects: "client.CustomObjectsApi", kind: str, namespace: str | None, name: str) -> Any:
-    """Return an object of cert-manager, which has no namespace if it is a ClusterIssuer; None where there is none."""
-    from kubernetes import client
-
-    group, version, plural, timeout = "cert-manager.io", "v1", _PLURALS[kind], READ_TIMEOUT
-    try:
-        if namespace is None:
-            return objects.get_cluster_custom_object(group, version, plural, name, _request_timeout=timeout)
-        return objects.get_namespaced_custom_object(group, version, namespace, plural, name, _request_timeout=timeout)
-    except client.ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-
-
-def _server(objects: "client.CustomObjectsApi", certificate: Object) -> str:
+def _server(client: Client, certificate: Object) -> str:
     """Return the ACME server of a Certificate's issuer; empty where it is not known, or may not be read."""
-    from kubernetes import client
-
     issuer = certificate.get("spec", {}).get("issuerRef", {})
     kind = issuer.get("kind", acme.ISSUER)
     namespace = certificate["metadata"]["namespace"] if kind == acme.ISSUER else None
+    if kind not in acme.ISSUER_KINDS:
+        return ""
     try:
-        target = _read(objects, kind, namespace, issuer.get("name", "")) if kind in acme.ISSUER_KINDS else None
-    except client.ApiException:
+        target = client.get(_CERT_MANAGER, _PLURALS[kind], issuer.get("name", ""), namespace)
+    except ClusterError:
         return ""
     return str((target or {}).get("spec", {}).get("acme", {}).get("server") or "")
 

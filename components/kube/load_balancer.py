@@ -9,96 +9,54 @@ import math
 import time
 from collections.abc import Sequence
 
-from kubernetes import client, watch
-from urllib3.exceptions import HTTPError
-
 from .. import preflight
 from ..preflight.service import Commands, Wanted, addresses_of, service_name
 from ..problem import Problem, ProblemsError, set_input
 from ..specs import addresses
-
-CONNECT_TIMEOUT = 5
-"""Seconds to wait for the API server to answer."""
+from .client import Client, Object
 
 
-class UnreachableError(Exception):
-    """The cluster does not answer, or there are no credentials for it."""
-
-
-def find_address(
-    api: client.ApiClient, namespace: str, service: str, timeout: float, wanted: Wanted
-) -> Sequence[str] | None:
+def find_address(client: Client, namespace: str, service: str, timeout: float, wanted: Wanted) -> Sequence[str] | None:
     """Return the Service's external addresses, one of each IP version that is wanted, waiting for them.
 
     None when it has not all of them after the timeout in seconds; 0 reads once.
 
     Raises:
         ProblemsError: the Service cannot carry TLS, and waiting would not help.
-        UnreachableError: the cluster does not answer.
+        ClusterError: it cannot be read.
     """
-    services = client.CoreV1Api(api)
     deadline = time.monotonic() + timeout
-    try:
-        while True:
-            listed = _list(services, namespace, service)
-            if not listed.items and not wanted.managed:
-                raise _missing(namespace, service, wanted.commands)
-            address = _external_ips(listed.items[0], wanted) if listed.items else None
-            left = math.ceil(deadline - time.monotonic())
-            if address is None and left > 0:
-                address = _watched_address(services, namespace, service, listed.metadata, left, wanted)
-            if address is not None or left <= 0:
-                return address
-    except client.ApiException as error:
-        raise UnreachableError(f"the API server answers {error.status} {error.reason}") from error
-    except HTTPError as error:
-        raise UnreachableError(str(error)) from error
+    while True:
+        # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch from
+        # nowhere in particular is refused by an API server whose cache is behind its store.
+        listed = client.listed("v1", "services", namespace, field_selector=_only(service))
+        if not listed["items"] and not wanted.managed:
+            raise _missing(namespace, service, wanted.commands)
+        address = _external_ips(listed["items"][0], wanted) if listed["items"] else None
+        left = math.ceil(deadline - time.monotonic())
+        if address is None and left > 0:
+            address = _watched_address(client, namespace, service, listed, left, wanted)
+        if address is not None or left <= 0:
+            return address
 
 
-def read_service(api: client.ApiClient, namespace: str, service: str) -> client.V1Service | None:
-    """Return the Service, or None where there is none.
-
-    Raises:
-        kubernetes.client.ApiException, urllib3.exceptions.HTTPError: it cannot be read.
-    """
-    services = _list(client.CoreV1Api(api), namespace, service).items
-    return services[0] if services else None
-
-
-def _list(services: client.CoreV1Api, namespace: str, service: str) -> client.V1ServiceList:
-    # Listed, not read, since only a list has the version of the cluster that a watch can go on from. A watch from
-    # nowhere in particular is refused by an API server whose cache is behind its store.
-    return services.list_namespaced_service(
-        namespace, field_selector=f"metadata.name={service}", _request_timeout=(CONNECT_TIMEOUT, CONNECT_TIMEOUT)
-    )
+def _only(service: str) -> str:
+    return f"metadata.name={service}"
 
 
 def _watched_address(
-    services: client.CoreV1Api,
-    namespace: str,
-    service: str,
-    listed: client.V1ListMeta | None,
-    seconds: int,
-    wanted: Wanted,
+    client: Client, namespace: str, service: str, listed: Object, seconds: int, wanted: Wanted
 ) -> Sequence[str] | None:
-    changes = watch.Watch()
-    for event in changes.stream(
-        services.list_namespaced_service,
-        namespace,
-        field_selector=f"metadata.name={service}",
-        resource_version=listed.resource_version if listed else None,
-        timeout_seconds=seconds,
-        _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
-    ):
-        if event["type"] == "DELETED":
+    changes = client.watch("v1", "services", namespace, listed, seconds, field_selector=_only(service))
+    for change, changed in changes:
+        if change == "DELETED":
             raise _missing(namespace, service, wanted.commands)
-        if address := _external_ips(event["object"], wanted):
-            changes.stop()
+        if address := _external_ips(changed, wanted):
             return address
     return None
 
 
-def _external_ips(service: client.V1Service, wanted: Wanted) -> Sequence[str] | None:
+def _external_ips(service: Object, wanted: Wanted) -> Sequence[str] | None:
     """Return a Service's addresses of the wanted IP versions, in the order of the family; None until it has all."""
     if problems := list(preflight.find(preflight.SERVICE, service, wanted)):
         raise ProblemsError(*problems)
@@ -107,10 +65,10 @@ def _external_ips(service: client.V1Service, wanted: Wanted) -> Sequence[str] | 
     return [ips[version] for version in versions] if all(version in ips for version in versions) else None
 
 
-def asks_for_address(service: client.V1Service) -> bool:
+def asks_for_address(service: Object) -> bool:
     """Tell whether a Service names the address that it wants, and so gets it again after a re-creation."""
-    annotations = (service.metadata.annotations if service.metadata else None) or {}
-    return bool((service.spec and service.spec.load_balancer_ip) or annotations.get(addresses.ANNOTATION))
+    annotations = service["metadata"].get("annotations") or {}
+    return bool(service["spec"].get("loadBalancerIP") or annotations.get(addresses.ANNOTATION))
 
 
 def _missing(namespace: str, service: str, commands: Commands) -> ProblemsError:

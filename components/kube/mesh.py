@@ -4,35 +4,28 @@ That is MeshConfig, the labels of the gateway's Pods and namespace, and the Auth
 Nothing depends on it: where it cannot be read, as with an Istio that Google manages, nothing is known and nothing said.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
-from kubernetes import client
-from urllib3.exceptions import HTTPError
 
-from ..preflight.mesh import Mesh, Object
+from ..preflight.mesh import Mesh
 from . import solver_route
+from .client import Client, ClusterError, Object
 
-TIMEOUT = (5, 5)
-"""Seconds to connect and to answer."""
-
-_POLICIES = ("security.istio.io", "v1")
-
-T = TypeVar("T")
+_POLICIES = ("security.istio.io/v1", "authorizationpolicies")
+"""The API version and the plural."""
 
 
-def read(
-    api: client.ApiClient, namespace: str, service: str, http01: Mapping[str, Any], commands: Mapping[str, str]
-) -> Mesh:
+def read(client: Client, namespace: str, service: str, http01: Mapping[str, Any], commands: Mapping[str, str]) -> Mesh:
     """Return a gateway, as Istio sees it.
 
     Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields.
     """
-    labels = {**_deployment_labels(api, namespace, service), **http01["selector"]}
+    labels = {**_deployment_labels(client, namespace, service), **http01["selector"]}
     revision = solver_route.revision_of(labels) if http01["revision"] is None else http01["revision"]
     plane = solver_route.ControlPlane(http01["control_plane"], revision)
-    config = _mesh_config(api, plane)
+    config = _mesh_config(client, plane)
     root = str((config or {}).get("rootNamespace") or plane.namespace)
     return Mesh(
         namespace,
@@ -40,63 +33,53 @@ def read(
         config,
         plane,
         class_field=http01["class_field"],
-        ingress_class=_controller(api) if http01["class_field"] != "class" else None,
-        namespace_labels=_namespace_labels(api, namespace) if (config or {}).get("discoverySelectors") else None,
-        policies=[policy for place in dict.fromkeys((namespace, root)) for policy in _policies(api, place)],
+        ingress_class=_controller(client) if http01["class_field"] != "class" else None,
+        namespace_labels=_namespace_labels(client, namespace) if (config or {}).get("discoverySelectors") else None,
+        policies=[policy for place in dict.fromkeys((namespace, root)) for policy in _policies(client, place)],
         commands=commands,
     )
 
 
-def _policies(api: client.ApiClient, namespace: str) -> list[Object]:
-    objects = client.CustomObjectsApi(api)
-    listed: Any = _read(
-        lambda: objects.list_namespaced_custom_object(
-            *_POLICIES, namespace, "authorizationpolicies", _request_timeout=TIMEOUT
-        )
-    )
-    return list((listed or {}).get("items") or ())
-
-
-def _namespace_labels(api: client.ApiClient, name: str) -> Mapping[str, str] | None:
-    core = client.CoreV1Api(api)
-    namespace = _read(lambda: core.read_namespace(name, _request_timeout=TIMEOUT))
-    return (namespace.metadata.labels or {}) if namespace and namespace.metadata else None
-
-
-def _deployment_labels(api: client.ApiClient, namespace: str, name: str) -> Mapping[str, str]:
-    apps = client.AppsV1Api(api)
-    deployment = _read(lambda: apps.read_namespaced_deployment(name, namespace, _request_timeout=TIMEOUT))
-    template = deployment.spec.template.metadata if deployment and deployment.spec else None
-    return (template.labels if template else None) or {}
-
-
-def _mesh_config(api: client.ApiClient, plane: solver_route.ControlPlane) -> Mapping[str, Any] | None:
-    core = client.CoreV1Api(api)
-    config_map = _read(
-        lambda: core.read_namespaced_config_map(plane.config_map, plane.namespace, _request_timeout=TIMEOUT)
-    )
+def _policies(client: Client, namespace: str) -> list[Object]:
     try:
-        config = yaml.safe_load((config_map.data or {}).get("mesh") or "{}") if config_map else None
+        return client.items(*_POLICIES, namespace)
+    except ClusterError:
+        return []
+
+
+def _namespace_labels(client: Client, name: str) -> Mapping[str, str] | None:
+    namespace = _get(client, "v1", "namespaces", name)
+    return (namespace["metadata"].get("labels") or {}) if namespace else None
+
+
+def _deployment_labels(client: Client, namespace: str, name: str) -> Mapping[str, str]:
+    deployment = _get(client, "apps/v1", "deployments", name, namespace)
+    template: Object = deployment["spec"]["template"].get("metadata", {}) if deployment else {}
+    return template.get("labels") or {}
+
+
+def _mesh_config(client: Client, plane: solver_route.ControlPlane) -> Mapping[str, Any] | None:
+    config_map = _get(client, "v1", "configmaps", plane.config_map, plane.namespace)
+    try:
+        config = yaml.safe_load((config_map.get("data") or {}).get("mesh") or "{}") if config_map else None
     except (yaml.YAMLError, RecursionError, ValueError):
         # The last is of a tag that its value does not fit: `!!int x`.
         return None
     return config if isinstance(config, Mapping) else None
 
 
-def _controller(api: client.ApiClient) -> str | None:
+def _controller(client: Client) -> str | None:
     """Return the controller of the IngressClass; empty where there is none, None where it cannot be read."""
-    networking = client.NetworkingV1Api(api)
     try:
-        ingress_class = networking.read_ingress_class(solver_route.CLASS, _request_timeout=TIMEOUT)
-    except client.ApiException as error:
-        return "" if error.status == 404 else None
-    except HTTPError:
+        ingress_class = client.get("networking.k8s.io/v1", "ingressclasses", solver_route.CLASS)
+    except ClusterError:
         return None
-    return (ingress_class.spec.controller if ingress_class.spec else None) or ""
+    return ((ingress_class or {}).get("spec") or {}).get("controller") or ""
 
 
-def _read(read: Callable[[], T]) -> T | None:
+def _get(client: Client, version: str, plural: str, name: str, namespace: str | None = None) -> Object | None:
+    """Return an object; None where it may not be read, too."""
     try:
-        return read()
-    except (client.ApiException, HTTPError):
+        return client.get(version, plural, name, namespace)
+    except ClusterError:
         return None

@@ -11,10 +11,8 @@ from ..preflight.hooks import before_create
 from ..preflight.neighbours import Neighbours
 from ..problem import text
 from ..specs import istio
+from .client import ClusterError, Object
 from .credentials import Credentials, credentials_of
-
-_TIMEOUT = (5, 10)
-"""Seconds to connect and to answer."""
 
 
 def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any]) -> pulumi.ResourceHookBinding | None:
@@ -37,17 +35,10 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
     return before_create(component, run)
 
 
-def read(credentials: Credentials) -> list[Any]:
+def read(credentials: Credentials) -> list[Object]:
     """Return the Gateways of all namespaces; none, and a line in the log, where they may not be read."""
-    from kubernetes import client, config
-    from urllib3.exceptions import HTTPError
-
-    group, version = istio.VERSION.split("/")
     try:
-        objects = client.CustomObjectsApi(credentials.api())
-        answer: Any = objects.list_cluster_custom_object(group, version, "gateways", _request_timeout=_TIMEOUT)
-    except (client.ApiException, config.ConfigException, HTTPError) as error:
-        reason = f"{error.status} {error.reason}" if isinstance(error, client.ApiException) else type(error).__name__
-        pulumi.log.info(f"Gateways of other namespaces are not read from here: {reason}")
+        return credentials.client().items(istio.VERSION, "gateways")
+    except ClusterError as error:
+        pulumi.log.info(f"Gateways of other namespaces are not read from here: {error}")
         return []
-    return list(answer["items"])

@@ -4,14 +4,14 @@ import ipaddress
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..problem import Problem, set_input
 from ..shell import word
 from ..specs import addresses
 
-if TYPE_CHECKING:
-    from kubernetes import client
+Object = Mapping[str, Any]
+"""A Service as the API server writes it."""
 
 Commands = Mapping[str, str]
 """What sets an input, without its value: see `set_input`."""
@@ -47,20 +47,19 @@ class Wanted:
     """Whether a CA on the internet has to reach port 80."""
 
 
-def wrong_type(service: "client.V1Service", _: Wanted) -> Iterator[Problem]:
+def wrong_type(service: Object, _: Wanted) -> Iterator[Problem]:
     """Yield the problem of a Service that gets no external IP."""
-    if service.spec.type != "LoadBalancer":
+    kind = service["spec"].get("type")
+    if kind != "LoadBalancer":
         fix = _patch(service, {"spec": {"type": "LoadBalancer"}})
-        yield Problem(
-            _where(service), f"is of type {service.spec.type}; only a LoadBalancer gets an external IP", (fix,)
-        )
+        yield Problem(_where(service), f"is of type {kind}; only a LoadBalancer gets an external IP", (fix,))
 
 
-def missing_port(service: "client.V1Service", wanted: Wanted) -> Iterator[Problem]:
+def missing_port(service: Object, wanted: Wanted) -> Iterator[Problem]:
     """Yield the ports that are needed and missing."""
-    ports = {port.port: port for port in service.spec.ports or []}
+    ports = {port["port"]: port for port in service["spec"].get("ports") or []}
     # A gateway that listens on unprivileged ports does so for both.
-    unprivileged = any(port.target_port in (8080, 8443) for port in ports.values())
+    unprivileged = any(port.get("targetPort") in (8080, 8443) for port in ports.values())
     for number, protocol, high in ((80, "http", 8080), (443, "https", 8443)):
         needed = wanted.plain if number == 80 else not wanted.managed
         if number not in ports and needed:
@@ -70,19 +69,19 @@ def missing_port(service: "client.V1Service", wanted: Wanted) -> Iterator[Proble
             yield Problem(_where(service), f"has no port {number} ({protocol})", (fix,))
 
 
-def wrong_address(service: "client.V1Service", wanted: Wanted) -> Iterator[Problem]:
+def wrong_address(service: Object, wanted: Wanted) -> Iterator[Problem]:
     """Yield why a load balancer that is ready has not the addresses that the records need."""
     points, ips = _points(service), addresses_of(service)
     if points and not ips:
-        what = f"has the hostname {points[0].hostname} and no IP; an A record needs an IP"
+        what = f"has the hostname {points[0].get('hostname')} and no IP; an A record needs an IP"
         fix = set_input(wanted.commands, "service", "NAME", "a Service whose load balancer has an IP")
         yield Problem(_where(service), what, (fix,))
     elif points:
         yield from _wrong_versions(service, ips, wanted)
 
 
-def _wrong_versions(service: "client.V1Service", ips: Mapping[int, str], wanted: Wanted) -> Iterator[Problem]:
-    versions, families = addresses.FAMILIES[wanted.family], service.spec.ip_families or []
+def _wrong_versions(service: Object, ips: Mapping[int, str], wanted: Wanted) -> Iterator[Problem]:
+    versions, families = addresses.FAMILIES[wanted.family], service["spec"].get("ipFamilies") or []
     lacking = [version for version in versions if version not in ips]
     if not lacking or (all(f"IPv{version}" in families for version in versions) and len(versions) > 1):
         # With both, the second address may still be on its way.
@@ -99,9 +98,9 @@ def _wrong_versions(service: "client.V1Service", ips: Mapping[int, str], wanted:
     yield Problem(_where(service), f"has only {has}; an {record} record needs IPv{lacking[0]}", fix)
 
 
-def other_pods(service: "client.V1Service", wanted: Wanted) -> Iterator[Problem]:
+def other_pods(service: Object, wanted: Wanted) -> Iterator[Problem]:
     """Yield the contradiction between the Service's own selector and that of the Gateways: no Pod has both."""
-    own: Mapping[str, str] = service.spec.selector or {}
+    own: Mapping[str, str] = service["spec"].get("selector") or {}
     differing = {label: own[label] for label, value in wanted.selector.items() if own.get(label, value) != value}
     if differing:
         what = f"leads to the Pods with {_labels(own)}, and the Gateways are for those with {_labels(wanted.selector)}"
@@ -109,14 +108,14 @@ def other_pods(service: "client.V1Service", wanted: Wanted) -> Iterator[Problem]
         yield Problem(_where(service), f"{what}: its requests would find no host", tuple(fix))
 
 
-def unreachable(service: "client.V1Service", wanted: Wanted) -> Iterator[Problem]:
+def unreachable(service: Object, wanted: Wanted) -> Iterator[Problem]:
     """Yield why a CA on the internet cannot connect to the gateway, without which HTTP-01 fails."""
     if not wanted.public_ca:
         return
     by_dns = set_input(wanted.commands, "challenge", "dns01", "it needs no connection to the gateway")
-    annotations = service.metadata.annotations or {}
+    annotations = service["metadata"].get("annotations") or {}
     internal = [name for name in _INTERNAL if annotations.get(name) == "Internal"]
-    ranges = service.spec.load_balancer_source_ranges or []
+    ranges = service["spec"].get("loadBalancerSourceRanges") or []
     inside = [ip for ip in addresses_of(service).values() if _is_inside(ip)]
     if internal:
         what = f"is internal ({internal[0]}: Internal)"
@@ -141,18 +140,18 @@ def _includes_all(ranges: Sequence[str]) -> bool:
     return any(network.prefixlen == 0 for alike in versions for network in ipaddress.collapse_addresses(alike))
 
 
-def addresses_of(service: "client.V1Service") -> dict[int, str]:
+def addresses_of(service: Object) -> dict[int, str]:
     """Return the first address of each IP version."""
     ips: dict[int, str] = {}
     for point in _points(service):
-        if point.ip:
-            ips.setdefault(ipaddress.ip_address(point.ip).version, point.ip)
+        if ip := point.get("ip"):
+            ips.setdefault(ipaddress.ip_address(ip).version, ip)
     return ips
 
 
-def _points(service: "client.V1Service") -> list["client.V1LoadBalancerIngress"]:
-    balancer = service.status.load_balancer if service.status else None
-    return (balancer.ingress if balancer else None) or []
+def _points(service: Object) -> list[Object]:
+    balancer = service.get("status", {}).get("loadBalancer") or {}
+    return balancer.get("ingress") or []
 
 
 def service_name(namespace: str, service: str) -> str:
@@ -160,16 +159,17 @@ def service_name(namespace: str, service: str) -> str:
     return f"Service {namespace}/{service}"
 
 
-def _where(service: "client.V1Service") -> str:
-    return service_name(service.metadata.namespace, service.metadata.name)
+def _where(service: Object) -> str:
+    return service_name(service["metadata"]["namespace"], service["metadata"]["name"])
 
 
 def _labels(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in labels.items())
 
 
-def _patch(service: "client.V1Service", change: Any) -> str:
+def _patch(service: Object, change: Any) -> str:
     """Return the command that changes a Service: by the operations of a JSON patch, or by an object to merge."""
     kind, patch = "json" if isinstance(change, list) else "merge", json.dumps(change, separators=(",", ":"))
-    where = f"--namespace {word(service.metadata.namespace)} patch service {word(service.metadata.name)}"
+    metadata = service["metadata"]
+    where = f"--namespace {word(metadata['namespace'])} patch service {word(metadata['name'])}"
     return f"kubectl {where} --type {kind} --patch {word(patch)}"

@@ -24,7 +24,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that returns the policies that a stack breaks, advisories included."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: ["203.0.113.10"])
     monkeypatch.setattr("components.kube.mesh.read", lambda *_, **__: Mesh("istio-system"))
-    monkeypatch.setattr("components.kube.credentials.Credentials.api", lambda *_: None)
+    monkeypatch.setattr("components.kube.credentials.Credentials.client", lambda *_: None)
     monkeypatch.setattr("config.gke._obstacles", lambda *_: ())
 
     def judge(config: Mapping[str, Any], stack: str = "dev", recorder: Recorder | None = None) -> set[str]:

@@ -9,15 +9,14 @@ to wait for, and closes a connection after one answer. Annotations of ingress-ng
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
+from components.kube.client import Client, Object
 from sandbox import network, paths
 from sandbox.testing import client, server
 
@@ -25,25 +24,16 @@ ADDRESS = network.HOST
 """Where nothing else listens on ports 80 and 443."""
 CLASS = "nginx"
 
-Object = dict[str, Any]
-
 
 class Cluster:
     """What the controller reads of the cluster."""
 
     def __init__(self) -> None:
-        from components.kube.client import api_client
-
-        self._api = api_client(str(paths.KUBECONFIG), None)
-
-    def _get(self, path: str) -> Object:
-        call = self._api.param_serialize("GET", path, auth_settings=["BearerToken"])
-        answer: Object = json.loads(self._api.call_api(*call, _request_timeout=client.TIMEOUT).read())
-        return answer
+        self._client = Client(str(paths.KUBECONFIG))
 
     def rules(self, host: str) -> Iterator[tuple[Object, Object]]:
         """Yield the paths of a host, the longest first, each with its Ingress."""
-        ingresses = self._get("/apis/networking.k8s.io/v1/ingresses")["items"]
+        ingresses = self._client.items("networking.k8s.io/v1", "ingresses")
         paths = [
             (ingress, path)
             for ingress in ingresses
@@ -56,7 +46,7 @@ class Cluster:
 
     def service(self, namespace: str, backend: Object) -> tuple[str, int]:
         """Return the address and port of a backend's Service."""
-        spec = self._get(f"/api/v1/namespaces/{namespace}/services/{backend['name']}")["spec"]
+        spec = (self._client.get("v1", "services", backend["name"], namespace) or {})["spec"]
         return str(spec["clusterIP"]), int(backend["port"]["number"])
 
     def chain(self, host: str) -> tuple[bytes, bytes] | None:
@@ -64,8 +54,8 @@ class Cluster:
         for ingress, _ in self.rules(host):
             for tls in ingress["spec"].get("tls", ()):
                 if host in tls["hosts"]:
-                    path = f"/api/v1/namespaces/{ingress['metadata']['namespace']}/secrets/{tls['secretName']}"
-                    data = self._get(path).get("data", {})
+                    namespace = ingress["metadata"]["namespace"]
+                    data = (self._client.get("v1", "secrets", tls["secretName"], namespace) or {}).get("data", {})
                     if "tls.crt" in data:
                         return base64.b64decode(data["tls.crt"]), base64.b64decode(data["tls.key"])
         return None

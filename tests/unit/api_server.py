@@ -5,9 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from kubernetes import client
-
-from components.kube.client import api_client
+from components.kube.client import Client
 from components.kube.kubeconfig import gke_kubeconfig
 
 VERSION = "7"
@@ -63,8 +61,8 @@ class Api:
         spec["users"][0]["user"] = {}
         return json.dumps(spec)
 
-    def client(self) -> client.ApiClient:
-        return api_client(self.kubeconfig)
+    def client(self) -> Client:
+        return Client(self.kubeconfig)
 
     def close(self) -> None:
         """Answer no more."""

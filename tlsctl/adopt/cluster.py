@@ -3,23 +3,24 @@
 import base64
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from kubernetes.config import ConfigException, list_kube_config_contexts
 
-from components.kube.client import api_client
+from components.kube.client import Client, ClusterError, RefusedError
 from components.problem import Problem, ProblemsError
 from components.specs import gateway_api
 from tlsctl.adopt.objects import Object, Release, applications, mapping, text
 
-TIMEOUT = (5, 30)
-"""Seconds to connect and to answer."""
+TIMEOUT = 30
+"""Seconds to wait for an answer: lists of a whole cluster are long."""
 
 _ISTIO = ("v1", "v1beta1", "v1alpha3")
 """The versions of Istio's API, the newest first."""
 
+_DEFINITIONS = ("apiextensions.k8s.io/v1", "customresourcedefinitions")
 _RELEASE_NAME = "meta.helm.sh/release-name"
 
 
@@ -33,8 +34,8 @@ class Cluster:
             ProblemsError: the kubeconfig or the context does not exist.
         """
         try:
-            self._api = api_client(kubeconfig, context)
-        except config.ConfigException as error:
+            self._client = Client(kubeconfig, context, timeout=TIMEOUT)
+        except ClusterError as error:
             fix = ("kubectl config get-contexts", "kubectl cluster-info")
             raise ProblemsError(Problem("the cluster", f"cannot be read: {error}", fix)) from None
         self._plurals: dict[tuple[str, str], str | None] = {}
@@ -43,10 +44,10 @@ class Cluster:
 
     def read(self) -> dict[str, Any]:
         """Return the fields of `Inventory` that come from the cluster."""
-        istio = next((api for api in _ISTIO if self._get(f"/apis/networking.istio.io/{api}")), _ISTIO[0])
+        istio = next((api for api in _ISTIO if self._resources(f"networking.istio.io/{api}") is not None), _ISTIO[0])
         networking, cert_manager = f"networking.istio.io/{istio}", "cert-manager.io/v1"
         deployments = self._list("apps/v1", "deployments")
-        definition = self._get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/certificates.cert-manager.io")
+        definition = self._get(*_DEFINITIONS, "certificates.cert-manager.io")
         return {
             "issuers": self._list(cert_manager, "clusterissuers") + self._list(cert_manager, "issuers"),
             "certificates": self._list(cert_manager, "certificates"),
@@ -66,7 +67,7 @@ class Cluster:
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Object | None:
         """Return an object, or None where it does not exist."""
         plural = self._plural(api_version, kind)
-        return self._get(f"{_prefix(api_version, namespace)}/{plural}/{name}") if plural else None
+        return self._get(api_version, plural, name, namespace) if plural else None
 
     def has_release(self, namespace: str, name: str) -> bool:
         """Tell whether a Deployment belongs to a Helm release."""
@@ -75,35 +76,31 @@ class Cluster:
 
     def _plural(self, api_version: str, kind: str) -> str | None:
         if (api_version, kind) not in self._plurals:
-            resources = (self._get(_prefix(api_version)) or {}).get("resources") or ()
+            resources = self._resources(api_version) or ()
             plurals = (item["name"] for item in resources if item["kind"] == kind and "/" not in item["name"])
             self._plurals[api_version, kind] = next(plurals, None)
         return self._plurals[api_version, kind]
 
-    def _list(self, api_version: str, plural: str, namespace: str = "") -> list[Object]:
-        answer = self._get(f"{_prefix(api_version, namespace)}/{plural}") or {}
+    def _resources(self, api_version: str) -> list[Object] | None:
+        with _explained(api_version):
+            return self._client.resources(api_version)
+
+    def _get(self, api_version: str, plural: str, name: str, namespace: str = "") -> Object | None:
+        with _explained(f"{plural} of {api_version}"):
+            return self._client.get(api_version, plural, name, namespace)
+
+    def _list(self, api_version: str, plural: str, namespace: str = "", **selectors: str) -> list[Object]:
+        """Return the objects of a kind; none where the cluster does not know it."""
+        with _explained(f"{plural} of {api_version}"):
+            try:
+                answer = self._client.listed(api_version, plural, namespace, **selectors)
+            except RefusedError as error:
+                if error.status == 404:
+                    return []
+                raise
         kind = str(answer.get("kind", "")).removesuffix("List")
         # The items of a list have neither.
         return [{"apiVersion": api_version, "kind": kind, **item} for item in answer.get("items") or ()]
-
-    def _get(self, path: str) -> dict[str, Any] | None:
-        """Return an answer, or None for 404."""
-        call = self._api.param_serialize(
-            "GET", path, header_params={"Accept": "application/json"}, auth_settings=["BearerToken"]
-        )
-        try:
-            response = self._api.call_api(*call, _request_timeout=TIMEOUT)
-            content = response.read()
-        except (HTTPError, client.ApiException) as error:
-            what = f"does not answer: {type(error).__name__}"
-            raise ProblemsError(Problem(self._api.configuration.host, what, ("kubectl cluster-info",))) from None
-        if response.status == 404:
-            return None
-        if response.status >= 400:
-            what = f"the API server answers {response.status} {response.reason}; adopt needs the right to read it"
-            raise ProblemsError(Problem(path, what, ("kubectl auth can-i --list",)))
-        answer: dict[str, Any] = json.loads(content)
-        return answer
 
     def _release(self, deployments: list[Object]) -> Release | None:
         """Return cert-manager's release, with its values where its Secret may be read."""
@@ -114,12 +111,11 @@ class Cluster:
         if annotations is None:
             return None
         name, namespace = str(annotations[_RELEASE_NAME]), str(annotations.get("meta.helm.sh/release-namespace", ""))
-        selector = f"owner%3Dhelm%2Cstatus%3Ddeployed%2Cname%3D{name}"
         try:
-            secrets = self._get(f"/api/v1/namespaces/{namespace}/secrets?labelSelector={selector}") or {}
+            secrets = self._list("v1", "secrets", namespace, label_selector=f"owner=helm,status=deployed,name={name}")
         except ProblemsError:
             return Release(name)
-        for secret in secrets.get("items") or ():
+        for secret in secrets:
             if text(secret, "type") == "helm.sh/release.v1":
                 return decode_release(secret, name)
         return Release(name)
@@ -129,14 +125,20 @@ def _current_context(kubeconfig: str | None) -> str:
     if kubeconfig:
         return ""
     try:
-        return str(config.list_kube_config_contexts()[1]["name"])
-    except (config.ConfigException, KeyError, TypeError):
+        return str(list_kube_config_contexts()[1]["name"])
+    except (ConfigException, KeyError, TypeError):
         return ""
 
 
-def _prefix(api_version: str, namespace: str = "") -> str:
-    group = "apis" if "/" in api_version else "api"
-    return f"/{group}/{api_version}" + (f"/namespaces/{namespace}" if namespace else "")
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RefusedError as error:
+        reason = f"cannot be read, and adopt needs the right to: {error}"
+        raise ProblemsError(Problem(what, reason, ("kubectl auth can-i --list",))) from None
+    except ClusterError as error:
+        raise ProblemsError(Problem("the cluster", f"cannot be read: {error}", ("kubectl cluster-info",))) from None
 
 
 def decode_release(secret: Mapping[str, Any], name: str) -> Release:

@@ -6,16 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
-
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
 
 from components import preflight
 from components.kube import mesh
-from components.kube.client import api_client
+from components.kube.client import Client, ClusterError, RefusedError
 from components.kube.issuance import chain_of_problems, use_routes
-from components.kube.load_balancer import UnreachableError, asks_for_address, find_address, read_service
+from components.kube.load_balancer import asks_for_address, find_address
 from components.preflight.service import Wanted
 from components.problem import COMMANDS, Problem, ProblemsError, sentence
 from components.shared_args import Http01Args
@@ -29,9 +25,6 @@ from tlsctl.verify.https import fingerprint
 from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 from tlsctl.verify.served import Read, Served, TlsServer
-
-TIMEOUT = (3, 5)
-"""Seconds to connect and to answer."""
 
 _CERT_MANAGER = "cert-manager.io/v1"
 _ACME = "acme.cert-manager.io/v1"
@@ -73,24 +66,19 @@ class Seen:
 def look(environment: Environment) -> Seen:
     """Judge every object that serves the stack's hosts, or say why they cannot be read."""
     try:
-        api = api_client(environment.kubeconfig, environment.settings.context)
-        client.VersionApi(api).get_code(_request_timeout=TIMEOUT)
-    except client.ApiException as error:
-        return _unread(f"the API server answers {error.status} {error.reason}")
-    except HTTPError as error:
-        return _unread(f"{api.configuration.host} does not answer: {type(error).__name__}")
-    except (config.ConfigException, OSError) as error:
+        client = Client(environment.kubeconfig, environment.settings.context)
+        client.ask_version()
+    except ClusterError as error:
         return _unread(str(error))
-    seen = Seen([ok("cluster", INGRESS, f"read from {api.configuration.host}")])
+    seen = Seen([ok("cluster", INGRESS, f"read from {client.host}")])
     for check, part in _PARTS:
         try:
-            seen.results += part(environment, api, seen)
-        except client.ApiException as error:
-            refusal = f"the API server answers {error.status} {error.reason}"
-            reason = "the cluster does not know this kind of object" if error.status == 404 else refusal
-            seen.results.append(_not_read(check, reason))
-        except HTTPError as error:
-            seen.results.append(_not_read(check, type(error).__name__))
+            seen.results += part(environment, client, seen)
+        except ClusterError as error:
+            unknown = isinstance(error, RefusedError) and error.status == 404
+            seen.results.append(
+                _not_read(check, "the cluster does not know this kind of object" if unknown else str(error))
+            )
     return seen
 
 
@@ -102,7 +90,7 @@ def _not_read(check: str, reason: str) -> Result:
     return skipped(check, INGRESS, f"not read from here: {reason}")
 
 
-def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _service(environment: Environment, client: Client, _: Seen) -> list[Result]:
     service, expected = environment.settings.ingress.service, list(environment.addresses.values())
     wanted = Wanted(
         environment.settings.ingress.family,
@@ -112,20 +100,20 @@ def _service(environment: Environment, api: client.ApiClient, _: Seen) -> list[R
         public_ca=environment.proves_over_http and environment.settings.acme.public,
     )
     try:
-        actual = find_address(api, environment.namespace, service, timeout=0, wanted=wanted)
-    except UnreachableError as error:
+        actual = find_address(client, environment.namespace, service, timeout=0, wanted=wanted)
+    except ClusterError as error:
         return [_not_read("service", str(error))]
     except ProblemsError as error:
         return [failed("service", INGRESS, f"{one.where} {one.what}", one.fix) for one in error.problems]
     at = ", ".join(actual or ["pending"])
     if actual is None or list(actual) != expected:
         return [environment.failed("service", INGRESS, f"its address is {at}, the stack's is {', '.join(expected)}")]
-    return [ok("service", INGRESS, f"its ports are open, at {at}{_reservation(environment, api)}")]
+    return [ok("service", INGRESS, f"its ports are open, at {at}{_reservation(environment, client)}")]
 
 
-def _reservation(environment: Environment, api: client.ApiClient) -> str:
+def _reservation(environment: Environment, client: Client) -> str:
     """Say whether a Service that is deleted and made again would get the same address, as far as the stack knows."""
-    service = read_service(api, environment.namespace, environment.settings.ingress.service)
+    service = client.get("v1", "services", environment.settings.ingress.service, environment.namespace)
     asks = service is not None and asks_for_address(service)
     if environment.reserves:
         value = addresses.chart_value(environment.ip)
@@ -133,13 +121,13 @@ def _reservation(environment: Environment, api: client.ApiClient) -> str:
     return ", which the Service asks for" if asks else ", which is lost if the Service is replaced (ingress.address)"
 
 
-def _mesh(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _mesh(environment: Environment, client: Client, _: Seen) -> list[Result]:
     """Name what closes the gateway inside of the mesh, by the checks of a preview."""
     ingress = environment.settings.ingress
     if not environment.proves_over_http or environment.settings.api != apis.ISTIO:
         return []
     http01 = {key: getattr(ingress, key) for key in Http01Args.__annotations__}
-    gateway = mesh.read(api, environment.namespace, ingress.service, http01, ingress_commands(environment.path))
+    gateway = mesh.read(client, environment.namespace, ingress.service, http01, ingress_commands(environment.path))
     return [
         failed(check.verify, INGRESS, sentence(problem), problem.fix)
         for check in preflight.MESH.values()
@@ -147,24 +135,24 @@ def _mesh(environment: Environment, api: client.ApiClient, _: Seen) -> list[Resu
     ]
 
 
-def _issuer(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
+def _issuer(environment: Environment, client: Client, seen: Seen) -> list[Result]:
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
-    issuers = _list(api, _CERT_MANAGER, f"{kind.lower()}s", namespace)
+    issuers = _list(client, _CERT_MANAGER, f"{kind.lower()}s", namespace)
     return [issuance.judge_issuer(environment, issuers.get(environment.issuer), seen.issuance)]
 
 
-def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
+def _certificates(environment: Environment, client: Client, seen: Seen) -> list[Result]:
     COMMANDS["issuers"] = ISSUER_COMMANDS
     namespace, now = environment.namespace, datetime.datetime.now(datetime.UTC)
-    certificates = _list(api, _CERT_MANAGER, "certificates", namespace)
+    certificates = _list(client, _CERT_MANAGER, "certificates", namespace)
     chain = [
-        list(_list(api, group, plural, namespace).values())
+        list(_list(client, group, plural, namespace).values())
         for group, plural in ((_CERT_MANAGER, "certificaterequests"), (_ACME, "orders"), (_ACME, "challenges"))
     ]
     *_, challenges = chain
     if use_routes(challenges):
-        chain.append(list(_list(api, GATEWAY_API, "httproutes", namespace).values()))
+        chain.append(list(_list(client, GATEWAY_API, "httproutes", namespace).values()))
     results = []
     server = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     for name in environment.certificates:
@@ -175,10 +163,10 @@ def _certificates(environment: Environment, api: client.ApiClient, seen: Seen) -
     return results
 
 
-def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
+def _secrets(environment: Environment, client: Client, seen: Seen) -> list[Result]:
     results = []
     with ThreadPoolExecutor(_READERS) as pool:
-        secrets = pool.map(partial(_secret, environment, api), environment.certificates)
+        secrets = pool.map(partial(_secret, environment, client), environment.certificates)
         for name, secret in zip(environment.certificates, secrets, strict=True):
             results.append(issuance.judge_secret(environment, name, secret))
             certificate = issuance.certificate_in((secret or {}).get("data") or {})
@@ -187,40 +175,34 @@ def _secrets(environment: Environment, api: client.ApiClient, seen: Seen) -> lis
     return results
 
 
-def _secret(environment: Environment, api: client.ApiClient, name: str) -> Object | None:
-    try:
-        secret = client.CoreV1Api(api).read_namespaced_secret(name, environment.namespace, _request_timeout=TIMEOUT)
-    except client.ApiException as error:
-        if error.status != 404:
-            raise
-        return None
-    return {"data": secret.data}
+def _secret(environment: Environment, client: Client, name: str) -> Object | None:
+    return client.get("v1", "secrets", name, environment.namespace)
 
 
-def _gateways(environment: Environment, api: client.ApiClient, seen: Seen) -> list[Result]:
-    served = _READ_SERVED[environment.settings.api](environment, partial(_list, api))
+def _gateways(environment: Environment, client: Client, seen: Seen) -> list[Result]:
+    served = _READ_SERVED[environment.settings.api](environment, partial(_list, client))
     servers = {host: served.tls_server(host, seen.fingerprints) for host in environment.hosts}
     seen.servers |= {host: server for host, server in servers.items() if server}
     return [served.judge(host) for host in environment.hosts]
 
 
-def read_neighbours(environment: Environment, api: client.ApiClient, _: Seen | None = None) -> list[Result]:
+def read_neighbours(environment: Environment, client: Client, _: Seen | None = None) -> list[Result]:
     """Judge the objects of others in all namespaces, or as far as the rights to read them allow."""
     objects: dict[tuple[str, str], list[Object]] = {}
     results = []
     for version, plural in _OF_OTHERS:
         try:
-            objects[version, plural] = _items(api, version, plural)
-        except client.ApiException as error:
+            objects[version, plural] = client.items(version, plural)
+        except RefusedError as error:
             objects[version, plural] = []
             # Nobody has objects of a kind that the cluster does not know.
             if error.status != 404:
                 kind = f"{plural}.{version.partition('/')[0]}"
-                results.append(_not_read("neighbour", f"{kind} of all namespaces: {error.status} {error.reason}"))
+                results.append(_not_read("neighbour", f"{kind} of all namespaces: {error}"))
                 if plural == "gateways":
-                    with suppress(client.ApiException):
-                        objects[version, plural] = _items(api, version, plural, environment.namespace)
-    pods = _pod_labels(environment, api)
+                    with suppress(RefusedError):
+                        objects[version, plural] = client.items(version, plural, environment.namespace)
+    pods = _pod_labels(environment, client)
     listeners = (
         *istio.listeners(environment, objects[ISTIO_API, "gateways"], pods),
         *gateway_api.listeners(environment, objects[GATEWAY_API, "gateways"], objects[GATEWAY_API, "listenersets"]),
@@ -237,40 +219,29 @@ def read_neighbours(environment: Environment, api: client.ApiClient, _: Seen | N
     return [*results, *neighbours.judge()]
 
 
-def _pod_labels(environment: Environment, api: client.ApiClient) -> list[Mapping[str, str]]:
+def _pod_labels(environment: Environment, client: Client) -> list[Mapping[str, str]]:
     """Return the labels of each of the gateway's Pods; none where they cannot be read."""
     selector = ",".join(f"{key}={value}" for key, value in environment.settings.ingress.selector.items())
     try:
-        pods = client.CoreV1Api(api).list_namespaced_pod(
-            environment.namespace, label_selector=selector, _request_timeout=TIMEOUT
-        )
-    except client.ApiException:
+        pods = client.items("v1", "pods", environment.namespace, label_selector=selector)
+    except RefusedError:
         return []
-    return [pod.metadata.labels or {} for pod in pods.items]
+    return [pod["metadata"].get("labels") or {} for pod in pods]
 
 
-def _mtls(environment: Environment, api: client.ApiClient, _: Seen) -> list[Result]:
+def _mtls(environment: Environment, client: Client, _: Seen) -> list[Result]:
     if environment.settings.mtls == "off":
         return []
     namespaces = environment.settings.mesh_namespaces
-    policies = {name: _list(api, "security.istio.io/v1", "peerauthentications", name) for name in namespaces}
+    policies = {name: _list(client, "security.istio.io/v1", "peerauthentications", name) for name in namespaces}
     return [istio.judge_mutual_tls(environment, policies)]
 
 
-def _list(api: client.ApiClient, version: str, plural: str, namespace: str | None = None) -> Objects:
-    return {item["metadata"]["name"]: item for item in _items(api, version, plural, namespace)}
+def _list(client: Client, version: str, plural: str, namespace: str | None = None) -> Objects:
+    return {item["metadata"]["name"]: item for item in client.items(version, plural, namespace)}
 
 
-def _items(api: client.ApiClient, version: str, plural: str, namespace: str | None = None) -> list[Object]:
-    custom, (group, _, number) = client.CustomObjectsApi(api), version.partition("/")
-    if namespace is None:
-        answer: Any = custom.list_cluster_custom_object(group, number, plural, _request_timeout=TIMEOUT)
-    else:
-        answer = custom.list_namespaced_custom_object(group, number, namespace, plural, _request_timeout=TIMEOUT)
-    return list(answer["items"])
-
-
-_PARTS: Sequence[tuple[str, Callable[[Environment, client.ApiClient, Seen], list[Result]]]] = (
+_PARTS: Sequence[tuple[str, Callable[[Environment, Client, Seen], list[Result]]]] = (
     ("service", _service),
     ("certificate", _certificates),
     ("issuer", _issuer),

@@ -35,7 +35,7 @@ _OBJECT = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _CLUSTER: Mapping[str, Any] = {
     "components.kube.load_balancer.find_address": ["203.0.113.10", "2001:db8::10"],
     "components.kube.mesh.read": Mesh("istio-system"),
-    "components.kube.client.api_client": None,
+    "components.kube.credentials.Client": None,
 }
 """Functions that read the cluster, and their answers."""
 

@@ -1,9 +1,9 @@
 """The move between the two APIs; tests/sandbox/test_gateway_api.py plays it."""
 
 import pytest
-from kubernetes import client
 
 from components.kube import cutover
+from components.kube.client import RefusedError
 from components.kube.credentials import Credentials
 from tests.unit.api_server import Api
 
@@ -20,7 +20,7 @@ def test_nothing_is_moved_where_there_is_nothing_of_the_other_api(api: Api, old:
 
 def test_missing_rights_are_an_error_that_the_hook_turns_into_a_warning(api: Api) -> None:
     api.refused = 403
-    with pytest.raises(client.ApiException, match="403"):
+    with pytest.raises(RefusedError, match="403"):
         cutover.move_aside(Credentials(api.kubeconfig), cutover.ISTIOS, *PLACE)
 
 

@@ -101,11 +101,11 @@ class TestDiagnosis:
         }
         certificate = {"metadata": {"name": "certs", "namespace": "gateways"}}
         api.objects["/apis/cert-manager.io/v1/namespaces/gateways/certificates/certs"] = certificate
-        with api.client() as connected:
-            (unread,) = problems_of(connected, "Certificate", "gateways", "certs") or []
-            solver = owned("Challenge", "challenge", "cm-acme-http-solver-1", **route)
-            api.objects["/apis/gateway.networking.k8s.io/v1/namespaces/gateways/httproutes"] = {"items": [solver]}
-            *_, named = problems_of(connected, "Certificate", "gateways", "certs") or []
+        connected = api.client()
+        (unread,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+        solver = owned("Challenge", "challenge", "cm-acme-http-solver-1", **route)
+        api.objects["/apis/gateway.networking.k8s.io/v1/namespaces/gateways/httproutes"] = {"items": [solver]}
+        *_, named = problems_of(connected, "Certificate", "gateways", "certs") or []
 
         assert unread.where == "Challenge for shop.sandbox.test", "the rest is explained all the same"
         assert (named.where, named.what) == ("HTTPRoute cm-acme-http-solver-1", words)
@@ -118,8 +118,8 @@ class TestDiagnosis:
         api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = {
             "status": not_ready("x509: certificate signed by unknown authority")
         }
-        with api.client() as connected:
-            problems = problems_of(connected, kind, namespace, ISSUER)
+        connected = api.client()
+        problems = problems_of(connected, kind, namespace, ISSUER)
 
         assert problems == [Problem(kind, "x509: certificate signed by unknown authority")]
 
@@ -146,11 +146,11 @@ class TestDiagnosis:
             "/apis/acme.cert-manager.io/v1/namespaces/gateways/challenges": {"items": []},
         }
         api.refused = refused
-        with api.client() as connected:
-            (unknown,) = problems_of(connected, "Certificate", "gateways", "certs") or []
-            server = {"spec": {"acme": {"server": "https://acme.corp.test/dir"}}}
-            api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = server
-            (known,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+        connected = api.client()
+        (unknown,) = problems_of(connected, "Certificate", "gateways", "certs") or []
+        server = {"spec": {"acme": {"server": "https://acme.corp.test/dir"}}}
+        api.objects[f"/apis/cert-manager.io/v1/{path}/{ISSUER}"] = server
+        (known,) = problems_of(connected, "Certificate", "gateways", "certs") or []
 
         assert unknown.fix == (), "the rest is explained all the same"
         assert page in known.fix[0]

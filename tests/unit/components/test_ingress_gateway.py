@@ -7,10 +7,10 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 import yaml
-from kubernetes import client
 
 from components.ingress_gateway import IngressGateway
-from components.kube.load_balancer import UnreachableError, asks_for_address, find_address
+from components.kube.client import RefusedError
+from components.kube.load_balancer import asks_for_address, find_address
 from components.kube.solver_route import DEFAULTS, ingress_label
 from components.preflight.service import Wanted
 from components.problem import COMMANDS, ProblemsError
@@ -46,8 +46,7 @@ def api(api: Api) -> Api:
 
 
 def find(api: Api, timeout: float = 5, family: str = "ipv4") -> Sequence[str] | None:
-    with api.client() as connected:
-        return find_address(connected, "istio-system", "istio-ingressgateway", timeout, Wanted(family))
+    return find_address(api.client(), "istio-system", "istio-ingressgateway", timeout, Wanted(family))
 
 
 def up(
@@ -112,7 +111,7 @@ class TestAddress:
     def test_a_refused_request_is_not_taken_for_a_missing_service(self, api: Api) -> None:
         api.status = 403
 
-        with pytest.raises(UnreachableError, match="403"):
+        with pytest.raises(RefusedError, match="403"):
             find(api)
 
 
@@ -310,11 +309,11 @@ def test_the_label_of_an_ingress_is_the_one_that_istio_takes(mesh: dict[str, str
     ("spec", "annotations", "asks"),
     [
         ({}, {}, False),
-        ({"load_balancer_ip": IP}, {}, True),
+        ({"loadBalancerIP": IP}, {}, True),
         ({}, {"networking.gke.io/load-balancer-ip-addresses": "gateway"}, True),
     ],
 )
 def test_a_service_that_names_its_address_keeps_it(spec: dict[str, str], annotations: Any, asks: bool) -> None:
-    gateway = client.V1Service(metadata=client.V1ObjectMeta(annotations=annotations), spec=client.V1ServiceSpec(**spec))
+    gateway = {"metadata": {"annotations": annotations}, "spec": spec}
 
     assert asks_for_address(gateway) is asks, "a new Service gets the same address"

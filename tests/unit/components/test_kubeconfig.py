@@ -10,9 +10,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from kubernetes.config import ConfigException
 
-from components.kube.client import api_client
+from components.kube.client import Client, ClusterError
 from components.kube.kubeconfig import (
     credentials_in,
     embedded_credentials,
@@ -178,8 +177,8 @@ def test_one_that_cannot_be_read_is_not_quoted(content: str, as_file: bool, tmp_
         Path(kubeconfig).write_text(content)
     report = ""
     try:
-        api_client(kubeconfig)
-    except ConfigException:
+        Client(kubeconfig)
+    except ClusterError:
         report = traceback.format_exc()
     assert KEY not in report, "in a traceback neither"
 

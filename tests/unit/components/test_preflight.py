@@ -1,12 +1,10 @@
 """What the surroundings would defeat: an example of each check, and what is in nobody's way."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from kubernetes import client
 
 from components import preflight
 from components.kube import mesh, neighbours
@@ -25,15 +23,13 @@ PODS = {"istio": "edge"}
 PUBLIC = Wanted(public_ca=True, commands=ingress_commands())
 
 
-def gateway(ip: str = OURS, ports: Any = (80, 443), annotations: Any = None, **spec: Any) -> client.V1Service:
-    """Return the gateway's Service, read as a client reads it."""
-    written = {
+def gateway(ip: str = OURS, ports: Any = (80, 443), annotations: Any = None, **spec: Any) -> dict[str, Any]:
+    """Return the gateway's Service."""
+    return {
         "metadata": {"name": "gateway", "namespace": "edge", "annotations": annotations},
         "spec": {"type": "LoadBalancer", "ports": [{"port": port} for port in ports], "selector": PODS, **spec},
         "status": {"loadBalancer": {"ingress": [{"ip": ip}]}},
     }
-    service: client.V1Service = client.ApiClient().deserialize(json.dumps(written), "V1Service", "application/json")
-    return service
 
 
 def zone(**records: list[str]) -> Zone:
@@ -167,7 +163,7 @@ def test_what_is_there_is_named_with_the_way_out(name: str) -> None:
     ],
     ids=["carrier's", "unique local", "internal", "source ranges"],
 )
-def test_a_public_ca_cannot_reach_every_address(service: client.V1Service, what: str) -> None:
+def test_a_public_ca_cannot_reach_every_address(service: dict[str, Any], what: str) -> None:
     (problem,) = problems("unreachable", service, PUBLIC)
     assert what in problem.what
 
@@ -188,7 +184,7 @@ def test_a_public_ca_cannot_reach_every_address(service: client.V1Service, what:
     ids=["for documents", "public", "a CA of its own network", "all", "all, in halves", "external", "the same labels",
          "other labels", "without a selector"],
 )  # fmt: skip
-def test_a_service_that_serves_is_not_refused(service: client.V1Service, wanted: Wanted) -> None:
+def test_a_service_that_serves_is_not_refused(service: dict[str, Any], wanted: Wanted) -> None:
     assert not list(preflight.find(preflight.SERVICE, service, wanted))
 
 
@@ -334,10 +330,10 @@ def test_policies_of_the_gateway_and_of_istio_are_read_and_what_may_not_be_read_
     http01 = {"selector": PODS, "revision": None, "control_plane": "mesh", "class_field": "class"}
     policies = "/apis/security.istio.io/v1/namespaces/{}/authorizationpolicies"
     api.objects = {policies.format(place): {"items": [policy(rules=[OFFICE])]} for place in ("edge", "mesh")}
-    with api.client() as connected:
-        assert len(mesh.read(connected, "edge", "gateway", http01, {}).policies) == 2
-        api.objects, api.refused = {}, 403
-        assert not mesh.read(connected, "edge", "gateway", http01, {}).policies
+    connected = api.client()
+    assert len(mesh.read(connected, "edge", "gateway", http01, {}).policies) == 2
+    api.objects, api.refused = {}, 403
+    assert not mesh.read(connected, "edge", "gateway", http01, {}).policies
 
 
 def test_gateways_of_all_namespaces_are_read_and_what_may_not_be_read_is_no_error(api: Api) -> None:

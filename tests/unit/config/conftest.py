@@ -14,7 +14,7 @@ def gateway_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cluster whose Services have an address."""
     monkeypatch.setattr("components.kube.load_balancer.find_address", lambda *_, **__: [IP])
     monkeypatch.setattr("components.kube.mesh.read", lambda *_, **__: Mesh("istio-system"))
-    monkeypatch.setattr("components.kube.client.api_client", lambda *_: None)
+    monkeypatch.setattr("components.kube.credentials.Client", lambda *_: None)
 
 
 @pytest.fixture

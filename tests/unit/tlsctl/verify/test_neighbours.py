@@ -406,6 +406,6 @@ def test_without_the_right_to_read_other_namespaces_the_gateways_own_is_judged(
     finally:
         api.close()
     unread = [result.detail for result in results if result.state == "skipped"]
-    assert f"not read from here: gateways.{group} of all namespaces: 403 Forbidden" in unread
+    assert f"not read from here: gateways.{group} of all namespaces: the API server answers 403 Forbidden" in unread
     assert len(unread) == 7, "Gateways and routes of both APIs, ListenerSets, Ingresses and their classes"
     assert [result.subject for result in results if result.check == "coalescing"] == ["a.acme.dev"]

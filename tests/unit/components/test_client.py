@@ -1,0 +1,40 @@
+"""The Kubernetes client: what it asks for, and what its errors say."""
+
+import pytest
+
+from components.kube.client import Client, ClusterError, RefusedError
+from tests.unit.api_server import Api
+
+SECRETS = "/api/v1/namespaces/edge/secrets"
+
+
+def test_an_object_is_read_by_its_name_and_a_missing_one_is_none(api: Api) -> None:
+    api.objects[f"{SECRETS}/shop"] = {"data": {"a": "b"}}
+
+    assert api.client().get("v1", "secrets", "shop", "edge") == {"data": {"a": "b"}}
+    assert api.client().get("v1", "secrets", "other", "edge") is None
+
+
+def test_a_name_that_somebody_else_wrote_leads_to_no_other_object(api: Api) -> None:
+    api.objects[f"{SECRETS}/shop"] = {}
+
+    assert api.client().get("v1", "configmaps", "../secrets/shop", "edge") is None
+
+
+def test_a_refusal_has_its_status_and_a_kind_that_the_cluster_does_not_know_is_one(api: Api) -> None:
+    with pytest.raises(RefusedError, match="the API server answers 404") as refused:
+        api.client().items("cert-manager.io/v1", "certificates")
+    assert refused.value.status == 404
+    assert api.client().resources("cert-manager.io/v1") is None
+
+    api.refused = 403
+    with pytest.raises(RefusedError, match="the API server answers 403 Forbidden"):
+        api.client().get("v1", "secrets", "shop", "edge")
+
+
+def test_a_server_that_does_not_answer_is_named_with_the_cause(api: Api) -> None:
+    client = Client(api.kubeconfig)
+    api.close()
+
+    with pytest.raises(ClusterError, match=r"^http://127\.0\.0\.1:\d+ does not answer: NewConnectionError$"):
+        client.ask_version()
