@@ -41,14 +41,18 @@ class CertManager(pulumi.ComponentResource):
         self.register_outputs({"namespace": self.namespace})
 
     def _install(self, name: str, inputs: Mapping[str, Any]) -> None:
-        child = pulumi.ResourceOptions(parent=self)
-        # A sidecar would keep the Pod of startupapicheck, and so its Job, from ever ending.
-        labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"], "istio-injection": "disabled"}
-        namespace = kubernetes.core.v1.Namespace(
-            f"{name}-namespace",
-            metadata={"name": inputs["namespace"], "labels": labels},
-            opts=pulumi.ResourceOptions(parent=self, hooks=refuse_another(self, inputs["values"])),
+        namespace = inputs["namespace"]
+        first = pulumi.ResourceOptions(
+            parent=self, hooks=refuse_another(self, inputs["values"], creates_namespace=inputs["create_namespace"])
         )
+        if inputs["create_namespace"]:
+            # A sidecar would keep the Pod of startupapicheck, and so its Job, from ever ending.
+            labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"], "istio-injection": "disabled"}
+            metadata = {"name": namespace, "labels": labels}
+            namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata=metadata, opts=first).metadata[
+                "name"
+            ]
+            first = pulumi.ResourceOptions(parent=self)
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.
         kubernetes.helm.v3.Release(
@@ -56,7 +60,7 @@ class CertManager(pulumi.ComponentResource):
             # Constant: a release that is replaced under another name cannot adopt the CRDs
             # (pulumi-kubernetes-cert-manager#408).
             name=RELEASE,
-            namespace=namespace.metadata["name"],
+            namespace=namespace,
             chart=_verified(f"CertManager {name!r}", inputs["chart"], inputs["version"], inputs["digest"]),
             version=inputs["version"],
             keyring=inputs["keyring"],
@@ -65,7 +69,7 @@ class CertManager(pulumi.ComponentResource):
             timeout=TIMEOUT,
             # An install that failed after the engine was killed is a release that the engine has no record of.
             replace=True,
-            opts=child,
+            opts=first,
         )
 
 

@@ -5,11 +5,13 @@ The provider would replace an existing record set without a warning.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from importlib import metadata
 
 import pulumi
 
 from . import engine, preflight
+from .name_servers import name_servers
 from .preflight import hooks
 from .preflight.records import Zone
 from .problem import COMMANDS, Problem, text
@@ -104,7 +106,8 @@ class OthersRecords:
         if not self._warned:
             self._warned = True
             of_all = (preflight.find(preflight.RECORDS, seen, own, None, warn=True) for own in self._record_sets)
-            if warnings := [problem for of_one in of_all for problem in of_one]:
+            # What is wrong with the zone is wrong with each of its record sets.
+            if warnings := list(dict.fromkeys(problem for of_one in of_all for problem in of_one)):
                 pulumi.log.warn(text(warnings))
         problems = self._problems(seen, key, values)
         if key not in owners and not problems:
@@ -126,4 +129,6 @@ class OthersRecords:
         records = await existing(self._component, zone, project)
         commands = COMMANDS.get(self._component.pulumi_resource_name, {})
         seen = Zone(zone, project, records, commands, self._record_sets, self._identities)
+        if seen.domain:
+            seen = replace(seen, delegated_to=await engine.in_thread(name_servers, seen.domain))
         return seen, external_dns.owners(records, self._record_sets)

@@ -248,7 +248,10 @@ class CertManagerArgs(TypedDict):
     install: NotRequired[Annotated[bool, Default(True)]]
     """False uses the cert-manager that the cluster has, and creates nothing."""
     namespace: NotRequired[Annotated[Input[KubernetesName], Default("cert-manager")]]
-    """The namespace of cert-manager. It is created with the release, and leader election stays in it."""
+    """The namespace of cert-manager, in which leader election stays too."""
+    create_namespace: NotRequired[Annotated[bool, Default(True)]]
+    """Whether the namespace is created with the release. False before the first installation uses a namespace that is
+    there. Label it `istio-injection: disabled`, since a sidecar would keep the chart's Job from ending."""
     chart: NotRequired[Annotated[Input[Identifier], Default(cert_manager.CHART)]]
     """An OCI reference, or the path of a packaged chart or of a folder on this machine."""
     version: NotRequired[Annotated[Input[ChartVersion], Default(cert_manager.VERSION)]]
@@ -259,7 +262,7 @@ class CertManagerArgs(TypedDict):
     keyring: NotRequired[Input[Identifier] | None]
     """The path of a keyring, with which the chart's signature (`.prov`) is verified."""
     pod_security: NotRequired[Annotated[Input[PodSecurity], Default(cert_manager.POD_SECURITY[0])]]
-    """The Pod Security Standard that the namespace enforces."""
+    """The Pod Security Standard that the namespace enforces, if it is created."""
     gateway_api: NotRequired[Annotated[bool, Default(False)]]
     """Whether cert-manager reads the Gateway API, whose CRDs have to be there before it starts; 1.21.2 and later."""
     values: NotRequired[Annotated[Input[ChartValues], Default({})]]

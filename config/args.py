@@ -72,10 +72,13 @@ class Composition:
         for gateway in self.gateways:
             commands[gateway.resource_name("dns")] = {
                 name: f"pulumi config set --path {word(dotted([*gateway.view.path, 'dns', key]))}"
-                for name, key in (("take_over", "takeOver"), ("caa", "caa"))
+                for name, key in (("take_over", "takeOver"), ("caa", "caa"), ("zone", "zone"))
             }
         commands["issuers"] = ISSUER_COMMANDS
-        commands["cert-manager"] = {"install": "pulumi config set --path certManager.install"}
+        commands["cert-manager"] = {
+            "install": "pulumi config set --path certManager.install",
+            "create_namespace": "pulumi config set --path certManager.createNamespace",
+        }
         commands |= {name: {"role_id": "pulumi config set --path dns.workloadRole"} for name in self.access}
         return commands | {name: {"hosts": "pulumi config set --path dns.caa"} for name in self.caa({})}
 

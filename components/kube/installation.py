@@ -16,18 +16,24 @@ from .client import Client, ClusterError, Object, RefusedError
 from .credentials import Credentials, credentials_of
 
 
-def refuse_another(component: pulumi.ComponentResource, values: Any) -> pulumi.ResourceHookBinding | None:
-    """Return `before_create` hooks for cert-manager's namespace; `values` are the chart's."""
+def refuse_another(
+    component: pulumi.ComponentResource, values: Any, *, creates_namespace: bool
+) -> pulumi.ResourceHookBinding | None:
+    """Return `before_create` hooks for what is created first: the namespace, or the release in one that is there.
+
+    `values` are the chart's.
+    """
     credentials = credentials_of(component)
     defines = pulumi.Output.from_input(values).apply(lambda known: _brings_definitions(known or {}))
     commands = COMMANDS.get(component.pulumi_resource_name, {})
 
     async def run(args: pulumi.ResourceHookArgs) -> None:
         known = await credentials.future()
-        namespace = ((args.new_inputs or {}).get("metadata") or {}).get("name")
+        inputs = args.new_inputs or {}
+        namespace = (inputs.get("metadata") or {}).get("name") if creates_namespace else inputs.get("namespace")
         if known is None or not isinstance(namespace, str):
             return  # the cluster is one of this program's own, and not known yet
-        place = await in_thread(_look, known, Place(namespace, commands=commands))
+        place = await in_thread(_look, known, Place(namespace, creates=creates_namespace, commands=commands))
         place = replace(place, defines=await defines.future() is not False)
         if problems := list(preflight.find(preflight.CERT_MANAGER, place)):
             raise pulumi.RunError(text(problems))

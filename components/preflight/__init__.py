@@ -109,6 +109,19 @@ RECORDS: Mapping[str, Check] = {
         "record",
         records.beside_cname,
     ),
+    "zone": Check(
+        "DNS has other name servers for the zone's domain than the zone's: nobody would see its records",
+        "the domain's NS records, at the registrar or in the zone above",
+        "record",
+        records.not_delegated,
+        warns=True,
+    ),
+    "cut": Check(
+        "a name lies below NS records of the zone, by which other servers are asked for it",
+        "the managed zone of that name, or the deletion of the NS records",
+        "record",
+        records.below_cut,
+    ),
     "delegation": Check(
         "a name that is to be the CNAME of a DNS-01 proof has other records",
         "their deletion",
@@ -157,8 +170,8 @@ CERT_MANAGER: Mapping[str, Check] = {
         cert_manager.other_controller,
     ),
     "namespace": Check(
-        "the namespace is there already, without a cert-manager",
-        "its deletion, or `tlsctl adopt`",
+        "the namespace is there already, without a cert-manager, or is not there and `createNamespace` is false",
+        "`certManager.createNamespace`",
         "issuer",
         cert_manager.namespace_exists,
     ),

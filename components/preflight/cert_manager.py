@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Problem, set_input
-from ..shell import word
 
 RELEASE = "cert-manager"
 """The name of the Helm release, and of the Deployment of its controller."""
@@ -21,6 +20,8 @@ class Place:
     """Where cert-manager is to be installed, and what is there; None where it may not be read."""
 
     namespace: str
+    creates: bool = True
+    """Whether the stack creates the namespace."""
     exists: bool | None = None
     """Whether the namespace does."""
     controller: bool | None = None
@@ -62,7 +63,12 @@ def other_controller(place: Place) -> Iterator[Problem]:
 
 def namespace_exists(place: Place) -> Iterator[Problem]:
     """Yield the problem of a namespace without a cert-manager: the provider creates none that exists."""
-    if place.exists and not place.controller:
+    commands = place.commands or {}
+    if place.creates and place.exists and not place.controller:
         what = "is there already, without a cert-manager, and the stack would create it"
-        delete = f"kubectl delete namespace {word(place.namespace)}    # if nothing in it is needed"
-        yield Problem(f"namespace {place.namespace}", what, (delete, _ADOPT))
+        use = set_input(commands, "create_namespace", "false", "installs into it")
+        yield Problem(f"namespace {place.namespace}", what, (use,))
+    if not place.creates and place.exists is False:
+        what = "does not exist, and the stack does not create it"
+        create = set_input(commands, "create_namespace", "true")
+        yield Problem(f"namespace {place.namespace}", what, (create,))

@@ -30,11 +30,23 @@ class Zone:
     """All record sets that the stack has, or is to have."""
     identities: Collection[str] = ()
     """The domains of the CA, as CAA records name it; empty where they are not known, or the stack makes CAA records."""
+    delegated_to: Collection[str] | None = None
+    """The name servers that DNS has for the zone's domain; None where DNS cannot be asked."""
 
     @property
     def options(self) -> str:
         """The options of gcloud that name the zone."""
-        return f"--zone {word(self.name)}" + (f" --project {word(self.project)}" if self.project else "")
+        return f"--zone {self.named}"
+
+    @property
+    def named(self) -> str:
+        """The name, and the option that names another project."""
+        return word(self.name) + (f" --project {word(self.project)}" if self.project else "")
+
+    @cached_property
+    def domain(self) -> str:
+        """The zone's domain, whose name has the SOA record; empty where the zone was not read."""
+        return next((name for name, kind in self.records if kind == "SOA"), "")
 
     def types_at(self, name: str) -> Sequence[str]:
         """Return the types of the records that a name has."""
@@ -132,6 +144,35 @@ def other_ca(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
         if "caa" in zone.commands:
             fix.append(set_input(zone.commands, "caa", "true", "in place of the above: records of the hosts' own"))
         yield Problem(_where((owner, "CAA")), f"forbids a certificate for {name}: {wrong}", tuple(fix))
+
+
+def not_delegated(zone: Zone, _key: Key, _values: Values) -> Iterator[Problem]:
+    """Yield the problem of a zone whose domain has other name servers: nobody would see its records."""
+    own = {server.removesuffix(".").lower() for server in zone.records.get((zone.domain, "NS"), ())}
+    if not zone.domain or zone.delegated_to is None or not own or own & {*zone.delegated_to}:
+        return
+    others = ", ".join(sorted(zone.delegated_to)) or "no name servers"
+    what = f"is not asked for {zone.domain}, which has {others} in DNS: no client and no CA would see its records"
+    fix = (
+        f"dig {word(zone.domain + '.')} NS",
+        f"gcloud dns managed-zones describe {zone.named} --format 'value(nameServers)'"
+        f"    # the NS records of {zone.domain} have to name these, at the registrar or in the zone above",
+    )
+    yield Problem(f"managed zone {zone.name}", what, fix)
+
+
+def below_cut(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
+    """Yield the problem of a name below NS records of the zone, by which other servers are asked for it."""
+    owner = names.without_wildcard(key[0])
+    while owner and owner != zone.domain and (owner, "NS") not in zone.records:
+        owner = owner.partition(".")[2]
+    if not zone.domain or not owner or owner == zone.domain:
+        return
+    servers = ", ".join(zone.records[owner, "NS"])
+    what = f"would not be seen: NS records lead {owner} and the names below it to {servers}"
+    zone_of_it = set_input(zone.commands, "zone", "NAME", f"the managed zone of {owner}")
+    delete = f"gcloud dns record-sets delete {word(owner + '.')} {zone.options} --type NS    # if they lead nowhere"
+    yield Problem(_where(key), what, (zone_of_it, delete))
 
 
 def _where(key: Key) -> str:

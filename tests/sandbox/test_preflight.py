@@ -44,6 +44,13 @@ def test_an_address_in_the_place_of_a_cname_is_refused(stack: Stack) -> None:
     assert "gcloud dns record-sets transaction execute --zone sandbox" in printed
 
 
+def test_a_host_that_other_name_servers_are_asked_for_is_refused(stack: Stack) -> None:
+    with record_sets(at_host("NS", "ns1.team.test.")):
+        printed = stack.preview(fails=True)
+    assert f"NS records lead {HOST} and the names below it to ns1.team.test." in printed
+    assert f"gcloud dns record-sets delete {HOST}. --zone sandbox --type NS" in printed
+
+
 def test_gateways_for_other_pods_than_those_of_the_service_are_refused(stack: Stack) -> None:
     with stack.changed(ingress={"selector": {"istio": "front"}}, challenge="dns01"):
         printed = stack.preview(fails=True)
@@ -70,9 +77,13 @@ def test_cert_manager_is_not_installed_into_a_namespace_that_is_there(stack: Sta
     with applied(resource("v1", "Namespace", "occupied")), stack.changed(certManager={"namespace": "occupied"}):
         printed = stack.preview(fails=True)
         assert "namespace occupied is there already, without a cert-manager" in printed
-        assert "tlsctl adopt" in printed
-        with stack.changed(certManager={"install": False}):
-            assert stack.plan(), "it is not the stack's"
+        assert "pulumi config set --path certManager.createNamespace false" in printed
+        with stack.changed(certManager={"namespace": "occupied", "createNamespace": False}):
+            plan = stack.plan()
+        assert "cert-manager-release" in plan
+        assert "cert-manager-namespace" not in plan, "it is not the stack's"
+    with stack.changed(certManager={"namespace": "occupied", "createNamespace": False}):
+        assert "namespace occupied does not exist" in stack.preview(fails=True)
 
 
 POLICY = "office"

@@ -38,6 +38,10 @@ def zone(**records: list[str]) -> Zone:
     return Zone("zone-a", records=at_host, commands={"take_over": "pulumi config set --path dns.takeOver"})
 
 
+ZONE = Zone("zone-a", records={("a.test", "NS"): ["NS1.cloud.test."], ("a.test", "SOA"): ["ns1.cloud.test. …"]})
+"""A zone without other records than those that Cloud DNS makes."""
+
+
 def policy(**spec: Any) -> dict[str, Any]:
     """Return an AuthorizationPolicy of the gateway's namespace."""
     return {"metadata": {"namespace": "edge", "name": "office"}, "spec": spec}
@@ -64,6 +68,16 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         "pulumi config set challenge dns01",
     ),
     "cname": ((zone(CNAME=["lb.a.test."]), (HOST, "AAAA"), [OURS]), "is a CNAME of lb.a.test.", "AAAA ADDRESS"),
+    "zone": (
+        (replace(ZONE, delegated_to={"ns1.registrar.test"}), (HOST, "A"), [OURS]),
+        "is not asked for a.test, which has ns1.registrar.test in DNS",
+        "gcloud dns managed-zones describe zone-a --format 'value(nameServers)'",
+    ),
+    "cut": (
+        (replace(ZONE, records={**ZONE.records, (HOST, "NS"): ["ns1.shop.test."]}), (f"www.{HOST}", "A"), [OURS]),
+        f"NS records lead {HOST} and the names below it to ns1.shop.test.",
+        f"gcloud dns record-sets delete {HOST}. --zone zone-a --type NS",
+    ),
     "delegation": (
         (zone(TXT=["proof"]), (HOST, "CNAME"), ["x."]),
         "has records of the type TXT",
@@ -126,7 +140,7 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
     "namespace": (
         (Place("tls", exists=True, controller=False),),
         "is there already, without a cert-manager",
-        "kubectl delete namespace tls",
+        "set the input create_namespace to false    # installs into it",
     ),
     "role": (
         ("certManagerDns01_dev", ["You can't create a role_id (x) which has been marked for deletion."], "set another"),
@@ -188,6 +202,16 @@ def test_a_service_that_serves_is_not_refused(service: dict[str, Any], wanted: W
     assert not list(preflight.find(preflight.SERVICE, service, wanted))
 
 
+@pytest.mark.parametrize("delegated_to", [{"ns1.cloud.test", "ns2.elsewhere.test"}, None], ids=["partly", "unknown"])
+def test_a_zone_that_is_asked_is_left_alone(delegated_to: Any) -> None:
+    assert not list(
+        preflight.find(preflight.RECORDS, replace(ZONE, delegated_to=delegated_to), (HOST, "A"), [OURS], warn=True)
+    )
+    assert not list(preflight.find(preflight.RECORDS, ZONE, (HOST, "A"), [OURS])), (
+        "the NS records of the zone are no cut"
+    )
+
+
 @pytest.mark.parametrize(
     ("there", "kind", "values"),
     [
@@ -214,11 +238,23 @@ HELMS = {"meta.helm.sh/release-name": "cert-manager", "meta.helm.sh/release-name
         Place("cert-manager", exists=False, controller=False, definition={}),
         Place("cert-manager", exists=False, definition={"annotations": HELMS}),
         Place("cert-manager", exists=False, definition={"annotations": None}, defines=False),
+        Place("tls", creates=False, exists=True, controller=False),
     ],
-    ids=["not readable", "nothing", "definitions that outlived the release", "definitions that stay as they are"],
+    ids=[
+        "not readable",
+        "nothing",
+        "definitions that outlived the release",
+        "definitions that stay as they are",
+        "a namespace that is used",
+    ],
 )
 def test_cert_manager_is_installed_where_there_is_none(place: Place) -> None:
     assert not list(preflight.find(preflight.CERT_MANAGER, place))
+
+
+def test_a_namespace_that_nobody_creates_is_named() -> None:
+    (problem,) = preflight.find(preflight.CERT_MANAGER, Place("tls", creates=False, exists=False, controller=False))
+    assert (problem.where, problem.what) == ("namespace tls", "does not exist, and the stack does not create it")
 
 
 def test_another_release_is_named() -> None:
