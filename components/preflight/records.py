@@ -96,7 +96,8 @@ def leads_elsewhere(zone: Zone, key: Key, values: Values) -> Iterator[Problem]:
     current = zone.records.get(key)
     if current is None or values is None or {*current} == {*values}:
         return
-    what = f"leads to {', '.join(current)}, where users are, and would lead to {', '.join(values)} at once"
+    to = ", ".join(current) or "several places by a routing policy"
+    what = f"leads to {to}, where users are, and would lead to {', '.join(values)} at once"
     take = set_input(zone.commands, "take_over", "true", "once the gateway may have its users")
     yield Problem(_where(key), what, ("uv run python -m tlsctl adopt    # moves the records last", take))
 

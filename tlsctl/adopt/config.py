@@ -37,7 +37,8 @@ def completed(
     config = result["config"] = result.get("config") or {}
     if is_placeholder(config.get("gcp:project", "")):
         del config["gcp:project"]
-    config.setdefault("gcp:project", project)
+    if config.setdefault("gcp:project", project) != project:
+        decided = {**decided, "dns": {**decided.get("dns", {}), "project": project}}
     kept: list[str] = []
     for name, value in decided.items():
         full = f"{PROJECT}:{name}"

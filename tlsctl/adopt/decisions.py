@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from tlsctl.adopt.ingress_removal import lost_renewals, plan_removal
 from tlsctl.adopt.istio import HTTPS, blocked_challenges, listeners, old_api
 from tlsctl.adopt.objects import Inventory, at, key, mapping, note, selects, text, texts
 from tlsctl.adopt.serving import Serving, serving
-from tlsctl.adopt.signing import Signing, signing
+from tlsctl.adopt.signing import Signing, signing, solver_challenge
 from tlsctl.own import OwnObjects
 
 _GKE = re.compile(r"gke_(?P<project>[^_]+)_(?P<location>[^_]+)_(?P<cluster>[^_]+)")
@@ -55,12 +55,19 @@ class Decision:
 
 def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> Decision:
     """Return what becomes of the objects; a challenge replaces the one that the issuer uses."""
+
+    def challenge_of(host: str) -> str:
+        return challenge or signed.challenge_of(host)
+
     # The challenge depends on the issuer, which depends on the Gateways, and hosts depend on the challenge.
-    served = serving(inventory, challenge or "dns01")
+    served = serving(inventory, lambda _: acme.DNS01)
     signed = signing(inventory, served.namespace, served.credentials)
-    proven = challenge or signed.challenge
-    if proven != "dns01":
-        served = serving(inventory, proven)
+    served = serving(inventory, challenge_of)
+    used = {challenge_of(host) for host in served.names}
+    proven = next(iter(used)) if len(used) == 1 else challenge or signed.challenge
+    for host in served.hosts:
+        if (own := challenge_of(host["host"])) != proven:
+            host["challenge"] = own
     if served.api == apis.GATEWAY and len(served.hosts) > 1:
         signed.divide(served.names)
     _order_hosts(served, signed)
@@ -90,8 +97,8 @@ def decide(inventory: Inventory, stack: str, challenge: str | None = None) -> De
         list(cleanup.copies.values()),
         [
             *blocked_challenges(served.gateways),
-            *_zone_access(inventory, signed, proven),
-            *_reads_gateway_api(served, chart, proven),
+            *_zone_access(inventory, signed, used),
+            *_reads_gateway_api(served, chart, used),
         ],
         list(cleanup.steps()),
         [
@@ -112,9 +119,9 @@ def _sections(**sections: dict[str, Any]) -> dict[str, Any]:
     return {name: section for name, section in sections.items() if section}
 
 
-def _zone_access(inventory: Inventory, signed: Signing, proven: str) -> Iterator[Problem]:
+def _zone_access(inventory: Inventory, signed: Signing, used: Collection[str]) -> Iterator[Problem]:
     """Yield that cert-manager needs access to the zone, if it has not proven names there before."""
-    if proven == "dns01" and signed.challenge != "dns01":
+    if acme.DNS01 in used and acme.DNS01 not in map(solver_challenge, signed.solvers):
         what = (
             f"needs access to the managed zone {inventory.zone}, to prove names there. On GKE with Workload Identity"
             " the stack grants it; other ways are in docs/challenges.md"
@@ -122,9 +129,9 @@ def _zone_access(inventory: Inventory, signed: Signing, proven: str) -> Iterator
         yield Problem("cert-manager", what, ("pulumi config set --path dns.workloadIdentity true",))
 
 
-def _reads_gateway_api(served: Serving, chart: dict[str, Any] | None, proven: str) -> Iterator[Problem]:
+def _reads_gateway_api(served: Serving, chart: dict[str, Any] | None, used: Collection[str]) -> Iterator[Problem]:
     """Yield that a cert-manager which the stack does not install has to make HTTPRoutes for challenges."""
-    if served.api == apis.GATEWAY and proven == "http01" and chart and chart.get("install") is False:
+    if served.api == apis.GATEWAY and acme.HTTP01 in used and chart and chart.get("install") is False:
         what = (
             "has to read the Gateway API, to answer challenges there: its chart's value config.gatewayAPI.enabled, or"
             " enableGatewayAPI in the file of its flag --config"
@@ -184,9 +191,15 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
     """Yield the record sets that exclude an A record of a host, or that lead around the gateway."""
     for record in inventory.record_sets:
         name, kind = text(record, "name").rstrip(".").lower(), text(record, "type")
-        if name not in served.names or kind not in ("CNAME", "AAAA"):
+        if name not in served.names or kind not in ("A", "CNAME", "AAAA"):
             continue
         where, zone = f"record set {name}. {kind}", word(inventory.zone)
+        if kind == "A":
+            if len(addresses := texts(record, "rrdatas")) > 1:
+                yield Problem(
+                    where, f"leads to {', '.join(addresses)}; the stack's leads to the gateway's address alone"
+                )
+            continue
         if kind == "AAAA":
             fix = f"gcloud dns record-sets delete {word(name + '.')} --type AAAA --zone {zone}"
             yield Problem(where, "leads clients with IPv6 to another address than the gateway's", (fix,))

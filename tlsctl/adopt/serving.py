@@ -1,6 +1,6 @@
 """Which hosts the gateway serves by TLS, from which objects, and which of them the config can express."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -86,8 +86,8 @@ class Serving:
         ]
 
 
-def serving(inventory: Inventory, challenge: str) -> Serving:
-    """Return what the gateway serves, with notes on what the stack cannot take over."""
+def serving(inventory: Inventory, challenge: Callable[[str], str]) -> Serving:
+    """Return what the gateway serves, with notes on what the stack cannot take over; `challenge` is that of a host."""
     result = Serving()
     _choose_gateway(_choose_api(inventory, result), inventory, result)
     for gateway in result.gateways:
@@ -98,7 +98,9 @@ def serving(inventory: Inventory, challenge: str) -> Serving:
             continue  # VirtualServices serve it already.
         routes = ingresses.routes_of(host, of_host, inventory.services)
         served = _host(host, routes.routes)
-        reason = routes.reason or _refusal(host, inventory, challenge, result.address) or _conflict(served, result)
+        reason = (
+            routes.reason or _refusal(host, inventory, challenge(host), result.address) or _conflict(served, result)
+        )
         if reason:
             result.notes.append(_stays(host, reason))
         else:
@@ -170,7 +172,7 @@ def _secrets(gateway: Object) -> set[str]:
     return {text(listener, "tls", "credentialName") for listener in secure} - {""}
 
 
-def _read_routes(inventory: Inventory, result: Serving, challenge: str) -> None:
+def _read_routes(inventory: Inventory, result: Serving, challenge: Callable[[str], str]) -> None:
     by_host: dict[str, list[tuple[Object, Routes]]] = {}
     reader = result.reader
     for obj in oldest_first(reader.routes(inventory)):
@@ -185,7 +187,7 @@ def _read_routes(inventory: Inventory, result: Serving, challenge: str) -> None:
         refused = (f"{reader.ROUTE} {qualified(obj)} {routes.reason}" for obj, routes in parts if routes.reason)
         reason = next((f"{why}, which the config cannot express" for why in refused), "")
         served = _host(host, reader.in_order([route for _, routes in parts for route in routes.routes]))
-        reason = reason or _refusal(host, inventory, challenge, result.address) or _conflict(served, result)
+        reason = reason or _refusal(host, inventory, challenge(host), result.address) or _conflict(served, result)
         if reason:
             result.notes.append(_stays(host, reason))
         else:
@@ -204,6 +206,8 @@ def _refusal(host: str, inventory: Inventory, challenge: str, address: str) -> s
         return f"lies outside the managed zone {inventory.zone} ({inventory.domain})"
     if challenge == "http01" and names.is_wildcard(host):
         return "is a wildcard, which HTTP-01 cannot prove: --challenge dns01"
+    if any(mapping(record, "routingPolicy") for record in inventory.a_records(host)):
+        return "has an A record with a routing policy, in whose place the stack would put one address"
     actual = inventory.addresses(host)
     if challenge == "http01" and actual and address and address not in actual:
         return (

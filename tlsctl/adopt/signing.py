@@ -23,6 +23,9 @@ class Signing:
     """The namespace of the gateway's Pods."""
     acme: dict[str, Any] = field(default_factory=dict)
     challenge: str = "http01"
+    """Of hosts that no solver is for."""
+    solvers: Sequence[Object] = ()
+    """The solvers of the issuer."""
     class_field: str = "class"
     certificate: dict[str, Any] = field(default_factory=dict)
     chosen: Object | None = None
@@ -31,6 +34,20 @@ class Signing:
     secrets: Collection[str] = (CREDENTIAL,)
     """The Secrets of the stack's certificates."""
     notes: list[Problem] = field(default_factory=list)
+
+    def challenge_of(self, host: str) -> str:
+        """Return the challenge that proves a host: by the most specific solver, the first of several.
+
+        https://cert-manager.io/docs/configuration/acme/#adding-multiple-solver-types
+        """
+        labels = mapping(self.chosen, "metadata", "labels")
+        ranked = [
+            (rank, challenge)
+            for solver in self.solvers
+            if (challenge := solver_challenge(solver)) and (challenge == acme.DNS01 or not names.is_wildcard(host))
+            if (rank := _rank(mapping(solver, "selector"), host, labels)) is not None
+        ]
+        return max(ranked, key=lambda one: one[0], default=((), self.challenge))[1]
 
     def owns_issuer(self, issuer: IssuerId) -> bool:
         """Tell whether an issuer is one that the stack makes or takes over."""
@@ -146,7 +163,7 @@ def _read_issuer(issuer: Object, inventory: Inventory, result: Signing) -> None:
 
 
 def _read_solvers(issuer: Object, result: Signing) -> None:
-    solvers = mappings(issuer, "spec", "acme", "solvers")
+    result.solvers = solvers = mappings(issuer, "spec", "acme", "solvers")
     ingress = [mapping(solver, "http01", "ingress") for solver in solvers if mapping(solver, "http01", "ingress")]
     by_route = any(mapping(solver, "http01", "gatewayHTTPRoute") for solver in solvers)
     if any(mapping(solver, "dns01", "cloudDNS") for solver in solvers) and not (ingress or by_route):
@@ -157,6 +174,25 @@ def _read_solvers(issuer: Object, result: Signing) -> None:
         result.notes.append(note(issuer, what))
     if any(solver.get("ingressClassName") == solver_route.CLASS for solver in ingress):
         result.class_field = "ingressClassName"
+
+
+def solver_challenge(solver: Object) -> str | None:
+    """Return the challenge that a solver is for; None for one that the stack does not have."""
+    if mapping(solver, "dns01", "cloudDNS"):
+        return acme.DNS01
+    return acme.HTTP01 if mapping(solver, "http01") else None
+
+
+def _rank(selector: Object, host: str, labels: Object) -> tuple[int, int, int] | None:
+    """Return how specific a solver's selector is for a host; None if it is not for the host."""
+    hosts, zones = texts(selector, "dnsNames"), texts(selector, "dnsZones")
+    fitting = [zone for zone in zones if names.lies_in(zone, host)]
+    wanted = mapping(selector, "matchLabels")
+    if (hosts and host not in hosts) or (zones and not fitting):
+        return None
+    if any(labels.get(name) != value for name, value in wanted.items()):
+        return None
+    return len(hosts and [host]), max(map(len, fitting), default=0), len(wanted)
 
 
 def _read_account(issuer: Object, result: Signing) -> None:

@@ -28,6 +28,17 @@ def test_of_an_empty_file_everything_is_written_and_a_second_time_nothing(tmp_pa
     assert config.completed(DOCUMENT, DECIDED, "project") == (DOCUMENT, [])
 
 
+def test_a_zone_of_another_project_than_the_providers_is_written_with_it() -> None:
+    written = {"config": {"gcp:project": "platform"}}
+    document, kept = config.completed(written, {"dns": {"zone": "acme"}}, "dns-project")
+
+    assert document["config"] == {
+        "gcp:project": "platform",
+        "istio-gateway-tls:dns": {"zone": "acme", "project": "dns-project"},
+    }
+    assert not kept
+
+
 def test_what_a_template_leaves_to_be_filled_in_is_filled_in() -> None:
     template = {
         "config": {

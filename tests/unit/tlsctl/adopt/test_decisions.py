@@ -195,6 +195,44 @@ def test_a_secret_that_is_mounted_into_the_gateway_is_noted_with_the_patch() -> 
     assert '"path":"/spec/template/spec/volumes/1"' in text
 
 
+HTTP_SOLVER, DNS_SOLVER = {"http01": {"ingress": {"class": "istio"}}}, {"dns01": {"cloudDNS": {"project": "project"}}}
+
+
+@pytest.mark.parametrize(
+    ("solvers", "expected"),
+    [
+        ([HTTP_SOLVER, DNS_SOLVER], (None, {"*.acme.dev": "dns01"})),
+        ([HTTP_SOLVER, {**DNS_SOLVER, "selector": {"dnsZones": ["acme.dev"]}}], ("dns01", {})),
+        (
+            [{**DNS_SOLVER, "selector": {"dnsZones": ["acme.dev"]}}, {**HTTP_SOLVER, "selector": {"dnsNames": [SHOP]}}],
+            (None, {"*.acme.dev": "dns01"}),
+        ),
+        ([HTTP_SOLVER, {**DNS_SOLVER, "selector": {"matchLabels": {"team": "a"}}}], (None, {})),
+    ],
+    ids=["the first of two, and the only one for a wildcard", "a zone", "a name before a zone", "labels of others"],
+)
+def test_each_host_is_proven_by_the_solver_that_its_selector_fits(solvers: Any, expected: Any) -> None:
+    decision = decided(
+        issuers=[issuer(solvers=solvers)],
+        gateways=[gateway("shop-gateway", SHOP, "*.acme.dev")],
+        virtual_services=[route("shop", SHOP, "*.acme.dev")],
+        certificates=[certificate(CERTIFICATE, SHOP, "*.acme.dev")],
+    )
+    own = {host["host"]: host["challenge"] for host in decision.config["hosts"] if "challenge" in host}
+    assert (decision.config.get("challenge"), own) == expected
+    accepted(decision)
+
+
+def test_records_with_more_than_one_address_are_named() -> None:
+    several = {"name": f"{SHOP}.", "type": "A", "ttl": 60, "rrdatas": [ADDRESS, "192.0.2.9"]}
+    assert f"leads to {ADDRESS}, 192.0.2.9; the stack's" in str(decided(record_sets=[several]).notes)
+
+    policy = {"name": f"{SHOP}.", "type": "A", "ttl": 60, "routingPolicy": {"wrr": {"items": []}}}
+    by_policy = decided(record_sets=[policy])
+    assert by_policy.config["hosts"] == [], "the host stays as it is"
+    assert "has an A record with a routing policy" in str(by_policy.notes)
+
+
 def test_https_redirect_prevents_challenges() -> None:
     by_hand = gateway()
     by_hand["spec"]["servers"][0]["tls"] = {"httpsRedirect": True}
