@@ -21,7 +21,7 @@ from .preflight.service import Wanted, service_name
 from .problem import COMMANDS, Problem, ProblemsError, set_input, text
 from .shared_args import IngressGatewayArgs
 from .shell import word
-from .specs import addresses
+from .specs import addresses, apis
 
 
 class IngressGateway(pulumi.ComponentResource):
@@ -74,7 +74,7 @@ async def _read(
     def find() -> Sequence[str] | None:
         client = credentials.client()
         if http01:
-            seen = mesh.read(client, namespace, service, http01, commands)
+            seen = mesh.read(client, namespace, service, http01, commands, by_route=inputs["api"] == apis.GATEWAY)
             if problems := list(preflight.find(preflight.MESH, seen)):
                 raise ProblemsError(*problems)
             if warnings := list(preflight.find(preflight.MESH, seen, warn=True)):

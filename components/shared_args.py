@@ -303,5 +303,7 @@ class IngressGatewayArgs(TypedDict):
     """The labels by which Gateways select the gateway's Pods. A Service that leads to others is refused."""
     public_ca: NotRequired[Annotated[bool, Default(False)]]
     """Whether a CA on the internet connects to port 80, by HTTP-01. A Service that it cannot reach is refused."""
+    api: NotRequired[Annotated[Api, Default(apis.ISTIO)]]
+    """The API of the Gateways. With `gateway`, a solver has an HTTPRoute in place of an Ingress."""
     http01: NotRequired[Http01Args]
     """Set it where HTTP-01 is used. A gateway to which Istio routes no Ingress of a solver is then refused."""

@@ -65,7 +65,8 @@ class GatewayComposition:
         args["public_ca"] = by_http and self.settings.acme.public
         if self.settings.api == apis.ISTIO:
             args["selector"] = self.settings.ingress.selector
-        if by_http and self.settings.api == apis.ISTIO:
+        args["api"] = self.settings.api
+        if by_http:
             args["http01"] = shared_fields(self.settings.ingress, Http01Args)
         return cast(IngressGatewayArgs, args)
 

@@ -17,10 +17,19 @@ _POLICIES = ("security.istio.io/v1", "authorizationpolicies")
 """The API version and the plural."""
 
 
-def read(client: Client, namespace: str, service: str, http01: Mapping[str, Any], commands: Mapping[str, str]) -> Mesh:
+def read(
+    client: Client,
+    namespace: str,
+    service: str,
+    http01: Mapping[str, Any],
+    commands: Mapping[str, str],
+    *,
+    by_route: bool = False,
+) -> Mesh:
     """Return a gateway, as Istio sees it.
 
-    Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields.
+    Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields,
+    and `by_route` tells whether solvers have HTTPRoutes in place of Ingresses.
     """
     labels = {**_deployment_labels(client, namespace, service), **http01["selector"]}
     revision = solver_route.revision_of(labels) if http01["revision"] is None else http01["revision"]
@@ -32,8 +41,9 @@ def read(client: Client, namespace: str, service: str, http01: Mapping[str, Any]
         labels,
         config,
         plane,
+        by_route=by_route,
         class_field=http01["class_field"],
-        ingress_class=_controller(client) if http01["class_field"] != "class" else None,
+        ingress_class=_controller(client) if http01["class_field"] != "class" and not by_route else None,
         namespace_labels=_namespace_labels(client, namespace) if (config or {}).get("discoverySelectors") else None,
         policies=[policy for place in dict.fromkeys((namespace, root)) for policy in _policies(client, place)],
         commands=commands,

@@ -15,10 +15,12 @@ from .client import ClusterError, Object
 from .credentials import Credentials, credentials_of
 
 
-def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any]) -> pulumi.ResourceHookBinding | None:
+def warn_of_others(
+    component: pulumi.ComponentResource, inputs: Mapping[str, Any], *, moves: bool = False
+) -> pulumi.ResourceHookBinding | None:
     """Return `before_create` hooks for a Gateway, which warn.
 
-    `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`.
+    `inputs` has the fields `namespace`, `gateway`, `hosts` and `selector`; `moves` is for a Gateway of the Gateway API.
     """
     credentials = credentials_of(component)
     place = pulumi.Output.all(*(inputs[key] for key in ("namespace", "gateway", "hosts", "selector")))
@@ -28,7 +30,7 @@ def warn_of_others(component: pulumi.ComponentResource, inputs: Mapping[str, Any
         if known is None or own is None:
             return  # not known yet at this preview
         namespace, gateway, hosts, selector = own
-        seen = Neighbours(namespace, gateway, hosts, selector, await in_thread(read, known))
+        seen = Neighbours(namespace, gateway, hosts, selector, await in_thread(read, known), moves=moves)
         if problems := list(preflight.find(preflight.NEIGHBOURS, seen, warn=True)):
             pulumi.log.warn(text(problems))
 

@@ -37,6 +37,8 @@ class Mesh:
     """MeshConfig; None where it may not be read, as with an Istio that Google manages."""
     plane: ControlPlane = field(default_factory=ControlPlane)
     """The istiod that configures it."""
+    by_route: bool = False
+    """Whether a solver has an HTTPRoute, and no Ingress."""
     class_field: str = "class"
     """The field of a solver's Ingress that names its class."""
     ingress_class: str | None = None
@@ -51,11 +53,10 @@ class Mesh:
 
 def no_route(mesh: Mesh) -> Iterator[Problem]:
     """Yield why the Ingress of a solver would not reach the gateway."""
-    if mesh.config is not None and (
-        problem := solver_problem(
-            mesh.config, mesh.labels, mesh.class_field, mesh.ingress_class, mesh.plane, mesh.commands
-        )
-    ):
+    if mesh.config is None or mesh.by_route:
+        return
+    problem = solver_problem(mesh.config, mesh.labels, mesh.class_field, mesh.ingress_class, mesh.plane, mesh.commands)
+    if problem:
         yield problem
 
 

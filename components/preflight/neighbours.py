@@ -20,6 +20,8 @@ class Neighbours:
     selector: Mapping[str, str]
     """Labels of the gateway's Pods."""
     gateways: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    moves: bool = False
+    """Whether the stack uses the Gateway API: Gateways of its own namespace may be those that it moves away from."""
 
 
 def same_host(neighbours: Neighbours) -> Iterator[Problem]:
@@ -29,7 +31,8 @@ def same_host(neighbours: Neighbours) -> Iterator[Problem]:
         spec = gateway.get("spec") or {}
         known = neighbours.selector
         for_pods = all(known.get(label, value) == value for label, value in (spec.get("selector") or {}).items())
-        if not for_pods or (namespace, name) == (neighbours.namespace, neighbours.gateway):
+        own = namespace == neighbours.namespace and (neighbours.moves or name == neighbours.gateway)
+        if not for_pods or own:
             continue
         for server in spec.get("servers") or ():
             tls, number = server.get("tls") or {}, (server.get("port") or {}).get("number")

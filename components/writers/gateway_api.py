@@ -13,6 +13,7 @@ import pulumi_kubernetes as kubernetes
 
 from ..inputs import InputsError, computed, recheck, resource_label
 from ..kube.cutover import ISTIOS, take_over_from
+from ..kube.neighbours import warn_of_others
 from ..problem import Problem
 from ..routes import HostArgs, owners
 from ..specs import gateway_api, names
@@ -37,6 +38,7 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         opts=pulumi.ResourceOptions(parent=component),
     )
     gateways: list[kubernetes.apiextensions.CustomResource] = []
+    others = warn_of_others(component, inputs, moves=True)
     wait = WAIT_FOR_PROGRAMMED if managed else WAIT_FOR_ACCEPTED
     for index, hosts in enumerate(gateway_api.blocks(inputs["hosts"])):
         listeners = computed(
@@ -45,7 +47,8 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         holder = computed(itemgetter(index), holders)
         owner = inputs["gateway"] if gateways and managed else None
         label = gateway_api.numbered(f"{name}-gateway", index)
-        opts = pulumi.ResourceOptions(parent=component, depends_on=[redirect, *gateways[:1]])
+        hooks = None if gateways else others
+        opts = pulumi.ResourceOptions(parent=component, depends_on=[redirect, *gateways[:1]], hooks=hooks)
         gateways.append(_listen(label, holder, inputs, listeners, owner, wait, opts))
     if not managed:
         return pulumi.Output.from_input(inputs["service"])

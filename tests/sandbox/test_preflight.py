@@ -98,12 +98,14 @@ def standing(new_stack: NewStack, stack: Stack) -> Stack:
     return standing
 
 
-def test_a_policy_that_refuses_the_challenge_is_named(standing: Stack) -> None:
+def test_a_policy_that_refuses_the_challenge_is_named(standing: Stack, stack: Stack) -> None:
     rules = [{"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}]
     spec = {"selector": {"matchLabels": {"istio": "ingressgateway"}}, "rules": rules}
     named = f"AuthorizationPolicy {ISTIO}/{POLICY}"
     with applied(resource("security.istio.io/v1", "AuthorizationPolicy", POLICY, ISTIO, spec=spec)):
         assert f"{named}: refuses /.well-known/acme-challenge/" in standing.preview(), "a preview warns"
+        with stack.changed(api="gateway", certManager={"install": False}):
+            assert f"{named}: refuses /.well-known/acme-challenge/" in stack.preview(), "in both APIs"
         (problem,) = (problem for problem in standing.verify().problems if POLICY in problem["what"])
         assert problem["check"] == "challenge"
         fix = shlex.split(problem["fix"][0])
@@ -121,3 +123,5 @@ def test_a_gateway_of_another_with_the_same_host_is_named(stack: Stack) -> None:
     others = resource("networking.istio.io/v1", "Gateway", "theirs", "shop", spec=spec)
     with applied(others), stack.changed(certManager={"install": False}):
         assert f"Gateway shop/theirs: lists {HOST} on port 443 of the same Pods" in stack.preview()
+        with stack.changed(api="gateway"):
+            assert f"Gateway shop/theirs: lists {HOST} on port 443 of the same Pods" in stack.preview()

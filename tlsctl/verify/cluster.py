@@ -124,10 +124,12 @@ def _reservation(environment: Environment, client: Client) -> str:
 def _mesh(environment: Environment, client: Client, _: Seen) -> list[Result]:
     """Name what closes the gateway inside of the mesh, by the checks of a preview."""
     ingress = environment.settings.ingress
-    if not environment.proves_over_http or environment.settings.api != apis.ISTIO:
+    if not environment.proves_over_http:
         return []
+    by_route = environment.settings.api == apis.GATEWAY
     http01 = {key: getattr(ingress, key) for key in Http01Args.__annotations__}
-    gateway = mesh.read(client, environment.namespace, ingress.service, http01, ingress_commands(environment.path))
+    commands = ingress_commands(environment.path)
+    gateway = mesh.read(client, environment.namespace, ingress.service, http01, commands, by_route=by_route)
     return [
         failed(check.verify, INGRESS, sentence(problem), problem.fix)
         for check in preflight.MESH.values()

@@ -343,6 +343,19 @@ def test_other_gateways_leave_the_host_to_the_stack(other: Any) -> None:
     assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [other]))
 
 
+def test_a_stack_that_moves_to_the_gateway_api_leaves_its_old_gateways_behind() -> None:
+    old = {**theirs(443, mode="SIMPLE"), "metadata": {"namespace": "edge", "name": "tls"}}
+    assert problems("same-host", Neighbours("edge", "http", [HOST], PODS, [old]))
+    assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [old], moves=True))
+    assert problems("same-host", Neighbours("edge", "http", [HOST], PODS, [theirs(443, mode="SIMPLE")], moves=True))
+
+
+def test_mesh_config_says_nothing_of_a_solver_with_an_httproute() -> None:
+    off = Mesh("edge", config={"ingressControllerMode": "OFF"})
+    assert problems("solver", off)
+    assert not problems("solver", replace(off, by_route=True))
+
+
 @pytest.mark.parametrize(
     ("records", "identities"),
     [
