@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make up` and `make test`. `make help` lists the rest.
 
-CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/istio-gateway-tls
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/istio-sandbox
 UV      := $(or $(shell command -v uv),$(CACHE)/uv/bin/uv)
 PYTHON  := .venv/bin/python
 sandbox := $(PYTHON) -m sandbox

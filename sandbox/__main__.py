@@ -1,4 +1,4 @@
-"""``python -m sandbox``: start a sandbox, inspect it, run commands in it, end it."""
+"""The command of the sandbox: start a sandbox, inspect it, run commands in it, end it."""
 
 import argparse
 import os
@@ -39,7 +39,7 @@ def up(arguments: argparse.Namespace) -> int:
     for program in plan.standins:
         out.print(
             f"[yellow]{program} is the sandbox's stand-in: the real plugin is not installed, and its download failed. "
-            "`python -m sandbox doctor` says how to install it.[/]"
+            f"`{paths.COMMAND} doctor` says how to install it.[/]"
         )
     return 0
 
@@ -119,7 +119,7 @@ def execute(arguments: argparse.Namespace) -> NoReturn:
     """Run a command inside, in the current folder."""
     argv = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not argv:
-        raise SandboxError("There is no command to run. For example: python -m sandbox exec -- kubectl get pods -A")
+        raise SandboxError(f"There is no command to run. For example: {paths.COMMAND} exec -- kubectl get pods -A")
     _become(Instance.require(arguments.name), argv, Path.cwd())
 
 
@@ -172,7 +172,7 @@ def _name(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog=paths.COMMAND, description=__doc__)
     name = os.environ.get("SANDBOX", "default")
     parser.add_argument("--name", type=_name, default=name, help="which sandbox (default: $SANDBOX, or default)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")

@@ -79,7 +79,7 @@ def _folder() -> Path:
 
 
 def _download(url: str) -> bytes:
-    again = "Then run `python -m sandbox doctor --fix --tests` again."
+    again = f"Then run `{paths.COMMAND} doctor --fix --tests` again."
     try:
         with urllib.request.urlopen(url, timeout=_STALL) as response:  # noqa: S310 - the registry's, or a mirror of it
             content: bytes = response.read()

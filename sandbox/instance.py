@@ -32,7 +32,7 @@ _STATUS_POLL = 0.1
 
 
 def _address(name: str) -> str:
-    return f"\0istio-gateway-tls/{os.geteuid()}/{name}"
+    return f"\0istio-sandbox/{os.geteuid()}/{name}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Instance:
         """
         instance = cls.find(name)
         if instance is None:
-            raise SandboxError(f"No sandbox named {name!r} runs. Start one: python -m sandbox --name {name} up")
+            raise SandboxError(f"No sandbox named {name!r} runs. Start one: {paths.COMMAND} --name {name} up")
         return instance
 
     def request(self, verb: str, part: str | None = None) -> Status:
@@ -101,7 +101,7 @@ class Instance:
             SandboxError: the caller is inside, or the sandbox did not end in time.
         """
         if self.pid == 0:
-            raise SandboxError(f"Sandbox {self.name!r} can only be ended from outside it: `python -m sandbox down`.")
+            raise SandboxError(f"Sandbox {self.name!r} can only be ended from outside it: `{paths.COMMAND} down`.")
         try:
             handle = os.pidfd_open(self.pid)
         except ProcessLookupError:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox import paths
 from sandbox.errors import SandboxError
 
 
@@ -96,5 +97,5 @@ class Status:
         except (KeyError, TypeError):
             raise SandboxError(
                 "This sandbox was started by another version of the project. Restart it: "
-                "`python -m sandbox down`, then `python -m sandbox up`."
+                f"`{paths.COMMAND} down`, then `{paths.COMMAND} up`."
             ) from None

@@ -23,11 +23,14 @@ PULUMI_STATE = RUN / "pulumi" / "state"
 
 VENV_BIN = Path(sys.prefix) / "bin"
 
+COMMAND = "istio-sandbox" if Path(sys.argv[0]).name == "istio-sandbox" else "python -m sandbox"
+"""How the user calls the sandbox: from its own package, or from the clone."""
+
 
 def cache() -> Path:
-    """Return the user's cache folder for this project (XDG base directory specification)."""
+    """Return the user's cache folder (XDG base directory specification)."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "istio-gateway-tls"
+    return Path(base) / "istio-sandbox"
 
 
 def program(name: str) -> Path | None:

@@ -86,7 +86,7 @@ class Newcomer:
 
     def _fill_caches(self) -> None:
         """Fill the newcomer's caches with what is built and downloaded already."""
-        ours = self.home / ".cache" / "istio-gateway-tls"
+        ours = self.home / ".cache" / "istio-sandbox"
         for kind in ("tools", "releases"):
             for tool in (paths.cache() / kind).glob("*/"):
                 if tool.suffix != ".partial":

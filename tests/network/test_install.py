@@ -70,6 +70,44 @@ def test_the_wheel_installs_into_an_empty_environment(tmp_path: Path) -> None:
     assert (pack / virtualenv).resolve() == (tmp_path / "venv").resolve(), "the engine runs it where the wheel is"
 
 
+def test_the_sandbox_is_a_package_that_needs_no_clone(tmp_path: Path) -> None:
+    uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
+    run(
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel",
+        "--directory",
+        tmp_path,
+        cwd=PROJECT / "sandbox",
+    )
+    run(uv, "venv", "--quiet", tmp_path / "venv")
+    (wheel,) = tmp_path.glob("istio_sandbox-*.whl")
+    run(uv, "pip", "install", "--quiet", "--python", tmp_path / "venv", wheel)
+    command = (tmp_path / "venv" / "bin" / "istio-sandbox", "--name", "package")
+    try:
+        assert "The cluster is ready" in run(*command, "up", cwd=tmp_path)
+        address = "jsonpath={.status.loadBalancer.ingress[0].ip}"
+        inside = (
+            *command,
+            "exec",
+            "--",
+            "kubectl",
+            "--namespace",
+            "istio-system",
+            "get",
+            "service",
+            "--output",
+            address,
+        )
+        assert run(*inside, "istio-ingressgateway", cwd=tmp_path), "the gateway has its address"
+        assert run(*command, "exec", "--", "sh", "-c", "cd / && pulumi whoami", cwd=tmp_path).strip()
+    finally:
+        assert "has ended" in run(*command, "down", cwd=tmp_path)
+
+
 def test_the_template_installs_the_package_of_an_index(tmp_path: Path) -> None:
     uv = shutil.which("uv") or str(paths.cache() / "uv" / "bin" / "uv")
     index, repository = tmp_path / "index", tmp_path / "repository"

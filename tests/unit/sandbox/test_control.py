@@ -24,13 +24,14 @@ def name() -> str:
 
 @pytest.fixture
 def address(name: str) -> str:
-    return f"\0istio-gateway-tls/{os.geteuid()}/{name}"
+    return f"\0istio-sandbox/{os.geteuid()}/{name}"
 
 
 @pytest.fixture
 def listener(address: str) -> Iterator[socket.socket]:
     """A process that listens at the address and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
+        listener.settimeout(TIMEOUT)
         listener.bind(address)
         listener.listen()
         yield listener

@@ -35,7 +35,7 @@ def plan(tmp_path: Path) -> Plan:
 def holder(name: str) -> Iterator[socket.socket]:
     """This process holds the name of the sandbox without listening."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"\0istio-gateway-tls/{os.geteuid()}/{name}")
+        listener.bind(f"\0istio-sandbox/{os.geteuid()}/{name}")
         yield listener
 
 
