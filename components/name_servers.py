@@ -7,14 +7,9 @@ _TIMEOUT = 2.0
 
 
 def name_servers(domain: str) -> Collection[str] | None:
-    """Return the names of a domain's servers, in lower case and without the dot; None where DNS cannot be asked.
-
-    None, too, without dnspython: the extra `verify` has it, and the answer is only compared.
-    """
-    try:
-        from dns import exception, resolver
-    except ImportError:
-        return None
+    """Return the names of a domain's servers, in lower case and without the dot; None where DNS cannot be asked."""
+    # Only a stack that makes its first records asks.
+    from dns import exception, resolver
 
     def ask(name: str) -> set[str]:
         try:

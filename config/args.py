@@ -114,7 +114,7 @@ class Composition:
         """The chart and its values."""
         section = shared_fields(self.settings.cert_manager, CertManagerArgs)
         secret = {key: self._secret_if_encrypted("certManager", value) for key, value in section.items()}
-        plain = {key: section[key] for key in ("install", "namespace", "pod_security")}
+        plain = {key: section[key] for key in ("install", "namespace", "create_namespace", "pod_security")}
         return cast(CertManagerArgs, {**secret, **plain, "gateway_api": self.settings.uses_gateway_api})
 
     @property

@@ -177,19 +177,24 @@ def _api_client(kubeconfig: str | None, context: str | None) -> "client.ApiClien
 
 
 def _load(settings: "client.Configuration", kubeconfig: str | None, context: str | None) -> None:
-    from kubernetes import config
+    from kubernetes.config import (
+        ConfigException,
+        load_incluster_config,
+        load_kube_config,
+        load_kube_config_from_dict,
+    )
 
     options = {"context": context or None, "client_configuration": settings, "persist_config": False}
     if kubeconfig and is_content(kubeconfig):
         try:
             parsed = parse(kubeconfig)
         except ValueError as error:
-            raise config.ConfigException(f"the kubeconfig {error}") from None
-        config.load_kube_config_from_dict(parsed, **options)
+            raise ConfigException(f"the kubeconfig {error}") from None
+        load_kube_config_from_dict(parsed, **options)
     elif kubeconfig:
-        config.load_kube_config(str(Path(kubeconfig).expanduser()), **options)
+        load_kube_config(str(Path(kubeconfig).expanduser()), **options)
     else:
         try:
-            config.load_kube_config(**options)
-        except config.ConfigException:
-            config.load_incluster_config(settings)
+            load_kube_config(**options)
+        except ConfigException:
+            load_incluster_config(settings)

@@ -157,7 +157,7 @@ def not_delegated(zone: Zone, _key: Key, _values: Values) -> Iterator[Problem]:
     fix = (
         f"dig {word(zone.domain + '.')} NS",
         f"gcloud dns managed-zones describe {zone.named} --format 'value(nameServers)'"
-        f"    # the NS records of {zone.domain} have to name these, at the registrar or in the zone above",
+        f"    # the NS records of {word(zone.domain)} have to name these, at the registrar or in the zone above",
     )
     yield Problem(f"managed zone {zone.name}", what, fix)
 

@@ -136,8 +136,9 @@ def test_a_gateway_of_its_own_has_an_api_of_its_own() -> None:
     assert solvers == [(None, "class", [HOST["host"]]), ("gateway", None, [WIKI["host"]])], (
         "each host is proven in the API of its gateway"
     )
-    assert "http01" in own.ingress("a"), "an Ingress has to reach the gateway"
-    assert "http01" not in internal.ingress("a"), "there is none"
+    assert (own.ingress("a")["api"], internal.ingress("a")["api"]) == ("istio", "gateway"), (
+        "an Ingress has to reach the gateway, and an HTTPRoute names it"
+    )
 
 
 def test_names_that_are_proven_by_dns_need_no_gateway() -> None:
