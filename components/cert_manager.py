@@ -48,10 +48,10 @@ class CertManager(pulumi.ComponentResource):
         if inputs["create_namespace"]:
             # A sidecar would keep the Pod of startupapicheck, and so its Job, from ever ending.
             labels = {"pod-security.kubernetes.io/enforce": inputs["pod_security"], "istio-injection": "disabled"}
-            metadata = {"name": namespace, "labels": labels}
-            namespace = kubernetes.core.v1.Namespace(f"{name}-namespace", metadata=metadata, opts=first).metadata[
-                "name"
-            ]
+            created = kubernetes.core.v1.Namespace(
+                f"{name}-namespace", metadata={"name": namespace, "labels": labels}, opts=first
+            )
+            namespace = created.metadata["name"]
             first = pulumi.ResourceOptions(parent=self)
         # A Release and not a Chart: only a Release runs the chart's hooks (pulumi-kubernetes#3284), and the hook
         # startupapicheck is what proves that the API server trusts the webhook.

@@ -19,7 +19,7 @@ BLOG = "blog.acme.dev"
 def steps(*removed: Object, staying: tuple[Object, ...] = (), api: bool = False) -> list[Problem]:
     """What is printed to remove Gateways, in either API."""
     every = [*removed, *staying]
-    served = serving(in_gateway_api(*every) if api else inventory(gateways=every), "http01")
+    served = serving(in_gateway_api(*every) if api else inventory(gateways=every), lambda _: "http01")
     names = [gateway["metadata"]["name"] for gateway in removed]
     return list(cleanup.gateway_steps(served, [one for one in served.gateways if one["metadata"]["name"] in names]))
 
