@@ -65,7 +65,10 @@ class Composition:
         """The commands that set inputs, by component: a component reports them in place of the input."""
         commands: dict[str, Mapping[str, str]] = {
             gateway.resource_name("ingress"): ingress_commands(
-                gateway.view.path, gke=self.settings.gke is not None, labels=gateway.settings.ingress.selector
+                gateway.view.path,
+                shares_service=gateway.view.shares_service,
+                gke=self.settings.gke is not None,
+                labels=gateway.settings.ingress.selector,
             )
             for gateway in self.gateways
         }

@@ -80,20 +80,24 @@ ISSUER_COMMANDS = {"solvers[0].dns_names[0]": "pulumi config set --path 'acme.dn
 """What sets an input of AcmeIssuers, as `ingress_commands` does."""
 
 
-def ingress_commands(gateway: Path = (), *, gke: bool = False, labels: Iterable[str] = ()) -> dict[str, str]:
+def ingress_commands(
+    gateway: Path = (), *, shares_service: bool = False, gke: bool = False, labels: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the commands that set the inputs of IngressGateway at its place in the config, and of its provider.
 
-    A cluster of `gke` needs no kubeconfig; `labels` are those of `ingress.selector`.
+    A gateway that shares the Service has the stack's `ingress`. A cluster of `gke` needs no kubeconfig; `labels` are
+    those of `ingress.selector`.
     """
+    section = () if shares_service else gateway
     provider = {key: f"pulumi config set {key}" for key in ("kubeconfig", "context")}
 
-    def at(*path: str) -> str:
-        return f"pulumi config set --path {word(dotted([*gateway, *path]))}"
+    def at(*path: str | int) -> str:
+        return f"pulumi config set --path {word(dotted(path))}"
 
     return {
-        **{key: at("ingress", key) for key in ("namespace", "service", "timeout", "family")},
-        **{f"selector.{label}": at("ingress", "selector", label) for label in labels},
-        "class_field": at("ingress", "classField"),
-        "challenge": at("challenge") if gateway else "pulumi config set challenge",
+        **{key: at(*section, "ingress", key) for key in ("namespace", "service", "timeout", "family")},
+        **{f"selector.{label}": at(*section, "ingress", "selector", label) for label in labels},
+        "class_field": at(*section, "ingress", "classField"),
+        "challenge": at(*gateway, "challenge") if gateway else "pulumi config set challenge",
         **({} if gke else provider),
     }

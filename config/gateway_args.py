@@ -50,8 +50,8 @@ class GatewayComposition:
 
     @property
     def promotes(self) -> bool:
-        """Whether the gateway's address is reserved."""
-        return self.settings.ingress.address == addresses.PROMOTE
+        """Whether the gateway's address is reserved, which is done once for each Service."""
+        return self.settings.ingress.address == addresses.PROMOTE and not self.view.shares_service
 
     def resource_name(self, name: str) -> str:
         """Return what a component of the gateway is called."""

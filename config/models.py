@@ -22,7 +22,9 @@ class Gateway(Section):
     name: KubernetesName = Field(
         description="a name, the prefix of its resources and its Istio Gateways", examples=["internal"]
     )
-    ingress: Ingress
+    ingress: Ingress | None = Field(
+        None, description="without it, the gateway is the stack's own: for hosts of another zone, for instance"
+    )
     hosts: tuple[Host, ...] = Field(min_length=1)
     api: Api | None = Field(None, description="istio or gateway", examples=["gateway"])
     challenge: Challenge | None = Field(None, description="http01 or dns01", examples=["dns01"])
@@ -42,6 +44,11 @@ class View(NamedTuple):
     """With the stack's own keys where the gateway has none."""
     own: frozenset[str]
     """The keys that the gateway has itself."""
+
+    @property
+    def shares_service(self) -> bool:
+        """Whether the Service is that of the stack's own keys."""
+        return "ingress" not in self.own
 
 
 class Settings(Section):
@@ -157,7 +164,7 @@ class Settings(Section):
         if gateway.certificate is None or "secret_name" not in gateway.certificate.model_fields_set:
             certificate = certificate.model_copy(update={"secret_name": f"{gateway.name}-certs"})
         changes |= {"certificate": certificate, "gateways": ()}
-        own = frozenset(map(to_camel, gateway.model_fields_set))
+        own = frozenset(to_camel(key) for key in gateway.model_fields_set if getattr(gateway, key) is not None)
         return View(gateway.name, ("gateways", number), self.model_copy(update=changes), own)
 
     @property

@@ -12,6 +12,9 @@ def problems(gateway: Keys) -> Iterator[Problem]:
     """Yield the problems between the keys of a gateway. What it shares with the stack is reported once, there."""
     if gateway.has("ingress"):
         yield from _reserved_address(gateway)
+    elif gateway.settings.ingress.managed:
+        accepted = "a Service of its own for each gateway with ingress.deployment managed"
+        yield gateway.problem(["ingress"], "is missing", accepted, gateway.set(["ingress", "service"], "NAME"))
     if gateway.has("dns"):
         yield from _caa(gateway)
     if gateway.has("certificate"):
@@ -88,6 +91,8 @@ def duplicates(gateways: Sequence[Keys]) -> Iterator[Problem]:
             first, key = seen.setdefault((what, value), (gateway, gateway.dotted(path)))
             if first is not gateway:  # within one gateway another rule compares
                 accepted, fix = f"each {what} once, in all gateways", gateway.set(path, "NAME")
+                if what == "Service" and not first.view.name:
+                    accepted = "a Service of its own; or no ingress, to share that of the stack's own gateway"
                 yield gateway.problem(path, f"is {key} as well", accepted, fix, default=value.rpartition("/")[2])
 
 
@@ -96,7 +101,7 @@ def _unique(gateway: Keys) -> Iterator[tuple[str, Path, str]]:
     ingress, certificate = gateway.settings.ingress, gateway.settings.certificate
     if gateway.view.name:
         yield "name", ["name"], gateway.view.name
-    if ingress.namespace and ingress.service:
+    if gateway.has("ingress") and ingress.namespace and ingress.service:
         yield "Service", ["ingress", "service"], f"{ingress.namespace}/{ingress.service}"
     if ingress.namespace and certificate.secret_name:
         yield "Secret", ["certificate", "secretName"], f"{ingress.namespace}/{certificate.secret_name}"

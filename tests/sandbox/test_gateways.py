@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 from sandbox.acme import STAGING
-from sandbox.testing import a_records, applied, client, eventually, ingress_address, items, kubectl, resource
+from sandbox.testing import (
+    a_records,
+    applied,
+    client,
+    eventually,
+    ingress_address,
+    items,
+    kubectl,
+    managed_zone,
+    resource,
+)
 from tests.sandbox.stack import GATEWAYS, SHOP, Stack, make_way
 
 pytestmark = pytest.mark.sandbox
@@ -25,6 +35,9 @@ INTERNAL = {
     "challenge": "dns01",
     "hosts": [SHOP | {"host": INSIDE}],
 }
+ZONE, SECOND = "second", "shop.second.test"
+"""Another zone, whose host shares the public gateway."""
+SHARING = {"name": ZONE, "dns": {"zone": ZONE}, "hosts": [SHOP | {"host": SECOND}]}
 TEMPLATE: dict[str, Any] = {
     "metadata": {
         "annotations": {"inject.istio.io/templates": "gateway"},
@@ -69,13 +82,13 @@ def gateway() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, gateway: str) -> Iterator[Stack]:
     assert gateway, "it outlives the stack"
-    with Stack("gateways", tmp_path_factory.mktemp("stacks")) as stack:
+    with managed_zone(ZONE, "second.test"), Stack("gateways", tmp_path_factory.mktemp("stacks")) as stack:
         stack.configure(
             acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
             dns={"workloadIdentity": True},
             certificate={"secretName": "outside-certs"},
             hosts=[SHOP | {"host": OUTSIDE}],
-            gateways=[INTERNAL],
+            gateways=[INTERNAL, SHARING],
         )
         yield stack
     for kind in GATEWAYS.values():
@@ -90,7 +103,7 @@ def shared(made: Stack, request: pytest.FixtureRequest) -> Stack:
     public, internal = request.param
     make_way(public)
     make_way(internal, NAMESPACE)
-    made.configure(api=public, gateways=[INTERNAL | {"api": internal}])
+    made.configure(api=public, gateways=[INTERNAL | {"api": internal}, SHARING])
     return made
 
 
@@ -98,11 +111,12 @@ def test_each_host_is_served_by_its_own_gateway(stack: Stack, gateway: str) -> N
     trust, public = client.trusting(STAGING), ingress_address()
     assert public != gateway
     addresses = {host: records for host, (records, _) in a_records().items()}
-    assert addresses == {OUTSIDE: [public], INSIDE: [gateway]}
-    for host in (OUTSIDE, INSIDE):
+    assert addresses == {OUTSIDE: [public], INSIDE: [gateway]}, "the third is in a zone of its own"
+    for host in (OUTSIDE, INSIDE, SECOND):
         assert eventually(f"{host} is served", partial(client.served, host, trust)), "with its certificate"
     assert stack.outputs()["ingressIp"] == public
-    assert stack.outputs()["gateways"]["internal"]["ingressIp"] == gateway
+    others = {name: outputs["ingressIp"] for name, outputs in stack.outputs()["gateways"].items()}
+    assert others == {"internal": gateway, ZONE: public}
     assert stack.plan() == {}, "and the stack is at rest"
 
 
@@ -119,4 +133,4 @@ def test_verify_checks_both(stack: Stack) -> None:
     report = stack.verify()
     assert report.ok, report.problems
     subjects = {result["subject"] for result in report.checks if result["state"] == "ok"}
-    assert subjects >= {"ingress", "ingress internal", OUTSIDE, INSIDE}
+    assert subjects >= {"ingress", "ingress internal", f"ingress {ZONE}", OUTSIDE, INSIDE, SECOND}

@@ -95,7 +95,7 @@ def _service(environment: Environment, client: Client, _: Seen) -> list[Result]:
     wanted = Wanted(
         environment.settings.ingress.family,
         environment.proves_over_http,
-        commands=ingress_commands(environment.path, labels=environment.settings.ingress.selector),
+        commands=_commands(environment),
         selector=environment.settings.ingress.selector if environment.settings.api == apis.ISTIO else {},
         public_ca=environment.proves_over_http and environment.settings.acme.public,
     )
@@ -109,6 +109,11 @@ def _service(environment: Environment, client: Client, _: Seen) -> list[Result]:
     if actual is None or list(actual) != expected:
         return [environment.failed("service", INGRESS, f"its address is {at}, the stack's is {', '.join(expected)}")]
     return [ok("service", INGRESS, f"its ports are open, at {at}{_reservation(environment, client)}")]
+
+
+def _commands(environment: Environment) -> Mapping[str, str]:
+    labels = environment.settings.ingress.selector
+    return ingress_commands(environment.path, shares_service=environment.shares_service, labels=labels)
 
 
 def _reservation(environment: Environment, client: Client) -> str:
@@ -128,8 +133,9 @@ def _mesh(environment: Environment, client: Client, _: Seen) -> list[Result]:
         return []
     by_route = environment.settings.api == apis.GATEWAY
     http01 = {key: getattr(ingress, key) for key in Http01Args.__annotations__}
-    commands = ingress_commands(environment.path)
-    gateway = mesh.read(client, environment.namespace, ingress.service, http01, commands, by_route=by_route)
+    gateway = mesh.read(
+        client, environment.namespace, ingress.service, http01, _commands(environment), by_route=by_route
+    )
     return [
         failed(check.verify, INGRESS, sentence(problem), problem.fix)
         for check in preflight.MESH.values()

@@ -41,6 +41,8 @@ class Environment:
     """The gateway's name; empty for the one of the stack's own keys."""
     path: Path = ()
     """The path of the gateway's section in the config."""
+    shares_service: bool = False
+    """Whether the Service is that of the stack's own keys."""
     ipv6: str | None = None
     """The gateway's IPv6 address, where its hosts have AAAA records."""
     reserves: bool = False
@@ -175,8 +177,9 @@ def environments(state: Mapping[str, Any], config: Mapping[str, Any], stack: str
             (outputs.get("acmeAccounts") or {}).get(settings.acme.issuer),
             view.name,
             view.path,
+            shares_service=view.shares_service,
             ipv6=deployed.get("ingressIpv6"),
-            reserves="ingressChartValue" in deployed,
+            reserves="ingressChartValue" in (outputs if view.shares_service else deployed),
             stack_objects=tuple(own_objects(name, view.name, view.settings) for view in views),
         )
         for deployed, view in zip(live, views, strict=True)

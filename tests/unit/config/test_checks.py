@@ -120,7 +120,6 @@ CONTRADICTIONS = [
 OF_A_GATEWAY: list[tuple[dict[str, Any], str, str, str]] = [
     ({"hosts": [{**WIKI, "port": 0}]}, "gateways[0].hosts[0].port", "0", "'gateways[0].hosts[0].port'"),
     ({"hosts": []}, "gateways[0].hosts", "a list of at least one", ""),
-    ({"ingress": None}, "gateways[0].ingress", "not set", ""),
     ({"hosts": [{"host": "wiki.sandbox.test"}]}, "gateways[0].hosts[0].service", "not set", "hosts[0].service' NAME"),
     ({"hosts": [{**WIKI, "redirectTo": "sandbox.test"}]}, "gateways[0].hosts[0].service", "contradicts",
      "'gateways[0].hosts[0].service'"),

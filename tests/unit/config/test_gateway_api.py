@@ -89,6 +89,8 @@ MANAGED: dict[str, Any] = {"deployment": "managed", "service": "edge"}
     [
         ({"api": "istio"}, "ingress.deployment", "no effect in Istio's own API", "config set api gateway"),
         ({"ingress": {"deployment": "managed"}}, "ingress.service", "not set", "ingress.service NAME"),
+        ({"ingress": MANAGED, "gateways": [{"name": "second", "hosts": [WIKI]}]}, "gateways[0].ingress", "not set",
+         "'gateways[0].ingress.service' NAME"),
         ({"ingress": {**MANAGED, "address": "promote", "region": "a"}}, "ingress.address", "infrastructure.address",
          "ingress.address ephemeral"),
         ({"tls": {"clientCa": "ca"}}, "tls.clientCa", "cannot be set for a ListenerSet", "ingress.deployment existing"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from config import proofs
+from config.args import Composition
 from config.cluster import ingress_commands
 from tests.unit.certificates import CA
 from tests.unit.config.support import HOST, INSIDE, INTERNAL, acme, load, settings
@@ -88,6 +89,27 @@ def test_the_commands_for_a_gateway_set_its_own_keys() -> None:
     assert internal["service"] == "pulumi config set --path 'gateways[0].ingress.service'"
     assert internal["challenge"] == "pulumi config set --path 'gateways[0].challenge'"
     assert "kubeconfig" not in ingress_commands(gke=True), "it comes from Google Cloud"
+
+
+SECOND = {"name": "second", "dns": {"zone": "other"}, "hosts": [{**HOST, "host": "shop.other.test"}]}
+"""Hosts of another zone, at the stack's own gateway."""
+
+
+@pytest.mark.parametrize("section", [{}, {"ingress": None}], ids=["no key", "an empty key"])
+def test_a_gateway_without_a_service_shares_that_of_the_stack(section: dict[str, Any]) -> None:
+    own, second = settings(ingress={"service": "edge"}, gateways=[{**SECOND, **section}]).views
+    assert (own.shares_service, second.shares_service) == (False, True)
+    assert (second.settings.ingress.service, second.settings.dns.zone) == ("edge", "other")
+    assert second.settings.certificate.secret_name == "second-certs"
+    commands = ingress_commands(second.path, shares_service=True)
+    assert commands["service"] == "pulumi config set --path ingress.service", "it is the stack's key"
+    assert commands["challenge"] == "pulumi config set --path 'gateways[0].challenge'", "it may have its own"
+
+
+def test_the_address_of_a_service_is_reserved_once() -> None:
+    promoted = {"address": "promote", "region": "europe-west1"}
+    stack = Composition(settings(ingress=promoted, gateways=[SECOND]), "dev", None)
+    assert [gateway.promotes for gateway in stack.gateways] == [True, False]
 
 
 def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:

@@ -31,7 +31,6 @@ def address(name: str) -> str:
 def listener(address: str) -> Iterator[socket.socket]:
     """A process that listens at the address and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.settimeout(TIMEOUT)
         listener.bind(address)
         listener.listen()
         yield listener
@@ -93,6 +92,7 @@ def test_another_users_client_is_hung_up_on_before_it_has_sent_anything(
 def test_another_users_sandbox_receives_nothing_and_is_not_listed(
     name: str, address: str, listener: socket.socket
 ) -> None:
+    listener.settimeout(TIMEOUT)
     assert name not in names()
     listener.accept()[0].close()
     for call in (lambda: control.ask(address, STATUS), lambda: Instance.find(name), lambda: Instance.require(name)):
