@@ -1,5 +1,6 @@
 """A release: what a tag may be, and where the rights to publish are."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from deploy import release, template
 from tests.unit.deploy.runner import EVENTS, WORKFLOWS
 
+VERSION = template.version()
 CHANGES = """# Changelog
 
 ## Unreleased
@@ -50,6 +52,12 @@ def test_a_tag_that_the_repository_does_not_say_is_refused(tag: str, problem: st
     with pytest.raises(release.ReleaseError) as refused:
         release.notes(tag)
     assert problem in str(refused.value)
+
+
+def test_the_release_that_the_template_names_is_in_the_changelog() -> None:
+    assert re.search(
+        rf"^## {re.escape(VERSION)} - \d{{4}}-", (template.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
 
 
 def test_only_the_tested_files_of_a_tag_are_published_by_a_job_that_builds_nothing() -> None:
