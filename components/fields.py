@@ -259,6 +259,7 @@ KeyAlgorithm = Annotated[str, OneOf(*tls.KEY_SIZES)]
 KeyRotation = Annotated[str, OneOf(*tls.ROTATIONS)]
 Hsts = Annotated[Number, Field(ge=0, le=tls.MAX_HSTS)]
 Percentage = Annotated[Number, Field(ge=1, le=99), Accepts(example=33)]
+Share = Annotated[Number, Field(ge=1, le=100), Accepts(example=10)]
 
 RoutePath = Annotated[str, AfterValidator(headers.path_prefix), Accepts("a path that begins with /", "/")]
 RouteRegex = Annotated[

@@ -27,6 +27,7 @@ from .routes import CanaryArgs as CanaryArgs
 from .routes import CorsArgs as CorsArgs
 from .routes import HeaderMatchArgs as HeaderMatchArgs
 from .routes import HostArgs as HostArgs
+from .routes import MirrorArgs as MirrorArgs
 from .routes import RouteArgs as RouteArgs
 from .shared_args import AcmeIssuersArgs as AcmeIssuersArgs
 from .shared_args import CertManagerArgs as CertManagerArgs

@@ -23,6 +23,7 @@ from .fields import (
     RoutePath,
     RouteRegex,
     Seconds,
+    Share,
     Ttl,
 )
 from .specs import headers, istio, names, patterns
@@ -67,6 +68,19 @@ class CanaryArgs(TypedDict):
     """The port of the Service."""
     weight: Input[Percentage]
     """Per cent of the requests that it gets."""
+
+
+class MirrorArgs(TypedDict):
+    """A second Service that gets copies of the requests of a route; its answers go nowhere."""
+
+    service: Input[KubernetesName]
+    """The name of the Service."""
+    namespace: Input[KubernetesName]
+    """The namespace of the Service."""
+    port: Input[Port]
+    """The port of the Service."""
+    percent: NotRequired[Annotated[Input[Share], Default(100)]]
+    """Per cent of the requests that are copied."""
 
 
 def _cors_conflicts(cors: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -118,6 +132,8 @@ class RouteArgs(TypedDict):
     place of the whole path. `\\1` to `\\9` stand for groups of `regex`."""
     canary: NotRequired[CanaryArgs | None]
     """A second Service that gets some of the requests, such as a new version."""
+    mirror: NotRequired[MirrorArgs | None]
+    """A second Service that gets copies of the requests, to try a new version without its answers."""
     cors: NotRequired[CorsArgs | None]
     """What pages of other origins may request. The gateway answers their preflight requests itself."""
     headers: NotRequired[Annotated[Input[Sequence[HeaderMatchArgs]], Default(())]]

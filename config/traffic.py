@@ -35,8 +35,9 @@ class Host(section_of(RouteArgs, *INLINE, optional=True), section_of(HostArgs)):
 
     @property
     def services(self) -> list[Any]:
-        """The Services of the routes and of their canaries, each with its namespace."""
-        return [service for route in self.destinations for service in (route, route.canary) if service]
+        """The Services of the routes, of their canaries and of their mirrors, each with its namespace."""
+        routes = self.destinations
+        return [service for route in routes for service in (route, route.canary, route.mirror) if service]
 
     @property
     def inline(self) -> list[str]:

@@ -298,6 +298,9 @@ def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]
         how = "replacePrefixMatch" if kind == "prefix" else "replaceFullPath"
         replaced = {"type": how[0].upper() + how[1:], how: route["rewrite"]}
         filters.append({"type": "URLRewrite", "urlRewrite": {"path": replaced}})
+    if mirror := route.get("mirror"):
+        copies = {"backendRef": _reference(mirror), "percent": mirror.get("percent") or 100}
+        filters.append({"type": "RequestMirror", "requestMirror": copies})
     if route.get("cors"):
         filters.append({"type": "CORS", "cors": _cors(route["cors"])})
     if filters:
@@ -319,8 +322,12 @@ def _cors(cors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _backend(service: Mapping[str, Any], weight: int) -> dict[str, Any]:
+    return {**_reference(service), "weight": weight}
+
+
+def _reference(service: Mapping[str, Any]) -> dict[str, Any]:
     reference = {"group": "", "kind": "Service", "name": service["service"], "namespace": service["namespace"]}
-    return {**reference, "port": service["port"], "weight": weight}
+    return {**reference, "port": service["port"]}
 
 
 def _compared(match: Mapping[str, Any]) -> dict[str, str]:

@@ -245,6 +245,9 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
     }
     if route.get("rewrite"):
         spec["rewrite"] = _rewrite(kind, path, route["rewrite"])
+    if mirror := route.get("mirror"):
+        percentage = {"value": mirror.get("percent") or 100}
+        spec |= {"mirror": _destination(mirror), "mirrorPercentage": percentage}
     if route.get("cors"):
         spec["corsPolicy"] = _cors(route["cors"])
     if route.get("timeout"):

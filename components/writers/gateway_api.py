@@ -135,7 +135,7 @@ def _grants(name: str, inputs: Any, opts: pulumi.ResourceOptions) -> list[pulumi
     for position, host in enumerate(inputs["hosts"]):
         for number, route in enumerate(host["routes"] or ()):
             unknown = str(position * gateway_api.MAX_RULES + number)
-            for service, suffix in ((route, ""), (route["canary"], "-canary")):
+            for service, suffix in ((route, ""), (route["canary"], "-canary"), (route["mirror"], "-mirror")):
                 if not service:
                     continue
                 known = isinstance(service["namespace"], str)

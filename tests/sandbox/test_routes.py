@@ -1,12 +1,14 @@
 """What a host can answer beside its application: a redirect, maintenance, and what a route asks for and sets."""
 
 import json
+import uuid
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sandbox.acme import PROD
-from sandbox.testing import client, eventually
+from sandbox.testing import client, eventually, kubectl
 from tests.sandbox.conftest import NewStack, only_istio
 from tests.sandbox.stack import Stack
 
@@ -26,6 +28,7 @@ ROUTES = [
     {"path": "/v1", **API, "rewrite": "/"},
     {"path": "/v2", **API, "rewrite": "/two"},
     {"path": "/half", **SHOP, "canary": {**API, "weight": 50}},
+    {"path": "/copied", **SHOP, "mirror": API},
     {"path": "/shared", **API, "cors": {"allowOrigins": [ORIGIN], "allowMethods": ["PUT"], "allowCredentials": True}},
     {"regex": "(?i)/(v[0-9]+|old)/.*", **API},
     {"regex": r"/doc/\d+", **API, "rewrite": "/doc"},
@@ -120,6 +123,14 @@ def test_a_path_leads_to_an_application_which_gets_the_path_of_its_route(path: s
 def test_a_canary_gets_a_share_of_the_requests() -> None:
     apps = [ask(SITE, "/half").app for _ in range(60)]
     assert {"shop", "api"} == set(apps), "with half of them each, one gets all of 60 once in 10**17 times"
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_mirror_gets_a_copy_of_each_request_and_the_client_the_routes_answer() -> None:
+    path = f"/copied/{uuid.uuid4().hex}"
+    assert ask(SITE, path).app == "shop"
+    logged = partial(kubectl, "logs", "deployment/api", "--namespace", "api")
+    assert eventually("the copy has arrived", lambda: path in logged())
 
 
 @pytest.mark.usefixtures("stack")

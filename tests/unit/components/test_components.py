@@ -376,6 +376,15 @@ class TestTlsGateway:
             ("shop.shop.svc.cluster.local", 95), ("next.shop.svc.cluster.local", 5),
         ]  # fmt: skip
 
+    def test_a_mirror_gets_copies_of_all_requests_or_of_a_share(self) -> None:
+        mirror = {"service": "next", "namespace": "shop", "port": 8080}
+        every, some = routes_of(
+            {"routes": [{**ROUTE, "mirror": mirror}, {**ROUTE, "path": "/a", "mirror": {**mirror, "percent": 5}}]}
+        )[::-1]
+        assert every["mirror"] == {"host": "next.shop.svc.cluster.local", "port": {"number": 8080}}
+        assert (every["mirrorPercentage"], some["mirrorPercentage"]) == ({"value": 100}, {"value": 5})
+        assert len(every["route"]) == 1, "its answers go nowhere"
+
     def test_a_route_has_its_timeout_its_retries_and_the_headers_of_its_host(self) -> None:
         own: Any = {**ROUTE, "timeout": 5, "retries": 0, "response_headers": {"x-b": "100%"}}
         (route,) = routes_of({"routes": [own], "response_headers": {"x-a": "1", "x-b": "2"}})

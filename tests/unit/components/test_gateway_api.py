@@ -277,6 +277,17 @@ def test_a_route_may_lead_to_its_canary_in_another_namespace() -> None:
     ]  # fmt: skip
 
 
+def test_a_mirror_in_another_namespace_is_granted_and_gets_its_share() -> None:
+    mirror = {"service": "next", "namespace": "labs", "port": 80, "percent": 5}
+    hosts = [{**HOST, "routes": [{**ROUTE, "mirror": mirror}]}]
+    registered = harness.run(lambda: TlsGateway("tls", tls(api="gateway", hosts=hosts)))
+    assert registered.named("tls-grant-labs").inputs["spec"]["to"][0]["name"] == "next"
+    (route,) = [one.inputs["spec"] for one in registered if one.inputs.get("kind") == "HTTPRoute"]
+    (copies,) = [one for one in route["rules"][0]["filters"] if one["type"] == "RequestMirror"]
+    backend = {"group": "", "kind": "Service", "name": "next", "namespace": "labs", "port": 80}
+    assert copies["requestMirror"] == {"backendRef": backend, "percent": 5}
+
+
 def test_the_namespaces_of_the_applications_have_to_be_known() -> None:
     def program() -> None:
         TlsGateway("tls", tls(api="gateway", hosts=[{**HOST, "routes": pulumi.Output.from_input([ROUTE])}]))
