@@ -40,6 +40,15 @@ def find_address(client: Client, namespace: str, service: str, timeout: float, w
             return address
 
 
+def read_service(client: Client, namespace: str, service: str) -> Object | None:
+    """Return the Service, or None where there is none. It is listed: the roles of the identities have no more rights.
+
+    Raises:
+        ClusterError: it cannot be read.
+    """
+    return next(iter(client.items("v1", "services", namespace, field_selector=_only(service))), None)
+
+
 def _only(service: str) -> str:
     return f"metadata.name={service}"
 

@@ -11,7 +11,7 @@ from components import preflight
 from components.kube import mesh
 from components.kube.client import Client, ClusterError, RefusedError
 from components.kube.issuance import chain_of_problems, use_routes
-from components.kube.load_balancer import asks_for_address, find_address
+from components.kube.load_balancer import asks_for_address, find_address, read_service
 from components.preflight.service import Wanted
 from components.problem import COMMANDS, Problem, ProblemsError, sentence
 from components.shared_args import Http01Args
@@ -118,7 +118,7 @@ def _commands(environment: Environment) -> Mapping[str, str]:
 
 def _reservation(environment: Environment, client: Client) -> str:
     """Say whether a Service that is deleted and made again would get the same address, as far as the stack knows."""
-    service = client.get("v1", "services", environment.settings.ingress.service, environment.namespace)
+    service = read_service(client, environment.namespace, environment.settings.ingress.service)
     asks = service is not None and asks_for_address(service)
     if environment.reserves:
         value = addresses.chart_value(environment.ip)
