@@ -69,6 +69,8 @@ def stack(shared: Stack) -> Stack:
     """The stack, up and served."""
     shared.stand()
     eventually("the host is served", partial(client.served, HOST, client.trusting(STAGING)))
+    # The API server goes on with a policy for a moment after it was deleted.
+    eventually("nothing is reserved", lambda: REFUSED not in refusal(route(HOST, "mesh")))
     return shared
 
 
