@@ -148,6 +148,9 @@ class Client:
         except HTTPError as error:
             cause = getattr(error, "reason", None) or error
             raise ClusterError(f"{self.host} does not answer: {type(cause).__name__}") from error
+        except ValueError as error:
+            # A page of a proxy, for one.
+            raise ClusterError(f"{self.host} answers with something else than JSON") from error
 
 
 def _path(version: str, plural: str = "", namespace: str | None = None, name: str = "") -> str:

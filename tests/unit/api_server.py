@@ -43,7 +43,8 @@ class Api:
     def answer(self, path: str) -> tuple[int, bytes]:
         route, _, query = path.partition("?")
         if route in self.objects:
-            return 200, json.dumps(self.objects[route]).encode()
+            content = self.objects[route]
+            return 200, content if isinstance(content, bytes) else json.dumps(content).encode()
         if "watch=true" in query:
             if f"resourceVersion={VERSION}" not in query:
                 return 504, b"Too large resource version"

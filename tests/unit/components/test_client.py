@@ -32,6 +32,13 @@ def test_a_refusal_has_its_status_and_a_kind_that_the_cluster_does_not_know_is_o
         api.client().get("v1", "secrets", "shop", "edge")
 
 
+def test_a_page_in_the_place_of_an_answer_is_an_error_and_no_traceback(api: Api) -> None:
+    api.objects["/version/"] = b"<html>Sign in</html>"
+
+    with pytest.raises(ClusterError, match="answers with something else than JSON"):
+        api.client().ask_version()
+
+
 def test_a_server_that_does_not_answer_is_named_with_the_cause(api: Api) -> None:
     client = Client(api.kubeconfig)
     api.close()
