@@ -1,7 +1,7 @@
 """A Kubernetes client that chooses its cluster as Pulumi's provider does, and reads objects as plain mappings.
 
-The official client's generated classes are not used. CoreV1Api alone has 63,000 lines: to load it takes longer than
-the rest of a preview.
+The official client's generated classes are not used. CoreV1Api alone has 63,000 lines, and takes as long to load as the
+rest of the program.
 """
 
 import json
