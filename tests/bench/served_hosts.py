@@ -105,6 +105,12 @@ def served(environment: Environment, authority: Authority) -> Iterator[None]:
     finally:
         selector = "--selector=" + ",".join(f"{key}={value}" for key, value in _LABEL.items())
         kubectl(
-            "delete", "gateways,virtualservices,secrets", "--namespace", ISTIO, selector, "--wait=false", timeout=_READY
+            "delete",
+            "gateways.networking.istio.io,virtualservices,secrets",
+            "--namespace",
+            ISTIO,
+            selector,
+            "--wait=false",
+            timeout=_READY,
         )
         cloud_dns("POST", "/sandbox/changes", {"deletions": records}, below=ZONES)
