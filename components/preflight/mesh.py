@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
+from ..kube.client import Object
 from ..kube.solver_route import ControlPlane, solver_problem
 from ..problem import Problem, set_input
 from ..shell import word
-
-Object = Mapping[str, Any]
 
 PATH = "/.well-known/acme-challenge/"
 """Below it, a CA asks for the proof of HTTP-01."""

@@ -52,6 +52,13 @@ class Zone:
         """Return the types of the records that a name has."""
         return self._types.get(name, ())
 
+    def closest(self, name: str, kind: str) -> str:
+        """Return the closest name, at a name or above it, that has records of a type; empty where none has."""
+        owner = names.without_wildcard(name)
+        while owner and (owner, kind) not in self.records:
+            owner = owner.partition(".")[2]
+        return owner
+
     @cached_property
     def _types(self) -> Mapping[str, Sequence[str]]:
         """The types by name: a thousand hosts are looked for."""
@@ -126,9 +133,7 @@ def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
 def other_ca(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     """Yield the problem of CAA records that forbid the CA; those of the closest name count, and no others."""
     name, kind = key
-    owner = names.without_wildcard(name)
-    while owner and (owner, "CAA") not in zone.records:
-        owner = owner.partition(".")[2]
+    owner = zone.closest(name, "CAA")
     if kind not in _ADDRESSES or not owner or not zone.identities:
         return
     values = zone.records[owner, "CAA"]
@@ -164,9 +169,7 @@ def not_delegated(zone: Zone, _key: Key, _values: Values) -> Iterator[Problem]:
 
 def below_cut(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     """Yield the problem of a name below NS records of the zone, by which other servers are asked for it."""
-    owner = names.without_wildcard(key[0])
-    while owner and owner != zone.domain and (owner, "NS") not in zone.records:
-        owner = owner.partition(".")[2]
+    owner = zone.closest(key[0], "NS")
     if not zone.domain or not owner or owner == zone.domain:
         return
     servers = ", ".join(zone.records[owner, "NS"])

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..kube.client import Object
 from ..problem import Problem, set_input
 from ..shell import word
 from ..specs import addresses
-
-Object = Mapping[str, Any]
-"""A Service as the API server writes it."""
 
 Commands = Mapping[str, str]
 """What sets an input, without its value: see `set_input`."""
