@@ -1,11 +1,6 @@
-"""A and AAAA records in an existing Cloud DNS managed zone.
-
-A host whose DNS-01 challenge is solved in another zone also has a CNAME that leads there, so that cert-manager need
-not write to the zone of the addresses.
-"""
+"""A and AAAA records in an existing Cloud DNS managed zone."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import pulumi
@@ -15,7 +10,6 @@ from .args import Path, with_cross_check
 from .fields import Default, Domain, HostName, Input, Ipv4, Ipv6, NonEmpty, Text, Ttl
 from .inputs import check_inputs, computed, resource_label
 from .record_sets import OthersRecords
-from .specs import names
 
 
 def _without_address(args: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -43,14 +37,10 @@ class DnsRecordsArgs(TypedDict):
     """Whether hosts that lead to other addresses are taken away from there. By default, they are refused."""
     caa_identities: NotRequired[Annotated[Sequence[Domain], Default(())]]
     """The domains of the CA, as CAA records name it. Where those of the zone forbid it, the hosts are refused."""
-    challenge_domain: NotRequired[Input[Domain] | None]
-    """The domain of the zone in which DNS-01 is solved, if it is another one."""
-    challenge_hosts: NotRequired[Annotated[Sequence[HostName], Default(())]]
-    """The hosts whose DNS-01 challenges are solved in that zone."""
 
 
 class DnsRecords(pulumi.ComponentResource):
-    """One record per host and kind of address, and one CNAME per name whose challenge is solved in another zone.
+    """One record per host and kind of address.
 
     Example: `DnsRecords("dns", {"hosts": ["shop.acme.dev"], "ip": ingress.ip, "zone": "acme"})`
     """
@@ -63,15 +53,10 @@ class DnsRecords(pulumi.ComponentResource):
         inputs = check_inputs(self, name, args, DnsRecordsArgs)
         # An A record keeps the name that it had before there were AAAA records.
         addresses = [("A", "", inputs["ip"]), ("AAAA", "-ipv6", inputs["ipv6"])]
-        # A wildcard and its domain have the same challenge name.
-        challenges = list(dict.fromkeys(names.without_wildcard(host) for host in inputs["challenge_hosts"]))
         known = [host for host in inputs["hosts"] if isinstance(host, str)]
         others = OthersRecords(
             self,
-            [
-                *((host, kind) for kind, _, ip in addresses if ip is not None for host in known),
-                *((names.challenge_name(base), "CNAME") for base in challenges),
-            ],
+            [(host, kind) for kind, _, ip in addresses if ip is not None for host in known],
             inputs["take_over"],
             inputs["caa_identities"],
         )
@@ -96,9 +81,6 @@ class DnsRecords(pulumi.ComponentResource):
             for kind, suffix, ip in addresses
             if ip is not None
         ]
-        for base in challenges:
-            target = computed(partial(names.challenge_target, base), computed("{}.".format, inputs["challenge_domain"]))
-            record_set(f"{name}-challenge-{base}", names.challenge_name(base), "CNAME", target)
         rrdatas = pulumi.Output.all(*(record.rrdatas for record in records[0]))
         self.addresses = pulumi.Output.from_input(computed(_addresses, inputs["hosts"], rrdatas))
         self.register_outputs({"addresses": self.addresses})

@@ -9,6 +9,8 @@ from .certificate_alerts import CertificateAlerts as CertificateAlerts
 from .certificate_alerts import CertificateAlertsArgs as CertificateAlertsArgs
 from .certificate_dashboard import CertificateDashboard as CertificateDashboard
 from .certificate_dashboard import CertificateDashboardArgs as CertificateDashboardArgs
+from .challenge_delegations import ChallengeDelegations as ChallengeDelegations
+from .challenge_delegations import ChallengeDelegationsArgs as ChallengeDelegationsArgs
 from .dns01_identity import Dns01Identity as Dns01Identity
 from .dns01_identity import Dns01IdentityArgs as Dns01IdentityArgs
 from .dns_records import DnsRecords as DnsRecords

@@ -9,6 +9,7 @@ import pulumi
 from components.caa_records import CaaRecordsArgs
 from components.certificate_alerts import CertificateAlertsArgs
 from components.certificate_dashboard import CertificateDashboardArgs
+from components.challenge_delegations import ChallengeDelegationsArgs
 from components.dns01_identity import Dns01IdentityArgs
 from components.kube.kubeconfig import is_content
 from components.mutual_tls import MutualTlsArgs
@@ -73,7 +74,7 @@ class Composition:
             for gateway in self.gateways
         }
         for gateway in self.gateways:
-            commands[gateway.resource_name("dns")] = {
+            commands[gateway.resource_name("dns")] = commands[gateway.resource_name("delegations")] = {
                 name: f"pulumi config set --path {word(dotted([*gateway.view.path, 'dns', key]))}"
                 for name, key in (("take_over", "takeOver"), ("caa", "caa"), ("zone", "zone"))
             }
@@ -147,6 +148,12 @@ class Composition:
     def caa(self, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> dict[str, CaaRecordsArgs]:
         """Who may sign for the hosts: the accounts of both issuers; by the component's name, one for each zone."""
         return proofs.caa_records(self.settings, accounts)
+
+    @property
+    def delegations(self) -> dict[str, ChallengeDelegationsArgs]:
+        """The CNAMEs to the zones that DNS-01 is proven in, by the component's name, one for each gateway."""
+        delegating = (gateway for gateway in self.gateways if gateway.delegated_hosts)
+        return {gateway.resource_name("delegations"): gateway.delegations for gateway in delegating}
 
     @property
     def _external_accounts(self) -> dict[str, ExternalAccountArgs]:

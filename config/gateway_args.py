@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pulumi
 
+from components.challenge_delegations import ChallengeDelegationsArgs
 from components.dns_records import DnsRecordsArgs
 from components.http_gateway import HttpGatewayArgs
 from components.reserved_address import ReservedAddressArgs
@@ -44,6 +45,11 @@ class GatewayComposition:
         return self.view.settings
 
     @property
+    def proves_over_http(self) -> bool:
+        """Whether a host is proven by HTTP-01, which the CA asks for at the host's address."""
+        return bool(self.settings.hosts_proven_by(HTTP01))
+
+    @property
     def has_ipv6(self) -> bool:
         """Whether the hosts have AAAA records."""
         return 6 in addresses.FAMILIES[self.settings.ingress.family]
@@ -59,7 +65,7 @@ class GatewayComposition:
 
     def ingress(self, service: pulumi.Input[str]) -> IngressGatewayArgs:
         """The Service, which exists or which Istio makes for the Gateway of port 80."""
-        by_http = bool(self.settings.hosts_proven_by(HTTP01))
+        by_http = self.proves_over_http
         section = shared_fields(self.settings.ingress, IngressGatewayArgs)
         args = {**section, "service": service, "plain": by_http, "managed": self.settings.ingress.managed}
         args["public_ca"] = by_http and self.settings.acme.public
@@ -88,14 +94,22 @@ class GatewayComposition:
             "hosts": self._hosts,
             # The stack's own CAA records are closer than any others.
             "caa_identities": [] if self.settings.dns.caa else self.settings.caa_identities or [],
-            "challenge_domain": self.challenge_domain,
-            "challenge_hosts": self.delegated_hosts,
         }
         if 4 in versions:
             args["ip"] = ip
         if 6 in versions:
             args["ipv6"] = pulumi.Output.from_input(ipv6).apply(str)
         return cast(DnsRecordsArgs, args)
+
+    @property
+    def delegations(self) -> ChallengeDelegationsArgs:
+        """The delegated hosts."""
+        return {
+            **cast(ChallengeDelegationsArgs, shared_fields(self.settings.dns, ChallengeDelegationsArgs)),
+            "hosts": self.delegated_hosts,
+            "domain": self.challenge_domain or "",
+            "former_parent": self.resource_name("dns"),
+        }
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -115,7 +129,7 @@ class GatewayComposition:
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
         """The certificates, signed by `issuer`."""
         section, acme = self.settings.certificate, self.settings.acme
-        by_route = self.settings.api == apis.GATEWAY and self.settings.hosts_proven_by(HTTP01)
+        by_route = self.settings.api == apis.GATEWAY and self.proves_over_http
         return {
             "namespace": self.settings.ingress.namespace,
             "issuer": issuer,

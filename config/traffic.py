@@ -64,7 +64,8 @@ class Dns(ManagedZone):
     ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400")
     take_over: bool = Field(
         False,
-        description="true to take hosts away from other addresses than the gateway's, which their records have",
+        description="true to take hosts away from other addresses than the gateway's, which their records have; where"
+        " all hosts of a gateway are proven by dns01, when it serves them",
         examples=[True],
     )
     caa: bool = Field(

@@ -130,7 +130,7 @@ RECORDS: Mapping[str, Check] = {
     ),
     "taken": Check(
         "a host has records with other addresses than the gateway's, and so has its users elsewhere",
-        "`tlsctl adopt`, which moves the records last, or `dns.takeOver`",
+        "`tlsctl adopt`, which moves the records last, or `dns.takeOver`, which does so where all hosts use DNS-01",
         "record",
         records.leads_elsewhere,
     ),

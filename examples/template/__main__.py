@@ -17,20 +17,19 @@ settings = stack.settings
 cluster = kubernetes.Provider(
     "cluster", kubeconfig=stack.kubeconfig, context=stack.context, cluster_identifier=stack.cluster_identifier
 )
-protect = ResourceOptions(protect=settings.protect)
 
 
-def on_cluster(*after: pulumi.Resource) -> ResourceOptions:
+def on_cluster(*after: pulumi.Resource, protect: bool | None = None) -> ResourceOptions:
     """Return options for a part that is created after, and deleted before, the parts in `after`."""
-    return ResourceOptions(provider=cluster, depends_on=list(after))
+    return ResourceOptions(provider=cluster, depends_on=list(after), protect=protect)
 
 
-cert_manager = components.CertManager("cert-manager", stack.cert_manager, ResourceOptions.merge(on_cluster(), protect))
-signing = ResourceOptions.merge(on_cluster(cert_manager), protect)
-issuers = components.AcmeIssuers("issuers", stack.issuers, signing)
+cert_manager = components.CertManager("cert-manager", stack.cert_manager, on_cluster(protect=settings.protect))
+issuers = components.AcmeIssuers("issuers", stack.issuers, on_cluster(cert_manager, protect=settings.protect))
 issuer = issuers.names[settings.acme.issuer]
 access = [components.Dns01Identity(name, args) for name, args in stack.access.items()]
 caa = [components.CaaRecords(name, args) for name, args in stack.caa(issuers.accounts).items()]
+delegations = [components.ChallengeDelegations(name, args) for name, args in stack.delegations.items()]
 
 
 def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
@@ -38,13 +37,14 @@ def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     name = gateway.resource_name
     http = components.HttpGateway(name("http"), gateway.http, on_cluster())
     ingress = components.IngressGateway(name("ingress"), gateway.ingress(http.service), on_cluster())
-    records = components.DnsRecords(name("dns"), gateway.records(ingress.ip, ingress.ipv6))
-
-    # Before an order, the ACME server must find the names, their proofs and the CAA records. A stack that makes no
-    # issuers of its own still waits for the cert-manager that it installs.
-    provable = on_cluster(cert_manager, issuers, records, http, *access, *caa)
+    addresses = gateway.records(ingress.ip, ingress.ipv6)
+    early = [components.DnsRecords(name("dns"), addresses)] if gateway.proves_over_http else []
+    # Before an order, the CA must find the CAA records, the proofs and, for HTTP-01, the addresses. With DNS-01 alone,
+    # users arrive once they are served. A stack without issuers of its own still waits for its cert-manager.
+    provable = on_cluster(cert_manager, issuers, http, *access, *caa, *delegations, *early)
     certificate = components.GatewayCertificate(name("certificate"), gateway.certificate(issuer), provable)
     tls = components.TlsGateway(name("tls"), gateway.tls, on_cluster(certificate))
+    [records] = early or [components.DnsRecords(name("dns"), addresses, on_cluster(tls))]
     more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if gateway.has_ipv6 else {}
     if gateway.promotes:
         address = components.ReservedAddress(name("address"), gateway.address(ingress.ip))

@@ -4,6 +4,7 @@ cert-manager calls `dns.googleapis.com` over HTTPS with a token of the metadata 
 the zone's IAM policy allows its ServiceAccount, and nothing else.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -19,6 +20,7 @@ from sandbox.testing import (
     ZONES,
     changes,
     client,
+    cloud_dns,
     eventually,
     google,
     live,
@@ -26,10 +28,11 @@ from sandbox.testing import (
     patch,
     reasons,
     renew,
+    resolve,
     txt_records,
 )
 from tests.sandbox.conftest import only_istio
-from tests.sandbox.stack import SHOP, Stack, certificate_of
+from tests.sandbox.stack import GATEWAYS, SHOP, Stack, certificate_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,6 +44,8 @@ WILDCARD = APEX | {"host": f"*.{DOMAIN}"}
 LABEL = f"any.{DOMAIN}"
 DELEGATED = APEX | {"host": "delegated.sandbox.test", "challenge": "dns01"}
 OVER_HTTP = APEX | {"host": "over-http.sandbox.test"}
+ELSEWHERE = "192.0.2.7"
+"""The address of another server."""
 CERT_MANAGER = "cert-manager"
 """Its ServiceAccount and its namespace."""
 PROOF = re.compile(r'"[\w-]{43}"')
@@ -111,7 +116,11 @@ def proofs_of_the_domain() -> set[str]:
 def certificate_names(answer: client.Answer) -> list[str]:
     """Return the names that the certificate of an answer is for."""
     assert answer.certificate is not None
-    names = answer.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names_of(answer.certificate)
+
+
+def names_of(certificate: x509.Certificate) -> list[str]:
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return names.get_values_for_type(x509.DNSName)
 
 
@@ -170,6 +179,22 @@ def test_cert_manager_of_another_cluster_may_not_write_the_zone(stack: Stack) ->
     with stack.changed(dns={"workloadAccount": live("serviceaccount", CERT_MANAGER, CERT_MANAGER)["metadata"]["uid"]}):
         stack.up()
         client.another(LABEL, trust, old)
+        stack.assert_at_rest()
+
+
+@only_istio
+def test_users_of_another_server_move_when_the_gateway_serves_their_host(stack: Stack) -> None:
+    host = "moving.sandbox.test"
+    cloud_dns("POST", body={"name": f"{host}.", "type": "A", "ttl": 5, "rrdatas": [ELSEWHERE]})
+    with stack.changed(dns={"takeOver": True}, hosts=[APEX, WILDCARD, APEX | {"host": host}]):
+        with stack.coming_up():
+            eventually("the host moves", partial(resolve, host), until=lambda addresses: addresses != [ELSEWHERE])
+            servers = live(GATEWAYS["istio"], f"tls-{stack.name}", ISTIO)["spec"]["servers"]
+            signed = base64.b64decode(live("secret", certificate_of(host), ISTIO)["data"]["tls.crt"])
+        assert host in names_of(x509.load_pem_x509_certificate(signed)), "its certificate was there before"
+        assert host in str(servers), "the gateway, too"
+        trust = client.trusting(STAGING)
+        eventually("the host is served", partial(client.served, host, trust))
         stack.assert_at_rest()
 
 

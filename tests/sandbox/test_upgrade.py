@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sandbox.acme import PROD, STAGING
-from sandbox.testing import AcmeProxy, caa, client, eventually
+from sandbox.testing import AcmeProxy, caa, changes, client, eventually, managed_zone
 from tests.sandbox.stack import PREFIX, PROJECT, SHOP, Stack
 from tests.sandbox.test_gateways import INTERNAL, gateway
 
@@ -103,3 +103,21 @@ def test_a_client_notices_no_upgrade(configure: Prepare, released: Path, acme: A
         assert traffic.failures == [], "each request is answered"
         assert set(traffic.kept) == {"HTTP/1.1", "HTTP/2"}, "a client asks in kept connections, too"
         assert len(traffic.serials) == 1, "no new certificate is ordered"
+
+
+def test_challenges_stay_delegated(released: Path, tmp_path: Path) -> None:
+    with managed_zone("upgrade-proofs", "upgrade-proofs.test"), Stack("upgrade", tmp_path) as stack:
+        stack.configure(
+            challenge="dns01",
+            acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
+            dns={"workloadIdentity": True, "challengeZone": {"zone": "upgrade-proofs"}},
+            hosts=[HOST],
+        )
+        stack.folder = released
+        stack.up()
+        before = changes()
+        stack.folder = PROJECT
+        assert set(stack.plan().values()) <= {"update"}, "their records have another parent, and are the same"
+        stack.up()
+        assert changes() == before, "the zone is as it was"
+        stack.assert_at_rest()

@@ -48,6 +48,8 @@ class Registered:
     provider: str
     version: str
     urn: str
+    aliases: tuple[tuple[str, str], ...] = ()
+    """The names that it had before, each with the URN of the parent that it had."""
 
 
 @dataclass
@@ -118,6 +120,7 @@ class Monitor(mocks.MockMonitor):
                     provider=request.provider,
                     version=request.version,
                     urn=answer.urn,
+                    aliases=tuple((alias.spec.name, alias.spec.parentUrn) for alias in request.aliases),
                 )
             )
         return answer

@@ -68,7 +68,7 @@ def test_every_component_is_served_under_the_token_that_it_registers() -> None:
 
     registered = {component.type for component in run(program)}
     assert registered == {f"{NAME}:index:{component.__name__}" for component in provider.COMPONENTS}
-    assert len(registered) == 14, "all of them"
+    assert len(registered) == 15, "all of them"
 
 
 def test_the_plugin_installs_what_the_lock_pins() -> None:

@@ -56,6 +56,7 @@ def complete(component: type) -> Any:
         "CertManager": {},
         "CertificateAlerts": {"prometheus": "gmp", "certificates": ["certs"]},
         "CertificateDashboard": {"certificates": ["certs"]},
+        "ChallengeDelegations": {"hosts": ["a.test"], "domain": "proofs.test", "zone": "sandbox"},
         "Dns01Identity": {"zone": "sandbox", "pool": POOL, "role_id": "dns01"},
         "DnsRecords": {"hosts": ["a.test"], "zone": "sandbox", "ip": "192.0.2.1"},
         "GatewayCertificate": {"issuer": "ca", "credentials": TLS["credentials"]},

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import AcmeIssuers, CertManager, DnsRecords, GatewayCertificate, TlsGateway
+from components import AcmeIssuers, CertManager, ChallengeDelegations, DnsRecords, GatewayCertificate, TlsGateway
 from components.cert_manager import chart_values
 from components.gateway_certificate import earliest
 from components.inputs import InputsError
@@ -157,9 +157,6 @@ class TestAcmeIssuers:
 SHOP, WILD = "shop.sandbox.test", "*.shop.sandbox.test"
 A = ("dns-shop.sandbox.test", "shop.sandbox.test.", "A", "203.0.113.10")
 AAAA = ("dns-shop.sandbox.test-ipv6", "shop.sandbox.test.", "AAAA", "2001:db8::1")
-CNAME = (
-    "dns-challenge-shop.sandbox.test", "_acme-challenge.shop.sandbox.test.", "CNAME", "shop.sandbox.test.proofs.test."
-)  # fmt: skip
 
 
 class TestDnsRecords:
@@ -169,14 +166,10 @@ class TestDnsRecords:
             ({"ip": A[3]}, [A]),
             ({"ipv6": AAAA[3]}, [AAAA]),
             ({"ip": A[3], "ipv6": AAAA[3]}, [A, AAAA]),
-            # A wildcard and its domain are proven by one name.
-            ({"ip": A[3], "challenge_domain": "proofs.test", "challenge_hosts": [SHOP, WILD]}, [A, CNAME]),
             ({"hosts": [WILD], "ip": A[3]}, [(f"dns-{WILD}", f"{WILD}.", "A", A[3])]),
         ],
     )
-    def test_hosts_have_a_record_of_each_address_and_a_cname_where_another_zone_proves_them(
-        self, args: Any, expected: list[tuple[str, ...]]
-    ) -> None:
+    def test_hosts_have_a_record_of_each_address(self, args: Any, expected: list[tuple[str, ...]]) -> None:
         inputs: Any = {"hosts": [SHOP], "zone": "sandbox", "ttl": 60, **args}
         made = run(lambda: DnsRecords("dns", inputs)).of(RECORD)
 
@@ -188,6 +181,32 @@ class TestDnsRecords:
     def test_an_address_is_required(self) -> None:
         with pytest.raises(InputsError, match="ip is missing"):
             run(lambda: DnsRecords("dns", {"hosts": [SHOP], "zone": "sandbox"}))
+
+
+class TestChallengeDelegations:
+    @staticmethod
+    def made(**more: Any) -> Registered:
+        args: Any = {"hosts": [SHOP, WILD], "domain": "proofs.test", "zone": "sandbox", **more}
+        (record,) = run(lambda: ChallengeDelegations("delegations", args)).of(RECORD)
+        return record
+
+    def test_a_wildcard_and_its_domain_are_proven_by_one_name(self) -> None:
+        record = self.made(ttl=60)
+
+        assert record.name == f"delegations-{SHOP}"
+        assert record.inputs == {
+            "name": f"_acme-challenge.{SHOP}.",
+            "type": "CNAME",
+            "rrdatas": [f"{SHOP}.proofs.test."],
+            "ttl": 60,
+            "managedZone": "sandbox",
+        }
+
+    def test_a_record_keeps_its_place_in_a_stack_of_version_0_1(self) -> None:
+        parent = "urn:pulumi:test::istio-gateway-tls::istio-gateway-tls:index:DnsRecords::internal-dns"
+
+        assert self.made(former_parent="internal-dns").aliases == ((f"internal-dns-challenge-{SHOP}", parent),)
+        assert self.made().aliases == ()
 
 
 def test_a_host_below_a_wildcard_is_redirected_with_it() -> None:

@@ -146,8 +146,23 @@ def test_a_certificate_is_requested_after_caa_records_and_access_to_the_zone(up:
         f'0 issuewild "letsencrypt.org; accounturi={harness.account(name)}; validationmethods=dns-01"'
         for name in ("prod", "staging")
     ], "each host has its own challenge"
-    for before in ("caa-shop.sandbox.test", "dns01-zone", "dns-challenge-sandbox.test"):
-        assert made.named(before).urn in made.named("certificate").dependencies, f"no order before {before}"
+    certificate = made.named("certificate")
+    for before in ("caa-shop.sandbox.test", "dns01-zone", "delegations-sandbox.test", "dns-shop.sandbox.test"):
+        assert made.named(before).urn in certificate.dependencies, f"no order before {before}"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "earlier", "later"),
+    [("http01", "dns-shop.sandbox.test", "certificate"), ("dns01", "tls-gateway", "dns")],
+)
+def test_users_arrive_before_the_order_only_where_it_needs_the_addresses(
+    up: Any, challenge: str, earlier: str, later: str
+) -> None:
+    hosts = [HOST, {**HOST, "host": "blog.sandbox.test", "challenge": "dns01"}]
+    made: Recorder = up(good_config(challenge=challenge, hosts=hosts, gateways=[INTERNAL]))
+
+    assert made.named(earlier).urn in made.named(later).dependencies
+    assert made.named("internal-tls-gateway").urn in made.named("internal-dns").dependencies, "each gateway has its own"
 
 
 def test_a_certificate_is_requested_after_cert_manager_where_others_make_the_issuers(up: Any) -> None:
