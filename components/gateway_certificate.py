@@ -13,7 +13,7 @@ from .inputs import check_inputs, computed, resource_label
 from .kube.credentials import credentials_of
 from .kube.diagnosis import WAIT_FOR_READY, AwaitedObject, explain_on_failure, timeouts
 from .shared_args import GatewayCertificateArgs
-from .specs import acme, gateway_api, tls
+from .specs import acme, cert_manager, gateway_api, tls
 
 
 class GatewayCertificate(pulumi.ComponentResource):
@@ -68,7 +68,7 @@ def certificate_spec(credential: Mapping[str, Any], inputs: Mapping[str, Any]) -
     key = inputs["key"]
     spec: dict[str, Any] = {
         "secretName": credential["secret_name"],
-        "issuerRef": {"group": "cert-manager.io", "kind": inputs["issuer_kind"], "name": inputs["issuer"]},
+        "issuerRef": {"group": cert_manager.GROUP, "kind": inputs["issuer_kind"], "name": inputs["issuer"]},
         "dnsNames": credential["hosts"],
         "privateKey": {
             "algorithm": key["algorithm"],

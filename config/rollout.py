@@ -17,6 +17,7 @@ import pulumi
 
 from components.kube.client import Client, ClusterError
 from components.problem import Problem, ProblemsError
+from components.specs import cert_manager
 from components.specs.acme import group_names, issuer_name
 from config.command import TLSCTL
 from config.decoding import config_heading
@@ -198,7 +199,7 @@ def reader(kubeconfig: str | None, context: str | None) -> Read:
 
     def read(namespace: str, name: str) -> Mapping[str, Any] | None:
         try:
-            return client.get("cert-manager.io/v1", "certificates", name, namespace)
+            return client.get(cert_manager.API, "certificates", name, namespace)
         except ClusterError as error:
             raise UnreadableError(str(error)) from None
 

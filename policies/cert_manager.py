@@ -8,9 +8,8 @@ from posixpath import normpath
 from typing import Any
 
 from components.problem import Problem
-from components.specs.cert_manager import CHART, check_version
+from components.specs.cert_manager import CHART, GROUP, check_version
 from components.specs.cert_manager import VERSION as PINNED
-from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, Rule, guarded
 from policies.issuers import ISSUERS
 from policies.objects import KubernetesObject, Stack, get, items, matching, objects, texts
@@ -223,7 +222,7 @@ def _unprotected(obj: KubernetesObject, stack: Stack) -> Iterator[Problem]:
     if obj.is_a("core", "Namespace"):
         needed = bool(matching(stack.objects, lambda other: _installs(other) and other.get("namespace") == obj.name))
     elif obj.is_a("apiextensions.k8s.io", "CustomResourceDefinition"):
-        needed = obj.name.endswith(CERT_MANAGER)
+        needed = obj.name.endswith(GROUP)
     else:
         needed = _installs(obj) or obj.is_a(*ISSUERS)
     if needed:

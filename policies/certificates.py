@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from components.problem import Problem
+from components.specs.cert_manager import GROUP as CERT_MANAGER
 from policies.findings import Rule
 from policies.objects import KubernetesObject, Stack, matching, objects, of_kind
 
-CERT_MANAGER = "cert-manager.io"
 CERTIFICATES = (CERT_MANAGER, "Certificate")
 
 _ANNOTATED = {

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 from components.problem import Problem
 from components.specs import acme
+from components.specs.cert_manager import ACME_GROUP
+from components.specs.cert_manager import GROUP as CERT_MANAGER
 from components.specs.names import dns_name, email_address, is_wildcard
 from config.registered import registered_domain
-from policies.certificates import CERT_MANAGER, CERTIFICATES, dns_names
+from policies.certificates import CERTIFICATES, dns_names
 from policies.findings import Finding, Rule, Unjudged
 from policies.gateways import listeners_of
 from policies.listeners import Listener
@@ -20,7 +22,7 @@ from policies.stack_config import acme_servers, in_production
 
 ISSUERS = (CERT_MANAGER, "Issuer", "ClusterIssuer")
 
-_REQUESTS = ((CERT_MANAGER, "Certificate", "CertificateRequest"), ("acme.cert-manager.io", "Order"))
+_REQUESTS = ((CERT_MANAGER, "Certificate", "CertificateRequest"), (ACME_GROUP, "Order"))
 """Kinds that an issuer signs. cert-manager makes the last two, but a program can write them too."""
 
 _FIX_PRIVATE_CA = (

@@ -6,8 +6,8 @@ Policies refuse what they cannot follow, because it could serve an application w
 from collections.abc import Iterator
 
 from components.problem import Problem
+from components.specs.cert_manager import GROUP as CERT_MANAGER
 from policies import gateway_api, istio
-from policies.certificates import CERT_MANAGER
 from policies.findings import Finding, Rule, Unjudged
 from policies.issuers import ISSUERS
 from policies.objects import KubernetesObject, Stack, get, matching, objects, reading

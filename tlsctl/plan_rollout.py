@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from components.specs import cert_manager
 from config.limits import DAY, HOUR
 from config.models import Settings
 from config.reading import read_printed
@@ -17,7 +18,7 @@ from config.rollout import IssuedCertificate, Rollout, plan
 from tlsctl import printing
 from tlsctl.stack import Stack
 
-_CERTIFICATE = "kubernetes:cert-manager.io/v1:Certificate"
+_CERTIFICATE = f"kubernetes:{cert_manager.API}:Certificate"
 
 
 def run(stack: Stack, args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from .. import preflight
 from ..engine import has_error_hooks, hook_name, in_thread
 from ..preflight.mesh import Mesh
 from ..problem import Problem, text
+from ..specs import cert_manager
 from .credentials import Credentials
 from .issuance import problems_of, silence
 
@@ -39,9 +40,8 @@ class AwaitedObject(pulumi.CustomResource):
     def __init__(
         self, name: str, kind: str, metadata: Any, spec: Any, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        version = "cert-manager.io/v1"
-        props = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
-        super().__init__(f"kubernetes:{version}:{kind}", name, props, opts)
+        props = {"apiVersion": cert_manager.API, "kind": kind, "metadata": metadata, "spec": spec, "status": None}
+        super().__init__(f"kubernetes:{cert_manager.API}:{kind}", name, props, opts)
 
 
 def timeouts(seconds: int) -> pulumi.CustomTimeouts:

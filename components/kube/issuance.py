@@ -10,15 +10,13 @@ from urllib.parse import urlsplit
 
 from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
-from ..specs import acme, apis, caa, gateway_api, names
+from ..specs import acme, apis, caa, cert_manager, gateway_api, names
 from .client import Client, ClusterError, Object
 from .conditions import route_refusal
 
 UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in the log of cert-manager's controller")
 """cert-manager retries after a refused connection or a 5xx, and writes neither into an object."""
 
-_CERT_MANAGER = "cert-manager.io/v1"
-_ACME = "acme.cert-manager.io/v1"
 _PLURALS = {"Certificate": "certificates", "ClusterIssuer": "clusterissuers", "Issuer": "issuers"}
 _HEALTHY = {"", "valid", "pending", "ready"}
 _PENDING = "pending"
@@ -41,13 +39,13 @@ def problems_of(client: Client, kind: str, namespace: str | None, name: str) -> 
     Raises:
         ClusterError: the objects cannot be read.
     """
-    target = client.get(_CERT_MANAGER, _PLURALS[kind], name, namespace)
+    target = client.get(cert_manager.API, _PLURALS[kind], name, namespace)
     if target is None or _is_ready(target):
         return None
     if namespace is None or kind != "Certificate":
         return list(condition_problems(kind, target))
 
-    challenges, routes = client.items(_ACME, "challenges", namespace), []
+    challenges, routes = client.items(cert_manager.ACME_API, "challenges", namespace), []
     if use_routes(challenges):
         # Without the right to read them, the rest is explained all the same.
         with suppress(ClusterError):
@@ -55,8 +53,8 @@ def problems_of(client: Client, kind: str, namespace: str | None, name: str) -> 
     return chain_of_problems(
         name,
         [target],
-        client.items(_CERT_MANAGER, "certificaterequests", namespace),
-        client.items(_ACME, "orders", namespace),
+        client.items(cert_manager.API, "certificaterequests", namespace),
+        client.items(cert_manager.ACME_API, "orders", namespace),
         challenges,
         routes,
         server=_server(client, target),
@@ -77,7 +75,7 @@ def _server(client: Client, certificate: Object) -> str:
     if kind not in acme.ISSUER_KINDS:
         return ""
     try:
-        target = client.get(_CERT_MANAGER, _PLURALS[kind], issuer.get("name", ""), namespace)
+        target = client.get(cert_manager.API, _PLURALS[kind], issuer.get("name", ""), namespace)
     except ClusterError:
         return ""
     return str((target or {}).get("spec", {}).get("acme", {}).get("server") or "")

@@ -1,4 +1,4 @@
-"""cert-manager: its chart, the digest that identifies it, and the versions that are refused.
+"""cert-manager: its API groups, its chart, the digest that identifies it, and the versions that are refused.
 
 What is checked is returned, or refused by a ValueError whose text is the reason alone.
 """
@@ -6,6 +6,13 @@ What is checked is returned, or refused by a ValueError whose text is the reason
 import re
 from collections.abc import Mapping
 from typing import Any
+
+GROUP = "cert-manager.io"
+ACME_GROUP = f"acme.{GROUP}"
+"""The API groups: an Order and a Challenge are of the second."""
+
+API = f"{GROUP}/v1"
+ACME_API = f"{ACME_GROUP}/v1"
 
 CHART = "oci://quay.io/jetstack/charts/cert-manager"
 """The chart's recommended home; charts.jetstack.io is the legacy one."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import solver_route
-from . import istio, names
+from . import cert_manager, istio, names
 from .gateway_api import NAMESPACE_NAME
 
 API_VERSION = "admissionregistration.k8s.io/v1"
@@ -74,7 +74,7 @@ _KINDS = (
     _Kind(_GATEWAY_API, "grpcroutes", ["hostnames[]"], routes=True),
     _Kind(_GATEWAY_API, "tlsroutes", ["hostnames[]"]),
     # cert-manager makes an Order for a certificate of an ACME server, in the namespace that requests it.
-    _Kind("acme.cert-manager.io", "orders", ["dnsNames[]", "commonName"]),
+    _Kind(cert_manager.ACME_GROUP, "orders", ["dnsNames[]", "commonName"]),
 )
 """A kind that the cluster does not have matches nothing."""
 

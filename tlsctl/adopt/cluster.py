@@ -11,7 +11,7 @@ from kubernetes.config import ConfigException, list_kube_config_contexts
 
 from components.kube.client import Client, ClusterError, RefusedError
 from components.problem import Problem, ProblemsError
-from components.specs import gateway_api
+from components.specs import cert_manager, gateway_api
 from tlsctl.adopt.objects import Object, Release, applications, mapping, text
 
 TIMEOUT = 30
@@ -45,12 +45,12 @@ class Cluster:
     def read(self) -> dict[str, Any]:
         """Return the fields of `Inventory` that come from the cluster."""
         istio = next((api for api in _ISTIO if self._resources(f"networking.istio.io/{api}") is not None), _ISTIO[0])
-        networking, cert_manager = f"networking.istio.io/{istio}", "cert-manager.io/v1"
+        networking = f"networking.istio.io/{istio}"
         deployments = self._list("apps/v1", "deployments")
         definition = self._get(*_DEFINITIONS, "certificates.cert-manager.io")
         return {
-            "issuers": self._list(cert_manager, "clusterissuers") + self._list(cert_manager, "issuers"),
-            "certificates": self._list(cert_manager, "certificates"),
+            "issuers": self._list(cert_manager.API, "clusterissuers") + self._list(cert_manager.API, "issuers"),
+            "certificates": self._list(cert_manager.API, "certificates"),
             "gateways": self._list(networking, "gateways"),
             "virtual_services": self._list(networking, "virtualservices"),
             "api_gateways": self._list(gateway_api.VERSION, "gateways"),

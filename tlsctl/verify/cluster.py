@@ -16,6 +16,8 @@ from components.preflight.service import Wanted
 from components.problem import COMMANDS, Problem, ProblemsError, sentence
 from components.shared_args import Http01Args
 from components.specs import acme, addresses, apis
+from components.specs.cert_manager import ACME_API
+from components.specs.cert_manager import API as CERT_MANAGER_API
 from components.specs.gateway_api import VERSION as GATEWAY_API
 from components.specs.istio import VERSION as ISTIO_API
 from config.cluster import ISSUER_COMMANDS, ingress_commands
@@ -26,8 +28,6 @@ from tlsctl.verify.neighbours import Neighbours
 from tlsctl.verify.results import INGRESS, Result, failed, ok, skipped
 from tlsctl.verify.served import Read, Served, TlsServer
 
-_CERT_MANAGER = "cert-manager.io/v1"
-_ACME = "acme.cert-manager.io/v1"
 _INGRESSES = "networking.k8s.io/v1"
 _READ_SERVED: Mapping[str, Callable[[Environment, Read], Served]] = {
     apis.ISTIO: istio.read_served,
@@ -146,17 +146,17 @@ def _mesh(environment: Environment, client: Client, _: Seen) -> list[Result]:
 def _issuer(environment: Environment, client: Client, seen: Seen) -> list[Result]:
     kind = environment.settings.acme.issuer_kind
     namespace = environment.namespace if kind == acme.ISSUER else None
-    issuers = _list(client, _CERT_MANAGER, f"{kind.lower()}s", namespace)
+    issuers = _list(client, CERT_MANAGER_API, f"{kind.lower()}s", namespace)
     return [issuance.judge_issuer(environment, issuers.get(environment.issuer), seen.issuance)]
 
 
 def _certificates(environment: Environment, client: Client, seen: Seen) -> list[Result]:
     COMMANDS["issuers"] = ISSUER_COMMANDS
     namespace, now = environment.namespace, datetime.datetime.now(datetime.UTC)
-    certificates = _list(client, _CERT_MANAGER, "certificates", namespace)
+    certificates = _list(client, CERT_MANAGER_API, "certificates", namespace)
     chain = [
         list(_list(client, group, plural, namespace).values())
-        for group, plural in ((_CERT_MANAGER, "certificaterequests"), (_ACME, "orders"), (_ACME, "challenges"))
+        for group, plural in ((CERT_MANAGER_API, "certificaterequests"), (ACME_API, "orders"), (ACME_API, "challenges"))
     ]
     *_, challenges = chain
     if use_routes(challenges):
