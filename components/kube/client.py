@@ -66,6 +66,13 @@ class Client:
         """Return an object of an API version such as `v1` or `apps/v1`; None where there is none."""
         return self._get(_path(version, plural, namespace, name), namespace=namespace or "", name=name)
 
+    def get_if_allowed(self, version: str, plural: str, name: str, namespace: str | None = None) -> Object | None:
+        """Return an object, an empty one where there is none, and None where the API server refuses to answer."""
+        try:
+            return self.get(version, plural, name, namespace) or {}
+        except RefusedError:
+            return None
+
     def items(self, version: str, plural: str, namespace: str | None = None, **selectors: str) -> list[Object]:
         """Return the objects of a namespace, or of all of them, by `label_selector` or `field_selector`."""
         return list(self.listed(version, plural, namespace, **selectors)["items"])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
 
@@ -12,7 +12,7 @@ from ..engine import in_thread
 from ..preflight.cert_manager import DEFINITION, RELEASE, Place
 from ..preflight.hooks import before_create
 from ..problem import COMMANDS, text
-from .client import Client, ClusterError, Object, RefusedError
+from .client import ClusterError, Object
 from .credentials import Credentials, credentials_of
 
 
@@ -50,25 +50,15 @@ def _look(credentials: Credentials, place: Place) -> Place:
     """Return a place with what can be read of it. A cluster that does not answer is none of a preflight's errors."""
     with suppress(ClusterError):
         client = credentials.client()
-        definition = _get(client, "apiextensions.k8s.io/v1", "customresourcedefinitions", DEFINITION)
+        definition = client.get_if_allowed("apiextensions.k8s.io/v1", "customresourcedefinitions", DEFINITION)
         return replace(
             place,
-            exists=_is_there(_get(client, "v1", "namespaces", place.namespace)),
-            controller=_is_there(_get(client, "apps/v1", "deployments", RELEASE, place.namespace)),
+            exists=_is_there(client.get_if_allowed("v1", "namespaces", place.namespace)),
+            controller=_is_there(client.get_if_allowed("apps/v1", "deployments", RELEASE, place.namespace)),
             definition=definition["metadata"] if definition else None,
         )
     return place
 
 
-def _get(
-    client: Client, version: str, plural: str, name: str, namespace: str | None = None
-) -> Object | Literal[False] | None:
-    """Return an object, False where there is none, and None where it may not be read."""
-    try:
-        return client.get(version, plural, name, namespace) or False
-    except RefusedError:
-        return None
-
-
-def _is_there(answer: object) -> bool | None:
+def _is_there(answer: Object | None) -> bool | None:
     return None if answer is None else bool(answer)

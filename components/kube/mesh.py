@@ -1,7 +1,7 @@
 """Reads what Istio does with the Ingress of a solver and the requests of a CA.
 
 That is MeshConfig, the labels of the gateway's Pods and namespace, and the AuthorizationPolicies of both namespaces.
-Nothing depends on it: where it cannot be read, as with an Istio that Google manages, nothing is known and nothing said.
+Nothing depends on it: what may not be read, as with an Istio that Google manages, is not known, and nothing is said.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import yaml
 
 from ..preflight.mesh import Mesh
 from . import solver_route
-from .client import Client, ClusterError, Object
+from .client import Client, Object, RefusedError
 
 _POLICIES = ("security.istio.io/v1", "authorizationpolicies")
 """The API version and the plural."""
@@ -30,6 +30,9 @@ def read(
 
     Istio's chart gives the Deployment the name of the Service. `http01` is a `Http01Args` with all its fields,
     and `by_route` tells whether solvers have HTTPRoutes in place of Ingresses.
+
+    Raises:
+        ClusterError: the cluster does not answer.
     """
     labels = {**_deployment_labels(client, namespace, service), **http01["selector"]}
     revision = solver_route.revision_of(labels) if http01["revision"] is None else http01["revision"]
@@ -53,23 +56,23 @@ def read(
 def _policies(client: Client, namespace: str) -> list[Object]:
     try:
         return client.items(*_POLICIES, namespace)
-    except ClusterError:
+    except RefusedError:
         return []
 
 
 def _namespace_labels(client: Client, name: str) -> Mapping[str, str] | None:
-    namespace = _get(client, "v1", "namespaces", name)
+    namespace = client.get_if_allowed("v1", "namespaces", name)
     return (namespace["metadata"].get("labels") or {}) if namespace else None
 
 
 def _deployment_labels(client: Client, namespace: str, name: str) -> Mapping[str, str]:
-    deployment = _get(client, "apps/v1", "deployments", name, namespace)
+    deployment = client.get_if_allowed("apps/v1", "deployments", name, namespace)
     template: Object = deployment["spec"]["template"].get("metadata", {}) if deployment else {}
     return template.get("labels") or {}
 
 
 def _mesh_config(client: Client, plane: solver_route.ControlPlane) -> Mapping[str, Any] | None:
-    config_map = _get(client, "v1", "configmaps", plane.config_map, plane.namespace)
+    config_map = client.get_if_allowed("v1", "configmaps", plane.config_map, plane.namespace)
     try:
         config = yaml.safe_load((config_map.get("data") or {}).get("mesh") or "{}") if config_map else None
     except (yaml.YAMLError, RecursionError, ValueError):
@@ -79,17 +82,6 @@ def _mesh_config(client: Client, plane: solver_route.ControlPlane) -> Mapping[st
 
 
 def _controller(client: Client) -> str | None:
-    """Return the controller of the IngressClass; empty where there is none, None where it cannot be read."""
-    try:
-        ingress_class = client.get("networking.k8s.io/v1", "ingressclasses", solver_route.CLASS)
-    except ClusterError:
-        return None
-    return ((ingress_class or {}).get("spec") or {}).get("controller") or ""
-
-
-def _get(client: Client, version: str, plural: str, name: str, namespace: str | None = None) -> Object | None:
-    """Return an object; None where it may not be read, too."""
-    try:
-        return client.get(version, plural, name, namespace)
-    except ClusterError:
-        return None
+    """Return the controller of the IngressClass; empty where there is none, None where it may not be read."""
+    ingress_class = client.get_if_allowed("networking.k8s.io/v1", "ingressclasses", solver_route.CLASS)
+    return None if ingress_class is None else (ingress_class.get("spec") or {}).get("controller") or ""

@@ -15,6 +15,18 @@ def test_an_object_is_read_by_its_name_and_a_missing_one_is_none(api: Api) -> No
     assert api.client().get("v1", "secrets", "other", "edge") is None
 
 
+def test_an_object_that_may_not_be_read_is_told_apart_from_one_that_is_missing(api: Api) -> None:
+    client = api.client()
+    assert client.get_if_allowed("v1", "secrets", "shop", "edge") == {}
+
+    api.refused = 403
+    assert client.get_if_allowed("v1", "secrets", "shop", "edge") is None
+
+    api.close()
+    with pytest.raises(ClusterError, match="does not answer"):
+        client.get_if_allowed("v1", "secrets", "shop", "edge")
+
+
 def test_a_name_that_somebody_else_wrote_leads_to_no_other_object(api: Api) -> None:
     api.objects[f"{SECRETS}/shop"] = {}
 
