@@ -92,8 +92,8 @@ MESH: Mapping[str, Check] = {
 
 NEIGHBOURS: Mapping[str, Check] = {
     "same-host": Check(
-        "a Gateway of another, for the same Pods, lists a host: the older one serves it, and `httpsRedirect` on port 80"
-        " answers HTTP-01",
+        "a Gateway of another, for the same Pods, lists a host, or a name below a wildcard: Istio serves the older one"
+        " alone, Envoy refuses what lists a host in another form, and `httpsRedirect` answers HTTP-01",
         "its owner takes the host out of it",
         "neighbour",
         neighbours.same_host,

@@ -12,7 +12,7 @@ of it, since Istio sorts the prefix `/` after all other paths.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from . import client_ca, external_dns, headers, names, tls
@@ -81,6 +81,11 @@ def gateway_hosts(
         qualified = [f"{namespace}/{host}" for namespace in namespaces]
         listed += [host] if ANY_NAMESPACE in namespaces else qualified
     return listed
+
+
+def route_namespaces(own: str, routes_from: Collection[str]) -> set[str]:
+    """Return the namespaces from which a Gateway accepts routes for a host without an owner, `*` for all."""
+    return {ANY_NAMESPACE} if ANY_NAMESPACE in routes_from else {own, *routes_from}
 
 
 def split_host(listed: str, namespace: str) -> tuple[str, str]:

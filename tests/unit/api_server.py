@@ -14,7 +14,7 @@ VERSION = "7"
 
 class Api:
     """A list answers `now`, a watch from there tells `later`; what is in `objects` is answered by its path,
-    and everything else with `refused`, or 404."""
+    and everything else with `refused`, or 404. `asked` has the paths of all requests."""
 
     def __init__(self) -> None:
         self.now: dict[str, Any] | None = None
@@ -22,6 +22,7 @@ class Api:
         self.refused = 0
         self.later: list[tuple[str, dict[str, Any]]] = []
         self.objects: dict[str, Any] = {}
+        self.asked: list[str] = []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,6 +42,7 @@ class Api:
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(self, path: str) -> tuple[int, bytes]:
+        self.asked.append(path)
         route, _, query = path.partition("?")
         if route in self.objects:
             content = self.objects[route]

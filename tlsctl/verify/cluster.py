@@ -12,6 +12,7 @@ from components.kube import mesh
 from components.kube.client import Client, ClusterError, RefusedError
 from components.kube.issuance import chain_of_problems, use_routes
 from components.kube.load_balancer import asks_for_address, find_address, read_service
+from components.preflight.neighbours import Pods
 from components.preflight.service import Wanted
 from components.problem import COMMANDS, Problem, ProblemsError, sentence
 from components.shared_args import Http01Args
@@ -210,9 +211,10 @@ def read_neighbours(environment: Environment, client: Client, _: Seen | None = N
                 if plural == "gateways":
                     with suppress(RefusedError):
                         objects[version, plural] = client.items(version, plural, environment.namespace)
-    pods = _pod_labels(environment, client)
+    ingress = environment.settings.ingress
+    pods = Pods(environment.namespace, ingress.service, ingress.selector, _pod_labels(environment, client))
     listeners = (
-        *istio.listeners(environment, objects[ISTIO_API, "gateways"], pods),
+        *pods.listeners(objects[ISTIO_API, "gateways"]),
         *gateway_api.listeners(environment, objects[GATEWAY_API, "gateways"], objects[GATEWAY_API, "listenersets"]),
     )
     routes = (

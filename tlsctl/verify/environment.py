@@ -92,8 +92,7 @@ class Environment:
         owner = self.settings.owners.get(host)
         if owner:
             return {owner if port == 443 else self.namespace}
-        listed = self.settings.ingress.routes_from
-        return {istio.ANY_NAMESPACE} if istio.ANY_NAMESPACE in listed else {self.namespace, *listed}
+        return istio.route_namespaces(self.namespace, self.settings.ingress.routes_from)
 
     def failed(self, check: str, subject: str, detail: str, **fields: str) -> Result:
         """Return the result of a check that failed, with the check's usual fix and the fields of its own."""

@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any
 
 from components.kube.conditions import refusal, route_refusal
+from components.preflight.neighbours import Listener, Owner
 from components.shell import word
 from components.specs import apis, gateway_api, headers, istio, names
 from components.specs.gateway_api import GATEWAY, LISTENER_SET
 from tlsctl.verify.environment import Environment, Object, Objects, key
 from tlsctl.verify.results import Result, failed, ok
-from tlsctl.verify.served import Listener, Owner, Read, Route, TlsServer
+from tlsctl.verify.served import Read, Route, TlsServer
 
 ROUTES = apis.ROUTES[apis.GATEWAY]
 _PLURALS = {GATEWAY: apis.GATEWAYS[apis.GATEWAY], LISTENER_SET: f"listenersets.{gateway_api.GROUP}"}

@@ -1,25 +1,21 @@
 """What Istio's Gateways and VirtualServices make the gateway serve: the stack's own, and those of others."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.preflight.neighbours import Owner
 from components.specs import apis, client_ca, headers, istio, mutual_tls, names
 from tlsctl.own import Key
 from tlsctl.verify.environment import Environment, Object, Objects, key
 from tlsctl.verify.results import INGRESS, Result, ok
-from tlsctl.verify.served import Listener, Owner, Read, Route, TlsServer
+from tlsctl.verify.served import Read, Route, TlsServer
 
 GATEWAYS, ROUTES = apis.GATEWAYS[apis.ISTIO], apis.ROUTES[apis.ISTIO]
 
-Labels = Mapping[str, str]
-
 _ANSWER = ("match", "route", "redirect", "directResponse", "rewrite", "corsPolicy", "timeout", "retries")
 """The fields of a route that decide about an answer, beside its headers."""
-
-_PARENT_NAMESPACE = "internal.istio.io/parent-namespace"
-"""Annotation with another namespace of that Service. Istio's webhook refuses it, where it is in use."""
 
 
 def read_served(environment: Environment, read: Read) -> "Served":
@@ -166,38 +162,6 @@ def _namespaces(accepted: Iterable[tuple[str, str]]) -> str:
 
 def _labels(labels: Mapping[str, str] | None) -> str:
     return ", ".join(f"{name}={value}" for name, value in (labels or {}).items()) or "every Pod"
-
-
-def listeners(environment: Environment, gateways: Iterable[Object], pods: Sequence[Labels]) -> Iterator[Listener]:
-    """Yield the listeners at the gateway's Pods; `pods` are the labels of each Pod, empty if they cannot be read."""
-    for gateway in gateways:
-        if _is_for_pods(environment, gateway, pods):
-            for server in gateway["spec"].get("servers") or ():
-                tls = server.get("tls") or {}
-                credentials = tls.get("credentialNames") or [tls.get("credentialName") or ""]
-                yield Listener(
-                    Owner("Gateway", GATEWAYS, key(gateway)),
-                    server.get("port", {}).get("number"),
-                    tuple(istio.split_host(listed, key(gateway)[0]) for listed in server.get("hosts") or ()),
-                    secrets=tuple(credential.rpartition("/")[2] for credential in credentials),
-                    has_tls=bool(tls),
-                    redirects=bool(tls.get("httpsRedirect")),
-                )
-
-
-def _is_for_pods(environment: Environment, gateway: Object, pods: Sequence[Labels]) -> bool:
-    """Tell whether Istio binds a Gateway to the gateway's Pods, or may do so."""
-    annotations = gateway["metadata"].get("annotations") or {}
-    ingress = environment.settings.ingress
-    if istio.GATEWAY_SERVICE in annotations:
-        namespace = annotations.get(_PARENT_NAMESPACE) or key(gateway)[0]
-        services = [host.partition(".")[0] for host in annotations[istio.GATEWAY_SERVICE].split(",")]
-        return namespace == ingress.namespace and ingress.service in services
-    selector: Labels = gateway["spec"].get("selector") or {}
-    if pods:
-        return any(selector.items() <= labels.items() for labels in pods)
-    known = ingress.selector
-    return all(known.get(label, value) == value for label, value in selector.items())
 
 
 def routes(services: Iterable[Object]) -> Iterator[Route]:

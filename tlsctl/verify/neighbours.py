@@ -5,16 +5,17 @@ presents in the namespace of the Pods. On port 80 it merges the routes of all Ga
 `/` last.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from components.kube import solver_route
+from components.preflight.neighbours import Listener, Owner, named_hosts
 from components.specs import istio, names
 from tlsctl.own import Key
 from tlsctl.verify.environment import Environment, Object, key
 from tlsctl.verify.results import Result, ok
-from tlsctl.verify.served import Listener, Owner, Route
+from tlsctl.verify.served import Route
 
 _CHECK = "neighbour"
 _CLASS = "kubernetes.io/ingress.class"
@@ -65,21 +66,8 @@ class Neighbours:
             for secret in listener.secrets:
                 if secret in self.environment.certificates:
                     yield Finding(secret, listener.owner, f"presents it on port {listener.port}")
-            for namespace, listed in listener.hosts:
-                for host in self._own(listed):
-                    consequence = self._consequence(host, namespace, listed, listener)
-                    yield Finding(host, listener.owner, f"lists {listed} on port {listener.port}{consequence}")
-
-    def _consequence(self, host: str, namespace: str, listed: str, listener: Listener) -> str:
-        if not listener.has_tls:
-            return ", in plain HTTP"
-        if listener.redirects:
-            return " with httpsRedirect, which answers HTTP-01 challenges too"
-        if listed != host:
-            return ", which the stack's wildcard is for"
-        if namespace in self.environment.route_namespaces(host):
-            return ": Istio uses the older of two Gateways"
-        return " in another form than the stack's Gateway: Envoy refuses every change of a port that has both"
+            for host, does in listener.shared(self.environment.hosts, self.environment.route_namespaces):
+                yield Finding(host, listener.owner, does)
 
     def _routes(self) -> Iterator[Finding]:
         allowed = self.environment.settings.ingress.routes_from
@@ -177,13 +165,5 @@ class Neighbours:
         of_stack = [own.namespace for own in self.environment.stack_objects]
         return namespace in (self.environment.namespace, *of_stack, *self.environment.settings.ingress.routes_from)
 
-    def _own(self, name: str) -> Iterable[str]:
-        """Return the stack's hosts that a name is, or is below of."""
-        name = name.lower().removesuffix(".")
-        if name in self.environment.hosts:
-            return [name]
-        return [wildcard for wildcard in self._wildcards if names.matches(wildcard, name)]
-
-    @cached_property
-    def _wildcards(self) -> list[str]:
-        return list(filter(names.is_wildcard, self.environment.hosts))
+    def _own(self, name: str) -> list[str]:
+        return named_hosts(name, self.environment.hosts)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from components.preflight.neighbours import Owner
 from tlsctl.own import Key
 from tlsctl.verify.environment import Objects
 from tlsctl.verify.results import Result
@@ -30,36 +31,6 @@ class Served(Protocol):
 
     def tls_server(self, host: str, fingerprints: Mapping[str, str]) -> TlsServer | None:
         """Return the TLS listener of a host, or None; `fingerprints` are those of the certificates by Secret."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """An object that has listeners or routes."""
-
-    kind: str
-    plural: str
-    """What kubectl calls the kind, with its group."""
-    key: Key
-
-    def __str__(self) -> str:
-        return f"{self.kind} {'/'.join(self.key)}"
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Hosts on a port of the gateway's Pods."""
-
-    owner: Owner
-    port: int
-    hosts: tuple[tuple[str, str], ...]
-    """The namespace from which each host accepts routes, `*` for all, and the host."""
-    section: str = ""
-    """Its name, by which a route may choose among those of its owner."""
-    secrets: tuple[str, ...] = ()
-    """The Secrets of the gateway's namespace that it presents."""
-    has_tls: bool = False
-    redirects: bool = False
-    """Whether it redirects every request to HTTPS itself."""
 
 
 @dataclass(frozen=True)

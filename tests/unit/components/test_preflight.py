@@ -1,6 +1,7 @@
 """What the surroundings would defeat: an example of each check, and what is in nobody's way."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from components.kube import mesh, neighbours
 from components.kube.credentials import Credentials
 from components.preflight.cert_manager import Place
 from components.preflight.mesh import PATH, Mesh
-from components.preflight.neighbours import Neighbours
+from components.preflight.neighbours import Neighbours, Pods
 from components.preflight.records import Zone
 from components.preflight.service import Wanted
 from components.problem import Problem
@@ -51,6 +52,11 @@ def theirs(port: int, selector: Any = PODS, hosts: Any = (f"./{HOST}",), **tls: 
     """Return a Gateway of another team."""
     server = {"port": {"number": port}, "hosts": list(hosts), "tls": tls}
     return {"metadata": {"namespace": "team", "name": "web"}, "spec": {"selector": selector, "servers": [server]}}
+
+
+def beside(*others: Any, host: str = HOST, **more: Any) -> Neighbours:
+    """Return the Gateways of others beside a Gateway `http` that is to serve a host."""
+    return Neighbours(Pods("edge", "gateway", PODS), "http", [host], others, **more)
 
 
 EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
@@ -123,8 +129,8 @@ EXAMPLES: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
         '[{"op":"add","path":"/spec/rules/-","value":{"to":[{"operation":{"paths":["/.well-known/acme-challenge/*"]}}]}}]',
     ),
     "same-host": (
-        (Neighbours("edge", "http", [HOST], PODS, [theirs(443, mode="SIMPLE")]),),
-        f"lists {HOST} on port 443 of the same Pods: Istio serves the older",
+        (beside(theirs(443, mode="SIMPLE")),),
+        f"lists {HOST} on port 443 in another form than the stack's Gateway: Envoy refuses every change",
         "kubectl --namespace team edit gateways.networking.istio.io web",
     ),
     "release": (
@@ -324,30 +330,45 @@ def test_a_namespace_that_istio_reads_is_not_named(selector: Any, labels: Any) -
     assert not problems("undiscovered", gateway_)
 
 
-def test_a_redirect_of_another_gateway_answers_the_challenges() -> None:
-    (problem,) = problems("same-host", Neighbours("edge", "http", [HOST], PODS, [theirs(80, httpsRedirect=True)]))
-    assert problem.what.endswith("on port 80 of the same Pods: its httpsRedirect answers HTTP-01 challenges too")
+def test_a_gateway_of_another_with_several_hosts_is_named_once() -> None:
+    seen = beside(theirs(80, hosts=[f"*/{HOST}", "*/b.a.test"]), host="*.a.test")
+    (problem,) = problems("same-host", replace(seen, hosts=["*.a.test", HOST]))
+    assert problem.what == f"lists {HOST} on port 80, in plain HTTP; and 1 more of the stack's hosts"
+
+
+@pytest.mark.parametrize(
+    ("more", "consequence"),
+    [
+        ({}, "Envoy refuses"),
+        ({"routes_from": ["team"]}, "Istio uses the older of two Gateways"),
+        ({"owned_hosts": [HOST]}, "Istio uses the older of two Gateways"),
+    ],
+    ids=["in another form", "in the same form", "not known of a host with an owner"],
+)
+def test_the_form_in_which_both_gateways_list_a_host_decides_what_happens(more: Any, consequence: str) -> None:
+    (problem,) = problems("same-host", beside(theirs(443, mode="SIMPLE"), **more))
+    assert consequence in problem.what
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        theirs(80),
         theirs(443, {"istio": "front"}, mode="SIMPLE"),
         theirs(443, hosts=["*/*.a.test"], mode="SIMPLE"),
         {**theirs(443, mode="SIMPLE"), "metadata": {"namespace": "edge", "name": "http"}},
+        {"metadata": {"namespace": "team", "name": "web"}},
     ],
-    ids=["plain HTTP", "other Pods", "a wildcard, which is less specific", "our own"],
+    ids=["other Pods", "a wildcard, which is less specific", "our own", "no spec"],
 )
 def test_other_gateways_leave_the_host_to_the_stack(other: Any) -> None:
-    assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [other]))
+    assert not problems("same-host", beside(other))
 
 
 def test_a_stack_that_moves_to_the_gateway_api_leaves_its_old_gateways_behind() -> None:
     old = {**theirs(443, mode="SIMPLE"), "metadata": {"namespace": "edge", "name": "tls"}}
-    assert problems("same-host", Neighbours("edge", "http", [HOST], PODS, [old]))
-    assert not problems("same-host", Neighbours("edge", "http", [HOST], PODS, [old], moves=True))
-    assert problems("same-host", Neighbours("edge", "http", [HOST], PODS, [theirs(443, mode="SIMPLE")], moves=True))
+    assert problems("same-host", beside(old))
+    assert not problems("same-host", beside(old, moves=True))
+    assert problems("same-host", beside(theirs(443, mode="SIMPLE"), moves=True))
 
 
 def test_mesh_config_says_nothing_of_a_solver_with_an_httproute() -> None:
@@ -385,9 +406,14 @@ def test_policies_of_the_gateway_and_of_istio_are_read_and_what_may_not_be_read_
     assert not mesh.read(connected, "edge", "gateway", http01, {}).policies
 
 
-def test_gateways_of_all_namespaces_are_read_and_what_may_not_be_read_is_no_error(api: Api) -> None:
+def test_gateways_of_all_namespaces_are_read_once_for_all_components_that_look(api: Api) -> None:
     credentials = Credentials(api.kubeconfig)
     api.objects = {"/apis/networking.istio.io/v1/gateways": {"items": [theirs(443)]}}
-    assert neighbours.read(credentials) == [theirs(443)]
-    api.objects, api.refused = {}, 403
-    assert neighbours.read(credentials) == []
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(neighbours.read, [credentials] * 4)) == [[theirs(443)]] * 4
+    assert len(api.asked) == 1
+
+
+def test_gateways_that_may_not_be_read_are_no_error(api: Api) -> None:
+    api.refused = 403
+    assert neighbours.read(Credentials(api.kubeconfig)) == []

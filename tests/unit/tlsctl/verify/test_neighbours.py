@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from components.preflight.neighbours import Pods
 from components.specs import apis, gateway_api
 from tests.unit.api_server import Api
 from tests.unit.tlsctl.verify.support import IP, SECRET, SHOP, config, deployed, hosts, state
@@ -94,8 +95,9 @@ def neighbours(
     **others: Any,
 ) -> Neighbours:
     """What a cluster has beside the stack's own objects."""
+    ingress = environment.settings.ingress
     listeners = (
-        *of_istio.listeners(environment, gateways, pods),
+        *Pods(environment.namespace, ingress.service, ingress.selector, pods).listeners(gateways),
         *of_gateway_api.listeners(environment, k8s_gateways, listener_sets),
     )
     routes = (*of_istio.routes(virtual_services), *of_gateway_api.routes(http_routes))
