@@ -17,7 +17,7 @@ from .inputs import check_inputs
 from .problem import COMMANDS, Problem, set_input, text
 from .record_sets import before_create, existing
 from .shell import word
-from .specs import acme, caa
+from .specs import acme, caa, gcloud
 from .specs.external_dns import Key
 
 
@@ -84,12 +84,14 @@ def _refuse_to_replace(component: pulumi.ComponentResource) -> pulumi.ResourceHo
         records = await existing(component, zone, project, name=f"{owner}.", type=kind)
         if key in records:
             commands = COMMANDS.get(component.pulumi_resource_name, {})
-            raise pulumi.RunError(text([replaced(owner, records[key], zone, commands)]))
+            raise pulumi.RunError(text([replaced(owner, records[key], zone, project, commands)]))
 
     return before_create(component, refuse)
 
 
-def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[str, str]) -> Problem:
+def replaced(
+    owner: str, records: Sequence[str], zone: str, project: str | None, commands: Mapping[str, str]
+) -> Problem:
     """Return the problem of a name whose CAA records the component would replace; `commands` set its inputs."""
     parsed = [caa.Record.parse(record) for record in records]
     allowed = sorted({record.domain for record in parsed if record.tag in ("issue", "issuewild") and record.domain})
@@ -97,5 +99,5 @@ def replaced(owner: str, records: Sequence[str], zone: str, commands: Mapping[st
     removed = f"remove {word(owner)} from the input hosts    # keeps the records"
     without = set_input(commands, "hosts", "false", "keeps the records") if "hosts" in commands else removed
     what = f"has records that are not this stack's: {'; '.join(records)}. Replaced by the stack's, {loss}"
-    delete = f"gcloud dns record-sets delete {word(owner + '.')} --zone {word(zone)} --type CAA"
+    delete = gcloud.delete(owner, "CAA", zone, project)
     return Problem(f"CAA of {owner}", what, (f"{delete}    # then the stack makes its own", without))

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from ..problem import Problem, set_input
 from ..shell import word
-from ..specs import acme, caa, names
+from ..specs import acme, caa, gcloud, names
 from ..specs.external_dns import Key
 
 FIRST_PAGE = 1000
@@ -32,16 +32,6 @@ class Zone:
     """The domains of the CA, as CAA records name it; empty where they are not known, or the stack makes CAA records."""
     delegated_to: Collection[str] | None = None
     """The name servers that DNS has for the zone's domain; None where DNS cannot be asked."""
-
-    @property
-    def options(self) -> str:
-        """The options of gcloud that name the zone."""
-        return f"--zone {self.named}"
-
-    @property
-    def named(self) -> str:
-        """The name, and the option that names another project."""
-        return word(self.name) + (f" --project {word(self.project)}" if self.project else "")
 
     @cached_property
     def domain(self) -> str:
@@ -83,7 +73,7 @@ def beside_cname(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     if kind in _ADDRESSES and "CNAME" in zone.types_at(name):
         (target, *_) = zone.records[name, "CNAME"]
         what = f"cannot be made: the name is a CNAME of {target}, and has no other record"
-        yield Problem(_where(key), what, tuple(_in_place_of_cname(zone, key, target)))
+        yield Problem(_where(key), what, gcloud.replace_cname(name, target, kind, zone.name, zone.project))
 
 
 def cname_beside(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
@@ -92,10 +82,8 @@ def cname_beside(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     others = [other for other in zone.types_at(name) if other != kind]
     if kind == "CNAME" and others:
         what = f"cannot be made: the name has records of the type {', '.join(others)}, beside which no CNAME may be"
-        fix = (
-            f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {word(other)}" for other in others
-        )
-        yield Problem(_where(key), what, tuple(fix))
+        fix = tuple(gcloud.delete(name, other, zone.name, zone.project) for other in others)
+        yield Problem(_where(key), what, fix)
 
 
 def leads_elsewhere(zone: Zone, key: Key, values: Values) -> Iterator[Problem]:
@@ -126,7 +114,7 @@ def other_family(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
         if kind in _ADDRESSES and other != kind and (name, other) in zone.records and (name, other) not in zone.own:
             to = ", ".join(zone.records[name, other])
             what = f"leads to {to}, and not to the gateway: clients and CAs that prefer it go there"
-            fix = f"gcloud dns record-sets delete {word(name + '.')} {zone.options} --type {word(other)}"
+            fix = gcloud.delete(name, other, zone.name, zone.project)
             yield Problem(_where((name, other)), what, (fix,))
 
 
@@ -145,8 +133,7 @@ def other_ca(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     if wrong := caa.refusal(parsed, name, acme.HTTP01, zone.identities, None):
         tag = "issuewild" if names.is_wildcard(name) else "issue"
         allowing = [*values, *(f'0 {tag} "{identity}"' for identity in zone.identities)]
-        update = f"gcloud dns record-sets update {word(owner + '.')} {zone.options} --type CAA"
-        fix = [f"{update} --rrdatas {','.join(map(word, allowing))}"]
+        fix = [gcloud.update(owner, "CAA", allowing, zone.name, zone.project)]
         if "caa" in zone.commands:
             fix.append(set_input(zone.commands, "caa", "true", "in place of the above: records of the hosts' own"))
         yield Problem(_where((owner, "CAA")), f"forbids a certificate for {name}: {wrong}", tuple(fix))
@@ -161,7 +148,7 @@ def not_delegated(zone: Zone, _key: Key, _values: Values) -> Iterator[Problem]:
     what = f"is not asked for {zone.domain}, which has {others} in DNS: no client and no CA would see its records"
     fix = (
         f"dig {word(zone.domain + '.')} NS",
-        f"gcloud dns managed-zones describe {zone.named} --format 'value(nameServers)'"
+        f"gcloud dns managed-zones describe {gcloud.zone_name(zone.name, zone.project)} --format 'value(nameServers)'"
         f"    # the NS records of {word(zone.domain)} have to name these, at the registrar or in the zone above",
     )
     yield Problem(f"managed zone {zone.name}", what, fix)
@@ -175,21 +162,10 @@ def below_cut(zone: Zone, key: Key, _: Values) -> Iterator[Problem]:
     servers = ", ".join(zone.records[owner, "NS"])
     what = f"would not be seen: NS records lead {owner} and the names below it to {servers}"
     zone_of_it = set_input(zone.commands, "zone", "NAME", f"the managed zone of {owner}")
-    delete = f"gcloud dns record-sets delete {word(owner + '.')} {zone.options} --type NS    # if they lead nowhere"
+    delete = f"{gcloud.delete(owner, 'NS', zone.name, zone.project)}    # if they lead nowhere"
     yield Problem(_where(key), what, (zone_of_it, delete))
 
 
 def _where(key: Key) -> str:
     name, kind = key
     return f"record set {name}. {kind}"
-
-
-def _in_place_of_cname(zone: Zone, key: Key, target: str) -> Iterator[str]:
-    """Yield the commands of one change: the name is never without a record."""
-    name, kind = key
-    transaction = "gcloud dns record-sets transaction"
-    record = f"{zone.options} --name {word(name + '.')} --ttl TTL --type"
-    yield f"{transaction} start {zone.options}"
-    yield f"{transaction} remove {record} CNAME {word(target)}"
-    yield f"{transaction} add {record} {kind} ADDRESS    # where the name leads now"
-    yield f"{transaction} execute {zone.options}"

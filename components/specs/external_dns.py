@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..problem import Problem
 from ..shell import word
+from . import gcloud
 from .names import is_wildcard
 
 CONTROLLER = "istio-gateway-tls"
@@ -140,19 +141,17 @@ def handover(
     where = f"record set{'s' if len(listed) > 1 else ''} {', '.join(listed)}"
     them = "them" if len(listed) > 1 else "it"
     what = f"made by external-dns (owner id {who}), which goes on writing {them} and may delete {them}"
-    option = f" --zone {word(zone)}" + (f" --project {word(project)}" if project else "")
-    fix = [_release(owner, option) for owner in all_owners]
+    fix = [_release(owner, zone, project) for owner in all_owners]
     fix[0] += "    # external-dns owns nothing without these, and leaves the records as they are"
     fix += dict.fromkeys(_leave(owner.resource) for owner in all_owners if owner.resource.count("/") == 2)
     fix.append(f"{then}    # takes over the records that are there")
     return Problem(where, what, tuple(fix))
 
 
-def _release(owner: Owner, option: str) -> str:
-    if not owner.others:
-        return f"gcloud dns record-sets delete {word(owner.txt + '.')}{option} --type TXT"
-    values = ",".join(map(word, owner.others))
-    return f"gcloud dns record-sets update {word(owner.txt + '.')}{option} --type TXT --rrdatas {values}"
+def _release(owner: Owner, zone: str, project: str | None) -> str:
+    if owner.others:
+        return gcloud.update(owner.txt, "TXT", owner.others, zone, project)
+    return gcloud.delete(owner.txt, "TXT", zone, project)
 
 
 def _leave(resource: str) -> str:

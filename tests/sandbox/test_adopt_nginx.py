@@ -168,13 +168,13 @@ def adopt(stack: Stack) -> Printed:
 def transact(commands: list[str]) -> None:
     """Make the change that printed commands of gcloud gather and execute; there is no gcloud here."""
     parser = argparse.ArgumentParser(exit_on_error=False)
-    for option in ("--zone", "--name", "--type"):
+    for option in ("--zone", "--project", "--name", "--type"):
         parser.add_argument(option)
     parser.add_argument("--ttl", type=int)
     parser.add_argument("rrdatas", nargs="*")
     change: dict[str, list[dict[str, Any]]] = {"remove": [], "add": []}
     for command in commands:
-        verb, *options = shlex.split(command.removeprefix(TRANSACTION))
+        verb, *options = shlex.split(command.removeprefix(TRANSACTION), comments=True)
         arguments = parser.parse_args(options)
         if verb == "execute":
             body = {"deletions": change["remove"], "additions": change["add"]}

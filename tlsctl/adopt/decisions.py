@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.problem import Problem
-from components.shell import word
-from components.specs import acme, apis, istio
+from components.specs import acme, apis, gcloud, istio
 from config.command import TLSCTL
 from tlsctl.adopt import cert_manager
 from tlsctl.adopt.cleanup import Cleanup, mounted_secrets
@@ -193,7 +192,7 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
         name, kind = text(record, "name").rstrip(".").lower(), text(record, "type")
         if name not in served.names or kind not in ("A", "CNAME", "AAAA"):
             continue
-        where, zone = f"record set {name}. {kind}", word(inventory.zone)
+        where = f"record set {name}. {kind}"
         if kind == "A":
             if len(addresses := texts(record, "rrdatas")) > 1:
                 yield Problem(
@@ -201,21 +200,14 @@ def _other_records(inventory: Inventory, served: Serving) -> Iterator[Problem]:
                 )
             continue
         if kind == "AAAA":
-            fix = f"gcloud dns record-sets delete {word(name + '.')} --type AAAA --zone {zone}"
+            fix = gcloud.delete(name, kind, inventory.zone, inventory.project)
             yield Problem(where, "leads clients with IPv6 to another address than the gateway's", (fix,))
             continue
         what = "excludes an A record: replace it by one with the address that it leads to, then adopt again"
         target = next(iter(texts(record, "rrdatas")), "TARGET")
-        options = f"--zone {zone} --name {word(name + '.')} --ttl {word(at(record, 'ttl') or _DEFAULT_TTL)} --type"
-        transaction = "gcloud dns record-sets transaction"
-        commands = (
-            f"{transaction} start --zone {zone}",
-            f"{transaction} remove {options} CNAME {word(target)}",
-            f"{transaction} add {options} A ADDRESS",
-            f"{transaction} execute --zone {zone}",
-            f"{TLSCTL} adopt",
-        )
-        yield Problem(where, what, commands)
+        ttl = at(record, "ttl") or _DEFAULT_TTL
+        replace = gcloud.replace_cname(name, target, "A", inventory.zone, inventory.project, ttl)
+        yield Problem(where, what, (*replace, f"{TLSCTL} adopt"))
 
 
 def _other_tools(inventory: Inventory, served: Serving) -> Iterator[Problem]:

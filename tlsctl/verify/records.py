@@ -14,7 +14,7 @@ import dns.rdatatype
 import dns.resolver
 
 from components.shell import word
-from components.specs import caa, names
+from components.specs import caa, gcloud, names
 from components.specs.addresses import RECORD_TYPES
 from tlsctl.verify.checks import UP
 from tlsctl.verify.environment import Environment, probe_name
@@ -140,21 +140,12 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
     for (server, address), kind in itertools.product(servers, {*RECORD_TYPES.values()} - {*environment.addresses}):
         with suppress(*_ERRORS):
             if others := lookups.ask(name, address, kind)[0]:
+                settings = environment.settings.dns
+                deletion = gcloud.delete(host, kind, settings.zone, settings.project)
                 detail = f"the {kind} record {', '.join(others)} at {server} does not lead to the gateway"
-                return failed(
-                    "record",
-                    host,
-                    f"{detail}: clients and CAs that prefer it go there",
-                    _delete(environment, host, kind),
-                )
+                return failed("record", host, f"{detail}: clients and CAs that prefer it go there", (deletion,))
     count = f"{len(servers)} name server{'s' if len(servers) > 1 else ''}"
     return ok("record", host, f"{_all(environment)} at {count} of {zone}, TTL {ttl} s")
-
-
-def _delete(environment: Environment, host: str, kind: str) -> tuple[str, ...]:
-    dns_ = environment.settings.dns
-    options = f"--zone {word(dns_.zone)}" + (f" --project {word(dns_.project)}" if dns_.project else "")
-    return (f"gcloud dns record-sets delete {word(host + '.')} {options} --type {word(kind)}",)
 
 
 def _resolved(environment: Environment, host: str, lookups: Lookups) -> Result:

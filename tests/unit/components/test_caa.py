@@ -2,6 +2,7 @@
 
 import pytest
 
+from components.caa_records import replaced
 from components.specs import caa
 
 LE = caa.LETS_ENCRYPT
@@ -67,3 +68,10 @@ def test_who_may_sign(records: list[str], host: str, words: str) -> None:
 def test_another_ca_than_lets_encrypt_has_to_say_who_it_is() -> None:
     assert caa.identities(["https://acme-v02.api.letsencrypt.org/directory"]) == [LE]
     assert caa.identities(["https://acme-v02.api.letsencrypt.org/directory", "https://ca.test/dir"]) is None
+
+
+def test_the_command_that_deletes_the_records_of_others_names_the_project_of_their_zone() -> None:
+    problem = replaced("a.test", ['0 issue "ca.test"'], "zone-a", "dns-project", {})
+    assert problem.fix[0].startswith(
+        "gcloud dns record-sets delete a.test. --zone zone-a --project dns-project --type CAA"
+    )

@@ -233,6 +233,21 @@ def test_records_with_more_than_one_address_are_named() -> None:
     assert "has an A record with a routing policy" in str(by_policy.notes)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "command"),
+    [
+        ("AAAA", "2001:db8::1", "record-sets delete {} --zone acme --project project --type AAAA"),
+        ("CNAME", "lb.acme.org.", "remove --zone acme --project project --name {} --ttl 60 --type CNAME lb.acme.org."),
+    ],
+)
+def test_records_beside_the_gateways_are_removed_from_the_zone_by_the_printed_commands(
+    kind: str, value: str, command: str
+) -> None:
+    other = {**record(ttl=60), "type": kind, "rrdatas": [value]}
+    (problem,) = (one for one in decided(record_sets=[other]).notes if one.where.startswith("record set"))
+    assert any(command.format(other["name"]) in line for line in problem.fix)
+
+
 def test_https_redirect_prevents_challenges() -> None:
     by_hand = gateway()
     by_hand["spec"]["servers"][0]["tls"] = {"httpsRedirect": True}
