@@ -1,4 +1,4 @@
-"""What Istio says of an object of the Gateway API in the conditions of its status."""
+"""The conditions in the status of an object, and what Istio says in those of the Gateway API."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -19,6 +19,12 @@ _WANTED = {
 
 _WITHOUT_LISTENER = "NoMatchingParent"
 """The reason of a parent that has no listener of the name that the route gives."""
+
+
+def condition_of(obj: Object, kind: str) -> Object:
+    """Return the condition of a type; empty where the object has none."""
+    conditions: Sequence[Object] = obj.get("status", {}).get("conditions", [])
+    return next((condition for condition in conditions if condition.get("type") == kind), {})
 
 
 def refusal(conditions: Sequence[Object], ignored: Collection[str] = ()) -> str | None:

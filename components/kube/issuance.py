@@ -12,7 +12,7 @@ from ..problem import COMMANDS, Problem, set_input
 from ..shell import word
 from ..specs import acme, apis, caa, cert_manager, gateway_api, names
 from .client import Client, ClusterError, Object
-from .conditions import route_refusal
+from .conditions import condition_of, route_refusal
 
 UNANSWERED = Problem("Order", "the ACME server has not taken it; why stands in the log of cert-manager's controller")
 """cert-manager retries after a refused connection or a 5xx, and writes neither into an object."""
@@ -40,7 +40,7 @@ def problems_of(client: Client, kind: str, namespace: str | None, name: str) -> 
         ClusterError: the objects cannot be read.
     """
     target = client.get(cert_manager.API, _PLURALS[kind], name, namespace)
-    if target is None or _is_ready(target):
+    if target is None or condition_of(target, "Ready").get("status") == "True":
         return None
     if namespace is None or kind != "Certificate":
         return list(condition_problems(kind, target))
@@ -176,14 +176,9 @@ def _identifier(authorization: Object, field: str) -> str:
 
 def condition_problems(kind: str, target: Object) -> Iterator[Problem]:
     """Yield what the Ready condition of an object says while it is not True."""
-    for condition in target.get("status", {}).get("conditions", []):
-        if condition.get("type") == "Ready" and condition.get("status") != "True":
-            yield Problem(kind, str(condition.get("message") or condition.get("reason")))
-
-
-def _is_ready(target: Object) -> bool:
-    conditions = target.get("status", {}).get("conditions", [])
-    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)
+    ready = condition_of(target, "Ready")
+    if ready and ready.get("status") != "True":
+        yield Problem(kind, str(ready.get("message") or ready.get("reason")))
 
 
 def _owned(objects: Sequence[Object], kind: str, name: str) -> list[Object]:

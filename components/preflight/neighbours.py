@@ -159,5 +159,5 @@ def same_host(neighbours: Neighbours) -> Iterator[Problem]:
         if shared:
             first, *others = shared.values()
             more = f"; and {len(others)} more of the stack's hosts" if others else ""
-            fix = f"kubectl --namespace {word(namespace)} edit {listener.owner.plural} {word(name)}"
+            fix = f"kubectl --namespace {word(namespace)} edit {word(listener.owner.plural)} {word(name)}"
             yield Problem(str(listener.owner), f"{first}{more}", (fix,))

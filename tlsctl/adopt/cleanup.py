@@ -50,7 +50,7 @@ from tlsctl.adopt.objects import (
     texts,
 )
 from tlsctl.adopt.serving import Serving
-from tlsctl.adopt.signing import Signing, identity, is_acme, reference
+from tlsctl.adopt.signing import Signing, identity, is_acme, reference, secret_of
 from tlsctl.own import Key, OwnObjects
 
 WAIT = 60
@@ -159,10 +159,12 @@ class Cleanup:
         yield from self._grants(removed)
         unused = self._unused_certificates()
         for certificate in unused:
-            secret = (key(certificate)[0], text(certificate, "spec", "secretName"))
             # A Certificate by an annotation of a Gateway is deleted with the Gateway, and its Secret is not.
             gone = "--ignore-not-found" if owners(certificate) else ""
-            fix = kubectl("delete", "certificate", certificate, gone), kubectl("delete", "secret", secret)
+            fix = (
+                kubectl("delete", "certificate", certificate, gone),
+                kubectl("delete", "secret", secret_of(certificate)),
+            )
             yield note(certificate, "is not presented by any Gateway afterwards", *fix)
         yield from removal_steps(self.served, self.removal)
         yield from self._unused_issuers([*unused, *self.removal.certificates])
@@ -199,7 +201,7 @@ class Cleanup:
         return [
             certificate
             for certificate in self.inventory.certificates
-            if (key(certificate)[0], text(certificate, "spec", "secretName")) in self.served.presented
+            if secret_of(certificate) in self.served.presented
             and not self.signed.owns_certificate(certificate)
             and not owning_ingresses(certificate)  # cert-manager would make it again for its Ingress.
             and set(texts(certificate, "spec", "dnsNames")) <= set(self.served.names)

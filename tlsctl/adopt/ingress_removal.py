@@ -28,7 +28,7 @@ from tlsctl.adopt.objects import (
     texts,
 )
 from tlsctl.adopt.serving import Serving
-from tlsctl.adopt.signing import IssuerId, Signing, identity, reference
+from tlsctl.adopt.signing import IssuerId, Signing, identity, reference, secret_of
 from tlsctl.own import Key
 
 
@@ -85,7 +85,7 @@ def plan_removal(inventory: Inventory, served: Serving, signed: Signing) -> Remo
     removed = {key(ingress) for ingress in result.removed}
     unpresented = _presented(result.removed) - _presented(result.kept)
     for certificate in inventory.certificates:
-        namespace, secret = _secret(certificate)
+        namespace, secret = secret_of(certificate)
         if signed.owns_certificate(certificate) or (namespace, secret) in served.presented:
             continue
         if any((namespace, owner) in removed for owner in owning_ingresses(certificate)):
@@ -97,10 +97,6 @@ def plan_removal(inventory: Inventory, served: Serving, signed: Signing) -> Remo
 
 def _presented(of: Sequence[Object]) -> set[Key]:
     return {(key(ingress)[0], secret) for ingress in of for secret in ingresses.secrets(ingress)}
-
-
-def _secret(certificate: Object) -> Key:
-    return key(certificate)[0], text(certificate, "spec", "secretName")
 
 
 def wait_for_resolvers(inventory: Inventory, served: Serving) -> Iterator[Problem]:
@@ -126,7 +122,7 @@ def removal_steps(served: Serving, removal: Removal) -> Iterator[Problem]:
     for certificate in removal.unused:
         what = "is not presented by any Ingress afterwards"
         yield note(certificate, what, kubectl("delete", "certificate", certificate))
-    for secret in sorted({_secret(certificate) for certificate in removal.certificates} - _presented(removal.kept)):
+    for secret in sorted({secret_of(certificate) for certificate in removal.certificates} - _presented(removal.kept)):
         what = "is not deleted with its Certificate, and no Ingress presents it afterwards"
         fix = kubectl("delete", "secret", secret, "--ignore-not-found")
         yield Problem(f"Secret {qualified(secret)}", what, (fix,))
@@ -141,7 +137,7 @@ def removal_steps(served: Serving, removal: Removal) -> Iterator[Problem]:
 
 def _shared_secrets(removal: Removal) -> Iterator[Problem]:
     """Yield the Ingresses that stay and present a Secret whose Certificate is deleted with another Ingress."""
-    lost = {_secret(certificate) for certificate in removal.deleted}
+    lost = {secret_of(certificate) for certificate in removal.deleted}
     for ingress in removal.kept:
         for secret in sorted(ingresses.secrets(ingress)):
             if (key(ingress)[0], secret) in lost:

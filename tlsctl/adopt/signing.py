@@ -10,6 +10,7 @@ from components.problem import Problem
 from components.specs import acme, names, tls
 from components.specs.istio import CREDENTIAL, NAMESPACE
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, oldest_first, text, texts
+from tlsctl.own import Key
 
 IssuerId = tuple[str, str, str]
 """Kind, namespace and name of an issuer; a ClusterIssuer has no namespace."""
@@ -90,6 +91,11 @@ def reference(certificate: Object) -> IssuerId:
     kind = text(certificate, "spec", "issuerRef", "kind") or acme.ISSUER
     namespace = key(certificate)[0] if kind == acme.ISSUER else ""
     return kind, namespace, text(certificate, "spec", "issuerRef", "name")
+
+
+def secret_of(certificate: Object) -> Key:
+    """Return namespace and name of the Secret that a Certificate fills."""
+    return key(certificate)[0], text(certificate, "spec", "secretName")
 
 
 def identity(issuer: Object) -> IssuerId:

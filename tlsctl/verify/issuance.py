@@ -3,11 +3,11 @@
 import base64
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from components.kube.conditions import condition_of
 from components.kube.issuance import account_is_lost
 from components.problem import Problem
 from components.shell import word
@@ -31,7 +31,7 @@ def judge_issuer(environment: Environment, issuer: Object | None, problems: Sequ
         return failed("issuer", INGRESS, f"{label} does not exist", _UP)
     configured = getattr(environment.settings.acme.servers, environment.settings.acme.issuer)
     server = issuer.get("spec", {}).get("acme", {}).get("server")
-    ready = _condition(issuer, "Ready")
+    ready = condition_of(issuer, "Ready")
     not_ready = "" if ready.get("status") == "True" else f"not Ready: {ready.get('message') or _NEW}"
     if server != configured:
         detail = f"{label} is at {server}, the config says {configured}"
@@ -81,10 +81,10 @@ def judge_certificate(
     fix = environment.fix("certificate", name)
     if specific := [command for problem in problems for command in problem.fix]:
         fix = (*specific, fix[-1])
-    if _condition(certificate, "Ready").get("status") != "True":
+    if condition_of(certificate, "Ready").get("status") != "True":
         return failed("certificate", name, causes or f"not Ready: {_NEW}", fix)
     if attempts := status.get("failedIssuanceAttempts"):
-        why = causes or _condition(certificate, "Issuing").get("message") or "cert-manager gives no reason"
+        why = causes or condition_of(certificate, "Issuing").get("message") or "cert-manager gives no reason"
         return failed("certificate", name, f"the renewal has failed {attempts} times: {why}", fix)
     begin, end, due = (_time(status.get(field)) for field in ("notBefore", "notAfter", "renewalTime"))
     if begin is None or end is None or due is None:
@@ -121,11 +121,6 @@ def certificate_in(data: Mapping[str, str]) -> x509.Certificate | None:
         return x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"]))
     except (KeyError, ValueError):
         return None
-
-
-def _condition(obj: Object, kind: str) -> Mapping[str, Any]:
-    conditions: list[Mapping[str, Any]] = obj.get("status", {}).get("conditions", [])
-    return next((condition for condition in conditions if condition.get("type") == kind), {})
 
 
 def _time(text: str | None) -> datetime.datetime | None:
