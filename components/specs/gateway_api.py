@@ -2,17 +2,14 @@
 
 The functions take the same inputs as those of `istio.py`. As there, the ports are Gateways of their own: a route that
 names the Gateway of port 443 does not serve plain HTTP.
-
-A listener has one host name. Envoy knows the routes of one listener in a connection (measured on Istio 1.31: the others
-are answered 404, and not 421), so that hosts which a browser would ask for over one connection cannot have listeners of
-their own: `connection_conflicts` finds them.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from . import apis, external_dns, headers, names, patterns
+from . import external_dns, headers, names
+from .cert_manager import ACME_GROUP
 from .istio import ANY_NAMESPACE, path_of
 
 T = TypeVar("T")
@@ -39,16 +36,6 @@ MAX_PARENTS = 32
 MAX_LISTENERS = 64
 """Of one Gateway, and of one ListenerSet. Hosts beyond it are listeners of another one."""
 
-MAX_RULES = 16
-"""Of one HTTPRoute."""
-
-MAX_ITEMS = 16
-"""Headers in one match, and in one filter."""
-
-MIN_VERSION = "1.2"
-"""The lowest version of TLS that Envoy offers by default. Istio has a setting for the whole mesh
-(`meshConfig.tlsDefaults`), and none for a listener (istio#59470)."""
-
 CIPHER_SUITES = "gateway.istio.io/tls-cipher-suites"
 """An option of a listener's TLS, since Istio 1.29."""
 
@@ -60,13 +47,9 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 REDIRECT_CODE = 301
 
-PARENT_KIND = "acme.cert-manager.io/http01-parentrefkind"
-PARENT_NAME = "acme.cert-manager.io/http01-parentrefname"
+PARENT_KIND = f"{ACME_GROUP}/http01-parentrefkind"
+PARENT_NAME = f"{ACME_GROUP}/http01-parentrefname"
 """Annotations of a Certificate: the parent of the routes on which its HTTP-01 challenges are answered."""
-
-Path = tuple[str | int, ...]
-Conflict = tuple[Path, str, str]
-"""Where in the inputs it is, what is wrong, and what is accepted."""
 
 
 def metadata(name: Any, namespace: Any) -> dict[str, Any]:
@@ -342,62 +325,3 @@ def _set(response_headers: Mapping[str, str]) -> list[dict[str, Any]]:
     # Istio takes a value over as it is, and Envoy reads it as in a VirtualService.
     values = [{"name": name, "value": headers.literal(value)} for name, value in response_headers.items()]
     return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": values}}]
-
-
-def host_conflicts(served: Mapping[str, Any], hsts: int = 0) -> Iterator[Conflict]:
-    """Yield what an HTTPRoute cannot say of a `HostArgs`."""
-    own = f"without it, or {apis.ISTIO} for the gateway's api"
-    if served.get("maintenance"):
-        what = "has no counterpart in the Gateway API: a route has no answer of its own but a redirect"
-        accepted = f"{own}; nearest is a route to a Service that answers 503, or redirectTo"
-        yield ("maintenance",), what, accepted
-    common = len(served.get("response_headers") or {}) + bool(hsts)
-    if common > MAX_ITEMS:
-        what = f"has {common} headers with hsts"
-        yield ("response_headers",), what, f"at most {MAX_ITEMS} headers in one filter of the Gateway API"
-    routes = served.get("routes") or ()
-    if len(routes) > MAX_RULES:
-        yield ("routes",), f"has {len(routes)} routes", f"at most {MAX_RULES} rules in one HTTPRoute of the Gateway API"
-    broad = any(path_of(route) == ("prefix", "/") for route in routes)
-    for position, route in enumerate(routes):
-        where = ("routes", position)
-        if route.get("retries") is not None:
-            what = "is only in the experimental channel of the Gateway API"
-            yield (
-                (*where, "retries"),
-                what,
-                f"{own}; nearest is Istio's default, which sends a failed request twice more",
-            )
-        kind, path = path_of(route)
-        if kind == "regex" and broad:
-            # `getURIRank` in pilot/pkg/config/kube/gateway/conversion.go of Istio 1.31.
-            what = "is tried after every path, and the host has a route for the path /"
-            yield (*where, "regex"), what, f"regex /.* in place of that path, or {own}"
-        if patterns.last_group(route.get("rewrite") or ""):
-            yield (*where, "rewrite"), "has groups, which the Gateway API does not know", f"a path without them; {own}"
-        elif route.get("rewrite") and (kind, path) == ("prefix", "/"):
-            what = "replaces the path /, and Istio joins it and the rest of the path without a slash"
-            yield (*where, "rewrite"), what, f"rewrite of a longer path; {own}"
-        if kind == "prefix" and path != "/" and path.endswith("/"):
-            what = "ends in a slash, and the Gateway API compares whole parts of a path"
-            yield (*where, "path"), what, f"{path.rstrip('/')}, which is the path itself and every path below it"
-        for key, count in (
-            ("headers", len(route.get("headers") or ())),
-            ("response_headers", common + len(route.get("response_headers") or {})),
-        ):
-            if count > MAX_ITEMS >= common:
-                what = f"has {count} headers" + (" with those of the host" if key == "response_headers" else "")
-                yield (*where, key), what, f"at most {MAX_ITEMS} headers in one match or filter of the Gateway API"
-
-
-def connection_conflicts(credentials: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of hosts that a browser asks for over one connection; `credentials` are each certificate's hosts.
-
-    It does so where the certificate of the connection covers both.
-    """
-    every = [host for hosts in credentials for host in hosts]
-    for hosts in credentials:
-        for host in hosts:
-            for other in every:
-                if other != host and any(names.covers(name, other) for name in hosts):
-                    yield host, other

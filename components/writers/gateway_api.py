@@ -16,7 +16,7 @@ from ..kube.cutover import ISTIOS, take_over_from
 from ..kube.neighbours import warn_of_others
 from ..problem import Problem
 from ..routes import HostArgs, owners
-from ..specs import gateway_api, names
+from ..specs import gateway_api, gateway_api_limits, names
 
 WAIT_FOR_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
 """Annotation: a create or an update ends when Istio has the Gateway in force, with an address where it runs one."""
@@ -134,7 +134,7 @@ def _grants(name: str, inputs: Any, opts: pulumi.ResourceOptions) -> list[pulumi
     services: dict[str, tuple[Any, list[Any]]] = {}
     for position, host in enumerate(inputs["hosts"]):
         for number, route in enumerate(host["routes"] or ()):
-            unknown = str(position * gateway_api.MAX_RULES + number)
+            unknown = str(position * gateway_api_limits.MAX_RULES + number)
             for service, suffix in ((route, ""), (route["canary"], "-canary"), (route["mirror"], "-mirror")):
                 if not service:
                     continue
@@ -164,9 +164,9 @@ def _refuse(component: pulumi.ComponentResource, name: str, inputs: Any) -> None
         InputsError: with every such input.
     """
     problems = []
-    if inputs["min_version"] != gateway_api.MIN_VERSION and isinstance(inputs["min_version"], str):
+    if inputs["min_version"] != gateway_api_limits.MIN_VERSION and isinstance(inputs["min_version"], str):
         what = f"{inputs['min_version']!r} cannot be set for a listener of the Gateway API"
-        problems.append(Problem("min_version", f"{what}; accepted: {gateway_api.MIN_VERSION}"))
+        problems.append(Problem("min_version", f"{what}; accepted: {gateway_api_limits.MIN_VERSION}"))
     if inputs["client_ca"] and inputs["http_gateway"] is not None:
         what = "cannot be set for a ListenerSet; accepted: without it, or without http_gateway"
         problems.append(Problem("client_ca", what))
@@ -176,10 +176,10 @@ def _refuse(component: pulumi.ComponentResource, name: str, inputs: Any) -> None
                 Problem(f"hosts[{position}].routes", "is an Output; the program has to know it when it runs")
             )
             continue
-        for path, what, accepted in gateway_api.host_conflicts(host, inputs["hsts"]):
+        for path, what, accepted in gateway_api_limits.host_conflicts(host, inputs["hsts"]):
             problems.append(Problem(_dotted(("hosts", position, *path)), f"{what}; accepted: {accepted}"))
     known = [[host for host in credential["hosts"] if isinstance(host, str)] for credential in inputs["credentials"]]
-    for host, other in gateway_api.connection_conflicts(known):
+    for host, other in gateway_api_limits.connection_conflicts(known):
         what = f"{host} and {other} share a connection of browsers, which one listener cannot serve"
         problems.append(Problem("credentials", f"{what}; accepted: certificates without each other's names"))
     if problems:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from components.problem import Problem
-from components.specs import addresses, apis, cert_manager, gateway_api
+from components.specs import addresses, apis, cert_manager, gateway_api, gateway_api_limits
 from config.checks.keys import Keys
 from config.problems import Path, value_at
 from config.traffic import Host
@@ -35,13 +35,13 @@ def cert_manager_version(stack: Keys) -> Iterator[Problem]:
 
 def _min_version(gateway: Keys) -> Iterator[Problem]:
     lowest = gateway.settings.tls.min_version
-    if lowest and lowest != gateway_api.MIN_VERSION:
+    if lowest and lowest != gateway_api_limits.MIN_VERSION:
         path: Path = ["tls", "minVersion"]
         accepted = (
-            f"{gateway_api.MIN_VERSION} with api gateway; for every gateway of the mesh,"
+            f"{gateway_api_limits.MIN_VERSION} with api gateway; for every gateway of the mesh,"
             " meshConfig.tlsDefaults.minProtocolVersion of Istio"
         )
-        fix = f"{gateway.set(path, gateway_api.MIN_VERSION)}, or {gateway.set(['api'], apis.ISTIO)}"
+        fix = f"{gateway.set(path, gateway_api_limits.MIN_VERSION)}, or {gateway.set(['api'], apis.ISTIO)}"
         yield gateway.problem(path, "cannot be set for a listener of the Gateway API", accepted, fix)
 
 
@@ -97,7 +97,7 @@ def _connections(gateway: Keys) -> Iterator[Problem]:
         fix = f"{gateway.set(path, 'perHost')}, or {gateway.set(['api'], apis.ISTIO)}"
         yield gateway.problem(path, reason, "perHost with api gateway", fix, default="shared")
         return
-    for wildcard, host in gateway_api.connection_conflicts([[host] for host in hosts]):
+    for wildcard, host in gateway_api_limits.connection_conflicts([[host] for host in hosts]):
         where: Path = ["hosts", hosts.index(host), "host"]
         reason = f"is covered by {wildcard}, over whose connections browsers ask for it: it would be answered 404"
         fix = f"{gateway.remove(where[:2])}, or {gateway.set(['api'], apis.ISTIO)}"
@@ -107,7 +107,7 @@ def _connections(gateway: Keys) -> Iterator[Problem]:
 def _host(gateway: Keys, index: int, host: Host) -> Iterator[Problem]:
     where: Path = ["hosts", index]
     inline = bool(host.inline) and not host.routes
-    for place, reason, accepted in gateway_api.host_conflicts(host.served, gateway.settings.tls.hsts or 0):
+    for place, reason, accepted in gateway_api_limits.host_conflicts(host.served, gateway.settings.tls.hsts or 0):
         # A host's only route is written in the host itself.
         own = place[2:] if inline and place[:1] == ("routes",) else place
         path = [*where, *(to_camel(part) if isinstance(part, str) else part for part in own)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.problem import Problem
 from components.shell import word
-from components.specs import apis, gateway_api, names
+from components.specs import apis, gateway_api_limits, names
 from components.specs.istio import NAMESPACE, SELECTOR
 from tlsctl.adopt import gateway_api as of_gateway_api
 from tlsctl.adopt import ingresses, istio
@@ -221,9 +221,9 @@ def _conflict(served: Mapping[str, Any], result: Serving) -> str:
     """Return why the Gateway API cannot serve a host, or an empty string."""
     if result.api != apis.GATEWAY:
         return ""
-    for _, what, _ in gateway_api.host_conflicts({"routes": [served], **served}):
+    for _, what, _ in gateway_api_limits.host_conflicts({"routes": [served], **served}):
         return what
-    for host, other in gateway_api.connection_conflicts([[name] for name in (*result.names, served["host"])]):
+    for host, other in gateway_api_limits.connection_conflicts([[name] for name in (*result.names, served["host"])]):
         return f"shares connections of browsers with {other if host == served['host'] else host}, whose wildcard it is"
     return ""
 

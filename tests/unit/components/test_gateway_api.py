@@ -10,6 +10,7 @@ from components.acme_issuers import solver_spec
 from components.cert_manager import chart_values
 from components.inputs import InputsError
 from components.specs import gateway_api
+from components.specs.gateway_api_limits import connection_conflicts
 from tests.unit import harness
 from tests.unit.components.support import ROUTE, tls
 
@@ -95,10 +96,13 @@ def test_a_host_that_redirects_has_no_application() -> None:
 
 
 def test_hosts_share_a_connection_where_one_certificate_is_good_for_both() -> None:
-    assert list(gateway_api.connection_conflicts([["a.test"], ["b.test"]])) == []
-    assert set(gateway_api.connection_conflicts([["a.test", "b.test"]])) == {("a.test", "b.test"), ("b.test", "a.test")}
-    assert list(gateway_api.connection_conflicts([["*.a.test"], ["b.a.test"]])) == [("*.a.test", "b.a.test")]
-    assert list(gateway_api.connection_conflicts([["*.a.test"], ["a.test"], ["c.b.a.test"]])) == []
+    assert list(connection_conflicts([["a.test"], ["b.test"]])) == []
+    assert set(connection_conflicts([["a.test", "b.test"]])) == {
+        ("a.test", "b.test"),
+        ("b.test", "a.test"),
+    }
+    assert list(connection_conflicts([["*.a.test"], ["b.a.test"]])) == [("*.a.test", "b.a.test")]
+    assert list(connection_conflicts([["*.a.test"], ["a.test"], ["c.b.a.test"]])) == []
 
 
 def test_a_gateway_comes_after_its_routes_and_those_after_their_grants() -> None:
