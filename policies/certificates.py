@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from components.problem import Problem
+from components.specs import gateway_api
 from components.specs.cert_manager import GROUP as CERT_MANAGER
 from policies.findings import Rule
 from policies.objects import KubernetesObject, Stack, matching, objects, of_kind
@@ -12,8 +13,8 @@ CERTIFICATES = (CERT_MANAGER, "Certificate")
 _ANNOTATED = {
     ("networking.k8s.io", "Ingress"),
     ("extensions", "Ingress"),
-    ("gateway.networking.k8s.io", "Gateway"),
-    ("gateway.networking.k8s.io", "ListenerSet"),
+    (gateway_api.GROUP, gateway_api.GATEWAY),
+    (gateway_api.GROUP, gateway_api.LISTENER_SET),
     ("gateway.networking.x-k8s.io", "XListenerSet"),
 }
 """Kinds whose annotations make cert-manager create Certificates (https://cert-manager.io/docs/usage/ingress/)."""

@@ -9,7 +9,7 @@ from policies.listeners import Listener, Parent, Route
 from policies.objects import KubernetesObject, Stack, get, items, matching
 from policies.stack_config import namespaces, selectors
 
-GROUP = "networking.istio.io"
+GROUP = istio.GROUP
 
 _SECURE_VERSIONS = {tls.istio_version(version) for version in tls.VERSIONS}
 _NO_MAXIMUM = "TLS_AUTO"

@@ -5,6 +5,7 @@ Policies refuse what they cannot follow, because it could serve an application w
 
 from collections.abc import Iterator
 
+from components.kube import solver_route
 from components.problem import Problem
 from components.specs.cert_manager import GROUP as CERT_MANAGER
 from policies import gateway_api, istio
@@ -13,9 +14,6 @@ from policies.issuers import ISSUERS
 from policies.objects import KubernetesObject, Stack, get, matching, objects, reading
 
 _INGRESS = ("networking.k8s.io", "extensions")
-_ISTIO_CLASS = "istio"
-_INGRESS_CONTROLLER = "istio.io/ingress-controller"
-_CLASS = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 _GATEWAY_API = (gateway_api.GROUP, "gateway.networking.x-k8s.io")
@@ -76,7 +74,11 @@ def _gateway(gateway: KubernetesObject, stack: Stack) -> Iterator[Problem]:
 
 def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     """Judge an Ingress by its class. As in Istio, the annotation wins over the field."""
-    name = str(ingress.get("metadata", "annotations", _CLASS) or ingress.get("spec", "ingressClassName") or "")
+    name = str(
+        ingress.get("metadata", "annotations", solver_route.CLASS_ANNOTATION)
+        or ingress.get("spec", "ingressClassName")
+        or ""
+    )
     if name in _GOOGLE_INGRESS_CLASSES:
         return
 
@@ -89,7 +91,7 @@ def _ingress(ingress: KubernetesObject, stack: Stack) -> Iterator[Finding]:
     for ingress_class in classes:
         with reading(ingress_class):
             controllers.add(ingress_class.get("spec", "controller"))
-    if name == _ISTIO_CLASS or _INGRESS_CONTROLLER in controllers:
+    if name == solver_route.CLASS or solver_route.CONTROLLER in controllers:
         yield Problem(ingress.where, "is for Istio, which serves every Ingress over plain HTTP on port 80 too")
     elif not classes:
         unknown = f"has the class {name}" if name else "has no class, and so the default one"

@@ -15,6 +15,9 @@ from ..specs.istio import SELECTOR
 CLASS = "istio"
 """The ingress class of every solver here."""
 
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""Annotation of an Ingress with its class, which Istio prefers to the field."""
+
 CONTROLLER = "istio.io/ingress-controller"
 """Of an IngressClass that is Istio's."""
 

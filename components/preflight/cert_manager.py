@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..problem import Problem, set_input
+from ..specs.cert_manager import GROUP
 
 RELEASE = "cert-manager"
 """The name of the Helm release, and of the Deployment of its controller."""
 
-DEFINITION = "certificates.cert-manager.io"
+DEFINITION = f"certificates.{GROUP}"
 """The CustomResourceDefinition by which an installation is known, whatever its release is called."""
 
 _ADOPT = "uv run python -m tlsctl adopt    # in place of the above: the stack takes over what is there"

@@ -14,6 +14,9 @@ ACME_GROUP = f"acme.{GROUP}"
 API = f"{GROUP}/v1"
 ACME_API = f"{ACME_GROUP}/v1"
 
+SOLVER_LABEL = f"{ACME_GROUP}/http01-solver"
+"""A label of the Pods, Services and routes that answer an HTTP-01 challenge."""
+
 CHART = "oci://quay.io/jetstack/charts/cert-manager"
 """The chart's recommended home; charts.jetstack.io is the legacy one."""
 

@@ -37,7 +37,8 @@ MAX_RETRIES = 10
 ANY_NAMESPACE = "*"
 """Stands for all namespaces, before a Gateway's host as well as in `routes_from`."""
 
-VERSION = "networking.istio.io/v1"
+GROUP = "networking.istio.io"
+VERSION = f"{GROUP}/v1"
 
 GATEWAY_SERVICE = "internal.istio.io/gateway-service"
 """Annotation: the host name of the Service whose Pods serve a Gateway, in place of its selector."""

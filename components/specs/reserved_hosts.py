@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..kube import solver_route
-from . import cert_manager, istio, names
-from .gateway_api import NAMESPACE_NAME
+from . import cert_manager, gateway_api, istio, names
 
 API_VERSION = "admissionregistration.k8s.io/v1"
 """Kubernetes 1.30 and later."""
@@ -54,25 +53,24 @@ class _Kind:
         return f"!({kind}) || !({condition}) || ({every})"
 
 
-_GATEWAY_API = "gateway.networking.k8s.io"
 _KINDS = (
     _Kind(
-        *("networking.istio.io", "gateways", ["servers[].hosts[]"]),
+        *(istio.GROUP, "gateways", ["servers[].hosts[]"]),
         secrets=["servers[].tls.credentialName", "servers[].tls.credentialNames[]"],
         at_the_gateway=_FOR_THE_PODS,
     ),
-    _Kind("networking.istio.io", "virtualservices", ["hosts[]", "tls[].match[].sniHosts[]"], routes=True),
+    _Kind(istio.GROUP, "virtualservices", ["hosts[]", "tls[].match[].sniHosts[]"], routes=True),
     _Kind(
         *("networking.k8s.io", "ingresses", ["rules[].host", "tls[].hosts[]"]),
         secrets=["tls[].secretName"],
         at_the_gateway=_OF_ISTIO,
     ),
-    _Kind(_GATEWAY_API, "gateways", ["listeners[].hostname"]),
-    _Kind(_GATEWAY_API, "listenersets", ["listeners[].hostname"]),
+    _Kind(gateway_api.GROUP, "gateways", ["listeners[].hostname"]),
+    _Kind(gateway_api.GROUP, "listenersets", ["listeners[].hostname"]),
     _Kind("gateway.networking.x-k8s.io", "xlistenersets", ["listeners[].hostname"]),
-    _Kind(_GATEWAY_API, "httproutes", ["hostnames[]"], routes=True),
-    _Kind(_GATEWAY_API, "grpcroutes", ["hostnames[]"], routes=True),
-    _Kind(_GATEWAY_API, "tlsroutes", ["hostnames[]"]),
+    _Kind(gateway_api.GROUP, "httproutes", ["hostnames[]"], routes=True),
+    _Kind(gateway_api.GROUP, "grpcroutes", ["hostnames[]"], routes=True),
+    _Kind(gateway_api.GROUP, "tlsroutes", ["hostnames[]"]),
     # cert-manager makes an Order for a certificate of an ACME server, in the namespace that requests it.
     _Kind(cert_manager.ACME_GROUP, "orders", ["dnsNames[]", "commonName"]),
 )
@@ -98,7 +96,7 @@ def policy_spec(
         selectors: For each gateway, labels of its Pods.
         owners: Hosts that another namespace may route, each with that namespace.
     """
-    elsewhere = {"key": NAMESPACE_NAME, "operator": "NotIn", "values": list(namespaces)}
+    elsewhere = {"key": gateway_api.NAMESPACE_NAME, "operator": "NotIn", "values": list(namespaces)}
     variables = {
         # Without their types, which differ from kind to kind.
         "spec": "dyn(object.spec)",

@@ -10,8 +10,9 @@ from typing import Any
 from kubernetes.config import ConfigException, list_kube_config_contexts
 
 from components.kube.client import Client, ClusterError, RefusedError
+from components.preflight.cert_manager import DEFINITION
 from components.problem import Problem, ProblemsError
-from components.specs import cert_manager, gateway_api
+from components.specs import cert_manager, gateway_api, istio
 from tlsctl.adopt.objects import Object, Release, applications, mapping, text
 
 TIMEOUT = 30
@@ -44,10 +45,10 @@ class Cluster:
 
     def read(self) -> dict[str, Any]:
         """Return the fields of `Inventory` that come from the cluster."""
-        istio = next((api for api in _ISTIO if self._resources(f"networking.istio.io/{api}") is not None), _ISTIO[0])
-        networking = f"networking.istio.io/{istio}"
+        version = next((api for api in _ISTIO if self._resources(f"{istio.GROUP}/{api}") is not None), _ISTIO[0])
+        networking = f"{istio.GROUP}/{version}"
         deployments = self._list("apps/v1", "deployments")
-        definition = self._get(*_DEFINITIONS, "certificates.cert-manager.io")
+        definition = self._get(*_DEFINITIONS, DEFINITION)
         return {
             "issuers": self._list(cert_manager.API, "clusterissuers") + self._list(cert_manager.API, "issuers"),
             "certificates": self._list(cert_manager.API, "certificates"),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from components.specs import apis, gateway_api, headers, names, tls
+from components.specs import apis, cert_manager, gateway_api, headers, names, tls
 from components.specs.istio import ANY_NAMESPACE, SELECTOR, split_host
 from tlsctl.adopt.istio import HTTPS, listeners
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, selects, text, texts
@@ -19,7 +19,6 @@ ROUTE = "HTTPRoute"
 ROUTES = apis.ROUTES[apis.GATEWAY]
 GRANTS = f"referencegrants.{gateway_api.GROUP}"
 
-_SOLVER = "acme.cert-manager.io/http01-solver"
 _OPTIONS = "/tls/options"
 _OF_ITS_OWN = "gateway.networking.k8s.io/gateway-name"
 """The label of the Pods that Istio makes for a Gateway without an address."""
@@ -95,7 +94,11 @@ def _namespaces(listener: Object, own: str) -> list[str]:
 
 def routes(inventory: Inventory) -> list[Object]:
     """Return the HTTPRoutes, without those of challenges."""
-    return [route for route in inventory.http_routes if _SOLVER not in mapping(route, "metadata", "labels")]
+    return [
+        route
+        for route in inventory.http_routes
+        if cert_manager.SOLVER_LABEL not in mapping(route, "metadata", "labels")
+    ]
 
 
 def attached_to(route: Object) -> list[Key]:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from components.kube import solver_route
 from components.problem import Problem
-from components.specs import headers, names, patterns
+from components.specs import cert_manager, headers, names, patterns
 from tlsctl.adopt.objects import Object, at, mapping, mappings, note, oldest_first, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 
@@ -52,7 +53,7 @@ _EXPRESSED = {
 
 def is_solver(ingress: Object) -> bool:
     """Tell whether an Ingress belongs to a challenge, which takes about a minute."""
-    return "acme.cert-manager.io/http01-solver" in mapping(ingress, "metadata", "labels")
+    return cert_manager.SOLVER_LABEL in mapping(ingress, "metadata", "labels")
 
 
 def secrets(ingress: Object) -> set[str]:
@@ -120,7 +121,7 @@ def routes_of(host: str, ingresses: Sequence[Object], services: Sequence[Object]
 
 
 def _class(ingress: Object) -> str:
-    annotation = text(ingress, "metadata", "annotations", "kubernetes.io/ingress.class")
+    annotation = text(ingress, "metadata", "annotations", solver_route.CLASS_ANNOTATION)
     return text(ingress, "spec", "ingressClassName") or annotation
 
 

@@ -18,8 +18,6 @@ from tlsctl.verify.results import Result, ok
 from tlsctl.verify.served import Route
 
 _CHECK = "neighbour"
-_CLASS = "kubernetes.io/ingress.class"
-"""Annotation of an Ingress, which wins over the field."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class Neighbours:
 
     def _is_istios(self, ingress: Object) -> bool:
         """Tell whether Istio may serve an Ingress; one without a class may be Istio's by a default."""
-        annotated = (ingress["metadata"].get("annotations") or {}).get(_CLASS)
+        annotated = (ingress["metadata"].get("annotations") or {}).get(solver_route.CLASS_ANNOTATION)
         named = ingress["spec"].get("ingressClassName")
         if annotated is not None or named is None:
             return annotated in (None, solver_route.CLASS)
