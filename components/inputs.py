@@ -33,6 +33,8 @@ from .problem import HIDDEN, Problem, text
 
 R = TypeVar("R")
 
+NOT_KNOWN = "is an Output; the program has to know it when it runs"
+
 _MAX_SHOWN = 120
 """Characters of a value that are shown."""
 
@@ -76,7 +78,7 @@ def recheck(
 
     def when_known(known: Mapping[str, Any]) -> Mapping[str, Any]:
         conflicts = itertools.chain.from_iterable(check.conflicts(known) for check in checks)
-        if problems := [Problem(_dotted((*where, *path)), what) for path, what in conflicts]:
+        if problems := [Problem(dotted((*where, *path)), what) for path, what in conflicts]:
             raise InputsError(f"{type(component).__name__} {name!r}", problems)
         return known
 
@@ -162,14 +164,14 @@ def _resolve(component: str, value: Any, where: Path) -> Any:
 
 def _problem(accepted: Any, detail: ErrorDetails, where: Path, secret: bool) -> Problem:
     path = tuple(part for part in detail["loc"] if part != "[key]")
-    place, kind = _dotted((*where, *path)) or "args", detail["type"]
+    place, kind = dotted((*where, *path)) or "args", detail["type"]
     if kind == "missing" or (detail["input"] is None and kind.endswith("_type")):
         return Problem(place, "is missing")
     if kind == "extra_forbidden":
         parent = model_at(model_in(accepted), path[:-1])
         return Problem(place, f"is not an input; accepted: {', '.join(parent.model_fields if parent else ())}")
     if _is_output(detail["input"]):
-        return Problem(place, "is an Output; the program has to know it when it runs")
+        return Problem(place, NOT_KNOWN)
     if secret:
         # The reason may quote a part of the value.
         return Problem(place, "is a secret that is not accepted")
@@ -191,5 +193,6 @@ def _holds_secret(accepted: Any, path: Path) -> bool:
     return holds_secret(field_at(model, path)) if path else model_holds_secret(model)
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
+    """Write the path of an input as a program does: `hosts[0].routes`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

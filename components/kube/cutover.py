@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 
 from ..engine import has_hooks, hook_name, in_thread
-from ..specs import gateway_api, istio
+from ..specs import gateway_api, istio, names
 from .client import Client, ClusterError, Object, RefusedError
 from .credentials import Credentials, credentials_of
 
@@ -64,10 +64,10 @@ def take_over_from(
     if not has_hooks():
         return None
     credentials = credentials_of(component)
-    names = pulumi.Output.all(inputs["namespace"], inputs["gateway"], inputs["service"])
+    own = pulumi.Output.all(inputs["namespace"], inputs["gateway"], inputs["service"])
 
     async def run(_args: pulumi.ResourceHookArgs) -> None:
-        place = await names.future() or []
+        place = await own.future() or []
         await in_thread(_move_or_warn, await credentials.future() or Credentials(), old, *place)
 
     return pulumi.ResourceHookBinding(after_create=[pulumi.ResourceHook(hook_name(component), run)])
@@ -106,7 +106,7 @@ def move_aside(credentials: Credentials, old: Gateways, namespace: str, name: st
         f"Gateway {namespace}/{name} of {old.group} stays for {SETTLING + DRAINING} s, in which its connections end"
     )
     time.sleep(SETTLING)
-    host = f"{name}-aside.{namespace}.svc.cluster.local"
+    host = names.service_host(f"{name}-aside", namespace)
     for gateway in gateways:
         client.merge(old.version, "gateways", namespace, gateway["metadata"]["name"], old.patch(host))
     time.sleep(DRAINING)

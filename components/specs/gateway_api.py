@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from . import external_dns, headers, names
 from .cert_manager import ACME_GROUP
-from .istio import ANY_NAMESPACE, path_of
+from .istio import ANY_NAMESPACE, REDIRECT_CODE, path_of
 
 T = TypeVar("T")
 
@@ -44,8 +44,6 @@ TERMINATE_MODE = "gateway.istio.io/tls-terminate-mode"
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """A label that the API server puts on every namespace."""
-
-REDIRECT_CODE = 301
 
 PARENT_KIND = f"{ACME_GROUP}/http01-parentrefkind"
 PARENT_NAME = f"{ACME_GROUP}/http01-parentrefname"
@@ -103,7 +101,7 @@ def gateway_spec(
     service: Any, namespace: Any, listeners: Sequence[Mapping[str, Any]], client_ca_secret: str | None = None
 ) -> dict[str, Any]:
     """Return a Gateway at the Pods of a Service: without an address, Istio would deploy others for it."""
-    addresses = [address(f"{service}.{namespace}.svc.cluster.local")]
+    addresses = [address(names.service_host(service, namespace))]
     spec: dict[str, Any] = {"gatewayClassName": CLASS, "addresses": addresses, "listeners": list(listeners)}
     if client_ca_secret:
         validation = {"caCertificateRefs": [{"group": "", "kind": "Secret", "name": client_ca_secret}]}
@@ -229,7 +227,7 @@ def route_spec(holders: Sequence[Holder], served: Mapping[str, Any], hsts: int =
     `served` is a `HostArgs`. All holders are named: the listener moves to another one when a host before it goes, and
     has its route there then.
     """
-    common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
+    common = headers.of_every_route(served, hsts)
     if served.get("redirect_to"):
         redirect = {"scheme": "https", "hostname": served["redirect_to"], "statusCode": REDIRECT_CODE}
         rules = [{"matches": [_path("PathPrefix", "/")], "filters": [_redirect(redirect), *_set(common)]}]
@@ -294,14 +292,12 @@ def _rule(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str, Any]
 
 
 def _cors(cors: Mapping[str, Any]) -> dict[str, Any]:
-    lists = {
-        "allowOrigins": cors["allow_origins"],
-        "allowMethods": cors.get("allow_methods"),
-        "allowHeaders": cors.get("allow_headers"),
-        "exposeHeaders": cors.get("expose_headers"),
+    return {
+        "allowOrigins": list(cors["allow_origins"]),
+        "allowCredentials": bool(cors.get("allow_credentials")),
+        "maxAge": cors.get("max_age") or 5,
+        **headers.cors_lists(cors),
     }
-    policy = {"allowCredentials": bool(cors.get("allow_credentials")), "maxAge": cors.get("max_age") or 5}
-    return {**policy, **{key: list(values) for key, values in lists.items() if values}}
 
 
 def _backend(service: Mapping[str, Any], weight: int) -> dict[str, Any]:

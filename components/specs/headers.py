@@ -5,6 +5,7 @@ Envoy refuses a whole configuration for one bad value, and every host of the gat
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 MAX_VALUE = 4096
 """Characters in the value of a header."""
@@ -90,6 +91,21 @@ def response(headers: Mapping[str, str]) -> dict[str, str]:
 def literal(text: str) -> str:
     """Write a value as Envoy takes it: a per cent sign begins a variable (`%REQ(cookie)%`) unless it is doubled."""
     return text.replace("%", "%%")
+
+
+def of_every_route(served: Mapping[str, Any], hsts: int) -> dict[str, str]:
+    """Return the headers that every answer of a host gets; `served` is a `HostArgs`, `hsts` is in seconds."""
+    return {**({HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
+
+
+def cors_lists(cors: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a `CorsArgs` allows, by the keys that both APIs of gateways have for it."""
+    lists = {
+        "allowMethods": cors.get("allow_methods"),
+        "allowHeaders": cors.get("allow_headers"),
+        "exposeHeaders": cors.get("expose_headers"),
+    }
+    return {key: list(values) for key, values in lists.items() if values}
 
 
 def path_prefix(text: str) -> str:

@@ -187,7 +187,7 @@ def virtual_service_spec(
     `served` is a `HostArgs`. Istio gives a host the routes of a wildcard above it as well, and those first that are
     older: the wildcard's are not for the hosts below it, which are among `others`.
     """
-    common = {**({headers.HSTS: f"max-age={hsts}"} if hsts else {}), **(served.get("response_headers") or {})}
+    common = headers.of_every_route(served, hsts)
     if served.get("redirect_to"):
         # The path and the query stay as they are where a redirect does not name others.
         redirect = {"scheme": "https", "authority": served["redirect_to"], "redirectCode": REDIRECT_CODE}
@@ -265,19 +265,14 @@ def _route_spec(route: Mapping[str, Any], common: Mapping[str, str]) -> dict[str
 
 def _cors(cors: Mapping[str, Any]) -> dict[str, Any]:
     origins = cors["allow_origins"]
-    policy = {
+    return {
         "allowOrigins": [{"regex": ".*"} if origin == headers.ANY_ORIGIN else {"exact": origin} for origin in origins],
         "allowCredentials": bool(cors.get("allow_credentials")),
         "maxAge": f"{cors.get('max_age') or 5}s",
         # As with the Gateway API. The application would answer them otherwise.
         "unmatchedPreflights": "IGNORE",
+        **headers.cors_lists(cors),
     }
-    lists = {
-        "allowMethods": cors.get("allow_methods"),
-        "allowHeaders": cors.get("allow_headers"),
-        "exposeHeaders": cors.get("expose_headers"),
-    }
-    return {**policy, **{key: list(values) for key, values in lists.items() if values}}
 
 
 def _destinations(route: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -291,7 +286,7 @@ def _destinations(route: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _destination(service: Mapping[str, Any]) -> dict[str, Any]:
-    host = f"{service['service']}.{service['namespace']}.svc.cluster.local"
+    host = names.service_host(service["service"], service["namespace"])
     return {"host": host, "port": {"number": service["port"]}}
 
 

@@ -150,6 +150,11 @@ def object_name(host: str) -> str:
     return f"{host.removeprefix(WILDCARD)}-wildcard" if is_wildcard(host) else host
 
 
+def service_host(service: str, namespace: str) -> str:
+    """Return the host name of a Service in its cluster."""
+    return f"{service}.{namespace}.svc.cluster.local"
+
+
 def object_reference(value: str) -> str:
     """Take the name of a Kubernetes object (RFC 1123 subdomain), with its namespace before it or without."""
     namespace, slash, name = value.rpartition("/")

@@ -4,14 +4,14 @@ As with Istio's own API, a Gateway is created after its routes and deleted befor
 does so for the Gateway of port 80, and ListenerSets add all further listeners.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from ..inputs import InputsError, computed, recheck, resource_label
+from ..inputs import NOT_KNOWN, InputsError, computed, dotted, recheck, resource_label
 from ..kube.cutover import ISTIOS, take_over_from
 from ..kube.neighbours import warn_of_others
 from ..problem import Problem
@@ -172,19 +172,13 @@ def _refuse(component: pulumi.ComponentResource, name: str, inputs: Any) -> None
         problems.append(Problem("client_ca", what))
     for position, host in enumerate(inputs["hosts"]):
         if not isinstance(host, Mapping) or not isinstance(host["routes"] or [], list):
-            problems.append(
-                Problem(f"hosts[{position}].routes", "is an Output; the program has to know it when it runs")
-            )
+            problems.append(Problem(dotted(("hosts", position, "routes")), NOT_KNOWN))
             continue
         for path, what, accepted in gateway_api_limits.host_conflicts(host, inputs["hsts"]):
-            problems.append(Problem(_dotted(("hosts", position, *path)), f"{what}; accepted: {accepted}"))
+            problems.append(Problem(dotted(("hosts", position, *path)), f"{what}; accepted: {accepted}"))
     known = [[host for host in credential["hosts"] if isinstance(host, str)] for credential in inputs["credentials"]]
     for host, other in gateway_api_limits.connection_conflicts(known):
         what = f"{host} and {other} share a connection of browsers, which one listener cannot serve"
         problems.append(Problem("credentials", f"{what}; accepted: certificates without each other's names"))
     if problems:
         raise InputsError(f"{type(component).__name__} {name!r}", problems)
-
-
-def _dotted(path: Sequence[str | int]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
