@@ -43,9 +43,8 @@ from .fields import (
     TlsVersion,
     Wait,
 )
-from .kube import solver_route
 from .routes import HostArgs, borrowed_routes
-from .specs import acme, addresses, apis, cert_manager, istio, tls
+from .specs import acme, addresses, apis, cert_manager, istio, solver_route, tls
 
 
 class CredentialArgs(TypedDict):

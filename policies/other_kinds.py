@@ -5,8 +5,8 @@ Policies refuse what they cannot follow, because it could serve an application w
 
 from collections.abc import Iterator
 
-from components.kube import solver_route
 from components.problem import Problem
+from components.specs import solver_route
 from components.specs.cert_manager import GROUP as CERT_MANAGER
 from policies import gateway_api, istio
 from policies.findings import Finding, Rule, Unjudged

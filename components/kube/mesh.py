@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ..preflight.mesh import Mesh
-from . import solver_route
+from ..specs import solver_route
 from .client import Client, Object, RefusedError
 
 _POLICIES = ("security.istio.io/v1", "authorizationpolicies")

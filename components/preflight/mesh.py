@@ -10,9 +10,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from ..kube.client import Object
-from ..kube.solver_route import ControlPlane, solver_problem
 from ..problem import Problem, set_input
 from ..shell import word
+from ..specs.solver_route import ControlPlane, solver_problem
 
 PATH = "/.well-known/acme-challenge/"
 """Below it, a CA asks for the proof of HTTP-01."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..kube import solver_route
-from . import cert_manager, gateway_api, istio, names
+from . import cert_manager, gateway_api, istio, names, solver_route
 
 API_VERSION = "admissionregistration.k8s.io/v1"
 """Kubernetes 1.30 and later."""

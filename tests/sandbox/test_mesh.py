@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.kube.solver_route import ControlPlane, solver_problem
+from components.specs.solver_route import ControlPlane, solver_problem
 from sandbox.testing import ISTIO, applied, client, eventually, ingress_address, live, patch, resource
 from tests.sandbox.stack import Stack
 

@@ -8,10 +8,9 @@ unless cert-manager has the flag --enable-certificate-owner-ref.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from components.kube import solver_route
 from components.problem import Problem
 from components.shell import word
-from components.specs import acme
+from components.specs import acme, solver_route
 from tlsctl.adopt import ingresses
 from tlsctl.adopt.objects import (
     Inventory,

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from components.kube import solver_route
 from components.problem import Problem
-from components.specs import cert_manager, headers, names, patterns
+from components.specs import cert_manager, headers, names, patterns, solver_route
 from tlsctl.adopt.objects import Object, at, mapping, mappings, note, oldest_first, qualified, text, texts
 from tlsctl.adopt.routes import Route, Routes, reachable, to_service
 

@@ -5,9 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.kube import solver_route
 from components.problem import Problem
-from components.specs import acme, names, tls
+from components.specs import acme, names, solver_route, tls
 from components.specs.istio import CREDENTIAL, NAMESPACE
 from tlsctl.adopt.objects import Inventory, Object, at, key, mapping, mappings, note, oldest_first, text, texts
 from tlsctl.own import Key

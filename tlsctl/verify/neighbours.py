@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from components.kube import solver_route
 from components.preflight.neighbours import Listener, Owner, named_hosts
-from components.specs import istio, names
+from components.specs import istio, names, solver_route
 from tlsctl.own import Key
 from tlsctl.verify.environment import Environment, Object, key
 from tlsctl.verify.results import Result, ok

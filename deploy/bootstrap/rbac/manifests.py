@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from components.kube import solver_route
-from components.specs import client_ca, istio
+from components.specs import client_ca, istio, solver_route
 from components.specs.names import stack_suffix
 from deploy.bootstrap.rbac.rights import EVERYWHERE, Right, rights_of
 

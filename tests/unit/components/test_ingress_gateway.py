@@ -11,9 +11,9 @@ import yaml
 from components.ingress_gateway import IngressGateway
 from components.kube.client import RefusedError
 from components.kube.load_balancer import asks_for_address, find_address
-from components.kube.solver_route import DEFAULTS, ingress_label
 from components.preflight.service import Wanted
 from components.problem import COMMANDS, ProblemsError
+from components.specs.solver_route import DEFAULTS, ingress_label
 from config.cluster import ingress_commands
 from tests.unit.api_server import Api
 from tests.unit.harness import run

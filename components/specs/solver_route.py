@@ -10,7 +10,7 @@ from typing import Any
 
 from ..problem import Problem, set_input
 from ..shell import word
-from ..specs.istio import SELECTOR
+from .istio import SELECTOR
 
 CLASS = "istio"
 """The ingress class of every solver here."""
