@@ -83,22 +83,9 @@ class ApiListener(Listener):
     def hosts(self) -> Iterator[tuple[str, str]]:
         """The namespaces whose routes it accepts, and its host."""
         host = str(get(self.spec, "hostname") or ANY_NAMESPACE).lower()
-        for namespace in self._namespaces():
+        accepted = get(self.spec, "allowedRoutes")
+        for namespace in gateway_api.accepted_namespaces(accepted, self.gateway.namespace):
             yield namespace, host
-
-    def _namespaces(self) -> Sequence[str]:
-        accepted = get(self.spec, "allowedRoutes", "namespaces")
-        if (get(accepted, "from") or "Same") == "Same":
-            return [self.gateway.namespace]
-        selector = get(accepted, "selector") if get(accepted, "from") == "Selector" else None
-        labels, expressions = get(selector, "matchLabels") or {}, items(get(selector, "matchExpressions"))
-        if gateway_api.NAMESPACE_NAME in labels:
-            return [labels[gateway_api.NAMESPACE_NAME]]
-        for expression in expressions:
-            if (get(expression, "key"), get(expression, "operator")) == (gateway_api.NAMESPACE_NAME, "In"):
-                return items(get(expression, "values"))
-        # Anyone who may label a namespace decides about the others.
-        return [ANY_NAMESPACE]
 
 
 class HttpRoute(Route):

@@ -199,6 +199,34 @@ def _route_namespaces(namespace: str, routes_from: Sequence[str], owner: str | N
     return {"from": "Selector", "selector": {"matchExpressions": [named]}}
 
 
+def accepted_namespaces(allowed: Any, own: str, default: str = "Same") -> Sequence[str]:
+    """Return the namespaces from which a listener accepts routes, or a Gateway accepts ListenerSets; `*` for all.
+
+    Args:
+        allowed: Its `allowedRoutes` or `allowedListeners`, of any form.
+        own: Its own namespace.
+        default: What `from` is where it is not set.
+    """
+    source = _at(allowed, "namespaces", "from") or default
+    if source in ("Same", "None"):
+        return [own] if source == "Same" else []
+    if source == "Selector":
+        selector = _at(allowed, "namespaces", "selector")
+        if named := _at(selector, "matchLabels", NAMESPACE_NAME):
+            return [named]
+        for expression in _at(selector, "matchExpressions") or ():
+            if (_at(expression, "key"), _at(expression, "operator")) == (NAMESPACE_NAME, "In"):
+                return list(_at(expression, "values") or ())
+    # Anyone who may label a namespace decides about other labels.
+    return [ANY_NAMESPACE]
+
+
+def _at(value: Any, *path: str) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
 def _listener(host: str, port: int, protocol: str, route_namespaces: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": names.object_name(host),

@@ -308,10 +308,10 @@ def listeners(
         namespace, _ = key(listener_set)
         reference = listener_set["spec"]["parentRef"]
         parent = at_pods.get((reference.get("namespace", namespace), reference["name"]))
-        if parent and _accepted(parent["spec"].get("allowedListeners"), key(parent)[0], "None") in (
-            namespace,
-            istio.ANY_NAMESPACE,
-        ):
+        if parent is None:
+            continue
+        allowed = parent["spec"].get("allowedListeners")
+        if {namespace, istio.ANY_NAMESPACE} & {*gateway_api.accepted_namespaces(allowed, key(parent)[0], "None")}:
             yield from _listeners(environment, listener_set, LISTENER_SET)
 
 
@@ -330,13 +330,13 @@ def _listeners(environment: Environment, owner: Object, kind: str) -> Iterator[L
     namespace, _ = key(owner)
     for listener in owner["spec"].get("listeners") or ():
         tls = listener.get("tls") or {}
-        accepted = _accepted(listener.get("allowedRoutes"), namespace, "Same")
+        accepted = gateway_api.accepted_namespaces(listener.get("allowedRoutes"), namespace)
         host = listener.get("hostname", names.ALL_HOSTS).lower()
         references = tls.get("certificateRefs") or ()
         yield Listener(
             Owner(kind, _PLURALS[kind], key(owner)),
             listener.get("port", 0),
-            ((accepted, host),),
+            tuple((source, host) for source in accepted),
             section=listener["name"],
             secrets=tuple(
                 reference["name"]
@@ -345,12 +345,6 @@ def _listeners(environment: Environment, owner: Object, kind: str) -> Iterator[L
             ),
             has_tls=bool(tls),
         )
-
-
-def _accepted(allowed: Any, own: str, default: str) -> str:
-    """Return the namespace from which objects are accepted, `*` for all: a selector may be for any of them."""
-    source = ((allowed or {}).get("namespaces") or {}).get("from", default)
-    return {"Same": own, "None": ""}.get(source, istio.ANY_NAMESPACE)
 
 
 def routes(http_routes: Iterable[Object]) -> Iterator[Route]:

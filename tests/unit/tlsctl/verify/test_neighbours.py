@@ -21,6 +21,9 @@ OWN_TLS = "istio-system/tls-dev"
 INTERNAL = "internal.istio.io"
 PODS = {"istio": "ingressgateway", "app": "istio-ingressgateway", "pod-template-hash": "1"}
 CONTROLLER = "istio.io/ingress-controller"
+OF_ANOTHER = {"from": "Selector", "selector": {"matchLabels": {gateway_api.NAMESPACE_NAME: "another"}}}
+EXPRESSION = {"key": gateway_api.NAMESPACE_NAME, "operator": "In", "values": ["another"]}
+LABELLED = {"from": "Selector", "selector": {"matchExpressions": [EXPRESSION]}}
 FORM = "in another form than the stack's Gateway"
 
 
@@ -56,11 +59,12 @@ def ingress(host: str = "", name: str = "ingress", **spec: Any) -> dict[str, Any
     return obj(name, {"rules": [{"host": host}] if host else [], **spec}, **annotations)
 
 
-def listeners(*listed: str, secret: str = "", port: int = 443, routes: str = "Same") -> list[dict[str, Any]]:
+def listeners(*listed: str, secret: str = "", port: int = 443, routes: Any = "Same") -> list[dict[str, Any]]:
     """Listeners of the Gateway API, one for each host; an empty one is for every host."""
     tls = {"tls": {"certificateRefs": [{"name": secret}]}} if secret else {}
+    namespaces = {"from": routes} if isinstance(routes, str) else routes
     return [
-        {"name": f"at-{host}", "port": port, "allowedRoutes": {"namespaces": {"from": routes}}}
+        {"name": f"at-{host}", "port": port, "allowedRoutes": {"namespaces": namespaces}}
         | tls | ({"hostname": host} if host else {})
         for host in listed
     ]  # fmt: skip
@@ -291,6 +295,13 @@ def test_a_gateway_of_either_api_is_printed_as_kubectl_tells_them_apart() -> Non
             id="an HTTPRoute of another host",
         ),
         pytest.param({"http_routes": [http_route(SHOP, kind="Service")]}, id="an HTTPRoute of the mesh"),
+        pytest.param(
+            {
+                "http_routes": [http_route(SHOP)],
+                "k8s_gateways": [k8s_gateway("", port=80, routes=OF_ANOTHER), k8s_gateway("", routes=LABELLED)],
+            },
+            id="an HTTPRoute of a namespace that the selector does not name",
+        ),
     ],
 )
 @pytest.mark.parametrize("api", apis.APIS)
