@@ -18,7 +18,6 @@ def cross_checks(settings: Settings, raw: Mapping[str, Any], secret: Set[str]) -
     views = [Keys(view, raw, secret) for view in settings.views]
     return [
         *stack.problems(views[0], views[1:]),
-        *gateway_api.cert_manager_version(views[0]),
         *(
             problem
             for view in views

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic.alias_generators import to_camel
 
 from components.problem import Problem
-from components.specs import addresses, apis, cert_manager, gateway_api, gateway_api_limits
+from components.specs import addresses, apis, gateway_api, gateway_api_limits
 from config.checks.keys import Keys
 from config.problems import Path, value_at
 from config.traffic import Host
@@ -22,15 +22,6 @@ def problems(gateway: Keys) -> Iterator[Problem]:
     yield from _connections(gateway)
     for index, host in enumerate(gateway.settings.hosts):
         yield from _host(gateway, index, host)
-
-
-def cert_manager_version(stack: Keys) -> Iterator[Problem]:
-    """Yield the problem of a cert-manager that does not know the annotations by which a Certificate names a Gateway."""
-    version = stack.settings.cert_manager.version
-    if stack.settings.uses_gateway_api and version and not cert_manager.at_least(version, (1, 21, 2)):
-        path: Path = ["certManager", "version"]
-        fix = stack.set(path, cert_manager.VERSION)
-        yield stack.problem(path, "is too old for api gateway", "v1.21.2 and later with it", fix)
 
 
 def _min_version(gateway: Keys) -> Iterator[Problem]:

@@ -97,6 +97,9 @@ def _cert_manager_version(stack: Keys) -> Iterator[Problem]:
         return
     path: Path = ["certManager", "version"]
     accepted, fix = "v1.21.2 and later with it", stack.set(path, cert_manager.VERSION)
+    if stack.settings.uses_gateway_api:
+        # Older ones do not know the annotations by which a Certificate names a Gateway.
+        yield stack.problem(path, "is too old for api gateway", accepted, fix)
     if stack.settings.acme.wait_instead_of_self_check is not None:
         yield stack.problem(path, "does not know acme.waitInsteadOfSelfCheck", accepted, fix)
     if cert_manager.uses_ari(chart.values):
