@@ -89,10 +89,10 @@ audit: .venv ## look for known vulnerabilities of the pinned Python packages and
 	-printf '%i %p\n' | sort -u -k 1,1 | cut -d ' ' -f 2); do \
 	echo "govulncheck $$(basename $$program)"; go -C tests/tools tool govulncheck -mode binary $$program; done
 
-bench: .venv ## measure speed and scale, each figure beside its floor: half an hour; docs/numbers.md is made from it
+bench: .venv ## measure speed and scale, each figure beside its floor, and upgrade every kind of stack: docs/numbers.md is made from it
 	@$(sandbox) doctor --fix
 	@rm -f $(CACHE)/bench.jsonl; $(call at_end,$(sandbox) --name bench down); $(sandbox) --name bench up && \
-	BENCH_VEGETA=$$(go -C tests/tools tool -n vegeta) $(sandbox) --name bench exec -- $(long) -m bench tests/bench \
+	BENCH_VEGETA=$$(go -C tests/tools tool -n vegeta) $(sandbox) --name bench exec -- $(long) -m bench tests/bench tests/sandbox/test_upgrade.py \
 	$(filter --%,$(BENCH)) $(if $(figures),-k "$(figures)") --report-log=$(CACHE)/bench.jsonl; code=$$?; \
 	$(if $(filter --quick,$(BENCH)),,test $$code -gt 1 || $(PYTHON) -m tests.bench.page $(if $(figures),--keep) $(CACHE)/bench.jsonl;) exit $$code
 

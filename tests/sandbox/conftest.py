@@ -11,9 +11,9 @@ from sandbox import paths
 from sandbox.testing import AcmeProxy, left, restore
 from tests.sandbox.stack import Stack
 
-SHORT = ("accounts", "mutual_tls", "rollout_refused", "routes", "policies", "address", "mesh", "node")
-"""Files of less than a minute, the longest first."""
-LAST = {Path(__file__).parent / f"test_{name}.py": number for number, name in enumerate(SHORT, 1)}
+LONG = ("adopt", "neighbours", "https", "adopt_nginx", "gateway_api", "plan", "identities", "verify", "dns01", "faults")
+"""The files that last longest, in that order."""
+FIRST = {Path(__file__).parent / f"test_{name}.py": number for number, name in enumerate(LONG)}
 
 
 only_istio = pytest.mark.parametrize("api", ["istio"], indirect=True)
@@ -29,12 +29,12 @@ class NewStack(Protocol):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the short files last, so that sandboxes side by side end at about the same time.
+    """Put the long files first, so that sandboxes side by side end at about the same time.
 
     It is a hint for the schedule: files pass in any order (``--random-order-bucket=module``). The tests of a file keep
     theirs, since some stacks last for a file.
     """
-    items.sort(key=lambda item: LAST.get(item.path, 0))
+    items.sort(key=lambda item: FIRST.get(item.path, len(FIRST)))
     for item in items:
         item.add_marker(pytest.mark.random_order(disabled=True))
 

@@ -1,4 +1,7 @@
-"""A stack that an older commit made is taken over: nothing is replaced or deleted, and no client notices."""
+"""A stack that an older commit made is taken over: nothing is replaced or deleted, and no client notices.
+
+`make test` takes over the config with the most parts, `make bench BENCH=upgrade` the others.
+"""
 
 import os
 import subprocess
@@ -17,12 +20,12 @@ from tests.sandbox.test_gateways import INTERNAL, gateway
 
 __all__ = ["gateway"]  # The fixture that `several_gateways` is for.
 
-pytestmark = pytest.mark.sandbox
-
 RELEASED = os.environ.get("UPGRADE_FROM", "13bf11a")
 """The commit to upgrade from, until there is a release."""
 HOST = SHOP | {"host": "upgrade.sandbox.test"}
 BLOG = SHOP | {"host": "upgrade-blog.sandbox.test"}
+GUARDED = {"caa": True, "caaIdentities": [caa.IDENTITY], "workloadIdentity": True}
+"""The keys of `dns` with which a stack allows its own accounts alone."""
 
 Prepare = Callable[[Stack, AcmeProxy], None]
 """Gives a stack its config."""
@@ -48,22 +51,19 @@ def production(stack: Stack, _: AcmeProxy) -> None:
     stack.configure(**prod)
 
 
-def several_gateways(stack: Stack, _: AcmeProxy) -> None:
-    """Serve a second gateway's host."""
-    stack.configure(
-        acme={"dnsZones": None, "waitInsteadOfSelfCheck": 1},
-        dns={"workloadIdentity": True},
-        hosts=[HOST],
-        gateways=[INTERNAL],
-    )
+def several_gateways(stack: Stack, acme: AcmeProxy) -> None:
+    """Prove one gateway's host by HTTP-01 and another's by DNS-01, both with CAA records that the ACME server heeds."""
+    acme.heeds_caa = True
+    stack.use_acme(acme)
+    solvers = {"dnsZones": None, "waitInsteadOfSelfCheck": 1}
+    stack.configure(acme=solvers, dns=GUARDED, hosts=[HOST], gateways=[INTERNAL])
 
 
 def dns01_with_caa(stack: Stack, acme: AcmeProxy) -> None:
-    """Prove names by DNS-01, with CAA records at an ACME server that heeds them."""
+    """Prove names by DNS-01, with CAA records that the ACME server heeds."""
     acme.heeds_caa = True
     stack.use_acme(acme)
-    dns = {"caa": True, "caaIdentities": [caa.IDENTITY], "workloadIdentity": True}
-    stack.configure(challenge="dns01", dns=dns, hosts=[HOST])
+    stack.configure(challenge="dns01", dns=GUARDED, hosts=[HOST])
 
 
 def certificate_per_host(stack: Stack, _: AcmeProxy) -> None:
@@ -85,7 +85,16 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.usefixtures("gateway")
-@pytest.mark.parametrize("configure", [sandbox, production, several_gateways, dns01_with_caa, certificate_per_host])
+@pytest.mark.parametrize(
+    "configure",
+    [
+        pytest.param(several_gateways, marks=pytest.mark.sandbox),
+        *(
+            pytest.param(configure, marks=pytest.mark.bench)
+            for configure in (sandbox, production, dns01_with_caa, certificate_per_host)
+        ),
+    ],
+)
 def test_a_client_notices_no_upgrade(configure: Prepare, released: Path, acme: AcmeProxy, tmp_path: Path) -> None:
     with Stack("upgrade", tmp_path) as stack:
         configure(stack, acme)
