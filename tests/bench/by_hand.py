@@ -11,8 +11,9 @@ from tests.bench.flat_stack import raw
 
 TIMEOUT = 600
 """Seconds for one command."""
+SERVING = ("Gateway", "VirtualService", "ReferenceGrant", "HTTPRoute")
+"""The kinds that serve hosts."""
 _RELEASE, _RECORD, _NAMESPACE = "kubernetes:helm.sh/v3:Release", "gcp:dns/recordSet:RecordSet", "Namespace"
-_SERVING = ("Gateway", "VirtualService", "ReferenceGrant", "HTTPRoute")
 _PORT_80 = "http-"
 """The prefix of the objects' names that are applied before the issuers: those of port 80."""
 
@@ -36,7 +37,7 @@ class ByHand:
         """Make everything in the order in which it works, and wait for what a stack waits for."""
         _apply(self._of(_NAMESPACE))
         cloud_dns("POST", "/sandbox/changes", {"additions": self._records}, below=ZONES)
-        routes = [obj for kind in _SERVING for obj in self._of(kind)]
+        routes = [obj for kind in SERVING for obj in self._of(kind)]
         _apply([obj for obj in routes if obj["metadata"]["name"].startswith(_PORT_80)])
         self._helm("install", self._release["chart"], "--values", str(self._values), "--timeout", f"{TIMEOUT}s")
         for kind in ("ClusterIssuer", "Certificate"):

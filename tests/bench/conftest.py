@@ -98,6 +98,11 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def suffix(grouping: str) -> str:
+    """Return what a figure's name ends with in the Gateway API."""
+    return f", {grouping}" if grouping == GATEWAY_API else ""
+
+
 def hosts(number: int) -> list[dict[str, object]]:
     """Return so many hosts of a config, of the two applications in turn."""
     applications = (

@@ -1,6 +1,6 @@
 """Many hosts that are served by certificates of a CA made here; run inside a sandbox.
 
-They are real to Istio and DNS: Gateways, VirtualServices, Secrets and records as the program makes them. Their
+They are real to Istio and DNS: Gateways and routes as a preview of the program plans them, Secrets and records. Their
 certificates come from a CA of the benchmark's own, not from the ACME server, so that a thousand take a minute. There
 are no Certificates.
 """
@@ -10,21 +10,31 @@ import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from components.specs import acme, istio, names
+import yaml
+
+from components.specs import acme
 from config.decoding import decode
 from config.models import Settings
 from sandbox import pki
 from sandbox.testing import ISTIO, ZONES, client, cloud_dns, eventually, ingress_address, kubectl, resource
 from sandbox.testing.cluster import Object
-from tests.bench.conftest import hosts
+from tests.bench.by_hand import SERVING
+from tests.bench.flat_stack import planned, raw
+from tests.sandbox.stack import PREFIX, Stack
 from tlsctl.verify.environment import Environment
 
-STACK = "bench"
 _READY = 300.0
 """Seconds for kubectl to make all objects, and for the last host to be served."""
 _LABEL = {"bench": "verify"}
+_KINDS = (
+    "gateways.networking.istio.io,virtualservices",
+    "gateways.gateway.networking.k8s.io,httproutes,referencegrants",
+    "secrets",
+)
 
 
 class Authority:
@@ -46,71 +56,48 @@ class Authority:
         return _labelled(resource("v1", "Secret", name, ISTIO, type="kubernetes.io/tls", data=data))
 
 
-def stack(number: int, grouping: str) -> Environment:
-    """Return a stack with so many hosts."""
-    config = {
-        "gcp:project": "sandbox",
-        "bench:acme": {"email": "bench@sandbox.test", "issuer": acme.STAGING},
-        "bench:dns": {"zone": "sandbox"},
-        "bench:hosts": hosts(number),
-        "bench:certificate": {"grouping": grouping, "secretName": STACK},
-    }
-    address = ingress_address()
-    assert address, "the ingress gateway has an address"
-    return Environment(STACK, address, acme.issuer_name(acme.STAGING), decode(Settings, config, STACK, STACK))
+@dataclass(frozen=True)
+class ServedStack:
+    """A stack whose hosts can be served without an `up`."""
 
+    environment: Environment
+    objects: list[Object]
+    """Gateways and routes, as its preview plans them."""
 
-def objects(environment: Environment, authority: Authority) -> list[Object]:
-    """Return the objects that serve the hosts, as the program makes them."""
-    settings, served = environment.settings, list(environment.hosts)
-    selector, credentials = settings.ingress.selector, list(environment.certificates.items())
-    http, tls = istio.http_gateway_name(STACK), istio.tls_gateway_name(STACK)
-    port_443 = istio.tls_gateway_spec(selector, credentials, settings.tls.min_version, settings.tls.cipher_suites)
-
-    def of_istio(kind: str, name: str, spec: object) -> Object:
-        return _labelled(resource("networking.istio.io/v1", kind, name, ISTIO, spec=spec))
-
-    return [
-        *(authority.secret(name, covered) for name, covered in credentials),
-        of_istio("Gateway", http, istio.http_gateway_spec(selector, served)),
-        of_istio("Gateway", tls, port_443),
-        of_istio("VirtualService", http, istio.redirect_spec(f"{ISTIO}/{http}", served)),
-        *(
-            of_istio(
-                "VirtualService",
-                names.object_name(host.host),
-                istio.virtual_service_spec(f"{ISTIO}/{tls}", host.served),
-            )
-            for host in settings.hosts
-        ),
-    ]
+    @classmethod
+    def planned(cls, stack: Stack) -> Self:
+        """Return a stack that is not applied."""
+        address, config = ingress_address(), yaml.safe_load(stack.file.read_text())["config"]
+        assert address, "the ingress gateway has an address"
+        settings = decode(Settings, config, PREFIX.removesuffix(":"), stack.name)
+        objects = [resource["inputs"] for resource in raw(planned(stack))]
+        return cls(
+            Environment(stack.name, address, acme.issuer_name(acme.STAGING), settings),
+            [_labelled(obj) for obj in objects if obj.get("kind") in SERVING],
+        )
 
 
 def _labelled(obj: Object) -> Object:
-    obj["metadata"]["labels"] = _LABEL
+    obj["metadata"]["labels"] = obj["metadata"].get("labels", {}) | _LABEL
     return obj
 
 
 @contextmanager
-def served(environment: Environment, authority: Authority) -> Iterator[None]:
+def served(stack: ServedStack, authority: Authority) -> Iterator[None]:
     """Serve the hosts while the block runs."""
+    environment = stack.environment
+    secrets = [authority.secret(name, hosts) for name, hosts in environment.certificates.items()]
     records = [{"name": f"{host}.", "type": "A", "ttl": 60, "rrdatas": [environment.ip]} for host in environment.hosts]
     # Certificates of an earlier CA may be served for a moment.
     trust, last = ssl.create_default_context(cadata=authority.root.decode()), list(environment.hosts)[-1]
     try:
         cloud_dns("POST", "/sandbox/changes", {"additions": records}, below=ZONES)
-        kubectl("create", manifest=objects(environment, authority), timeout=_READY)
+        kubectl("create", manifest=[*secrets, *stack.objects], timeout=_READY)
         eventually(f"{last} is served", lambda: client.served(last, trust), _READY)
         yield
     finally:
         selector = "--selector=" + ",".join(f"{key}={value}" for key, value in _LABEL.items())
-        kubectl(
-            "delete",
-            "gateways.networking.istio.io,virtualservices,secrets",
-            "--namespace",
-            ISTIO,
-            selector,
-            "--wait=false",
-            timeout=_READY,
-        )
+        where = ("--all-namespaces", selector, "--wait=false")
+        for kinds in _KINDS:
+            kubectl("delete", kinds, *where, timeout=_READY)
         cloud_dns("POST", "/sandbox/changes", {"deletions": records}, below=ZONES)

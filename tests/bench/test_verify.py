@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from sandbox.testing import kubectl
-from tests.bench.conftest import Bench, log
+from tests.bench.conftest import GATEWAY_API, Bench, log, suffix
 from tests.bench.figures import SERVING, VERIFY, Figure
-from tests.bench.served_hosts import Authority, served, stack
+from tests.bench.served_hosts import Authority, ServedStack, served
 from tests.bench.test_machine import MIB, memory
 from tlsctl.verify.environment import Environment
 from tlsctl.verify.records import make_resolver
@@ -26,7 +26,7 @@ _SERVED = 1200
 _POLL = 0.01
 
 
-@pytest.mark.parametrize("grouping", ["shared", "perHost"])
+@pytest.mark.parametrize("grouping", ["shared", "perHost", pytest.param(GATEWAY_API, id="gateway")])
 @pytest.mark.parametrize(
     ("number", "runs", "goal"),
     [(2, 5, None), (30, 5, None), (100, 3, 15), (1000, 1, 60)],
@@ -34,7 +34,8 @@ _POLL = 0.01
 )
 def test_verify(bench: Bench, number: int, runs: int, goal: float | None, grouping: str) -> None:
     scale, number = number == 1000, bench.hosts(number)
-    authority, environment = Authority(), stack(number, grouping)
+    authority, stack = Authority(), ServedStack.planned(bench.stack(f"verify-{number}", number, grouping))
+    environment = stack.environment
     file = bench.folder / "root.pem"
     file.write_bytes(authority.root)
     failed: set[str] = set()
@@ -46,12 +47,12 @@ def test_verify(bench: Bench, number: int, runs: int, goal: float | None, groupi
     name = f"{number:,} hosts, {grouping}"
     log.info("verify: %s: making them", name)
     before = _memory()
-    with served(environment, authority):
+    with served(stack, authority):
         verify()  # The first one loads what it needs.
         works = {"ours": verify, "handshakes": lambda: handshakes(environment, authority)}
         taken = bench.alternate(f"verify: {name}", works, runs)
         if scale:
-            measure_serving(bench, environment, authority, before)
+            measure_serving(bench, environment, authority, before, suffix(grouping))
     assert failed <= _WITHOUT_CERTIFICATES, "verify finds nothing else to report"
     bench.record(Figure(VERIFY, name, taken["ours"], taken["handshakes"], most=goal))
 
@@ -67,9 +68,11 @@ def handshakes(environment: Environment, authority: Authority) -> None:
             pass
 
 
-def measure_serving(bench: Bench, environment: Environment, authority: Authority, before: Mapping[str, float]) -> None:
+def measure_serving(
+    bench: Bench, environment: Environment, authority: Authority, before: Mapping[str, float], api: str
+) -> None:
     """Measure the memory with hosts that are served, and the time from a Secret's change to a handshake with it."""
-    suffix = f"with {len(environment.certificates):,} certificates"
+    suffix = f"with {len(environment.certificates):,} certificates{api}"
     for program, size in _memory().items():
         name = f"{program}'s memory, {suffix}"
         bench.record(Figure(SERVING, name, [size], [before[program]], unit="MiB"))
