@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,6 +65,28 @@ class Kind:
         return f"{self.prefix}{scope}/{self.plural}" + (f"/{metadata['name']}" if named else "")
 
 
+class Promises:
+    """The scopes of kinds whose CRDs are not installed yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: list[Callable[[], Iterable[Object]]] = []
+        self._scopes: dict[tuple[str, str], str] = {}
+
+    def add(self, definitions: Callable[[], Iterable[Object]]) -> None:
+        """Take what returns the CRDs: to render a chart takes longer than to preview the other resources."""
+        with self._lock:
+            self._pending.append(definitions)
+
+    def namespaced(self, group: str, kind: str) -> bool:
+        """Say whether a kind has namespaces; an unknown kind is assumed to have them."""
+        with self._lock:
+            while self._pending:
+                for spec in (definition["spec"] for definition in self._pending.pop()()):
+                    self._scopes[spec["group"], spec["names"]["kind"]] = spec["scope"]
+            return self._scopes.get((group, kind), "Namespaced") == "Namespaced"
+
+
 class ApiServer:
     """One API server, seen through one kubeconfig."""
 
@@ -74,7 +96,7 @@ class ApiServer:
         except ConfigException as error:
             raise ProviderError(str(error)) from None
         self._kinds: dict[tuple[str, str], Kind] = {}
-        self._promised: dict[tuple[str, str], bool] = {}
+        self._promises = Promises()
 
     def version(self) -> str:
         """Return the server's version.
@@ -101,17 +123,16 @@ class ApiServer:
                     self._kinds[api_version, resource["kind"]] = served
         return self._kinds.get(key)
 
-    def promise(self, definition: Object) -> None:
-        """Remember the scope of a kind whose CRD this deployment is going to install."""
-        spec = definition["spec"]
-        self._promised[spec["group"], spec["names"]["kind"]] = spec["scope"] == "Namespaced"
+    def promise(self, definitions: Callable[[], Iterable[Object]]) -> None:
+        """Take the CRDs that this deployment is going to install; they are asked for if the server lacks a kind."""
+        self._promises.add(definitions)
 
     def namespaced(self, api_version: str, kind: str) -> bool:
         """Say whether a kind has namespaces; an unknown kind is assumed to have them."""
         served = self.find(api_version, kind)
         if served is not None:
             return served.namespaced
-        return self._promised.get((api_version.rpartition("/")[0], kind), True)
+        return self._promises.namespaced(api_version.rpartition("/")[0], kind)
 
     def get(self, obj: Object) -> Object:
         """Return the object as it is on the server."""
@@ -200,7 +221,7 @@ class UnreachableServer(ApiServer):
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
-        self._promised = {}
+        self._promises = Promises()
 
     def find(self, _api_version: str, _kind: str) -> Kind | None:
         """Return nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any, Final
 
 from sandbox.providers import diff
@@ -41,11 +42,11 @@ class Releases(ResourceType):
         if not contains(release, Unknown):
             try:
                 release["version"] = self._helm.chart_version(release)
-                # A preview then knows the scope of kinds whose CRDs are not there yet.
-                for definition in self._helm.definitions(release):
-                    self._server.promise(definition)
             except HelmError as error:
                 problems["chart"] = f"{error}; check the chart name and repository configuration."
+            else:
+                # A preview then knows the scope of kinds whose CRDs are not there yet.
+                self._server.promise(partial(self._definitions, dict(release)))
         return mask({key: value for key, value in release.items() if value}, inputs), problems
 
     def diff(self, state: Properties, inputs: Properties) -> pb.DiffResponse:
@@ -111,6 +112,13 @@ class Releases(ResourceType):
         """Uninstall the release."""
         self._server.version()
         self._helm.uninstall(reveal(state))
+
+    def _definitions(self, release: Object) -> list[Object]:
+        """Return the CRDs of the chart; none if it cannot be rendered, which its installation reports."""
+        try:
+            return list(self._helm.definitions(release))
+        except HelmError:
+            return []
 
     def _incomplete(self, what: str, inputs: Properties, error: HelmError) -> InitializationError:
         name = _id(reveal(inputs))
