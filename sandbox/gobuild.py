@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import resource
 import shutil
 import subprocess
 import threading
@@ -35,6 +36,8 @@ class Record:
     """Including downloads and linking."""
     packages: int
     """How many packages it compiled; Go's cache provides those that an earlier build has compiled."""
+    processor: float = 0
+    """Seconds of processor time, of all cores together."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def _build(build: Build, folder: Path, report: Report, beside: Sequence[tuple[Pa
             f"Go is needed to build {', '.join(build.programs)}, and there is no `go` on PATH. Install it: "
             "https://go.dev/doc/install"
         )
-    began = time.monotonic()
+    began, used = time.monotonic(), _processor()
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -120,9 +123,15 @@ def _build(build: Build, folder: Path, report: Report, beside: Sequence[tuple[Pa
     for file in build.source.iterdir():
         if file.suffix not in {".go", ".mod", ".sum"}:
             shutil.copy(file, partial)
-    cost = Record(round(time.monotonic() - began, 3), compiled)
+    cost = Record(round(time.monotonic() - began, 3), compiled, round(_processor() - used, 3))
     (partial / _RECORD).write_text(json.dumps(asdict(cost)))
     partial.rename(folder)
+
+
+def _processor() -> float:
+    """Return the seconds of processor time of all commands that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _go(command: list[str], cwd: Path, report: Report) -> int:

@@ -60,6 +60,7 @@ def test_a_build_reports_progress_and_records_its_cost(build: Build, tmp_path: P
     assert record is not None, "it was recorded"
     assert record.packages == 2, "how much was compiled"
     assert record.seconds > 0, "and how long it took"
+    assert record.processor > 0, "and what the compiler and the linker used"
 
 
 def test_a_finished_build_is_not_repeated(build: Build, tmp_path: Path) -> None:
