@@ -114,6 +114,7 @@ def test_a_client_notices_no_upgrade(configure: Prepare, released: Path, acme: A
         assert len(traffic.serials) == 1, "no new certificate is ordered"
 
 
+@pytest.mark.bench
 def test_challenges_stay_delegated(released: Path, tmp_path: Path) -> None:
     with managed_zone("upgrade-proofs", "upgrade-proofs.test"), Stack("upgrade", tmp_path) as stack:
         stack.configure(
