@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -54,23 +56,6 @@ class Helm:
         """Uninstall the release and wait until it is gone."""
         self._run("uninstall", *_name(release), *_wait(release))
 
-    def find(self, release: Object) -> Object | None:
-        """Return a release as helm has it, in the words of the resource's outputs; nothing if there is none."""
-        name = _name(release)
-        try:
-            metadata = json.loads(self._run("get", "metadata", *name, "--output", "json"))
-        except HelmError as error:
-            if "not found" in str(error):
-                return None
-            raise
-        chart = {key: metadata[key] for key in ("name", "namespace", "chart", "version")}
-        status = {"appVersion": metadata.get("appVersion", "")}
-        return chart | {
-            "values": json.loads(self._run("get", "values", *name, "--output", "json")) or {},
-            "resourceNames": _resource_names(self._run("get", "manifest", *name)),
-            "status": chart | status | {key: metadata[key] for key in ("revision", "status")},
-        }
-
     def _change(self, command: str, release: Object, *options: str) -> None:
         arguments = (*_name(release), *_chart(release), *_wait(release), *options)
         self._run(command, *arguments, "--values", "-", values=release.get("values", {}))
@@ -105,6 +90,36 @@ class Helm:
             lines = [line for line in errors.splitlines() if not line.startswith(("WARNING:", "Flag --", "level="))]
             raise HelmError(re.sub(r"^Error: ([A-Z ]+ FAILED: )?", "", "\n".join(lines).strip()))
         return output
+
+
+def stored(secrets: Iterable[Object]) -> Object | None:
+    """Return the latest revision of a release as the outputs of the resource have it; None if there is none.
+
+    Args:
+        secrets: those in which Helm keeps the revisions, gzipped JSON in base64
+            (https://helm.sh/docs/topics/advanced/#storage-backends).
+    """
+    secret = max(secrets, key=lambda secret: int(secret["metadata"]["labels"]["version"]), default=None)
+    if secret is None:
+        return None
+    latest = json.loads(gzip.decompress(b64decode(b64decode(secret["data"]["release"]))))
+    about = latest["chart"]["metadata"]
+    chart = {
+        "name": latest["name"],
+        "namespace": latest["namespace"],
+        "chart": about["name"],
+        "version": about["version"],
+    }
+    status = {
+        "appVersion": about.get("appVersion", ""),
+        "revision": latest["version"],
+        "status": latest["info"]["status"],
+    }
+    return chart | {
+        "values": latest.get("config") or {},
+        "resourceNames": _resource_names(latest["manifest"]),
+        "status": chart | status,
+    }
 
 
 def _name(release: Object) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sandbox.providers import diff
 from sandbox.providers.kubernetes.apiserver import ApiServer, Object
 from sandbox.providers.kubernetes.cluster import Kubeconfig
-from sandbox.providers.kubernetes.helm import DEFAULT_SECONDS, Helm, HelmError
+from sandbox.providers.kubernetes.helm import DEFAULT_SECONDS, Helm, HelmError, stored
 from sandbox.providers.kubernetes.objects import INPUTS
 from sandbox.providers.rpc import WARNING, Engine, InitializationError, ResourceType, pb, unique_name
 from sandbox.providers.values import UNKNOWN, Properties, Secret, Unknown, contains, mask, reveal
@@ -65,7 +65,7 @@ class Releases(ResourceType):
         try:
             self._helm.install(release)
         except HelmError as error:
-            if self._helm.find(release) is None:
+            if self._find(release) is None:
                 raise
             self._engine.log(
                 f'Helm release "{release["name"]}" was created but has a failed status. Use the `helm` command '
@@ -86,7 +86,7 @@ class Releases(ResourceType):
         try:
             self._helm.upgrade(reveal(inputs))
         except HelmError as error:
-            if self._helm.find(reveal(inputs)) is None:
+            if self._find(reveal(inputs)) is None:
                 raise
             raise self._incomplete("failed to initialize completely.", inputs, error) from None
         return self._state(inputs)
@@ -99,7 +99,7 @@ class Releases(ResourceType):
         namespace, _, name = resource_id.rpartition("/")
         release: Object = reveal(state) or {"namespace": namespace or "default", "name": name}
         release.pop(INPUTS, None)
-        live = self._helm.find(release)
+        live = self._find(release)
         if live is None:
             return None
         if not inputs:
@@ -112,6 +112,12 @@ class Releases(ResourceType):
         """Uninstall the release."""
         self._server.version()
         self._helm.uninstall(reveal(state))
+
+    def _find(self, release: Object) -> Object | None:
+        """Return a release as Helm has it. To run `helm get` for each part of it would take a second."""
+        path = f"/api/v1/namespaces/{release['namespace']}/secrets"
+        selector = {"labelSelector": f"owner=helm,name={release['name']}"}
+        return stored(self._server.request("GET", path, query=selector)["items"])
 
     def _definitions(self, release: Object) -> list[Object]:
         """Return the CRDs of the chart; none if it cannot be rendered, which its installation reports."""
@@ -131,7 +137,7 @@ class Releases(ResourceType):
 
     def _state(self, inputs: Properties) -> Properties:
         release: Object = reveal(inputs)
-        outputs = {**release, **(self._helm.find(release) or {}), "chart": release["chart"]}
+        outputs = {**release, **(self._find(release) or {}), "chart": release["chart"]}
         return mask(outputs, inputs) | {INPUTS: Secret(inputs)}
 
 
