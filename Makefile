@@ -57,7 +57,7 @@ types:
 	@# Beside the tools, so that a new clone is checked in a second: a file counts by its content, not by its path.
 	MYPY_CACHE_DIR=$(CACHE)/mypy .venv/bin/mypy
 unit:
-	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not readme and not network"
+	$(PYTHON) -m pytest -q -n 2 -m "not sandbox and not bench and not readme and not network"
 
 # GOGC: of what three control planes ask of two cores, a fifth was to collect garbage; there is memory for it.
 test: .venv ## make check, then every test against the real parts, in four sandboxes side by side: SEED=1 shuffles the files
