@@ -8,10 +8,11 @@ CNAME records, and no CAA.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..problem import Problem
 from ..shell import word
-from . import gcloud
+from . import apis, gcloud
 from .names import is_wildcard
 
 CONTROLLER = "istio-gateway-tls"
@@ -23,9 +24,9 @@ ANNOTATIONS = {
 source/annotations/processors.go). The key is the first one up to v0.21 and the second one from v0.22 on."""
 
 _KINDS = {
-    "gateway": "gateways.networking.istio.io",
-    "virtualservice": "virtualservices.networking.istio.io",
-    "httproute": "httproutes.gateway.networking.k8s.io",
+    "gateway": apis.GATEWAYS[apis.ISTIO],
+    "virtualservice": apis.ROUTES[apis.ISTIO],
+    "httproute": apis.ROUTES[apis.GATEWAY],
 }
 """What kubectl calls the kinds of other APIs that have one of the same name."""
 
@@ -36,6 +37,11 @@ _OURS = "external-dns"
 
 Key = tuple[str, str]
 """A record set: its name, without the trailing dot, and its type."""
+
+
+def unpublished(name: Any, namespace: Any) -> dict[str, Any]:
+    """Return the metadata of an object for which external-dns makes no records."""
+    return {"name": name, "namespace": namespace, "annotations": dict(ANNOTATIONS)}
 
 
 @dataclass(frozen=True)

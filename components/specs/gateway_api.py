@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from . import external_dns, headers, names
+from . import headers, names
 from .cert_manager import ACME_GROUP
 from .istio import ANY_NAMESPACE, REDIRECT_CODE, path_of
 
@@ -48,11 +48,6 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 PARENT_KIND = f"{ACME_GROUP}/http01-parentrefkind"
 PARENT_NAME = f"{ACME_GROUP}/http01-parentrefname"
 """Annotations of a Certificate: the parent of the routes on which its HTTP-01 challenges are answered."""
-
-
-def metadata(name: Any, namespace: Any) -> dict[str, Any]:
-    """Return the metadata of an object: external-dns is to make no records for it."""
-    return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
 class Holder(NamedTuple):

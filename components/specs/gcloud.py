@@ -26,7 +26,7 @@ def update(name: str, kind: str, values: Iterable[str], zone: str, project: str 
 def replace_cname(
     name: str, target: str, kind: str, zone: str, project: str | None, ttl: int | str = "TTL"
 ) -> tuple[str, ...]:
-    """Return the commands of one change that puts an address in the place of a CNAME: the name always has a record."""
+    """Return the commands of one change that replaces a CNAME by an address: the name always has a record."""
     transaction, zone_option = f"{_RECORD_SETS} transaction", f"--zone {zone_name(zone, project)}"
     record = f"{zone_option} --name {word(name + '.')} --ttl {word(ttl)} --type"
     return (

@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from . import client_ca, external_dns, headers, names, tls
+from . import client_ca, headers, names, tls
 
 REDIRECT_CODE = 301
 
@@ -61,11 +61,6 @@ def http_gateway_name(stack: str, gateway: str = "") -> str:
 def tls_gateway_name(stack: str, gateway: str = "") -> str:
     """Return the name of a stack's Gateway of port 443, as `http_gateway_name` does."""
     return "-".join(part for part in ("tls", names.stack_suffix(stack), gateway) if part)
-
-
-def metadata(name: Any, namespace: Any) -> dict[str, Any]:
-    """Return the metadata of a Gateway or VirtualService: external-dns is to make no records for it."""
-    return {"name": name, "namespace": namespace, "annotations": dict(external_dns.ANNOTATIONS)}
 
 
 def gateway_hosts(

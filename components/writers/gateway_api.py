@@ -16,7 +16,7 @@ from ..kube.cutover import ISTIOS, take_over_from
 from ..kube.neighbours import warn_of_others
 from ..problem import Problem
 from ..routes import HostArgs, owners
-from ..specs import gateway_api, gateway_api_limits, names
+from ..specs import external_dns, gateway_api, gateway_api_limits, names
 
 WAIT_FOR_PROGRAMMED = {"pulumi.com/waitFor": "condition=Programmed"}
 """Annotation: a create or an update ends when Istio has the Gateway in force, with an address where it runs one."""
@@ -33,7 +33,7 @@ def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.
         f"{name}-redirect",
         api_version=gateway_api.VERSION,
         kind="HTTPRoute",
-        metadata=gateway_api.metadata(inputs["gateway"], inputs["namespace"]),
+        metadata=external_dns.unpublished(inputs["gateway"], inputs["namespace"]),
         spec=computed(gateway_api.redirect_spec, holders),
         opts=pulumi.ResourceOptions(parent=component),
     )
@@ -77,7 +77,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
             f"{name}-{resource_label(host['host'], position)}",
             api_version=gateway_api.VERSION,
             kind="HTTPRoute",
-            metadata=gateway_api.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
+            metadata=external_dns.unpublished(computed(names.object_name, host["host"]), inputs["namespace"]),
             spec=computed(gateway_api.route_spec, holders, served, inputs["hsts"]),
             # It names Services by plain strings, which are no dependency.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=grants)),
@@ -113,7 +113,7 @@ def _listen(
     opts: pulumi.ResourceOptions,
 ) -> kubernetes.apiextensions.CustomResource:
     """Register a Gateway with some listeners, or the ListenerSet that adds them to its owner."""
-    metadata = gateway_api.metadata(computed(attrgetter("name"), holder), inputs["namespace"])
+    metadata = external_dns.unpublished(computed(attrgetter("name"), holder), inputs["namespace"])
     metadata["annotations"] |= wait
     kind = gateway_api.GATEWAY
     if owner is not None:

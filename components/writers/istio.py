@@ -13,13 +13,13 @@ from ..inputs import computed, recheck, resource_label
 from ..kube.cutover import KUBERNETES, take_over_from
 from ..kube.neighbours import warn_of_others
 from ..routes import HostArgs, owners
-from ..specs import istio, names
+from ..specs import external_dns, istio, names
 
 
 def http(component: pulumi.ComponentResource, name: str, inputs: Any) -> pulumi.Output[str]:
     """Register the Gateway of port 80 and the VirtualService that redirects."""
     child = pulumi.ResourceOptions(parent=component)
-    metadata = istio.metadata(inputs["gateway"], inputs["namespace"])
+    metadata = external_dns.unpublished(inputs["gateway"], inputs["namespace"])
     qualified = computed("{}/{}".format, inputs["namespace"], inputs["gateway"])
     redirect = kubernetes.apiextensions.CustomResource(
         f"{name}-redirect",
@@ -62,7 +62,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
             f"{name}-{resource_label(host['host'], position)}",
             api_version=istio.VERSION,
             kind="VirtualService",
-            metadata=istio.metadata(computed(names.object_name, host["host"]), inputs["namespace"]),
+            metadata=external_dns.unpublished(computed(names.object_name, host["host"]), inputs["namespace"]),
             spec=computed(istio.virtual_service_spec, qualified, served, inputs["hsts"], [] if alone else others),
             opts=child,
         )
@@ -73,7 +73,7 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         f"{name}-gateway",
         api_version=istio.VERSION,
         kind="Gateway",
-        metadata=istio.metadata(inputs["gateway"], inputs["namespace"]),
+        metadata=external_dns.unpublished(inputs["gateway"], inputs["namespace"]),
         spec=computed(
             istio.tls_gateway_spec,
             *(inputs["selector"], presented, inputs["min_version"], inputs["cipher_suites"]),

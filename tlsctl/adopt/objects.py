@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.preflight.cert_manager import DEFINITION
 from components.problem import Problem
 from components.shell import word
+from components.specs import apis, istio
 from tlsctl.own import Key
 
 Object = Mapping[str, Any]
 
-_FULL_KINDS = {"gateway": "gateways.networking.istio.io", "certificate": "certificates.cert-manager.io"}
+_FULL_KINDS = {"gateway": apis.GATEWAYS[apis.ISTIO], "certificate": DEFINITION}
 """Kinds of these names exist in other APIs too."""
 
 
@@ -42,7 +44,7 @@ class Inventory:
     ingresses: Sequence[Object] = ()
     services: Sequence[Object] = ()
     deployments: Sequence[Object] = ()
-    istio_api: str = "networking.istio.io/v1"
+    istio_api: str = istio.VERSION
     """The newest version of Istio's API that the cluster serves."""
     definitions_by_helm: bool = False
     """Whether cert-manager's CRDs belong to a Helm release."""

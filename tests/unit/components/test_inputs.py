@@ -14,7 +14,7 @@ from components import AcmeIssuers, DnsRecords, GatewayCertificate, HttpGateway,
 from components.args import config_model, model_in
 from components.inputs import InputsError
 from components.kube.credentials import Credentials, credentials_of
-from components.specs import istio
+from components.specs.external_dns import unpublished
 from plugin.provider import COMPONENTS
 from tests.unit.components.support import ROUTE, TLS, tls
 from tests.unit.harness import CERTIFICATE, GATEWAY, RECORD, VIRTUAL_SERVICE, run
@@ -28,7 +28,7 @@ def later(value: Any) -> pulumi.Output[Any]:
 def test_a_gateway_is_hardened_by_default() -> None:
     gateway = run(lambda: TlsGateway("tls", TLS)).of(GATEWAY)[0].inputs
 
-    assert gateway["metadata"] == istio.metadata("tls", "istio-system"), "named after the component"
+    assert gateway["metadata"] == unpublished("tls", "istio-system"), "named after the component"
     assert gateway["spec"]["selector"] == {"istio": "ingressgateway"}, "Istio's own gateway"
     hardened = gateway["spec"]["servers"][0]["tls"]
     assert hardened["minProtocolVersion"] == "TLSV1_2", "Istio hardens nothing by itself"
@@ -73,7 +73,7 @@ class TestOutputs:
         made = run(program)
 
         gateway, route = made.named("tls-gateway").inputs, made.named("tls-0")
-        assert gateway["metadata"] == istio.metadata("tls-mine", "gateways")
+        assert gateway["metadata"] == unpublished("tls-mine", "gateways")
         assert gateway["spec"]["servers"][0]["hosts"] == ["./shop.sandbox.test"], "normalised once it is known"
         assert route.inputs["metadata"]["name"] == "shop.sandbox.test", "the program does not know it, but the engine"
         (http,) = route.inputs["spec"]["http"]
