@@ -7,7 +7,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi import ResourceOptions
 
 import components
-from config.gateway_args import GatewayComposition
+from config.gateway_args import GatewayComposition, merged
 from config.loading import load
 
 # A bad config is refused here, before any resource is registered.
@@ -38,13 +38,13 @@ def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     http = components.HttpGateway(name("http"), gateway.http, on_cluster())
     ingress = components.IngressGateway(name("ingress"), gateway.ingress(http.service), on_cluster())
     addresses = gateway.records(ingress.ip, ingress.ipv6)
-    early = [components.DnsRecords(name("dns"), addresses)] if gateway.proves_over_http else []
+    early = [components.DnsRecords(part, args) for part, args in addresses.items() if gateway.proves_over_http]
     # Before an order, the CA must find the CAA records, the proofs and, for HTTP-01, the addresses. With DNS-01 alone,
     # users arrive once they are served. A stack without issuers of its own still waits for its cert-manager.
     provable = on_cluster(cert_manager, issuers, http, *access, *caa, *delegations, *early)
     certificate = components.GatewayCertificate(name("certificate"), gateway.certificate(issuer), provable)
     tls = components.TlsGateway(name("tls"), gateway.tls, on_cluster(certificate))
-    [records] = early or [components.DnsRecords(name("dns"), addresses, on_cluster(tls))]
+    records = early or [components.DnsRecords(part, args, on_cluster(tls)) for part, args in addresses.items()]
     more: dict[str, pulumi.Input[Any]] = {"ingressIpv6": ingress.ipv6} if gateway.has_ipv6 else {}
     if gateway.promotes:
         address = components.ReservedAddress(name("address"), gateway.address(ingress.ip))
@@ -55,7 +55,7 @@ def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
         "certificateSecret": certificate.secret,
         "certificateNotAfter": certificate.not_after,
         "certificateRenewalTime": certificate.renewal_time,
-        "dnsRecords": records.addresses,
+        "dnsRecords": merged(part.addresses for part in records),
         **more,
     }
 

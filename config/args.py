@@ -74,10 +74,13 @@ class Composition:
             for gateway in self.gateways
         }
         for gateway in self.gateways:
-            commands[gateway.resource_name("dns")] = commands[gateway.resource_name("delegations")] = {
-                name: f"pulumi config set --path {word(dotted([*gateway.view.path, 'dns', key]))}"
-                for name, key in (("take_over", "takeOver"), ("caa", "caa"), ("zone", "zone"))
-            }
+            for part in gateway.settings.zone_parts:
+                keys = {"take_over": ("takeOver",), "caa": ("caa",), "zone": (*part.path, "zone")}
+                setting = {
+                    name: f"pulumi config set --path {word(dotted([*gateway.view.path_of('dns'), *path]))}"
+                    for name, path in keys.items()
+                }
+                commands |= {gateway.zone_resource(name, part): setting for name in ("dns", "delegations")}
         commands["issuers"] = ISSUER_COMMANDS
         commands["cert-manager"] = {
             "install": "pulumi config set --path certManager.install",
@@ -151,9 +154,8 @@ class Composition:
 
     @property
     def delegations(self) -> dict[str, ChallengeDelegationsArgs]:
-        """The CNAMEs to the zones that DNS-01 is proven in, by the component's name, one for each gateway."""
-        delegating = (gateway for gateway in self.gateways if gateway.delegated_hosts)
-        return {gateway.resource_name("delegations"): gateway.delegations for gateway in delegating}
+        """The CNAMEs to the zones that DNS-01 is proven in, by the component's name, one for each gateway and zone."""
+        return {name: args for gateway in self.gateways for name, args in gateway.delegations.items()}
 
     @property
     def _external_accounts(self) -> dict[str, ExternalAccountArgs]:

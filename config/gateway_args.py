@@ -1,6 +1,6 @@
 """The args of the components that serve one gateway."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from components.shared_args import (
 from components.specs import addresses, apis, client_ca, istio, names
 from components.specs.acme import HTTP01
 from config.fields import Section
-from config.models import Settings, View
+from config.models import Settings, View, ZonePart
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class GatewayComposition:
     """Whether the config holds the section `tls` as a secret."""
     challenge_domain: str | None
     """The domain of the zone that DNS-01 is proven in, if that is not the zone of the hosts."""
-    delegated_hosts: Sequence[str]
+    delegated_hosts: Set[str]
     """The hosts that a CNAME to that zone is for."""
 
     @property
@@ -63,6 +63,10 @@ class GatewayComposition:
         """Return what a component of the gateway is called."""
         return f"{self.view.name}-{name}" if self.view.name else name
 
+    def zone_resource(self, name: str, part: ZonePart) -> str:
+        """Return what a component of the gateway's part in a managed zone is called."""
+        return self.resource_name(f"{name}-{part.settings.dns.zone}" if part.domain else name)
+
     def ingress(self, service: pulumi.Input[str]) -> IngressGatewayArgs:
         """The Service, which exists or which Istio makes for the Gateway of port 80."""
         by_http = self.proves_over_http
@@ -86,12 +90,15 @@ class GatewayComposition:
             "project": gke.project if gke else None,
         }
 
-    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
-        """Every host, at the gateway's addresses."""
+    def records(self, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> dict[str, DnsRecordsArgs]:
+        """Every host, at the gateway's addresses; by the component's name, one for each zone."""
+        return {self.zone_resource("dns", part): self._records(part, ip, ipv6) for part in self.settings.zone_parts}
+
+    def _records(self, part: ZonePart, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
         versions = addresses.FAMILIES[self.settings.ingress.family]
         args = {
-            **shared_fields(self.settings.dns, DnsRecordsArgs),
-            "hosts": self._hosts,
+            **shared_fields(part.settings.dns, DnsRecordsArgs),
+            "hosts": [host.host for host in part.settings.hosts],
             # The stack's own CAA records are closer than any others.
             "caa_identities": [] if self.settings.dns.caa else self.settings.caa_identities or [],
         }
@@ -102,14 +109,18 @@ class GatewayComposition:
         return cast(DnsRecordsArgs, args)
 
     @property
-    def delegations(self) -> ChallengeDelegationsArgs:
-        """The delegated hosts."""
-        return {
-            **cast(ChallengeDelegationsArgs, shared_fields(self.settings.dns, ChallengeDelegationsArgs)),
-            "hosts": self.delegated_hosts,
-            "domain": self.challenge_domain or "",
-            "former_parent": self.resource_name("dns"),
-        }
+    def delegations(self) -> dict[str, ChallengeDelegationsArgs]:
+        """The delegated hosts; by the component's name, one for each zone that has some."""
+        delegations: dict[str, ChallengeDelegationsArgs] = {}
+        for part in self.settings.zone_parts:
+            if hosts := [host for host in part.settings.challenges if host in self.delegated_hosts]:
+                delegations[self.zone_resource("delegations", part)] = {
+                    **cast(ChallengeDelegationsArgs, shared_fields(part.settings.dns, ChallengeDelegationsArgs)),
+                    "hosts": hosts,
+                    "domain": self.challenge_domain or "",
+                    "former_parent": self.resource_name("dns"),
+                }
+        return delegations
 
     @property
     def http(self) -> HttpGatewayArgs:
@@ -193,3 +204,8 @@ class GatewayComposition:
 def shared_fields(section: Section, args: Any) -> dict[str, Any]:
     """Return the fields of a section that an args class has as well; they have the same names and meaning."""
     return section.model_dump(include=set(args.__annotations__), exclude_none=True)
+
+
+def merged(parts: Iterable[pulumi.Output[Mapping[str, str]]]) -> pulumi.Output[dict[str, str]]:
+    """Return several mappings as one."""
+    return pulumi.Output.all(*parts).apply(lambda known: {key: value for part in known for key, value in part.items()})

@@ -8,7 +8,7 @@ from components.problem import HIDDEN, Problem, ProblemsError
 from components.shell import word
 from components.specs import acme, dns01, names
 from config.decoding import config_heading
-from config.models import Settings, View
+from config.models import Settings, View, ZonePart
 from config.problems import Path, config_problem, dotted, remove_command, set_command
 
 Zone = tuple[str, str | None]
@@ -24,19 +24,30 @@ def require_hosts_in_zone(settings: Settings, stack: str, secrets: Set[str] = fr
     domains: dict[Zone, str] = {}
     problems: list[Problem] = []
     for view in settings.views:
-        dns = view.settings.dns
-        zone = dns.zone, dns.project
-        if zone not in domains:
-            domains[zone] = _zone_domain([*view.path, "dns", "zone"], *zone)
-        problems += _outside(view, domains[zone], secrets)
+        for part in view.settings.zone_parts:
+            path = [*view.path_of("dns"), *part.path]
+            domain = domains[part.zone] = domains.get(part.zone) or _zone_domain([*path, "zone"], *part.zone)
+            if part.domain in (None, domain):
+                problems += _outside(view, part, domain, secrets)
+            else:
+                problems.append(
+                    config_problem(
+                        [*path, "domain"],
+                        domain,
+                        f"{set_command([*path, 'domain'], domain)}, or {set_command([*path, 'zone'], 'NAME')}",
+                        value=HIDDEN if path[0] in secrets else part.domain,
+                        reason=f"is not the domain of the managed zone {part.settings.dns.zone}",
+                    )
+                )
     if problems:
         raise ProblemsError(*problems, heading=config_heading(stack, problems))
 
 
-def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
+def _outside(view: View, part: ZonePart, domain: str, secrets: Set[str]) -> Iterator[Problem]:
     """Yield a problem for each host of a gateway that lies outside the domain of its managed zone."""
+    hosts = set(part.settings.challenges)
     for index, host in enumerate(view.settings.hosts):
-        if names.lies_in(domain, host.host):
+        if host.host not in hosts or names.lies_in(domain, host.host):
             continue
         path: Path = [*view.path, "hosts", index, "host"]
         hidden = path[0] in secrets
@@ -44,9 +55,9 @@ def _outside(view: View, domain: str, secrets: Set[str]) -> Iterator[Problem]:
         yield config_problem(
             path,
             f"{domain} and names below it",
-            f"{set_command(path, suggestion)}, or {set_command([*view.path, 'dns', 'zone'], 'NAME')}",
+            f"{set_command(path, suggestion)}, or {set_command([*view.path_of('dns'), *part.path, 'zone'], 'NAME')}",
             value=HIDDEN if hidden else host.host,
-            reason=f"lies outside the managed zone {view.settings.dns.zone}",
+            reason=f"lies outside the managed zone {part.settings.dns.zone}",
         )
 
 
@@ -61,7 +72,7 @@ def find_challenge_domains(settings: Settings) -> dict[Zone, str]:
         challenge_zone = view.settings.dns.challenge_zone
         if challenge_zone is None:
             continue
-        path: Path = [*view.path, "dns", "challengeZone"]
+        path: Path = [*view.path_of("dns"), "challengeZone"]
         zone = challenge_zone.zone, challenge_zone.project
         domain = domains[zone] = domains.get(zone) or _zone_domain([*path, "zone"], *zone)
         for host in view.settings.hosts_proven_by(acme.DNS01):

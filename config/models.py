@@ -13,7 +13,7 @@ from components.specs.dashboard import LABELS as DASHBOARD_LABELS
 from config.cluster import CertManager, Gke, Ingress
 from config.fields import Section, text
 from config.signing import Acme, Certificate, Tls
-from config.traffic import Dns, Host
+from config.traffic import Dns, Host, ManagedZone
 
 
 class Gateway(Section):
@@ -23,7 +23,7 @@ class Gateway(Section):
         description="a name, the prefix of its resources and its Istio Gateways", examples=["internal"]
     )
     ingress: Ingress | None = Field(
-        None, description="without it, the gateway is the stack's own: for hosts of another zone, for instance"
+        None, description="without it, the gateway is the stack's own: for hosts with another `tls`, for instance"
     )
     hosts: tuple[Host, ...] = Field(min_length=1)
     api: Api | None = Field(None, description="istio or gateway", examples=["gateway"])
@@ -31,6 +31,22 @@ class Gateway(Section):
     dns: Dns | None = None
     certificate: Certificate | None = Field(None, description="secretName is NAME-certs by default")
     tls: Tls | None = None
+
+
+class ZonePart(NamedTuple):
+    """The part of a gateway in one managed zone: the hosts that have their records there."""
+
+    path: tuple[str | int, ...]
+    """The path of the zone below `dns`: `()`, or `("zones", 0)`."""
+    domain: str | None
+    """The zone's domain, as the config states it; None for `dns.zone`."""
+    settings: "Settings"
+    """As if these hosts were the only ones of the gateway, and the zone `dns.zone`."""
+
+    @property
+    def zone(self) -> tuple[str, str | None]:
+        """The zone's name, and its project if that is not gcp:project."""
+        return self.settings.dns.zone, self.settings.dns.project
 
 
 class View(NamedTuple):
@@ -49,6 +65,10 @@ class View(NamedTuple):
     def shares_service(self) -> bool:
         """Whether the Service is that of the stack's own keys."""
         return "ingress" not in self.own
+
+    def path_of(self, key: str) -> tuple[str | int, ...]:
+        """Return the place of a key in the config: the stack's own key where the gateway has none."""
+        return (*self.path, key) if key in self.own else (key,)
 
 
 class Settings(Section):
@@ -151,6 +171,20 @@ class Settings(Section):
         """The CAs' domains, as CAA records have them; None where they are unknown."""
         servers = self.acme.servers
         return list(self.dns.caa_identities) or caa.identities([servers.staging, servers.prod])
+
+    @property
+    def zone_parts(self) -> list[ZonePart]:
+        """The part in each managed zone that has hosts, that of `dns.zone` first."""
+        parts = [ZonePart((), None, self._in_zone(self.dns))]
+        parts += [
+            ZonePart(("zones", number), zone.domain, self._in_zone(zone)) for number, zone in enumerate(self.dns.zones)
+        ]
+        return [part for part in parts if part.settings.hosts]
+
+    def _in_zone(self, zone: ManagedZone) -> "Settings":
+        hosts = tuple(host for host in self.hosts if self.dns.zone_of(host.host) is zone)
+        dns = self.dns.model_copy(update={"zone": zone.zone, "project": zone.project, "zones": ()})
+        return self.model_copy(update={"hosts": hosts, "dns": dns, "gateways": ()})
 
     @property
     def views(self) -> list[View]:

@@ -10,16 +10,16 @@ from components.shared_args import SolverArgs
 from components.specs import apis, cert_manager, names
 from components.specs.acme import CLUSTER_ISSUER, DNS01
 from config.lookups import Zone
-from config.models import Settings
+from config.models import Settings, ZonePart
 
 
 def solvers(settings: Settings) -> list[SolverArgs]:
     """Return a solver for each way of proving names; those of other stacks are proven by the stack's default."""
     acme = settings.acme
     solved: list[tuple[SolverArgs, list[str]]] = [(_solver(settings, settings.challenge), [])]
-    for view in settings.views:
-        for host, challenge in view.settings.challenges.items():
-            solver = _solver(view.settings, challenge)
+    for part in _zone_parts(settings):
+        for host, challenge in part.settings.challenges.items():
+            solver = _solver(part.settings, challenge)
             if not any(solver == other for other, _ in solved):
                 solved.append((solver, []))
             next(hosts for other, hosts in solved if other == solver).append(host)
@@ -52,7 +52,7 @@ def _challenge_zone(settings: Settings) -> Zone:
 
 def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01IdentityArgs]:
     """Return cert-manager's access to each zone, by the component's name."""
-    granting = [view.settings for view in settings.views if view.settings.dns.workload_identity]
+    granting = [part.settings for part in _zone_parts(settings) if _may_write(part.settings)]
     uid = next((view.dns.workload_account for view in granting if view.dns.workload_account), None)
     identities: dict[str, Dns01IdentityArgs] = {}
     for position, (zone, project) in enumerate(dict.fromkeys(map(_challenge_zone, granting))):
@@ -70,6 +70,16 @@ def access(settings: Settings, stack: str, pool: str | None) -> dict[str, Dns01I
     return identities
 
 
+def _zone_parts(settings: Settings) -> list[ZonePart]:
+    """Return the parts of all gateways."""
+    return [part for view in settings.views for part in view.settings.zone_parts]
+
+
+def _may_write(settings: Settings) -> bool:
+    """Tell whether cert-manager is granted the zone, which DNS-01 is proven in."""
+    return settings.dns.workload_identity and DNS01 in (settings.challenge, *settings.challenges.values())
+
+
 def caa_records(
     settings: Settings, accounts: pulumi.Input[Mapping[str, pulumi.Input[str]]]
 ) -> dict[str, CaaRecordsArgs]:
@@ -78,10 +88,9 @@ def caa_records(
     A wildcard and its domain share a record set, even where two gateways serve them.
     """
     zones: dict[Zone, list[Settings]] = {}
-    for view in settings.views:
-        dns = view.settings.dns
-        if dns.caa:
-            zones.setdefault((dns.zone, dns.project), []).append(view.settings)
+    for part in _zone_parts(settings):
+        if part.settings.dns.caa:
+            zones.setdefault(part.zone, []).append(part.settings)
     records: dict[str, CaaRecordsArgs] = {}
     for position, ((zone, project), views) in enumerate(zones.items()):
         challenges = [pair for view in views for pair in view.challenges.items()]
@@ -97,13 +106,13 @@ def caa_records(
     return records
 
 
-def delegations(settings: Settings) -> dict[str, list[str]]:
+def delegations(settings: Settings) -> dict[str, set[str]]:
     """Return the hosts of each gateway that are proven in another zone; a wildcard and its domain share one proof."""
-    delegated: dict[str, list[str]] = {}
+    delegated: dict[str, set[str]] = {}
     taken: set[str] = set()
     for view in settings.views:
         hosts = view.settings.hosts_proven_by(DNS01) if view.settings.dns.challenge_zone else []
-        delegated[view.name] = [host for host in hosts if names.without_wildcard(host) not in taken]
+        delegated[view.name] = {host for host in hosts if names.without_wildcard(host) not in taken}
         taken |= set(map(names.without_wildcard, hosts))
     return delegated
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from components.args import dump, model_in
 from components.fields import AccountUid, Challenge, Domain, GoogleName, RoleId, Ttl, WorkloadPool
 from components.routes import HostArgs, RouteArgs
+from components.specs import names
 from config.fields import Section, section_of
 
 _route: Any = section_of(RouteArgs)
@@ -58,9 +59,19 @@ class ManagedZone(Section):
     project: GoogleName | None = Field(None, description="the zone's project, if not gcp:project", examples=["PROJECT"])
 
 
+class HostsZone(ManagedZone):
+    """A managed zone of some of the hosts."""
+
+    domain: Domain = Field(
+        description="the zone's domain: hosts at or below it have their records there; of several, the longest one",
+        examples=["YOUR-DOMAIN"],
+    )
+
+
 class Dns(ManagedZone):
     """The zone of the hosts' records."""
 
+    zones: tuple[HostsZone, ...] = Field((), description="more zones; dns.zone is that of all other hosts")
     ttl: Ttl = Field(300, description="seconds that resolvers may cache the records for, 1 to 86400")
     take_over: bool = Field(
         False,
@@ -106,3 +117,8 @@ class Dns(ManagedZone):
         " (default: that of gke.project or gcp:project)",
         examples=["projects/NUMBER/locations/global/workloadIdentityPools/PROJECT.svc.id.goog"],
     )
+
+    def zone_of(self, host: str) -> ManagedZone:
+        """Return the zone in which a host has its records."""
+        fitting = (zone for zone in self.zones if names.lies_in(zone.domain, host))
+        return max(fitting, key=lambda zone: len(zone.domain), default=self)

@@ -92,7 +92,7 @@ def _wrong_zone(record: Record, stack: Stack) -> Iterator[Problem]:
     # Gateways of one stack may have zones of their own.
     named = zones()
     if named and zone not in named:
-        yield Problem(record.where, f"is in the managed zone {zone}, which no key dns.zone names")
+        yield Problem(record.where, f"is in the managed zone {zone}, which neither dns.zone nor dns.zones names")
         return
     if not named and zone != first_zone:
         yield Problem(record.where, f"is in the managed zone {zone}, and {first_name} in {first_zone}")

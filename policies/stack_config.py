@@ -74,11 +74,12 @@ def _normalised(host: Mapping[str, Any]) -> str:
 def zones() -> set[tuple[str, str]]:
     """Return name and project of each managed zone that the config names for hosts."""
     gateways = [gateway for gateway in _value("gateways", list) if isinstance(gateway, dict)]
-    sections = [_value("dns"), *(gateway.get("dns") for gateway in gateways)]
+    sections = [dns for dns in (_value("dns"), *(gateway.get("dns") for gateway in gateways)) if isinstance(dns, dict)]
+    more = [zone for dns in sections if isinstance(dns.get("zones"), list) for zone in dns["zones"]]
     return {
-        (str(dns["zone"]), str(dns.get("project") or default_project()))
-        for dns in sections
-        if isinstance(dns, dict) and dns.get("zone")
+        (str(section["zone"]), str(section.get("project") or default_project()))
+        for section in (*sections, *more)
+        if isinstance(section, dict) and section.get("zone")
     }
 
 

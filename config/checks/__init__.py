@@ -24,6 +24,7 @@ def cross_checks(settings: Settings, raw: Mapping[str, Any], secret: Set[str]) -
             for problem in (*gateways.problems(view), *hosts.problems(view), *gateway_api.problems(view))
         ),
         *gateways.unused_dns01_keys(views),
+        *gateways.zones(views),
         *gateways.duplicates(views),
         *gateways.strict_mtls(views),
     ]

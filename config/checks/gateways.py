@@ -62,11 +62,33 @@ def _hsts(gateway: Keys) -> Iterator[Problem]:
         yield gateway.problem(path, reason, "0 with acme.issuer staging", gateway.set(path, 0))
 
 
+def _users_of_dns(gateway: Keys, gateways: Sequence[Keys]) -> Sequence[Keys]:
+    """Return the gateways that the section `dns` of one applies to: the stack's own, to every one that has none."""
+    return [gateway, *(other for other in gateways if not gateway.view.name and not other.has("dns"))]
+
+
+def zones(gateways: Sequence[Keys]) -> Iterator[Problem]:
+    """Yield the zones of a section `dns` that have the domain of another one, or none of the hosts."""
+    for gateway in gateways:
+        dns, earlier = gateway.settings.dns, dict[str, int]()
+        if not gateway.has("dns") or not all(zone.domain for zone in dns.zones):
+            continue
+        hosts = [host.host for user in _users_of_dns(gateway, gateways) for host in user.settings.hosts if host.host]
+        for number, zone in enumerate(dns.zones):
+            place: Path = ["dns", "zones", number]
+            path, fix = [*place, "domain"], gateway.remove(place)
+            first = earlier.setdefault(zone.domain, number)
+            if first != number:
+                reason = f"is {gateway.dotted(['dns', 'zones', first, 'domain'])} as well"
+                yield gateway.problem(path, reason, "each domain once", fix)
+            elif not any(dns.zone_of(host) is zone for host in hosts):
+                yield gateway.problem(path, "has none of the hosts", "a domain at or above a host", fix)
+
+
 def unused_dns01_keys(gateways: Sequence[Keys]) -> Iterator[Problem]:
     """Yield the keys for DNS-01 of a section `dns` none of whose hosts is proven by it."""
     for gateway in gateways:
-        # The stack's own section applies to every gateway that has none.
-        users = [gateway, *(other for other in gateways if not gateway.view.name and not other.has("dns"))]
+        users = _users_of_dns(gateway, gateways)
         proven = any(acme.DNS01 in (user.settings.challenge, *user.settings.challenges.values()) for user in users)
         if proven or not gateway.has("dns"):
             continue

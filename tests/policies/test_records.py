@@ -73,6 +73,17 @@ def test_gateways_of_a_stack_may_have_zones_of_their_own() -> None:
         breaks(ZONE, record(), inside, record("a.elsewhere.test.", zone="inside", project="edge"), saying="in common")
 
 
+def test_a_gateway_may_have_hosts_in_several_zones() -> None:
+    with configured(dns={"zone": "sandbox", "zones": [{"zone": "second", "domain": "second.test", "project": "edge"}]}):
+        second = record("shop.second.test.", zone="second", project="edge")
+        holds(ZONE, record(), second)
+        breaks(ZONE, record(), record("shop.third.test.", zone="third"), saying="neither dns.zone nor dns.zones names")
+        breaks(ZONE, record(), second, record(zone="second", project="edge"), saying="in common")
+    for zones in (None, "second", [None, {"domain": "second.test"}]):
+        with configured(dns={"zone": "sandbox", "zones": zones}):
+            holds(ZONE, record())
+
+
 def test_other_records_hold() -> None:
     other = resource("aws:route53/record:Record", {"name": "a.elsewhere.test", "type": "A", "ttl": 86400.0})
     for rule in (ZONE, TTL):

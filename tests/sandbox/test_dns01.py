@@ -42,6 +42,8 @@ DOMAIN = "wild.sandbox.test"
 APEX: dict[str, Any] = SHOP | {"host": DOMAIN}
 WILDCARD = APEX | {"host": f"*.{DOMAIN}"}
 LABEL = f"any.{DOMAIN}"
+SECOND = "shop.second.test"
+"""A host of another zone."""
 DELEGATED = APEX | {"host": "delegated.sandbox.test", "challenge": "dns01"}
 OVER_HTTP = APEX | {"host": "over-http.sandbox.test"}
 ELSEWHERE = "192.0.2.7"
@@ -214,6 +216,24 @@ def test_hosts_of_one_stack_are_proven_in_different_ways_and_by_another_zone(sha
         assert [binding["members"] for binding in policy("proofs")] == [[PRINCIPAL]], "cert-manager may write this zone"
         assert policy("sandbox") == [], "and not the zone of the addresses"
         shared.assert_at_rest()
+
+
+@only_istio
+def test_one_certificate_spans_two_zones(shared: Stack) -> None:
+    hosts = [APEX, APEX | {"host": SECOND}]
+    with managed_zone("second", "second.test"):
+        with shared.changed(dns={"zones": [{"zone": "second", "domain": "second.test"}]}, hosts=hosts):
+            shared.up()
+            trust = client.trusting(STAGING)
+            served = [eventually(f"{name} is served", partial(client.served, name, trust)) for name in (DOMAIN, SECOND)]
+            assert [{*certificate_names(answer)} for answer in served] == [{DOMAIN, SECOND}] * 2, "one for both"
+            assert {proof.split()[0] for proof in proofs("second")} == {f"_acme-challenge.{SECOND}."}
+            assert policy("second") == [
+                {"role": "projects/sandbox/roles/certManagerDns01_dns01_second", "members": [PRINCIPAL]}
+            ]
+            assert shared.verify().ok, "the checks ask in both zones"
+            shared.assert_at_rest()
+        shared.stand()  # without the zone, which has to be empty
 
 
 def test_a_private_zone_is_refused(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Environment:
             "issuer": self.issuer,
             "issuer_kind": self.settings.acme.issuer_kind.lower(),
             "certificate": subject if subject in self.certificates else self.certificate_of.get(subject, ""),
-            "zone": self.settings.dns.zone,
+            "zone": self.settings.dns.zone_of(subject).zone,
             "domain": names.without_wildcard(subject),
             **own_fields,
         }

@@ -140,8 +140,8 @@ def _record(environment: Environment, host: str, lookups: Lookups) -> Result:
     for (server, address), kind in itertools.product(servers, {*RECORD_TYPES.values()} - {*environment.addresses}):
         with suppress(*_ERRORS):
             if others := lookups.ask(name, address, kind)[0]:
-                settings = environment.settings.dns
-                deletion = gcloud.delete(host, kind, settings.zone, settings.project)
+                managed = environment.settings.dns.zone_of(host)
+                deletion = gcloud.delete(host, kind, managed.zone, managed.project)
                 detail = f"the {kind} record {', '.join(others)} at {server} does not lead to the gateway"
                 return failed("record", host, f"{detail}: clients and CAs that prefer it go there", (deletion,))
     count = f"{len(servers)} name server{'s' if len(servers) > 1 else ''}"

@@ -125,7 +125,7 @@ def test_each_zone_has_one_access_and_one_set_of_caa_records() -> None:
     delegating = settings(
         gateways=gateways, challenge="dns01", dns={"zone": "sandbox", "challengeZone": {"zone": "p"}}, hosts=[apex]
     )
-    assert proofs.delegations(delegating) == {"": ["sandbox.test"], "same": [], "far": []}, "one CNAME for both"
+    assert proofs.delegations(delegating) == {"": {"sandbox.test"}, "same": set(), "far": set()}, "one CNAME for both"
     made = proofs.access(loaded, "test", "pool")
     assert {name: (args["zone"], args["role_id"]) for name, args in made.items()} == {
         "dns01": ("sandbox", "certManagerDns01_test"),

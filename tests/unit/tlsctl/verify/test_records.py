@@ -79,6 +79,17 @@ def test_an_address_of_the_other_family_leads_around_the_gateway(dns_: Dns) -> N
     assert record.fix == (f"gcloud dns record-sets delete {SHOP}. --zone acme --type AAAA",)
 
 
+def test_the_fix_of_a_record_names_the_zone_of_the_host(dns_: Dns) -> None:
+    zones = [{"zone": "shop", "domain": SHOP, "project": "edge"}]
+    (stack,) = environments(state(), config(dns={"zone": "acme", "zones": zones}), "dev")
+    dns_.types = ["A", "AAAA"]
+    assert look(stack, SHOP, dns_.lookups())[0].fix == (
+        f"gcloud dns record-sets delete {SHOP}. --zone shop --project edge --type AAAA",
+    )
+    dns_.address = "192.0.2.99"
+    assert look(stack, SHOP, dns_.lookups())[0].fix[0].startswith("gcloud dns managed-zones describe shop ")
+
+
 @pytest.mark.parametrize("address", ["dns.google", ""])
 def test_a_resolver_is_an_address(address: str) -> None:
     with pytest.raises(ValueError, match=r"IP address|nameserver"):
