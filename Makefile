@@ -67,7 +67,7 @@ test: .venv ## make check, then every test against the real parts, in four sandb
 	$(MAKE) --no-print-directory --jobs --output-sync $(testers) || exit; \
 	$(PYTHON) -m pytest -v -m sandbox --dist loadfile --no-loadscope-reorder --durations 40 \
 	$(if $(SEED),--random-order-bucket module --random-order-seed $(SEED)) \
-	$(call in,$(testers)) tests/sandbox tests/faults
+	$(call in,$(testers)) tests/faults tests/sandbox
 	@# The longest first.
 	$(PYTHON) -m pytest -v -n 2 -m "readme or network" tests/test_readme_commands.py tests/test_unprivileged.py tests/network tests/unit
 
