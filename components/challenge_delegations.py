@@ -31,9 +31,6 @@ class ChallengeDelegationsArgs(TypedDict):
     """The project of the hosts' zone. Defaults to that of the gcp provider."""
     take_over: NotRequired[Annotated[bool, Default(False)]]
     """Whether challenges that are delegated elsewhere are taken away from there. By default, they are refused."""
-    record_prefix: NotRequired[Text | None]
-    """What the names of the record sets in the state begin with. Defaults to the name of the component. A host
-    that moves between components with the same one keeps its record set."""
     former_parent: NotRequired[Text | None]
     """The `DnsRecords` that made these records in version 0.1. They stay as they are, and are not made again."""
 
@@ -53,7 +50,7 @@ class ChallengeDelegations(pulumi.ComponentResource):
         others = OthersRecords(self, keys, inputs["take_over"])
         for base, (owner, kind) in zip(bases, keys, strict=True):
             gcp.dns.RecordSet(
-                f"{inputs['record_prefix'] or name}-{base}",
+                f"{name}-{base}",
                 name=f"{owner}.",
                 type=kind,
                 ttl=inputs["ttl"],

@@ -35,9 +35,6 @@ class DnsRecordsArgs(TypedDict):
     """The project of the zone. Defaults to that of the gcp provider."""
     take_over: NotRequired[Annotated[bool, Default(False)]]
     """Whether hosts that lead to other addresses are taken away from there. By default, they are refused."""
-    record_prefix: NotRequired[Text | None]
-    """What the names of the record sets in the state begin with. Defaults to the name of the component. A host
-    that moves between components with the same one keeps its record set."""
     caa_identities: NotRequired[Annotated[Sequence[Domain], Default(())]]
     """The domains of the CA, as CAA records name it. Where those of the zone forbid it, the hosts are refused."""
 
@@ -56,7 +53,6 @@ class DnsRecords(pulumi.ComponentResource):
         inputs = check_inputs(self, name, args, DnsRecordsArgs)
         # An A record keeps the name that it had before there were AAAA records.
         addresses = [("A", "", inputs["ip"]), ("AAAA", "-ipv6", inputs["ipv6"])]
-        prefix = inputs["record_prefix"] or name
         known = [host for host in inputs["hosts"] if isinstance(host, str)]
         others = OthersRecords(
             self,
@@ -79,7 +75,7 @@ class DnsRecords(pulumi.ComponentResource):
 
         records = [
             [
-                record_set(f"{prefix}-{resource_label(host, position)}{suffix}", host, kind, ip)
+                record_set(f"{name}-{resource_label(host, position)}{suffix}", host, kind, ip)
                 for position, host in enumerate(inputs["hosts"])
             ]
             for kind, suffix, ip in addresses

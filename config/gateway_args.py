@@ -95,14 +95,10 @@ class GatewayComposition:
         return {self.zone_resource("dns", part): self._records(part, ip, ipv6) for part in self.settings.zone_parts}
 
     def _records(self, part: ZonePart, ip: pulumi.Input[str], ipv6: pulumi.Input[str | None]) -> DnsRecordsArgs:
-        # At one Service, a host that moves to another entry or zone keeps its record set. At another Service, which has
-        # no certificate for it yet, it has a new one, and that is refused: users would go there too early.
-        own_service = self.view.name and not self.view.shares_service
         versions = addresses.FAMILIES[self.settings.ingress.family]
         args = {
             **shared_fields(part.settings.dns, DnsRecordsArgs),
             "hosts": [host.host for host in part.settings.hosts],
-            "record_prefix": self.resource_name("dns") if own_service else "dns",
             # The stack's own CAA records are closer than any others.
             "caa_identities": [] if self.settings.dns.caa else self.settings.caa_identities or [],
         }
@@ -121,7 +117,6 @@ class GatewayComposition:
                 delegations[self.zone_resource("delegations", part)] = {
                     **cast(ChallengeDelegationsArgs, shared_fields(part.settings.dns, ChallengeDelegationsArgs)),
                     "hosts": hosts,
-                    "record_prefix": "delegations",
                     "domain": self.challenge_domain or "",
                     "former_parent": self.resource_name("dns"),
                 }

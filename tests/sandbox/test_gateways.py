@@ -13,7 +13,6 @@ from sandbox.acme import STAGING
 from sandbox.testing import (
     a_records,
     applied,
-    changes,
     client,
     eventually,
     ingress_address,
@@ -135,18 +134,3 @@ def test_verify_checks_both(stack: Stack) -> None:
     assert report.ok, report.problems
     subjects = {result["subject"] for result in report.checks if result["state"] == "ok"}
     assert subjects >= {"ingress", "ingress internal", f"ingress {ZONE}", OUTSIDE, INSIDE, SECOND}
-
-
-@pytest.mark.parametrize("shared", [("istio", "gateway")], indirect=True, ids=" and ".join)
-def test_a_host_moves_between_entries_at_one_service_and_keeps_its_record(stack: Stack) -> None:
-    before, trust = changes(ZONE), client.trusting(STAGING)
-    assert before, "the host has its record in the zone"
-    zones = {"workloadIdentity": True, "zones": [{"zone": ZONE, "domain": "second.test"}]}
-    hosts = [SHOP | {"host": host} for host in (OUTSIDE, SECOND)]
-    with stack.changed(hosts=hosts, dns=zones, gateways=stack.get("gateways")[:1]):
-        stack.up()
-        assert changes(ZONE) == before, "it was not made again, and not deleted"
-        assert eventually(f"{SECOND} is served", partial(client.served, SECOND, trust))
-        assert stack.plan() == {}, "and the stack is at rest"
-    stack.up()
-    assert changes(ZONE) == before, "nor on the way back"

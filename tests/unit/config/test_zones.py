@@ -82,11 +82,11 @@ def test_the_records_of_a_host_are_in_its_zone(up: Any) -> None:
 
     assert {record.name: record.inputs["managedZone"] for record in made.of(RECORD)} == {
         "dns-shop.sandbox.test": "sandbox",
-        "dns-shop.proofs.test": "proofs",
+        "dns-proofs-shop.proofs.test": "proofs",
         "caa-shop.sandbox.test": "sandbox",
         "caa-proofs-shop.proofs.test": "proofs",
     }
     certificate = made.named("certificate-istio-ingressgateway-certs")
     assert certificate.inputs["spec"]["dnsNames"] == ["shop.sandbox.test", "shop.proofs.test"], "one for both zones"
     assert set(made.outputs["dnsRecords"]) == {"shop.sandbox.test", "shop.proofs.test"}
-    assert made.named("dns-shop.proofs.test").urn in made.named("certificate").dependencies
+    assert made.named("dns-proofs-shop.proofs.test").urn in made.named("certificate").dependencies
