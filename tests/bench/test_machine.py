@@ -19,12 +19,14 @@ MIB, GIB = 2**20, 2**30
 def test_sandbox(bench: Bench) -> None:
     status = Instance.require(os.environ["SANDBOX"]).request("status")
     builds = [build for tool in tools.builds() if (build := tools.record(tool))]
-    cold = f"cold: {len(builds)} builds"
+    # Nothing where everything was downloaded.
+    cold = {
+        f"cold: {len(builds)} builds": (sum(build.seconds for build in builds), "s"),
+        f"cold: {len(builds)} builds, processor time": (sum(build.processor for build in builds), "s"),
+    }
     programs = [folder for folder in (paths.cache() / "tools", paths.cache() / "releases") if folder.is_dir()]
     values = {
-        # None where everything was downloaded.
-        **({cold: (sum(build.seconds for build in builds), "s")} if builds else {}),
-        **({f"{cold}, processor time": (sum(build.processor for build in builds), "s")} if builds else {}),
+        **(cold if builds else {}),
         "warm start, until the applications answer": (sum(stage.seconds or 0 for stage in status.stages), "s"),
         "memory after the start, files included": (status.memory_bytes / GIB, "GiB"),
         "memory of its processes (PSS)": (memory() / MIB, "MiB"),
