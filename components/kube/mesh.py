@@ -1,7 +1,7 @@
 """Reads what Istio does with the Ingress of a solver and the requests of a CA.
 
 That is MeshConfig, the labels of the gateway's Pods and namespace, and the AuthorizationPolicies of both namespaces.
-Nothing depends on it: what may not be read, as with an Istio that Google manages, is not known, and nothing is said.
+Nothing depends on it: parts that the API server refuses, as with an Istio that Google manages, are not checked.
 """
 
 from collections.abc import Mapping
