@@ -1,9 +1,11 @@
-"""`make up` by a new user without rights, in a home of its own.
+"""`make up` on a fresh machine: by a new user without rights and without a compiler, with nothing cached.
 
 The user exists only in a mount namespace of the test. The home of the user who runs the test is hidden there, except
-for the interpreter and Go if they are installed in it; /etc/resolv.conf is a plain file of root.
+for the interpreter if it is installed in it; /etc/resolv.conf is a plain file of root. A registry and a file server on
+this machine serve the sandbox's programs, as upstream would if it released all of them.
 """
 
+import json
 import os
 import pwd
 import select
@@ -11,20 +13,25 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sandbox import paths
+from sandbox import paths, tools
+from sandbox.gobuild import Build
+from sandbox.releases import PINS, Release
+from sandbox.web import MIRRORS
+from tests.upstream import Upstream
 
 pytestmark = pytest.mark.readme
 
 PROJECT = Path(__file__).parents[1]
 NAME = "newcomer"
 TIMEOUT = 900
-"""Seconds for one command; a warm `make up` takes about one minute, the newcomer's environment included."""
+"""Seconds for one command; `make up` takes about a minute and a half, the newcomer's environment included."""
 
 MADE_HERE = ("*.pyc", "__pycache__", ".git", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv")
 INHERITED = {"LANG", "TERM"}
@@ -33,21 +40,23 @@ REGISTRIES = ("PIP_", "UV_", "GOPROXY", "GOSUMDB", "SSL_CERT_", "http_proxy", "h
 
 
 class Newcomer:
-    """A user without rights, and a folder with all its files."""
+    """A user without rights, and a folder with all its files; upstream is where programs are downloaded from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, upstream: Upstream) -> None:
         self.uid = next(uid for uid in range(60000, 65000) if not _taken(uid))
         self.home = folder / "home"
         self.clone = self.home / "istio-gateway-tls"
         self._folder = folder
         self._hidden = Path.home()
-        self._python, self._go = Path(sys.base_prefix), Path(_go("GOROOT"))
+        self._python, self._upstream = Path(sys.base_prefix), upstream
         # What a machine has installed for everybody stays visible.
-        self._kept = [folder for folder in (self._python, self._go) if folder.is_relative_to(self._hidden)]
+        self._kept = [folder for folder in (self._python,) if folder.is_relative_to(self._hidden)]
         self._modules = folder / "modules"
         self._modules.mkdir()
         shutil.copytree(PROJECT, self.clone, symlinks=True, ignore=shutil.ignore_patterns(*MADE_HERE))
         self._fill_caches()
+        releases = [_serve(upstream, build, folder) for build in tools.builds() if not tools.installed(build)]
+        (self.clone / PINS.relative_to(PROJECT)).write_text("\n".join(map(_pin, releases)))
         for file in (self.home, *self.home.rglob("*")):
             # Linked files stay root's: the newcomer can read them, as in a cache that a machine shares.
             if file.is_dir() or file.lstat().st_nlink == 1:
@@ -61,8 +70,9 @@ class Newcomer:
         return inherited | {
             "HOME": str(self.home),
             "USER": NAME,
-            "PATH": os.pathsep.join([f"{self._python}/bin", f"{self._go}/bin", *path]),
+            "PATH": os.pathsep.join([f"{self._python}/bin", *path]),
             "GOPROXY": f"file://{self._modules},{_go('GOPROXY')}",
+            MIRRORS: self._upstream.mirrors,
         }
 
     def run(self, command: str) -> str:
@@ -85,12 +95,8 @@ class Newcomer:
         return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == self.uid]
 
     def _fill_caches(self) -> None:
-        """Fill the newcomer's caches with what is built and downloaded already."""
+        """Fill the newcomer's caches with the Python packages, which it would download too."""
         ours = self.home / ".cache" / "istio-sandbox"
-        for kind in ("tools", "releases"):
-            for tool in (paths.cache() / kind).glob("*/"):
-                if tool.suffix != ".partial":
-                    shutil.copytree(tool, ours / kind / tool.name, symlinks=True, copy_function=_link_or_copy)
         uv = Path(shutil.which("uv") or paths.cache() / "uv" / "bin" / "uv")
         (ours / "uv" / "bin").mkdir(parents=True)
         _link_or_copy(uv, ours / "uv" / "bin" / "uv")
@@ -114,6 +120,9 @@ class Newcomer:
         lines.append(f"mount --bind {shlex.quote(str(own))} {shlex.quote(str(resolver))}")
         downloads = Path(_go("GOMODCACHE")) / "cache" / "download"
         lines.append(f"mount --bind {shlex.quote(str(downloads))} {shlex.quote(str(self._modules))}")
+        if compiler := shutil.which("go"):
+            # A device is no program.
+            lines.append(f"mount --bind /dev/null {shlex.quote(os.path.realpath(compiler))}")
         for number, kept in enumerate(self._kept):
             lines.append(f"mkdir -p kept/{number} && mount --bind {shlex.quote(str(kept))} kept/{number}")
         lines.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(self._hidden))}")
@@ -126,6 +135,28 @@ class Newcomer:
             f"exec {become} --no-new-privs sh -c {shlex.quote(command)}",
         ]
         return "\n".join(lines)
+
+
+def _serve(upstream: Upstream, build: Build, scratch: Path) -> Release:
+    """Serve the programs of a build: Pulumi's in an archive, those of the others in an image each."""
+    programs = tools.resolve(build, lambda *_: None)
+    if build.beside:
+        # A language host looks for its executor beside itself.
+        folder, *_ = {program.parent for program in programs.values()}
+        programs |= {file.name: file for file in folder.iterdir()}
+    file = scratch / f"{build.folder}.tar"
+    with tarfile.open(file, "w", dereference=True) as archive:
+        for name, path in programs.items():
+            archive.add(path.resolve(), f"bin/{name}")
+    serve = upstream.archive if build.folder.startswith("pulumi") else upstream.image
+    return serve(file, {name: f"bin/{name}" for name in programs}, name=build.folder)
+
+
+def _pin(release: Release) -> str:
+    """Return an entry of pins.toml."""
+    programs = (f"{json.dumps(name)} = {json.dumps(path)}" for name, path in release.programs.items())
+    lines = [f'url = "{release.url}"', f'digest = "{release.digest}"', "learned = []", "[release.programs]", *programs]
+    return "\n".join(["[[release]]", *lines, ""])
 
 
 def _taken(uid: int) -> bool:
@@ -174,7 +205,14 @@ def _output(*argv: str) -> str:
 
 
 @pytest.fixture
-def newcomer() -> Iterator[Newcomer]:
+def upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.server.close()
+
+
+@pytest.fixture
+def newcomer(upstream: Upstream) -> Iterator[Newcomer]:
     if os.geteuid() != 0:
         pytest.skip("the tests run as a user without rights, so the README's commands have been this proof already")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
@@ -182,7 +220,7 @@ def newcomer() -> Iterator[Newcomer]:
     folder = Path(tempfile.mkdtemp(prefix="newcomer-"))
     folder.chmod(0o755)  # pytest's own folders are closed to others.
     try:
-        user = Newcomer(folder)
+        user = Newcomer(folder, upstream)
         try:
             yield user
         finally:
@@ -192,9 +230,11 @@ def newcomer() -> Iterator[Newcomer]:
         shutil.rmtree(folder)
 
 
-def test_a_user_without_rights_starts_the_sandbox_uses_it_and_ends_it(newcomer: Newcomer) -> None:
+def test_a_user_without_rights_or_a_compiler_starts_the_sandbox_uses_it_and_ends_it(newcomer: Newcomer) -> None:
     assert newcomer.run("id -u").strip() == str(newcomer.uid), "the commands run as the newcomer"
     assert newcomer.run(f"ls {shlex.quote(str(Path.home()))} && cat /etc/shadow || echo refused").endswith("refused\n")
+
+    assert newcomer.run("go version || echo none").endswith("none\n"), "there is no compiler"
 
     served = newcomer.run("make up")
     assert "https://shop.sandbox.test  200" in served, "make up ends with a host that answered over verified HTTPS"

@@ -1,12 +1,9 @@
 """Downloads from a registry and a file server on this machine, which behave, refuse, lie, or are slow."""
 
-import hashlib
 import io
-import json
-import ssl
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -15,86 +12,12 @@ import pytest
 from sandbox import download, web
 from sandbox.download import fetch
 from sandbox.pki import Authority
-from sandbox.registry import ARCHITECTURES
 from sandbox.releases import Release
-from sandbox.testing.server import Quiet, Server, server_tls
+from sandbox.testing.server import server_tls
 from sandbox.web import DownloadError
+from tests.upstream import Answer, Upstream, send, tar
 
 PROGRAM = b"#!/bin/sh\necho the real one\n" * 1000
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-def sha256(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def tar(files: Mapping[str, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as members:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            members.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
-
-
-class Upstream:
-    """A server of files and images, by paths, that can be made to answer otherwise."""
-
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.content: dict[str, bytes] = {}
-        self.answers: dict[str, Answer] = {}
-        """What happens in place of an answer, by the beginning of the path."""
-        self.seen: list[tuple[str, str | None]] = []
-        """The path and the Authorization header of every request."""
-        upstream = self
-
-        class Handler(Quiet, BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                upstream.seen.append((self.path, self.headers["Authorization"]))
-                for path, answer in upstream.answers.items():
-                    if self.path.startswith(path):
-                        return answer(self)
-                content = upstream.content.get(self.path)
-                return send(self, content) if content is not None else refuse(404)(self)
-
-        self.server = Server(("localhost", 0), Handler, tls)
-        self.url = f"{'https' if tls else 'http'}://localhost:{self.server.server_port}"
-
-    def image(self, files: Mapping[str, bytes], programs: Mapping[str, str]) -> Release:
-        """Serve an image of two layers for this machine and one for another, and return its release."""
-        layers = [self._blob(tar({"etc/passwd": b"root"})), self._blob(tar(files))]
-        ours = self._manifest({"layers": [{"digest": layer} for layer in layers]})
-        other = self._manifest({"layers": [{"digest": sha256(b"other")}]})
-        manifests = [
-            {
-                "digest": ours if name in ARCHITECTURES.values() else other,
-                "platform": {"os": "linux", "architecture": name},
-            }
-            for name in ("arm", *ARCHITECTURES.values())
-        ]
-        return Release("oci://quay.test/a/b:v1", self._manifest({"manifests": manifests}), programs, ())
-
-    def archive(self, content: bytes, programs: Mapping[str, str]) -> Release:
-        """Serve a file, and return its release."""
-        self.content["/file"] = content
-        return Release("https://files.test/file", sha256(content), programs, ())
-
-    def _blob(self, content: bytes) -> str:
-        self.content[f"/v2/a/b/blobs/{sha256(content)}"] = content
-        return sha256(content)
-
-    def _manifest(self, fields: dict[str, object]) -> str:
-        content = json.dumps(fields).encode()
-        self.content[f"/v2/a/b/manifests/{sha256(content)}"] = content
-        return sha256(content)
-
-
-def send(handler: BaseHTTPRequestHandler, content: bytes, length: int | None = None) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(len(content) if length is None else length))
-    handler.end_headers()
-    handler.wfile.write(content)
 
 
 def refuse(status: int) -> Answer:
@@ -119,7 +42,7 @@ def redirect(url: str) -> Answer:
 def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
     server = Upstream()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("SANDBOX_MIRRORS", f"quay.test={server.url}, files.test={server.url}/")
+    monkeypatch.setenv("SANDBOX_MIRRORS", server.mirrors)
     monkeypatch.setattr(web, "STALL", 0.3)
     yield server
     server.server.close()
@@ -127,7 +50,7 @@ def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstre
 
 @pytest.fixture
 def image(upstream: Upstream) -> Release:
-    return upstream.image({"app/cmd/tool": PROGRAM, "app/other": b""}, {"tool": "app/cmd/tool"})
+    return upstream.image(tar({"app/cmd/tool": PROGRAM, "app/other": b""}), {"tool": "app/cmd/tool"})
 
 
 def left(release: Release) -> list[Path]:
