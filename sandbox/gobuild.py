@@ -22,7 +22,12 @@ TIMEOUT = 45 * 60
 """Seconds for one build, downloads included; the longest takes about six minutes on two cores."""
 
 _RECORD = "build.json"
-_ENVIRONMENT = {"GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"}
+_ENVIRONMENT = {
+    "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOWORK": "off",
+    # A fifth of what the compiler does is to collect garbage. The largest package takes 570 MB so, instead of 420.
+    "GOGC": "400",
+}
 
 Report = Callable[[str, int], None]
 """Takes what a running build does, and how many packages it has compiled so far."""
