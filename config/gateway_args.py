@@ -20,7 +20,6 @@ from components.shared_args import (
     TlsGatewayArgs,
 )
 from components.specs import addresses, apis, client_ca, istio, names
-from components.specs.acme import HTTP01
 from config.fields import Section
 from config.models import Settings, View, ZonePart
 
@@ -45,11 +44,6 @@ class GatewayComposition:
         return self.view.settings
 
     @property
-    def proves_over_http(self) -> bool:
-        """Whether a host is proven by HTTP-01, which the CA asks for at the host's address."""
-        return bool(self.settings.hosts_proven_by(HTTP01))
-
-    @property
     def has_ipv6(self) -> bool:
         """Whether the hosts have AAAA records."""
         return 6 in addresses.FAMILIES[self.settings.ingress.family]
@@ -69,7 +63,7 @@ class GatewayComposition:
 
     def ingress(self, service: pulumi.Input[str]) -> IngressGatewayArgs:
         """The Service, which exists or which Istio makes for the Gateway of port 80."""
-        by_http = self.proves_over_http
+        by_http = self.settings.proves_over_http
         section = shared_fields(self.settings.ingress, IngressGatewayArgs)
         args = {**section, "service": service, "plain": by_http, "managed": self.settings.ingress.managed}
         args["public_ca"] = by_http and self.settings.acme.public
@@ -140,7 +134,7 @@ class GatewayComposition:
     def certificate(self, issuer: pulumi.Input[str]) -> GatewayCertificateArgs:
         """The certificates, signed by `issuer`."""
         section, acme = self.settings.certificate, self.settings.acme
-        by_route = self.settings.api == apis.GATEWAY and self.proves_over_http
+        by_route = self.settings.api == apis.GATEWAY and self.settings.proves_over_http
         return {
             "namespace": self.settings.ingress.namespace,
             "issuer": issuer,

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from components.fields import Api, Challenge, GoogleName, KubernetesName, Labels, Line, Selector
 from components.specs import apis, caa, client_ca
-from components.specs.acme import group_names
+from components.specs.acme import HTTP01, group_names
 from components.specs.addresses import region_of
 from components.specs.dashboard import LABELS as DASHBOARD_LABELS
 from config.cluster import CertManager, Gke, Ingress
@@ -155,6 +155,11 @@ class Settings(Section):
     def hosts_proven_by(self, challenge: str) -> list[str]:
         """Return the hosts whose ownership is proven by `http01` or `dns01`."""
         return [host for host, own in self.challenges.items() if own == challenge]
+
+    @property
+    def proves_over_http(self) -> bool:
+        """Whether a host is proven by HTTP-01: the CA asks for it at port 80 of the gateway."""
+        return any((host.challenge or self.challenge) == HTTP01 for host in self.hosts)
 
     @property
     def uses_gateway_api(self) -> bool:

@@ -38,7 +38,7 @@ def serve(gateway: GatewayComposition) -> dict[str, pulumi.Input[Any]]:
     http = components.HttpGateway(name("http"), gateway.http, on_cluster())
     ingress = components.IngressGateway(name("ingress"), gateway.ingress(http.service), on_cluster())
     addresses = gateway.records(ingress.ip, ingress.ipv6)
-    early = [components.DnsRecords(part, args) for part, args in addresses.items() if gateway.proves_over_http]
+    early = [components.DnsRecords(part, args) for part, args in addresses.items() if gateway.settings.proves_over_http]
     # Before an order, the CA must find the CAA records, the proofs and, for HTTP-01, the addresses. With DNS-01 alone,
     # users arrive once they are served. A stack without issuers of its own still waits for its cert-manager.
     provable = on_cluster(cert_manager, issuers, http, *access, *caa, *delegations, *early)

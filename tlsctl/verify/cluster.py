@@ -95,10 +95,10 @@ def _service(environment: Environment, client: Client, _: Seen) -> list[Result]:
     service, expected = environment.settings.ingress.service, list(environment.addresses.values())
     wanted = Wanted(
         environment.settings.ingress.family,
-        environment.proves_over_http,
+        environment.settings.proves_over_http,
         commands=_commands(environment),
         selector=environment.settings.ingress.selector if environment.settings.api == apis.ISTIO else {},
-        public_ca=environment.proves_over_http and environment.settings.acme.public,
+        public_ca=environment.settings.proves_over_http and environment.settings.acme.public,
     )
     try:
         actual = find_address(client, environment.namespace, service, timeout=0, wanted=wanted)
@@ -130,7 +130,7 @@ def _reservation(environment: Environment, client: Client) -> str:
 def _mesh(environment: Environment, client: Client, _: Seen) -> list[Result]:
     """Name what closes the gateway inside of the mesh, by the checks of a preview."""
     ingress = environment.settings.ingress
-    if not environment.proves_over_http:
+    if not environment.settings.proves_over_http:
         return []
     by_route = environment.settings.api == apis.GATEWAY
     http01 = {key: getattr(ingress, key) for key in Http01Args.__annotations__}

@@ -8,8 +8,7 @@ from typing import Any
 
 from components.problem import Problem, ProblemsError
 from components.shell import word
-from components.specs import addresses, apis, istio, names
-from components.specs.acme import HTTP01
+from components.specs import addresses, apis, gcloud, istio, names
 from config.models import Settings
 from config.problems import Path
 from config.reading import read_printed
@@ -70,11 +69,6 @@ class Environment:
         """The Certificate of each host."""
         return {host: name for name, hosts in self.certificates.items() for host in hosts}
 
-    @cached_property
-    def proves_over_http(self) -> bool:
-        """Whether a host is proven by HTTP-01; if none is, port 80 may be closed."""
-        return bool(self.settings.hosts_proven_by(HTTP01))
-
     @property
     def addresses(self) -> Mapping[str, str]:
         """The address of each type of record that every host has."""
@@ -116,11 +110,12 @@ class Environment:
             "issuer": self.issuer,
             "issuer_kind": self.settings.acme.issuer_kind.lower(),
             "certificate": subject if subject in self.certificates else self.certificate_of.get(subject, ""),
-            "zone": self.settings.dns.zone_of(subject).zone,
             "domain": names.without_wildcard(subject),
             **own_fields,
         }
+        zone = self.settings.dns.zone_of(subject)
         quoted = {name: word(value) if value else "" for name, value in fields.items()}
+        quoted["zone"] = gcloud.zone_name(zone.zone, zone.project)
         return tuple(command.format_map(quoted) for command in CHECKS[check].fix)
 
 

@@ -225,7 +225,7 @@ class Served:
         """Return what Istio does not have in force of the objects that are as the program makes them."""
         for expected in self._owners[host]:
             owner = self._live(expected) or {}
-            may_be_closed = expected == self._owners[host][0] and not self.environment.proves_over_http
+            may_be_closed = expected == self._owners[host][0] and not self.environment.settings.proves_over_http
             ignored = _OF_LISTENERS | (_OF_PORTS if may_be_closed else set())
             wrong = refusal(owner.get("status", {}).get("conditions") or (), ignored)
             wrong = wrong or refusal(self._listener_status(expected, host).get("conditions") or (), _OF_SECRETS)

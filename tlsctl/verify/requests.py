@@ -23,7 +23,7 @@ def port(environment: Environment, number: int) -> Result:
     try:
         tcp(environment, number).close()
     except OSError as error:
-        if number == 80 and not environment.proves_over_http:
+        if number == 80 and not environment.settings.proves_over_http:
             return skipped(check, INGRESS, f"{where} is closed, and DNS-01 does not need it")
         return environment.failed(check, INGRESS, f"{where}: {describe(error)}")
     return ok(check, INGRESS, where)
@@ -31,7 +31,7 @@ def port(environment: Environment, number: int) -> Result:
 
 def plain(environment: Environment, host: str, reachable: bool) -> list[Result]:
     """Send plain HTTP requests to port 80, if it is reachable, and judge the answers."""
-    if not reachable and not environment.proves_over_http:
+    if not reachable and not environment.settings.proves_over_http:
         return [skipped(check, host, "port 80 is closed") for check in ("redirect", "challenge")]
     redirect = _plain(environment, "redirect", host, reachable)
     if host not in environment.settings.hosts_proven_by(HTTP01):

@@ -87,7 +87,9 @@ def test_the_fix_of_a_record_names_the_zone_of_the_host(dns_: Dns) -> None:
         f"gcloud dns record-sets delete {SHOP}. --zone shop --project edge --type AAAA",
     )
     dns_.address = "192.0.2.99"
-    assert look(stack, SHOP, dns_.lookups())[0].fix[0].startswith("gcloud dns managed-zones describe shop ")
+    assert (
+        look(stack, SHOP, dns_.lookups())[0].fix[0].startswith("gcloud dns managed-zones describe shop --project edge ")
+    )
 
 
 @pytest.mark.parametrize("address", ["dns.google", ""])
