@@ -120,9 +120,9 @@ class Newcomer:
         lines.append(f"mount --bind {shlex.quote(str(own))} {shlex.quote(str(resolver))}")
         downloads = Path(_go("GOMODCACHE")) / "cache" / "download"
         lines.append(f"mount --bind {shlex.quote(str(downloads))} {shlex.quote(str(self._modules))}")
-        if compiler := shutil.which("go"):
-            # A device is no program.
-            lines.append(f"mount --bind /dev/null {shlex.quote(os.path.realpath(compiler))}")
+        programs = {Path(entry, "go").resolve() for entry in os.environ["PATH"].split(os.pathsep)}
+        # A device is no program.
+        lines += [f"mount --bind /dev/null {shlex.quote(str(go))}" for go in programs if go.is_file()]
         for number, kept in enumerate(self._kept):
             lines.append(f"mkdir -p kept/{number} && mount --bind {shlex.quote(str(kept))} kept/{number}")
         lines.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(self._hidden))}")

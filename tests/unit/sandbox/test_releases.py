@@ -131,7 +131,7 @@ def test_ctrl_c_loses_nothing_that_was_built(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_forecast_says_how_long_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     text = forecast.forecast()
     assert text.startswith("This takes about 9 minutes"), "two builds, the downloads and the start"
-    assert "Go builds what cannot be downloaded: kubernetes (329 s), istio (106 s)." in text
+    assert "Go builds what cannot be downloaded: kubernetes (288 s), istio (110 s)." in text
     assert "An installed Pulumi is used and saves" in text, "and what would make it shorter"
     monkeypatch.setattr(tools, "is_ready", lambda _: True)
     assert forecast.forecast() == "This takes about a minute: every program is installed or cached."
