@@ -24,6 +24,9 @@ CONNECT_TIMEOUT = 5
 ANSWER_TIMEOUT = 10
 """Seconds to wait for an answer."""
 
+_PAGE = 100
+"""Objects in one answer. An HTTPRoute with many parents has 50 KB, and a thousand of them would not arrive in time."""
+
 
 class ClusterError(Exception):
     """The cluster cannot be read: there are no credentials for it, it does not answer, or it refuses."""
@@ -79,8 +82,13 @@ class Client:
 
     def listed(self, version: str, plural: str, namespace: str | None = None, **selectors: Any) -> Object:
         """Return a list with its metadata; see `items`."""
-        path = _path(version, plural, namespace)
-        return self._request("get", path, path_params={"namespace": namespace or ""}, **selectors)
+        path, options = _path(version, plural, namespace), {"path_params": {"namespace": namespace or ""}, **selectors}
+        page = self._request("get", path, limit=_PAGE, **options)
+        items = list(page.get("items") or ())
+        while following := page.get("metadata", {}).get("continue"):
+            page = self._request("get", path, limit=_PAGE, _continue=following, **options)
+            items += page["items"]
+        return {**page, "items": items}
 
     def resources(self, version: str) -> list[Object] | None:
         """Return the kinds of an API version; None where the cluster does not serve it. Any account may read them."""

@@ -101,7 +101,7 @@ class Cluster:
                 raise
         kind = str(answer.get("kind", "")).removesuffix("List")
         # The items of a list have neither.
-        return [{"apiVersion": api_version, "kind": kind, **item} for item in answer.get("items") or ()]
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in answer["items"]]
 
     def _release(self, deployments: list[Object]) -> Release | None:
         """Return cert-manager's release, with its values where its Secret may be read."""

@@ -1,5 +1,8 @@
 """The Kubernetes client: what it asks for, and what its errors say."""
 
+import json
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 
 from components.kube.client import Client, ClusterError, RefusedError
@@ -42,6 +45,25 @@ def test_a_refusal_has_its_status_and_a_kind_that_the_cluster_does_not_know_is_o
     api.refused = 403
     with pytest.raises(RefusedError, match="the API server answers 403 Forbidden"):
         api.client().get("v1", "secrets", "shop", "edge")
+
+
+def test_a_long_list_is_asked_for_in_pages(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(path: str) -> tuple[int, bytes]:
+        query = parse_qs(urlsplit(path).query)
+        asked.append(query)
+        following = {} if "continue" in query else {"continue": "second"}
+        item = {"metadata": {"name": "second" if "continue" in query else "first"}}
+        return 200, json.dumps({"metadata": {"resourceVersion": "7", **following}, "items": [item]}).encode()
+
+    monkeypatch.setattr(api, "answer", answer)
+    listed = api.client().listed("v1", "secrets", "edge", label_selector="app=shop")
+
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["first", "second"]
+    assert listed["metadata"] == {"resourceVersion": "7"}, "a watch goes on from there"
+    assert [query.pop("continue", None) for query in asked] == [None, ["second"]]
+    assert asked == [{"limit": ["100"], "labelSelector": ["app=shop"]}] * 2, "with the same selectors"
 
 
 def test_a_page_in_the_place_of_an_answer_is_an_error_and_no_traceback(api: Api) -> None:
