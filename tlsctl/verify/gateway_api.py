@@ -136,6 +136,11 @@ class Served:
         """The Secret of each host, in the order of the listeners."""
         return [(secret, host) for secret, hosts in self.environment.certificates.items() for host in hosts]
 
+    @cached_property
+    def _positions(self) -> Mapping[str, int]:
+        """The position of each host's listener."""
+        return {host: position for position, (_, host) in enumerate(self._presented)}
+
     def _live(self, expected: _Expected) -> Object | None:
         return self.objects.get(expected.kind, {}).get(expected.name)
 
@@ -177,7 +182,8 @@ class Served:
         own, served = self.environment.own, self.environment.hosts[host].served
         expected = {own.http_gateway: gateway_api.redirect_spec(self._holders(80))}
         if not served["owner"]:
-            expected[own.route(host)[1]] = gateway_api.route_spec(self._holders(443), served)
+            near = gateway_api.near(self._holders(443), self._positions[host])
+            expected[own.route(host)[1]] = gateway_api.route_spec(near, served)
         return expected
 
     def _route_problem(self, host: str) -> str | None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pulumi
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import HttpGateway, TlsGateway
 from components.acme_issuers import solver_spec
@@ -23,6 +25,21 @@ def rules(hsts: int = 0, **host: Any) -> list[dict[str, Any]]:
     """The rules of a host's HTTPRoute."""
     made: list[dict[str, Any]] = gateway_api.route_spec([TLS_HOLDER], {**HOST, **host}, hsts)["rules"]
     return made
+
+
+@given(position=st.integers(0, 2047), moved=st.integers(-63, 63))
+def test_a_route_has_its_listener_before_and_after_a_few_hosts_come_or_go(position: int, moved: int) -> None:
+    holders = gateway_api.tls_holders("tls", 2048, managed=False)
+    later = min(max(position + moved, 0), 2047)
+    own, moved_to = (holders[place // gateway_api.MAX_LISTENERS] for place in (position, later))
+    for place in (position, later):
+        assert {own, moved_to} <= {*gateway_api.near(holders, place)}
+        assert len(gateway_api.near(holders, place)) <= 3, "and it does not name them all"
+
+
+def test_a_route_of_a_host_that_is_not_known_yet_names_every_gateway() -> None:
+    holders = gateway_api.tls_holders("tls", 2048, managed=False)
+    assert gateway_api.near(holders, None) == holders
 
 
 def test_a_gateway_is_bound_to_the_service_and_has_a_listener_for_each_host() -> None:
@@ -160,6 +177,25 @@ def test_hosts_beyond_the_limit_of_a_gateway_have_another_one(managed: Any, othe
     assert parents == [(of_443, f"tls{suffix}", "h64.test"), (of_443, f"tls-2{suffix}", "h64.test")], (
         "a listener may move between them"
     )
+
+
+def test_a_route_names_the_gateways_beside_that_of_its_host_alone() -> None:
+    hosts = [f"h{number}.test" for number in range(200)]
+
+    def program() -> None:
+        # The order of the listeners is that of the Secrets.
+        credentials = [{"secret_name": host, "hosts": [host]} for host in reversed(hosts)]
+        routes = [{"host": host, "routes": [ROUTE]} for host in hosts]
+        TlsGateway("tls", tls(api="gateway", credentials=credentials, hosts=routes))
+
+    named = {
+        resource.name: [parent["name"] for parent in resource.inputs["spec"]["parentRefs"]]
+        for resource in harness.run(program)
+        if resource.inputs.get("kind") == "HTTPRoute"
+    }
+    assert named["tls-h0.test"] == ["tls-3", "tls-4"]
+    assert named["tls-h100.test"] == ["tls", "tls-2", "tls-3"]
+    assert named["tls-h199.test"] == ["tls", "tls-2"]
 
 
 def test_a_gateway_that_istio_runs_has_what_its_service_is_to_have() -> None:

@@ -66,12 +66,13 @@ def made(environment: Environment) -> Objects:
         [gateway_api.Holder(*name.split("/")) for name in objects if name.startswith(gateway)]
         for gateway in (HTTP, TLS)
     )
-    for _, host in presented:
-        spec = gateway_api.route_spec(parents, environment.hosts[host].served, settings.tls.hsts)
+    for position, (_, host) in enumerate(presented):
+        near = gateway_api.near(parents, position)
+        spec = gateway_api.route_spec(near, environment.hosts[host].served, settings.tls.hsts)
         objects[f"HTTPRoute/{names.object_name(host)}"] = route = of_route(spec)
-        # The other Gateways have no listener of its name.
+        # The Gateways beside its own have no listener of its name.
         without = {"controllerName": CONTROLLER, "conditions": [condition("Accepted", "False", "NoMatchingParent")]}
-        route["status"]["parents"] += [without] * (len(parents) - 1)
+        route["status"]["parents"] += [without] * (len(near) - 1)
     objects[REDIRECT] = of_route(gateway_api.redirect_spec(redirected))
     objects[GRANT] = {"spec": gateway_api.grant_spec("istio-system", ["shop"])}
     return copy.deepcopy(objects)
