@@ -74,7 +74,7 @@ def near(holders: Sequence[Holder], position: int | None) -> Sequence[Holder]:
     """Return what has the listener of the host at a position, and what has it once a few hosts before it come or go.
 
     Those are the ones beside it, or all where the position is not known. With all sixteen of a thousand hosts, each
-    route's status has 50 KB, and istiod takes five times the memory.
+    route's status has 50 KB, and istiod takes 800 MiB for them instead of 300.
     """
     block = 0 if position is None else position // MAX_LISTENERS
     return holders if position is None else holders[max(block - 1, 0) : block + 2]
