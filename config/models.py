@@ -159,7 +159,7 @@ class Settings(Section):
     @property
     def proves_over_http(self) -> bool:
         """Whether a host is proven by HTTP-01: the CA asks for it at port 80 of the gateway."""
-        return any((host.challenge or self.challenge) == HTTP01 for host in self.hosts)
+        return HTTP01 in self.challenges.values()
 
     @property
     def uses_gateway_api(self) -> bool:

@@ -49,8 +49,6 @@ class Newcomer:
         self._folder = folder
         self._hidden = Path.home()
         self._python, self._upstream = Path(sys.base_prefix), upstream
-        # What a machine has installed for everybody stays visible.
-        self._kept = [folder for folder in (self._python,) if folder.is_relative_to(self._hidden)]
         self._modules = folder / "modules"
         self._modules.mkdir()
         shutil.copytree(PROJECT, self.clone, symlinks=True, ignore=shutil.ignore_patterns(*MADE_HERE))
@@ -123,12 +121,13 @@ class Newcomer:
         programs = {Path(entry, "go").resolve() for entry in os.environ["PATH"].split(os.pathsep)}
         # A device is no program.
         lines += [f"mount --bind /dev/null {shlex.quote(str(go))}" for go in programs if go.is_file()]
-        for number, kept in enumerate(self._kept):
-            lines.append(f"mkdir -p kept/{number} && mount --bind {shlex.quote(str(kept))} kept/{number}")
+        # What a machine has installed for everybody stays visible.
+        python, in_home = shlex.quote(str(self._python)), self._python.is_relative_to(self._hidden)
+        if in_home:
+            lines.append(f"mkdir -p kept && mount --bind {python} kept")
         lines.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(self._hidden))}")
-        for number, kept in enumerate(self._kept):
-            target = shlex.quote(str(kept))
-            lines.append(f"mkdir -p {target} && mount --bind kept/{number} {target}")
+        if in_home:
+            lines.append(f"mkdir -p {python} && mount --bind kept {python}")
         become = f"setpriv --reuid={self.uid} --regid={self.uid} --clear-groups --inh-caps=-all --bounding-set=-all"
         lines += [
             f"cd {shlex.quote(str(self.clone))}",

@@ -19,9 +19,10 @@ MIRRORED = ("quay.test", "files.test")
 """The hosts of its images and of its files."""
 
 
-def sha256(content: bytes) -> str:
-    """Return the digest of some bytes, as registries write it."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+def sha256(content: bytes | Path) -> str:
+    """Return the digest of some bytes or of a file, as registries write it."""
+    with _opened(content) as source:
+        return f"sha256:{hashlib.file_digest(source, 'sha256').hexdigest()}"
 
 
 def tar(files: Mapping[str, bytes]) -> bytes:
@@ -82,10 +83,10 @@ class Upstream:
     def archive(self, content: bytes | Path, programs: Mapping[str, str], name: str = "file") -> Release:
         """Serve a file, and return its release."""
         self.content[f"/{name}"] = content
-        return Release(f"https://{MIRRORED[1]}/{name}", _digest(content), programs, ())
+        return Release(f"https://{MIRRORED[1]}/{name}", sha256(content), programs, ())
 
     def _blob(self, name: str, content: bytes | Path) -> str:
-        digest = _digest(content)
+        digest = sha256(content)
         self.content[f"/v2/{name}/blobs/{digest}"] = content
         return digest
 
@@ -101,12 +102,9 @@ def send(handler: BaseHTTPRequestHandler, content: bytes | Path, length: int | N
     handler.send_response(200)
     handler.send_header("Content-Length", str(size if length is None else length))
     handler.end_headers()
-    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source:
+    with _opened(content) as source:
         shutil.copyfileobj(source, handler.wfile)
 
 
-def _digest(content: bytes | Path) -> str:
-    if isinstance(content, bytes):
-        return sha256(content)
-    with content.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+def _opened(content: bytes | Path) -> io.BufferedIOBase:
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")

@@ -68,12 +68,12 @@ def tls(component: pulumi.ComponentResource, name: str, inputs: Any, before: lis
         (credential["secret_name"], host) for credential in inputs["credentials"] for host in credential["hosts"]
     ]
     holders = computed(gateway_api.tls_holders, inputs["gateway"], len(presented), owner is not None)
-    listed = {host: position for position, (_, host) in enumerate(presented) if isinstance(host, str)}
+    positions = {host: position for position, (_, host) in enumerate(presented) if isinstance(host, str)}
     routes: list[pulumi.Resource] = []
     for position, host in enumerate(inputs["hosts"]):
         if host["owner"]:
             continue
-        near = computed(gateway_api.near, holders, listed.get(host["host"]))
+        near = computed(gateway_api.near, holders, positions.get(host["host"]))
         served = recheck(component, name, ("hosts", position), host, HostArgs)
         route = kubernetes.apiextensions.CustomResource(
             f"{name}-{resource_label(host['host'], position)}",

@@ -1,7 +1,7 @@
 """What the Gateway API's objects make the gateway serve: the stack's own, and those of others."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -231,8 +231,7 @@ class Served:
         """Return what Istio does not have in force of the objects that are as the program makes them."""
         for expected in self._owners[host]:
             owner = self._live(expected) or {}
-            may_be_closed = expected == self._owners[host][0] and not self.environment.settings.proves_over_http
-            ignored = _OF_LISTENERS | (_OF_PORTS if may_be_closed else set())
+            ignored = self._ignored_at_port_80 if expected == self._owners[host][0] else _OF_LISTENERS
             wrong = refusal(owner.get("status", {}).get("conditions") or (), ignored)
             wrong = wrong or refusal(self._listener_status(expected, host).get("conditions") or (), _OF_SECRETS)
             if wrong:
@@ -252,6 +251,11 @@ class Served:
                 fix = (f"kubectl --namespace {word(application)} get services" for application in applications)
                 return failed("gateway", host, f"HTTPRoute {name} {wrong}", fix)
         return None
+
+    @cached_property
+    def _ignored_at_port_80(self) -> Set[str]:
+        """The reasons of a Gateway of port 80 that are no fault: without HTTP-01, its Service may lack the port."""
+        return _OF_LISTENERS if self.environment.settings.proves_over_http else _OF_LISTENERS | _OF_PORTS
 
     def _refusal(self, host: str, kind: str, name: str, wrong: str) -> Result:
         plural, namespace = _PLURALS.get(kind, ROUTES), word(self.environment.namespace)
